@@ -1,0 +1,115 @@
+//! The function's configuration, as the engine puts it into the image.
+
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// What the runtime needs to know of a function. Stored in the image at [`layout::CONFIG`](super::layout::CONFIG);
+/// holds no secret and nothing that differs between contexts, so equal inputs give an equal image digest.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FunctionConfig {
+    /// [`VERSION`](super::VERSION) of the writer.
+    pub version: u32,
+    /// The function's name.
+    pub name: String,
+    /// Whether there is a script at [`layout::SCRIPT`](super::layout::SCRIPT). Without one the image's own
+    /// entry point runs.
+    #[serde(default)]
+    pub script: bool,
+    /// The user image's ENTRYPOINT.
+    #[serde(default)]
+    pub entrypoint: Vec<String>,
+    /// The user image's CMD.
+    #[serde(default)]
+    pub cmd: Vec<String>,
+    /// The user image's WORKDIR; empty means `/`.
+    #[serde(default)]
+    pub workdir: String,
+    /// Variables for the script: the image's ENV, then the definition's, which wins.
+    #[serde(default)]
+    pub env: BTreeMap<String, String>,
+    /// Where outputs go.
+    #[serde(default)]
+    pub outputs: Vec<OutputRule>,
+    /// Seconds kept back from the function's time limit for storing outputs and the record.
+    #[serde(default = "default_threshold")]
+    pub timeout_threshold: u32,
+    /// What happens to outputs of a failed task.
+    #[serde(default)]
+    pub on_failure: OnFailure,
+}
+
+const fn default_threshold() -> u32 {
+    10
+}
+
+/// One `output` entry of a definition: files whose name passes both filters go to `bucket/path`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OutputRule {
+    /// The bucket.
+    pub bucket: String,
+    /// Folder within the bucket, without slashes at either end; may be empty.
+    #[serde(default)]
+    pub path: String,
+    /// The file's relative name starts with any of these, or there are none.
+    #[serde(default)]
+    pub prefix: Vec<String>,
+    /// The file's relative name ends with any of these, or there are none.
+    #[serde(default)]
+    pub suffix: Vec<String>,
+}
+
+impl OutputRule {
+    /// The key for a file of the output folder, or `None` when the filters leave it out. `name` is the path
+    /// relative to the output folder, with `/` between its parts. SCAR's rule (faas-supervisor
+    /// `storage/config.py`), with slashes normalised.
+    #[must_use]
+    pub fn key_for(&self, name: &str) -> Option<String> {
+        let name = name.trim().trim_start_matches('/');
+        let passes = |list: &[String], test: &dyn Fn(&str) -> bool| {
+            list.is_empty() || list.iter().any(|item| test(item))
+        };
+        let kept = !name.is_empty()
+            && passes(&self.prefix, &|prefix| name.starts_with(prefix))
+            && passes(&self.suffix, &|suffix| name.ends_with(suffix));
+        kept.then(|| match self.path.trim_matches('/') {
+            "" => name.to_owned(),
+            path => format!("{path}/{name}"),
+        })
+    }
+}
+
+/// What happens to the files that a failed task left in its output folder.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OnFailure {
+    /// They are gone with the environment.
+    #[default]
+    Discard,
+    /// They are stored under `failed/<request id>/` of each output's folder.
+    Keep,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rule(path: &str, prefix: &[&str], suffix: &[&str]) -> OutputRule {
+        let own = |list: &[&str]| list.iter().map(ToString::to_string).collect();
+        OutputRule { bucket: "b".into(), path: path.into(), prefix: own(prefix), suffix: own(suffix) }
+    }
+
+    #[test]
+    fn both_filters_must_pass_and_any_of_a_list_is_enough() {
+        let rule = rule("out", &["a", "sub/"], &[".txt", "png"]);
+        assert_eq!(rule.key_for("a.txt").as_deref(), Some("out/a.txt"));
+        assert_eq!(rule.key_for("sub/x.png").as_deref(), Some("out/sub/x.png"));
+        assert_eq!(rule.key_for("b.txt"), None);
+        assert_eq!(rule.key_for("a.jpg"), None);
+    }
+
+    #[test]
+    fn slashes_are_normalised() {
+        assert_eq!(rule("out/", &[], &[]).key_for("/x").as_deref(), Some("out/x"));
+        assert_eq!(rule("", &[], &[]).key_for("d/x").as_deref(), Some("d/x"));
+    }
+}

@@ -1,0 +1,34 @@
+//! Where things are: paths inside the image, and names of environment variables and object metadata.
+
+/// Folder of everything that throng adds to an image.
+pub const ROOT: &str = "/opt/throng";
+/// The static runtime: the image's entry point.
+pub const RUNTIME: &str = "/opt/throng/runtime";
+/// The function's configuration, a [`FunctionConfig`](super::FunctionConfig) as JSON.
+pub const CONFIG: &str = "/opt/throng/function.json";
+/// The user's script. Outside the input folder, so that an input of the same name can never be run in its place.
+pub const SCRIPT: &str = "/opt/throng/script";
+
+/// Set on the function: the context's home bucket, where records go. Without it the runtime writes no records.
+pub const ENV_HOME_BUCKET: &str = "THRONG_HOME_BUCKET";
+/// Overrides [`CONFIG`]; for tests and for running the runtime as a plain `bootstrap`. Either the configuration itself
+/// (it begins with `{`) or the path of a file; then the script is the file `script` in the same folder.
+pub const ENV_CONFIG: &str = "THRONG_CONFIG";
+
+/// The folder that the runtime uses for inputs and outputs and empties between invocations; `/tmp` unless set. For
+/// tests and for running the runtime outside a container.
+pub const ENV_TMP: &str = "THRONG_TMP";
+
+/// User metadata (`x-amz-meta-…`) of an input object: the run it belongs to.
+pub const META_RUN: &str = "throng-run";
+/// User metadata of an input object: its task number within the run, in decimal.
+pub const META_TASK: &str = "throng-task";
+
+/// Seconds a script may run before the runtime writes a [`RunningMarker`](super::RunningMarker). Shorter tasks
+/// are not worth a request each.
+pub const MARKER_AFTER_SECS: u64 = 1;
+
+/// How many of the last lines of standard error a record keeps.
+pub const STDERR_TAIL_LINES: usize = 20;
+/// The longest line a record keeps, in bytes; longer ones lose their beginning.
+pub const STDERR_TAIL_LINE_BYTES: usize = 500;

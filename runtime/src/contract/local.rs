@@ -1,0 +1,53 @@
+//! How the local cloud is found: one file in its folder, written when it listens and removed when it stops.
+
+use serde::{Deserialize, Serialize};
+
+/// File name of [`LocalEndpoint`] in the local cloud's folder.
+pub const ENDPOINT_FILE: &str = "endpoint.json";
+/// File name of [`LocalCredentials`] in the local cloud's folder, mode 0600.
+pub const CREDENTIALS_FILE: &str = "credentials.json";
+/// The local cloud's region.
+pub const REGION: &str = "us-east-1";
+/// The local cloud's account.
+pub const ACCOUNT: &str = "000000000000";
+/// The local context's home bucket.
+pub const HOME_BUCKET: &str = "throng-home";
+/// The role that functions of the local cloud run as. Any well-formed role is accepted; this one is used.
+pub const ROLE_ARN: &str = "arn:aws:iam::000000000000:role/throng-function";
+
+/// Where the local cloud listens.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LocalEndpoint {
+    /// `http://127.0.0.1:<port>`
+    pub endpoint: String,
+    /// The daemon's process id.
+    pub pid: u32,
+    /// The daemon's version of throng.
+    pub version: String,
+    /// When it began to listen, in milliseconds since 1970.
+    pub started_ms: u64,
+}
+
+/// A pair of access keys.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AccessKey {
+    /// `AWS_ACCESS_KEY_ID`
+    pub access_key_id: String,
+    /// `AWS_SECRET_ACCESS_KEY`
+    pub secret_access_key: String,
+}
+
+/// Made at the local cloud's first start.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LocalCredentials {
+    /// For the person.
+    pub user: AccessKey,
+    /// For functions.
+    pub function: AccessKey,
+}
+
+impl std::fmt::Debug for AccessKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("AccessKey").field("access_key_id", &self.access_key_id).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,23 @@
+//! What both sides agree on: names, event shapes, records and keys.
+//!
+//! The engine (package `throng`) writes [`FunctionConfig`] into the image and [`TaskEvent`]s into invocations;
+//! the runtime writes [`AttemptRecord`]s and running markers into the home bucket and [`LogLine`]s into the log.
+//! Nothing here does input or output.
+
+mod config;
+mod event;
+pub mod keys;
+pub mod layout;
+pub mod local;
+mod log;
+mod record;
+mod state;
+
+pub use config::{FunctionConfig, OnFailure, OutputRule};
+pub use event::{S3ObjectRef, TaskEvent, TaskRef, object_keys_from_s3_event};
+pub use log::{LogLine, Source};
+pub use record::{AttemptRecord, OutputObject, Phases, RunningMarker};
+pub use state::{FailureClass, ParseWordError, TaskState};
+
+/// Version of the contract. Written into every configuration and record; a reader refuses a higher one.
+pub const VERSION: u32 = 1;

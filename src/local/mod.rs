@@ -1,0 +1,21 @@
+//! The embedded cloud: S3, Lambda, `CloudWatch` Logs and an image registry on one loopback port.
+//!
+//! ```text
+//! server     one listener: who is asked? -> s3 | lambda | logs | registry | runtime API | control
+//! auth       SigV4 for everything but S3 (which checks its own), Basic for the registry
+//! db         SQLite with one writer that commits in groups; everything durable is here or in blobs
+//! s3         buckets, objects, multipart uploads, notifications
+//! lambda     functions, the asynchronous queue, environments, the Runtime API
+//! logs       groups, streams, events, live tail
+//! registry   image store: OCI distribution API, layers unpacked once, root filesystems
+//! sandbox    namespaces, limits, the helper process
+//! ```
+
+pub mod daemon;
+pub mod db;
+pub mod lambda;
+pub mod logs;
+pub mod registry;
+pub mod s3;
+pub mod sandbox;
+pub mod server;
