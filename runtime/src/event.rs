@@ -1,0 +1,229 @@
+//! What an invocation asks for.
+//!
+//! Recognised, in this order: our own event, an HTTP request (its body is looked at again), a delegated event, an S3
+//! notification; anything else is an input in itself.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Value, json};
+use throng_runtime::contract::{TaskEvent, TaskRef, object_keys_from_s3_event};
+
+/// How many wrappers are taken off an event.
+const DEPTH: usize = 4;
+
+/// An invocation's event, read.
+#[derive(Debug, Default, PartialEq)]
+pub struct Request {
+    /// What to work on, one after the other.
+    pub jobs: Vec<Job>,
+    /// A script to run in place of the function's own.
+    pub script: Option<Vec<u8>>,
+    /// Arguments for the image's entry point, in place of its own.
+    pub arguments: Option<Vec<String>>,
+    /// Variables from an HTTP request's query.
+    pub query: Vec<(String, String)>,
+}
+
+/// One input.
+#[derive(Debug, PartialEq)]
+pub struct Job {
+    /// The input.
+    pub input: Input,
+    /// The task that the event names. The object's metadata may name one too.
+    pub task: Option<TaskRef>,
+    /// For the variable `EVENT`.
+    pub event: Option<String>,
+    /// For the variable `EVENT_TIME`.
+    pub time: Option<String>,
+}
+
+/// Where an input is.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Input {
+    /// In a bucket.
+    Object {
+        /// Bucket
+        bucket: String,
+        /// Key
+        key: String,
+    },
+    /// In the event.
+    Bytes(Vec<u8>),
+}
+
+/// Reads an event. `now` is the time for events that bring none.
+pub fn read(payload: &[u8], now: &str) -> Request {
+    let mut request = Request::default();
+    match serde_json::from_slice::<Value>(payload) {
+        Ok(value) => read_value(value, now, &mut request, DEPTH),
+        Err(_) => request.jobs.push(plain(payload.to_vec())),
+    }
+    request
+}
+
+fn plain(bytes: Vec<u8>) -> Job {
+    Job { input: Input::Bytes(bytes), task: None, event: None, time: None }
+}
+
+fn read_value(value: Value, now: &str, request: &mut Request, depth: usize) {
+    if let Value::String(text) = value {
+        return read_text(&text, now, request, depth);
+    }
+    read_overrides(&value, request);
+    if depth > 0 && value.get("httpMethod").is_some() {
+        return read_http(&value, now, request, depth - 1);
+    }
+    if depth > 0
+        && value.get("storage_provider").is_some()
+        && let Some(inner) = value.get("event").filter(|inner| inner.is_object() || inner.is_string())
+    {
+        return read_value(inner.clone(), now, request, depth - 1);
+    }
+    if let Some(job) = own_event(&value, now) {
+        return request.jobs.push(job);
+    }
+    if let Some(objects) = object_keys_from_s3_event(&value) {
+        request.jobs.extend(objects.into_iter().map(|object| Job {
+            task: None,
+            event: Some(json!({"Records": [&object.record]}).to_string()),
+            time: Some(object.event_time.unwrap_or_else(|| now.to_owned())),
+            input: Input::Object { bucket: object.bucket, key: object.key },
+        }));
+        return;
+    }
+    // S3 sends it when notifications are configured; there is nothing to do.
+    if value.get("Event").and_then(Value::as_str) == Some("s3:TestEvent") {
+        return;
+    }
+    request.jobs.push(plain(value.to_string().into_bytes()));
+}
+
+/// A string is JSON, or base64, or itself.
+fn read_text(text: &str, now: &str, request: &mut Request, depth: usize) {
+    match serde_json::from_str::<Value>(text) {
+        Ok(value) if depth > 0 && value.is_object() => read_value(value, now, request, depth - 1),
+        Ok(_) => request.jobs.push(plain(text.as_bytes().to_vec())),
+        Err(_) => {
+            let bytes = STANDARD.decode(text.trim()).unwrap_or_else(|_| text.as_bytes().to_vec());
+            request.jobs.push(plain(bytes));
+        }
+    }
+}
+
+fn read_overrides(value: &Value, request: &mut Request) {
+    if let Some(script) = value.get("script").and_then(Value::as_str) {
+        request.script = Some(STANDARD.decode(script.trim()).unwrap_or_else(|_| script.as_bytes().to_vec()));
+    }
+    let list = match value.get("cmd_args") {
+        Some(Value::String(text)) => serde_json::from_str::<Vec<String>>(text).ok(),
+        Some(list @ Value::Array(_)) => serde_json::from_value(list.clone()).ok(),
+        _ => None,
+    };
+    if list.is_some() {
+        request.arguments = list;
+    }
+}
+
+fn read_http(value: &Value, now: &str, request: &mut Request, depth: usize) {
+    let query = value.get("queryStringParameters").and_then(Value::as_object);
+    for (name, value) in query.into_iter().flatten() {
+        let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        request.query.push((name.clone(), text));
+    }
+    match value.get("body") {
+        Some(Value::String(body)) if value.get("isBase64Encoded") == Some(&Value::Bool(true)) => {
+            let bytes = STANDARD.decode(body.trim()).unwrap_or_else(|_| body.as_bytes().to_vec());
+            match serde_json::from_slice::<Value>(&bytes) {
+                Ok(inner) if inner.is_object() => read_value(inner, now, request, depth),
+                _ => request.jobs.push(plain(bytes)),
+            }
+        }
+        Some(Value::String(body)) => read_text(body, now, request, depth),
+        Some(Value::Null) | None => request.jobs.push(plain(Vec::new())),
+        Some(other) => read_value(other.clone(), now, request, depth),
+    }
+}
+
+/// Our own event. Scripts are shown an S3 notification for it, so that they cannot tell the difference.
+fn own_event(value: &Value, now: &str) -> Option<Job> {
+    value.get("throng")?;
+    let event: TaskEvent = serde_json::from_value(value.clone()).ok()?;
+    let key = crate::sigv4::encode(&event.key, true).replace("%20", "+");
+    let bucket = &event.bucket;
+    let shown = json!({"Records": [{
+        "eventVersion": "2.1", "eventSource": "aws:s3", "eventTime": now, "eventName": "ObjectCreated:Put",
+        "s3": {
+            "s3SchemaVersion": "1.0",
+            "bucket": {"name": bucket, "arn": format!("arn:aws:s3:::{bucket}")},
+            "object": {"key": key},
+        },
+    }]});
+    Some(Job {
+        event: Some(shown.to_string()),
+        time: Some(now.to_owned()),
+        task: event.task,
+        input: Input::Object { bucket: event.bucket, key: event.key },
+    })
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn one(payload: &str) -> Job {
+        let mut request = read(payload.as_bytes(), "now");
+        assert_eq!(request.jobs.len(), 1, "{payload}");
+        request.jobs.remove(0)
+    }
+
+    fn bytes(payload: &str) -> String {
+        match one(payload).input {
+            Input::Bytes(bytes) => String::from_utf8(bytes).unwrap(),
+            Input::Object { .. } => unreachable!("{payload}"),
+        }
+    }
+
+    #[test]
+    fn own_events_name_task_and_object() {
+        let job = one(r#"{"throng": {"run": "r", "task": 7}, "bucket": "b", "key": "in/a b+c"}"#);
+        assert_eq!(job.task, Some(TaskRef { run: "r".into(), task: 7 }));
+        assert_eq!(job.input, Input::Object { bucket: "b".into(), key: "in/a b+c".into() });
+        let shown: Value = serde_json::from_str(&job.event.unwrap()).unwrap();
+        let seen = object_keys_from_s3_event(&shown).unwrap().remove(0);
+        assert_eq!(seen.key, "in/a b+c");
+        assert_eq!(one(r#"{"throng": null, "bucket": "b", "key": "k"}"#).task, None);
+    }
+
+    #[test]
+    fn other_payloads_are_inputs_as_scar_saves_them() {
+        assert_eq!(bytes(r#"{"a":1}"#), r#"{"a":1}"#);
+        assert_eq!(bytes("not json"), "not json");
+        assert_eq!(bytes(r#""aGVsbG8=""#), "hello");
+        assert_eq!(bytes(r#""[1, 2]""#), "[1, 2]");
+        assert_eq!(bytes(r#"{"httpMethod": "POST", "body": null}"#), "");
+        assert_eq!(bytes(r#"{"httpMethod": "POST", "body": "aGVsbG8=", "isBase64Encoded": true}"#), "hello");
+    }
+
+    #[test]
+    fn http_queries_become_variables_and_bodies_are_looked_at_again() {
+        let event = json!({"httpMethod": "GET", "queryStringParameters": {"a": "1"},
+            "body": json!({"Records": [{"eventSource": "aws:s3",
+                "s3": {"bucket": {"name": "b"}, "object": {"key": "k"}}}]}).to_string()});
+        let request = read(event.to_string().as_bytes(), "now");
+        assert_eq!(request.query, [("a".to_owned(), "1".to_owned())]);
+        assert_eq!(request.jobs[0].input, Input::Object { bucket: "b".into(), key: "k".into() });
+    }
+
+    #[test]
+    fn scripts_and_arguments_come_with_the_event() {
+        let request = read(br#"{"script": "ZWNobyBoaQ==", "cmd_args": "[\"-a\", \"b\"]"}"#, "now");
+        assert_eq!(request.script.unwrap(), b"echo hi");
+        assert_eq!(request.arguments.unwrap(), ["-a", "b"]);
+    }
+
+    #[test]
+    fn the_test_event_of_s3_is_no_job() {
+        assert!(read(br#"{"Service": "Amazon S3", "Event": "s3:TestEvent"}"#, "now").jobs.is_empty());
+    }
+}

@@ -1,0 +1,89 @@
+//! What can go wrong with S3.
+
+use super::{element, is_busy};
+use crate::http;
+use std::fmt;
+use ureq::http::StatusCode;
+
+/// A failed request: what was wanted, and what was wrong.
+#[derive(Debug)]
+pub struct S3Error {
+    /// What to make of it.
+    pub kind: Kind,
+    message: String,
+}
+
+/// What to make of an error.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// It may go away.
+    Transient,
+    /// The bucket is in another region.
+    Elsewhere(String),
+    /// No space left on the local disk.
+    NoSpace,
+    /// It will stay.
+    Permanent,
+}
+
+impl S3Error {
+    /// A local file could not be read or written.
+    pub fn local(place: &str, error: &std::io::Error) -> Self {
+        let kind = match error.kind() {
+            std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => Kind::NoSpace,
+            _ => Kind::Permanent,
+        };
+        Self { kind, message: format!("{place}: {error}") }
+    }
+
+    /// The request was not answered.
+    pub fn from_transport(place: &str, error: &ureq::Error) -> Self {
+        let kind = if http::is_transient(error) { Kind::Transient } else { Kind::Permanent };
+        Self { kind, message: format!("{place}: no answer from S3: {error}") }
+    }
+
+    /// The answer broke off.
+    pub fn broken(place: &str, problem: &str) -> Self {
+        Self { kind: Kind::Transient, message: format!("{place}: {problem}") }
+    }
+
+    /// The request was answered with an error. `region` is what S3 says about where the bucket is.
+    pub fn from_answer(place: &str, status: StatusCode, body: &str, region: Option<&str>) -> Self {
+        let code = element(body, "Code").unwrap_or_default();
+        let said = element(body, "Message").unwrap_or_default();
+        let misplaced = matches!(status.as_u16(), 301 | 307 | 400)
+            && (code.is_empty()
+                || matches!(
+                    code.as_str(),
+                    "PermanentRedirect" | "TemporaryRedirect" | "AuthorizationHeaderMalformed"
+                ));
+        let kind = match region {
+            Some(region) if misplaced => Kind::Elsewhere(region.to_owned()),
+            _ if is_busy(status)
+                || matches!(code.as_str(), "SlowDown" | "RequestTimeout" | "InternalError") =>
+            {
+                Kind::Transient
+            }
+            _ => Kind::Permanent,
+        };
+        let hint = match (status.as_u16(), code.as_str()) {
+            (404, "NoSuchBucket") => "the bucket does not exist",
+            (404, _) => "the object does not exist (any more)",
+            (403, _) => "the function's role may not do this; check its S3 permissions",
+            (503, _) => "S3 is busy",
+            _ => "S3 refuses",
+        };
+        let said = match (code.is_empty(), said.is_empty()) {
+            (true, _) => status.to_string(),
+            (false, true) => code,
+            (false, false) => format!("{code}: {said}"),
+        };
+        Self { kind, message: format!("{place}: {hint} ({said})") }
+    }
+}
+
+impl fmt::Display for S3Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}

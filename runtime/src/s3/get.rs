@@ -1,0 +1,99 @@
+//! Objects to files.
+
+use super::{Call, Kind, Payload, S3, S3Error, TRIES};
+use std::fs::File;
+use std::io::{Read, Write};
+use std::path::Path;
+use std::time::Instant;
+use throng_runtime::contract::{TaskRef, layout};
+use ureq::http::HeaderMap;
+use ureq::{Body, http::Response};
+
+/// Bytes moved at a time.
+const CHUNK: usize = 128 * 1024;
+/// Objects above this size are compared with the free space before anything is written.
+const LOOK_FIRST: u64 = 1 << 20;
+
+/// What was fetched.
+#[derive(Debug, Default)]
+pub struct Fetched {
+    /// Bytes
+    pub bytes: u64,
+    /// The run and task that the object's metadata names.
+    pub task: Option<TaskRef>,
+}
+
+impl S3 {
+    /// Streams an object into a new file. A broken connection is taken up where it broke.
+    pub fn get_file(&self, bucket: &str, key: &str, to: &Path, until: Instant) -> Result<Fetched, S3Error> {
+        let place = format!("s3://{bucket}/{key}");
+        let mut file = File::create(to).map_err(|error| S3Error::local(&place, &error))?;
+        let mut fetched = Fetched::default();
+        let mut etag = String::new();
+        let mut total = None;
+        let mut tries = 0;
+        loop {
+            let range = format!("bytes={}-", fetched.bytes);
+            let resumed = [("if-match", etag.as_str()), ("range", range.as_str())];
+            let headers = if fetched.bytes > 0 { &resumed[..] } else { &[] };
+            let call =
+                Call { method: "GET", bucket, key, query: "", headers, payload: Payload::Empty, until };
+            let mut response = self.call(&call)?;
+            if total.is_none() {
+                fetched.task = task_of(response.headers());
+                header(response.headers(), "etag").unwrap_or_default().clone_into(&mut etag);
+                total = header(response.headers(), "content-length").and_then(|value| value.parse().ok());
+                refuse_too_large(&place, total.unwrap_or(0), to)?;
+            }
+            let ended = copy(&place, &mut response, &mut file, &mut fetched.bytes);
+            match ended {
+                Ok(()) if total.is_none_or(|total| total == fetched.bytes) => return Ok(fetched),
+                Err(error) if error.kind != Kind::Transient => return Err(error),
+                _ if tries == TRIES || Instant::now() > until => {
+                    return Err(S3Error::broken(&place, "the connection broke again and again"));
+                }
+                _ => tries += 1,
+            }
+        }
+    }
+}
+
+fn copy(place: &str, from: &mut Response<Body>, to: &mut File, bytes: &mut u64) -> Result<(), S3Error> {
+    let mut reader = from.body_mut().with_config().limit(u64::MAX).reader();
+    let mut buffer = vec![0; CHUNK];
+    loop {
+        match reader.read(&mut buffer) {
+            Ok(0) => return Ok(()),
+            Ok(read) => {
+                to.write_all(&buffer[..read]).map_err(|error| S3Error::local(place, &error))?;
+                *bytes += read as u64;
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(S3Error::broken(place, &error.to_string())),
+        }
+    }
+}
+
+/// An error when the folder of `to` has less space than `size`.
+fn refuse_too_large(place: &str, size: u64, to: &Path) -> Result<(), S3Error> {
+    if size < LOOK_FIRST {
+        return Ok(());
+    }
+    let Some(Ok(space)) = to.parent().map(rustix::fs::statvfs) else { return Ok(()) };
+    let free = space.f_bavail.saturating_mul(space.f_frsize);
+    if free >= size {
+        return Ok(());
+    }
+    let text =
+        format!("{size} bytes, but /tmp has {free} bytes left; give the function more ephemeral storage");
+    Err(S3Error::local(place, &std::io::Error::new(std::io::ErrorKind::StorageFull, text)))
+}
+
+fn header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    headers.get(name)?.to_str().ok()
+}
+
+fn task_of(headers: &HeaderMap) -> Option<TaskRef> {
+    let read = |name: &str| header(headers, &format!("x-amz-meta-{name}"));
+    Some(TaskRef { run: read(layout::META_RUN)?.to_owned(), task: read(layout::META_TASK)?.parse().ok()? })
+}

@@ -1,0 +1,127 @@
+//! Stage in: the folders of a task, and its input in a file.
+
+use crate::event::{Input, Job};
+use crate::s3::{Fetched, Kind, S3, S3Error};
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+use throng_runtime::contract::FailureClass;
+
+/// Longest file name that file systems take.
+const LONGEST_NAME: usize = 255;
+
+/// The folders of one task.
+pub struct Folders {
+    /// Of the input.
+    pub input: PathBuf,
+    /// For outputs.
+    pub output: PathBuf,
+    /// Where a script that came with the event is written: outside the input folder, so that no input can take its
+    /// place.
+    pub script: PathBuf,
+}
+
+impl Folders {
+    /// Makes them. `name` is one part of a path.
+    pub fn make(tmp: &Path, name: &str) -> io::Result<Self> {
+        let root = tmp.join(name);
+        let folders =
+            Self { input: root.join("input"), output: root.join("output"), script: root.join("script") };
+        fs::create_dir_all(&folders.input)?;
+        fs::create_dir(&folders.output)?;
+        Ok(folders)
+    }
+}
+
+/// An input in its file.
+pub struct Staged {
+    /// The file.
+    pub file: PathBuf,
+    /// What was fetched.
+    pub fetched: Fetched,
+}
+
+/// Why an input is not there.
+pub struct StageError {
+    /// What to call it.
+    pub class: FailureClass,
+    /// A sentence.
+    pub message: String,
+}
+
+/// Puts the input of a job into the input folder.
+pub fn stage(job: &Job, folders: &Folders, s3: &S3, id: &str, until: Instant) -> Result<Staged, StageError> {
+    match &job.input {
+        Input::Object { bucket, key } => {
+            let file = folders.input.join(file_name(key));
+            let fetched = s3.get_file(bucket, key, &file, until).map_err(|error| of_s3(&error, until))?;
+            Ok(Staged { file, fetched })
+        }
+        Input::Bytes(bytes) => {
+            let file = folders.input.join(format!("event-file-{id}"));
+            fs::write(&file, bytes).map_err(|error| of_io(&error))?;
+            Ok(Staged { file, fetched: Fetched { bytes: bytes.len() as u64, task: None } })
+        }
+    }
+}
+
+fn of_s3(error: &S3Error, until: Instant) -> StageError {
+    let class = match error.kind {
+        Kind::NoSpace => FailureClass::Storage,
+        _ if Instant::now() >= until => FailureClass::Timeout,
+        _ => FailureClass::Input,
+    };
+    StageError { class, message: format!("the input could not be fetched: {error}") }
+}
+
+/// What a local error during stage in is.
+pub fn of_io(error: &io::Error) -> StageError {
+    let class = match error.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => FailureClass::Storage,
+        _ => FailureClass::Input,
+    };
+    StageError { class, message: format!("the task's folders in /tmp cannot be written: {error}") }
+}
+
+/// The last part of a key as a file name: never a path, never empty, never too long.
+fn file_name(key: &str) -> String {
+    let name = key.trim_end_matches('/').rsplit('/').next().unwrap_or("").replace('\0', "_");
+    match name.as_str() {
+        "" | "." | ".." => "input".into(),
+        _ if name.len() > LONGEST_NAME => shorten(&name),
+        _ => name,
+    }
+}
+
+/// Cuts the stem, so that the extension stays.
+fn shorten(name: &str) -> String {
+    let at = name.rfind('.').filter(|at| name.len() - at <= 32).unwrap_or(name.len());
+    let (stem, extension) = name.split_at(at);
+    let mut end = LONGEST_NAME - extension.len();
+    while !stem.is_char_boundary(end) {
+        end -= 1;
+    }
+    format!("{}{extension}", &stem[..end])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_never_become_paths() {
+        assert_eq!(file_name("in/a b.txt"), "a b.txt");
+        assert_eq!(file_name("in/.."), "input");
+        assert_eq!(file_name("../../etc/passwd"), "passwd");
+        assert_eq!(file_name("folder/"), "folder");
+        assert_eq!(file_name("/"), "input");
+        assert_eq!(file_name("a\0b"), "a_b");
+    }
+
+    #[test]
+    fn long_names_keep_their_extension() {
+        let name = file_name(&format!("x/{}.nii.gz", "é".repeat(300)));
+        assert!(name.len() <= LONGEST_NAME && name.rsplit('.').next() == Some("gz"), "{name}");
+    }
+}

@@ -1,0 +1,345 @@
+//! One task from begin to end: stage in, execute, stage out, record.
+
+use crate::clock::{self, millis};
+use crate::config::Settings;
+use crate::event::{Input, Job, Request};
+use crate::execute::{self, Alarm, Ended, Limits};
+use crate::logs::Log;
+use crate::memory::{self, OomWatch};
+use crate::output::{self, Found};
+use crate::program::Chooser;
+use crate::s3::S3;
+use crate::stage::{self, Folders};
+use crate::variables::{self, Places};
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::path::Path;
+use std::process::Command;
+use std::time::{Duration, Instant};
+use throng_runtime::contract::{
+    AttemptRecord, FailureClass, OnFailure, Phases, RunningMarker, TaskRef, TaskState, VERSION, keys, layout,
+};
+
+/// What stays the same for all tasks of an environment.
+pub struct Worker<'a> {
+    /// Configuration
+    pub settings: &'a Settings,
+    /// Storage
+    pub s3: &'a S3,
+    /// Chooses what is executed.
+    pub chooser: Chooser<'a>,
+    /// Variables that are the same for every task.
+    pub base: BTreeMap<OsString, OsString>,
+    /// Watches for kills for lack of memory.
+    pub oom: OomWatch,
+}
+
+/// What stays the same for all tasks of an invocation.
+pub struct Attempt<'a> {
+    /// Request id
+    pub request_id: &'a str,
+    /// `_X_AMZN_TRACE_ID`
+    pub trace_id: Option<&'a str>,
+    /// The event.
+    pub request: &'a Request,
+    /// How long scripts may run.
+    pub limits: Limits,
+    /// When everything must be stored.
+    pub end: Instant,
+    /// What the environment's start took, at its first invocation.
+    pub init: Option<Duration>,
+}
+
+/// Why a task did not succeed.
+pub struct Failure {
+    /// What to call it.
+    pub class: FailureClass,
+    /// A sentence.
+    pub message: String,
+}
+
+impl Failure {
+    fn new(class: FailureClass, message: impl Into<String>) -> Self {
+        Self { class, message: message.into() }
+    }
+}
+
+/// What became of a task.
+pub struct Outcome {
+    /// `None` when it succeeded.
+    pub failure: Option<Failure>,
+    /// For the answer.
+    pub body: Vec<u8>,
+    /// When it ended, in milliseconds since 1970.
+    pub ended_ms: u64,
+}
+
+/// A name for the part of an error type after `Throng.`.
+pub const fn error_type(class: FailureClass) -> &'static str {
+    match class {
+        FailureClass::Script => "Throng.Script",
+        FailureClass::Timeout => "Throng.Timeout",
+        FailureClass::Memory => "Throng.Memory",
+        FailureClass::Storage => "Throng.Storage",
+        FailureClass::Input => "Throng.Input",
+        FailureClass::Output => "Throng.Output",
+        FailureClass::Init => "Throng.Init",
+        FailureClass::Throttled => "Throng.Throttled",
+        FailureClass::Lost => "Throng.Lost",
+    }
+}
+
+impl Worker<'_> {
+    /// Does one job. `number` tells the jobs of an invocation apart; records of one invocation end at different
+    /// milliseconds, later than `after_ms`.
+    pub fn work(&mut self, attempt: &Attempt<'_>, job: &Job, number: usize, after_ms: u64) -> Outcome {
+        let mut log = Log::new(attempt.request_id, job.task.clone());
+        let mut record = self.blank_record(attempt, job);
+        let mut files = Vec::new();
+        let result = self.attempt(attempt, job, number, &mut log, &mut record, &mut files);
+        let mut failure = result.err();
+        if let Some(failure) = &failure {
+            log.note("ERROR", &failure.message);
+        }
+        record.ended_ms = clock::now_ms().max(after_ms + 1);
+        record.state = match failure.as_ref().map(|failure| failure.class) {
+            None => TaskState::Succeeded,
+            Some(FailureClass::Timeout) => TaskState::TimedOut,
+            Some(_) => TaskState::Failed,
+        };
+        record.class = failure.as_ref().map(|failure| failure.class);
+        record.error = failure.as_ref().map(|failure| failure.message.clone());
+        record.stderr_tail = log.tail().map(str::to_owned).collect();
+        let ended_ms = record.ended_ms;
+        if let Err(message) = self.store_record(&record, attempt.end) {
+            log.note("ERROR", &message);
+            failure = failure.or_else(|| Some(Failure::new(FailureClass::Output, message)));
+        }
+        let plain = matches!(job.input, Input::Bytes(_));
+        let body = crate::response::body(self.settings, plain, &files, log.into_kept());
+        Outcome { failure, body, ended_ms }
+    }
+
+    fn blank_record(&self, attempt: &Attempt<'_>, job: &Job) -> AttemptRecord {
+        let (bucket, key) = match &job.input {
+            Input::Object { bucket, key } => (bucket.clone(), key.clone()),
+            Input::Bytes(_) => (String::new(), String::new()),
+        };
+        let init_ms = attempt.init.map_or(0.0, millis);
+        AttemptRecord {
+            version: VERSION,
+            function: self.settings.function.name.clone(),
+            task: job.task.clone(),
+            bucket,
+            key,
+            request_id: attempt.request_id.to_owned(),
+            state: TaskState::Running,
+            class: None,
+            exit_code: None,
+            signal: None,
+            error: None,
+            started_ms: clock::now_ms(),
+            ended_ms: 0,
+            phases: Phases { init_ms, ..Phases::default() },
+            cold: attempt.init.is_some(),
+            bytes_in: 0,
+            bytes_out: 0,
+            outputs: Vec::new(),
+            peak_memory: 0,
+            log_group: self.settings.log_group.clone(),
+            log_stream: self.settings.log_stream.clone(),
+            stderr_tail: Vec::new(),
+        }
+    }
+
+    fn attempt(
+        &mut self,
+        attempt: &Attempt<'_>,
+        job: &Job,
+        number: usize,
+        log: &mut Log<'_>,
+        record: &mut AttemptRecord,
+        files: &mut Vec<Found>,
+    ) -> Result<(), Failure> {
+        let of_stage = |error: stage::StageError| Failure::new(error.class, error.message);
+        if clock::left(attempt.limits.until).is_zero() {
+            return Err(Failure::new(FailureClass::Timeout, "no time was left to begin"));
+        }
+        let begin = Instant::now();
+        let name = format!("throng-{}-{number}", attempt.request_id);
+        let folders =
+            Folders::make(&self.settings.tmp, &name).map_err(|error| of_stage(stage::of_io(&error)))?;
+        let staged = stage::stage(job, &folders, self.s3, attempt.request_id, attempt.limits.until)
+            .map_err(of_stage)?;
+        record.phases.stage_in_ms = millis(begin.elapsed());
+        record.bytes_in = staged.fetched.bytes;
+        if record.task.is_none() {
+            record.task.clone_from(&staged.fetched.task);
+            log.set_task(staged.fetched.task);
+        }
+
+        let begin = Instant::now();
+        let mut command = self.command(attempt, job, &folders, &staged.file, record.task.as_ref(), log)?;
+        let ended = self.execute(&mut command, attempt, log, record);
+        record.phases.run_ms = millis(begin.elapsed());
+        let ended = ended.map_err(|error| Failure::new(FailureClass::Init, error))?;
+        (record.exit_code, record.signal, record.peak_memory) = (ended.code, ended.signal, ended.peak);
+        let failure = self.judge(&ended, attempt, log, record);
+
+        let begin = Instant::now();
+        let stored = self.stage_out(attempt, &folders, failure.is_some(), record, files);
+        record.phases.stage_out_ms = millis(begin.elapsed());
+        match failure {
+            Some(failure) => {
+                if let Err(also) = stored {
+                    log.note("WARN", &also.message);
+                }
+                Err(failure)
+            }
+            None => stored,
+        }
+    }
+
+    fn command(
+        &mut self,
+        attempt: &Attempt<'_>,
+        job: &Job,
+        folders: &Folders,
+        file: &Path,
+        task: Option<&TaskRef>,
+        log: &mut Log<'_>,
+    ) -> Result<Command, Failure> {
+        use std::os::unix::process::CommandExt;
+        let program = self
+            .chooser
+            .choose(attempt.request, &folders.script)
+            .map_err(|message| Failure::new(FailureClass::Init, message))?;
+        let places = Places { input: &folders.input, output: &folders.output, file };
+        let (own, left_out) = variables::of_task(job, &places, &attempt.request.query, &self.base);
+        if left_out {
+            log.note("WARN", "the event is too long for the variable EVENT, which is not set");
+        }
+        let mut command = Command::new(&program.path);
+        command.args(&program.arguments).env_clear().envs(&self.base).envs(own).process_group(0);
+        command.env("REQUEST_ID", attempt.request_id).env("AWS_LAMBDA_REQUEST_ID", attempt.request_id);
+        if let Some(trace) = attempt.trace_id {
+            command.env("_X_AMZN_TRACE_ID", trace);
+        }
+        if let Some(task) = task {
+            command.env("THRONG_RUN", &task.run).env("THRONG_TASK", task.task.to_string());
+        }
+        Ok(command)
+    }
+
+    fn execute(
+        &self,
+        command: &mut Command,
+        attempt: &Attempt<'_>,
+        log: &mut Log<'_>,
+        record: &AttemptRecord,
+    ) -> Result<Ended, String> {
+        let at = Instant::now() + Duration::from_secs(layout::MARKER_AFTER_SECS);
+        std::thread::scope(|scope| {
+            let mut ring = || {
+                scope.spawn(|| self.store_marker(record, attempt.end));
+            };
+            execute::run(command, attempt.limits, log, Alarm { at, ring: &mut ring })
+        })
+        .map_err(|error| {
+            let program = Path::new(command.get_program()).display();
+            match error.raw_os_error() {
+                Some(8) => {
+                    format!("{program} cannot be executed: it is for another architecture, or no program")
+                }
+                _ => format!("{program} cannot be executed: {error}"),
+            }
+        })
+    }
+
+    /// What an ended script means.
+    fn judge(
+        &mut self,
+        ended: &Ended,
+        attempt: &Attempt<'_>,
+        log: &Log<'_>,
+        record: &AttemptRecord,
+    ) -> Option<Failure> {
+        if ended.timed_out {
+            let message = format!(
+                "the script ran past its time budget and was ended after {:.1} s",
+                record.phases.run_ms / 1000.0
+            );
+            return Some(Failure::new(FailureClass::Timeout, message));
+        }
+        if ended.code == Some(0) {
+            return None;
+        }
+        let killed = ended.signal == Some(9) || ended.code == Some(128 + 9);
+        let limit = self.settings.memory;
+        if self.oom.has_killed() || (killed && memory::is_near(ended.peak, limit)) {
+            let message = format!(
+                "the script ran out of memory: the limit is {} MiB, its largest process had {} MiB",
+                limit >> 20,
+                ended.peak >> 20
+            );
+            return Some(Failure::new(FailureClass::Memory, message));
+        }
+        if memory::is_full(&self.settings.tmp, log.tail()) {
+            let message =
+                "the script failed, and /tmp is or was full; give the function more ephemeral storage";
+            return Some(Failure::new(FailureClass::Storage, message));
+        }
+        let message = match (ended.code, ended.signal) {
+            (Some(code), _) => format!("the script ended with exit code {code}"),
+            (None, Some(signal)) => format!("the script was ended by signal {signal}"),
+            (None, None) => format!("the script's end was not seen (request {})", attempt.request_id),
+        };
+        Some(Failure::new(FailureClass::Script, message))
+    }
+
+    fn stage_out(
+        &self,
+        attempt: &Attempt<'_>,
+        folders: &Folders,
+        failed: bool,
+        record: &mut AttemptRecord,
+        files: &mut Vec<Found>,
+    ) -> Result<(), Failure> {
+        let function = &self.settings.function;
+        if failed && function.on_failure == OnFailure::Discard {
+            return Ok(());
+        }
+        *files = output::files(&folders.output).map_err(|error| {
+            Failure::new(FailureClass::Output, format!("the output folder cannot be read: {error}"))
+        })?;
+        let kept = failed.then_some(attempt.request_id);
+        let stored = output::store(files, &function.outputs, kept, self.s3, attempt.end);
+        record.bytes_out = stored.objects.iter().map(|object| object.size).sum();
+        record.outputs = stored.objects;
+        stored.failure.map_or(Ok(()), |(class, message)| Err(Failure::new(class, message)))
+    }
+
+    fn store_record(&self, record: &AttemptRecord, until: Instant) -> Result<(), String> {
+        let Some(bucket) = &self.settings.home_bucket else { return Ok(()) };
+        let text =
+            serde_json::to_vec(record).map_err(|error| format!("the record cannot be written: {error}"))?;
+        self.s3
+            .put_bytes(bucket, &keys::record_key(record), "application/json", &text, until)
+            .map_err(|error| format!("the record could not be stored: {error}"))
+    }
+
+    /// A marker that does not arrive costs nothing but a display.
+    fn store_marker(&self, record: &AttemptRecord, until: Instant) {
+        let (Some(bucket), Some(task)) = (&self.settings.home_bucket, &record.task) else { return };
+        let marker = RunningMarker {
+            task: task.clone(),
+            request_id: record.request_id.clone(),
+            started_ms: record.started_ms,
+            log_stream: record.log_stream.clone(),
+        };
+        let key = keys::running_key(&task.run, task.task, &record.request_id);
+        if let Ok(text) = serde_json::to_vec(&marker) {
+            let _ = self.s3.put_bytes(bucket, &key, "application/json", &text, until);
+        }
+    }
+}

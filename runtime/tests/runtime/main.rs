@@ -1,0 +1,283 @@
+//! The runtime as a process, against a Runtime API and an S3 of our own.
+#![cfg(target_os = "linux")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+
+mod rig;
+
+use base64::Engine as _;
+use rig::{Rig, children, function, notification};
+use serde_json::json;
+use std::time::{Duration, Instant};
+use throng_runtime::contract::{FailureClass, OnFailure, OutputRule, Source, TaskState, keys::RecordName};
+
+fn body(answer: &rig::Answer) -> Vec<u8> {
+    base64::engine::general_purpose::STANDARD.decode(answer.body["body"].as_str().unwrap()).unwrap()
+}
+
+#[test]
+fn a_notification_becomes_outputs_and_a_record() {
+    let mut rig = Rig::with_script(
+        "echo \"$STORAGE_OBJECT_KEY at $EVENT_TIME\"\n\
+         [ \"$SCAR_INPUT_FILE\" = \"$INPUT_FILE_PATH\" ] && [ \"$(dirname \"$INPUT_FILE_PATH\")\" = \"$TMP_INPUT_DIR\" ] || exit 7\n\
+         mkdir -p \"$TMP_OUTPUT_DIR/sub\"\n\
+         wc -c < \"$INPUT_FILE_PATH\" > \"$TMP_OUTPUT_DIR/sub/$(basename \"$INPUT_FILE_PATH\").count\"\n",
+    );
+    rig.put_with("in/a dir/é+.txt", b"hello", &[("throng-run", "r1"), ("throng-task", "42")]);
+    let answer = rig.notify(&["a+dir/%C3%A9%2B.txt"]);
+    assert!(answer.ok, "{answer:?}");
+    assert_eq!(body(&answer), "a dir/é+.txt at 2026-01-02T03:04:05.000Z\n".as_bytes());
+    assert_eq!(rig.get("out/results/sub/é+.txt.count").unwrap(), b"5\n");
+
+    let record = rig.record();
+    assert_eq!((record.state, record.class, record.exit_code), (TaskState::Succeeded, None, Some(0)));
+    assert_eq!((record.bytes_in, record.bytes_out, record.cold), (5, 2, true));
+    assert_eq!(record.outputs[0].key, "results/sub/é+.txt.count");
+    assert_eq!(record.outputs[0].sha256, "f0b5c2c2211c8d67ed15e75e656c7862d086e9245420892a7de62cd9ec582a06");
+    assert_eq!((record.key.as_str(), record.request_id.as_str()), ("a dir/é+.txt", "request-1"));
+    assert!(record.peak_memory > 0 && record.phases.run_ms > 0.0);
+    let names = rig.list("home/runs/r1/records/");
+    let name = RecordName::parse(&names[0]).unwrap();
+    assert_eq!((name.task, name.state), (Some(42), TaskState::Succeeded));
+
+    let lines = rig.log();
+    assert_eq!(lines[0].run.as_deref(), Some("r1"));
+    assert_eq!((lines[0].task, lines[0].stream), (Some(42), Source::Stdout));
+}
+
+#[test]
+fn every_record_is_a_task_of_its_own() {
+    let mut rig =
+        Rig::with_script("n=$(cat \"$INPUT_FILE_PATH\"); echo \"$n\" > \"$TMP_OUTPUT_DIR/$n\"; exit \"$n\"");
+    for number in ["0", "3"] {
+        rig.put(&format!("in/{number}"), number.as_bytes());
+    }
+    let answer = rig.notify(&["0", "missing", "3"]);
+    assert!(!answer.ok);
+    let message = answer.body["errorMessage"].as_str().unwrap().to_owned();
+    assert!(message.starts_with("2 of 3 inputs failed") && message.contains("does not exist"), "{message}");
+    let ends: Vec<_> = rig
+        .records()
+        .into_iter()
+        .map(|record| (record.key, record.state, record.class, record.exit_code))
+        .collect();
+    assert_eq!(
+        ends,
+        [
+            ("0".into(), TaskState::Succeeded, None, Some(0)),
+            ("missing".into(), TaskState::Failed, Some(FailureClass::Input), None),
+            ("3".into(), TaskState::Failed, Some(FailureClass::Script), Some(3)),
+        ]
+    );
+    assert_eq!(rig.list("out/"), ["out/results/0"]);
+}
+
+#[test]
+fn a_failure_says_why_and_keeps_what_is_to_be_kept() {
+    let mut function = function(true);
+    function.on_failure = OnFailure::Keep;
+    let script = "echo partial > \"$TMP_OUTPUT_DIR/x\"; echo one >&2; echo 'the reason' >&2; exit 4";
+    let mut rig = Rig::start(&function, Some(script), &[]);
+    rig.put("in/a", b"");
+    let answer = rig.invoke(&json!({"throng": {"run": "r", "task": 1}, "bucket": "in", "key": "a"}));
+    assert_eq!((answer.ok, answer.error_type.as_str()), (false, "Throng.Script"));
+    assert_eq!(answer.body["errorMessage"], "the script ended with exit code 4");
+    assert_eq!(rig.list("out/"), ["out/results/failed/request-1/x"]);
+    assert_eq!(rig.record().stderr_tail, ["one", "the reason"]);
+    assert_eq!(rig.list("home/runs/r/records/").len(), 1);
+}
+
+#[test]
+fn a_timeout_ends_children_that_ignore_term_and_sessions_of_their_own() {
+    let mut rig = Rig::with_script(
+        "trap '' TERM\n(trap '' TERM; setsid sh -c 'trap \"\" TERM; while :; do sleep 1; done') &\n\
+         echo started; while :; do sleep 1; done",
+    );
+    rig.put("in/a", b"");
+    let begin = Instant::now();
+    let event = json!({"throng": {"run": "r", "task": 1}, "bucket": "in", "key": "a"}).to_string();
+    let answer = rig.invoke_raw(event.as_bytes(), Duration::from_millis(2_500));
+    assert_eq!((answer.ok, answer.error_type.as_str()), (false, "Throng.Timeout"));
+    assert!(begin.elapsed() < Duration::from_millis(2_500), "{:?}", begin.elapsed());
+    let record = rig.record();
+    assert_eq!((record.state, record.class), (TaskState::TimedOut, Some(FailureClass::Timeout)));
+    assert_eq!(rig.printed()[0], "started");
+    assert_eq!(rig.list("home/runs/r/running/"), ["home/runs/r/running/00000001_request-1"]);
+    assert_eq!(children(rig.pid()), Vec::<String>::new());
+    rig.assert_clean();
+}
+
+#[test]
+fn a_script_that_ends_in_time_after_term_is_timed_out_all_the_same() {
+    let mut rig = Rig::with_script("trap 'exit 0' TERM; sleep 20 & wait");
+    rig.put("in/a", b"");
+    let event = notification(&["a"]).to_string();
+    let answer = rig.invoke_raw(event.as_bytes(), Duration::from_millis(1_400));
+    assert_eq!(answer.error_type, "Throng.Timeout");
+    assert_eq!(rig.record().state, TaskState::TimedOut);
+}
+
+#[test]
+fn a_background_child_that_holds_the_pipes_does_not_hold_the_task() {
+    let mut rig = Rig::with_script("sleep 60 & (setsid sleep 60 &) ; echo done");
+    rig.put("in/a", b"");
+    let begin = Instant::now();
+    assert!(rig.notify(&["a"]).ok);
+    assert!(begin.elapsed() < Duration::from_secs(5));
+    assert_eq!(rig.printed(), ["done"]);
+    assert_eq!(children(rig.pid()), Vec::<String>::new());
+}
+
+#[test]
+fn all_output_survives() {
+    let mut rig = Rig::with_script(
+        "head -c 200000 /dev/zero | tr '\\0' x; echo; printf 'a\\377b\\n'; seq 1 20000; printf 'no end'; \
+         printf 'error no end' >&2",
+    );
+    rig.put("in/a", b"");
+    assert!(rig.notify(&["a"]).ok);
+    let lines = rig.log();
+    let stdout: Vec<_> = lines.iter().filter(|line| line.stream == Source::Stdout).collect();
+    let partial = stdout.iter().take_while(|line| line.partial).count();
+    assert!(partial >= 3, "{partial}");
+    let long: String = stdout[..=partial].iter().map(|line| line.message.as_str()).collect();
+    assert!(long.len() == 200_000 && long.bytes().all(|byte| byte == b'x'));
+    assert_eq!(stdout[partial + 1].message, "a\u{fffd}b");
+    let numbers: Vec<_> =
+        stdout[partial + 2..partial + 20_002].iter().map(|line| line.message.clone()).collect();
+    assert_eq!(numbers, (1..=20_000).map(|number| number.to_string()).collect::<Vec<_>>());
+    assert_eq!(stdout.last().unwrap().message, "no end");
+    let stderr: Vec<_> = lines.iter().filter(|line| line.stream == Source::Stderr).collect();
+    assert_eq!(stderr[0].message, "error no end");
+}
+
+#[test]
+fn nothing_of_one_task_is_visible_to_the_next() {
+    let mut rig = Rig::with_script(
+        "ls -A \"$TMP_INPUT_DIR\" \"$HOME\" | grep secret && exit 9\n\
+         echo x > \"$HOME/secret\"; mkdir -p \"$HOME/d/secret\"; ln -s / \"$HOME/d/link\"; chmod 500 \"$HOME/d\"\n\
+         export LEFT=1; exit 0",
+    );
+    for _ in 0..2 {
+        rig.put("in/secret-input", b"x");
+        let answer = rig.invoke(&json!({"script": "Y2htb2QgNzAwIC90bXA=", "a": 1}));
+        drop(answer);
+        rig.assert_clean();
+    }
+    rig.put("in/a", b"");
+    assert!(rig.notify(&["a"]).ok);
+    rig.assert_clean();
+    assert!(rig.notify(&["a"]).ok, "{:?}", rig.printed());
+}
+
+#[test]
+fn inputs_named_like_scripts_are_inputs() {
+    let mut rig = Rig::with_script("cat \"$INPUT_FILE_PATH\"");
+    for name in ["script", "script.sh", "init_script.sh"] {
+        rig.put(&format!("in/{name}"), format!("echo hijacked by {name}").as_bytes());
+        let answer = rig.notify(&[name]);
+        assert_eq!(String::from_utf8(body(&answer)).unwrap(), format!("echo hijacked by {name}"));
+    }
+}
+
+#[test]
+fn first_lines_are_honoured_and_missing_interpreters_named() {
+    let mut rig = Rig::with_script("#!/usr/bin/env bash\n[[ -n $BASH_VERSION ]] && echo bash");
+    rig.put("in/a", b"");
+    assert_eq!(body(&rig.notify(&["a"])), b"bash\n");
+
+    let mut rig = Rig::with_script("#!/no/such/interpreter\n");
+    rig.put("in/a", b"");
+    let answer = rig.notify(&["a"]);
+    assert_eq!(answer.error_type, "Throng.Init");
+    assert!(answer.body["errorMessage"].as_str().unwrap().contains("/no/such/interpreter"));
+    assert_eq!(rig.record().class, Some(FailureClass::Init));
+}
+
+#[test]
+fn images_without_a_script_run_their_entry_point() {
+    let mut function = function(false);
+    function.entrypoint = vec!["sh".into(), "-c".into()];
+    function.cmd = vec!["pwd; echo $GREETING; cp $INPUT_FILE_PATH $TMP_OUTPUT_DIR/copy".into()];
+    function.workdir = "/usr".into();
+    function.env.insert("GREETING".into(), "hello there".into());
+    let mut rig = Rig::start(&function, None, &[]);
+    rig.put("in/a", b"data");
+    assert_eq!(body(&rig.notify(&["a"])), b"/usr\nhello there\n");
+    assert_eq!(rig.get("out/results/copy").unwrap(), b"data");
+    // Arguments in the event take the place of the image's own.
+    let answer = rig.invoke(&json!({"cmd_args": "[\"echo $0 $1\", \"x\", \"y z\"]"}));
+    assert_eq!(body(&answer), b"x y z\n");
+}
+
+#[test]
+fn scripts_come_with_events() {
+    let mut rig = Rig::with_script("echo own");
+    let answer = rig.invoke(&json!({"script": "ZWNobyBmcm9tIHRoZSBldmVudA==", "cmd_args": "[\"x\"]"}));
+    assert_eq!(body(&answer), b"from the event\n");
+    assert_eq!(body(&rig.invoke(&json!({}))), b"own\n");
+}
+
+#[test]
+fn plain_payloads_are_files_and_a_single_output_is_the_answer() {
+    let mut function = function(true);
+    function.outputs.clear();
+    let script = "case \"$INPUT_FILE_PATH\" in */event-file-*) ;; *) exit 3;; esac\n\
+                  tr a-z A-Z < \"$INPUT_FILE_PATH\" > \"$TMP_OUTPUT_DIR/out\"; echo ignored";
+    let mut rig = Rig::start(&function, Some(script), &[]);
+    let answer = rig.invoke_raw(b"not json", Duration::from_secs(20));
+    assert_eq!(body(&answer), b"NOT JSON");
+    assert_eq!(body(&rig.invoke(&json!({"a": 1}))), b"{\"A\":1}");
+    assert_eq!(answer.body["headers"]["amz-log-stream-name"], "stream");
+    assert_eq!(rig.list("home/loose/f/").len(), 2);
+}
+
+#[test]
+fn rules_filter_outputs() {
+    let mut function = function(true);
+    let rule = |bucket: &str, path: &str, prefix: &[&str], suffix: &[&str]| OutputRule {
+        bucket: bucket.into(),
+        path: path.into(),
+        prefix: prefix.iter().map(ToString::to_string).collect(),
+        suffix: suffix.iter().map(ToString::to_string).collect(),
+    };
+    function.outputs = vec![rule("one", "p/", &["a"], &[".txt"]), rule("two", "", &[], &[".png"])];
+    let script = "cd \"$TMP_OUTPUT_DIR\"; mkdir a; touch a.txt b.txt a/x.txt c.png; mkfifo pipe; ln -s /nowhere broken";
+    let mut rig = Rig::start(&function, Some(script), &[]);
+    rig.put("in/a", b"");
+    assert!(rig.notify(&["a"]).ok);
+    assert_eq!(rig.list("one/"), ["one/p/a.txt", "one/p/a/x.txt"]);
+    assert_eq!(rig.list("two/"), ["two/c.png"]);
+}
+
+#[test]
+fn busy_storage_is_asked_again_and_large_outputs_go_in_parts() {
+    let mut rig = Rig::with_script("head -c 100000000 /dev/zero > \"$TMP_OUTPUT_DIR/large\"");
+    rig.put("in/a", b"x");
+    rig.fault("in/a", 503);
+    rig.fault("in/a", 500);
+    rig.fault("out/results/large", 503);
+    assert!(rig.notify(&["a"]).ok);
+    assert_eq!(rig.get("out/results/large").unwrap().len(), 100_000_000);
+    assert_eq!(rig.record().bytes_out, 100_000_000);
+    let parts = rig.requests().iter().filter(|request| request.contains("partNumber")).count();
+    assert_eq!(parts, 3);
+}
+
+#[test]
+fn refused_outputs_fail_the_task() {
+    let mut rig = Rig::with_script("echo x > \"$TMP_OUTPUT_DIR/x\"");
+    rig.put("in/a", b"x");
+    rig.fault("out/results/x", 403);
+    let answer = rig.notify(&["a"]);
+    assert_eq!(answer.error_type, "Throng.Output");
+    assert_eq!(rig.record().class, Some(FailureClass::Output));
+    assert!(rig.record().error.unwrap().contains("permissions"));
+}
+
+#[test]
+fn a_broken_configuration_is_an_init_error() {
+    let mut rig = Rig::start(&function(true), None, &[("THRONG_CONFIG", "/nonexistent/function.json")]);
+    let answer = rig.init_error();
+    assert_eq!(answer.error_type, "Throng.Init");
+    assert!(answer.body["errorMessage"].as_str().unwrap().contains("/nonexistent/function.json"));
+}
