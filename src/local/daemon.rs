@@ -1,0 +1,13 @@
+//! The local cloud as a process: start, run, stop, found through its endpoint file.
+//!
+//! One daemon per folder: it holds a lock on `daemon.lock` for as long as it lives, so the kernel frees it whatever
+//! ends the daemon. `endpoint.json` is there while it listens; after a `kill -9` it is stale, and whoever reads it
+//! finds nobody listening, or another process id.
+
+mod client;
+mod files;
+mod run;
+
+pub use client::{DaemonError, State, reset, start, status, status_with_counts, stop};
+pub use files::{Files, read_credentials};
+pub use run::{ServeOptions, serve};

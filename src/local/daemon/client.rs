@@ -1,0 +1,175 @@
+//! Starting, asking and ending the daemon from another process.
+
+use super::files::Files;
+use base64::Engine as _;
+use std::fs::OpenOptions;
+use std::io::{self, Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+use throng_runtime::contract::local::LocalEndpoint;
+
+/// How long a daemon may take to listen, and to end.
+const PATIENCE: Duration = Duration::from_secs(20);
+const POLL: Duration = Duration::from_millis(10);
+const ANSWER: Duration = Duration::from_secs(5);
+
+/// Why it did not work.
+#[derive(Debug, thiserror::Error)]
+pub enum DaemonError {
+    /// A file or a process.
+    #[error("{0}: {1}")]
+    Io(String, #[source] io::Error),
+    /// It ended, or did not listen in time.
+    #[error("the local cloud did not start; {0} says why")]
+    NotStarted(PathBuf),
+    /// It did not end in time.
+    #[error("the local cloud (process {0}) does not end; see {1}")]
+    NotStopped(u32, PathBuf),
+    /// Its data cannot be deleted while it runs.
+    #[error("the local cloud is running; stop it first (`throng local stop`)")]
+    Running,
+}
+
+/// Whether a daemon is there.
+#[derive(Clone, Debug, PartialEq)]
+pub enum State {
+    /// It answers.
+    Running(LocalEndpoint, serde_json::Value),
+    /// There is none.
+    Stopped,
+}
+
+/// Asks the daemon in `folder`.
+#[must_use]
+pub fn status(folder: &Path) -> State {
+    ask_status(folder, "/_throng/status")
+}
+
+/// Asks the daemon in `folder`, with the numbers of buckets, objects and bytes.
+#[must_use]
+pub fn status_with_counts(folder: &Path) -> State {
+    ask_status(folder, "/_throng/status?counts")
+}
+
+fn ask_status(folder: &Path, path: &str) -> State {
+    let Some(endpoint) = Files::new(folder).read_endpoint() else { return State::Stopped };
+    match ask(&endpoint, "GET", path, None) {
+        // Another program may have taken a dead daemon's port.
+        Some(value) if value.get("pid").and_then(serde_json::Value::as_u64) == Some(endpoint.pid.into()) => {
+            State::Running(endpoint, value)
+        }
+        _ => State::Stopped,
+    }
+}
+
+/// Makes sure that a daemon runs in `folder`. `arguments` are those of this program that run it
+/// (`local serve …`). Two callers at a time get the same daemon.
+///
+/// # Errors
+/// [`DaemonError`]
+pub fn start(folder: &Path, arguments: &[String]) -> Result<LocalEndpoint, DaemonError> {
+    if let State::Running(endpoint, _) = status(folder) {
+        return Ok(endpoint);
+    }
+    let files = Files::new(folder);
+    let failed = |what: PathBuf| move |error| DaemonError::Io(what.display().to_string(), error);
+    files.create_folder().map_err(failed(files.folder.clone()))?;
+    let log = OpenOptions::new()
+        .create(true)
+        .append(true)
+        .mode(0o600)
+        .open(files.log())
+        .map_err(failed(files.log()))?;
+    let program = std::env::current_exe().map_err(failed("this program".into()))?;
+    let mut child = Command::new(&program)
+        .args(arguments)
+        .current_dir("/")
+        .stdin(Stdio::null())
+        .stdout(log.try_clone().map_err(failed(files.log()))?)
+        .stderr(log)
+        .spawn()
+        .map_err(failed(program))?;
+    let begin = Instant::now();
+    let mut ended = false;
+    while begin.elapsed() < PATIENCE {
+        if let State::Running(endpoint, _) = status(folder) {
+            return Ok(endpoint);
+        }
+        // Ours ends at once when another starter's has the lock; then that one is waited for.
+        ended = ended || matches!(child.try_wait(), Ok(Some(_)));
+        if ended && files.try_lock().is_ok_and(|lock| lock.is_some()) {
+            break;
+        }
+        std::thread::sleep(POLL);
+    }
+    Err(DaemonError::NotStarted(files.log()))
+}
+
+/// Ends the daemon in `folder`, and waits until it has; tells whether there was one.
+///
+/// # Errors
+/// [`DaemonError`]
+pub fn stop(folder: &Path) -> Result<bool, DaemonError> {
+    let files = Files::new(folder);
+    let State::Running(endpoint, _) = status(folder) else { return Ok(false) };
+    let credentials = files
+        .credentials_or_new()
+        .map_err(|error| DaemonError::Io(files.credentials().display().to_string(), error))?;
+    let pair = format!("{}:{}", credentials.user.access_key_id, credentials.user.secret_access_key);
+    let authorization = format!("Basic {}", base64::engine::general_purpose::STANDARD.encode(pair));
+    let _ = ask(&endpoint, "POST", "/_throng/stop", Some(&authorization));
+    let begin = Instant::now();
+    while begin.elapsed() < PATIENCE {
+        if files.try_lock().is_ok_and(|lock| lock.is_some()) {
+            return Ok(true);
+        }
+        std::thread::sleep(POLL);
+    }
+    Err(DaemonError::NotStopped(endpoint.pid, files.log()))
+}
+
+/// Deletes everything that the local cloud keeps in `folder`, credentials and port excepted.
+///
+/// # Errors
+/// [`DaemonError::Running`], or when a file cannot be removed.
+pub fn reset(folder: &Path) -> Result<(), DaemonError> {
+    let files = Files::new(folder);
+    let failed = |error| DaemonError::Io(files.folder.display().to_string(), error);
+    files.create_folder().map_err(failed)?;
+    let Some(_lock) = files.try_lock().map_err(failed)? else { return Err(DaemonError::Running) };
+    for path in [files.data(), files.endpoint(), files.log()] {
+        let outcome =
+            if path.is_dir() { std::fs::remove_dir_all(&path) } else { std::fs::remove_file(&path) };
+        match outcome {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed(error)),
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// One small request, without a client library: the answer's JSON.
+fn ask(
+    endpoint: &LocalEndpoint,
+    method: &str,
+    path: &str,
+    authorization: Option<&str>,
+) -> Option<serde_json::Value> {
+    let address: SocketAddr = endpoint.endpoint.strip_prefix("http://")?.parse().ok()?;
+    let mut stream = TcpStream::connect_timeout(&address, ANSWER).ok()?;
+    stream.set_read_timeout(Some(ANSWER)).ok()?;
+    stream.set_write_timeout(Some(ANSWER)).ok()?;
+    let authorization = authorization.map(|value| format!("authorization: {value}\r\n")).unwrap_or_default();
+    let request = format!(
+        "{method} {path} HTTP/1.1\r\nhost: {address}\r\n{authorization}content-length: 0\r\nconnection: close\r\n\r\n"
+    );
+    stream.write_all(request.as_bytes()).ok()?;
+    let mut answer = Vec::new();
+    stream.take(1 << 20).read_to_end(&mut answer).ok()?;
+    let answer = String::from_utf8(answer).ok()?;
+    let (_, body) = answer.split_once("\r\n\r\n")?;
+    serde_json::from_str(body).ok()
+}

@@ -1,0 +1,142 @@
+//! The daemon's files.
+
+use nix::fcntl::{Flock, FlockArg};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+use throng_runtime::contract::local::{
+    AccessKey, CREDENTIALS_FILE, ENDPOINT_FILE, LocalCredentials, LocalEndpoint,
+};
+
+/// Where things are in the local cloud's folder.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Files {
+    /// The folder.
+    pub folder: PathBuf,
+}
+
+impl Files {
+    /// The files of the local cloud in `folder`.
+    #[must_use]
+    pub fn new(folder: &Path) -> Self {
+        Self { folder: folder.to_owned() }
+    }
+
+    /// Where the daemon listens.
+    #[must_use]
+    pub fn endpoint(&self) -> PathBuf {
+        self.folder.join(ENDPOINT_FILE)
+    }
+
+    /// Access keys, mode 0600.
+    #[must_use]
+    pub fn credentials(&self) -> PathBuf {
+        self.folder.join(CREDENTIALS_FILE)
+    }
+
+    /// Held by the daemon.
+    #[must_use]
+    pub fn lock(&self) -> PathBuf {
+        self.folder.join("daemon.lock")
+    }
+
+    /// What the daemon writes for people.
+    #[must_use]
+    pub fn log(&self) -> PathBuf {
+        self.folder.join("daemon.log")
+    }
+
+    /// The port of the last time, so that clients' configurations stay right.
+    #[must_use]
+    pub fn port(&self) -> PathBuf {
+        self.folder.join("port")
+    }
+
+    /// Everything that is durable, other than credentials and port.
+    #[must_use]
+    pub fn data(&self) -> PathBuf {
+        self.folder.join("data")
+    }
+
+    /// Makes the folder, for its owner alone.
+    ///
+    /// # Errors
+    /// When it cannot be made.
+    pub fn create_folder(&self) -> io::Result<()> {
+        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&self.folder)
+    }
+
+    /// Takes the lock; `None` when a daemon holds it.
+    ///
+    /// # Errors
+    /// When the file cannot be made.
+    pub fn try_lock(&self) -> io::Result<Option<Flock<File>>> {
+        let file =
+            OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(self.lock())?;
+        match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
+            Ok(lock) => Ok(Some(lock)),
+            Err((_, nix::errno::Errno::EWOULDBLOCK)) => Ok(None),
+            Err((_, error)) => Err(error.into()),
+        }
+    }
+
+    /// The endpoint file; `None` when it is absent or unreadable.
+    #[must_use]
+    pub fn read_endpoint(&self) -> Option<LocalEndpoint> {
+        read_json(&self.endpoint()).ok()
+    }
+
+    /// Access keys, made when there are none.
+    ///
+    /// # Errors
+    /// When they can be neither read nor written.
+    pub fn credentials_or_new(&self) -> io::Result<LocalCredentials> {
+        match read_json(&self.credentials()) {
+            Ok(credentials) => return Ok(credentials),
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            Err(_) => {}
+        }
+        let credentials = LocalCredentials { user: new_pair(), function: new_pair() };
+        write_json(&self.credentials(), &credentials)?;
+        Ok(credentials)
+    }
+}
+
+/// Access keys of the local cloud in `folder`.
+///
+/// # Errors
+/// When they are not there: it was never started.
+pub fn read_credentials(folder: &Path) -> io::Result<LocalCredentials> {
+    read_json(&Files::new(folder).credentials())
+}
+
+/// Shaped as AWS's are: `AKIA` and 16 letters or digits; 40 characters of base64.
+fn new_pair() -> AccessKey {
+    use base64::Engine as _;
+    const ALPHABET: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
+    let letter = |byte: u8| char::from(*ALPHABET.get(usize::from(byte & 31)).unwrap_or(&b'A'));
+    let id: String = rand::random::<[u8; 16]>().into_iter().map(letter).collect();
+    AccessKey {
+        access_key_id: format!("AKIA{id}"),
+        secret_access_key: base64::engine::general_purpose::STANDARD.encode(rand::random::<[u8; 30]>()),
+    }
+}
+
+fn read_json<T: DeserializeOwned>(path: &Path) -> io::Result<T> {
+    Ok(serde_json::from_slice(&std::fs::read(path)?)?)
+}
+
+/// Writes a file that readers see whole or not at all, mode 0600.
+///
+/// # Errors
+/// When the folder cannot be written to.
+pub fn write_json(path: &Path, value: &impl Serialize) -> io::Result<()> {
+    let temporary = path.with_extension(format!("{}.tmp", std::process::id()));
+    let mut file = OpenOptions::new().create(true).write(true).truncate(true).mode(0o600).open(&temporary)?;
+    file.write_all(&serde_json::to_vec_pretty(value)?)?;
+    file.sync_all()?;
+    std::fs::rename(&temporary, path)
+}

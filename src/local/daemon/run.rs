@@ -1,0 +1,216 @@
+//! The daemon itself.
+
+use super::files::{Files, write_json};
+use crate::local::db::{Db, DbError};
+use crate::local::lambda::{
+    Lambda, LambdaConfig, LambdaParts, Queue, RuntimeApi, SandboxLauncher, TimeScale,
+};
+use crate::local::logs::{LogStore, LogsApi};
+use crate::local::registry::ImageStore;
+use crate::local::s3::{self, ObjectStore};
+use crate::local::server::{self, Activity, Services};
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use throng_runtime::contract::local::{LocalCredentials, LocalEndpoint};
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+
+/// How often unused images are removed.
+const SWEEP: Duration = Duration::from_hours(1);
+
+/// How a daemon is run.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ServeOptions {
+    /// The local cloud's folder.
+    pub folder: PathBuf,
+    /// The port; the one of the last time when `None`, else a free one.
+    pub port: Option<u16>,
+    /// Ends by itself after this time with no request and nothing queued or running.
+    pub idle: Duration,
+    /// Factor on Lambda's retry delays, event ages and idle times; 1 is AWS's own clock, 0.01 a hundred times faster.
+    pub time_scale: f64,
+    /// Most asynchronous invocations at a time; by the machine when `None`.
+    pub max_environments: Option<u32>,
+    /// Whether to leave the terminal's session.
+    pub detach: bool,
+}
+
+impl ServeOptions {
+    /// AWS's clock, and an end after 30 idle minutes.
+    #[must_use]
+    pub fn new(folder: PathBuf) -> Self {
+        Self {
+            folder,
+            port: None,
+            idle: Duration::from_mins(30),
+            time_scale: 1.0,
+            max_environments: None,
+            detach: false,
+        }
+    }
+}
+
+/// Why the daemon does not run.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// Another one has the lock.
+    #[error("a local cloud is already running in {0}")]
+    Running(PathBuf),
+    /// A file, the port or the runtime.
+    #[error("local cloud: {0}: {1}")]
+    Io(&'static str, #[source] std::io::Error),
+    /// The database.
+    #[error("local cloud: {0}")]
+    Db(#[from] DbError),
+}
+
+fn io(what: &'static str) -> impl FnOnce(std::io::Error) -> ServeError {
+    move |error| ServeError::Io(what, error)
+}
+
+/// Runs the daemon until it is stopped or idle.
+///
+/// # Errors
+/// `ServeError`
+pub fn serve(options: &ServeOptions) -> Result<(), ServeError> {
+    if options.detach {
+        // Fails only for the leader of a process group, which has a session of its own already.
+        let _ = nix::unistd::setsid();
+    }
+    let files = Files::new(&options.folder);
+    files.create_folder().map_err(io("its folder"))?;
+    let Some(_lock) = files.try_lock().map_err(io("its lock"))? else {
+        return Err(ServeError::Running(options.folder.clone()));
+    };
+    // Whoever left it here is dead: the lock was free.
+    let _ = std::fs::remove_file(files.endpoint());
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(io("its threads"))?;
+    let outcome = runtime.block_on(run(options, &files));
+    let _ = std::fs::remove_file(files.endpoint());
+    runtime.shutdown_timeout(Duration::from_secs(5));
+    outcome
+}
+
+async fn run(options: &ServeOptions, files: &Files) -> Result<(), ServeError> {
+    let credentials = files.credentials_or_new().map_err(io("credentials.json"))?;
+    let listener = listen(options.port, files).await?;
+    let address = listener.local_addr().map_err(io("its port"))?;
+    let Opened { services, lambda } = open(files, credentials, address, options).await?;
+    let services = Arc::new(services);
+    std::fs::write(files.port(), address.port().to_string()).map_err(io("its port file"))?;
+    let mut terminate = signal(SignalKind::terminate()).map_err(io("signals"))?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(io("signals"))?;
+    let started = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let endpoint = LocalEndpoint {
+        endpoint: format!("http://{address}"),
+        pid: std::process::id(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        started_ms: u64::try_from(started.as_millis()).unwrap_or_default(),
+    };
+    write_json(&files.endpoint(), &endpoint).map_err(io("endpoint.json"))?;
+    tracing::info!(%address, "listening");
+    let watched = services.clone();
+    let idle = options.idle;
+    let stop = async move {
+        let reason = tokio::select! {
+            _ = terminate.recv() => "terminated",
+            _ = interrupt.recv() => "interrupted",
+            () = watched.activity.stop_requested() => "stopped",
+            () = until_idle(&watched, idle) => "idle",
+        };
+        tracing::info!(reason, "ending");
+    };
+    server::serve(listener, services, stop).await;
+    lambda.shutdown().await;
+    Ok(())
+}
+
+/// Removes what no image and no function needs any more, at the start and every hour.
+async fn sweep_images(images: ImageStore, lambda: Lambda) {
+    loop {
+        match images.sweep(&lambda.images_in_use()).await {
+            Ok(0) => {}
+            Ok(bytes) => tracing::info!(bytes, "unused image layers were removed"),
+            Err(error) => tracing::warn!(%error, "the image store was not swept"),
+        }
+        tokio::time::sleep(SWEEP).await;
+    }
+}
+
+/// The port asked for; else that of the last time; else any.
+async fn listen(port: Option<u16>, files: &Files) -> Result<TcpListener, ServeError> {
+    let bind = |port| TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
+    if let Some(port) = port {
+        return bind(port).await.map_err(io("its port"));
+    }
+    let last = std::fs::read_to_string(files.port()).ok().and_then(|text| text.trim().parse::<u16>().ok());
+    if let Some(port) = last
+        && let Ok(listener) = bind(port).await
+    {
+        return Ok(listener);
+    }
+    bind(0).await.map_err(io("its port"))
+}
+
+async fn until_idle(services: &Services, idle: Duration) {
+    loop {
+        let quiet = services.activity.idle_for();
+        if services.busy() {
+            tokio::time::sleep(idle.min(Duration::from_secs(10))).await;
+        } else if quiet >= idle {
+            return;
+        } else {
+            tokio::time::sleep(idle.saturating_sub(quiet).max(Duration::from_millis(10))).await;
+        }
+    }
+}
+
+struct Opened {
+    services: Services,
+    lambda: Lambda,
+}
+
+async fn open(
+    files: &Files,
+    credentials: LocalCredentials,
+    address: SocketAddr,
+    options: &ServeOptions,
+) -> Result<Opened, ServeError> {
+    let data = files.data();
+    std::fs::create_dir_all(data.join("logs")).map_err(io("its data folder"))?;
+    let db = Db::open(&data.join("cloud.db"), "")?;
+    let queue = Arc::new(Queue::open(db.clone()).await?);
+    let store = ObjectStore::open(&data.join("s3"), db.clone(), queue.clone())?;
+    let logs = LogStore::open(&data.join("logs"))?;
+    let images = ImageStore::open(&data.join("images"))
+        .map_err(|error| ServeError::Io("its images", std::io::Error::other(error)))?;
+    let (registry, store_of_images) = (images.registry(), images.clone());
+    let mut config = LambdaConfig::for_machine(address.to_string(), credentials.function.clone());
+    config.time_scale = TimeScale::new(options.time_scale);
+    config.async_concurrency = options.max_environments.unwrap_or(config.async_concurrency);
+    let lambda = Lambda::open(LambdaParts {
+        db,
+        queue,
+        images: Arc::new(images),
+        logs: logs.clone(),
+        records: Arc::new(store.clone()),
+        launcher: Arc::new(SandboxLauncher),
+        config,
+    })
+    .await?;
+    tokio::spawn(sweep_images(store_of_images, lambda.clone()));
+    let services = Services {
+        s3: s3::service(store.clone(), &credentials),
+        store,
+        credentials,
+        activity: Activity::default(),
+        lambda: Some(Arc::new(lambda.clone())),
+        logs: Some(Arc::new(LogsApi::new(logs))),
+        runtime: Some(Arc::new(RuntimeApi(lambda.clone()))),
+        registry: Some(Arc::new(registry)),
+    };
+    Ok(Opened { services, lambda })
+}

@@ -1,0 +1,273 @@
+//! `SQLite` with one writer that commits in groups.
+//!
+//! Every change runs on one thread, inside a savepoint of a transaction that is shared by all changes that were
+//! waiting when it began. A caller is answered after the commit, so what it was told survives `kill -9` at any
+//! moment, and a thousand callers pay for a handful of commits. With `synchronous=NORMAL` in WAL mode a commit is a
+//! write without a sync: it survives the death of the process; the death of the machine may cost the last moments
+//! but never consistency (<https://www.sqlite.org/pragma.html#pragma_synchronous>).
+
+use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use tokio::sync::oneshot;
+
+/// How many changes one transaction takes at most, so that the first of them does not wait for long.
+const GROUP: usize = 512;
+/// How many connections for reading are kept for the next reader.
+const IDLE_READERS: usize = 8;
+
+/// Why the database did not do it.
+#[derive(Debug, thiserror::Error)]
+pub enum DbError {
+    /// `SQLite` refused.
+    #[error("database: {0}")]
+    Sqlite(#[from] rusqlite::Error),
+    /// Something that belongs to the database, such as its files, failed.
+    #[error("{0}")]
+    Failed(String),
+    /// The database is closed, or its writer died.
+    #[error("the database is closed")]
+    Closed,
+}
+
+/// Runs inside the writer's transaction; what it returns is sent to the caller once the commit is done.
+type Job = Box<dyn FnOnce(&Transaction<'_>) -> Reply + Send>;
+/// Called with whether the group's commit went well.
+type Reply = Box<dyn FnOnce(bool) + Send>;
+
+/// A database. Cheap to clone.
+#[derive(Clone)]
+pub struct Db {
+    path: Arc<PathBuf>,
+    jobs: std::sync::mpsc::SyncSender<Job>,
+    readers: Arc<Mutex<Vec<Connection>>>,
+}
+
+impl std::fmt::Debug for Db {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Db").field("path", &self.path).finish_non_exhaustive()
+    }
+}
+
+impl Db {
+    /// Opens or creates the database at `path` and runs `schema` (which must be idempotent: `IF NOT EXISTS`).
+    ///
+    /// # Errors
+    /// When the file cannot be opened, is no database, or the schema fails.
+    pub fn open(path: &Path, schema: &str) -> Result<Self, DbError> {
+        let mut connection = Connection::open(path)?;
+        configure(&connection)?;
+        connection.execute_batch(schema)?;
+        let (jobs, queue) = std::sync::mpsc::sync_channel::<Job>(4 * GROUP);
+        std::thread::Builder::new()
+            .name("throng-db".into())
+            .spawn(move || {
+                while let Ok(first) = queue.recv() {
+                    run_group(&mut connection, first, &queue);
+                }
+                let _ = connection.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)");
+            })
+            .map_err(|_| DbError::Closed)?;
+        Ok(Self { path: Arc::new(path.to_owned()), jobs, readers: Arc::default() })
+    }
+
+    /// Runs statements outside the writer's transactions: for a schema, while the program starts.
+    ///
+    /// # Errors
+    /// When a statement fails.
+    pub fn execute_batch(&self, sql: &str) -> Result<(), DbError> {
+        let connection = Connection::open(self.path.as_path())?;
+        connection.busy_timeout(std::time::Duration::from_secs(10))?;
+        Ok(connection.execute_batch(sql)?)
+    }
+
+    /// Runs `change` in a transaction and answers after its commit. When `change` fails, nothing of it stays.
+    /// `change` must not block on anything else: all writers wait for it.
+    ///
+    /// # Errors
+    /// What `change` returned, or a [`DbError`] when the commit failed.
+    pub async fn write<T, E, F>(&self, change: F) -> Result<T, E>
+    where
+        F: FnOnce(&Transaction<'_>) -> Result<T, E> + Send + 'static,
+        T: Send + 'static,
+        E: From<DbError> + Send + 'static,
+    {
+        let (sender, receiver) = oneshot::channel();
+        let job: Job = Box::new(move |transaction| {
+            let outcome = in_savepoint(transaction, change);
+            Box::new(move |committed| {
+                let outcome = if committed { outcome } else { Err(E::from(DbError::Closed)) };
+                let _ = sender.send(outcome);
+            })
+        });
+        self.submit(job).await?;
+        receiver.await.map_err(|_| DbError::Closed)?
+    }
+
+    async fn submit(&self, job: Job) -> Result<(), DbError> {
+        match self.jobs.try_send(job) {
+            Ok(()) => Ok(()),
+            Err(std::sync::mpsc::TrySendError::Disconnected(_)) => Err(DbError::Closed),
+            Err(std::sync::mpsc::TrySendError::Full(job)) => {
+                let jobs = self.jobs.clone();
+                tokio::task::spawn_blocking(move || jobs.send(job).map_err(|_| DbError::Closed))
+                    .await
+                    .map_err(|_| DbError::Closed)?
+            }
+        }
+    }
+
+    /// Reads on a blocking thread: for scans and anything that may take longer than some microseconds.
+    ///
+    /// # Errors
+    /// What `query` returned, or a [`DbError`] when no connection could be had.
+    pub async fn read<T, E, F>(&self, query: F) -> Result<T, E>
+    where
+        F: FnOnce(&Connection) -> Result<T, E> + Send + 'static,
+        T: Send + 'static,
+        E: From<DbError> + Send + 'static,
+    {
+        let db = self.clone();
+        tokio::task::spawn_blocking(move || db.read_now(query)).await.map_err(|_| DbError::Closed)?
+    }
+
+    /// Reads on the calling thread: for look-ups by key, where a change of threads would cost more.
+    ///
+    /// # Errors
+    /// What `query` returned, or a [`DbError`] when no connection could be had.
+    pub fn read_now<T, E, F>(&self, query: F) -> Result<T, E>
+    where
+        F: FnOnce(&Connection) -> Result<T, E>,
+        E: From<DbError>,
+    {
+        let idle = self.readers.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let connection = match idle {
+            Some(connection) => connection,
+            None => self.open_reader()?,
+        };
+        let outcome = query(&connection);
+        let mut readers = self.readers.lock().unwrap_or_else(PoisonError::into_inner);
+        if readers.len() < IDLE_READERS {
+            readers.push(connection);
+        }
+        outcome
+    }
+
+    fn open_reader(&self) -> Result<Connection, DbError> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = Connection::open_with_flags(self.path.as_path(), flags)?;
+        configure_reader(&connection)?;
+        Ok(connection)
+    }
+}
+
+fn configure(connection: &Connection) -> Result<(), DbError> {
+    connection.pragma_update(None, "journal_mode", "WAL")?;
+    connection.pragma_update(None, "synchronous", "NORMAL")?;
+    // A checkpoint every 64 MiB instead of every 4 MiB: fewer syncs under load.
+    connection.pragma_update(None, "wal_autocheckpoint", 16_384)?;
+    connection.pragma_update(None, "foreign_keys", true)?;
+    configure_reader(connection)
+}
+
+fn configure_reader(connection: &Connection) -> Result<(), DbError> {
+    connection.busy_timeout(std::time::Duration::from_secs(10))?;
+    connection.pragma_update(None, "cache_size", -16_384)?;
+    connection.set_prepared_statement_cache_capacity(128);
+    Ok(())
+}
+
+fn in_savepoint<T, E: From<DbError>>(
+    transaction: &Transaction<'_>,
+    change: impl FnOnce(&Transaction<'_>) -> Result<T, E>,
+) -> Result<T, E> {
+    let execute = |sql: &str| -> Result<(), DbError> {
+        transaction.prepare_cached(sql)?.execute([])?;
+        Ok(())
+    };
+    execute("SAVEPOINT one")?;
+    let outcome = change(transaction);
+    if outcome.is_err() {
+        execute("ROLLBACK TO one")?;
+    }
+    execute("RELEASE one")?;
+    outcome
+}
+
+fn run_group(connection: &mut Connection, first: Job, queue: &std::sync::mpsc::Receiver<Job>) {
+    let Ok(transaction) = connection.transaction_with_behavior(TransactionBehavior::Immediate) else {
+        // Dropping the job drops its answer: the caller sees a closed database.
+        return;
+    };
+    let mut replies = vec![first(&transaction)];
+    while replies.len() < GROUP {
+        match queue.try_recv() {
+            Ok(job) => replies.push(job(&transaction)),
+            Err(_) => break,
+        }
+    }
+    let committed =
+        transaction.commit().inspect_err(|error| tracing::error!(%error, "commit failed")).is_ok();
+    for reply in replies {
+        reply(committed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+    use super::*;
+
+    const SCHEMA: &str = "CREATE TABLE IF NOT EXISTS t (n INTEGER PRIMARY KEY)";
+
+    fn count(db: &Db) -> i64 {
+        db.read_now(|c| c.query_row("SELECT count(*) FROM t", [], |row| row.get(0)).map_err(DbError::from))
+            .expect("a count")
+    }
+
+    #[tokio::test]
+    async fn a_failed_change_leaves_nothing_and_does_not_harm_its_neighbours() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let db = Db::open(&dir.path().join("x.db"), SCHEMA).expect("opens");
+        let insert = |n: i64, fail: bool| {
+            db.write(move |tx| {
+                tx.execute("INSERT INTO t VALUES (?1)", [n]).map_err(DbError::from)?;
+                if fail { Err(DbError::Closed) } else { Ok(()) }
+            })
+        };
+        let (a, b, c) = tokio::join!(insert(1, false), insert(2, true), insert(3, false));
+        assert!(a.is_ok() && b.is_err() && c.is_ok());
+        assert_eq!(count(&db), 2);
+    }
+
+    #[tokio::test]
+    async fn what_was_answered_is_there_when_opened_again() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let path = dir.path().join("x.db");
+        let db = Db::open(&path, SCHEMA).expect("opens");
+        for n in 0..100 {
+            db.write(move |tx| {
+                tx.execute("INSERT INTO t VALUES (?1)", [n])?;
+                Ok::<_, DbErrorBox>(())
+            })
+            .await
+            .expect("written");
+        }
+        let again = Db::open(&path, SCHEMA).expect("opens twice");
+        assert_eq!(count(&again), 100);
+    }
+
+    #[derive(Debug)]
+    struct DbErrorBox;
+    impl From<rusqlite::Error> for DbErrorBox {
+        fn from(_: rusqlite::Error) -> Self {
+            Self
+        }
+    }
+    impl From<DbError> for DbErrorBox {
+        fn from(_: DbError) -> Self {
+            Self
+        }
+    }
+}

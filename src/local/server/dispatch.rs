@@ -1,0 +1,214 @@
+//! Which service a request is for.
+
+use super::auth;
+use super::body::{Body, answer, aws_error, json, text};
+use super::control::{Activity, status};
+use super::{s3_errors, sts};
+use crate::local::logs::LogsApi;
+use crate::local::s3::{ObjectStore, RequestIds};
+use bytes::Bytes;
+use http::{HeaderValue, Method, Request, Response, StatusCode, header};
+use http_body_util::{BodyExt as _, Limited};
+use hyper::body::Incoming;
+use s3s::service::S3Service;
+use std::sync::Arc;
+use std::time::SystemTime;
+use throng_runtime::contract::local::LocalCredentials;
+
+/// The largest request to a service whose body is read before the signature can be checked.
+const SIGNED_BODY_MAX: usize = 32 * 1024 * 1024;
+
+/// A service behind `SigV4`. Its body was read to check the signature.
+#[async_trait::async_trait]
+pub trait SignedService: Send + Sync + 'static {
+    /// Answers a request whose signature was good.
+    async fn handle(&self, request: Request<Bytes>) -> Response<Body>;
+
+    /// Whether something is queued or running, so that the daemon must not end.
+    fn busy(&self) -> bool {
+        false
+    }
+
+    /// What `/_throng/status` shows of the service.
+    async fn status(&self) -> Option<serde_json::Value> {
+        None
+    }
+}
+
+/// A service that knows its callers by other means: a token in the path, or Basic credentials checked before.
+#[async_trait::async_trait]
+pub trait UnsignedService: Send + Sync + 'static {
+    /// Answers a request.
+    async fn handle(&self, request: Request<Incoming>) -> Response<Body>;
+}
+
+/// Everything behind the port. A service that is `None` answers 501.
+pub struct Services {
+    /// Who may ask.
+    pub credentials: LocalCredentials,
+    /// Requests that are being answered.
+    pub activity: Activity,
+    /// The store of objects.
+    pub store: ObjectStore,
+    /// S3 over `store`.
+    pub s3: S3Service,
+    /// Lambda's API.
+    pub lambda: Option<Arc<dyn SignedService>>,
+    /// `CloudWatch` Logs' API.
+    pub logs: Option<Arc<dyn SignedService>>,
+    /// The Runtime API: paths `/_env/<token>/2018-06-01/…`.
+    pub runtime: Option<Arc<dyn UnsignedService>>,
+    /// The image registry: paths `/v2/…`.
+    pub registry: Option<Arc<dyn UnsignedService>>,
+}
+
+impl std::fmt::Debug for Services {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Services").field("activity", &self.activity).finish_non_exhaustive()
+    }
+}
+
+impl Services {
+    /// Whether a service has something queued or running.
+    #[must_use]
+    pub fn busy(&self) -> bool {
+        [&self.lambda, &self.logs].into_iter().flatten().any(|service| service.busy())
+    }
+
+    /// Answers a request.
+    pub async fn handle(&self, request: Request<Incoming>) -> Response<Body> {
+        let path = request.uri().path();
+        if path.starts_with("/_env/") {
+            return unsigned(self.runtime.as_ref(), request).await;
+        }
+        let _busy = self.activity.begin();
+        if path == "/v2" || path.starts_with("/v2/") {
+            return self.registry(request).await;
+        }
+        if let Some(command) = path.strip_prefix("/_throng/") {
+            let command = command.to_owned();
+            return self.control(&command, &request).await;
+        }
+        let (parts, body) = request.into_parts();
+        let service = auth::service(&parts);
+        let request = Request::from_parts(parts, body);
+        match service.as_deref() {
+            Some("lambda") => self.signed(self.lambda.as_ref(), request).await,
+            Some("logs") => self.signed(self.logs.as_ref(), request).await,
+            Some("sts") => self.signed(Some(&(Arc::new(Sts) as Arc<dyn SignedService>)), request).await,
+            Some("s3") | None => self.s3(request).await,
+            Some(other) => aws_error(
+                StatusCode::NOT_IMPLEMENTED,
+                "NotImplemented",
+                &format!("the local cloud has no service '{other}'; it has s3, lambda, logs and sts"),
+            ),
+        }
+    }
+
+    async fn s3(&self, mut request: Request<Incoming>) -> Response<Body> {
+        let ids = RequestIds::random();
+        request.extensions_mut().insert(ids.clone());
+        let mut response = match self.s3.call(request.map(s3s::Body::from)).await {
+            Ok(response) => response,
+            Err(error) => {
+                tracing::error!(?error, "S3");
+                return text(StatusCode::INTERNAL_SERVER_ERROR, "internal error");
+            }
+        };
+        if (response.status().is_client_error() || response.status().is_server_error())
+            && let Some(document) = response.body_mut().take_bytes()
+        {
+            let document = s3_errors::complete(&String::from_utf8_lossy(&document), &ids);
+            response.headers_mut().remove(header::CONTENT_LENGTH);
+            *response.body_mut() = s3s::Body::from(document);
+        }
+        for (name, value) in [("x-amz-request-id", ids.request_id), ("x-amz-id-2", ids.host_id)] {
+            if let Ok(value) = HeaderValue::try_from(value) {
+                response.headers_mut().insert(name, value);
+            }
+        }
+        response.map(|body| body.map_err(std::io::Error::other).boxed_unsync())
+    }
+
+    async fn signed(
+        &self,
+        service: Option<&Arc<dyn SignedService>>,
+        request: Request<Incoming>,
+    ) -> Response<Body> {
+        let (parts, body) = request.into_parts();
+        let body = match Limited::new(body, SIGNED_BODY_MAX).collect().await {
+            Ok(body) => body.to_bytes(),
+            Err(error) if error.is::<http_body_util::LengthLimitError>() => {
+                let message = "The request is larger than any request of this service may be.";
+                return aws_error(StatusCode::PAYLOAD_TOO_LARGE, "RequestTooLargeException", message);
+            }
+            Err(error) => return text(StatusCode::BAD_REQUEST, format!("the body did not arrive: {error}")),
+        };
+        if let Err(denied) = auth::verify(&parts, &body, &self.credentials, SystemTime::now()) {
+            return aws_error(denied.status, denied.code, &denied.message);
+        }
+        match service {
+            Some(service) => service.handle(Request::from_parts(parts, body)).await,
+            None => missing(),
+        }
+    }
+
+    async fn registry(&self, request: Request<Incoming>) -> Response<Body> {
+        if auth::basic(request.headers(), &self.credentials) {
+            return unsigned(self.registry.as_ref(), request).await;
+        }
+        unauthorized()
+    }
+
+    async fn control(&self, command: &str, request: &Request<Incoming>) -> Response<Body> {
+        match (command, request.method()) {
+            ("status", &Method::GET) => status(self, request.uri().query() == Some("counts")).await,
+            ("stop", &Method::POST) if auth::basic(request.headers(), &self.credentials) => {
+                self.activity.request_stop();
+                json(StatusCode::ACCEPTED, &serde_json::json!({"stopping": true}))
+            }
+            ("stop", &Method::POST) => unauthorized(),
+            _ => text(
+                StatusCode::NOT_FOUND,
+                "the local cloud knows GET /_throng/status and POST /_throng/stop\n",
+            ),
+        }
+    }
+}
+
+#[async_trait::async_trait]
+impl SignedService for LogsApi {
+    async fn handle(&self, request: Request<Bytes>) -> Response<Body> {
+        Self::handle(self, request.map(http_body_util::Full::new)).await
+    }
+}
+
+struct Sts;
+
+#[async_trait::async_trait]
+impl SignedService for Sts {
+    async fn handle(&self, request: Request<Bytes>) -> Response<Body> {
+        sts::handle(&request)
+    }
+}
+
+async fn unsigned(service: Option<&Arc<dyn UnsignedService>>, request: Request<Incoming>) -> Response<Body> {
+    match service {
+        Some(service) => service.handle(request).await,
+        None => missing(),
+    }
+}
+
+fn missing() -> Response<Body> {
+    aws_error(StatusCode::NOT_IMPLEMENTED, "NotImplemented", "this daemon was started without the service")
+}
+
+/// As the distribution API asks for credentials.
+fn unauthorized() -> Response<Body> {
+    let problem = r#"{"errors":[{"code":"UNAUTHORIZED","message":"authentication required","detail":null}]}"#;
+    let mut response = answer(StatusCode::UNAUTHORIZED, "application/json", problem);
+    let headers = response.headers_mut();
+    headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Basic realm=\"throng\""));
+    headers.insert("docker-distribution-api-version", HeaderValue::from_static("registry/2.0"));
+    response
+}

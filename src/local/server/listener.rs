@@ -1,0 +1,71 @@
+//! Accepts connections until told to stop, then lets the open ones end.
+
+use super::dispatch::Services;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tokio_util::task::TaskTracker;
+
+/// How long connections may go on after the listener has closed.
+const DRAIN: Duration = Duration::from_secs(5);
+/// How long to wait after an error of `accept`, such as too many open files.
+const BACK_OFF: Duration = Duration::from_millis(50);
+
+/// Serves until `stop` is done; then answers what is being asked, for a few seconds at most.
+pub async fn serve(listener: TcpListener, services: Arc<Services>, stop: impl Future<Output = ()>) {
+    let (closing, closed) = watch::channel(());
+    let connections = TaskTracker::new();
+    tokio::pin!(stop);
+    loop {
+        tokio::select! {
+            biased;
+            () = &mut stop => break,
+            accepted = listener.accept() => match accepted {
+                Ok((stream, _)) => {
+                    connections.spawn(connection(stream, services.clone(), closed.clone()));
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "accept");
+                    tokio::time::sleep(BACK_OFF).await;
+                }
+            },
+        }
+    }
+    drop(listener);
+    drop(closed);
+    let _ = closing.send(());
+    connections.close();
+    if tokio::time::timeout(DRAIN, connections.wait()).await.is_err() {
+        tracing::info!(open = connections.len(), "closing connections that are still open");
+    }
+}
+
+async fn connection(stream: TcpStream, services: Arc<Services>, mut closed: watch::Receiver<()>) {
+    // Without it small answers wait for the client's delayed acknowledgements.
+    let _ = stream.set_nodelay(true);
+    let service = service_fn(move |request| {
+        let services = services.clone();
+        async move { Ok::<_, Infallible>(services.handle(request).await) }
+    });
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(None)
+        .serve_connection(TokioIo::new(stream), service)
+        .with_upgrades();
+    tokio::pin!(connection);
+    let outcome = tokio::select! {
+        outcome = connection.as_mut() => outcome,
+        _ = closed.changed() => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = outcome {
+        tracing::debug!(%error, "connection");
+    }
+}

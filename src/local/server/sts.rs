@@ -1,0 +1,32 @@
+//! The one call of STS that clients make to learn who they are.
+
+use super::body::{Body, answer};
+use bytes::Bytes;
+use http::{Request, Response, StatusCode};
+use throng_runtime::contract::local::ACCOUNT;
+
+/// `GetCallerIdentity`; anything else is an invalid action.
+pub fn handle(request: &Request<Bytes>) -> Response<Body> {
+    let form = [request.body().as_ref(), request.uri().query().unwrap_or_default().as_bytes()];
+    let action = form
+        .into_iter()
+        .flat_map(url::form_urlencoded::parse)
+        .find_map(|(name, value)| (name == "Action").then(|| value.into_owned()));
+    let request_id = uuid::Uuid::new_v4();
+    if action.as_deref() == Some("GetCallerIdentity") {
+        let text = format!(
+            "<GetCallerIdentityResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\">\
+             <GetCallerIdentityResult><Arn>arn:aws:iam::{ACCOUNT}:root</Arn><UserId>{ACCOUNT}</UserId>\
+             <Account>{ACCOUNT}</Account></GetCallerIdentityResult>\
+             <ResponseMetadata><RequestId>{request_id}</RequestId></ResponseMetadata>\
+             </GetCallerIdentityResponse>"
+        );
+        return answer(StatusCode::OK, "text/xml", text);
+    }
+    let text = format!(
+        "<ErrorResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><Error><Type>Sender</Type>\
+         <Code>InvalidAction</Code><Message>Could not find operation for version 2011-06-15</Message></Error>\
+         <RequestId>{request_id}</RequestId></ErrorResponse>"
+    );
+    answer(StatusCode::BAD_REQUEST, "text/xml", text)
+}
