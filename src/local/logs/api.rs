@@ -1,0 +1,144 @@
+//! The operations: `AWS JSON 1.1`, chosen by the header `X-Amz-Target`.
+
+use super::store::LogStore;
+use super::{groups, query, tail};
+use crate::local::db::DbError;
+use crate::local::server::{Body, body::full};
+use bytes::Bytes;
+use http::{Request, Response, StatusCode, header};
+use http_body_util::{BodyExt, Limited};
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+/// The largest request: a `PutLogEvents` batch of 1 MB, JSON-escaped.
+const LARGEST_REQUEST: usize = 8 << 20;
+/// What every target begins with.
+const TARGET: &str = "Logs_20140328.";
+
+/// An error in AWS's words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct ApiError {
+    code: &'static str,
+    message: String,
+}
+
+impl ApiError {
+    pub(super) fn new(code: &'static str, message: impl Into<String>) -> Self {
+        Self { code, message: message.into() }
+    }
+
+    pub(super) fn invalid(message: impl Into<String>) -> Self {
+        Self::new("InvalidParameterException", message)
+    }
+
+    pub(super) fn no_group() -> Self {
+        Self::new("ResourceNotFoundException", "The specified log group does not exist.")
+    }
+
+    pub(super) fn no_stream() -> Self {
+        Self::new("ResourceNotFoundException", "The specified log stream does not exist.")
+    }
+
+    fn response(&self) -> Response<Body> {
+        let status = match self.code {
+            "ServiceUnavailableException" => StatusCode::INTERNAL_SERVER_ERROR,
+            _ => StatusCode::BAD_REQUEST,
+        };
+        json_response(status, &json!({"__type": self.code, "message": self.message}))
+    }
+}
+
+impl From<DbError> for ApiError {
+    fn from(error: DbError) -> Self {
+        Self::new("ServiceUnavailableException", error.to_string())
+    }
+}
+
+impl From<rusqlite::Error> for ApiError {
+    fn from(error: rusqlite::Error) -> Self {
+        DbError::from(error).into()
+    }
+}
+
+/// The service. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct LogsApi {
+    store: LogStore,
+}
+
+impl LogsApi {
+    /// The service over a store.
+    #[must_use]
+    pub const fn new(store: LogStore) -> Self {
+        Self { store }
+    }
+
+    /// Answers a request whose signature has been checked.
+    pub async fn handle<B>(&self, request: Request<B>) -> Response<Body>
+    where
+        B: http_body::Body + Send,
+        B::Data: Send,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        let target = request.headers().get("x-amz-target").and_then(|target| target.to_str().ok());
+        let operation = target.and_then(|target| target.strip_prefix(TARGET)).unwrap_or_default().to_owned();
+        let body = match Limited::new(request.into_body(), LARGEST_REQUEST).collect().await {
+            Ok(body) => body.to_bytes(),
+            Err(error) => return ApiError::new("SerializationException", error.to_string()).response(),
+        };
+        if operation == "StartLiveTail" {
+            return match read(&body) {
+                Ok(request) => tail::start(&self.store, request).unwrap_or_else(|error| error.response()),
+                Err(error) => error.response(),
+            };
+        }
+        match self.call(&operation, &body).await {
+            Ok(answer) => json_response(StatusCode::OK, &answer),
+            Err(error) => error.response(),
+        }
+    }
+
+    async fn call(&self, operation: &str, body: &Bytes) -> Result<Value, ApiError> {
+        let store = &self.store;
+        match operation {
+            "CreateLogGroup" => groups::create_group(store, read(body)?).await,
+            "DeleteLogGroup" => groups::delete_group(store, read(body)?).await,
+            "DescribeLogGroups" | "ListLogGroups" => groups::describe_groups(store, read(body)?).await,
+            "PutRetentionPolicy" => groups::put_retention(store, read(body)?).await,
+            "DeleteRetentionPolicy" => groups::delete_retention(store, read(body)?).await,
+            "TagResource" => groups::tag(store, read(body)?).await,
+            "UntagResource" => groups::untag(store, read(body)?).await,
+            "ListTagsForResource" => groups::tags(store, &read(body)?),
+            "CreateLogStream" => groups::create_stream(store, read(body)?).await,
+            "DeleteLogStream" => groups::delete_stream(store, read(body)?).await,
+            "DescribeLogStreams" => groups::describe_streams(store, read(body)?).await,
+            "PutLogEvents" => query::put(store, read(body)?).await,
+            "GetLogEvents" => query::get(store, read(body)?).await,
+            "FilterLogEvents" => query::filter(store, read(body)?).await,
+            _ => Err(ApiError::new("UnknownOperationException", format!("unknown operation {operation}"))),
+        }
+    }
+}
+
+fn read<T: DeserializeOwned>(body: &Bytes) -> Result<T, ApiError> {
+    let body: &[u8] = if body.is_empty() { b"{}" } else { body };
+    serde_json::from_slice(body).map_err(|error| ApiError::invalid(error.to_string()))
+}
+
+fn json_response(status: StatusCode, value: &Value) -> Response<Body> {
+    let body = full(value.to_string());
+    let mut response = Response::new(body);
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, header::HeaderValue::from_static("application/x-amz-json-1.1"));
+    if let Ok(id) = uuid::Uuid::new_v4().to_string().parse() {
+        headers.insert("x-amzn-requestid", id);
+    }
+    response
+}
+
+/// Names of groups come as names, as ARNs, with or without `:*` at the end.
+pub(super) fn group_name(identifier: &str) -> &str {
+    let name = identifier.split_once(":log-group:").map_or(identifier, |(_, name)| name);
+    name.strip_suffix(":*").unwrap_or(name)
+}

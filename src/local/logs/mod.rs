@@ -1,0 +1,23 @@
+//! `CloudWatch` Logs: groups, streams, events, filters, live tail.
+//!
+//! ```text
+//! api        the operations: JSON in, JSON out, AWS's errors
+//! pattern    filter patterns: terms and JSON fields
+//! tail       StartLiveTail: an event stream with AWS's limits
+//! query      reading events by time, in pages
+//! store      the tables, and one pump that stores what was appended in the order of the calls
+//! ```
+
+mod api;
+mod groups;
+mod pattern;
+mod query;
+mod store;
+mod tail;
+#[cfg(test)]
+mod tests;
+
+pub use pattern::{Pattern, PatternError};
+pub use store::{LogStore, NewEvent};
+
+pub use api::LogsApi;
