@@ -1,0 +1,236 @@
+//! The sandbox on Linux.
+
+mod cgroup;
+mod check;
+mod helper;
+mod init;
+mod launcher;
+mod memory;
+mod sys;
+mod wire;
+
+pub use check::check;
+pub use helper::main as helper_main;
+pub use launcher::use_helper;
+
+use super::{Exit, SandboxError, SandboxSpec};
+use memory::Memory;
+use std::io::{IoSliceMut, Read};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::io::unix::AsyncFd;
+use tokio::io::{AsyncReadExt, AsyncWriteExt, Interest};
+use tokio::net::UnixStream;
+use tokio::sync::watch;
+use wire::{Failure, Kind, Plan};
+
+/// How long a sandbox may take to be made, on a machine that is very busy.
+const START_LIMIT: Duration = Duration::from_mins(1);
+/// How often memory is looked at, where the kernel does not do it alone.
+const WATCH_EVERY: Duration = Duration::from_millis(100);
+
+/// What a sandbox writes to standard output and error, in one stream. Ends when the sandbox has.
+pub type Output = tokio::net::unix::pipe::Receiver;
+
+/// A running sandbox. Dropping it ends it.
+#[derive(Debug)]
+pub struct Sandbox {
+    shared: Arc<Shared>,
+    exit: watch::Receiver<Option<Exit>>,
+    output: Option<Output>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    pid: u32,
+    pidfd: AsyncFd<OwnedFd>,
+    memory: Memory,
+}
+
+impl Shared {
+    fn kill(&self) {
+        // Fails only when it has ended.
+        let _ = sys::pidfd_kill(self.pidfd.get_ref().as_fd());
+    }
+}
+
+impl Drop for Sandbox {
+    fn drop(&mut self) {
+        self.shared.kill();
+    }
+}
+
+impl Sandbox {
+    /// Makes a sandbox and starts the program in it. Must be called within a tokio runtime. Answers when the program
+    /// runs, or could not be executed.
+    ///
+    /// # Errors
+    /// [`SandboxError`]
+    pub async fn spawn(spec: SandboxSpec) -> Result<Self, SandboxError> {
+        tokio::time::timeout(START_LIMIT, Self::start(spec))
+            .await
+            .map_err(|_| SandboxError::Failed(format!("not started within {} s", START_LIMIT.as_secs())))?
+    }
+
+    async fn start(spec: SandboxSpec) -> Result<Self, SandboxError> {
+        let failed = |error: std::io::Error| SandboxError::Failed(error.to_string());
+        let limits = memory::Limits::of(&spec);
+        let plan = Plan {
+            rootfs: spec.rootfs,
+            command: spec.command,
+            workdir: spec.workdir,
+            env: spec.env,
+            tmp_mb: spec.tmp_mb,
+            shm_mb: (spec.memory_mb / 2).max(16),
+        };
+        let plan = serde_json::to_vec(&plan).map_err(|error| SandboxError::Failed(error.to_string()))?;
+        let (control, output) = launcher::launch()?;
+        let mut control = UnixStream::from_std(control).map_err(failed)?;
+        let output = Output::from_owned_fd(output).map_err(failed)?;
+
+        let (pid, _) = answer(&mut control, wire::PID).await?;
+        let pid = pid
+            .try_into()
+            .map(u32::from_le_bytes)
+            .map_err(|_| SandboxError::Failed("the helper gave no process id".into()))?;
+        let pidfd = sys::pidfd_open(pid).map_err(|error| SandboxError::Failed(format!("pidfd: {error}")))?;
+        let pidfd = sys::watched(pidfd).map_err(failed)?;
+        let mut shared = Shared { pid, pidfd, memory: Memory::new(pid, limits) };
+        let started = async {
+            let mut frame = Vec::with_capacity(plan.len() + 5);
+            wire::write(&mut frame, wire::GO, &plan)?;
+            control.write_all(&frame).await
+        };
+        started.await.map_err(failed)?;
+        let (_, tmp) = answer(&mut control, wire::STARTED).await.inspect_err(|_| shared.kill())?;
+        shared.memory.tmp = tmp;
+        let shared = Arc::new(shared);
+        let (sender, exit) = watch::channel(None);
+        tokio::spawn(supervise(Arc::clone(&shared), control, sender));
+        Ok(Self { shared, exit, output: Some(output) })
+    }
+
+    /// What the program and its children write. Only once.
+    pub fn take_output(&mut self) -> Option<Output> {
+        self.output.take()
+    }
+
+    /// The process id of the sandbox's init, as the host sees it.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.shared.pid
+    }
+
+    /// Waits until the program, and every other process of the sandbox with it, has ended.
+    pub async fn wait(&self) -> Exit {
+        let gone = Exit { code: None, signal: Some(libc::SIGKILL), out_of_memory: self.out_of_memory() };
+        let mut exit = self.exit.clone();
+        match exit.wait_for(Option::is_some).await {
+            Ok(exit) => exit.unwrap_or(gone),
+            Err(_) => gone,
+        }
+    }
+
+    /// Ends every process of the sandbox, whatever it does about signals. [`Sandbox::wait`] answers when they are
+    /// gone.
+    pub fn kill(&self) {
+        self.shared.kill();
+    }
+
+    /// Whether a process of the sandbox was ended because of the memory limit.
+    #[must_use]
+    pub fn out_of_memory(&self) -> bool {
+        self.shared.memory.exceeded()
+    }
+
+    /// Peak memory of all processes together since the start or the last [`Sandbox::reset_peak_memory`], in bytes.
+    /// Files in /tmp do not count, as on Lambda, where they are on a disk.
+    #[must_use]
+    pub fn peak_memory(&self) -> u64 {
+        self.shared.memory.peak()
+    }
+
+    /// Begins to measure anew.
+    pub fn reset_peak_memory(&self) {
+        self.shared.memory.reset();
+    }
+}
+
+/// Reads the frame that must come next, with a descriptor if one came.
+async fn answer(control: &mut UnixStream, wanted: u8) -> Result<(Vec<u8>, Option<OwnedFd>), SandboxError> {
+    let failed = |error: std::io::Error| match error.kind() {
+        std::io::ErrorKind::UnexpectedEof => {
+            SandboxError::Failed("its first process died at the start".into())
+        }
+        _ => SandboxError::Failed(error.to_string()),
+    };
+    let (tag, fd) =
+        control.async_io(Interest::READABLE, || receive_tag(control.as_raw_fd())).await.map_err(failed)?;
+    let length = control.read_u32_le().await.map_err(failed)? as usize;
+    let mut payload = vec![0; length.min(wire::LIMIT)];
+    control.read_exact(&mut payload).await.map_err(failed)?;
+    if tag == wanted {
+        return Ok((payload, fd));
+    }
+    let failure = Failure::decode(&payload);
+    Err(match failure.kind {
+        _ if tag != wire::FAILED => SandboxError::Failed("the helper speaks another language".into()),
+        Kind::Unsupported => SandboxError::Unsupported(failure.text),
+        Kind::Entrypoint => SandboxError::InvalidEntrypoint(failure.text),
+        Kind::Workdir => SandboxError::InvalidWorkdir(failure.text),
+        Kind::Other => SandboxError::Failed(failure.text),
+    })
+}
+
+fn receive_tag(socket: i32) -> std::io::Result<(u8, Option<OwnedFd>)> {
+    use nix::sys::socket::{ControlMessageOwned, MsgFlags, recvmsg};
+    let mut byte = [0];
+    let mut buffers = [IoSliceMut::new(&mut byte)];
+    let mut space = nix::cmsg_space!(i32);
+    let message = recvmsg::<()>(socket, &mut buffers, Some(&mut space), MsgFlags::MSG_CMSG_CLOEXEC)?;
+    let mut fds = Vec::new();
+    for part in message.cmsgs()? {
+        if let ControlMessageOwned::ScmRights(received) = part {
+            fds.extend(received);
+        }
+    }
+    let length = message.bytes;
+    let fd = sys::adopt(fds).into_iter().next();
+    if length == 0 { Err(std::io::ErrorKind::UnexpectedEof.into()) } else { Ok((byte[0], fd)) }
+}
+
+/// Lives as long as the sandbox: looks at its memory, and tells how it ended once all its processes are gone.
+async fn supervise(shared: Arc<Shared>, control: UnixStream, exit: watch::Sender<Option<Exit>>) {
+    let mut tick = tokio::time::interval(WATCH_EVERY);
+    tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            biased;
+            _ = shared.pidfd.readable() => break,
+            _ = tick.tick() => {
+                if shared.memory.look() {
+                    shared.kill();
+                }
+            }
+        }
+    }
+    // Its init is gone, and the kernel lets an init go only after all others: what it said is in the socket.
+    let (mut code, mut signal) = (None, Some(libc::SIGKILL));
+    if let Some((kind, number)) = last_word(control) {
+        (code, signal) = if kind == b'c' { (Some(number), None) } else { (None, Some(number)) };
+    }
+    shared.memory.end();
+    exit.send_replace(Some(Exit { code, signal, out_of_memory: shared.memory.exceeded() }));
+}
+
+fn last_word(control: UnixStream) -> Option<(u8, i32)> {
+    let mut control = control.into_std().ok()?;
+    // Never blocks for long: the other end is closed.
+    control.set_nonblocking(false).ok()?;
+    control.set_read_timeout(Some(Duration::from_millis(100))).ok()?;
+    let mut frame = [0; 10];
+    control.read_exact(&mut frame).ok()?;
+    let [wire::EXITED, _, _, _, _, kind, number @ ..] = frame else { return None };
+    Some((kind, i32::from_le_bytes(number)))
+}
