@@ -1,0 +1,115 @@
+//! Layers unpacked once, and roots made of them once.
+
+use super::content::Content;
+use super::names::hex_of;
+use super::unpack::{self, UnpackError, unpack};
+use super::{ImageError, farm};
+use crate::local::sandbox::prepare_root;
+use flate2::read::MultiGzDecoder;
+use sha2::{Digest, Sha256};
+use std::fs::{self, File};
+use std::io::{self, BufReader, Read};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+/// The name of a chain of layers.
+pub fn chain(layers: &[String]) -> String {
+    hex::encode(Sha256::digest(layers.join("\n")))
+}
+
+/// The root of a chain of layers, when it has been made.
+pub fn existing(content: &Content, layers: &[String]) -> Option<PathBuf> {
+    let root = content.folder("roots").join(chain(layers));
+    root.is_dir().then_some(root)
+}
+
+/// Makes the root of a chain of layers. One at a time.
+pub fn make(content: &Content, layers: &[String]) -> Result<PathBuf, ImageError> {
+    if let Some(root) = existing(content, layers) {
+        return Ok(root);
+    }
+    let mut unpacked: Vec<PathBuf> = Vec::new();
+    let mut left = unpack::MAX_BYTES;
+    for layer in layers {
+        let (path, bytes) = unpacked_layer(content, layer, &unpacked, left)?;
+        left = left.checked_sub(bytes).ok_or_else(|| invalid(layer, &UnpackError::TooLarge))?;
+        unpacked.push(path);
+    }
+    let root = content.folder("roots").join(chain(layers));
+    let temporary = content.folder("roots").join(format!(".{}", chain(layers)));
+    farm::remove(&temporary)?;
+    fs::create_dir(&temporary)?;
+    for layer in &unpacked {
+        farm::add_layer(layer, &temporary)?;
+    }
+    prepare_root(&temporary)?;
+    fs::set_permissions(&temporary, fs::Permissions::from_mode(0o755))?;
+    fs::rename(&temporary, &root)?;
+    Ok(root)
+}
+
+/// The folder of an unpacked layer, and the bytes of its files.
+fn unpacked_layer(
+    content: &Content,
+    digest: &str,
+    below: &[PathBuf],
+    budget: u64,
+) -> Result<(PathBuf, u64), ImageError> {
+    let hex = hex_of(digest).ok_or_else(|| ImageError::Rejected(format!("{digest} is no digest")))?;
+    let layers = content.folder("layers");
+    let (folder, size_file) = (layers.join(hex), layers.join(format!("{hex}.size")));
+    if let Ok(text) = fs::read_to_string(&size_file)
+        && let Ok(size) = text.trim().parse()
+        && folder.is_dir()
+    {
+        return Ok((folder, size));
+    }
+    let (blob, _) = content
+        .blob(digest)
+        .ok_or_else(|| ImageError::NotFound(format!("Layer {digest} does not exist.")))?;
+    let temporary = layers.join(format!(".{hex}"));
+    farm::remove(&temporary)?;
+    farm::remove(&folder)?;
+    fs::create_dir(&temporary)?;
+    fs::set_permissions(&temporary, fs::Permissions::from_mode(0o755))?;
+    let in_lower = |path: &Path| {
+        below.iter().any(|layer| fs::symlink_metadata(layer.join(path)).is_ok_and(|found| found.is_dir()))
+    };
+    let outcome = unpack(decoded(&blob)?, &temporary, budget, &in_lower);
+    let bytes = match outcome {
+        Ok(bytes) => bytes,
+        Err(error) => {
+            let _ = fs::remove_dir_all(&temporary);
+            return Err(match error {
+                UnpackError::Write(reason) => ImageError::Store(format!("layer {digest}: {reason}")),
+                refused => invalid(digest, &refused),
+            });
+        }
+    };
+    // The size first: the folder's name is what makes the layer exist.
+    let size_temporary = content.temporary();
+    fs::write(&size_temporary, bytes.to_string())?;
+    fs::rename(size_temporary, size_file)?;
+    fs::rename(&temporary, &folder)?;
+    Ok((folder, bytes))
+}
+
+fn invalid(layer: &str, error: &UnpackError) -> ImageError {
+    let reason = match error {
+        UnpackError::MissingParent(_) => format!("InvalidImage(MissingParentDirectory: {error})"),
+        _ => format!("InvalidImage(ImageLayerFailure: Layer Digest {layer}: {error})"),
+    };
+    ImageError::Invalid { code: "InvalidImage".into(), reason }
+}
+
+/// A layer's archive, whichever way it is packed.
+fn decoded(blob: &Path) -> io::Result<Box<dyn Read>> {
+    let mut head = [0; 2];
+    let mut file = File::open(blob)?;
+    let length = file.read(&mut head)?;
+    let file = BufReader::with_capacity(1 << 16, File::open(blob)?);
+    if length == 2 && head == [0x1f, 0x8b] {
+        return Ok(Box::new(BufReader::with_capacity(1 << 16, MultiGzDecoder::new(file))));
+    }
+    Ok(Box::new(file))
+}
