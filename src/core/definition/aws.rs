@@ -1,0 +1,478 @@
+//! Reads one entry of `functions.aws`.
+
+use super::fields::{Fields, Spanned, show};
+use super::node::Node;
+use super::problem::{Position, Report};
+use super::secrets::{Environment, expand};
+use super::{Architecture, Definition, InputRule, OnFailure, limits, place};
+use crate::core::image::Source;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use throng_runtime::contract::OutputRule;
+
+const ENTRY: &[&str] = &["lambda", "iam", "s3", "api_gateway", "cloudwatch", "batch", "ecr", "boto_profile"];
+const LAMBDA: &[&str] = &[
+    "boto_profile",
+    "region",
+    "name",
+    "memory",
+    "timeout",
+    "timeout_threshold",
+    "execution_mode",
+    "log_level",
+    "description",
+    "runtime",
+    "layers",
+    "invocation_type",
+    "asynchronous",
+    "log_type",
+    "environment",
+    "deployment",
+    "container",
+    "init_script",
+    "run_script",
+    "extra_payload",
+    "input",
+    "output",
+    "preheat",
+    "supervisor",
+    "vpc",
+    "file_system",
+    "architectures",
+    "tags",
+    "ephemeral_storage",
+    "tmp",
+    "retries",
+    "concurrency",
+    "on_failure",
+];
+const CONTAINER: &[&str] =
+    &["image", "image_file", "environment", "timeout_threshold", "alpine", "create_image"];
+const ENVIRONMENT: &[&str] = &["Variables", "variables"];
+const IAM: &[&str] = &["boto_profile", "role"];
+const S3: &[&str] = &["boto_profile", "region"];
+const ECR: &[&str] = &["boto_profile", "region", "delete_image"];
+const CLOUDWATCH: &[&str] = &["boto_profile", "region", "log_retention_policy_in_days"];
+const API_GATEWAY: &[&str] = &[
+    "name",
+    "boto_profile",
+    "region",
+    "parameters",
+    "data_binary",
+    "json_data",
+    "endpoint",
+    "request_parameters",
+    "http_method",
+    "method",
+    "integration",
+    "path_part",
+    "stage_name",
+    "service_id",
+    "source_arn_testing",
+    "source_arn_invocation",
+    "max_request_payload",
+];
+const BATCH: &[&str] = &[
+    "boto_profile",
+    "region",
+    "vcpus",
+    "memory",
+    "enable_gpu",
+    "state",
+    "type",
+    "environment",
+    "compute_resources",
+    "service_role",
+    "multi_node_parallel",
+];
+
+/// What reading needs to know besides the YAML.
+pub(super) struct Context<'a> {
+    /// The YAML's folder.
+    pub base: &'a Path,
+    /// Where `${NAME}` comes from.
+    pub environment: Environment<'a>,
+    /// Known storage providers, as `type.id`, and whether each has credentials of its own.
+    pub providers: &'a BTreeMap<String, bool>,
+}
+
+/// A definition and where its parts stand, for the checks that follow.
+pub(super) struct Read {
+    pub definition: Definition,
+    pub key: String,
+    pub at: Position,
+    pub inputs: Vec<Position>,
+    pub outputs: Vec<Position>,
+}
+
+/// Reads one entry. What is wrong is reported; the rest is read on, so that one pass finds everything.
+pub(super) fn read(node: &Node, key: &str, context: &Context<'_>, report: &mut Report) -> Read {
+    let entry = Fields::new(node, key, ENTRY, report);
+    if entry.node("lambda").is_none() {
+        report.error(node.at, key, "has no `lambda`: the function's settings go there");
+    }
+    let lambda = entry.map("lambda", LAMBDA, report);
+    let container = lambda.map("container", CONTAINER, report);
+    let at = lambda.node("name").map_or(node.at, |name| name.at);
+
+    let mut definition = Definition::named(read_name(&lambda, node.at, report), context.base);
+    if let Some(text) = lambda.text("description", report) {
+        definition.description = limits::description(text, &lambda.key("description"), report);
+    }
+    read_resources(&lambda, &container, &mut definition, report);
+    read_image(&lambda, &container, node.at, &mut definition, report);
+    read_script(&lambda, &mut definition, report);
+    read_variables(&lambda, &container, context, &mut definition, report);
+    read_rest(&entry, &lambda, context, &mut definition, report);
+    note_unused(&entry, &lambda, &container, report);
+    let inputs = read_inputs(&lambda, context, &mut definition, report);
+    let outputs = read_outputs(&lambda, context, &mut definition, report);
+    Read { definition, key: key.to_owned(), at, inputs, outputs }
+}
+
+fn read_name(lambda: &Fields<'_>, at: Position, report: &mut Report) -> String {
+    let key = lambda.key("name");
+    let Some(name) = lambda.text("name", report) else {
+        if lambda.node("name").is_none() {
+            report.error(at, &key, format!("is missing; {}", limits::NAME_RULE));
+        }
+        return String::new();
+    };
+    limits::name(name, &key, report)
+}
+
+fn read_resources(
+    lambda: &Fields<'_>,
+    container: &Fields<'_>,
+    definition: &mut Definition,
+    report: &mut Report,
+) {
+    let mut set = |name: &str, range, unit, target: &mut u32| {
+        if let Some(number) = lambda.number(name, range, unit, report) {
+            *target = number.value;
+        }
+    };
+    set("memory", limits::MEMORY_MB, "MiB", &mut definition.memory_mb);
+    set("timeout", limits::TIMEOUT_S, "seconds", &mut definition.timeout_s);
+    set("ephemeral_storage", limits::TMP_MB, "MiB", &mut definition.tmp_mb);
+    set("tmp", limits::TMP_MB, "MiB", &mut definition.tmp_mb);
+    if let (Some(_), Some(node)) = (lambda.node("ephemeral_storage"), lambda.node("tmp")) {
+        report.error(
+            node.at,
+            &lambda.key("tmp"),
+            "is another name for `ephemeral_storage`: give one of them",
+        );
+    }
+    if let Some(retries) = lambda.number("retries", limits::RETRIES, "", report) {
+        definition.retries = u8::try_from(retries.value).unwrap_or(0);
+    }
+    definition.concurrency =
+        lambda.number("concurrency", limits::CONCURRENCY, "", report).map(|number| number.value);
+    let threshold = [container, lambda]
+        .into_iter()
+        .find_map(|fields| fields.number("timeout_threshold", 0..=899, "seconds", report));
+    definition.timeout_threshold_s = limits::default_threshold(definition.timeout_s);
+    if let Some(threshold) = threshold {
+        definition.timeout_threshold_s = threshold.value;
+        if threshold.value >= definition.timeout_s {
+            let message = format!(
+                "{} leaves the script no time: it must be less than `timeout` ({} s)",
+                threshold.value, definition.timeout_s
+            );
+            report.error(threshold.at, &container.key("timeout_threshold"), message);
+        }
+    }
+    read_architecture(lambda, definition, report);
+    let words = [("discard", OnFailure::Discard), ("keep", OnFailure::Keep)];
+    if let Some(word) = lambda.word("on_failure", &words, report) {
+        definition.on_failure = word.value;
+    }
+}
+
+fn read_architecture(lambda: &Fields<'_>, definition: &mut Definition, report: &mut Report) {
+    let key = lambda.key("architectures");
+    let list = lambda.texts("architectures", report);
+    if let [_, second, ..] = &list[..] {
+        report.error(second.at, &key, "Lambda runs a function on one architecture: give x86_64 or arm64");
+    }
+    let Some(first) = list.first() else { return };
+    match first.value.as_str() {
+        "x86_64" => definition.architecture = Architecture::X86_64,
+        "arm64" => definition.architecture = Architecture::Arm64,
+        other => {
+            report.error(first.at, &key, format!("{} is not allowed: x86_64 or arm64", show(other)));
+        }
+    }
+}
+
+fn read_image(
+    lambda: &Fields<'_>,
+    container: &Fields<'_>,
+    at: Position,
+    definition: &mut Definition,
+    report: &mut Report,
+) {
+    let image = container.text("image", report).filter(|text| !text.value.trim().is_empty());
+    let file = container.text("image_file", report).filter(|text| !text.value.trim().is_empty());
+    let (key, spec) = match (image, file) {
+        (Some(_), Some(file)) => {
+            let message = "give `image` or `image_file`, not both";
+            return report.error(file.at, &container.key("image_file"), message);
+        }
+        (Some(image), None) => (container.key("image"), image),
+        (None, Some(file)) => {
+            let value = match file.value.split_once(':') {
+                Some((scheme, _)) if scheme.ends_with("-archive") => file.value,
+                _ => format!("docker-archive:{}", file.value),
+            };
+            (container.key("image_file"), Spanned { at: file.at, value })
+        }
+        (None, None) => {
+            let message = "is missing: an image reference such as `ubuntu:22.04`, or one of \
+                 docker-archive:, oci-archive:, oci:, rootfs:, scratch: with a path";
+            let at = lambda.node("container").map_or(at, |node| node.at);
+            return report.error(at, &container.key("image"), message);
+        }
+    };
+    if let Err(error) = Source::parse(&spec.value, &definition.base).and_then(|source| source.check_files()) {
+        report.error(spec.at, &key, format!("{} is not an image: {error}", show(&spec.value)));
+    }
+    definition.image = spec.value;
+}
+
+fn read_script(lambda: &Fields<'_>, definition: &mut Definition, report: &mut Report) {
+    let init = lambda.text("init_script", report);
+    let run = lambda.text("run_script", report);
+    let (name, script) = match (init, run) {
+        (Some(init), run) => {
+            if let Some(run) = run {
+                let message = "not used: `init_script` is what runs for each input";
+                report.warn(run.at, &lambda.key("run_script"), message);
+            }
+            ("init_script", init)
+        }
+        (None, Some(run)) => ("run_script", run),
+        (None, None) => return,
+    };
+    definition.script = Some(existing_script(&script, &definition.base, &lambda.key(name), report));
+}
+
+/// The script's absolute path; an error unless it is a file that can be read.
+pub(super) fn existing_script(
+    script: &Spanned<String>,
+    base: &Path,
+    key: &str,
+    report: &mut Report,
+) -> PathBuf {
+    let path = base.join(&script.value);
+    let shown = path.display();
+    match std::fs::metadata(&path) {
+        Ok(file) if file.is_file() && file.len() > limits::SCRIPT_BYTES => {
+            let limit = limits::SCRIPT_BYTES / 1024 / 1024;
+            let message = format!("{shown} is larger than {limit} MiB: put programs into the image");
+            report.error(script.at, key, message);
+        }
+        Ok(file) if file.is_file() => {
+            if let Err(error) = std::fs::File::open(&path) {
+                report.error(script.at, key, format!("cannot read {shown}: {error}"));
+            }
+        }
+        Ok(_) => report.error(script.at, key, format!("{shown} is not a file: name the script itself")),
+        Err(error) => {
+            let message = format!("no script at {shown} ({error}); paths start at the definition's folder");
+            report.error(script.at, key, message);
+        }
+    }
+    std::path::absolute(&path).unwrap_or(path)
+}
+
+fn read_variables(
+    lambda: &Fields<'_>,
+    container: &Fields<'_>,
+    context: &Context<'_>,
+    definition: &mut Definition,
+    report: &mut Report,
+) {
+    for (fields, is_container) in [(container, true), (lambda, false)] {
+        let block = fields.map("environment", ENVIRONMENT, report);
+        for spelling in ENVIRONMENT {
+            for (name, value) in block.pairs(spelling, report) {
+                let key = format!("{}.{name}", block.key(spelling));
+                if !limits::variable_name(&name, value.at, &key, report) {
+                    continue;
+                }
+                // SCAR's own settings for udocker mean nothing here.
+                if !is_container && name.starts_with("UDOCKER_") {
+                    continue;
+                }
+                let Some(expanded) = expand(&value, &context.environment, &key, report) else { continue };
+                let secret = expanded.from_environment;
+                if secret {
+                    definition.secrets.insert(name.clone(), value.value.clone());
+                }
+                // Secrets go to the function's configuration, never into the image.
+                let target =
+                    if is_container && !secret { &mut definition.env } else { &mut definition.lambda_env };
+                if let Some(reason) = (!is_container || secret).then(|| limits::reserved(&name)).flatten() {
+                    report.error(value.at, &key, reason);
+                    continue;
+                }
+                target.insert(name, expanded.text);
+            }
+        }
+    }
+    let at =
+        lambda.node("environment").or(container.node("environment")).map_or(Position::default(), |n| n.at);
+    limits::variables_size(&definition.lambda_env, at, &lambda.key("environment"), report);
+}
+
+fn read_rest(
+    entry: &Fields<'_>,
+    lambda: &Fields<'_>,
+    context: &Context<'_>,
+    definition: &mut Definition,
+    report: &mut Report,
+) {
+    let logs = entry.map("cloudwatch", CLOUDWATCH, report);
+    if let Some(days) = logs.number("log_retention_policy_in_days", 1..=3653, "days", report) {
+        definition.log_retention_days =
+            limits::retention(&days, &logs.key("log_retention_policy_in_days"), report);
+    }
+    let iam = entry.map("iam", IAM, report);
+    if let Some(role) = iam.text("role", report) {
+        let key = iam.key("role");
+        let at = role.at;
+        if let Some(expanded) = expand(&role, &context.environment, &key, report) {
+            definition.role = limits::role(&Spanned { at, value: expanded.text }, &key, report);
+        }
+    }
+    if let Some(region) = lambda.text("region", report) {
+        definition.region = Some(limits::region(&region, &lambda.key("region"), report));
+    }
+    for (name, value) in lambda.pairs("tags", report) {
+        if matches!(name.as_str(), "createdby" | "owner") {
+            continue; // SCAR writes these itself
+        }
+        limits::tag(&name, &value, &lambda.key("tags"), report);
+        definition.tags.insert(name, value.value);
+    }
+    entry.map("s3", S3, report);
+    entry.map("ecr", ECR, report);
+    entry.map("api_gateway", API_GATEWAY, report);
+    entry.map("batch", BATCH, report);
+}
+
+fn note_unused(entry: &Fields<'_>, lambda: &Fields<'_>, container: &Fields<'_>, report: &mut Report) {
+    if let Some(mode) = lambda.text("execution_mode", report) {
+        let key = lambda.key("execution_mode");
+        match mode.value.as_str() {
+            "lambda" => {}
+            "lambda-batch" | "batch" => report.error(
+                mode.at,
+                &key,
+                format!(
+                    "`{}` is not possible yet: this release runs functions on Lambda only. Write `lambda` if \
+                     each input is done within 15 minutes and 10 GiB of memory; else keep using SCAR for it",
+                    mode.value
+                ),
+            ),
+            other => {
+                let message = format!("{} is not allowed: lambda, lambda-batch or batch", show(other));
+                report.error(mode.at, &key, message);
+            }
+        }
+    }
+    if let Some(runtime) = lambda.text("runtime", report)
+        && runtime.value != "image"
+        && !runtime.value.starts_with("python3.")
+    {
+        let message =
+            format!("{} is not allowed: image (every function runs from its image)", show(&runtime.value));
+        report.error(runtime.at, &lambda.key("runtime"), message);
+    }
+    for name in ["vpc", "file_system"] {
+        if let Some(node) = lambda.node(name).filter(|node| !is_empty(node)) {
+            report.error(node.at, &lambda.key(name), "is not possible in this release; take it out");
+        }
+    }
+    let mut warn = |fields: &Fields<'_>, name: &str, why: &str| {
+        if let Some(node) = fields.node(name).filter(|node| !is_empty(node)) {
+            report.warn(node.at, &fields.key(name), format!("not used: {why}"));
+        }
+    };
+    warn(lambda, "layers", "Lambda takes no layers beside an image; put the files into the image");
+    warn(lambda, "extra_payload", "put the files into the image");
+    warn(lambda, "preheat", "the first tasks of a run warm the function up");
+    warn(lambda, "boto_profile", "the context says which AWS profile is used");
+    warn(entry, "boto_profile", "the context says which AWS profile is used");
+    warn(entry, "api_gateway", "this release makes no HTTP endpoints; use `throng invoke`");
+    for (fields, names) in [(container, &["alpine", "create_image"][..]), (lambda, &["asynchronous"][..])] {
+        for name in names {
+            fields.flag(name, report);
+        }
+    }
+}
+
+fn is_empty(node: &Node) -> bool {
+    use super::node::Value;
+    match &node.value {
+        Value::Text { text, .. } => text.is_empty() || text == "false",
+        Value::List(items) => items.is_empty(),
+        Value::Map(entries) => entries.iter().all(|(_, node)| node.is_null() || is_empty(node)),
+    }
+}
+
+fn read_inputs(
+    lambda: &Fields<'_>,
+    context: &Context<'_>,
+    definition: &mut Definition,
+    report: &mut Report,
+) -> Vec<Position> {
+    let mut positions = Vec::new();
+    for (node, key) in lambda.list("input") {
+        let fields = Fields::new(node, &key, &["storage_provider", "path", "suffix"], report);
+        let suffixes = fields.texts("suffix", report);
+        place::provider(&fields, node.at, context.providers, "start a function on Lambda", report);
+        let Some((bucket, path)) = place::bucket_path(&fields, node.at, report) else { continue };
+        let rule = |suffix: &str| InputRule {
+            bucket: bucket.clone(),
+            path: path.clone(),
+            suffix: suffix.to_owned(),
+        };
+        if suffixes.is_empty() {
+            definition.inputs.push(rule(""));
+            positions.push(node.at);
+        }
+        for suffix in suffixes {
+            definition.inputs.push(rule(&suffix.value));
+            positions.push(suffix.at);
+        }
+    }
+    positions
+}
+
+fn read_outputs(
+    lambda: &Fields<'_>,
+    context: &Context<'_>,
+    definition: &mut Definition,
+    report: &mut Report,
+) -> Vec<Position> {
+    let mut positions = Vec::new();
+    for (node, key) in lambda.list("output") {
+        let fields = Fields::new(node, &key, &["storage_provider", "path", "prefix", "suffix"], report);
+        let texts = |name: &str, report: &mut Report| {
+            fields
+                .texts(name, report)
+                .into_iter()
+                .map(|text| text.value)
+                .filter(|text| !text.is_empty())
+                .collect()
+        };
+        let (prefix, suffix) = (texts("prefix", report), texts("suffix", report));
+        place::provider(&fields, node.at, context.providers, "receive outputs", report);
+        let Some((bucket, path)) = place::bucket_path(&fields, node.at, report) else { continue };
+        definition.outputs.push(OutputRule { bucket, path, prefix, suffix });
+        positions.push(node.at);
+    }
+    positions
+}

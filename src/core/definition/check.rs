@@ -1,0 +1,219 @@
+//! Checks across a definition and across a file: loops, overlaps, names used twice.
+
+use super::InputRule;
+use super::aws::Read;
+use super::fields::show;
+use super::problem::Report;
+use std::collections::HashMap;
+use throng_runtime::contract::OutputRule;
+
+/// Everything that needs more than one value to be seen.
+pub(super) fn all(functions: &[Read], report: &mut Report) {
+    names(functions, report);
+    overlaps(functions, report);
+    own_loops(functions, report);
+    chains(functions, report);
+}
+
+fn names(functions: &[Read], report: &mut Report) {
+    let mut seen: HashMap<&str, usize> = HashMap::new();
+    for read in functions.iter().filter(|read| !read.definition.name.is_empty()) {
+        if let Some(line) = seen.insert(&read.definition.name, read.at.line) {
+            let message = format!("{} is also the function of line {line}", show(&read.definition.name));
+            report.error(read.at, &format!("{}.lambda.name", read.key), message);
+        }
+    }
+}
+
+/// S3 refuses two triggers of a bucket that one object could fire.
+fn overlaps(functions: &[Read], report: &mut Report) {
+    let rules: Vec<_> = functions
+        .iter()
+        .flat_map(|read| {
+            read.definition.inputs.iter().zip(&read.inputs).map(move |(rule, at)| (read, rule, at))
+        })
+        .collect();
+    for (index, (read, rule, at)) in rules.iter().enumerate() {
+        let clash = rules[..index].iter().find(|(_, earlier, _)| triggers_overlap(earlier, rule));
+        if let Some((other, earlier, _)) = clash {
+            let message = format!(
+                "objects in {} would also start `{}` through {}: S3 allows one trigger for an object. Use folders \
+                 that do not contain each other, or different suffixes",
+                place(rule),
+                other.definition.name,
+                place(earlier)
+            );
+            report.error(**at, &format!("{}.lambda.input", read.key), message);
+        }
+    }
+}
+
+fn place(rule: &InputRule) -> String {
+    let suffix = if rule.suffix.is_empty() { String::new() } else { format!(" (…{})", rule.suffix) };
+    format!("{}/{}{suffix}", rule.bucket, rule.path)
+}
+
+/// Whether one key could fire both.
+pub(super) fn triggers_overlap(a: &InputRule, b: &InputRule) -> bool {
+    let (x, y) = (a.key_prefix(), b.key_prefix());
+    a.bucket == b.bucket
+        && (x.starts_with(&y) || y.starts_with(&x))
+        && (a.suffix.ends_with(&b.suffix) || b.suffix.ends_with(&a.suffix))
+}
+
+/// How an output can hit a trigger.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Hit {
+    /// No file can.
+    Never,
+    /// Only a file that the script writes into a folder of the trigger's name.
+    ByFolder,
+    /// Files with ordinary names do.
+    Plainly,
+}
+
+/// Whether files stored by `output` can fire `input`.
+pub(super) fn hit(output: &OutputRule, input: &InputRule) -> Hit {
+    let ends = |suffix: &str| suffix.ends_with(&input.suffix) || input.suffix.ends_with(suffix);
+    if output.bucket != input.bucket || !(output.suffix.is_empty() || output.suffix.iter().any(|s| ends(s))) {
+        return Hit::Never;
+    }
+    let folder = if output.path.is_empty() { String::new() } else { format!("{}/", output.path) };
+    let trigger = input.key_prefix();
+    let one = |prefix: &str| {
+        let key = format!("{folder}{prefix}");
+        if key.starts_with(&trigger) {
+            Hit::Plainly
+        } else if trigger.starts_with(&key) {
+            Hit::ByFolder
+        } else {
+            Hit::Never
+        }
+    };
+    let none = [String::new()];
+    let prefixes = if output.prefix.is_empty() { &none[..] } else { &output.prefix[..] };
+    prefixes.iter().map(|prefix| one(prefix)).max().unwrap_or(Hit::Never)
+}
+
+fn own_loops(functions: &[Read], report: &mut Report) {
+    for read in functions {
+        let definition = &read.definition;
+        let key = format!("{}.lambda.output", read.key);
+        for (output, at) in definition.outputs.iter().zip(&read.outputs) {
+            let worst =
+                definition.inputs.iter().map(|input| (hit(output, input), input)).max_by_key(|pair| pair.0);
+            let target = format!("{}/{}", output.bucket, output.path);
+            match worst {
+                Some((Hit::Plainly, input)) => {
+                    let message = format!(
+                        "outputs in {target} would start the function again (its input is {}), for ever. Use another \
+                         folder or bucket, or a `suffix` on one side that the other does not have",
+                        place(input)
+                    );
+                    report.error(*at, &key, message);
+                }
+                Some((Hit::ByFolder, input)) => {
+                    let message = format!(
+                        "a file that the script writes into its own folder `{}` would start the function again",
+                        input.path
+                    );
+                    report.warn(*at, &key, message);
+                }
+                _ => {}
+            }
+        }
+    }
+}
+
+/// Functions of a file that start each other in a circle.
+fn chains(functions: &[Read], report: &mut Report) {
+    let starts = |from: &Read, to: &Read| {
+        let outputs = &from.definition.outputs;
+        outputs
+            .iter()
+            .any(|output| to.definition.inputs.iter().any(|input| hit(output, input) == Hit::Plainly))
+    };
+    let next: Vec<Vec<usize>> = functions
+        .iter()
+        .enumerate()
+        .map(|(i, from)| {
+            let targets = functions.iter().enumerate();
+            targets.filter(|(j, to)| i != *j && starts(from, to)).map(|(j, _)| j).collect()
+        })
+        .collect();
+    for start in 0..functions.len() {
+        // Each circle is reported once, at its first function.
+        if let Some(path) = circle(start, &next) {
+            let names: Vec<&str> = path.iter().map(|i| functions[*i].definition.name.as_str()).collect();
+            let read = &functions[start];
+            let at = read.outputs.first().copied().unwrap_or(read.at);
+            let message = format!("the functions start each other for ever: {}", names.join(" → "));
+            report.error(at, &format!("{}.lambda.output", read.key), message);
+        }
+    }
+}
+
+/// A way from `start` back to itself over later functions only.
+fn circle(start: usize, next: &[Vec<usize>]) -> Option<Vec<usize>> {
+    let mut came_from: HashMap<usize, usize> = HashMap::new();
+    let mut open = vec![start];
+    while let Some(at) = open.pop() {
+        for &to in &next[at] {
+            if to == start {
+                let mut path = vec![start, at];
+                let mut back = at;
+                while let Some(&before) = came_from.get(&back) {
+                    path.push(before);
+                    back = before;
+                }
+                if at == start {
+                    path.pop();
+                }
+                path.reverse();
+                return Some(path);
+            }
+            if to > start && !came_from.contains_key(&to) {
+                came_from.insert(to, at);
+                open.push(to);
+            }
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn output(place: &str, prefix: &[&str], suffix: &[&str]) -> OutputRule {
+        let (bucket, path) = place.split_once('/').unwrap_or((place, ""));
+        let own = |list: &[&str]| list.iter().map(ToString::to_string).collect();
+        OutputRule { bucket: bucket.into(), path: path.into(), prefix: own(prefix), suffix: own(suffix) }
+    }
+
+    fn input(place: &str, suffix: &str) -> InputRule {
+        let (bucket, path) = place.split_once('/').unwrap_or((place, ""));
+        InputRule { bucket: bucket.into(), path: path.into(), suffix: suffix.into() }
+    }
+
+    #[test]
+    fn filters_decide_whether_an_output_hits_a_trigger() {
+        let cases = [
+            (output("b/out", &[], &[]), input("b/in", ""), Hit::Never),
+            (output("b/in", &[], &[]), input("b/in", ""), Hit::Plainly),
+            (output("b/in/deep", &[], &[]), input("b/in", ""), Hit::Plainly),
+            (output("b/input", &[], &[]), input("b/in", ""), Hit::Never),
+            (output("b", &[], &[]), input("b", ""), Hit::Plainly),
+            (output("b", &[], &[]), input("b/in", ""), Hit::ByFolder),
+            (output("b", &["in/"], &[]), input("b/in", ""), Hit::Plainly),
+            (output("b", &["result"], &[]), input("b/in", ""), Hit::Never),
+            (output("b/in", &[], &["png"]), input("b/in", ".jpg"), Hit::Never),
+            (output("b/in", &[], &["g"]), input("b/in", ".jpg"), Hit::Plainly),
+            (output("b/in", &[], &["png", "x.jpg"]), input("b/in", ".jpg"), Hit::Plainly),
+            (output("c/in", &[], &[]), input("b/in", ""), Hit::Never),
+        ];
+        for (output, input, expected) in cases {
+            assert_eq!(hit(&output, &input), expected, "{output:?} {input:?}");
+        }
+    }
+}

@@ -1,0 +1,172 @@
+//! What a definition would make, in words.
+
+use super::{Definition, OnFailure};
+use crate::core::image::Source;
+use std::fmt::{self, Write as _};
+
+/// What would be created, by subject. `Display` gives it as text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Explanation {
+    /// The function's name.
+    pub function: String,
+    /// Its subjects, in order.
+    pub sections: Vec<Section>,
+}
+
+/// One subject of an [`Explanation`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Section {
+    /// `image`, `script`, `resources` …
+    pub title: &'static str,
+    /// Sentences or values, one per line.
+    pub lines: Vec<String>,
+}
+
+impl fmt::Display for Explanation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "function {}", self.function)?;
+        for section in &self.sections {
+            for (index, line) in section.lines.iter().enumerate() {
+                let title = if index == 0 { section.title } else { "" };
+                writeln!(f, "  {title:<10} {line}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Explains what deploying a definition would make. Never holds the value of a variable.
+#[must_use]
+pub fn explain(definition: &Definition) -> Explanation {
+    let mut sections = Vec::new();
+    let mut add = |title, lines: Vec<String>| {
+        if !lines.is_empty() {
+            sections.push(Section { title, lines });
+        }
+    };
+    if !definition.description.is_empty() {
+        add("about", vec![definition.description.clone()]);
+    }
+    add("image", image_lines(definition));
+    add("script", script_lines(definition));
+    add("resources", resource_lines(definition));
+    add("variables", variable_lines(definition));
+    add("input", input_lines(definition));
+    add("output", output_lines(definition));
+    add("failures", failure_lines(definition));
+    add("creates", created_lines(definition));
+    Explanation { function: definition.name.clone(), sections }
+}
+
+fn image_lines(definition: &Definition) -> Vec<String> {
+    let what = Source::parse(&definition.image, &definition.base)
+        .map_or_else(|error| error.to_string(), |source| source.describe());
+    vec![what, "one layer is added: the runtime, the script and the function's settings".into()]
+}
+
+fn script_lines(definition: &Definition) -> Vec<String> {
+    vec![definition.script.as_ref().map_or_else(
+        || "none: the image's own entry point runs for each input".to_owned(),
+        |script| format!("{} runs for each input", script.display()),
+    )]
+}
+
+fn resource_lines(definition: &Definition) -> Vec<String> {
+    let Definition { memory_mb, tmp_mb, timeout_s, timeout_threshold_s, architecture, .. } = definition;
+    let script_s = timeout_s.saturating_sub(*timeout_threshold_s);
+    let mut lines = vec![
+        format!("{memory_mb} MiB memory, {tmp_mb} MiB in /tmp, {}", architecture.as_aws()),
+        format!("{timeout_s} s: {script_s} s for the script, {timeout_threshold_s} s for storing outputs"),
+    ];
+    if let Some(concurrency) = definition.concurrency {
+        lines.push(format!("at most {concurrency} at a time"));
+    }
+    lines
+}
+
+fn variable_lines(definition: &Definition) -> Vec<String> {
+    let list = |names: Vec<&String>| names.into_iter().map(String::as_str).collect::<Vec<_>>().join(", ");
+    let mut lines = Vec::new();
+    if !definition.env.is_empty() {
+        lines.push(format!("{} (for the script)", list(definition.env.keys().collect())));
+    }
+    let plain = definition.lambda_env.keys().filter(|name| !definition.secrets.contains_key(*name));
+    let plain: Vec<_> = plain.collect();
+    if !plain.is_empty() {
+        lines.push(format!("{} (of the Lambda function)", list(plain)));
+    }
+    if !definition.secrets.is_empty() {
+        let names = list(definition.secrets.keys().collect());
+        lines.push(format!("{names} (from your environment; not stored in the image)"));
+    }
+    lines
+}
+
+fn input_lines(definition: &Definition) -> Vec<String> {
+    if definition.inputs.is_empty() {
+        return vec!["no trigger: inputs are sent by `throng run` and `throng invoke`".into()];
+    }
+    let line = |rule: &super::InputRule| {
+        let mut line = format!("new objects in s3://{}/{}", rule.bucket, rule.key_prefix());
+        if !rule.suffix.is_empty() {
+            let _ = write!(line, " ending with `{}`", rule.suffix);
+        }
+        line + " start it"
+    };
+    definition.inputs.iter().map(line).collect()
+}
+
+fn output_lines(definition: &Definition) -> Vec<String> {
+    if definition.outputs.is_empty() {
+        return vec!["none: files that the script writes are not stored".into()];
+    }
+    let any = |list: &[String]| list.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(" or ");
+    let line = |rule: &throng_runtime::contract::OutputRule| {
+        let mut line = String::from("files");
+        if !rule.prefix.is_empty() {
+            let _ = write!(line, " beginning with {}", any(&rule.prefix));
+        }
+        if !rule.suffix.is_empty() {
+            let and = if rule.prefix.is_empty() { "" } else { " and" };
+            let _ = write!(line, "{and} ending with {}", any(&rule.suffix));
+        }
+        let slash = if rule.path.is_empty() { "" } else { "/" };
+        let _ = write!(line, " go to s3://{}/{}{slash}", rule.bucket, rule.path);
+        line
+    };
+    definition.outputs.iter().map(line).collect()
+}
+
+fn failure_lines(definition: &Definition) -> Vec<String> {
+    let kept = match definition.on_failure {
+        OnFailure::Discard => "what a failed script wrote is not stored",
+        OnFailure::Keep => "what a failed script wrote is stored under failed/<request id>/",
+    };
+    let retries = match definition.retries {
+        0 => "a failed task is not tried again by itself".to_owned(),
+        1 => "Lambda tries a failed task once more".to_owned(),
+        n => format!("Lambda tries a failed task {n} times more"),
+    };
+    vec![kept.to_owned(), retries]
+}
+
+fn created_lines(definition: &Definition) -> Vec<String> {
+    let mut buckets: Vec<&str> = definition.inputs.iter().map(|rule| rule.bucket.as_str()).collect();
+    buckets.extend(definition.outputs.iter().map(|rule| rule.bucket.as_str()));
+    buckets.sort_unstable();
+    buckets.dedup();
+    let mut lines = vec![
+        format!("image repository and function `{}`", definition.name),
+        format!("log group /aws/lambda/{}, kept {} days", definition.name, definition.log_retention_days),
+    ];
+    if !buckets.is_empty() {
+        lines.push(format!("buckets that are missing: of {}", buckets.join(", ")));
+    }
+    if !definition.inputs.is_empty() {
+        lines.push("permission for S3 to invoke it, and a notification for each input".into());
+    }
+    if let Some(role) = &definition.role {
+        lines.push(format!("it runs as {role}"));
+    }
+    lines
+}

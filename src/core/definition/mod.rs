@@ -1,0 +1,304 @@
+//! Function definitions: parse, validate and explain.
+//!
+//! The dialect is the Function Definition Language of SCAR v4. A file holds any number of functions:
+//!
+//! ```yaml
+//! functions:
+//!   aws:
+//!   - lambda:
+//!       name: grayify
+//!       memory: 1024
+//!       init_script: grayify.sh
+//!       container:
+//!         image: docker-archive:imagemagick.tar
+//!       input:
+//!       - storage_provider: s3
+//!         path: pictures/in
+//!       output:
+//!       - storage_provider: s3
+//!         path: pictures/out
+//!         suffix: [png, jpg]
+//! ```
+//!
+//! | key under `lambda` | default | meaning |
+//! |---|---|---|
+//! | `name` | required | 1–64 of `A-Z a-z 0-9 _ -` |
+//! | `memory` | 512 | MiB, 128–10240 |
+//! | `timeout` | 300 | seconds, 1–900 |
+//! | `init_script` | none | what runs for each input; without it, the image's own entry point |
+//! | `container.image` | required | an image, in any spelling of [`crate::core::image::Source`] |
+//! | `container.image_file` | | instead of `image`: a tar made by `docker save` |
+//! | `container.timeout_threshold` | 10 | seconds kept back for storing outputs |
+//! | `container.environment.Variables` | none | for the script; `${NAME}` is taken from the environment |
+//! | `environment.Variables` | none | of the Lambda function |
+//! | `input[]` | none | `storage_provider: s3`, `path: bucket[/folder]`: new objects there start the function |
+//! | `output[]` | none | the same, and `prefix`, `suffix`: lists that file names are matched with |
+//! | `description`, `tags`, `region` | | as Lambda's |
+//! | `architectures` | `[x86_64]` | or `[arm64]` |
+//! | `execution_mode` | `lambda` | nothing else in this release |
+//! | `ephemeral_storage` or `tmp` | 512 | **ours**: MiB of /tmp, 512–10240 |
+//! | `retries` | 0 | **ours**: Lambda's own retries of a failed asynchronous invocation, 0–2 |
+//! | `concurrency` | none | **ours**: at most so many at a time (reserved concurrency) |
+//! | `on_failure` | `discard` | **ours**: `keep` stores what a failed script left, under `failed/` |
+//! | `input[].suffix` | none | **ours**: only keys that end so; text or a list |
+//!
+//! Beside `lambda`: `iam.role`, `cloudwatch.log_retention_policy_in_days` (30). The blocks `s3`, `ecr`, `batch` and
+//! `api_gateway` are read over. Lists replace the defaults. Relative paths start at the file's folder. Values that came
+//! from `${NAME}` are secrets: they are set on the function, never put into an image, a message or a saved file.
+
+mod aws;
+mod check;
+mod dialect;
+mod explain;
+mod fields;
+mod form;
+mod limits;
+mod node;
+mod place;
+mod problem;
+mod secrets;
+mod write;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+pub use explain::{Explanation, Section, explain};
+pub use form::from_form;
+pub use limits::is_reserved;
+pub use problem::{DefinitionErrors, Position, Problem};
+pub use secrets::Environment;
+pub use throng_runtime::contract::OnFailure;
+pub use write::to_yaml;
+
+/// CPU architecture of a function.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Architecture {
+    /// `x86_64`
+    #[default]
+    X86_64,
+    /// `arm64`
+    Arm64,
+}
+
+impl Architecture {
+    /// As AWS writes it.
+    #[must_use]
+    pub const fn as_aws(self) -> &'static str {
+        match self {
+            Self::X86_64 => "x86_64",
+            Self::Arm64 => "arm64",
+        }
+    }
+
+    /// As image configurations write it.
+    #[must_use]
+    pub const fn as_oci(self) -> &'static str {
+        match self {
+            Self::X86_64 => "amd64",
+            Self::Arm64 => "arm64",
+        }
+    }
+
+    /// This machine's.
+    #[must_use]
+    pub const fn host() -> Self {
+        if cfg!(target_arch = "aarch64") { Self::Arm64 } else { Self::X86_64 }
+    }
+}
+
+/// A function, with every default filled in and every check passed.
+#[derive(Clone, PartialEq)]
+pub struct Definition {
+    /// Name, 1–64 of `[A-Za-z0-9_-]`.
+    pub name: String,
+    /// Free text.
+    pub description: String,
+    /// Image source as written; see [`crate::core::image::Source`].
+    pub image: String,
+    /// The YAML's folder: relative paths start here.
+    pub base: PathBuf,
+    /// The script, absolute.
+    pub script: Option<PathBuf>,
+    /// Memory in MiB, 128–10240.
+    pub memory_mb: u32,
+    /// Time limit in seconds, 1–900.
+    pub timeout_s: u32,
+    /// Seconds kept back for storing outputs.
+    pub timeout_threshold_s: u32,
+    /// /tmp in MiB, 512–10240.
+    pub tmp_mb: u32,
+    /// Architecture
+    pub architecture: Architecture,
+    /// Variables for the script (`container.environment.Variables`), without secrets: these go into the image.
+    pub env: BTreeMap<String, String>,
+    /// Variables of the Lambda function (`environment.Variables`), and those for the script that are secret.
+    pub lambda_env: BTreeMap<String, String>,
+    /// Variables whose value came from the environment, with the text as written (`${NAME}`).
+    pub secrets: BTreeMap<String, String>,
+    /// Objects that start it.
+    pub inputs: Vec<InputRule>,
+    /// Where outputs go.
+    pub outputs: Vec<throng_runtime::contract::OutputRule>,
+    /// What happens to outputs of failed tasks.
+    pub on_failure: OnFailure,
+    /// Lambda's own retries of a failed asynchronous invocation, 0–2. 0 unless asked for: the ledger shows what
+    /// failed and a person decides.
+    pub retries: u8,
+    /// Reserved concurrency, when it is limited.
+    pub concurrency: Option<u32>,
+    /// Days for which logs are kept.
+    pub log_retention_days: u32,
+    /// Role ARN; the context's when `None`.
+    pub role: Option<String>,
+    /// AWS region; the context's when `None`.
+    pub region: Option<String>,
+    /// Tags besides our own.
+    pub tags: BTreeMap<String, String>,
+}
+
+impl Definition {
+    /// A definition with defaults only. It has no image yet.
+    #[must_use]
+    pub fn named(name: impl Into<String>, base: &Path) -> Self {
+        Self {
+            name: name.into(),
+            description: String::new(),
+            image: String::new(),
+            base: base.to_owned(),
+            script: None,
+            memory_mb: 512,
+            timeout_s: 300,
+            timeout_threshold_s: 10,
+            tmp_mb: 512,
+            architecture: Architecture::default(),
+            env: BTreeMap::new(),
+            lambda_env: BTreeMap::new(),
+            secrets: BTreeMap::new(),
+            inputs: Vec::new(),
+            outputs: Vec::new(),
+            on_failure: OnFailure::default(),
+            retries: 0,
+            concurrency: None,
+            log_retention_days: 30,
+            role: None,
+            region: None,
+            tags: BTreeMap::new(),
+        }
+    }
+}
+
+/// Values of variables are left out: they may be secret.
+impl fmt::Debug for Definition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Definition")
+            .field("name", &self.name)
+            .field("image", &self.image)
+            .field("base", &self.base)
+            .field("script", &self.script)
+            .field("memory_mb", &self.memory_mb)
+            .field("timeout_s", &self.timeout_s)
+            .field("timeout_threshold_s", &self.timeout_threshold_s)
+            .field("tmp_mb", &self.tmp_mb)
+            .field("architecture", &self.architecture)
+            .field("env", &self.env.keys())
+            .field("lambda_env", &self.lambda_env.keys())
+            .field("inputs", &self.inputs)
+            .field("outputs", &self.outputs)
+            .field("on_failure", &self.on_failure)
+            .field("retries", &self.retries)
+            .field("concurrency", &self.concurrency)
+            .field("log_retention_days", &self.log_retention_days)
+            .field("role", &self.role)
+            .field("region", &self.region)
+            .field("tags", &self.tags)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Objects under `bucket/path` start the function.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InputRule {
+    /// Bucket
+    pub bucket: String,
+    /// Folder, without slashes at either end; may be empty.
+    pub path: String,
+    /// Only keys that end so; empty for all. An addition of ours.
+    pub suffix: String,
+}
+
+impl InputRule {
+    /// The prefix of the keys that start the function: the folder with a slash, or nothing.
+    #[must_use]
+    pub fn key_prefix(&self) -> String {
+        if self.path.is_empty() { String::new() } else { format!("{}/", self.path) }
+    }
+}
+
+/// A file of definitions.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Document {
+    /// Its functions, in order. At least one.
+    pub definitions: Vec<Definition>,
+    /// What a person should know: unknown keys, settings that have no effect.
+    pub warnings: Vec<Problem>,
+    /// The file.
+    pub path: PathBuf,
+}
+
+/// The largest file of definitions that is read, in bytes.
+const MAX_BYTES: u64 = 1024 * 1024;
+
+/// Reads a file of definitions, with the process's environment for `${NAME}`.
+///
+/// # Errors
+/// Everything that is wrong with it.
+pub fn load(path: &Path) -> Result<Document, DefinitionErrors> {
+    let read = || {
+        let length = std::fs::metadata(path)?.len();
+        if length > MAX_BYTES {
+            let message = format!("{length} bytes: too large for a definition (at most {MAX_BYTES})");
+            return Err(std::io::Error::other(message));
+        }
+        std::fs::read_to_string(path)
+    };
+    match read() {
+        Ok(text) => parse(&text, path, Environment(&|name| std::env::var(name).ok())),
+        Err(error) => {
+            let mut report = problem::Report::new(path.to_owned());
+            report.error(Position::default(), "", format!("cannot read the definition: {error}"));
+            Err(DefinitionErrors { problems: report.errors, warnings: Vec::new() })
+        }
+    }
+}
+
+/// Reads definitions. `path` names the file in messages, and its folder is where relative paths start.
+///
+/// # Errors
+/// Everything that is wrong with them.
+pub fn parse(text: &str, path: &Path, environment: Environment<'_>) -> Result<Document, DefinitionErrors> {
+    let mut report = problem::Report::new(path.to_owned());
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let base = std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned());
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let definitions = match node::parse(text) {
+        Ok(Some(root)) => dialect::read(&root, &base, environment, &mut report),
+        Ok(None) => {
+            report.error(
+                Position::default(),
+                "",
+                "the file is empty: it needs `functions: aws:` with a list",
+            );
+            Vec::new()
+        }
+        Err(error) => {
+            report.error(error.at, "", error.message);
+            Vec::new()
+        }
+    };
+    let (definitions, warnings) = report.finish(definitions)?;
+    Ok(Document { definitions, warnings, path: path.to_owned() })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,129 @@
+//! A definition as YAML, so that a form can be saved.
+
+use super::{Architecture, Definition, OnFailure};
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::path::Path;
+
+/// The definition as a file that reads back as itself. Secrets are written as `${NAME}`.
+#[must_use]
+pub fn to_yaml(definition: &Definition) -> String {
+    let mut lambda = String::new();
+    let mut line = |text: String| {
+        let _ = writeln!(lambda, "      {text}");
+    };
+    line(format!("name: {}", quote(&definition.name)));
+    if !definition.description.is_empty() {
+        line(format!("description: {}", quote(&definition.description)));
+    }
+    if let Some(region) = &definition.region {
+        line(format!("region: {}", quote(region)));
+    }
+    line(format!("memory: {}", definition.memory_mb));
+    line(format!("timeout: {}", definition.timeout_s));
+    line(format!("ephemeral_storage: {}", definition.tmp_mb));
+    line(format!("retries: {}", definition.retries));
+    if let Some(concurrency) = definition.concurrency {
+        line(format!("concurrency: {concurrency}"));
+    }
+    if definition.on_failure == OnFailure::Keep {
+        line("on_failure: keep".into());
+    }
+    if definition.architecture == Architecture::Arm64 {
+        line("architectures: [arm64]".into());
+    }
+    if let Some(script) = &definition.script {
+        line(format!("init_script: {}", quote(&shorten(script, &definition.base))));
+    }
+    line("container:".into());
+    line(format!("  image: {}", quote(&definition.image)));
+    line(format!("  timeout_threshold: {}", definition.timeout_threshold_s));
+    for text in variables(&definition.env, definition) {
+        line(format!("  {text}"));
+    }
+    for text in variables(&definition.lambda_env, definition) {
+        line(text);
+    }
+    for text in pairs("tags", &definition.tags) {
+        line(text);
+    }
+    for text in places(definition) {
+        line(text);
+    }
+    let mut out = format!("functions:\n  aws:\n  - lambda:\n{lambda}");
+    if let Some(role) = &definition.role {
+        let _ = write!(out, "    iam:\n      role: {}\n", quote(role));
+    }
+    if definition.log_retention_days != 30 {
+        let days = definition.log_retention_days;
+        let _ = write!(out, "    cloudwatch:\n      log_retention_policy_in_days: {days}\n");
+    }
+    out
+}
+
+fn variables(values: &BTreeMap<String, String>, definition: &Definition) -> Vec<String> {
+    if values.is_empty() {
+        return Vec::new();
+    }
+    let mut lines = vec!["environment:".to_owned(), "  Variables:".to_owned()];
+    for (name, value) in values {
+        // What is literally `${` must not be expanded when it is read back.
+        let written = definition.secrets.get(name).cloned().unwrap_or_else(|| value.replace("${", "$${"));
+        lines.push(format!("    {name}: {}", quote(&written)));
+    }
+    lines
+}
+
+fn pairs(title: &str, values: &BTreeMap<String, String>) -> Vec<String> {
+    if values.is_empty() {
+        return Vec::new();
+    }
+    let mut lines = vec![format!("{title}:")];
+    lines.extend(values.iter().map(|(name, value)| format!("  {}: {}", quote(name), quote(value))));
+    lines
+}
+
+fn places(definition: &Definition) -> Vec<String> {
+    let path = |bucket: &str, path: &str| {
+        if path.is_empty() { quote(bucket) } else { quote(&format!("{bucket}/{path}")) }
+    };
+    let list = |words: &[String]| words.iter().map(|word| quote(word)).collect::<Vec<_>>().join(", ");
+    let mut lines = Vec::new();
+    if !definition.inputs.is_empty() {
+        lines.push("input:".to_owned());
+    }
+    for input in &definition.inputs {
+        lines.push("- storage_provider: s3".to_owned());
+        lines.push(format!("  path: {}", path(&input.bucket, &input.path)));
+        if !input.suffix.is_empty() {
+            lines.push(format!("  suffix: {}", quote(&input.suffix)));
+        }
+    }
+    if !definition.outputs.is_empty() {
+        lines.push("output:".to_owned());
+    }
+    for output in &definition.outputs {
+        lines.push("- storage_provider: s3".to_owned());
+        lines.push(format!("  path: {}", path(&output.bucket, &output.path)));
+        for (name, words) in [("prefix", &output.prefix), ("suffix", &output.suffix)] {
+            if !words.is_empty() {
+                lines.push(format!("  {name}: [{}]", list(words)));
+            }
+        }
+    }
+    lines
+}
+
+/// A path below the definition's folder is written relative to it.
+fn shorten(path: &Path, base: &Path) -> String {
+    path.strip_prefix(base).unwrap_or(path).display().to_string()
+}
+
+/// Plain where that is safe, else in double quotes with JSON's escapes, which YAML shares.
+fn quote(text: &str) -> String {
+    let safe = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | '/');
+    let plain = text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '/')
+        && text.chars().all(safe)
+        && !matches!(text.to_lowercase().as_str(), "null" | "true" | "false" | "yes" | "no" | "on" | "off");
+    if plain { text.to_owned() } else { serde_json::Value::from(text).to_string() }
+}
