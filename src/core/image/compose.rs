@@ -1,0 +1,248 @@
+//! A user's image and our layer become one that Lambda runs.
+
+use super::base::{self, Base};
+use super::digest::sha256;
+use super::source::Source;
+use super::{
+    CONFIG, Cache, Credentials, GOOD_MANIFEST, ImageError, LAYER, MANIFEST, MAX_UNCOMPRESSED, Remote, added,
+};
+use crate::core::definition::{Architecture, Definition, is_reserved};
+use bytes::Bytes;
+use serde_json::json;
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use throng_runtime::contract::{self, FunctionConfig, layout};
+use tokio_util::sync::CancellationToken;
+
+/// What an image is made of.
+#[derive(Clone, Debug)]
+pub struct ComposeRequest {
+    /// The user's image.
+    pub source: Source,
+    /// For the registry of the user's image; those of the Docker configuration when `None`.
+    pub credentials: Option<Credentials>,
+    /// What the function runs on; the image must be for it.
+    pub architecture: Architecture,
+    /// The static runtime for that architecture.
+    pub runtime: Bytes,
+    /// The user's script, if there is one.
+    pub script: Option<Bytes>,
+    /// The function's configuration. What it says of the user's image is filled in by [`compose`]; its variables win
+    /// over the image's.
+    pub config: FunctionConfig,
+    /// Names of the variables that are set on the Lambda function: these win over the image's too.
+    pub function_variables: BTreeSet<String>,
+}
+
+impl ComposeRequest {
+    /// What a definition asks for. Reads the script.
+    ///
+    /// # Errors
+    /// [`ImageError::Spec`] for the image, [`ImageError::File`] for the script.
+    pub fn of(definition: &Definition, runtime: Bytes) -> Result<Self, ImageError> {
+        let source = Source::parse(&definition.image, &definition.base)?;
+        let read = |path: &PathBuf| {
+            std::fs::read(path).map_err(|error| ImageError::file("cannot read the script", path, error))
+        };
+        let script = definition.script.as_ref().map(read).transpose()?.map(Bytes::from);
+        let config = FunctionConfig {
+            version: contract::VERSION,
+            name: definition.name.clone(),
+            script: script.is_some(),
+            entrypoint: Vec::new(),
+            cmd: Vec::new(),
+            workdir: String::new(),
+            env: definition.env.clone(),
+            outputs: definition.outputs.clone(),
+            timeout_threshold: definition.timeout_threshold_s,
+            on_failure: definition.on_failure,
+        };
+        Ok(Self {
+            source,
+            credentials: None,
+            architecture: definition.architecture,
+            runtime,
+            script,
+            config,
+            function_variables: definition.lambda_env.keys().cloned().collect(),
+        })
+    }
+}
+
+/// Something that a registry stores by digest.
+#[derive(Clone, Debug)]
+pub struct Blob {
+    /// `sha256:…`
+    pub digest: String,
+    /// Bytes
+    pub size: u64,
+    /// Media type in the manifest.
+    pub media_type: String,
+    /// Where the bytes are.
+    pub source: BlobSource,
+}
+
+/// Where a blob's bytes are.
+#[derive(Clone, Debug)]
+pub enum BlobSource {
+    /// In a file, from an offset.
+    File {
+        /// The file.
+        path: PathBuf,
+        /// Where the blob begins, in bytes.
+        offset: u64,
+    },
+    /// Here.
+    Bytes(Bytes),
+    /// In a registry, by its digest.
+    Registry(Remote),
+}
+
+/// An image that is ready to be pushed.
+#[derive(Clone, Debug)]
+pub struct Composed {
+    /// The manifest, byte for byte.
+    pub manifest: Bytes,
+    /// Its media type.
+    pub media_type: &'static str,
+    /// Its digest: the image's identity.
+    pub digest: String,
+    /// The image's configuration, byte for byte.
+    pub config: Bytes,
+    /// Configuration and layers.
+    pub blobs: Vec<Blob>,
+    /// What the runtime will read.
+    pub function_config: FunctionConfig,
+    /// What a person should know.
+    pub warnings: Vec<String>,
+}
+
+impl Composed {
+    /// Bytes of all blobs.
+    #[must_use]
+    pub fn size(&self) -> u64 {
+        self.blobs.iter().map(|blob| blob.size).sum()
+    }
+}
+
+/// Makes the image. The same inputs give the same digest.
+///
+/// # Errors
+/// When the user's image cannot be read, or when Lambda would refuse the result.
+pub async fn compose(
+    request: ComposeRequest,
+    cache: &Cache,
+    cancel: &CancellationToken,
+) -> Result<Composed, ImageError> {
+    let work = async {
+        let base = base::read(&request, cache, cancel).await?;
+        base::blocking(move || assemble(&request, base)).await
+    };
+    tokio::select! {
+        biased;
+        () = cancel.cancelled() => Err(ImageError::Cancelled),
+        result = work => result,
+    }
+}
+
+fn assemble(request: &ComposeRequest, base: Base) -> Result<Composed, ImageError> {
+    let function_config = function_config(request, &base)?;
+    let ours = added::layer(&request.runtime, request.script.as_deref(), &function_config)?;
+    let known: u64 = base.layers.iter().filter_map(|layer| layer.uncompressed).sum();
+    if known + ours.uncompressed > MAX_UNCOMPRESSED {
+        let bytes = known + ours.uncompressed;
+        return Err(ImageError::Refused(format!(
+            "the image has {bytes} bytes uncompressed: Lambda takes 10 GB at most. Use a smaller base image"
+        )));
+    }
+    let mut blobs: Vec<Blob> = base.layers.iter().map(|layer| layer.blob.clone()).collect();
+    let mut diff_ids: Vec<&str> = base.layers.iter().map(|layer| layer.diff_id.as_str()).collect();
+    diff_ids.push(&ours.diff_id);
+    blobs.push(Blob {
+        digest: ours.digest,
+        size: ours.size,
+        media_type: LAYER.into(),
+        source: BlobSource::Bytes(ours.output.into()),
+    });
+    let config = Bytes::from(image_config(request.architecture, &base, &diff_ids));
+    let config_blob = Blob {
+        digest: sha256(&config),
+        size: config.len() as u64,
+        media_type: CONFIG.into(),
+        source: BlobSource::Bytes(config.clone()),
+    };
+    let manifest = Bytes::from(manifest(&config_blob, &blobs));
+    let mut warnings = base.warnings;
+    if manifest.len() > GOOD_MANIFEST {
+        warnings.push(format!(
+            "the manifest has {} bytes and {} layers: above {GOOD_MANIFEST} bytes Lambda starts it slowly",
+            manifest.len(),
+            blobs.len()
+        ));
+    }
+    blobs.insert(0, config_blob);
+    let digest = sha256(&manifest);
+    Ok(Composed { manifest, media_type: MANIFEST, digest, config, blobs, function_config, warnings })
+}
+
+/// The request's configuration, with the user's image's settings in it.
+fn function_config(request: &ComposeRequest, base: &Base) -> Result<FunctionConfig, ImageError> {
+    let mut config = request.config.clone();
+    config.script = request.script.is_some();
+    config.entrypoint.clone_from(&base.settings.entrypoint);
+    config.cmd.clone_from(&base.settings.cmd);
+    config.workdir.clone_from(&base.settings.workdir);
+    for variable in &base.settings.env {
+        if let Some((name, value)) = variable.split_once('=')
+            && !request.function_variables.contains(name)
+            && !is_reserved(name)
+        {
+            config.env.entry(name.to_owned()).or_insert_with(|| value.to_owned());
+        }
+    }
+    if !config.script && config.entrypoint.is_empty() && config.cmd.is_empty() {
+        return Err(ImageError::Refused(
+            "there is nothing to run: the definition has no script (`init_script`), and the image has no entry \
+             point"
+                .into(),
+        ));
+    }
+    Ok(config)
+}
+
+fn image_config(architecture: Architecture, base: &Base, diff_ids: &[&str]) -> Vec<u8> {
+    let mut settings = json!({
+        "Env": base.settings.env,
+        "Entrypoint": [layout::RUNTIME],
+        "Cmd": [],
+        "WorkingDir": "/",
+    });
+    if !base.settings.labels.is_empty() {
+        settings["Labels"] = json!(base.settings.labels);
+    }
+    let mut config = json!({
+        "created": "1980-01-01T00:00:00Z",
+        "architecture": architecture.as_oci(),
+        "os": "linux",
+        "config": settings,
+        "rootfs": {"type": "layers", "diff_ids": diff_ids},
+    });
+    if let Some(variant) = &base.variant {
+        config["variant"] = json!(variant);
+    }
+    config.to_string().into_bytes()
+}
+
+fn manifest(config: &Blob, layers: &[Blob]) -> Vec<u8> {
+    let descriptor =
+        |blob: &Blob| json!({"mediaType": blob.media_type, "digest": blob.digest, "size": blob.size});
+    let layers: Vec<_> = layers.iter().map(descriptor).collect();
+    json!({
+        "schemaVersion": 2,
+        "mediaType": MANIFEST,
+        "config": descriptor(config),
+        "layers": layers,
+    })
+    .to_string()
+    .into_bytes()
+}

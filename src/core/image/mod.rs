@@ -1,0 +1,66 @@
+//! Images without a Docker daemon: sources, composition, push.
+//!
+//! [`Source`] says where an image comes from, [`compose`] adds the one layer that makes it a function, [`push`] moves
+//! it to a registry. Layers that need no change go from where they are to the registry without touching the disk.
+//! Everything is written as OCI, whatever it was: one manifest, gzip layers, no index.
+
+mod added;
+mod auth;
+mod base;
+mod cache;
+mod compose;
+mod digest;
+pub mod embedded;
+mod error;
+mod files;
+mod layer;
+mod manifest;
+mod normalise;
+mod origin;
+mod push;
+mod registry;
+mod relayer;
+mod source;
+mod store;
+mod tarfile;
+
+pub use base::ImageSettings;
+pub use cache::Cache;
+pub use compose::{Blob, BlobSource, ComposeRequest, Composed, compose};
+pub use error::ImageError;
+pub use push::{PushProgress, Registry, push};
+pub use registry::Remote;
+pub use source::{NamedFile, Source};
+pub use store::{ImageDetail, ImageEntry, LayerDetail, inspect, list, remove};
+
+/// Media type of the manifests that we write.
+pub const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
+/// Media type of the configurations that we write.
+pub const CONFIG: &str = "application/vnd.oci.image.config.v1+json";
+/// Media type of the layers that we write.
+pub const LAYER: &str = "application/vnd.oci.image.layer.v1.tar+gzip";
+
+/// What Lambda allows for all layers together, uncompressed, in bytes.
+pub const MAX_UNCOMPRESSED: u64 = 10 * 1024 * 1024 * 1024;
+/// AWS advises smaller manifests: larger ones start slowly.
+pub const GOOD_MANIFEST: usize = 25_400;
+
+/// A user name and a password.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Credentials {
+    /// User name
+    pub user: String,
+    /// Password
+    pub password: String,
+}
+
+impl std::fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Credentials").field("user", &self.user).finish_non_exhaustive()
+    }
+}
+
+/// Makes ring the process's TLS provider, once. Call it before the first TLS connection; again does no harm.
+pub fn install_tls() {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+}

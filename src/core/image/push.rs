@@ -1,0 +1,308 @@
+//! Moves an image to a registry.
+
+use super::compose::{Blob, BlobSource, Composed};
+use super::registry::{ATTEMPTS, client, explain, is_loopback, log_in, pause, retryable};
+use super::{Credentials, ImageError};
+use bytes::Bytes;
+use futures::stream::{self, BoxStream, StreamExt as _, TryStreamExt as _};
+use oci_client::client::Client;
+use oci_client::errors::OciDistributionError;
+use oci_client::{Reference, RegistryOperation};
+use sha2::{Digest as _, Sha256};
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use tokio::io::{AsyncReadExt as _, AsyncSeekExt as _};
+use tokio_util::io::ReaderStream;
+use tokio_util::sync::CancellationToken;
+
+/// Layers on their way at a time.
+const PARALLEL: usize = 3;
+
+/// A place for an image.
+#[derive(Clone, Debug)]
+pub struct Registry {
+    /// `https://…` or `http://host:port`, as ECR's `proxyEndpoint`.
+    pub base_url: String,
+    /// Repository; it must exist where registries want that (ECR).
+    pub repository: String,
+    /// Tag
+    pub tag: String,
+    /// None for anonymous access.
+    pub credentials: Option<Credentials>,
+}
+
+impl Registry {
+    /// `host[:port]`
+    #[must_use]
+    pub fn host(&self) -> &str {
+        let rest = self.base_url.split_once("://").map_or(self.base_url.as_str(), |(_, rest)| rest);
+        rest.split('/').next().unwrap_or(rest)
+    }
+
+    /// `host/repository@digest`: what a function is created with.
+    #[must_use]
+    pub fn uri(&self, digest: &str) -> String {
+        format!("{}/{}@{digest}", self.host(), self.repository)
+    }
+
+    /// Whether it is asked without TLS. Without a scheme, that is for this machine only.
+    pub(super) fn plain_http(&self) -> bool {
+        match self.base_url.split_once("://") {
+            Some((scheme, _)) => scheme == "http",
+            None => is_loopback(self.host()),
+        }
+    }
+
+    pub(super) fn reference(&self) -> Reference {
+        Reference::with_tag(self.host().to_owned(), self.repository.clone(), self.tag.clone())
+    }
+}
+
+/// How far a push is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PushProgress {
+    /// Bytes that are there, whether sent or found.
+    pub bytes: u64,
+    /// Bytes in all.
+    pub bytes_total: u64,
+    /// Blobs that are there.
+    pub blobs: u64,
+    /// Blobs in all.
+    pub blobs_total: u64,
+    /// Of `bytes`: those that were there already or were mounted, and were not sent.
+    pub skipped: u64,
+}
+
+/// Pushes an image: each blob that is missing, then the manifest with the tag. Returns the image's URI with its
+/// digest. Pushing again sends nothing but the manifest.
+///
+/// # Errors
+/// [`ImageError::Registry`] with the registry's own words; [`ImageError::Content`] when a layer is not what its
+/// digest says; [`ImageError::Cancelled`].
+pub async fn push(
+    image: &Composed,
+    registry: &Registry,
+    progress: impl Fn(PushProgress) + Send + Sync,
+    cancel: &CancellationToken,
+) -> Result<String, ImageError> {
+    tokio::select! {
+        biased;
+        () = cancel.cancelled() => Err(ImageError::Cancelled),
+        result = push_all(image, registry, &progress) => result,
+    }
+}
+
+async fn push_all(
+    image: &Composed,
+    registry: &Registry,
+    progress: &(dyn Fn(PushProgress) + Send + Sync),
+) -> Result<String, ImageError> {
+    let client = client(registry.host(), registry.plain_http())?;
+    let target = registry.reference();
+    log_in(&client, &target, registry.credentials.as_ref(), RegistryOperation::Push).await?;
+    // A layer may be in an image twice.
+    let mut seen = HashSet::new();
+    let blobs: Vec<&Blob> = image.blobs.iter().filter(|blob| seen.insert(&blob.digest)).collect();
+    let pusher = Pusher { client: &client, target: &target, registry, meter: Meter::new(&blobs), progress };
+    pusher.tell();
+    // Collected first: a closure in the stream would keep callers from proving the future to be `Send`.
+    let sends: Vec<_> = blobs.iter().map(|blob| pusher.blob(blob)).collect();
+    let sending = stream::iter(sends).buffer_unordered(PARALLEL);
+    let done = sending.try_collect::<Vec<()>>();
+    let watched = async {
+        // Bytes in flight are told from here: the stream that counts them must not borrow.
+        let mut clock = tokio::time::interval(std::time::Duration::from_millis(100));
+        loop {
+            clock.tick().await;
+            pusher.tell();
+        }
+    };
+    tokio::select! {
+        result = done => result.map(|_| ())?,
+        () = watched => {}
+    }
+    pusher.tell();
+    pusher.manifest(image).await
+}
+
+/// Counters that streams share.
+#[derive(Debug, Default)]
+struct Meter {
+    bytes: Arc<AtomicU64>,
+    blobs: AtomicU64,
+    skipped: AtomicU64,
+    bytes_total: u64,
+    blobs_total: u64,
+}
+
+impl Meter {
+    fn new(blobs: &[&Blob]) -> Self {
+        let bytes_total = blobs.iter().map(|blob| blob.size).sum();
+        Self { bytes_total, blobs_total: blobs.len() as u64, ..Self::default() }
+    }
+}
+
+struct Pusher<'a> {
+    client: &'a Client,
+    target: &'a Reference,
+    registry: &'a Registry,
+    meter: Meter,
+    progress: &'a (dyn Fn(PushProgress) + Send + Sync),
+}
+
+impl Pusher<'_> {
+    fn tell(&self) {
+        (self.progress)(PushProgress {
+            bytes: self.meter.bytes.load(Ordering::Relaxed),
+            bytes_total: self.meter.bytes_total,
+            blobs: self.meter.blobs.load(Ordering::Relaxed),
+            blobs_total: self.meter.blobs_total,
+            skipped: self.meter.skipped.load(Ordering::Relaxed),
+        });
+    }
+
+    async fn blob(&self, blob: &Blob) -> Result<(), ImageError> {
+        let mut attempt = 1;
+        loop {
+            let sent = Arc::new(AtomicU64::new(0));
+            match self.send_if_missing(blob, &sent).await {
+                Ok(there) => {
+                    if there {
+                        self.meter.bytes.fetch_add(blob.size, Ordering::Relaxed);
+                        self.meter.skipped.fetch_add(blob.size, Ordering::Relaxed);
+                    }
+                    self.meter.blobs.fetch_add(1, Ordering::Relaxed);
+                    return Ok(());
+                }
+                Err(error) => {
+                    self.meter.bytes.fetch_sub(sent.load(Ordering::Relaxed), Ordering::Relaxed);
+                    match error {
+                        SendError::Blob(error) => return Err(error),
+                        SendError::Registry(error) if attempt < ATTEMPTS && retryable(&error) => {
+                            pause(attempt).await;
+                        }
+                        SendError::Registry(error) => {
+                            return Err(self.explain(&format!("cannot push {}", blob.digest), &error));
+                        }
+                    }
+                }
+            }
+            attempt += 1;
+        }
+    }
+
+    /// `true` when it is there already.
+    async fn send_if_missing(&self, blob: &Blob, sent: &Arc<AtomicU64>) -> Result<bool, SendError> {
+        if self.client.blob_exists(self.target, &blob.digest).await? || self.mounted(blob).await {
+            return Ok(true);
+        }
+        let body = counted(verified(open(blob).await?, blob), self.meter.bytes.clone(), sent.clone());
+        let failure = Arc::new(std::sync::Mutex::new(None));
+        let kept = failure.clone();
+        let body = body.map_err(move |error| {
+            // The registry's answer hides why the body ended.
+            let text = error.to_string();
+            if let (Ok(own), Ok(mut kept)) = (error.downcast::<ImageError>(), kept.lock()) {
+                *kept = Some(own);
+            }
+            OciDistributionError::IoError(std::io::Error::other(text))
+        });
+        let result = self.client.push_blob_stream(self.target, body, &blob.digest, Some(blob.size)).await;
+        if let Some(own) = failure.lock().ok().and_then(|mut kept| kept.take()) {
+            return Err(SendError::Blob(own));
+        }
+        result?;
+        Ok(false)
+    }
+
+    /// Tries to take a layer over from another repository of the same registry, which sends nothing.
+    async fn mounted(&self, blob: &Blob) -> bool {
+        let BlobSource::Registry(remote) = &blob.source else { return false };
+        remote.reference.registry() == self.registry.host()
+            && remote.reference.repository() != self.registry.repository
+            && self.client.mount_blob(self.target, &remote.reference, &blob.digest).await.is_ok()
+    }
+
+    async fn manifest(&self, image: &Composed) -> Result<String, ImageError> {
+        let media_type = http::HeaderValue::from_static(image.media_type);
+        let mut attempt = 1;
+        loop {
+            let body = image.manifest.clone();
+            match self.client.push_manifest_raw(self.target, body, media_type.clone()).await {
+                Ok(_) => return Ok(self.registry.uri(&image.digest)),
+                Err(error) if attempt < ATTEMPTS && retryable(&error) => pause(attempt).await,
+                Err(error) => return Err(self.explain("the manifest was not accepted", &error)),
+            }
+            attempt += 1;
+        }
+    }
+
+    fn explain(&self, what: &str, error: &OciDistributionError) -> ImageError {
+        explain(&format!("{}/{}", self.registry.host(), self.registry.repository), what, error)
+    }
+}
+
+enum SendError {
+    Blob(ImageError),
+    Registry(OciDistributionError),
+}
+
+impl From<OciDistributionError> for SendError {
+    fn from(error: OciDistributionError) -> Self {
+        Self::Registry(error)
+    }
+}
+
+type Body = BoxStream<'static, std::io::Result<Bytes>>;
+
+/// A blob's bytes as a stream. Nothing is held in memory but a buffer.
+async fn open(blob: &Blob) -> Result<Body, SendError> {
+    match &blob.source {
+        BlobSource::Bytes(bytes) => Ok(stream::iter([Ok(bytes.clone())]).boxed()),
+        BlobSource::Registry(remote) => Ok(remote.stream(&blob.digest).await?),
+        BlobSource::File { path, offset } => {
+            let fail = |error| SendError::Blob(ImageError::file("cannot read", path, error));
+            let mut file = tokio::fs::File::open(path).await.map_err(fail)?;
+            file.seek(std::io::SeekFrom::Start(*offset)).await.map_err(fail)?;
+            Ok(ReaderStream::with_capacity(file.take(blob.size), 256 * 1024).boxed())
+        }
+    }
+}
+
+/// Gives an error instead of the last bytes when all of them are not what the digest says. The end alone is too late:
+/// a request is complete when its announced length has been sent.
+fn verified(body: Body, blob: &Blob) -> Body {
+    let (digest, size) = (blob.digest.clone(), blob.size);
+    stream::try_unfold((body, Sha256::new(), 0), move |(mut body, mut hash, mut seen)| {
+        let digest = digest.clone();
+        async move {
+            let damaged = |what: String| {
+                let message = format!("{digest} has {what}: the image is damaged or was changed meanwhile");
+                Err(ImageError::Content(message).into_io())
+            };
+            let Some(bytes) = body.next().await else {
+                return if seen == size { Ok(None) } else { damaged(format!("{seen} bytes, not {size}")) };
+            };
+            let bytes = bytes?;
+            hash.update(&bytes);
+            seen += bytes.len() as u64;
+            if seen >= size {
+                let found = format!("sha256:{}", hex::encode(hash.clone().finalize()));
+                if found != digest {
+                    return damaged(format!("bytes of the digest {found}"));
+                }
+            }
+            Ok(Some((bytes, (body, hash, seen))))
+        }
+    })
+    .boxed()
+}
+
+fn counted(body: Body, all: Arc<AtomicU64>, own: Arc<AtomicU64>) -> Body {
+    body.inspect_ok(move |bytes| {
+        all.fetch_add(bytes.len() as u64, Ordering::Relaxed);
+        own.fetch_add(bytes.len() as u64, Ordering::Relaxed);
+    })
+    .boxed()
+}
