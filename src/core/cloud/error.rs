@@ -1,0 +1,289 @@
+//! One error type for every call to a cloud. No SDK type leaks through it.
+
+use aws_credential_types::provider::error::CredentialsError;
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use std::error::Error as StdError;
+use std::fmt;
+
+/// What kind of failure it was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ErrorKind {
+    /// No answer: nothing listens, no route, no name, or it took too long.
+    Unreachable,
+    /// The credentials are missing, wrong or expired.
+    Auth,
+    /// The credentials are good, but the action is not allowed.
+    Denied,
+    /// What was named does not exist.
+    NotFound,
+    /// The cloud asked to slow down, more often than was retried.
+    Throttled,
+    /// It exists already, is in use or was changed by somebody else.
+    Conflict,
+    /// The cloud refused the request's content.
+    Invalid,
+    /// A person cancelled it.
+    Cancelled,
+    /// Anything else.
+    Other,
+}
+
+/// Why a call to a cloud failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CloudError {
+    /// What kind of failure it was.
+    pub kind: ErrorKind,
+    /// The action as IAM names it, like `s3:PutObject`.
+    pub action: &'static str,
+    /// What it was about: `bucket/key`, a function's name; may be empty.
+    pub what: String,
+    /// The cloud's error code, when it sent one.
+    pub code: Option<String>,
+    /// The cloud's own words, or what went wrong on the way.
+    pub message: String,
+    /// The cloud's id for the request, for its support.
+    pub request_id: Option<String>,
+}
+
+impl CloudError {
+    /// An error of our own making.
+    #[must_use]
+    pub fn new(kind: ErrorKind, action: &'static str, what: &str, message: impl Into<String>) -> Self {
+        Self { kind, action, what: what.to_owned(), code: None, message: message.into(), request_id: None }
+    }
+
+    /// It was cancelled.
+    #[must_use]
+    pub fn cancelled(action: &'static str) -> Self {
+        Self::new(ErrorKind::Cancelled, action, "", "cancelled")
+    }
+
+    /// Whether the cloud could not be reached at all.
+    #[must_use]
+    pub const fn is_unreachable(&self) -> bool {
+        matches!(self.kind, ErrorKind::Unreachable)
+    }
+
+    /// Whether what was named does not exist.
+    #[must_use]
+    pub const fn is_not_found(&self) -> bool {
+        matches!(self.kind, ErrorKind::NotFound)
+    }
+
+    /// Whether the same request may succeed when it is repeated later.
+    #[must_use]
+    pub const fn is_transient(&self) -> bool {
+        matches!(self.kind, ErrorKind::Unreachable | ErrorKind::Throttled)
+            || (matches!(self.kind, ErrorKind::Other) && self.code.is_some())
+    }
+
+    /// What a person can do about it; empty when there is nothing to say.
+    #[must_use]
+    pub fn advice(&self) -> String {
+        match self.kind {
+            ErrorKind::Unreachable => {
+                "Check the network and the context's region and endpoint; for the local context, `throng local status`."
+                    .into()
+            }
+            ErrorKind::Auth => {
+                "Check the context's profile; log in again (`aws sso login`) or renew the keys.".into()
+            }
+            ErrorKind::Denied => format!("Ask for the permission {} on {}.", self.action, self.subject()),
+            ErrorKind::Throttled => "The cloud asked to slow down. Try again in a moment.".into(),
+            _ => String::new(),
+        }
+    }
+
+    fn subject(&self) -> &str {
+        if self.what.is_empty() { "the resource" } else { &self.what }
+    }
+
+    pub(crate) fn from_sdk<E>(action: &'static str, what: &str, error: &SdkError<E, HttpResponse>) -> Self
+    where
+        E: ProvideErrorMetadata + StdError + 'static,
+    {
+        match error {
+            SdkError::ServiceError(service) => of_service(action, what, service.err(), service.raw()),
+            SdkError::ResponseError(response) => Self {
+                request_id: request_id(response.raw()),
+                ..Self::new(ErrorKind::Other, action, what, format!("unreadable answer: {}", chain(error)))
+            },
+            SdkError::TimeoutError(_) => Self::new(ErrorKind::Unreachable, action, what, "no answer in time"),
+            _ if has_credentials_error(error) => Self::new(ErrorKind::Auth, action, what, chain(error)),
+            SdkError::DispatchFailure(failure) if failure.is_user() => {
+                Self::new(ErrorKind::Invalid, action, what, chain(error))
+            }
+            SdkError::DispatchFailure(_) => Self::new(ErrorKind::Unreachable, action, what, chain(error)),
+            SdkError::ConstructionFailure(_) => Self::new(ErrorKind::Invalid, action, what, chain(error)),
+            _ => Self::new(ErrorKind::Other, action, what, chain(error)),
+        }
+    }
+}
+
+fn of_service<E>(action: &'static str, what: &str, error: &E, raw: &HttpResponse) -> CloudError
+where
+    E: ProvideErrorMetadata + StdError + 'static,
+{
+    let status = raw.status().as_u16();
+    let code = error.code();
+    let message = error
+        .message()
+        .map_or_else(|| code.map_or_else(|| format!("HTTP status {status}"), str::to_owned), str::to_owned);
+    CloudError {
+        kind: kind_of(code.unwrap_or_default(), status),
+        action,
+        what: what.to_owned(),
+        code: code.map(str::to_owned),
+        message,
+        request_id: request_id(raw),
+    }
+}
+
+fn request_id(raw: &HttpResponse) -> Option<String> {
+    let headers = raw.headers();
+    ["x-amzn-requestid", "x-amz-request-id"].iter().find_map(|name| headers.get(*name)).map(str::to_owned)
+}
+
+/// The kind by the error code, else by the HTTP status.
+pub(super) fn kind_of(code: &str, status: u16) -> ErrorKind {
+    match code {
+        "AccessDenied" | "AccessDeniedException" | "UnauthorizedOperation" | "AllAccessDisabled" => {
+            ErrorKind::Denied
+        }
+        "InvalidAccessKeyId"
+        | "SignatureDoesNotMatch"
+        | "ExpiredToken"
+        | "ExpiredTokenException"
+        | "InvalidToken"
+        | "UnrecognizedClientException"
+        | "InvalidClientTokenId"
+        | "InvalidSignatureException"
+        | "IncompleteSignature"
+        | "MissingAuthenticationToken"
+        | "MissingAuthenticationTokenException"
+        | "RequestTimeTooSkewed"
+        | "AuthorizationHeaderMalformed" => ErrorKind::Auth,
+        "SlowDown"
+        | "TooManyRequestsException"
+        | "RequestLimitExceeded"
+        | "ServiceUnavailable"
+        | "EC2ThrottledException"
+        | "LimitExceededException" => ErrorKind::Throttled,
+        "BucketAlreadyExists"
+        | "BucketAlreadyOwnedByYou"
+        | "BucketNotEmpty"
+        | "PreconditionFailed"
+        | "ConditionalRequestConflict"
+        | "OperationAborted"
+        | "ResourceAlreadyExistsException" => ErrorKind::Conflict,
+        code if code.contains("Throttl") => ErrorKind::Throttled,
+        code if code.starts_with("NoSuch") || code.contains("NotFound") => ErrorKind::NotFound,
+        code if code.contains("Conflict") || code.contains("InUse") => ErrorKind::Conflict,
+        _ => match status {
+            401 | 403 => ErrorKind::Denied,
+            404 => ErrorKind::NotFound,
+            409 | 412 => ErrorKind::Conflict,
+            429 | 503 => ErrorKind::Throttled,
+            400..=499 => ErrorKind::Invalid,
+            _ => ErrorKind::Other,
+        },
+    }
+}
+
+fn has_credentials_error(error: &(dyn StdError + 'static)) -> bool {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if error.downcast_ref::<CredentialsError>().is_some() {
+            return true;
+        }
+        next = error.source();
+    }
+    false
+}
+
+/// The sentences of an error and its causes, without repetitions.
+pub(super) fn chain(error: &(dyn StdError + 'static)) -> String {
+    let mut text = String::new();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        next = cause.source();
+        let part = cause.to_string();
+        if !text.contains(&part) {
+            if !text.is_empty() {
+                text.push_str(": ");
+            }
+            text.push_str(&part);
+        }
+    }
+    if text.is_empty() { error.to_string() } else { text }
+}
+
+impl fmt::Display for CloudError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if matches!(self.kind, ErrorKind::Cancelled) {
+            return f.write_str("cancelled");
+        }
+        let what = match self.kind {
+            ErrorKind::Unreachable => "the cloud does not answer",
+            ErrorKind::Auth => "the cloud does not accept the credentials",
+            ErrorKind::Denied => "not allowed",
+            ErrorKind::NotFound => "not found",
+            ErrorKind::Throttled => "throttled",
+            ErrorKind::Conflict => "conflict",
+            ErrorKind::Invalid => "refused",
+            ErrorKind::Cancelled | ErrorKind::Other => "failed",
+        };
+        f.write_str(self.action)?;
+        if !self.what.is_empty() {
+            write!(f, " {}", self.what)?;
+        }
+        write!(f, ": {what}: {}", self.message.trim_end())?;
+        match (&self.code, &self.request_id) {
+            (Some(code), Some(id)) => write!(f, " ({code}, request {id})"),
+            (Some(code), None) => write!(f, " ({code})"),
+            (None, Some(id)) => write!(f, " (request {id})"),
+            (None, None) => Ok(()),
+        }
+    }
+}
+
+impl StdError for CloudError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn kinds_are_told_by_code_then_by_status() {
+        for (code, status, kind) in [
+            ("AccessDenied", 403, ErrorKind::Denied),
+            ("InvalidAccessKeyId", 403, ErrorKind::Auth),
+            ("NoSuchKey", 404, ErrorKind::NotFound),
+            ("ResourceNotFoundException", 404, ErrorKind::NotFound),
+            ("ThrottlingException", 400, ErrorKind::Throttled),
+            ("SlowDown", 503, ErrorKind::Throttled),
+            ("ResourceConflictException", 409, ErrorKind::Conflict),
+            ("InvalidParameterValueException", 400, ErrorKind::Invalid),
+            ("", 412, ErrorKind::Conflict),
+            ("", 403, ErrorKind::Denied),
+            ("InternalError", 500, ErrorKind::Other),
+        ] {
+            assert_eq!(kind_of(code, status), kind, "{code} {status}");
+        }
+    }
+
+    #[test]
+    fn an_error_says_what_was_asked_and_the_request_id() {
+        let error = CloudError {
+            code: Some("NoSuchKey".into()),
+            request_id: Some("R1".into()),
+            ..CloudError::new(ErrorKind::NotFound, "s3:GetObject", "b/k", "The specified key does not exist.")
+        };
+        assert_eq!(
+            error.to_string(),
+            "s3:GetObject b/k: not found: The specified key does not exist. (NoSuchKey, request R1)"
+        );
+    }
+}

@@ -1,0 +1,275 @@
+//! A bucket's notifications: read, change our part, write. The whole configuration is one value in S3, so
+//! everybody else's entries are carried along as they are.
+
+use super::error::{CloudError, ErrorKind};
+use super::s3::S3;
+use super::{SMALL, within};
+use aws_sdk_s3::types::{
+    Event, FilterRule, FilterRuleName, LambdaFunctionConfiguration, NotificationConfiguration,
+    NotificationConfigurationFilter, S3KeyFilter,
+};
+
+const CREATED: &str = "s3:ObjectCreated:*";
+
+/// Objects that start something.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Trigger {
+    /// The entry's id.
+    pub id: String,
+    /// ARN of the function, queue or topic.
+    pub target: String,
+    /// Events, like `s3:ObjectCreated:*`.
+    pub events: Vec<String>,
+    /// Only keys that begin so.
+    pub prefix: String,
+    /// Only keys that end so.
+    pub suffix: String,
+}
+
+impl Trigger {
+    /// Every created object whose key begins and ends so starts the function.
+    #[must_use]
+    pub fn created(id: &str, function_arn: &str, prefix: &str, suffix: &str) -> Self {
+        Self {
+            id: id.to_owned(),
+            target: function_arn.to_owned(),
+            events: vec![CREATED.to_owned()],
+            prefix: prefix.to_owned(),
+            suffix: suffix.to_owned(),
+        }
+    }
+
+    /// Whether S3 refuses both on one bucket: they share an event, and a key could match both.
+    #[must_use]
+    pub fn overlaps(&self, other: &Self) -> bool {
+        let events = self.events.iter().any(|a| other.events.iter().any(|b| same_event(a, b)));
+        let nested = |a: &str, b: &str, test: fn(&str, &str) -> bool| test(a, b) || test(b, a);
+        events
+            && nested(&self.prefix, &other.prefix, |a, b| a.starts_with(b))
+            && nested(&self.suffix, &other.suffix, |a, b| a.ends_with(b))
+    }
+}
+
+/// Whether one name covers the other: `s3:ObjectCreated:*` covers `s3:ObjectCreated:Put`.
+fn same_event(a: &str, b: &str) -> bool {
+    let covers =
+        |wide: &str, narrow: &str| wide.strip_suffix('*').is_some_and(|stem| narrow.starts_with(stem));
+    a == b || covers(a, b) || covers(b, a)
+}
+
+/// The notifications of a bucket.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Notifications(NotificationConfiguration);
+
+impl Notifications {
+    /// Every entry: functions, queues and topics.
+    #[must_use]
+    pub fn triggers(&self) -> Vec<Trigger> {
+        let functions =
+            self.0.lambda_function_configurations().iter().map(|entry| {
+                trigger(entry.id(), entry.lambda_function_arn(), entry.events(), entry.filter())
+            });
+        let queues = self
+            .0
+            .queue_configurations()
+            .iter()
+            .map(|entry| trigger(entry.id(), entry.queue_arn(), entry.events(), entry.filter()));
+        let topics = self
+            .0
+            .topic_configurations()
+            .iter()
+            .map(|entry| trigger(entry.id(), entry.topic_arn(), entry.events(), entry.filter()));
+        functions.chain(queues).chain(topics).collect()
+    }
+
+    /// The entries that start a function.
+    #[must_use]
+    pub fn of(&self, function_arn: &str) -> Vec<Trigger> {
+        self.triggers().into_iter().filter(|trigger| trigger.target == function_arn).collect()
+    }
+
+    /// Replaces the entries of a function by `wanted` (none: removes them). Everybody else's stay.
+    ///
+    /// # Errors
+    /// An entry of somebody else overlaps; the error names it. Nothing is changed then.
+    pub fn replace(&mut self, function_arn: &str, wanted: &[Trigger]) -> Result<(), CloudError> {
+        let invalid =
+            |message: String| CloudError::new(ErrorKind::Conflict, "s3:PutBucketNotification", "", message);
+        let others: Vec<_> =
+            self.triggers().into_iter().filter(|trigger| trigger.target != function_arn).collect();
+        for new in wanted {
+            if let Some(other) = others.iter().find(|other| other.overlaps(new)) {
+                return Err(invalid(format!(
+                    "objects `{}*{}` already start {} (`{}*{}`, entry `{}`), and S3 allows one target only. \
+                     Choose another folder or suffix, or remove that trigger",
+                    new.prefix, new.suffix, other.target, other.prefix, other.suffix, other.id
+                )));
+            }
+        }
+        let mut entries: Vec<_> = self
+            .0
+            .lambda_function_configurations()
+            .iter()
+            .filter(|entry| entry.lambda_function_arn() != function_arn)
+            .cloned()
+            .collect();
+        for new in wanted {
+            entries.push(entry(new).map_err(|error| invalid(error.to_string()))?);
+        }
+        self.0.lambda_function_configurations = Some(entries);
+        Ok(())
+    }
+}
+
+fn trigger(
+    id: Option<&str>,
+    target: &str,
+    events: &[Event],
+    filter: Option<&NotificationConfigurationFilter>,
+) -> Trigger {
+    let rules = filter.and_then(NotificationConfigurationFilter::key).map(S3KeyFilter::filter_rules);
+    let value = |wanted: &str| {
+        let mut rules = rules.into_iter().flatten();
+        // AWS answers `Prefix`, the API's documents say `prefix`.
+        let rule =
+            rules.find(|rule| rule.name().is_some_and(|name| name.as_str().eq_ignore_ascii_case(wanted)));
+        rule.and_then(FilterRule::value).unwrap_or_default().to_owned()
+    };
+    Trigger {
+        id: id.unwrap_or_default().to_owned(),
+        target: target.to_owned(),
+        events: events.iter().map(|event| event.as_str().to_owned()).collect(),
+        prefix: value("prefix"),
+        suffix: value("suffix"),
+    }
+}
+
+fn entry(trigger: &Trigger) -> Result<LambdaFunctionConfiguration, aws_sdk_s3::error::BuildError> {
+    let rule = |name: FilterRuleName, value: &str| {
+        (!value.is_empty()).then(|| FilterRule::builder().name(name).value(value).build())
+    };
+    let rules: Vec<_> =
+        [rule(FilterRuleName::Prefix, &trigger.prefix), rule(FilterRuleName::Suffix, &trigger.suffix)]
+            .into_iter()
+            .flatten()
+            .collect();
+    let filter = (!rules.is_empty()).then(|| {
+        let key = S3KeyFilter::builder().set_filter_rules(Some(rules)).build();
+        NotificationConfigurationFilter::builder().key(key).build()
+    });
+    LambdaFunctionConfiguration::builder()
+        .id(&trigger.id)
+        .lambda_function_arn(&trigger.target)
+        .set_events(Some(trigger.events.iter().map(|event| Event::from(event.as_str())).collect()))
+        .set_filter(filter)
+        .build()
+}
+
+impl S3<'_> {
+    /// The notifications of a bucket.
+    ///
+    /// # Errors
+    /// [`CloudError`]
+    pub async fn notifications(&self, bucket: &str) -> Result<Notifications, CloudError> {
+        const ACTION: &str = "s3:GetBucketNotification";
+        self.limits.s3_read.acquire().await;
+        let request = self.client.get_bucket_notification_configuration().bucket(bucket);
+        let output = within(SMALL, ACTION, async {
+            request.send().await.map_err(|error| CloudError::from_sdk(ACTION, bucket, &error))
+        })
+        .await?;
+        Ok(Notifications(
+            NotificationConfiguration::builder()
+                .set_topic_configurations(output.topic_configurations)
+                .set_queue_configurations(output.queue_configurations)
+                .set_lambda_function_configurations(output.lambda_function_configurations)
+                .set_event_bridge_configuration(output.event_bridge_configuration)
+                .build(),
+        ))
+    }
+
+    /// Replaces the notifications of a bucket.
+    ///
+    /// # Errors
+    /// [`CloudError`]
+    pub async fn put_notifications(
+        &self,
+        bucket: &str,
+        notifications: &Notifications,
+    ) -> Result<(), CloudError> {
+        const ACTION: &str = "s3:PutBucketNotification";
+        self.limits.s3_write.acquire().await;
+        let request = self
+            .client
+            .put_bucket_notification_configuration()
+            .bucket(bucket)
+            .notification_configuration(notifications.0.clone());
+        within(SMALL, ACTION, async {
+            request.send().await.map_err(|error| CloudError::from_sdk(ACTION, bucket, &error))
+        })
+        .await?;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use aws_sdk_s3::types::{EventBridgeConfiguration, QueueConfiguration};
+
+    const OURS: &str = "arn:aws:lambda:us-east-1:000000000000:function:ours";
+    const OTHER: &str = "arn:aws:lambda:us-east-1:000000000000:function:other";
+
+    fn shared() -> Notifications {
+        let queue = QueueConfiguration::builder()
+            .id("q")
+            .queue_arn("arn:aws:sqs:us-east-1:000000000000:q")
+            .events(Event::from("s3:ObjectRemoved:*"))
+            .build()
+            .unwrap();
+        Notifications(
+            NotificationConfiguration::builder()
+                .queue_configurations(queue)
+                .lambda_function_configurations(entry(&Trigger::created("o", OTHER, "other/", "")).unwrap())
+                .event_bridge_configuration(EventBridgeConfiguration::builder().build())
+                .build(),
+        )
+    }
+
+    #[test]
+    fn others_entries_of_every_kind_survive_add_change_and_remove() {
+        let before = shared();
+        let mut now = before.clone();
+        now.replace(OURS, &[Trigger::created("t", OURS, "in/", ".png")]).unwrap();
+        assert_eq!(now.of(OURS), [Trigger::created("t", OURS, "in/", ".png")]);
+        now.replace(OURS, &[Trigger::created("t", OURS, "new/", "")]).unwrap();
+        assert_eq!(now.of(OURS).len(), 1, "replaced, not added");
+        assert_eq!(now.triggers().len(), 3);
+        now.replace(OURS, &[]).unwrap();
+        assert_eq!(now, before);
+        assert!(now.0.event_bridge_configuration().is_some());
+    }
+
+    #[test]
+    fn an_overlap_with_somebody_else_is_refused_and_named() {
+        let mut now = shared();
+        let error = now.replace(OURS, &[Trigger::created("t", OURS, "other/deep/", "")]).unwrap_err();
+        assert!(error.message.contains(OTHER) && error.message.contains("`o`"), "{error}");
+        assert_eq!(now, shared(), "nothing was changed");
+    }
+
+    #[test]
+    fn overlap_needs_a_common_event_prefix_and_suffix() {
+        let of = |prefix: &str, suffix: &str| Trigger::created("i", OURS, prefix, suffix);
+        assert!(of("", "").overlaps(&of("a/", ".png")));
+        assert!(of("a/", ".png").overlaps(&of("a/b/", "")));
+        assert!(of("a/", ".tar.gz").overlaps(&of("a/", ".gz")));
+        assert!(!of("a/", ".png").overlaps(&of("a/", ".jpg")));
+        assert!(!of("a/", "").overlaps(&of("b/", "")));
+        let put = Trigger { events: vec!["s3:ObjectCreated:Put".into()], ..of("", "") };
+        let removed = Trigger { events: vec!["s3:ObjectRemoved:*".into()], ..of("", "") };
+        assert!(put.overlaps(&of("", "")));
+        assert!(!removed.overlaps(&of("", "")));
+    }
+}

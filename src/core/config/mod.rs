@@ -1,0 +1,337 @@
+//! `config.toml`: contexts and settings. Precedence: flags, environment, file, defaults.
+
+mod parse;
+
+use crate::core::dirs::Dirs;
+use indexmap::IndexMap;
+use serde::Deserialize;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+pub use parse::ConfigError;
+
+/// Name of the context that is the embedded cloud.
+pub const LOCAL: &str = "local";
+/// File name of the configuration in [`Dirs::config`].
+pub const FILE: &str = "config.toml";
+/// Environment variable that names the context.
+pub const ENV_CONTEXT: &str = "THRONG_CONTEXT";
+/// Environment variable that turns colours off (<https://no-color.org>).
+pub const ENV_NO_COLOR: &str = "NO_COLOR";
+
+/// Every setting.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub struct Config {
+    /// The context that is used when none is named.
+    pub default_context: String,
+    /// Contexts: the local one, which is always there, then the others by name.
+    pub contexts: IndexMap<String, ContextConfig>,
+    /// The screen.
+    pub tui: TuiConfig,
+    /// The embedded cloud.
+    pub local: LocalConfig,
+    /// Uploads
+    pub upload: UploadConfig,
+    /// Logs
+    pub logs: LogsConfig,
+    /// What is odd but no error, with file and line: unknown keys.
+    #[serde(skip)]
+    pub warnings: Vec<String>,
+}
+
+/// Where functions run.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub struct ContextConfig {
+    /// Its name, from the section's header.
+    #[serde(skip)]
+    pub name: String,
+    /// AWS profile; the environment's when `None`.
+    pub profile: Option<String>,
+    /// AWS region; the profile's when `None`.
+    pub region: Option<String>,
+    /// Another endpoint than AWS's own, for every service.
+    pub endpoint: Option<String>,
+    /// Bucket for manifests, records and failed events.
+    pub home_bucket: Option<String>,
+    /// ARN of the role that functions run as.
+    pub role: Option<String>,
+    /// Image registry to push to, `host[:port][/prefix]`.
+    pub registry: Option<String>,
+    /// Tags for everything that is created.
+    pub tags: BTreeMap<String, String>,
+    /// Refuse every change.
+    pub read_only: bool,
+    /// Colour of the header, a name or `#rrggbb`.
+    pub color: Option<String>,
+}
+
+impl ContextConfig {
+    /// Whether it is the embedded cloud.
+    #[must_use]
+    pub fn is_local(&self) -> bool {
+        self.name == LOCAL
+    }
+
+    /// The local context without any setting.
+    #[must_use]
+    pub fn local() -> Self {
+        Self { name: LOCAL.into(), ..Self::default() }
+    }
+}
+
+/// `[tui]`: the screen.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub struct TuiConfig {
+    /// `auto`, `dark`, `light` or `mono`.
+    pub theme: String,
+    /// Whether the mouse is used.
+    pub mouse: bool,
+    /// How pictures are drawn.
+    pub images: ImageProtocol,
+    /// Whether colours are used; `NO_COLOR` in the environment turns them off.
+    pub color: bool,
+    /// Whether only ASCII characters are used.
+    pub ascii: bool,
+}
+
+impl Default for TuiConfig {
+    fn default() -> Self {
+        Self { theme: "auto".into(), mouse: false, images: ImageProtocol::Auto, color: true, ascii: false }
+    }
+}
+
+/// How pictures are drawn in the terminal.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ImageProtocol {
+    /// Ask the terminal.
+    #[default]
+    Auto,
+    /// Half blocks of characters, which every terminal can.
+    Halfblocks,
+}
+
+/// `[local]`: the embedded cloud.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub struct LocalConfig {
+    /// Minutes without work or requests after which it ends; 0 for never.
+    pub idle_minutes: u32,
+    /// Most environments at a time; 0 for one per CPU.
+    pub max_environments: u32,
+    /// Port on 127.0.0.1; 0 for any that is free.
+    pub port: u16,
+}
+
+impl Default for LocalConfig {
+    fn default() -> Self {
+        Self { idle_minutes: 30, max_environments: 0, port: 0 }
+    }
+}
+
+/// `[upload]`: uploads.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub struct UploadConfig {
+    /// Most requests in flight.
+    pub concurrency: u32,
+    /// Files of this many MiB or more are sent in parts.
+    pub multipart_mb: u32,
+    /// Size of a part in MiB, 5 to 5120.
+    pub part_mb: u32,
+}
+
+impl Default for UploadConfig {
+    fn default() -> Self {
+        Self { concurrency: 128, multipart_mb: 32, part_mb: 16 }
+    }
+}
+
+/// `[logs]`: logs.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub struct LogsConfig {
+    /// Lines kept in memory.
+    pub lines: u32,
+    /// MiB of lines kept in memory.
+    pub memory_mb: u32,
+}
+
+impl Default for LogsConfig {
+    fn default() -> Self {
+        Self { lines: 100_000, memory_mb: 64 }
+    }
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            default_context: LOCAL.into(),
+            contexts: IndexMap::from([(LOCAL.into(), ContextConfig::local())]),
+            tui: TuiConfig::default(),
+            local: LocalConfig::default(),
+            upload: UploadConfig::default(),
+            logs: LogsConfig::default(),
+            warnings: Vec::new(),
+        }
+    }
+}
+
+/// What the command line says over the file.
+#[derive(Clone, Debug, Default)]
+pub struct Overrides {
+    /// Another configuration file. It must exist.
+    pub file: Option<PathBuf>,
+    /// The context.
+    pub context: Option<String>,
+}
+
+impl Config {
+    /// The configuration: the file if there is one, the environment over it, `overrides` over both.
+    ///
+    /// # Errors
+    /// The file cannot be read, is malformed, holds a wrong value, or no such context exists.
+    pub fn load(dirs: &Dirs, overrides: &Overrides) -> Result<Self, ConfigError> {
+        Self::load_with(dirs, overrides, |name| std::env::var(name).ok())
+    }
+
+    fn load_with(
+        dirs: &Dirs,
+        overrides: &Overrides,
+        env: impl Fn(&str) -> Option<String>,
+    ) -> Result<Self, ConfigError> {
+        let path = overrides.file.clone().unwrap_or_else(|| dirs.config.join(FILE));
+        let mut config = match std::fs::read_to_string(&path) {
+            Ok(text) => Self::parse(&text, &path)?,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound && overrides.file.is_none() => {
+                Self::default()
+            }
+            Err(source) => return Err(ConfigError::Read { path, source }),
+        };
+        let set = |name| env(name).filter(|value| !value.is_empty());
+        if let Some(context) = overrides.context.clone().or_else(|| set(ENV_CONTEXT)) {
+            config.default_context = context;
+        }
+        if set(ENV_NO_COLOR).is_some() {
+            config.tui.color = false;
+        }
+        config.context(None)?;
+        Ok(config)
+    }
+
+    /// A context by name; the default one for `None`.
+    ///
+    /// # Errors
+    /// [`ConfigError::NoContext`]
+    pub fn context(&self, name: Option<&str>) -> Result<&ContextConfig, ConfigError> {
+        let name = name.unwrap_or(&self.default_context);
+        self.contexts.get(name).ok_or_else(|| ConfigError::NoContext {
+            name: name.to_owned(),
+            known: self.contexts.keys().cloned().collect(),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used)]
+    use super::*;
+    use std::path::Path;
+
+    fn parse(text: &str) -> Result<Config, ConfigError> {
+        Config::parse(text, Path::new("config.toml"))
+    }
+
+    /// Settings in the example are `#key = …` and `#[section]`; prose is `# …`.
+    fn uncommented(example: &str) -> String {
+        example
+            .lines()
+            .filter_map(|line| line.strip_prefix('#'))
+            .filter(|line| !line.starts_with(' ') && !line.is_empty())
+            .collect::<Vec<_>>()
+            .join("\n")
+    }
+
+    #[test]
+    fn the_example_holds_every_setting_with_its_default() {
+        let example = include_str!("../../../config.example.toml");
+        assert_eq!(parse(example).unwrap(), Config::default(), "as it stands it changes nothing");
+        let text = uncommented(example);
+        let mut config = parse(&text).unwrap();
+        assert_eq!(config.warnings, Vec::<String>::new());
+        let context = config.contexts.shift_remove("lab").expect("the example context");
+        assert_eq!(context.profile.as_deref(), Some("default"));
+        assert_eq!(config, Config::default());
+        let table: toml::Table = toml::from_str(&text).unwrap();
+        for (section, keys) in parse::KNOWN {
+            let table = match *section {
+                "" => &table,
+                "contexts.*" => table["contexts"]["lab"].as_table().unwrap(),
+                section => table[section].as_table().unwrap(),
+            };
+            for key in *keys {
+                assert!(table.contains_key(*key), "[{section}] {key} is not in the example");
+            }
+        }
+    }
+
+    #[test]
+    fn the_local_context_is_always_there_and_first() {
+        let config = parse("[contexts.b]\nregion = 'eu-west-1'\n[contexts.a]\n").unwrap();
+        assert_eq!(config.contexts.keys().collect::<Vec<_>>(), ["local", "a", "b"]);
+        assert!(config.context(None).unwrap().is_local());
+        assert_eq!(config.contexts["b"].name, "b");
+    }
+
+    #[test]
+    fn unknown_keys_are_warnings_with_a_line() {
+        let config = parse("default_context = 'local'\n[tui]\nmause = true\n[contexts.x]\nzone = 1\n[odd]\n");
+        let warnings = config.unwrap().warnings;
+        assert_eq!(warnings.len(), 3, "{warnings:?}");
+        assert!(warnings[0].contains("config.toml:3") && warnings[0].contains("tui.mause"), "{warnings:?}");
+        assert!(warnings[1].contains("config.toml:5") && warnings[1].contains("contexts.x.zone"));
+        assert!(warnings[2].contains("config.toml:6"));
+    }
+
+    #[test]
+    fn wrong_values_are_errors_with_file_and_line() {
+        let error = parse("[tui]\nmouse = 'yes'\n").unwrap_err().to_string();
+        assert!(error.contains("config.toml") && error.contains("line 2"), "{error}");
+        let error = parse("[upload]\n\npart_mb = 1\n").unwrap_err().to_string();
+        assert!(error.contains("part_mb") && error.contains('5'), "{error}");
+        assert!(parse("[tui").is_err());
+    }
+
+    #[test]
+    fn flags_go_over_the_environment_which_goes_over_the_file() {
+        let home = tempfile::tempdir().unwrap();
+        let dirs = Dirs::under(home.path());
+        std::fs::create_dir_all(&dirs.config).unwrap();
+        std::fs::write(dirs.config.join(FILE), "default_context = 'a'\n[contexts.a]\n[contexts.b]\n")
+            .unwrap();
+        let none = |_: &str| None;
+        let config = Config::load_with(&dirs, &Overrides::default(), none).unwrap();
+        assert_eq!(config.default_context, "a");
+        let env = |name: &str| Some(if name == ENV_CONTEXT { "b" } else { "1" }.to_owned());
+        let config = Config::load_with(&dirs, &Overrides::default(), env).unwrap();
+        assert_eq!((config.default_context.as_str(), config.tui.color), ("b", false));
+        let flags = Overrides { context: Some("local".into()), ..Overrides::default() };
+        assert_eq!(Config::load_with(&dirs, &flags, env).unwrap().default_context, "local");
+        let wrong = Overrides { context: Some("nope".into()), ..Overrides::default() };
+        let error = Config::load_with(&dirs, &wrong, none).unwrap_err().to_string();
+        assert!(error.contains("nope") && error.contains("local, a, b"), "{error}");
+    }
+
+    #[test]
+    fn no_file_is_the_defaults_but_a_named_one_must_exist() {
+        let home = tempfile::tempdir().unwrap();
+        let dirs = Dirs::under(home.path());
+        let config = Config::load_with(&dirs, &Overrides::default(), |_| None).unwrap();
+        assert_eq!(config, Config::default());
+        let named = Overrides { file: Some(home.path().join("x.toml")), ..Overrides::default() };
+        assert!(Config::load_with(&dirs, &named, |_| None).is_err());
+    }
+}

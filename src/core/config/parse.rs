@@ -1,0 +1,162 @@
+//! From text to [`Config`], with warnings for unknown keys and checks of values.
+
+use super::{Config, ContextConfig, LOCAL};
+use std::path::{Path, PathBuf};
+use toml::de::{DeTable, DeValue};
+
+/// Keys that are known in each section; `contexts.*` is any context.
+pub(super) const KNOWN: &[(&str, &[&str])] = &[
+    ("", &["default_context", "contexts", "tui", "local", "upload", "logs"]),
+    (
+        "contexts.*",
+        &["profile", "region", "endpoint", "home_bucket", "role", "registry", "tags", "read_only", "color"],
+    ),
+    ("tui", &["theme", "mouse", "images", "color", "ascii"]),
+    ("local", &["idle_minutes", "max_environments", "port"]),
+    ("upload", &["concurrency", "multipart_mb", "part_mb"]),
+    ("logs", &["lines", "memory_mb"]),
+];
+
+/// Why there is no configuration.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file cannot be read.
+    #[error("cannot read the configuration {path}: {source}")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// The file is malformed or a value has the wrong type; the text says line and column.
+    #[error("{path}: {message}")]
+    Parse {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong, with the line.
+        message: String,
+    },
+    /// A value is not allowed.
+    #[error("{path}: {key} is {value}, but must be {allowed}")]
+    Value {
+        /// The file.
+        path: PathBuf,
+        /// The key with its section.
+        key: String,
+        /// What it is.
+        value: String,
+        /// What it may be.
+        allowed: String,
+    },
+    /// No context has that name.
+    #[error("there is no context `{name}`; known are: {}. Contexts are sections [contexts.NAME] of config.toml", known.join(", "))]
+    NoContext {
+        /// The name.
+        name: String,
+        /// The names that exist.
+        known: Vec<String>,
+    },
+}
+
+impl Config {
+    /// Reads a configuration from its text; `path` is for messages.
+    ///
+    /// # Errors
+    /// Malformed text, a value of the wrong type or out of its range.
+    pub fn parse(text: &str, path: &Path) -> Result<Self, ConfigError> {
+        let parse = |error: toml::de::Error| ConfigError::Parse {
+            path: path.to_owned(),
+            message: error.to_string().trim_end().to_owned(),
+        };
+        let table = DeTable::parse(text).map_err(parse)?;
+        let mut config: Self = toml::from_str(text).map_err(parse)?;
+        let mut unknown = Unknown { text, path, warnings: Vec::new() };
+        unknown.table("", table.get_ref());
+        unknown.warnings.sort_by_key(|(offset, _)| *offset);
+        config.warnings = unknown.warnings.into_iter().map(|(_, warning)| warning).collect();
+        if !config.contexts.contains_key(LOCAL) {
+            config.contexts.insert(LOCAL.into(), ContextConfig::default());
+        }
+        if let Some(index) = config.contexts.get_index_of(LOCAL) {
+            config.contexts.move_index(index, 0);
+        }
+        for (name, context) in &mut config.contexts {
+            context.name.clone_from(name);
+        }
+        config.check(path)?;
+        Ok(config)
+    }
+
+    fn check(&self, path: &Path) -> Result<(), ConfigError> {
+        let range = |key: &str, value: u32, low: u32, high: u32| {
+            if (low..=high).contains(&value) {
+                return Ok(());
+            }
+            Err(ConfigError::Value {
+                path: path.to_owned(),
+                key: key.to_owned(),
+                value: value.to_string(),
+                allowed: format!("{low} to {high}"),
+            })
+        };
+        range("upload.concurrency", self.upload.concurrency, 1, 4096)?;
+        range("upload.part_mb", self.upload.part_mb, 5, 5120)?;
+        range("upload.multipart_mb", self.upload.multipart_mb, 5, 5120)?;
+        range("logs.lines", self.logs.lines, 1000, 10_000_000)?;
+        range("logs.memory_mb", self.logs.memory_mb, 1, 4096)?;
+        for (name, context) in &self.contexts {
+            let Some(endpoint) = &context.endpoint else { continue };
+            if !url::Url::parse(endpoint).is_ok_and(|url| matches!(url.scheme(), "http" | "https")) {
+                return Err(ConfigError::Value {
+                    path: path.to_owned(),
+                    key: format!("contexts.{name}.endpoint"),
+                    value: format!("`{endpoint}`"),
+                    allowed: "a URL with http or https".into(),
+                });
+            }
+        }
+        Ok(())
+    }
+}
+
+struct Unknown<'a> {
+    text: &'a str,
+    path: &'a Path,
+    warnings: Vec<(usize, String)>,
+}
+
+impl Unknown<'_> {
+    fn table(&mut self, section: &str, table: &DeTable<'_>) {
+        let pattern = if section.starts_with("contexts.") { "contexts.*" } else { section };
+        let Some((_, known)) = KNOWN.iter().find(|(name, _)| *name == pattern) else { return };
+        for (key, value) in table {
+            let name = key.get_ref().as_ref();
+            let full = if section.is_empty() { name.to_owned() } else { format!("{section}.{name}") };
+            if !known.contains(&name) {
+                self.warn(key.span().start, &full, known);
+            } else if section.is_empty()
+                && let DeValue::Table(inner) = value.get_ref()
+            {
+                self.inner(&full, inner);
+            }
+        }
+    }
+
+    fn inner(&mut self, full: &str, table: &DeTable<'_>) {
+        if full != "contexts" {
+            return self.table(full, table);
+        }
+        for (name, context) in table {
+            if let DeValue::Table(context) = context.get_ref() {
+                self.table(&format!("contexts.{}", name.get_ref()), context);
+            }
+        }
+    }
+
+    fn warn(&mut self, offset: usize, key: &str, known: &[&str]) {
+        let line = self.text.get(..offset).map_or(1, |before| before.matches('\n').count() + 1);
+        let path = self.path.display();
+        let known = known.join(", ");
+        self.warnings.push((offset, format!("{path}:{line}: unknown key {key} (known here: {known})")));
+    }
+}
