@@ -1,0 +1,53 @@
+//! Deployment: plan, show, apply. Applying what is deployed already changes nothing.
+//!
+//! ```text
+//! plan      reads what there is, says what would be done
+//! wanted    what a definition asks of the cloud
+//! diff      two settings of a function -> words
+//! apply     does it, in order; says what exists when it fails; undoes what it made
+//! wait      until a function is active, with reasons explained
+//! remove    takes a function away; buckets and objects stay
+//! target    which registry an image goes to
+//! ```
+
+mod apply;
+mod diff;
+mod error;
+mod plan;
+mod remove;
+mod runtime;
+mod tags;
+mod target;
+mod wait;
+mod wanted;
+
+pub use apply::{Applied, DeployProgress, Undo, apply, undo};
+pub use error::DeployError;
+pub use plan::{Action, Plan, Step, plan};
+pub use remove::{Removed, remove};
+pub use runtime::embedded_runtime;
+pub use tags::{is_ours, outputs_of};
+pub use target::place_of;
+
+use crate::core::definition::Architecture;
+use crate::core::image::Cache;
+
+/// Gives the static runtime for an architecture; `None` when this build has none.
+pub type RuntimeOf = fn(Architecture) -> Option<bytes::Bytes>;
+
+/// What a deployment needs beside the cloud.
+#[derive(Clone, Debug)]
+pub struct DeployOptions {
+    /// Where layers are kept.
+    pub cache: Cache,
+    /// The runtime to put into images.
+    pub runtime: RuntimeOf,
+}
+
+impl DeployOptions {
+    /// With the person's cache and the runtime of this build.
+    #[must_use]
+    pub fn of(dirs: &crate::core::dirs::Dirs) -> Self {
+        Self { cache: Cache::of(dirs), runtime: embedded_runtime }
+    }
+}

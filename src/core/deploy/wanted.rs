@@ -1,0 +1,130 @@
+//! What a definition asks of the cloud.
+
+use super::{DeployError, tags};
+use crate::core::cloud::{Cloud, EventInvoke, FunctionSettings, Trigger};
+use crate::core::definition::Definition;
+use crate::core::model::Place;
+use sha2::{Digest as _, Sha256};
+use std::collections::{BTreeMap, BTreeSet};
+use throng_runtime::contract::layout::ENV_HOME_BUCKET;
+
+/// Longest description that Lambda takes.
+const DESCRIPTION: usize = 256;
+
+/// Everything that is to exist.
+#[derive(Clone, Debug)]
+pub(super) struct Wanted {
+    pub home: String,
+    /// Input and output buckets, without the home bucket.
+    pub buckets: Vec<String>,
+    pub settings: FunctionSettings,
+    pub tags: BTreeMap<String, String>,
+    pub retention_days: u32,
+    pub events: EventInvoke,
+    pub concurrency: Option<u32>,
+    /// By bucket: prefix and suffix.
+    pub inputs: BTreeMap<String, Vec<(String, String)>>,
+}
+
+impl Wanted {
+    /// What `definition` asks for; `image` is the image's URI with its digest.
+    pub fn of(cloud: &Cloud, definition: &Definition, image: &str) -> Result<Self, DeployError> {
+        let home = cloud.home_bucket()?.to_owned();
+        let role = match &definition.role {
+            Some(role) => role.clone(),
+            None => cloud.role()?.to_owned(),
+        };
+        let mut env = definition.lambda_env.clone();
+        env.insert(ENV_HOME_BUCKET.into(), home.clone());
+        let mut buckets: BTreeSet<_> = definition.inputs.iter().map(|input| input.bucket.clone()).collect();
+        buckets.extend(definition.outputs.iter().map(|output| output.bucket.clone()));
+        buckets.remove(&home);
+        let mut inputs = BTreeMap::<_, Vec<_>>::new();
+        for input in &definition.inputs {
+            let filter = (input.key_prefix(), input.suffix.clone());
+            inputs.entry(input.bucket.clone()).or_default().push(filter);
+        }
+        let settings = FunctionSettings {
+            name: definition.name.clone(),
+            image: image.to_owned(),
+            role,
+            description: definition.description.chars().take(DESCRIPTION).collect(),
+            memory_mb: definition.memory_mb,
+            timeout_s: definition.timeout_s,
+            tmp_mb: definition.tmp_mb,
+            architecture: definition.architecture.as_aws().to_owned(),
+            env,
+            log_group: format!("/aws/lambda/{}", definition.name),
+            log_json: true,
+        };
+        let events = EventInvoke {
+            retries: Some(definition.retries.into()),
+            on_failure: Some(format!("arn:{}:s3:::{home}", partition(cloud.region()))),
+        };
+        Ok(Self {
+            tags: all_tags(cloud, definition, &settings),
+            home,
+            buckets: buckets.into_iter().collect(),
+            settings,
+            retention_days: definition.log_retention_days,
+            events,
+            concurrency: definition.concurrency,
+            inputs,
+        })
+    }
+
+    /// The triggers of a bucket.
+    pub fn triggers(&self, bucket: &str, function_arn: &str) -> Vec<Trigger> {
+        let rules = self.inputs.get(bucket).map(Vec::as_slice).unwrap_or_default();
+        let trigger = |(number, (prefix, suffix)): (usize, &(String, String))| {
+            let id = format!("throng-{}-{number}", self.settings.name);
+            Trigger::created(&id, function_arn, prefix, suffix)
+        };
+        rules.iter().enumerate().map(trigger).collect()
+    }
+}
+
+fn all_tags(cloud: &Cloud, definition: &Definition, settings: &FunctionSettings) -> BTreeMap<String, String> {
+    let mut all = cloud.tags().clone();
+    all.extend(definition.tags.clone());
+    all.insert(tags::CREATED_BY.into(), tags::THRONG.into());
+    all.insert(tags::DEFINITION.into(), definition_digest(definition, settings));
+    let outputs: Vec<_> = definition
+        .outputs
+        .iter()
+        .map(|output| Place { bucket: output.bucket.clone(), prefix: output.path.clone() })
+        .collect();
+    if let Some(value) = tags::output_tag(&outputs) {
+        all.insert(tags::OUTPUT.into(), value);
+    }
+    all
+}
+
+/// Digest of what the definition says. Of variables only the names count: values may be secret.
+fn definition_digest(definition: &Definition, settings: &FunctionSettings) -> String {
+    let mut hash = Sha256::new();
+    let image = super::diff::digest(&settings.image);
+    let names: Vec<_> = settings.env.keys().collect();
+    let text = format!(
+        "{image}|{}|{}|{}|{}|{names:?}|{:?}|{:?}|{}|{:?}",
+        settings.memory_mb,
+        settings.timeout_s,
+        settings.tmp_mb,
+        settings.architecture,
+        definition.inputs,
+        definition.outputs,
+        definition.retries,
+        definition.concurrency,
+    );
+    hash.update(text.as_bytes());
+    hex::encode(&hash.finalize()[..16])
+}
+
+/// The partition of ARNs in a region.
+pub(super) fn partition(region: &str) -> &'static str {
+    match region {
+        region if region.starts_with("cn-") => "aws-cn",
+        region if region.starts_with("us-gov-") => "aws-us-gov",
+        _ => "aws",
+    }
+}
