@@ -1,0 +1,29 @@
+//! Datasets: dropped text → paths → files → objects, and objects → files.
+//!
+//! ```text
+//! drop      what a terminal pastes when files are dropped on it -> paths
+//! scan      paths, folders, globs -> a compact list of files and the names they get
+//! upload    one pass over each file, hundreds in flight, resumable by a journal
+//! download  objects -> files, with every key checked before it becomes a path
+//! objects   what is asked of a store of objects; S3 and (in tests) memory answer
+//! ```
+
+pub mod download;
+pub mod drop;
+mod journal;
+mod meter;
+pub mod objects;
+pub(crate) mod pace;
+mod s3;
+pub mod scan;
+pub mod upload;
+
+#[cfg(test)]
+pub(crate) mod memory;
+
+pub use drop::{Drop, NoDrop, parse as parse_drop};
+pub(crate) use journal::Journal;
+pub use meter::Meter;
+pub use objects::Objects;
+pub use s3::S3Objects;
+pub use scan::{FileList, ScanError, scan};

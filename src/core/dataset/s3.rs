@@ -1,0 +1,204 @@
+//! [`Objects`] over the AWS SDK.
+
+use super::objects::{Head, List, Listed, Objects, Page, Put, PutPart, Reading};
+use crate::core::cloud::{Cloud, CloudError, ErrorKind, Limits, millis};
+use async_trait::async_trait;
+use aws_sdk_s3::Client;
+use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart};
+use aws_smithy_types::byte_stream::ByteStream;
+use aws_smithy_types::retry::RetryConfig;
+
+use futures::StreamExt;
+use std::sync::Arc;
+
+/// S3, or what speaks its protocol. Cheap to clone.
+#[derive(Clone)]
+pub struct S3Objects {
+    client: Client,
+    /// Without retries of its own, so that the uploader sees every refusal and adapts to it.
+    once: Client,
+    limits: Arc<Limits>,
+}
+
+impl std::fmt::Debug for S3Objects {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("S3Objects").finish_non_exhaustive()
+    }
+}
+
+impl S3Objects {
+    /// The objects of a context.
+    #[must_use]
+    pub fn of(cloud: &Cloud) -> Self {
+        let client = cloud.s3_client().clone();
+        let config = client.config().to_builder().retry_config(RetryConfig::disabled()).build();
+        Self { once: Client::from_conf(config), client, limits: cloud.limits().clone() }
+    }
+}
+
+fn what(bucket: &str, key: &str) -> String {
+    format!("{bucket}/{key}")
+}
+
+fn size(length: Option<i64>) -> u64 {
+    length.and_then(|length| u64::try_from(length).ok()).unwrap_or(0)
+}
+
+fn etag(quoted: Option<&str>) -> String {
+    quoted.unwrap_or_default().trim_matches('"').to_owned()
+}
+
+fn found<T>(outcome: Result<T, CloudError>) -> Result<Option<T>, CloudError> {
+    match outcome {
+        Ok(found) => Ok(Some(found)),
+        // A bucket that does not exist is an error; a key that does not exist is an answer.
+        Err(error) if error.is_not_found() && error.code.as_deref() != Some("NoSuchBucket") => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+#[async_trait]
+impl Objects for S3Objects {
+    async fn put(&self, put: Put) -> Result<String, CloudError> {
+        self.limits.s3_write.acquire().await;
+        let mut request = self.once.put_object().bucket(&put.bucket).key(&put.key);
+        for (name, value) in &put.metadata {
+            request = request.metadata(*name, value);
+        }
+        if put.only_new {
+            request = request.if_none_match("*");
+        }
+        let answer =
+            request.body(ByteStream::from(put.body)).send().await.map_err(|error| {
+                CloudError::from_sdk("s3:PutObject", &what(&put.bucket, &put.key), &error)
+            })?;
+        Ok(etag(answer.e_tag()))
+    }
+
+    async fn open(&self, bucket: &str, key: &str) -> Result<Option<Reading>, CloudError> {
+        self.limits.s3_read.acquire().await;
+        let name = what(bucket, key);
+        let answer = self.client.get_object().bucket(bucket).key(key).send().await;
+        let answer = answer.map_err(|error| CloudError::from_sdk("s3:GetObject", &name, &error));
+        let Some(answer) = found(answer)? else { return Ok(None) };
+        let (size, etag) = (size(answer.content_length()), etag(answer.e_tag()));
+        let body = futures::stream::unfold(answer.body, |mut body| async move {
+            body.next().await.map(|chunk| (chunk, body))
+        });
+        let body = body.map(move |chunk| {
+            chunk.map_err(|error| {
+                CloudError::new(ErrorKind::Unreachable, "s3:GetObject", &name, error.to_string())
+            })
+        });
+        Ok(Some(Reading { size, etag, body: body.boxed() }))
+    }
+
+    async fn head(&self, bucket: &str, key: &str) -> Result<Option<Head>, CloudError> {
+        self.limits.s3_read.acquire().await;
+        let answer = self.client.head_object().bucket(bucket).key(key).send().await;
+        let answer = answer.map_err(|error| CloudError::from_sdk("s3:GetObject", &what(bucket, key), &error));
+        let Some(answer) = found(answer)? else { return Ok(None) };
+        let metadata = answer.metadata().into_iter().flatten();
+        Ok(Some(Head {
+            size: size(answer.content_length()),
+            etag: etag(answer.e_tag()),
+            metadata: metadata.map(|(name, value)| (name.to_ascii_lowercase(), value.clone())).collect(),
+        }))
+    }
+
+    async fn list(&self, list: &List) -> Result<Page, CloudError> {
+        self.limits.s3_read.acquire().await;
+        let request = self
+            .client
+            .list_objects_v2()
+            .bucket(&list.bucket)
+            .prefix(&list.prefix)
+            .set_start_after(list.start_after.clone())
+            .set_delimiter(list.folders.then(|| "/".to_owned()))
+            .set_continuation_token(list.token.clone());
+        let answer = request.send().await.map_err(|error| {
+            CloudError::from_sdk("s3:ListBucket", &what(&list.bucket, &list.prefix), &error)
+        })?;
+        let next = answer.next_continuation_token().map(str::to_owned);
+        let folders = answer.common_prefixes().iter().filter_map(|folder| folder.prefix());
+        Ok(Page {
+            folders: folders.map(str::to_owned).collect(),
+            objects: answer.contents.into_iter().flatten().filter_map(listed).collect(),
+            next,
+        })
+    }
+
+    async fn begin_parts(
+        &self,
+        bucket: &str,
+        key: &str,
+        metadata: &[(&'static str, String)],
+    ) -> Result<String, CloudError> {
+        const ACTION: &str = "s3:PutObject";
+        let mut request = self.client.create_multipart_upload().bucket(bucket).key(key);
+        for (name, value) in metadata {
+            request = request.metadata(*name, value);
+        }
+        let name = what(bucket, key);
+        let answer = request.send().await.map_err(|error| CloudError::from_sdk(ACTION, &name, &error))?;
+        answer
+            .upload_id
+            .ok_or_else(|| CloudError::new(ErrorKind::Other, ACTION, &name, "no upload id in the answer"))
+    }
+
+    async fn put_part(&self, part: PutPart) -> Result<String, CloudError> {
+        self.limits.s3_write.acquire().await;
+        let request = self
+            .once
+            .upload_part()
+            .bucket(&part.bucket)
+            .key(&part.key)
+            .upload_id(&part.upload)
+            .part_number(part.number)
+            .body(ByteStream::from(part.body));
+        let answer = request
+            .send()
+            .await
+            .map_err(|error| CloudError::from_sdk("s3:PutObject", &what(&part.bucket, &part.key), &error))?;
+        Ok(etag(answer.e_tag()))
+    }
+
+    async fn finish_parts(
+        &self,
+        bucket: &str,
+        key: &str,
+        upload: &str,
+        parts: &[(i32, String)],
+    ) -> Result<(), CloudError> {
+        let parts = parts.iter().map(|(number, etag)| {
+            CompletedPart::builder().part_number(*number).e_tag(format!("\"{etag}\"")).build()
+        });
+        let all = CompletedMultipartUpload::builder().set_parts(Some(parts.collect())).build();
+        let request = self
+            .client
+            .complete_multipart_upload()
+            .bucket(bucket)
+            .key(key)
+            .upload_id(upload)
+            .multipart_upload(all);
+        request
+            .send()
+            .await
+            .map(drop)
+            .map_err(|error| CloudError::from_sdk("s3:PutObject", &what(bucket, key), &error))
+    }
+
+    async fn abort_parts(&self, bucket: &str, key: &str, upload: &str) -> Result<(), CloudError> {
+        let request = self.client.abort_multipart_upload().bucket(bucket).key(key).upload_id(upload);
+        request
+            .send()
+            .await
+            .map(drop)
+            .map_err(|error| CloudError::from_sdk("s3:AbortMultipartUpload", &what(bucket, key), &error))
+    }
+}
+
+fn listed(object: aws_sdk_s3::types::Object) -> Option<Listed> {
+    let modified_ms = object.last_modified().and_then(millis);
+    Some(Listed { size: size(object.size()), etag: etag(object.e_tag()), modified_ms, key: object.key? })
+}

@@ -1,0 +1,477 @@
+//! Paths, folders and globs → a compact list of files and the names they get.
+//!
+//! A file `x/a.txt` is named `a.txt`; a folder `x/d` gives `d/…` with its sub-folders (`x/d/.` gives only what is
+//! in it); a glob `x/**/*.txt` gives names from where its first special character stands.
+
+use globset::{GlobBuilder, GlobMatcher};
+use std::collections::HashMap;
+use std::collections::hash_map::Entry as MapEntry;
+use std::fs::Metadata;
+use std::hash::{BuildHasher, RandomState};
+use std::path::{Component, Path, PathBuf};
+use walkdir::WalkDir;
+
+/// What file managers leave in folders; never meant to be processed.
+const JUNK: [&str; 4] = [".DS_Store", "Thumbs.db", "desktop.ini", ".localized"];
+/// S3's longest key, in bytes.
+pub(crate) const LONGEST_KEY: usize = 1024;
+/// Problems that are kept with their text; the rest is only counted.
+const KEPT_PROBLEMS: usize = 1000;
+
+/// Why there is no list.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ScanError {
+    /// Two files would get one name.
+    #[error("`{first}` and `{second}` would both become `{name}`: upload them apart, or rename one")]
+    Collision {
+        /// A file
+        first: String,
+        /// Another file
+        second: String,
+        /// The name of both.
+        name: String,
+    },
+    /// A path does not exist.
+    #[error("`{0}` does not exist")]
+    Missing(String),
+    /// A glob cannot be read.
+    #[error("`{glob}` is no pattern: {reason}")]
+    Glob {
+        /// As it was given.
+        glob: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// Nothing was found.
+    #[error("no files in {0}")]
+    Nothing(String),
+    /// Too many for one list.
+    #[error("more than {} files: make several runs of them", u32::MAX)]
+    TooMany,
+}
+
+/// A file that is left out, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// The file or folder.
+    pub path: String,
+    /// Why.
+    pub reason: String,
+}
+
+/// Files with their names and sizes. About 30 bytes and its name per file.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct FileList {
+    bases: Vec<PathBuf>,
+    names: String,
+    entries: Vec<Entry>,
+    bytes: u64,
+    /// Files that were left out because they cannot be read (the first thousand).
+    pub problems: Vec<Problem>,
+    /// How many were left out because they cannot be read.
+    pub unreadable: u64,
+    /// How many were left out because file managers made them.
+    pub junk: u64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Entry {
+    size: u64,
+    at: u64,
+    length: u32,
+    base: u32,
+}
+
+/// A file of a [`FileList`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct File<'a> {
+    /// Where it is.
+    pub path: PathBuf,
+    /// Its name below the destination, with `/`.
+    pub name: &'a str,
+    /// Size in bytes when it was listed.
+    pub size: u64,
+}
+
+impl FileList {
+    /// How many files.
+    #[must_use]
+    pub const fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// Bytes of all files.
+    #[must_use]
+    pub const fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// A file by its number.
+    #[must_use]
+    pub fn get(&self, index: usize) -> Option<File<'_>> {
+        let entry = self.entries.get(index)?;
+        let name = self.name(entry);
+        let base = self.bases.get(entry.base as usize)?;
+        Some(File { path: base.join(name), name, size: entry.size })
+    }
+
+    /// All files, in the order in which they were found.
+    pub fn iter(&self) -> impl Iterator<Item = File<'_>> {
+        (0..self.len()).filter_map(|index| self.get(index))
+    }
+
+    /// The folders that names start from.
+    #[must_use]
+    pub fn bases(&self) -> &[PathBuf] {
+        &self.bases
+    }
+
+    /// The base of a file, as an index into [`FileList::bases`].
+    #[must_use]
+    pub fn base_of(&self, index: usize) -> Option<u32> {
+        self.entries.get(index).map(|entry| entry.base)
+    }
+
+    /// Adds a folder that names start from; returns its index.
+    pub fn add_base(&mut self, base: PathBuf) -> u32 {
+        if let Some(at) = self.bases.iter().position(|known| *known == base) {
+            return u32::try_from(at).unwrap_or(u32::MAX);
+        }
+        self.bases.push(base);
+        u32::try_from(self.bases.len() - 1).unwrap_or(u32::MAX)
+    }
+
+    /// Adds a file below a base.
+    pub fn push(&mut self, base: u32, name: &str, size: u64) {
+        let at = self.names.len() as u64;
+        self.names.push_str(name);
+        let length = u32::try_from(name.len()).unwrap_or(u32::MAX);
+        self.entries.push(Entry { size, at, length, base });
+        self.bytes += size;
+    }
+
+    fn name(&self, entry: &Entry) -> &str {
+        let at = usize::try_from(entry.at).unwrap_or(usize::MAX);
+        self.names.get(at..at.saturating_add(entry.length as usize)).unwrap_or_default()
+    }
+}
+
+/// Lists files. Runs long on large folders: call it on a blocking thread. `tell` is called with the number of
+/// files found so far and says whether to go on; when it says no, what was found until then is returned.
+///
+/// # Errors
+/// [`ScanError`]
+pub fn scan(paths: &[PathBuf], tell: &mut dyn FnMut(u64) -> bool) -> Result<FileList, ScanError> {
+    let mut scanner = Scanner::default();
+    for path in paths {
+        if scanner.stopped {
+            break;
+        }
+        scanner.add(path, tell)?;
+    }
+    if scanner.list.is_empty() && !scanner.stopped {
+        let names: Vec<_> = paths.iter().map(|path| format!("`{}`", path.display())).collect();
+        return Err(ScanError::Nothing(names.join(", ")));
+    }
+    Ok(scanner.list)
+}
+
+#[derive(Default)]
+struct Scanner {
+    list: FileList,
+    /// Hash of a name (and of how often it collided) → file.
+    seen: HashMap<u64, u32>,
+    hasher: RandomState,
+    stopped: bool,
+}
+
+impl Scanner {
+    fn add(&mut self, path: &Path, tell: &mut dyn FnMut(u64) -> bool) -> Result<(), ScanError> {
+        match std::fs::metadata(path) {
+            Ok(metadata) if metadata.is_dir() => self.folder(path, tell),
+            Ok(metadata) => {
+                let name = path.file_name().unwrap_or_default();
+                let base = path.parent().unwrap_or(Path::new("")).to_owned();
+                self.file(base, Path::new(name), &metadata, tell)
+            }
+            Err(_) if is_glob(path) => self.glob(path, tell),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                Err(ScanError::Missing(path.display().to_string()))
+            }
+            Err(error) => {
+                self.problem(path, &error.to_string());
+                Ok(())
+            }
+        }
+    }
+
+    fn folder(&mut self, path: &Path, tell: &mut dyn FnMut(u64) -> bool) -> Result<(), ScanError> {
+        // `d/.` stands for what is in `d`. Path hides the dot, its text does not.
+        let text = path.to_string_lossy();
+        let inside = text.ends_with("/.")
+            || matches!(
+                path.components().next_back(),
+                None | Some(Component::CurDir | Component::ParentDir | Component::RootDir)
+            );
+        let base = if inside { path } else { path.parent().unwrap_or(path) };
+        self.walk(path, base, None, tell)
+    }
+
+    fn glob(&mut self, path: &Path, tell: &mut dyn FnMut(u64) -> bool) -> Result<(), ScanError> {
+        let text = path.to_string_lossy().into_owned();
+        let bad = |reason: String| ScanError::Glob { glob: text.clone(), reason };
+        let matcher = GlobBuilder::new(&text)
+            .literal_separator(true)
+            .build()
+            .map_err(|error| bad(error.kind().to_string()))?
+            .compile_matcher();
+        let plain = |part: &Component<'_>| !has_glob(&part.as_os_str().to_string_lossy());
+        let start: PathBuf = path.components().take_while(plain).collect();
+        let start = if start.as_os_str().is_empty() { PathBuf::from(".") } else { start };
+        if !start.exists() {
+            return Err(ScanError::Missing(start.display().to_string()));
+        }
+        self.walk(&start, &start, Some(&matcher), tell)
+    }
+
+    fn walk(
+        &mut self,
+        root: &Path,
+        base: &Path,
+        only: Option<&GlobMatcher>,
+        tell: &mut dyn FnMut(u64) -> bool,
+    ) -> Result<(), ScanError> {
+        for entry in WalkDir::new(root).follow_links(true).sort_by_file_name() {
+            if self.stopped {
+                return Ok(());
+            }
+            let entry = match entry {
+                Ok(entry) => entry,
+                Err(error) => {
+                    let path = error.path().unwrap_or(root).to_owned();
+                    self.problem(&path, &reason_of(&error));
+                    continue;
+                }
+            };
+            if entry.file_type().is_dir() {
+                continue;
+            }
+            let matched = entry.path().strip_prefix("./").unwrap_or(entry.path());
+            if only.is_some_and(|only| !only.is_match(entry.path()) && !only.is_match(matched)) {
+                continue;
+            }
+            if is_junk(&entry.file_name().to_string_lossy()) {
+                self.list.junk += 1;
+                continue;
+            }
+            match entry.metadata() {
+                Ok(metadata) => {
+                    let name = entry.path().strip_prefix(base).unwrap_or(entry.path()).to_owned();
+                    self.file(base.to_owned(), &name, &metadata, tell)?;
+                }
+                Err(error) => self.problem(entry.path(), &reason_of(&error)),
+            }
+        }
+        Ok(())
+    }
+
+    fn file(
+        &mut self,
+        base: PathBuf,
+        name: &Path,
+        metadata: &Metadata,
+        tell: &mut dyn FnMut(u64) -> bool,
+    ) -> Result<(), ScanError> {
+        let path = base.join(name);
+        if !metadata.is_file() {
+            self.problem(&path, "is neither a file nor a folder");
+            return Ok(());
+        }
+        let Some(name) = key_name(name) else {
+            self.problem(&path, "its name is not UTF-8, which keys must be");
+            return Ok(());
+        };
+        if name.len() > LONGEST_KEY {
+            self.problem(&path, "its name is longer than the 1024 bytes of a key");
+            return Ok(());
+        }
+        let base = self.list.add_base(base);
+        if self.is_new(&path, &name)? {
+            self.list.push(base, &name, metadata.len());
+        }
+        let found = self.list.len() as u64;
+        if found.is_multiple_of(256) && !tell(found) {
+            self.stopped = true;
+        }
+        Ok(())
+    }
+
+    /// Whether the name is new. The same file twice is taken once.
+    fn is_new(&mut self, path: &Path, name: &str) -> Result<bool, ScanError> {
+        let next = u32::try_from(self.list.len()).map_err(|_| ScanError::TooMany)?;
+        for salt in 0_u32.. {
+            match self.seen.entry(self.hasher.hash_one((name, salt))) {
+                MapEntry::Vacant(free) => {
+                    free.insert(next);
+                    return Ok(true);
+                }
+                MapEntry::Occupied(taken) => {
+                    let Some(other) = self.list.get(*taken.get() as usize) else { continue };
+                    if other.name != name {
+                        continue;
+                    }
+                    if other.path == path || is_same_file(&other.path, path) {
+                        return Ok(false);
+                    }
+                    return Err(ScanError::Collision {
+                        first: other.path.display().to_string(),
+                        second: path.display().to_string(),
+                        name: name.to_owned(),
+                    });
+                }
+            }
+        }
+        Ok(false)
+    }
+
+    fn problem(&mut self, path: &Path, reason: &str) {
+        self.list.unreadable += 1;
+        if self.list.problems.len() < KEPT_PROBLEMS {
+            let path = path.display().to_string();
+            self.list.problems.push(Problem { path, reason: reason.to_owned() });
+        }
+    }
+}
+
+fn reason_of(error: &walkdir::Error) -> String {
+    if let Some(ancestor) = error.loop_ancestor() {
+        return format!("is a link back to `{}`", ancestor.display());
+    }
+    error.io_error().map_or_else(|| error.to_string(), ToString::to_string)
+}
+
+fn is_same_file(a: &Path, b: &Path) -> bool {
+    matches!((a.canonicalize(), b.canonicalize()), (Ok(a), Ok(b)) if a == b)
+}
+
+fn is_junk(name: &str) -> bool {
+    JUNK.contains(&name) || name.starts_with("._")
+}
+
+fn has_glob(text: &str) -> bool {
+    text.contains(['*', '?', '[', '{'])
+}
+
+fn is_glob(path: &Path) -> bool {
+    has_glob(&path.to_string_lossy())
+}
+
+/// A relative path with `/` between its parts.
+fn key_name(path: &Path) -> Option<String> {
+    let parts = path.components().filter_map(|part| match part {
+        Component::Normal(part) => Some(part.to_str()),
+        _ => None,
+    });
+    parts.collect::<Option<Vec<_>>>().map(|parts| parts.join("/"))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used)]
+    use super::*;
+
+    fn tree(files: &[&str]) -> tempfile::TempDir {
+        let dir = tempfile::tempdir().unwrap();
+        for file in files {
+            let path = dir.path().join(file);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, file).unwrap();
+        }
+        dir
+    }
+
+    fn names(dir: &Path, paths: &[&str]) -> Result<Vec<String>, ScanError> {
+        // Joined as text, because `Path::join` keeps `/.` too.
+        let paths: Vec<_> =
+            paths.iter().map(|path| PathBuf::from(format!("{}/{path}", dir.display()))).collect();
+        scan(&paths, &mut |_| true).map(|list| list.iter().map(|file| file.name.to_owned()).collect())
+    }
+
+    #[test]
+    fn folders_keep_their_sub_folders() {
+        let dir = tree(&["d/a.txt", "d/e/b.txt", "d/.DS_Store", "d/e/._b.txt", "top.txt"]);
+        assert_eq!(names(dir.path(), &["d"]).unwrap(), ["d/a.txt", "d/e/b.txt"]);
+        assert_eq!(names(dir.path(), &["d/"]).unwrap(), ["d/a.txt", "d/e/b.txt"]);
+        assert_eq!(names(dir.path(), &["d/."]).unwrap(), ["a.txt", "e/b.txt"]);
+        assert_eq!(names(dir.path(), &["top.txt", "d/e"]).unwrap(), ["top.txt", "e/b.txt"]);
+        let list = scan(&[dir.path().join("d")], &mut |_| true).unwrap();
+        assert_eq!((list.junk, list.bytes()), (2, 16));
+        assert!(list.iter().all(|file| std::fs::read(&file.path).unwrap().len() as u64 == file.size));
+    }
+
+    #[test]
+    fn globs_name_from_their_first_special_character() {
+        let dir = tree(&["x/1/a.nii", "x/2/a.nii", "x/2/b.txt", "x/c.nii"]);
+        assert_eq!(names(dir.path(), &["x/**/*.nii"]).unwrap(), ["1/a.nii", "2/a.nii", "c.nii"]);
+        assert_eq!(names(dir.path(), &["x/*.nii"]).unwrap(), ["c.nii"]);
+        assert_eq!(names(dir.path(), &["x/[2-3]/*.{txt,md}"]).unwrap(), ["2/b.txt"]);
+        assert!(matches!(names(dir.path(), &["x/*.png"]), Err(ScanError::Nothing(_))));
+        assert!(matches!(names(dir.path(), &["y/*.png"]), Err(ScanError::Missing(_))));
+        assert!(matches!(names(dir.path(), &["x/[.png"]), Err(ScanError::Glob { .. })));
+    }
+
+    #[test]
+    fn a_file_whose_name_looks_like_a_glob_is_that_file() {
+        let dir = tree(&["a[1].txt", "a1.txt"]);
+        assert_eq!(names(dir.path(), &["a[1].txt"]).unwrap(), ["a[1].txt"]);
+    }
+
+    #[test]
+    fn two_files_of_one_name_are_refused_and_one_file_twice_is_taken_once() {
+        let dir = tree(&["x/a.txt", "y/a.txt"]);
+        let error = names(dir.path(), &["x/a.txt", "y/a.txt"]).unwrap_err().to_string();
+        assert!(error.contains("x/a.txt") && error.contains("y/a.txt"), "{error}");
+        assert_eq!(names(dir.path(), &["x/a.txt", "x/a.txt", "x/../x/a.txt"]).unwrap(), ["a.txt"]);
+        assert_eq!(names(dir.path(), &["x", "y"]).unwrap(), ["x/a.txt", "y/a.txt"]);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn links_are_followed_loops_and_other_things_are_told() {
+        let dir = tree(&["d/a.txt", "other/b.txt"]);
+        let link = |to: &str, from: &str| std::os::unix::fs::symlink(to, dir.path().join(from)).unwrap();
+        link("../other/b.txt", "d/link.txt");
+        link("..", "d/loop");
+        link("nowhere", "d/broken");
+        let _socket = std::os::unix::net::UnixListener::bind(dir.path().join("d/socket")).unwrap();
+        let list = scan(&[dir.path().join("d")], &mut |_| true).unwrap();
+        let names: Vec<_> = list.iter().map(|file| file.name.to_owned()).collect();
+        assert!(names.contains(&"d/a.txt".into()) && names.contains(&"d/link.txt".into()), "{names:?}");
+        assert_eq!(list.problems.len() as u64, list.unreadable);
+        for name in ["d/broken", "d/socket"] {
+            assert!(list.problems.iter().any(|problem| problem.path.ends_with(name)), "{name}");
+        }
+        assert!(
+            list.problems.iter().any(|problem| problem.reason.contains("link back")),
+            "{:?}",
+            list.problems
+        );
+    }
+
+    #[test]
+    fn a_missing_path_is_named_and_a_scan_can_be_stopped() {
+        let dir = tree(&[]);
+        assert!(matches!(names(dir.path(), &["no"]), Err(ScanError::Missing(path)) if path.ends_with("/no")));
+        for n in 0..600 {
+            std::fs::write(dir.path().join(format!("{n:03}")), "").unwrap();
+        }
+        let list = scan(&[dir.path().to_owned()], &mut |found| found < 512).unwrap();
+        assert_eq!(list.len(), 512);
+    }
+}

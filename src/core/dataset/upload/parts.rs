@@ -1,0 +1,190 @@
+//! Large files, in parts: read where they are needed, a few at a time, resumable part by part.
+
+use super::{Line, Shared, Stamp, Trouble, changed, unreadable};
+use crate::core::dataset::objects::PutPart;
+use futures::{StreamExt, TryStreamExt};
+use std::collections::HashMap;
+use std::fs::File;
+use std::path::Path;
+use std::sync::Arc;
+
+/// S3's most parts.
+const MOST_PARTS: u64 = 10_000;
+/// S3's smallest part.
+const SMALLEST_PART: u64 = 5 << 20;
+/// Parts of one file in flight.
+const AT_ONCE: usize = 6;
+
+/// An upload in parts that an earlier process began.
+#[derive(Clone, Debug)]
+pub(super) struct Begun {
+    pub upload: String,
+    pub stamp: Stamp,
+    pub part: u64,
+    pub done: HashMap<i32, String>,
+}
+
+/// The size of a part for a file: as wished, but at least 5 MiB and at most 10,000 of them, in whole MiB.
+pub(super) fn part_size(size: u64, wished: u64) -> u64 {
+    let least = size.div_ceil(MOST_PARTS);
+    wished.max(SMALLEST_PART).max(least).div_ceil(1 << 20) << 20
+}
+
+impl Shared {
+    pub(super) async fn send_parts(
+        &self,
+        path: &Path,
+        name: &str,
+        key: &str,
+        size: u64,
+        index: u64,
+    ) -> Result<Stamp, Trouble> {
+        let (file, stamp) = open(path).await?;
+        if stamp.size != size {
+            return Err(changed(path));
+        }
+        let old = self.past.parts.get(name).filter(|begun| begun.stamp == stamp);
+        if let Some(begun) = old {
+            match self.send_the_rest(&file, path, key, begun.clone()).await {
+                Ok(()) => return self.unchanged(path, stamp).await,
+                // The cloud has forgotten it, by a person's or a lifecycle rule's doing: begin anew.
+                Err(Trouble::File(reason)) => tracing::info!(key, reason, "an upload in parts begins anew"),
+                Err(fatal) => return Err(fatal),
+            }
+        }
+        let bucket = &self.upload.place.bucket;
+        let metadata = self.metadata(index);
+        let upload = self.pace.insist(|| self.store.begin_parts(bucket, key, &metadata)).await?;
+        let part = part_size(size, self.upload.options.part);
+        self.journal.append(&Line::Parts { name: name.to_owned(), stamp, upload: upload.clone(), part })?;
+        let begun = Begun { upload, stamp, part, done: HashMap::new() };
+        self.send_the_rest(&file, path, key, begun).await?;
+        self.unchanged(path, stamp).await
+    }
+
+    async fn unchanged(&self, path: &Path, stamp: Stamp) -> Result<Stamp, Trouble> {
+        let (_, now) = open(path).await?;
+        if now == stamp { Ok(stamp) } else { Err(changed(path)) }
+    }
+
+    async fn send_the_rest(
+        &self,
+        file: &Arc<File>,
+        path: &Path,
+        key: &str,
+        begun: Begun,
+    ) -> Result<(), Trouble> {
+        let size = begun.stamp.size;
+        let count = i32::try_from(size.div_ceil(begun.part)).unwrap_or(i32::MAX);
+        let sent = futures::stream::iter(1..=count)
+            .map(|number| {
+                let done = begun.done.get(&number).cloned();
+                let begun = &begun;
+                async move {
+                    let offset = u64::from(number.unsigned_abs() - 1) * begun.part;
+                    let length = begun.part.min(size - offset);
+                    let etag = match done {
+                        Some(etag) => {
+                            self.meter.bytes(length);
+                            etag
+                        }
+                        None => {
+                            self.send_part(file, path, key, &begun.upload, number, offset, length).await?
+                        }
+                    };
+                    Ok::<_, Trouble>((number, etag))
+                }
+            })
+            .buffered(AT_ONCE)
+            .try_collect::<Vec<_>>()
+            .await?;
+        // Checked before the object appears: a file that changed must not start a function.
+        if open(path).await?.1 != begun.stamp {
+            let _ = self.store.abort_parts(&self.upload.place.bucket, key, &begun.upload).await;
+            return Err(changed(path));
+        }
+        let bucket = &self.upload.place.bucket;
+        Ok(self.pace.insist(|| self.store.finish_parts(bucket, key, &begun.upload, &sent)).await?)
+    }
+
+    #[allow(clippy::too_many_arguments, reason = "where a part comes from and where it goes")]
+    async fn send_part(
+        &self,
+        file: &Arc<File>,
+        path: &Path,
+        key: &str,
+        upload: &str,
+        number: i32,
+        offset: u64,
+        length: u64,
+    ) -> Result<String, Trouble> {
+        let _memory = self.reserve(length).await?;
+        let handle = file.clone();
+        let read = tokio::task::spawn_blocking(move || read_at(&handle, offset, length));
+        let body = match read.await.map_err(std::io::Error::other) {
+            Ok(Ok(body)) => body,
+            Ok(Err(error)) if error.kind() == std::io::ErrorKind::UnexpectedEof => return Err(changed(path)),
+            Ok(Err(error)) | Err(error) => return Err(unreadable(path, &error)),
+        };
+        let part = PutPart {
+            bucket: self.upload.place.bucket.clone(),
+            key: key.to_owned(),
+            upload: upload.to_owned(),
+            number,
+            body: body.into(),
+        };
+        let etag = self.pace.insist(|| self.store.put_part(part.clone())).await?;
+        self.meter.bytes(length);
+        let line = Line::Part { upload: upload.to_owned(), number, etag: etag.clone() };
+        self.journal.append(&line)?;
+        Ok(etag)
+    }
+}
+
+async fn open(path: &Path) -> Result<(Arc<File>, Stamp), Trouble> {
+    let owned = path.to_owned();
+    let opened = tokio::task::spawn_blocking(move || {
+        let file = File::open(&owned)?;
+        let stamp = Stamp::of(&file.metadata()?);
+        Ok((Arc::new(file), stamp))
+    });
+    match opened.await.map_err(std::io::Error::other) {
+        Ok(Ok(opened)) => Ok(opened),
+        Ok(Err(error)) | Err(error) => Err(unreadable(path, &error)),
+    }
+}
+
+#[cfg(unix)]
+fn read_at(file: &File, offset: u64, length: u64) -> std::io::Result<Vec<u8>> {
+    use std::os::unix::fs::FileExt;
+    let mut body = vec![0; usize::try_from(length).map_err(std::io::Error::other)?];
+    file.read_exact_at(&mut body, offset)?;
+    Ok(body)
+}
+
+#[cfg(not(unix))]
+fn read_at(file: &File, offset: u64, length: u64) -> std::io::Result<Vec<u8>> {
+    use std::io::{Read, Seek, SeekFrom};
+    let mut file = file.try_clone()?;
+    let mut body = vec![0; usize::try_from(length).map_err(std::io::Error::other)?];
+    file.seek(SeekFrom::Start(offset))?;
+    file.read_exact(&mut body)?;
+    Ok(body)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_are_never_too_many_nor_too_small() {
+        const MIB: u64 = 1 << 20;
+        assert_eq!(part_size(100 * MIB, 16 * MIB), 16 * MIB);
+        assert_eq!(part_size(100 * MIB, 1), 5 * MIB);
+        for size in [160_000 * MIB + 1, 5_000_000 * MIB, 48 * 1024 * 1024 * MIB] {
+            let part = part_size(size, 16 * MIB);
+            assert!(size.div_ceil(part) <= MOST_PARTS, "{size}");
+            assert_eq!(part % MIB, 0);
+        }
+    }
+}

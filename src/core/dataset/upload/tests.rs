@@ -1,0 +1,177 @@
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+use super::*;
+use crate::core::dataset::memory::{Memory, throttled};
+use crate::core::dataset::scan;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+struct Case {
+    dir: tempfile::TempDir,
+    files: Arc<FileList>,
+}
+
+impl Case {
+    fn new(files: &[(&str, usize)]) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let data = dir.path().join("data");
+        std::fs::create_dir(&data).unwrap();
+        for (name, size) in files {
+            let body: Vec<u8> = (0..*size).map(|n| u8::try_from(n % 251).unwrap()).collect();
+            std::fs::write(data.join(name), body).unwrap();
+        }
+        let files = scan(&[data], &mut |_| true).unwrap();
+        Self { dir, files: Arc::new(files) }
+    }
+
+    fn many(count: usize) -> Self {
+        let names: Vec<_> = (0..count).map(|n| format!("{n:04}")).collect();
+        Self::new(&names.iter().map(|name| (name.as_str(), 10)).collect::<Vec<_>>())
+    }
+
+    fn upload(&self, run: Option<&str>) -> Upload {
+        Upload {
+            files: self.files.clone(),
+            place: Place { bucket: "b".into(), prefix: "in".into() },
+            run: run.map(str::to_owned),
+            journal: self.dir.path().join("u.journal"),
+            options: UploadOptions { concurrency: 16, multipart: 6 << 20, part: 5 << 20 },
+            after: None,
+        }
+    }
+
+    async fn send(&self, run: Option<&str>, store: &Arc<Memory>) -> Result<Uploaded, UploadError> {
+        self.upload(run).send(store.clone(), Arc::default(), &CancellationToken::new()).await
+    }
+}
+
+fn refused() -> CloudError {
+    CloudError::new(ErrorKind::Denied, "s3:PutObject", "b", "no")
+}
+
+#[tokio::test]
+async fn small_and_large_files_arrive_whole_with_their_task() {
+    let case = Case::new(&[("a", 0), ("b", 100), ("c", 17 << 20)]);
+    let store = Arc::new(Memory::default());
+    let meter = Arc::new(Meter::default());
+    let uploaded =
+        case.upload(Some("r")).send(store.clone(), meter.clone(), &CancellationToken::new()).await.unwrap();
+    assert_eq!((uploaded.sent, uploaded.failed.len()), (3, 0));
+    for (index, file) in case.files.iter().enumerate() {
+        let stored = store.get("b", &format!("in/{}", file.name)).unwrap();
+        assert_eq!(stored.body, std::fs::read(file.path).unwrap());
+        assert_eq!(stored.metadata, [(META_RUN, "r".to_owned()), (META_TASK, index.to_string())]);
+    }
+    let progress = meter.progress(1, "x", crate::core::model::ProgressState::Done);
+    assert_eq!((progress.items, progress.bytes), (3, case.files.bytes()));
+    assert!(!case.dir.path().join("u.journal").exists());
+}
+
+#[tokio::test]
+async fn throttling_slows_down_and_loses_nothing() {
+    let case = Case::many(60);
+    let store = Arc::new(Memory::with_fault(|_, _, call| (call % 5 == 0).then(throttled)));
+    let uploaded = case.send(None, &store).await.unwrap();
+    assert_eq!((uploaded.sent, store.keys("b").len()), (60, 60));
+}
+
+#[tokio::test]
+async fn a_killed_upload_goes_on_where_it_was_and_sends_no_task_twice() {
+    let case = Case::many(300);
+    // Dies at every so many calls; journal lines of files in flight are missing then, as after a kill.
+    let store =
+        Arc::new(Memory::with_fault(|action, _, call| (action == "put" && call % 70 == 69).then(refused)));
+    let mut tries = 0;
+    loop {
+        tries += 1;
+        match case.send(Some("r"), &store).await {
+            Ok(uploaded) => {
+                assert!(uploaded.skipped > 0 && uploaded.failed.is_empty());
+                break;
+            }
+            Err(UploadError::Cloud(error)) => assert_eq!(error.kind, ErrorKind::Denied),
+            Err(error) => panic!("{error}"),
+        }
+        assert!(tries < 50);
+    }
+    assert!(tries > 2, "{tries}");
+    let keys = store.keys("b");
+    assert_eq!(keys.len(), 300);
+    for key in keys {
+        assert_eq!(store.get("b", &key).unwrap().puts, 1, "{key}");
+    }
+}
+
+#[tokio::test]
+async fn parts_that_are_there_are_not_sent_again() {
+    let case = Case::new(&[("large", 23 << 20)]);
+    let sent = Arc::new(AtomicU64::new(0));
+    let counter = sent.clone();
+    let store = Arc::new(Memory::with_fault(move |action, _, _| {
+        let number = if action == "part" { counter.fetch_add(1, Ordering::SeqCst) } else { 0 };
+        (number == 3).then(refused)
+    }));
+    assert!(case.send(None, &store).await.is_err());
+    let before = sent.load(Ordering::SeqCst);
+    let uploaded = case.send(None, &store).await.unwrap();
+    assert_eq!(uploaded.sent, 1);
+    let again = sent.load(Ordering::SeqCst) - before;
+    assert!(again < 5, "{again} of 5 parts were sent again");
+    assert_eq!(store.get("b", "in/data/large").unwrap().body.len(), 23 << 20);
+}
+
+#[tokio::test]
+async fn a_forgotten_upload_in_parts_begins_anew() {
+    let case = Case::new(&[("large", 11 << 20)]);
+    let store =
+        Arc::new(Memory::with_fault(|action, _, call| (action == "finish" && call < 5).then(refused)));
+    assert!(case.send(None, &store).await.is_err());
+    store.abort_parts("b", "", "u1").await.unwrap();
+    assert_eq!(case.send(None, &store).await.unwrap().sent, 1);
+}
+
+#[tokio::test]
+async fn a_file_that_changed_or_went_is_told_and_the_others_are_sent() {
+    let case = Case::many(20);
+    std::fs::write(case.dir.path().join("data/0003"), "longer than before").unwrap();
+    std::fs::remove_file(case.dir.path().join("data/0007")).unwrap();
+    let store = Arc::new(Memory::default());
+    let uploaded = case.send(None, &store).await.unwrap();
+    assert_eq!((uploaded.sent, store.keys("b").len()), (18, 18));
+    let mut failed = uploaded.failed;
+    failed.sort_by_key(|not_sent| not_sent.index);
+    assert!(failed[0].reason.contains("changed") && failed[1].reason.contains("cannot read"), "{failed:?}");
+    assert_eq!((failed[0].index, failed[1].index), (3, 7));
+}
+
+#[tokio::test]
+async fn a_changed_file_is_sent_again_outside_a_run() {
+    let mut case = Case::many(10);
+    let refusing = Arc::new(AtomicBool::new(true));
+    let refuses = refusing.clone();
+    let store = Arc::new(Memory::with_fault(move |_, key, _| {
+        (refuses.load(Ordering::Relaxed) && key.ends_with('9')).then(refused)
+    }));
+    assert!(case.send(None, &store).await.is_err());
+    refusing.store(false, Ordering::Relaxed);
+    std::fs::write(case.dir.path().join("data/0001"), "another").unwrap();
+    case.files = Arc::new(scan(&[case.dir.path().join("data")], &mut |_| true).unwrap());
+    case.send(None, &store).await.unwrap();
+    assert_eq!(store.get("b", "in/data/0001").unwrap().body, "another");
+}
+
+#[tokio::test]
+async fn cancelling_ends_it_and_it_can_go_on() {
+    let case = Case::many(300);
+    let store = Arc::new(Memory::default());
+    let cancel = CancellationToken::new();
+    let token = cancel.clone();
+    let store2 = Arc::new(Memory::with_fault(move |_, _, call| {
+        if call == 100 {
+            token.cancel();
+        }
+        None
+    }));
+    let error = case.upload(None).send(store2, Arc::default(), &cancel).await.unwrap_err();
+    assert!(matches!(error, UploadError::Cancelled));
+    let uploaded = case.send(None, &store).await.unwrap();
+    assert!(uploaded.skipped > 50 && uploaded.sent + uploaded.skipped == 300, "{uploaded:?}");
+}
