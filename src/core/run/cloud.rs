@@ -1,0 +1,76 @@
+//! What runs ask of functions.
+
+use crate::core::cloud::{Cloud, CloudError};
+use async_trait::async_trait;
+
+/// Objects in this place start the function.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TriggerPlace {
+    /// Bucket
+    pub bucket: String,
+    /// Keys begin so.
+    pub prefix: String,
+    /// Keys end so.
+    pub suffix: String,
+}
+
+impl TriggerPlace {
+    /// Whether an object of this key starts the function.
+    #[must_use]
+    pub fn starts(&self, bucket: &str, key: &str) -> bool {
+        self.bucket == bucket && key.starts_with(&self.prefix) && key.ends_with(&self.suffix)
+    }
+}
+
+/// What a launch needs to know of a function.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FunctionFacts {
+    /// Image URI with digest.
+    pub image: String,
+    /// State, as Lambda says.
+    pub state: String,
+    /// What starts it, as the buckets' notifications say now.
+    pub triggers: Vec<TriggerPlace>,
+}
+
+/// The functions of a context.
+#[async_trait]
+pub trait Fleet: Send + Sync + 'static {
+    /// Facts about a function. `None` when there is none of that name.
+    async fn facts(&self, function: &str) -> Result<Option<FunctionFacts>, CloudError>;
+    /// Puts an event on a function's queue.
+    async fn invoke_async(&self, function: &str, payload: Vec<u8>) -> Result<(), CloudError>;
+}
+
+#[async_trait]
+impl Fleet for Cloud {
+    async fn facts(&self, function: &str) -> Result<Option<FunctionFacts>, CloudError> {
+        let lambda = self.lambda();
+        let Some(detail) = lambda.get(function).await? else { return Ok(None) };
+        let mut triggers = Vec::new();
+        for permission in lambda.bucket_permissions(function).await? {
+            let notifications = match self.s3().notifications(&permission.bucket).await {
+                Ok(notifications) => notifications,
+                // A bucket that was deleted starts nothing.
+                Err(error) if error.is_not_found() => continue,
+                Err(error) => return Err(error),
+            };
+            let created = |event: &String| event.starts_with("s3:ObjectCreated:");
+            for trigger in notifications.of(&detail.info.arn) {
+                let place = TriggerPlace {
+                    bucket: permission.bucket.clone(),
+                    prefix: trigger.prefix,
+                    suffix: trigger.suffix,
+                };
+                if trigger.events.iter().any(created) && !triggers.contains(&place) {
+                    triggers.push(place);
+                }
+            }
+        }
+        Ok(Some(FunctionFacts { image: detail.info.image, state: detail.info.state, triggers }))
+    }
+
+    async fn invoke_async(&self, function: &str, payload: Vec<u8>) -> Result<(), CloudError> {
+        self.lambda().invoke_async(function, payload.into()).await.map(drop)
+    }
+}

@@ -1,0 +1,240 @@
+//! What Lambda writes about an event it gave up on: the records of its on-failure destination.
+
+use crate::core::model::Millis;
+use serde::Deserialize;
+use serde_json::Value;
+use throng_runtime::contract::keys::ASYNC_FAILURES;
+use throng_runtime::contract::{
+    AttemptRecord, FailureClass, Phases, TaskEvent, TaskRef, TaskState, VERSION, object_keys_from_s3_event,
+};
+
+/// An event that Lambda gave up on.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FailedEvent {
+    /// The invocation's request id.
+    pub request_id: String,
+    /// When Lambda gave up.
+    pub at_ms: Millis,
+    /// The task, when the event names it.
+    pub task: Option<TaskRef>,
+    /// The objects of the event, as bucket and key.
+    pub objects: Vec<(String, String)>,
+    /// When the event happened, when it says so.
+    pub event_ms: Option<Millis>,
+    /// [`TaskState::Failed`], [`TaskState::TimedOut`] or [`TaskState::Expired`].
+    pub state: TaskState,
+    /// Why.
+    pub class: FailureClass,
+    /// The error's words.
+    pub message: String,
+}
+
+/// The record as AWS documents it (invocation record, version 1.0).
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Raw {
+    timestamp: String,
+    request_context: RequestContext,
+    #[serde(default)]
+    request_payload: Value,
+    #[serde(default)]
+    response_payload: Value,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct RequestContext {
+    request_id: String,
+    #[serde(default)]
+    condition: String,
+}
+
+/// Folder of the records of a function.
+pub(super) fn prefix(function: &str) -> String {
+    format!("{ASYNC_FAILURES}{function}/")
+}
+
+/// The key after which the records since `ms` come.
+pub(super) fn start_after(function: &str, ms: Millis) -> String {
+    let time = jiff::Timestamp::from_millisecond(i64::try_from(ms).unwrap_or(0)).unwrap_or_default();
+    format!("{}{}", prefix(function), time.strftime("%Y/%m/%d/%Y-%m-%dT%H.%M.%S"))
+}
+
+/// The time in a record's key, to the second.
+pub(super) fn time_of(key: &str) -> Option<Millis> {
+    let name = key.rsplit('/').next()?;
+    let text = name.get(..19)?;
+    let time = jiff::civil::DateTime::strptime("%Y-%m-%dT%H.%M.%S", text).ok()?;
+    let time = jiff::tz::Offset::UTC.to_timestamp(time).ok()?;
+    u64::try_from(time.as_millisecond()).ok()
+}
+
+/// The id in a record's key.
+pub(super) fn id_of(key: &str) -> Option<&str> {
+    key.rsplit('/').next()?.get(20..)
+}
+
+fn millis(time: &str) -> Option<Millis> {
+    u64::try_from(time.parse::<jiff::Timestamp>().ok()?.as_millisecond()).ok()
+}
+
+impl FailedEvent {
+    /// Reads a record. `None` when it is none.
+    #[must_use]
+    pub fn parse(body: &[u8]) -> Option<Self> {
+        let raw: Raw = serde_json::from_slice(body).ok()?;
+        let member = |name: &str| raw.response_payload.get(name).and_then(Value::as_str).unwrap_or_default();
+        let (kind, message) = (member("errorType"), member("errorMessage"));
+        let (state, class) = classify(&raw.request_context.condition, kind, message);
+        let event = serde_json::from_value::<TaskEvent>(raw.request_payload.clone()).ok();
+        let s3 = object_keys_from_s3_event(&raw.request_payload).unwrap_or_default();
+        let event_ms = s3.iter().find_map(|object| object.event_time.as_deref().and_then(millis));
+        let objects = s3.into_iter().map(|object| (object.bucket, object.key));
+        let said = if message.is_empty() { raw.request_context.condition.as_str() } else { message };
+        Some(Self {
+            request_id: raw.request_context.request_id,
+            at_ms: millis(&raw.timestamp)?,
+            objects: objects
+                .chain(event.iter().map(|event| (event.bucket.clone(), event.key.clone())))
+                .collect(),
+            task: event.and_then(|event| event.task),
+            event_ms,
+            state,
+            class,
+            message: said.to_owned(),
+        })
+    }
+
+    /// As the record of an attempt that could not write its own.
+    #[must_use]
+    pub fn into_record(self, function: &str, task: TaskRef) -> AttemptRecord {
+        let (bucket, key) = self.objects.into_iter().next().unwrap_or_default();
+        AttemptRecord {
+            version: VERSION,
+            function: function.to_owned(),
+            task: Some(task),
+            bucket,
+            key,
+            request_id: self.request_id,
+            state: self.state,
+            class: Some(self.class),
+            exit_code: None,
+            signal: None,
+            error: Some(self.message),
+            started_ms: self.at_ms,
+            ended_ms: self.at_ms,
+            phases: Phases::default(),
+            cold: false,
+            bytes_in: 0,
+            bytes_out: 0,
+            outputs: Vec::new(),
+            peak_memory: 0,
+            log_group: String::new(),
+            log_stream: String::new(),
+            stderr_tail: Vec::new(),
+        }
+    }
+}
+
+fn classify(condition: &str, kind: &str, message: &str) -> (TaskState, FailureClass) {
+    if condition == "EventAgeExceeded" {
+        return (TaskState::Expired, FailureClass::Throttled);
+    }
+    let of_class = |class| match class {
+        FailureClass::Timeout => (TaskState::TimedOut, class),
+        _ => (TaskState::Failed, class),
+    };
+    if let Some(class) = kind.strip_prefix("Throng.").and_then(|word| word.to_ascii_lowercase().parse().ok())
+    {
+        return of_class(class);
+    }
+    let class = match kind {
+        "Sandbox.Timedout" => FailureClass::Timeout,
+        "Runtime.OutOfMemory" => FailureClass::Memory,
+        _ if message.contains("Task timed out") => FailureClass::Timeout,
+        _ if message.contains("signal: killed") => FailureClass::Memory,
+        // Entry point, working directory, a crash of the runtime itself: the environment did not come up.
+        _ if kind.starts_with("Runtime.") || kind.starts_with("Extension.") => FailureClass::Init,
+        "" if message.is_empty() => FailureClass::Throttled,
+        _ => FailureClass::Script,
+    };
+    of_class(class)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use serde_json::json;
+
+    fn record(condition: &str, payload: &Value, answer: &Value) -> Vec<u8> {
+        let record = json!({
+            "version": "1.0", "timestamp": "2026-11-23T21:45:00.123Z",
+            "requestContext": {"requestId": "id-1", "functionArn": "arn", "condition": condition,
+                               "approximateInvokeCount": 1},
+            "requestPayload": payload,
+            "responseContext": {"statusCode": 200, "executedVersion": "$LATEST", "functionError": "Unhandled"},
+            "responsePayload": answer,
+        });
+        serde_json::to_vec(&record).unwrap()
+    }
+
+    #[test]
+    fn every_way_to_fail_has_its_state_and_class() {
+        let cases = [
+            ("EventAgeExceeded", "", "", TaskState::Expired, FailureClass::Throttled),
+            ("RetriesExhausted", "Sandbox.Timedout", "x", TaskState::TimedOut, FailureClass::Timeout),
+            (
+                "RetriesExhausted",
+                "",
+                "2026 Task timed out after 3.00 seconds",
+                TaskState::TimedOut,
+                FailureClass::Timeout,
+            ),
+            ("RetriesExhausted", "Runtime.OutOfMemory", "", TaskState::Failed, FailureClass::Memory),
+            (
+                "RetriesExhausted",
+                "Runtime.ExitError",
+                "Error: signal: killed",
+                TaskState::Failed,
+                FailureClass::Memory,
+            ),
+            ("RetriesExhausted", "Runtime.ExitError", "exit status 1", TaskState::Failed, FailureClass::Init),
+            ("RetriesExhausted", "Runtime.InvalidEntrypoint", "exec", TaskState::Failed, FailureClass::Init),
+            ("RetriesExhausted", "Throng.Script", "exit 3", TaskState::Failed, FailureClass::Script),
+            ("RetriesExhausted", "Throng.Timeout", "", TaskState::TimedOut, FailureClass::Timeout),
+            ("RetriesExhausted", "Throng.Input", "", TaskState::Failed, FailureClass::Input),
+        ];
+        for (condition, kind, message, state, class) in cases {
+            let answer = json!({"errorType": kind, "errorMessage": message});
+            let event = FailedEvent::parse(&record(condition, &Value::Null, &answer)).unwrap();
+            assert_eq!((event.state, event.class), (state, class), "{condition} {kind} {message}");
+        }
+    }
+
+    #[test]
+    fn the_task_is_told_by_our_event_or_by_the_object() {
+        let ours = json!({"throng": {"run": "r", "task": 7}, "bucket": "b", "key": "k"});
+        let event = FailedEvent::parse(&record("RetriesExhausted", &ours, &Value::Null)).unwrap();
+        assert_eq!(event.task, Some(TaskRef { run: "r".into(), task: 7 }));
+        assert_eq!((event.at_ms, event.request_id.as_str()), (1_795_470_300_123, "id-1"));
+        let s3 = json!({"Records": [{"eventSource": "aws:s3", "eventTime": "2026-11-23T21:44:00.000Z",
+            "s3": {"bucket": {"name": "b"}, "object": {"key": "in/a+b"}}}]});
+        let event = FailedEvent::parse(&record("RetriesExhausted", &s3, &Value::Null)).unwrap();
+        assert_eq!((event.task, event.objects), (None, vec![("b".into(), "in/a b".into())]));
+        assert_eq!(event.event_ms, Some(1_795_470_240_000));
+        assert_eq!(FailedEvent::parse(b"{}"), None);
+        assert_eq!(FailedEvent::parse(b"\xff"), None);
+    }
+
+    #[test]
+    fn keys_sort_and_tell_their_time() {
+        let after = start_after("f", 1_795_470_300_123);
+        assert_eq!(after, "aws/lambda/async/f/2026/11/23/2026-11-23T21.45.00");
+        let key = format!("{after}-5ca4a8d2-0000-4000-8000-1234567890ab");
+        assert!(key > after);
+        assert_eq!(time_of(&key), Some(1_795_470_300_000));
+        assert_eq!(id_of(&key), Some("5ca4a8d2-0000-4000-8000-1234567890ab"));
+        assert_eq!((time_of("x"), id_of("x")), (None, None));
+    }
+}

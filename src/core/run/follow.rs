@@ -1,0 +1,497 @@
+//! Feeds a tracker from the home bucket.
+//!
+//! Record names begin with their time, so each look lists only from a moment before the newest that is known; now
+//! and then it looks further back, because clocks differ and a record may be stored late; all of them are listed
+//! again when the run is complete, before the counts are called settled.
+
+use super::failure::{self, FailedEvent};
+use super::header::{Cancelled, End, is_run_id};
+use super::launch::Launch;
+use super::manifest::read_manifest;
+use super::{RunContext, RunError, RunHeader, RunTracker};
+use crate::core::cloud::{CloudError, now_ms};
+use crate::core::dataset::Meter;
+use crate::core::dataset::objects::{List, Put, each_page, read};
+use crate::core::engine::RunView;
+use crate::core::model::{Millis, RunSummary};
+use futures::StreamExt;
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use throng_runtime::contract::keys::{RUNS, cancel_key, end_key, records_prefix, run_key, running_prefix};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+/// How to follow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FollowOptions {
+    /// Pause while records flow.
+    pub fast: Duration,
+    /// Longest pause while nothing happens.
+    pub slow: Duration,
+    /// A task without a sign of life for this long after the last one of the run is lost. Longer than Lambda
+    /// keeps an event (6 hours unless configured) and runs a function.
+    pub lost_after: Duration,
+}
+
+impl FollowOptions {
+    /// For a context.
+    #[must_use]
+    pub const fn of(context: &RunContext) -> Self {
+        let (fast, slow) = if context.local { (100, 1_000) } else { (1_000, 5_000) };
+        Self {
+            fast: Duration::from_millis(fast),
+            slow: Duration::from_millis(slow),
+            lost_after: Duration::from_hours(7),
+        }
+    }
+}
+
+/// Usual look back, for records that were stored in another order than they ended.
+const NEAR_MS: u64 = 1_000;
+/// The look back now and then, for clocks that differ.
+const FAR_MS: u64 = 30_000;
+const FAR_EVERY: Duration = Duration::from_secs(4);
+/// Everything is listed again this often while the run is open.
+const ALL_EVERY: Duration = Duration::from_mins(2);
+/// Pages of markers per second that are read at most, on average.
+const MARKERS_EVERY: Duration = Duration::from_secs(1);
+/// Reads of failed events in flight.
+const EVENTS_AT_ONCE: usize = 16;
+
+/// When something was last done.
+#[derive(Debug, Default)]
+struct Due(Option<Instant>);
+
+impl Due {
+    fn is_due(&mut self, every: Duration) -> bool {
+        let due = self.0.is_none_or(|at| at.elapsed() >= every);
+        if due {
+            self.0 = Some(Instant::now());
+        }
+        due
+    }
+}
+
+/// Follows one run.
+#[derive(Debug)]
+pub struct Follower {
+    context: RunContext,
+    options: FollowOptions,
+    tracker: RunTracker,
+    meter: Option<Arc<Meter>>,
+    far: Due,
+    all: Due,
+    folder: Due,
+    markers: Due,
+    marker_pages: u32,
+    events: Due,
+    /// Keys of failed events that were read.
+    events_seen: HashSet<String>,
+    events_from_ms: Millis,
+    /// end.json as it is in the bucket.
+    end: Option<End>,
+    settled: bool,
+    pause: Duration,
+    quiet_since_ms: Millis,
+}
+
+/// Reads what was launched.
+pub(super) async fn read_header(context: &RunContext, run: &str) -> Result<RunHeader, RunError> {
+    if !is_run_id(run) {
+        return Err(RunError::NoRun(run.chars().filter(|c| !c.is_control()).take(64).collect()));
+    }
+    let damaged = |what: String| RunError::Damaged { run: run.to_owned(), what };
+    let body = read(context.store.as_ref(), &context.home, &run_key(run)).await?;
+    let body = body.ok_or_else(|| RunError::NoRun(run.to_owned()))?;
+    let header: RunHeader = serde_json::from_slice(&body)
+        .map_err(|error| damaged(format!("its run.json cannot be read: {error}")))?;
+    if header.version > throng_runtime::contract::VERSION {
+        return Err(damaged("it was launched by a newer throng: update this one".into()));
+    }
+    if header.id != run || header.tasks > u64::from(u32::MAX) {
+        return Err(damaged("its run.json is about something else".into()));
+    }
+    Ok(header)
+}
+
+impl Follower {
+    /// Follows a run of which nothing is known.
+    ///
+    /// # Errors
+    /// There is no such run, or the cloud does not answer.
+    pub async fn open(context: &RunContext, run: &str) -> Result<Self, RunError> {
+        Ok(Self::of(context, read_header(context, run).await?))
+    }
+
+    /// Follows a run that was just launched; `meter` counts what is being sent.
+    #[must_use]
+    pub fn launched(launch: &Launch, context: &RunContext, meter: Arc<Meter>) -> Self {
+        let mut follower = Self::of(context, launch.header().clone());
+        follower.tracker.inputs(launch.manifest());
+        follower.meter = Some(meter);
+        follower
+    }
+
+    pub(super) fn of(context: &RunContext, header: RunHeader) -> Self {
+        let options = FollowOptions::of(context);
+        Self {
+            context: context.clone(),
+            options,
+            events_from_ms: header.started_ms,
+            quiet_since_ms: header.started_ms,
+            tracker: RunTracker::new(header),
+            meter: None,
+            far: Due::default(),
+            all: Due::default(),
+            folder: Due::default(),
+            markers: Due::default(),
+            marker_pages: 1,
+            events: Due::default(),
+            events_seen: HashSet::new(),
+            end: None,
+            settled: false,
+            pause: options.fast,
+        }
+    }
+
+    /// Follows in another way.
+    pub const fn set_options(&mut self, options: FollowOptions) {
+        self.options = options;
+        self.pause = options.fast;
+    }
+
+    /// The inputs of this run are being sent by this process.
+    pub fn set_meter(&mut self, meter: Arc<Meter>) {
+        self.meter = Some(meter);
+    }
+
+    /// What is known.
+    #[must_use]
+    pub const fn tracker(&self) -> &RunTracker {
+        &self.tracker
+    }
+
+    /// Whether every task is final and every record has been read.
+    #[must_use]
+    pub const fn is_settled(&self) -> bool {
+        self.settled
+    }
+
+    /// How long to wait before the next [`Follower::poll`]: little while records flow, longer when nothing happens.
+    #[must_use]
+    pub const fn pause(&self) -> Duration {
+        self.pause
+    }
+
+    /// How long nothing has been heard of the run, when tasks are open: they may be lost.
+    #[must_use]
+    pub fn quiet_for(&self) -> Option<Duration> {
+        let quiet = now_ms().saturating_sub(self.quiet_since_ms);
+        (!self.tracker.is_complete() && self.unsent() == 0).then(|| Duration::from_millis(quiet))
+    }
+
+    fn unsent(&self) -> u64 {
+        self.meter.as_ref().map_or(0, |meter| self.tracker.header().tasks.saturating_sub(meter.items_done()))
+    }
+
+    /// As an open run is shown.
+    #[must_use]
+    pub fn view(&self) -> RunView {
+        self.tracker.view(now_ms(), self.unsent(), self.settled)
+    }
+
+    /// As lists show it.
+    #[must_use]
+    pub fn summary(&self) -> RunSummary {
+        self.tracker.summary(now_ms(), self.unsent(), self.settled)
+    }
+
+    /// Reads the inputs, unless they are known.
+    ///
+    /// # Errors
+    /// [`RunError`]
+    pub async fn load_inputs(&mut self) -> Result<(), RunError> {
+        if self.tracker.has_inputs() {
+            return Ok(());
+        }
+        let (context, header) = (self.context.clone(), self.tracker.header().clone());
+        read_manifest(&context, &header, |entries| self.tracker.inputs(entries)).await
+    }
+
+    /// Looks once. Returns whether anything changed.
+    ///
+    /// # Errors
+    /// The cloud does not answer; the next look may go well.
+    pub async fn poll(&mut self) -> Result<bool, RunError> {
+        let mut changed = false;
+        if self.all.is_due(ALL_EVERY) {
+            changed |= self.records(None).await?;
+            self.far.is_due(Duration::ZERO);
+        } else {
+            let back = if self.far.is_due(FAR_EVERY) { FAR_MS } else { NEAR_MS };
+            changed |= self.records(Some(back)).await?;
+        }
+        let slow = self.options.slow;
+        if self.folder.is_due(slow) {
+            changed |= self.look_at_folder().await?;
+        }
+        if !self.tracker.is_complete() {
+            if self.markers.is_due(MARKERS_EVERY.max(self.options.fast) * self.marker_pages) {
+                changed |= self.look_at_markers().await?;
+            }
+            if self.events.is_due(slow / 2) {
+                changed |= self.look_at_events().await?;
+            }
+        }
+        if changed {
+            self.quiet_since_ms = now_ms();
+        }
+        changed |= self.check_overdue();
+        changed |= self.settle().await?;
+        self.pause = if changed || self.unsent() > 0 {
+            self.options.fast
+        } else {
+            self.pause.mul_f64(1.5).min(self.options.slow)
+        };
+        Ok(changed)
+    }
+
+    /// Lists records: all, or from so many milliseconds before the newest.
+    async fn records(&mut self, back: Option<u64>) -> Result<bool, CloudError> {
+        let prefix = records_prefix(&self.tracker.header().id);
+        // A record with a time far ahead must not hide those that come.
+        let newest = self.tracker.last_ended_ms().min(now_ms());
+        let start_after = back.map(|back| format!("{prefix}{:013}", newest.saturating_sub(back)));
+        let list = List { bucket: self.context.home.clone(), prefix, start_after, ..List::default() };
+        let (mut changed, tracker) = (false, &mut self.tracker);
+        each_page(self.context.store.as_ref(), list, |page| {
+            for object in &page.objects {
+                changed |= tracker.record(&object.key);
+            }
+            true
+        })
+        .await?;
+        Ok(changed)
+    }
+
+    async fn look_at_folder(&mut self) -> Result<bool, RunError> {
+        let run = self.tracker.header().id.clone();
+        let prefix = format!("{RUNS}{run}/");
+        let list = List { bucket: self.context.home.clone(), prefix, folders: true, ..List::default() };
+        let page = self.context.store.list(&list).await?;
+        let has = |key: String| page.objects.iter().any(|object| object.key == key);
+        let (cancelled, ended) = (has(cancel_key(&run)), has(end_key(&run)));
+        let mut changed = false;
+        if cancelled && !self.tracker.is_cancelled() {
+            let body = read(self.context.store.as_ref(), &self.context.home, &cancel_key(&run)).await?;
+            let at = body.and_then(|body| serde_json::from_slice::<Cancelled>(&body).ok());
+            changed |= self.tracker.cancelled(at.map_or_else(now_ms, |cancelled| cancelled.at_ms));
+        }
+        if ended && self.end.is_none() {
+            let body = read(self.context.store.as_ref(), &self.context.home, &end_key(&run)).await?;
+            self.end = body.and_then(|body| serde_json::from_slice(&body).ok());
+        }
+        Ok(changed)
+    }
+
+    async fn look_at_markers(&mut self) -> Result<bool, CloudError> {
+        let prefix = running_prefix(&self.tracker.header().id);
+        let list = List { bucket: self.context.home.clone(), prefix, ..List::default() };
+        let (mut changed, mut pages, tracker) = (false, 0, &mut self.tracker);
+        each_page(self.context.store.as_ref(), list, |page| {
+            pages += 1;
+            for object in &page.objects {
+                changed |= tracker.marker(&object.key, object.modified_ms);
+            }
+            true
+        })
+        .await?;
+        self.marker_pages = pages.clamp(1, 30);
+        Ok(changed)
+    }
+
+    /// Reads the records of events that Lambda gave up on and that no record of the runtime explains.
+    async fn look_at_events(&mut self) -> Result<bool, RunError> {
+        let function = self.tracker.header().function.clone();
+        let from = self.events_from_ms.saturating_sub(FAR_MS);
+        let list = List {
+            bucket: self.context.home.clone(),
+            prefix: failure::prefix(&function),
+            start_after: Some(failure::start_after(&function, from)),
+            ..List::default()
+        };
+        let mut new = Vec::new();
+        let seen = &mut self.events_seen;
+        each_page(self.context.store.as_ref(), list, |page| {
+            new.extend(page.objects.into_iter().map(|object| object.key).filter(|key| !seen.contains(key)));
+            true
+        })
+        .await?;
+        self.skip_known(&mut new);
+        let (store, home) = (self.context.store.clone(), self.context.home.clone());
+        let mut events = futures::stream::iter(new)
+            .map(|key| {
+                let (store, home) = (store.clone(), home.clone());
+                async move { (read(store.as_ref(), &home, &key).await, key) }
+            })
+            .buffer_unordered(EVENTS_AT_ONCE);
+        let mut changed = false;
+        while let Some((body, key)) = events.next().await {
+            if let Some(event) = body?.as_deref().and_then(FailedEvent::parse) {
+                if self.tracker.needs_inputs(&event) {
+                    self.load_inputs().await?;
+                }
+                changed |= self.tracker.gave_up(&event, &key);
+            }
+            self.events_from_ms = self.events_from_ms.max(failure::time_of(&key).unwrap_or(0)).min(now_ms());
+            self.events_seen.insert(key);
+        }
+        Ok(changed)
+    }
+
+    /// Every failed script also gives such a record. Where its name has the request id of an attempt that is
+    /// known, it need not be read.
+    fn skip_known(&mut self, keys: &mut Vec<String>) {
+        if keys.len() <= EVENTS_AT_ONCE {
+            return;
+        }
+        let known = self.tracker.failed_requests();
+        let (skipped, rest) = std::mem::take(keys)
+            .into_iter()
+            .partition::<Vec<_>, _>(|key| failure::id_of(key).is_some_and(|id| known.contains(id)));
+        self.events_seen.extend(skipped);
+        *keys = rest;
+    }
+
+    fn check_overdue(&mut self) -> bool {
+        let now = now_ms();
+        let due = u64::try_from(self.options.lost_after.as_millis()).unwrap_or(u64::MAX);
+        let heard = self.tracker.last_ended_ms().max(self.tracker.header().started_ms);
+        let late = self.unsent() == 0 && now.saturating_sub(heard) > due;
+        late && self.tracker.overdue(now)
+    }
+
+    /// When every task is final: reads everything once more, then writes how it ended.
+    async fn settle(&mut self) -> Result<bool, RunError> {
+        if !self.tracker.is_complete() {
+            return Ok(std::mem::take(&mut self.settled));
+        }
+        let Some(end) = self.tracker.end() else { return Ok(false) };
+        if self.settled && self.end.as_ref() == Some(&end) {
+            return Ok(false);
+        }
+        self.records(None).await?;
+        if !self.tracker.is_complete() {
+            return Ok(true);
+        }
+        self.settled = true;
+        if let Some(end) = self.tracker.end()
+            && self.end.as_ref() != Some(&end)
+        {
+            self.write_end(end).await;
+        }
+        Ok(true)
+    }
+
+    /// A convenience for lists: when it cannot be written, they count.
+    async fn write_end(&mut self, end: End) {
+        let put = Put {
+            bucket: self.context.home.clone(),
+            key: end_key(&self.tracker.header().id),
+            body: serde_json::to_vec(&end).unwrap_or_default().into(),
+            only_new: self.end.is_none(),
+            ..Put::default()
+        };
+        if let Err(error) = self.context.store.put(put).await {
+            tracing::debug!(%error, "end.json was not written");
+        }
+        self.end = Some(end);
+    }
+}
+
+/// Follows until cancelled: sends a view whenever something changed, at least every second while the run is open,
+/// and every error. Goes on looking (slowly) when the run is settled, because a late record may come.
+pub async fn follow(
+    mut follower: Follower,
+    views: watch::Sender<Option<Arc<RunView>>>,
+    errors: impl Fn(Option<RunError>) + Send,
+    cancel: CancellationToken,
+) {
+    let _ = views.send(Some(Arc::new(follower.view())));
+    let mut shown = Instant::now();
+    let mut failing = false;
+    loop {
+        let known = follower.tracker.has_inputs();
+        let mut outcome = follower.poll().await;
+        if outcome.is_ok() && !known {
+            // The counts first, then the names.
+            let _ = views.send(Some(Arc::new(follower.view())));
+            outcome = follower.load_inputs().await.map(|()| true);
+        }
+        let changed = match outcome {
+            Ok(changed) => {
+                if std::mem::take(&mut failing) {
+                    errors(None);
+                }
+                changed
+            }
+            Err(error) => {
+                failing = true;
+                errors(Some(error));
+                follower.pause = follower.options.slow;
+                false
+            }
+        };
+        if changed || (!follower.settled && shown.elapsed() >= Duration::from_secs(1)) {
+            shown = Instant::now();
+            if views.send(Some(Arc::new(follower.view()))).is_err() {
+                return;
+            }
+        }
+        tokio::select! {
+            () = cancel.cancelled() => return,
+            () = views.closed() => return,
+            () = tokio::time::sleep(follower.pause) => {}
+        }
+    }
+}
+
+/// Waits until every task of a run is final and every record has been read. `each` sees every change.
+///
+/// # Errors
+/// [`RunError`]; errors that may pass are waited out for half a minute.
+pub async fn wait(
+    follower: &mut Follower,
+    cancel: &CancellationToken,
+    mut each: impl FnMut(&Follower) + Send,
+) -> Result<RunSummary, RunError> {
+    let mut failing: Option<Instant> = None;
+    loop {
+        match follower.poll().await {
+            Ok(changed) => {
+                failing = None;
+                if changed {
+                    each(follower);
+                }
+                if follower.settled {
+                    return Ok(follower.summary());
+                }
+            }
+            Err(RunError::Cloud(error)) if error.is_transient() => {
+                let since = *failing.get_or_insert_with(Instant::now);
+                if since.elapsed() > Duration::from_secs(30) {
+                    return Err(error.into());
+                }
+            }
+            Err(error) => return Err(error),
+        }
+        tokio::select! {
+            () = cancel.cancelled() => return Err(RunError::Cancelled),
+            () = tokio::time::sleep(follower.pause) => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

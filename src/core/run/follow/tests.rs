@@ -1,0 +1,279 @@
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+use super::*;
+use crate::core::cloud::ErrorKind;
+use crate::core::dataset::memory::Memory;
+use crate::core::model::{FailureClass, TaskState};
+use crate::core::run::launch::tests::{FakeFleet, World, trigger};
+use crate::core::run::{Lister, attempts, cancel, verify};
+use serde_json::json;
+use std::sync::atomic::{AtomicBool, Ordering};
+use throng_runtime::contract::keys::{record_key, running_key};
+use throng_runtime::contract::{AttemptRecord, OutputObject, Phases, TaskRef};
+
+fn record(run: &str, task: u64, state: TaskState, ended_ms: u64) -> AttemptRecord {
+    AttemptRecord {
+        version: 1,
+        function: "f".into(),
+        task: Some(TaskRef { run: run.into(), task }),
+        bucket: "in".into(),
+        key: format!("{task:04}.txt"),
+        request_id: format!("req-{task}-{ended_ms}"),
+        state,
+        class: (state == TaskState::Failed).then_some(FailureClass::Script),
+        exit_code: Some(0),
+        signal: None,
+        error: None,
+        started_ms: ended_ms - 5,
+        ended_ms,
+        phases: Phases::default(),
+        cold: false,
+        bytes_in: 1,
+        bytes_out: 1,
+        outputs: vec![OutputObject {
+            bucket: "out".into(),
+            key: format!("{task}"),
+            size: 3,
+            sha256: String::new(),
+        }],
+        peak_memory: 4096,
+        log_group: String::new(),
+        log_stream: String::new(),
+        stderr_tail: Vec::new(),
+    }
+}
+
+fn put(store: &Memory, record: &AttemptRecord) {
+    store.insert("home", &record_key(record), serde_json::to_vec(record).unwrap());
+}
+
+async fn launched(world: &World, files: usize) -> (String, Follower) {
+    let launch = world.prepare(world.files(files)).await.unwrap();
+    let run = launch.header().id.clone();
+    let mut follower = Follower::open(&world.context, &run).await.unwrap();
+    // Looks at everything each time, so that no test waits.
+    let zero = Duration::ZERO;
+    follower.set_options(FollowOptions { fast: zero, slow: zero, ..follower.options });
+    launch.send(Arc::default(), &CancellationToken::new()).await.unwrap();
+    (run, follower)
+}
+
+#[tokio::test]
+async fn a_run_is_followed_to_its_end_and_the_end_is_written_once() {
+    let world = World::new(vec![trigger("in", "", "")]);
+    let (run, mut follower) = launched(&world, 10).await;
+    follower.poll().await.unwrap();
+    assert_eq!(follower.tracker().counts().pending, 10);
+    world.store.insert("home", &running_key(&run, 3, "req"), "{}");
+    let now = now_ms();
+    for task in 0..9 {
+        put(
+            &world.store,
+            &record(&run, task, if task == 3 { TaskState::Failed } else { TaskState::Succeeded }, now + task),
+        );
+    }
+    follower.markers = Due::default();
+    assert!(follower.poll().await.unwrap());
+    let view = follower.view();
+    assert_eq!((view.counts().succeeded, view.counts().running, view.counts().pending), (8, 1, 1));
+    assert!(view.loading && !view.summary.settled);
+    follower.load_inputs().await.unwrap();
+    assert_eq!(follower.view().task(3).unwrap().key.as_ref(), "0003.txt");
+    put(
+        &world.store,
+        &AttemptRecord { request_id: "req".into(), ..record(&run, 3, TaskState::Failed, now + 50) },
+    );
+    put(&world.store, &record(&run, 9, TaskState::Succeeded, now + 60));
+    follower.poll().await.unwrap();
+    let summary = follower.summary();
+    assert!(summary.settled && summary.ended_ms == Some(now + 60), "{summary:?}");
+    assert_eq!((summary.counts.succeeded, summary.counts.failed), (9, 1));
+    let end = world.store.get("home", &end_key(&run)).unwrap();
+    assert_eq!(end.puts, 1);
+    assert!(!follower.poll().await.unwrap(), "nothing new");
+
+    let mut lister = Lister::new(world.context.clone());
+    let runs = lister.list(10).await.unwrap();
+    assert_eq!((runs.len(), runs[0].counts, runs[0].settled), (1, summary.counts, true));
+
+    put(&world.store, &record(&run, 3, TaskState::Succeeded, now + 90));
+    follower.poll().await.unwrap();
+    assert_eq!(follower.summary().counts.succeeded, 10, "a late success counts");
+    assert_eq!(world.store.get("home", &end_key(&run)).unwrap().puts, 2);
+}
+
+#[tokio::test]
+async fn a_record_that_is_stored_late_is_not_missed() {
+    let world = World::new(vec![trigger("in", "", "")]);
+    let (run, mut follower) = launched(&world, 3).await;
+    let now = now_ms();
+    put(&world.store, &record(&run, 0, TaskState::Succeeded, now));
+    follower.poll().await.unwrap();
+    put(&world.store, &record(&run, 1, TaskState::Succeeded, now - 20_000));
+    follower.poll().await.unwrap();
+    assert_eq!(follower.tracker().counts().succeeded, 1, "outside the near look");
+    follower.far = Due::default();
+    follower.poll().await.unwrap();
+    assert_eq!(follower.tracker().counts().succeeded, 2);
+    put(&world.store, &record(&run, 2, TaskState::Succeeded, now - 100_000));
+    follower.all = Due::default();
+    follower.poll().await.unwrap();
+    assert!(follower.is_settled());
+}
+
+#[tokio::test]
+async fn events_that_lambda_gave_up_on_are_read_and_explained() {
+    let world = World::new(vec![trigger("in", "", "")]);
+    let (run, mut follower) = launched(&world, 3).await;
+    let time = jiff::Timestamp::now();
+    let failed = |id: &str, payload: serde_json::Value, kind: &str| {
+        let key = format!("{}-{id}", failure::start_after("f", now_ms()));
+        let body = json!({"timestamp": time.to_string(), "requestContext": {"requestId": id, "condition": "RetriesExhausted"},
+            "requestPayload": payload, "responsePayload": {"errorType": kind, "errorMessage": "it ended"}});
+        world.store.insert("home", &key, serde_json::to_vec(&body).unwrap());
+    };
+    let object = json!({"Records": [{"eventSource": "aws:s3", "eventTime": time.to_string(),
+        "s3": {"bucket": {"name": "in"}, "object": {"key": "0000.txt"}}}]});
+    failed("a", object, "Sandbox.Timedout");
+    failed(
+        "b",
+        json!({"throng": {"run": run, "task": 1}, "bucket": "in", "key": "0001.txt"}),
+        "Runtime.OutOfMemory",
+    );
+    failed("c", json!({"throng": {"run": "another", "task": 2}, "bucket": "in", "key": "0002.txt"}), "x");
+    failed("d", json!("nonsense"), "x");
+    world.store.insert("home", "aws/lambda/async/f/garbage", "garbage");
+    follower.poll().await.unwrap();
+    let states: Vec<_> =
+        (0..3).map(|task| follower.tracker().row(task).unwrap()).map(|row| (row.state, row.class)).collect();
+    assert_eq!(
+        states,
+        [
+            (TaskState::TimedOut, Some(FailureClass::Timeout)),
+            (TaskState::Failed, Some(FailureClass::Memory)),
+            (TaskState::Pending, None),
+        ]
+    );
+    let told = attempts(&world.context, follower.tracker(), 1).await.unwrap();
+    assert_eq!((told.len(), told[0].record.error.as_deref()), (1, Some("it ended")));
+    let gets = world.store.gets.load(Ordering::SeqCst);
+    follower.poll().await.unwrap();
+    assert_eq!(world.store.gets.load(Ordering::SeqCst), gets, "read once");
+}
+
+#[tokio::test]
+async fn cancelling_ends_a_run_and_the_list_shows_it() {
+    let world = World::new(vec![trigger("in", "", "")]);
+    let (run, mut follower) = launched(&world, 4).await;
+    put(&world.store, &record(&run, 0, TaskState::Succeeded, now_ms()));
+    let mut lister = Lister::new(world.context.clone());
+    let open = lister.list(10).await.unwrap();
+    assert_eq!((open[0].counts.succeeded, open[0].counts.pending, open[0].settled), (1, 3, false));
+    cancel(&world.context, &run).await.unwrap();
+    follower.poll().await.unwrap();
+    let summary = follower.summary();
+    assert!(summary.cancelled && summary.settled);
+    assert_eq!((summary.counts.succeeded, summary.counts.cancelled), (1, 3));
+    lister.forget(&run);
+    assert_eq!(lister.list(10).await.unwrap()[0].counts, summary.counts);
+}
+
+#[tokio::test]
+async fn what_nobody_hears_of_is_lost_at_last() {
+    let world = World::new(vec![trigger("in", "", "")]);
+    let (_, mut follower) = launched(&world, 2).await;
+    follower.poll().await.unwrap();
+    assert!(follower.quiet_for().is_some());
+    follower.options.lost_after = Duration::ZERO;
+    std::thread::sleep(Duration::from_millis(3));
+    follower.poll().await.unwrap();
+    assert_eq!(follower.summary().classes.get(&FailureClass::Lost), Some(&2));
+    assert!(follower.is_settled());
+}
+
+#[tokio::test]
+async fn a_cloud_that_fails_for_a_while_is_waited_for() {
+    let down = Arc::new(AtomicBool::new(false));
+    let switch = down.clone();
+    let store = Memory::with_fault(move |action, _, _| {
+        let fails = action == "list" && switch.load(Ordering::SeqCst);
+        fails.then(|| CloudError::new(ErrorKind::Unreachable, "s3:ListBucket", "", "no answer"))
+    });
+    let fleet = FakeFleet::default();
+    let world = World::with(store, fleet);
+    let (run, mut follower) = launched(&world, 1).await;
+    follower.options.fast = Duration::from_millis(5);
+    follower.pause = Duration::from_millis(5);
+    down.store(true, Ordering::SeqCst);
+    let (store, switch) = (world.store.clone(), down.clone());
+    let helper = tokio::spawn(async move {
+        tokio::time::sleep(Duration::from_millis(30)).await;
+        put(&store, &record(&run, 0, TaskState::Succeeded, now_ms()));
+        switch.store(false, Ordering::SeqCst);
+    });
+    let summary = wait(&mut follower, &CancellationToken::new(), |_| {}).await.unwrap();
+    assert_eq!(summary.counts.succeeded, 1);
+    helper.await.unwrap();
+}
+
+#[tokio::test]
+async fn verify_names_outputs_that_are_missing_or_differ() {
+    let world = World::new(vec![trigger("in", "", "")]);
+    let (run, _) = launched(&world, 3).await;
+    for task in 0..3 {
+        put(&world.store, &record(&run, task, TaskState::Succeeded, now_ms()));
+    }
+    world.store.insert("out", "0", "abc");
+    world.store.insert("out", "1", "abcd");
+    let verified = verify(&world.context, &run).await.unwrap();
+    assert_eq!((verified.outputs, verified.bytes, verified.problems.len()), (1, 3, 2));
+    assert!(
+        verified.problems[0].contains("4 bytes") && verified.problems[1].contains("missing"),
+        "{verified:?}"
+    );
+}
+
+#[tokio::test]
+async fn foreign_folders_are_no_runs() {
+    let world = World::new(Vec::new());
+    for key in ["runs/../run.json", "runs/UPPER/run.json", "runs/ok/run.json", "runs/x/records/y"] {
+        world.store.insert("home", key, "{\"not\": \"a header\"}");
+    }
+    assert!(Lister::new(world.context.clone()).list(10).await.unwrap().is_empty());
+    assert!(matches!(Follower::open(&world.context, "../x").await, Err(RunError::NoRun(_))));
+    assert!(matches!(Follower::open(&world.context, "ok").await, Err(RunError::Damaged { .. })));
+    assert!(matches!(Follower::open(&world.context, "none").await, Err(RunError::NoRun(_))));
+}
+
+/// Prints figures; run by hand with `--ignored --nocapture`, in release for figures that mean something.
+#[tokio::test]
+#[ignore = "a measurement"]
+async fn measure_a_hundred_thousand_records() {
+    let world = World::new(Vec::new());
+    for n in 0..100_000 {
+        world.store.insert("b", &format!("d/{n:06}.nii.gz"), "x");
+    }
+    let inputs = crate::core::run::Inputs::Objects { bucket: "b".into(), keys: vec![String::new()] };
+    let launch = world.prepare(inputs).await.unwrap();
+    let run = launch.header().id.clone();
+    let now = now_ms() - 200_000;
+    for task in 0..100_000 {
+        put(&world.store, &record(&run, task, TaskState::Succeeded, now + task * 2));
+    }
+    let mut follower = Follower::open(&world.context, &run).await.unwrap();
+    let begin = Instant::now();
+    follower.load_inputs().await.unwrap();
+    println!("manifest of 100,000 read in {:?}", begin.elapsed());
+    let begin = Instant::now();
+    follower.poll().await.unwrap();
+    println!("100,000 records listed twice, followed and settled in {:?}", begin.elapsed());
+    assert!(follower.is_settled());
+    let begin = Instant::now();
+    let view = follower.view();
+    println!("a view in {:?}", begin.elapsed());
+    let begin = Instant::now();
+    for task in 0..100_000_u64 {
+        follower.tracker.record(&record_key(&record(&run, task, TaskState::Succeeded, now + task * 2 + 1)));
+    }
+    println!("100,000 second records while a view is held in {:?}", begin.elapsed());
+    assert_eq!(view.len(), 100_000);
+}

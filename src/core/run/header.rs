@@ -1,0 +1,179 @@
+//! What run.json, end.json and cancel.json say.
+
+use crate::core::model::{Counts, FailureClass, Millis, RunStatistics};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use throng_runtime::contract::TaskState;
+
+/// The longest id that is taken for a run's.
+const LONGEST_ID: usize = 64;
+
+/// How tasks are started.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum StartedBy {
+    /// The objects' arrival in a bucket that notifies the function.
+    Trigger,
+    /// An asynchronous invocation for each task.
+    Invoke,
+}
+
+/// `run.json`: what was launched. Never changed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunHeader {
+    /// Version of the contract.
+    pub version: u32,
+    /// Id
+    pub id: String,
+    /// The function's name.
+    pub function: String,
+    /// The image's URI with its digest.
+    #[serde(default)]
+    pub image: String,
+    /// What the person chose, for the record.
+    #[serde(default)]
+    pub parameters: BTreeMap<String, String>,
+    /// When it was launched.
+    pub started_ms: Millis,
+    /// How many tasks.
+    pub tasks: u64,
+    /// Bytes of all inputs.
+    #[serde(default)]
+    pub bytes: u64,
+    /// Where the inputs came from, for people.
+    #[serde(default)]
+    pub source: Vec<String>,
+    /// The bucket of the inputs.
+    #[serde(default)]
+    pub bucket: String,
+    /// Whether the inputs are files of the launching machine, to be uploaded.
+    #[serde(default)]
+    pub files: bool,
+    /// How tasks are started.
+    pub started_by: StartedBy,
+    /// Version of the throng that launched it.
+    #[serde(default)]
+    pub throng: String,
+}
+
+/// `cancel.json`: a person ended the run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cancelled {
+    /// Version of the contract.
+    pub version: u32,
+    /// When.
+    pub at_ms: Millis,
+}
+
+/// `end.json`: how the run ended. A summary: the records are the truth.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct End {
+    /// Version of the contract.
+    pub version: u32,
+    /// When its last task ended.
+    pub ended_ms: Millis,
+    /// Tasks by state.
+    pub states: BTreeMap<String, u64>,
+    /// Failures by class.
+    #[serde(default)]
+    pub classes: BTreeMap<String, u64>,
+    /// Whether a person cancelled it.
+    #[serde(default)]
+    pub cancelled: bool,
+    /// Median duration in milliseconds.
+    #[serde(default)]
+    pub p50_ms: u64,
+    /// 95th percentile of the duration.
+    #[serde(default)]
+    pub p95_ms: u64,
+    /// Sum of all durations.
+    #[serde(default)]
+    pub total_ms: u64,
+    /// Highest peak memory in bytes.
+    #[serde(default)]
+    pub max_memory: u64,
+}
+
+impl End {
+    /// From what a tracker knows.
+    #[must_use]
+    pub fn new(
+        ended_ms: Millis,
+        mut counts: Counts,
+        classes: &BTreeMap<FailureClass, u64>,
+        statistics: &RunStatistics,
+        cancelled: bool,
+    ) -> Self {
+        let states = TaskState::ALL.into_iter().map(|state| (state.to_string(), *counts.of(state)));
+        Self {
+            version: throng_runtime::contract::VERSION,
+            ended_ms,
+            states: states.filter(|(_, count)| *count > 0).collect(),
+            classes: classes.iter().map(|(class, count)| (class.to_string(), *count)).collect(),
+            cancelled,
+            p50_ms: statistics.p50_ms,
+            p95_ms: statistics.p95_ms,
+            total_ms: statistics.total_ms,
+            max_memory: statistics.max_memory,
+        }
+    }
+
+    /// Tasks by state. Words of a newer throng are left out.
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        let mut counts = Counts::default();
+        for (state, count) in &self.states {
+            if let Ok(state) = state.parse() {
+                *counts.of(state) += count;
+            }
+        }
+        counts
+    }
+
+    /// Failures by class.
+    #[must_use]
+    pub fn failure_classes(&self) -> BTreeMap<FailureClass, u64> {
+        self.classes.iter().filter_map(|(class, count)| Some((class.parse().ok()?, *count))).collect()
+    }
+}
+
+/// A new id: the time in UTC and four random characters, `20261123-214500-k3x9`. Ids sort by time.
+#[must_use]
+pub fn new_run_id(now_ms: Millis) -> String {
+    const LETTERS: &[u8] = b"abcdefghjkmnpqrstuvwxyz23456789";
+    let time = jiff::Timestamp::from_millisecond(i64::try_from(now_ms).unwrap_or(0)).unwrap_or_default();
+    let random: String = (0..4).map(|_| char::from(LETTERS[rand::random_range(0..LETTERS.len())])).collect();
+    format!("{}-{random}", time.strftime("%Y%m%d-%H%M%S"))
+}
+
+/// Whether a folder's name can be a run's id. Anybody may write into a bucket.
+#[must_use]
+pub fn is_run_id(text: &str) -> bool {
+    (1..=LONGEST_ID).contains(&text.len())
+        && !text.starts_with('-')
+        && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_sort_by_time_and_are_recognised() {
+        let (a, b) = (new_run_id(1_795_470_300_000), new_run_id(1_795_470_301_000));
+        assert!(a < b && is_run_id(&a), "{a} {b}");
+        assert!(a.starts_with("20261123-214500-"), "{a}");
+        assert_ne!(new_run_id(0), new_run_id(0), "one in a million fails");
+        for bad in ["", "..", "a/b", "A", "a b", "-x", &"a".repeat(65)] {
+            assert!(!is_run_id(bad), "{bad}");
+        }
+    }
+
+    #[test]
+    fn an_end_keeps_its_counts() {
+        let counts = Counts { succeeded: 5, timed_out: 2, ..Counts::default() };
+        let classes = BTreeMap::from([(FailureClass::Timeout, 2)]);
+        let end = End::new(7, counts, &classes, &RunStatistics::default(), false);
+        assert_eq!((end.counts(), end.failure_classes()), (counts, classes));
+    }
+}

@@ -1,0 +1,95 @@
+//! Tasks that no trigger starts: one asynchronous invocation each.
+
+use super::{
+    AfterPut, Arc, CloudError, ControlFlow, Fleet, Launch, Meter, Pace, RunError, SendReport, TriggerPlace,
+    drive, event,
+};
+use crate::core::cloud::ErrorKind;
+use crate::core::dataset::Journal;
+use async_trait::async_trait;
+use std::collections::HashSet;
+use tokio_util::sync::CancellationToken;
+
+/// Invocations in flight.
+const AT_ONCE: u32 = 128;
+
+/// Invokes the function for uploaded files that did not trigger it.
+pub(super) struct Untriggered {
+    fleet: Arc<dyn Fleet>,
+    function: String,
+    run: String,
+    bucket: String,
+    triggers: Vec<TriggerPlace>,
+}
+
+impl Untriggered {
+    pub fn of(launch: &Launch) -> Self {
+        Self {
+            fleet: launch.context.fleet.clone(),
+            function: launch.header.function.clone(),
+            run: launch.header.id.clone(),
+            bucket: launch.place.bucket.clone(),
+            triggers: launch.triggers.clone(),
+        }
+    }
+}
+
+#[async_trait]
+impl AfterPut for Untriggered {
+    async fn stored(&self, index: u64, key: &str) -> Result<(), CloudError> {
+        if self.triggers.iter().any(|trigger| trigger.starts(&self.bucket, key)) {
+            return Ok(());
+        }
+        self.fleet.invoke_async(&self.function, event(&self.run, index, &self.bucket, key)).await
+    }
+}
+
+/// Invokes the function for objects that are there already.
+pub(super) async fn send(
+    launch: &Launch,
+    meter: Arc<Meter>,
+    cancel: &CancellationToken,
+) -> Result<SendReport, RunError> {
+    let header = &launch.header;
+    let path = launch.context.folder(&header.id).join("sent.journal");
+    let opened = tokio::task::spawn_blocking(move || Journal::open::<u64>(&path)).await;
+    let io = |error: std::io::Error| RunError::Io(format!("cannot keep the launch's journal: {error}"));
+    let (journal, sent) = opened.map_err(std::io::Error::other).and_then(|opened| opened).map_err(io)?;
+    let sent: HashSet<u64> = sent.into_iter().collect();
+    meter.total(header.tasks, 0);
+    let pace = Arc::new(Pace::new(AT_ONCE));
+    let (journal, mut report, mut fatal) = (Arc::new(journal), SendReport::default(), None);
+    report.skipped = sent.len() as u64;
+    (0..report.skipped).for_each(|_| meter.skip(0));
+    let mut tasks = (0..header.tasks).filter(|task| !sent.contains(task));
+    let next = || {
+        let task = tasks.next()?;
+        let key = launch.entry(task)?.key;
+        let payload = event(&header.id, task, &launch.place.bucket, &key);
+        let (fleet, function) = (launch.context.fleet.clone(), header.function.clone());
+        let (pace, journal) = (pace.clone(), journal.clone());
+        Some(async move {
+            pace.insist(|| fleet.invoke_async(&function, payload.clone())).await?;
+            journal.append(&task).map_err(|error| {
+                CloudError::new(ErrorKind::Other, "journal", "", format!("cannot write it: {error}"))
+            })
+        })
+    };
+    let done = |outcome: Result<(), CloudError>| match outcome {
+        Ok(()) => {
+            report.sent += 1;
+            meter.item();
+            ControlFlow::Continue(())
+        }
+        Err(error) => {
+            fatal = Some(error);
+            ControlFlow::Break(())
+        }
+    };
+    drive(&pace, cancel, next, done).await;
+    match fatal {
+        Some(error) => Err(error.into()),
+        None if cancel.is_cancelled() => Err(RunError::Cancelled),
+        None => Ok(report),
+    }
+}

@@ -1,0 +1,222 @@
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+use super::*;
+use crate::core::dataset::memory::{Memory, throttled};
+use crate::core::dataset::upload::UploadOptions;
+use crate::core::run::{Follower, read_manifest};
+use async_trait::async_trait;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+use throng_runtime::contract::layout::{META_RUN, META_TASK};
+
+/// Functions of a test.
+#[derive(Default)]
+pub struct FakeFleet {
+    pub facts: FunctionFacts,
+    pub invoked: Mutex<Vec<TaskEvent>>,
+    pub calls: AtomicU64,
+    /// Calls with these remainders of 10 fail so.
+    pub throttle: Option<u64>,
+    pub deny_at: Mutex<Option<u64>>,
+}
+
+#[async_trait]
+impl Fleet for FakeFleet {
+    async fn facts(&self, function: &str) -> Result<Option<FunctionFacts>, CloudError> {
+        Ok((function == "f").then(|| self.facts.clone()))
+    }
+
+    async fn invoke_async(&self, _function: &str, payload: Vec<u8>) -> Result<(), CloudError> {
+        let call = self.calls.fetch_add(1, Ordering::SeqCst);
+        tokio::task::yield_now().await;
+        if self.throttle == Some(call % 10) {
+            return Err(throttled());
+        }
+        if *self.deny_at.lock().unwrap() == Some(call) {
+            return Err(CloudError::new(ErrorKind::Denied, "lambda:InvokeFunction", "f", "no"));
+        }
+        self.invoked.lock().unwrap().push(serde_json::from_slice(&payload).unwrap());
+        Ok(())
+    }
+}
+
+pub struct World {
+    pub dir: tempfile::TempDir,
+    pub store: Arc<Memory>,
+    pub fleet: Arc<FakeFleet>,
+    pub context: RunContext,
+}
+
+impl World {
+    pub fn new(triggers: Vec<TriggerPlace>) -> Self {
+        Self::with(
+            Memory::default(),
+            FakeFleet {
+                facts: FunctionFacts { image: "r/f@sha256:1".into(), state: "Active".into(), triggers },
+                ..FakeFleet::default()
+            },
+        )
+    }
+
+    pub fn with(store: Memory, fleet: FakeFleet) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let (store, fleet) = (Arc::new(store), Arc::new(fleet));
+        let context = RunContext {
+            store: store.clone(),
+            fleet: fleet.clone(),
+            home: "home".into(),
+            context: "local".into(),
+            state: dir.path().join("state"),
+            upload: UploadOptions::default(),
+            local: true,
+        };
+        Self { dir, store, fleet, context }
+    }
+
+    pub fn files(&self, count: usize) -> Inputs {
+        let data = self.dir.path().join("data");
+        std::fs::create_dir_all(&data).unwrap();
+        for n in 0..count {
+            std::fs::write(data.join(format!("{n:04}.txt")), n.to_string()).unwrap();
+        }
+        Inputs::Files { paths: vec![data.join(".")], dest: None }
+    }
+
+    pub async fn prepare(&self, inputs: Inputs) -> Result<Launch, RunError> {
+        let request = LaunchRequest { function: "f".into(), inputs, parameters: BTreeMap::new() };
+        prepare(&self.context, request, &CancellationToken::new()).await
+    }
+}
+
+pub fn trigger(bucket: &str, prefix: &str, suffix: &str) -> TriggerPlace {
+    TriggerPlace { bucket: bucket.into(), prefix: prefix.into(), suffix: suffix.into() }
+}
+
+async fn send(launch: Launch) -> Result<SendReport, RunError> {
+    launch.send(Arc::default(), &CancellationToken::new()).await
+}
+
+#[tokio::test]
+async fn files_go_to_the_trigger_with_their_task_and_nothing_is_invoked() {
+    let world = World::new(vec![trigger("in", "x/", ".txt")]);
+    let launch = world.prepare(world.files(30)).await.unwrap();
+    let header = launch.header().clone();
+    assert_eq!((header.tasks, header.started_by, header.bucket.as_str()), (30, StartedBy::Trigger, "in"));
+    assert!(world.store.keys("in").is_empty(), "the manifest comes first");
+    let mut entries = Vec::new();
+    read_manifest(&world.context, &header, |part| entries.extend(part)).await.unwrap();
+    assert_eq!(entries, launch.manifest());
+    assert_eq!(send(launch).await.unwrap().sent, 30);
+    let stored = world.store.get("in", "x/0007.txt").unwrap();
+    assert_eq!(stored.metadata, [(META_RUN, header.id.clone()), (META_TASK, "7".into())]);
+    assert_eq!(world.fleet.calls.load(Ordering::SeqCst), 0);
+    assert!(matches!(resume(&world.context, &header.id).await, Err(RunError::Refused(_))), "nothing is left");
+}
+
+#[tokio::test]
+async fn files_without_a_trigger_are_stored_and_invoked_once_each() {
+    let world = World::new(Vec::new());
+    let launch = world.prepare(world.files(20)).await.unwrap();
+    let header = launch.header().clone();
+    assert_eq!((header.started_by, header.bucket.as_str()), (StartedBy::Invoke, "home"));
+    send(launch).await.unwrap();
+    let mut invoked = world.fleet.invoked.lock().unwrap().clone();
+    invoked.sort_by_key(|event| event.task.as_ref().unwrap().task);
+    assert_eq!(invoked.len(), 20);
+    for (task, event) in invoked.iter().enumerate() {
+        assert_eq!(event.task, Some(TaskRef { run: header.id.clone(), task: task as u64 }));
+        assert!(world.store.get(&event.bucket, &event.key).is_some(), "stored before it is invoked");
+    }
+}
+
+#[tokio::test]
+async fn files_that_miss_the_suffix_are_invoked() {
+    let world = World::new(vec![trigger("in", "x/", "7.txt")]);
+    send(world.prepare(world.files(20)).await.unwrap()).await.unwrap();
+    assert_eq!(world.store.keys("in").len(), 20);
+    assert_eq!(world.fleet.invoked.lock().unwrap().len(), 18);
+}
+
+#[tokio::test]
+async fn objects_are_invoked_throttles_and_all() {
+    let fleet = FakeFleet { throttle: Some(3), ..FakeFleet::default() };
+    let mut store = Memory::default();
+    store.page = Some(7);
+    let world = World::with(store, fleet);
+    for n in 0..50 {
+        world.store.insert("b", &format!("d/{n:02}"), "x");
+    }
+    world.store.insert("b", "d/", "");
+    world.store.insert("b", "one", "x");
+    let inputs = Inputs::Objects { bucket: "b".into(), keys: vec!["d/".into(), "one".into(), "d/03".into()] };
+    let report = send(world.prepare(inputs).await.unwrap()).await.unwrap();
+    assert_eq!(report.sent, 51);
+    let keys: HashSet<_> =
+        world.fleet.invoked.lock().unwrap().iter().map(|event| event.key.clone()).collect();
+    assert_eq!(keys.len(), 51);
+}
+
+#[tokio::test]
+async fn a_launch_that_broke_off_goes_on() {
+    let world = World::new(Vec::new());
+    *world.fleet.deny_at.lock().unwrap() = Some(25);
+    let launch = world.prepare(world.files(60)).await.unwrap();
+    let run = launch.header().id.clone();
+    assert!(send(launch).await.is_err());
+    *world.fleet.deny_at.lock().unwrap() = None;
+    let launch = resume(&world.context, &run).await.unwrap();
+    assert_eq!(launch.header().id, run);
+    let report = send(launch).await.unwrap();
+    assert!(report.skipped > 0, "{report:?}");
+    let tasks: HashSet<_> =
+        world.fleet.invoked.lock().unwrap().iter().map(|event| event.task.clone().unwrap().task).collect();
+    assert_eq!(tasks.len(), 60);
+    for key in world.store.keys("home").iter().filter(|key| key.starts_with("inputs/")) {
+        assert_eq!(world.store.get("home", key).unwrap().puts, 1, "{key}");
+    }
+}
+
+#[tokio::test]
+async fn a_file_that_cannot_be_sent_is_a_failed_task() {
+    let world = World::new(vec![trigger("in", "", "")]);
+    let launch = world.prepare(world.files(10)).await.unwrap();
+    let run = launch.header().id.clone();
+    std::fs::remove_file(world.dir.path().join("data/0004.txt")).unwrap();
+    let report = send(launch).await.unwrap();
+    assert_eq!((report.sent, report.failed.len()), (9, 1));
+    let mut follower = Follower::open(&world.context, &run).await.unwrap();
+    follower.poll().await.unwrap();
+    let row = follower.tracker().row(4).unwrap();
+    assert_eq!((row.state, row.class), (TaskState::Failed, Some(FailureClass::Input)));
+}
+
+#[tokio::test]
+async fn a_cancelled_run_is_sent_no_further() {
+    // Slow enough for the cancellation to be seen.
+    let fleet = FakeFleet { throttle: Some(0), ..FakeFleet::default() };
+    let world = World::with(Memory::default(), fleet);
+    for n in 0..20_000 {
+        world.store.insert("b", &format!("{n:05}"), "x");
+    }
+    let launch =
+        world.prepare(Inputs::Objects { bucket: "b".into(), keys: vec![String::new()] }).await.unwrap();
+    let run = launch.header().id.clone();
+    assert_eq!(launch.header().tasks, 20_000);
+    cancel(&world.context, &run).await.unwrap();
+    cancel(&world.context, &run).await.unwrap();
+    assert!(send(launch).await.unwrap().cancelled);
+    assert!(world.fleet.invoked.lock().unwrap().len() < 20_000);
+    assert!(matches!(resume(&world.context, &run).await, Err(RunError::Refused(_))));
+}
+
+#[tokio::test]
+async fn what_cannot_be_launched_is_refused_and_leaves_no_run() {
+    let world = World::new(Vec::new());
+    let request = LaunchRequest { function: "g".into(), inputs: world.files(1), parameters: BTreeMap::new() };
+    let error = prepare(&world.context, request, &CancellationToken::new()).await.unwrap_err();
+    assert!(matches!(error, RunError::NoFunction(_)));
+    let inputs = Inputs::Objects { bucket: "b".into(), keys: vec!["none".into()] };
+    assert!(world.prepare(inputs).await.unwrap_err().to_string().contains("s3://b/none"));
+    let missing = Inputs::Files { paths: vec!["/no/such".into()], dest: None };
+    assert!(world.prepare(missing).await.is_err());
+    assert!(world.store.keys("home").is_empty());
+}

@@ -1,0 +1,97 @@
+//! The fixed list of a run's inputs: JSON lines, ten thousand to an object.
+
+use super::{RunContext, RunError, RunHeader};
+use crate::core::cloud::CloudError;
+use crate::core::dataset::objects::{Put, read};
+use crate::core::dataset::pace::Pace;
+use futures::{StreamExt, TryStreamExt};
+use serde::{Deserialize, Serialize};
+use throng_runtime::contract::keys::manifest_key;
+
+/// Lines of a part.
+pub(crate) const PART: u64 = 10_000;
+/// Parts in flight.
+const AT_ONCE: usize = 4;
+
+/// An input.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ManifestEntry {
+    /// The task's number.
+    pub task: u64,
+    /// Bucket
+    pub bucket: String,
+    /// Key
+    pub key: String,
+    /// Size in bytes.
+    pub size: u64,
+}
+
+/// How many parts a manifest has.
+pub(crate) fn parts(tasks: u64) -> usize {
+    usize::try_from(tasks.div_ceil(PART)).unwrap_or(usize::MAX)
+}
+
+/// Writes a manifest. `entry` gives the input of a task.
+pub(super) async fn write_manifest(
+    context: &RunContext,
+    run: &str,
+    tasks: u64,
+    entry: impl Fn(u64) -> Option<ManifestEntry>,
+) -> Result<(), CloudError> {
+    let pace = Pace::new(4);
+    let bodies = (0..parts(tasks)).map(|part| {
+        let first = part as u64 * PART;
+        let mut body = Vec::new();
+        for entry in (first..tasks.min(first + PART)).filter_map(&entry) {
+            // A struct of numbers and strings always has a JSON form.
+            let _ = serde_json::to_writer(&mut body, &entry);
+            body.push(b'\n');
+        }
+        (part, body)
+    });
+    for (part, body) in bodies {
+        let key = manifest_key(run, part);
+        let put = Put { bucket: context.home.clone(), key, body: body.into(), ..Put::default() };
+        pace.insist(|| context.store.put(put.clone())).await?;
+    }
+    Ok(())
+}
+
+/// Reads a manifest part by part; `each` gets the parts as they come, in any order.
+///
+/// # Errors
+/// A part is missing or cannot be read.
+pub async fn read_manifest(
+    context: &RunContext,
+    header: &RunHeader,
+    mut each: impl FnMut(Vec<ManifestEntry>) + Send,
+) -> Result<(), RunError> {
+    let mut all = futures::stream::iter(0..parts(header.tasks))
+        .map(|part| read_part(context, header, part))
+        .buffer_unordered(AT_ONCE);
+    while let Some(entries) = all.try_next().await? {
+        each(entries);
+    }
+    Ok(())
+}
+
+async fn read_part(
+    context: &RunContext,
+    header: &RunHeader,
+    part: usize,
+) -> Result<Vec<ManifestEntry>, RunError> {
+    let damaged = |what: String| RunError::Damaged { run: header.id.clone(), what };
+    let key = manifest_key(&header.id, part);
+    let body = read(context.store.as_ref(), &context.home, &key).await?;
+    let body = body.ok_or_else(|| damaged(format!("its manifest lacks part {part}")))?;
+    let lines = body.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
+    let entries: Result<Vec<ManifestEntry>, _> = lines.map(serde_json::from_slice).collect();
+    let entries =
+        entries.map_err(|error| damaged(format!("its manifest's part {part} cannot be read: {error}")))?;
+    let first = part as u64 * PART;
+    let expected = first..header.tasks.min(first + PART);
+    if entries.iter().map(|entry| entry.task).ne(expected) {
+        return Err(damaged(format!("its manifest's part {part} does not have the tasks it should have")));
+    }
+    Ok(entries)
+}

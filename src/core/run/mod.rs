@@ -1,0 +1,137 @@
+//! Runs: manifest, launch, follow, cancel, list.
+//!
+//! ```text
+//! header     what run.json, end.json and cancel.json say; run ids
+//! manifest   the fixed list of inputs, written in parts before the run exists
+//! plan       where the files of a launch are on this machine, so that it can go on after a kill
+//! launch     inputs -> manifest -> run.json -> upload or invoke
+//! failure    what Lambda writes about events it gave up on
+//! tracker    a run's state from the names of its records; no input or output
+//! follow     feeds a tracker from the home bucket
+//! list       all runs, newest first
+//! task       records of one task's attempts
+//! ```
+//!
+//! A run exists once its `run.json` exists, and that is written after its manifest: who sees a run can count on
+//! all of its inputs. What a launch that was killed has not sent yet is known from its journal on the machine that
+//! launched it; [`resume`] sends the rest.
+
+mod cloud;
+mod failure;
+mod follow;
+mod header;
+mod launch;
+mod list;
+mod manifest;
+mod plan;
+mod statistics;
+mod task;
+mod tracker;
+mod verify;
+
+pub use cloud::{Fleet, FunctionFacts, TriggerPlace};
+pub use failure::FailedEvent;
+pub use follow::{FollowOptions, Follower, follow, wait};
+pub use header::{Cancelled, End, RunHeader, StartedBy, is_run_id, new_run_id};
+pub use launch::{Inputs, Launch, LaunchRequest, SendReport, cancel, prepare, resume};
+pub use list::Lister;
+pub use manifest::{ManifestEntry, read_manifest};
+pub use task::{Attempt, attempts};
+pub use tracker::RunTracker;
+pub use verify::{Verified, verify};
+
+use crate::core::cloud::{Cloud, CloudError};
+use crate::core::dataset::scan::ScanError;
+use crate::core::dataset::upload::{UploadError, UploadOptions};
+use crate::core::dataset::{Objects, S3Objects};
+use crate::core::dirs::Dirs;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// What runs need: a store, functions, a home bucket, a folder for journals. Cheap to clone.
+#[derive(Clone)]
+pub struct RunContext {
+    /// Objects
+    pub store: Arc<dyn Objects>,
+    /// Functions
+    pub fleet: Arc<dyn Fleet>,
+    /// The home bucket.
+    pub home: String,
+    /// The context's name; journals of different contexts are kept apart.
+    pub context: String,
+    /// The folder for journals.
+    pub state: PathBuf,
+    /// How to upload.
+    pub upload: UploadOptions,
+    /// Whether it is the local cloud, which may be asked more often.
+    pub local: bool,
+}
+
+impl std::fmt::Debug for RunContext {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("RunContext")
+            .field("context", &self.context)
+            .field("home", &self.home)
+            .finish_non_exhaustive()
+    }
+}
+
+impl RunContext {
+    /// For a context's cloud.
+    ///
+    /// # Errors
+    /// The context names no home bucket.
+    pub fn new(cloud: &Cloud, dirs: &Dirs, upload: UploadOptions) -> Result<Self, CloudError> {
+        Ok(Self {
+            store: Arc::new(S3Objects::of(cloud)),
+            fleet: Arc::new(cloud.clone()),
+            home: cloud.home_bucket()?.to_owned(),
+            context: cloud.context().name.clone(),
+            state: dirs.state.clone(),
+            upload,
+            local: cloud.is_local(),
+        })
+    }
+
+    /// The folder of a run's plan and journal on this machine.
+    fn folder(&self, run: &str) -> PathBuf {
+        self.state.join("runs").join(&self.context).join(run)
+    }
+}
+
+/// Why a run could not be launched, followed or read.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The cloud
+    #[error(transparent)]
+    Cloud(#[from] CloudError),
+    /// The files
+    #[error(transparent)]
+    Scan(#[from] ScanError),
+    /// The upload
+    #[error(transparent)]
+    Upload(#[from] UploadError),
+    /// A file of this machine
+    #[error("{0}")]
+    Io(String),
+    /// There is no such function.
+    #[error("there is no function `{0}` in this context; `throng functions` lists those there are")]
+    NoFunction(String),
+    /// There is no such run.
+    #[error("there is no run `{0}` in this context; `throng runs` lists those there are")]
+    NoRun(String),
+    /// Something in the home bucket cannot be read.
+    #[error("run `{run}`: {what}")]
+    Damaged {
+        /// The run
+        run: String,
+        /// What is wrong with it.
+        what: String,
+    },
+    /// What was asked for makes no sense.
+    #[error("{0}")]
+    Refused(String),
+    /// A person ended it.
+    #[error("cancelled")]
+    Cancelled,
+}

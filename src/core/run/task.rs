@@ -1,0 +1,47 @@
+//! Records of one task's attempts.
+
+use super::failure::FailedEvent;
+use super::{RunContext, RunError, RunHeader, RunTracker};
+use crate::core::dataset::objects::read;
+use futures::{StreamExt, TryStreamExt};
+use throng_runtime::contract::keys::ASYNC_FAILURES;
+use throng_runtime::contract::{AttemptRecord, TaskRef};
+
+/// An attempt with the key of its record.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Attempt {
+    /// Key in the home bucket.
+    pub key: String,
+    /// What it says.
+    pub record: AttemptRecord,
+}
+
+/// Records of a task's attempts, newest first. Those that Lambda told are put into the same form.
+///
+/// # Errors
+/// The cloud does not answer.
+pub async fn attempts(
+    context: &RunContext,
+    tracker: &RunTracker,
+    task: u64,
+) -> Result<Vec<Attempt>, RunError> {
+    let header = tracker.header();
+    let all = futures::stream::iter(tracker.attempt_keys(task))
+        .map(|key| async move {
+            let body = read(context.store.as_ref(), &context.home, &key).await?;
+            let record = body.and_then(|body| parse(header, task, &key, &body));
+            Ok::<_, RunError>(record.map(|record| Attempt { key: key.to_string(), record }))
+        })
+        .buffered(8)
+        .try_collect::<Vec<_>>()
+        .await?;
+    Ok(all.into_iter().flatten().collect())
+}
+
+fn parse(header: &RunHeader, task: u64, key: &str, body: &[u8]) -> Option<AttemptRecord> {
+    if key.starts_with(ASYNC_FAILURES) {
+        let task = TaskRef { run: header.id.clone(), task };
+        return Some(FailedEvent::parse(body)?.into_record(&header.function, task));
+    }
+    serde_json::from_slice(body).ok()
+}

@@ -1,0 +1,491 @@
+//! A run's state from what lies in the home bucket. No input or output; the order in which things are learnt does
+//! not matter.
+//!
+//! A success wins for ever, and of several the first. Else a task whose running marker has no record yet runs. Else
+//! the newest attempt decides. A task without any attempt is pending; when the run was cancelled, cancelled; when
+//! every due time has passed, lost. Conservation law: the counts always add up to the manifest.
+
+use super::failure::FailedEvent;
+use super::header::{End, RunHeader};
+use super::manifest::ManifestEntry;
+use super::statistics::Histogram;
+use crate::core::engine::RunView;
+use crate::core::model::{
+    Counts, FailureClass, InvocationInfo, Millis, RunStatistics, RunSummary, TaskRow, TaskState,
+};
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
+use throng_runtime::contract::keys::RecordName;
+use throng_runtime::contract::layout;
+
+mod attempt;
+
+use attempt::{Attempt, Task, Verdict};
+
+/// Seconds of history that a view has.
+const HISTORY: u64 = 60;
+/// Seconds over which the rate is taken.
+const RATE_OVER: u64 = 10;
+
+/// Tasks, counts and statistics of a run.
+#[derive(Clone, Debug)]
+pub struct RunTracker {
+    header: RunHeader,
+    chunks: Arc<Vec<Arc<Vec<TaskRow>>>>,
+    /// Tasks with more to them than one record: several attempts, markers, events that Lambda gave up on.
+    complex: HashMap<u64, Task>,
+    /// Key → task, for failed S3 events. Made when the first of them comes.
+    by_key: Option<HashMap<Arc<str>, u64>>,
+    buckets: HashMap<String, Arc<str>>,
+    inputs_known: u64,
+    counts: Counts,
+    classes: BTreeMap<FailureClass, u64>,
+    cancelled_ms: Option<Millis>,
+    lost_ms: Option<Millis>,
+    durations: Histogram,
+    statistics: RunStatistics,
+    /// Tasks ended, by second.
+    ended: BTreeMap<u64, u64>,
+    last_ended_ms: Millis,
+    foreign: u64,
+}
+
+impl RunTracker {
+    /// A run of which nothing is known but its header.
+    #[must_use]
+    pub fn new(header: RunHeader) -> Self {
+        let empty: Arc<str> = Arc::from("");
+        let chunk = RunView::CHUNK as u64;
+        let row = |task| TaskRow {
+            task,
+            bucket: empty.clone(),
+            key: empty.clone(),
+            size: 0,
+            state: TaskState::Pending,
+            class: None,
+            attempts: 0,
+            duration_ms: None,
+            peak_memory: None,
+            ended_ms: None,
+            request_id: None,
+            record_key: None,
+        };
+        let chunks = (0..header.tasks.div_ceil(chunk)).map(|at| {
+            let first = at * chunk;
+            Arc::new((first..header.tasks.min(first + chunk)).map(row).collect())
+        });
+        Self {
+            chunks: Arc::new(chunks.collect()),
+            complex: HashMap::new(),
+            by_key: None,
+            buckets: HashMap::new(),
+            inputs_known: 0,
+            counts: Counts { pending: header.tasks, ..Counts::default() },
+            classes: BTreeMap::new(),
+            cancelled_ms: None,
+            lost_ms: None,
+            durations: Histogram::default(),
+            statistics: RunStatistics::default(),
+            ended: BTreeMap::new(),
+            last_ended_ms: 0,
+            foreign: 0,
+            header,
+        }
+    }
+
+    /// What was launched.
+    #[must_use]
+    pub const fn header(&self) -> &RunHeader {
+        &self.header
+    }
+
+    /// Tasks by state.
+    #[must_use]
+    pub const fn counts(&self) -> &Counts {
+        &self.counts
+    }
+
+    /// Whether every task is in a final state.
+    #[must_use]
+    pub const fn is_complete(&self) -> bool {
+        self.counts.pending == 0 && self.counts.running == 0
+    }
+
+    /// Whether a person cancelled it.
+    #[must_use]
+    pub const fn is_cancelled(&self) -> bool {
+        self.cancelled_ms.is_some()
+    }
+
+    /// Whether the inputs of all tasks are known.
+    #[must_use]
+    pub const fn has_inputs(&self) -> bool {
+        self.inputs_known >= self.header.tasks
+    }
+
+    /// When the newest known attempt ended; 0 before the first.
+    #[must_use]
+    pub const fn last_ended_ms(&self) -> Millis {
+        self.last_ended_ms
+    }
+
+    /// Records that name tasks which the run does not have.
+    #[must_use]
+    pub const fn foreign(&self) -> u64 {
+        self.foreign
+    }
+
+    /// A task by number.
+    #[must_use]
+    pub fn row(&self, task: u64) -> Option<&TaskRow> {
+        let at = usize::try_from(task).ok()?;
+        self.chunks.get(at / RunView::CHUNK)?.get(at % RunView::CHUNK)
+    }
+
+    fn row_mut(&mut self, task: u64) -> Option<&mut TaskRow> {
+        let at = usize::try_from(task).ok()?;
+        let chunk = Arc::make_mut(&mut self.chunks).get_mut(at / RunView::CHUNK)?;
+        Arc::make_mut(chunk).get_mut(at % RunView::CHUNK)
+    }
+
+    /// Tells inputs of tasks.
+    pub fn inputs(&mut self, entries: Vec<ManifestEntry>) {
+        for entry in entries {
+            let bucket = match self.buckets.get(&entry.bucket) {
+                Some(bucket) => bucket.clone(),
+                None => self.buckets.entry(entry.bucket.clone()).or_insert(entry.bucket.into()).clone(),
+            };
+            if let Some(row) = self.row_mut(entry.task) {
+                let new = row.bucket.is_empty();
+                row.bucket = bucket;
+                row.key = entry.key.into();
+                row.size = entry.size;
+                self.inputs_known += u64::from(new);
+            }
+        }
+        self.by_key = None;
+    }
+
+    /// A record's key was seen. Returns whether anything changed; the same key twice changes nothing.
+    pub fn record(&mut self, key: &str) -> bool {
+        let Some(name) = RecordName::parse(key) else { return false };
+        let Some(row) = name.task.and_then(|task| self.row(task)) else {
+            self.foreign += 1;
+            return false;
+        };
+        if row.record_key.as_deref() == Some(key) || !name.state.is_final() {
+            return false;
+        }
+        let task = row.task;
+        let attempt = Attempt::of_record(&name, key);
+        let simple = row.attempts == 0 && !self.complex.contains_key(&task);
+        if simple {
+            self.measure(&attempt);
+            self.decide(task, &Verdict::of_one(attempt));
+            return true;
+        }
+        let (new, verdict) = {
+            let entry = self.complex_task(task);
+            (entry.add(attempt.clone()), entry.verdict())
+        };
+        if new {
+            self.measure(&attempt);
+            self.decide(task, &verdict);
+        }
+        new
+    }
+
+    /// A running marker's key was seen; it was stored at `at_ms`.
+    pub fn marker(&mut self, key: &str, at_ms: Option<Millis>) -> bool {
+        let Some((task, request_id)) = marker_of(key) else { return false };
+        let Some(row) = self.row(task) else { return false };
+        if row.request_id.as_deref() == Some(request_id) && row.state.is_final() {
+            return false;
+        }
+        let entry = self.complex_task(task);
+        if !entry.mark(request_id, at_ms) {
+            return false;
+        }
+        let verdict = entry.verdict();
+        self.decide(task, &verdict);
+        true
+    }
+
+    /// Lambda gave up on an event; `key` is that of its record. Returns whether it concerns this run and is new.
+    pub fn gave_up(&mut self, event: &FailedEvent, key: &str) -> bool {
+        let tasks = self.tasks_of(event);
+        let mut changed = false;
+        for task in tasks {
+            if self.row(task).is_none() {
+                continue;
+            }
+            let entry = self.complex_task(task);
+            if entry.add(Attempt::of_event(event, key)) {
+                let verdict = entry.verdict();
+                self.decide(task, &verdict);
+                changed = true;
+            }
+        }
+        changed
+    }
+
+    /// Request ids of the attempts that decided tasks which did not succeed.
+    #[must_use]
+    pub fn failed_requests(&self) -> HashSet<&str> {
+        let rows = self.chunks.iter().flat_map(|chunk| chunk.iter());
+        let failed = rows.filter(|row| row.state.is_final() && row.state != TaskState::Succeeded);
+        failed.filter_map(|row| row.request_id.as_deref()).collect()
+    }
+
+    /// Whether an event is about an object rather than one of our tasks, so that inputs must be known first.
+    #[must_use]
+    pub fn needs_inputs(&self, event: &FailedEvent) -> bool {
+        event.task.is_none() && !event.objects.is_empty() && !self.has_inputs()
+    }
+
+    fn tasks_of(&mut self, event: &FailedEvent) -> Vec<u64> {
+        if let Some(task) = &event.task {
+            return if task.run == self.header.id { vec![task.task] } else { Vec::new() };
+        }
+        // The same key may have been an input of an earlier run. Clocks may differ a little.
+        if event.event_ms.unwrap_or(event.at_ms) + 2_000 < self.header.started_ms {
+            return Vec::new();
+        }
+        if self.by_key.is_none() {
+            let rows = self.chunks.iter().flat_map(|chunk| chunk.iter());
+            self.by_key = Some(rows.map(|row| (row.key.clone(), row.task)).collect());
+        }
+        let Some(by_key) = &self.by_key else { return Vec::new() };
+        let task = |(bucket, key): &(String, String)| {
+            let task = *by_key.get(key.as_str())?;
+            (self.row(task)?.bucket.as_ref() == bucket.as_str()).then_some(task)
+        };
+        event.objects.iter().filter_map(task).collect()
+    }
+
+    /// Attempts that have begun and not ended. Those shorter than a second never show.
+    #[must_use]
+    pub fn running(&self) -> Vec<InvocationInfo> {
+        let mut running = Vec::new();
+        for (task, entry) in &self.complex {
+            let Some(row) = self.row(*task).filter(|row| row.state == TaskState::Running) else { continue };
+            for marker in entry.open() {
+                let begun_before = layout::MARKER_AFTER_SECS * 1000;
+                running.push(InvocationInfo {
+                    function: self.header.function.clone(),
+                    request_id: marker.request_id.to_string(),
+                    run: Some(self.header.id.clone()),
+                    task: Some(*task),
+                    input: (!row.key.is_empty()).then(|| format!("{}/{}", row.bucket, row.key)),
+                    started_ms: marker.at_ms.map_or(0, |at| at.saturating_sub(begun_before)),
+                    log_stream: None,
+                });
+            }
+        }
+        running.sort_by_key(|one| (one.started_ms, one.task));
+        running
+    }
+
+    /// The run was cancelled: tasks without a sign of life are cancelled.
+    pub fn cancelled(&mut self, at_ms: Millis) -> bool {
+        if self.cancelled_ms.is_some() {
+            return false;
+        }
+        self.cancelled_ms = Some(at_ms);
+        self.decide_open();
+        true
+    }
+
+    /// Every due time has passed: tasks that are still open are lost. A late record wins over it.
+    pub fn overdue(&mut self, at_ms: Millis) -> bool {
+        if self.lost_ms.is_some() || self.is_complete() {
+            return false;
+        }
+        self.lost_ms = Some(at_ms);
+        self.decide_open();
+        true
+    }
+
+    fn decide_open(&mut self) {
+        let rows = self.chunks.iter().flat_map(|chunk| chunk.iter());
+        let open: Vec<u64> = rows.filter(|row| !row.state.is_final()).map(|row| row.task).collect();
+        for task in open {
+            let verdict = self.complex.get(&task).map_or_else(Verdict::default, Task::verdict);
+            self.decide(task, &verdict);
+        }
+    }
+
+    /// The attempts of a task, kept apart from now on.
+    fn complex_task(&mut self, task: u64) -> &mut Task {
+        let known = self.row(task).and_then(Attempt::of_row);
+        self.complex.entry(task).or_insert_with(|| {
+            let mut entry = Task::default();
+            if let Some(attempt) = known {
+                entry.add(attempt);
+            }
+            entry
+        })
+    }
+
+    /// Counts an attempt's time and memory, once.
+    fn measure(&mut self, attempt: &Attempt) {
+        self.durations.add(attempt.duration_ms);
+        let statistics = &mut self.statistics;
+        statistics.total_ms += attempt.duration_ms;
+        statistics.max_ms = statistics.max_ms.max(attempt.duration_ms);
+        statistics.max_memory = statistics.max_memory.max(attempt.peak_memory);
+        self.last_ended_ms = self.last_ended_ms.max(attempt.ended_ms);
+    }
+
+    /// Gives a task its state, and moves the counts.
+    fn decide(&mut self, task: u64, verdict: &Verdict) {
+        let (state, class) = match (verdict.state, self.cancelled_ms, self.lost_ms) {
+            (TaskState::Pending, Some(_), _) => (TaskState::Cancelled, None),
+            (TaskState::Pending | TaskState::Running, _, Some(_)) => {
+                (TaskState::Failed, Some(FailureClass::Lost))
+            }
+            (state, ..) => (state, verdict.deciding.as_ref().and_then(|attempt| attempt.class)),
+        };
+        let class = class.filter(|_| state.is_final() && state != TaskState::Succeeded);
+        let Some(row) = self.row_mut(task) else { return };
+        let old = (row.state, row.class, row.ended_ms);
+        row.state = state;
+        row.class = class;
+        row.attempts = verdict.attempts;
+        let deciding = verdict.deciding.as_ref().filter(|_| state.is_final());
+        row.duration_ms = deciding.filter(|attempt| !attempt.by_lambda).map(|attempt| attempt.duration_ms);
+        row.peak_memory = deciding.map(|attempt| attempt.peak_memory).filter(|peak| *peak > 0);
+        row.ended_ms = deciding.map(|attempt| attempt.ended_ms);
+        row.request_id =
+            deciding.map(|attempt| attempt.request_id.clone()).or_else(|| verdict.running.clone());
+        row.record_key = deciding.map(|attempt| attempt.key.clone());
+        let new = (row.state, row.class, row.ended_ms);
+        self.count(old, false);
+        self.count(new, true);
+        debug_assert_eq!(self.counts.total(), self.header.tasks, "manifest = sum of states");
+    }
+
+    fn count(
+        &mut self,
+        (state, class, ended_ms): (TaskState, Option<FailureClass>, Option<Millis>),
+        add: bool,
+    ) {
+        let step = |counter: &mut u64| *counter = if add { *counter + 1 } else { counter.saturating_sub(1) };
+        step(self.counts.of(state));
+        if let Some(class) = class {
+            step(self.classes.entry(class).or_default());
+            self.classes.retain(|_, count| *count > 0);
+        }
+        if let Some(ended_ms) = ended_ms {
+            step(self.ended.entry(ended_ms / 1000).or_default());
+        }
+    }
+
+    /// Keys of everything that is known of a task's attempts, newest first.
+    #[must_use]
+    pub fn attempt_keys(&self, task: u64) -> Vec<Arc<str>> {
+        match self.complex.get(&task) {
+            Some(entry) => entry.keys(),
+            None => self.row(task).and_then(|row| row.record_key.clone()).into_iter().collect(),
+        }
+    }
+
+    /// When the last task ended, when all have.
+    #[must_use]
+    pub fn ended_ms(&self) -> Option<Millis> {
+        let last = self.last_ended_ms.max(self.cancelled_ms.unwrap_or(0)).max(self.lost_ms.unwrap_or(0));
+        self.is_complete().then(|| last.max(self.header.started_ms))
+    }
+
+    /// What end.json says.
+    #[must_use]
+    pub fn end(&self) -> Option<End> {
+        let cancelled = self.cancelled_ms.is_some();
+        Some(End::new(self.ended_ms()?, self.counts, &self.classes, &self.statistics(), cancelled))
+    }
+
+    /// Durations and memory of all attempts.
+    #[must_use]
+    pub fn statistics(&self) -> RunStatistics {
+        RunStatistics {
+            p50_ms: self.durations.quantile(50),
+            // Quantiles are right to one percent; none is above the longest.
+            p95_ms: self.durations.quantile(95).min(self.statistics.max_ms),
+            ..self.statistics
+        }
+    }
+
+    /// Tasks ended in each of the last 60 seconds, oldest first.
+    #[must_use]
+    pub fn history(&self, now_ms: Millis) -> Vec<u64> {
+        let now = self.ended_ms().unwrap_or(now_ms) / 1000;
+        let first = (now + 1).saturating_sub(HISTORY);
+        (first..=now).map(|second| self.ended.get(&second).copied().unwrap_or(0)).collect()
+    }
+
+    /// Tasks ended per second over the last moments.
+    #[must_use]
+    pub fn rate(&self, now_ms: Millis) -> f64 {
+        if self.is_complete() {
+            return 0.0;
+        }
+        // The second that has begun is not whole yet: the ones before it are taken.
+        let now = now_ms / 1000;
+        // Clocks differ: the run may have begun in our future.
+        let first = now.saturating_sub(RATE_OVER).max(self.header.started_ms / 1000).min(now);
+        let ended: u64 = self.ended.range(first..now).map(|(_, count)| count).sum();
+        float(ended) / float((now.saturating_sub(first)).max(1))
+    }
+
+    /// As lists show it.
+    #[must_use]
+    pub fn summary(&self, now_ms: Millis, unsent: u64, settled: bool) -> RunSummary {
+        let rate = self.rate(now_ms);
+        let open = self.counts.pending + self.counts.running;
+        RunSummary {
+            id: self.header.id.clone(),
+            function: self.header.function.clone(),
+            image: digest_of(&self.header.image),
+            started_ms: self.header.started_ms,
+            ended_ms: self.ended_ms(),
+            counts: self.counts,
+            classes: self.classes.clone(),
+            cancelled: self.cancelled_ms.is_some(),
+            rate,
+            eta_s: (rate > 0.0 && open > 0).then(|| float(open) / rate),
+            unsent: unsent.min(self.counts.pending),
+            settled,
+        }
+    }
+
+    /// As an open run is shown. Cheap: the tasks are shared.
+    #[must_use]
+    pub fn view(&self, now_ms: Millis, unsent: u64, settled: bool) -> RunView {
+        RunView {
+            summary: self.summary(now_ms, unsent, settled),
+            tasks: self.chunks.clone(),
+            statistics: self.statistics(),
+            history: self.history(now_ms).into(),
+            loading: !self.has_inputs(),
+        }
+    }
+}
+
+/// The digest of an image URI, or all of it when it has none.
+pub(super) fn digest_of(image: &str) -> String {
+    image.split_once('@').map_or(image, |(_, digest)| digest).to_owned()
+}
+
+/// Task and request id of a marker's key.
+fn marker_of(key: &str) -> Option<(u64, &str)> {
+    let (task, request_id) = key.rsplit('/').next()?.split_once('_')?;
+    Some((task.parse().ok()?, request_id)).filter(|_| !request_id.is_empty())
+}
+
+#[allow(clippy::cast_precision_loss, reason = "rates are approximate")]
+const fn float(n: u64) -> f64 {
+    n as f64
+}
+
+#[cfg(test)]
+mod tests;

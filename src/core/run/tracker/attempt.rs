@@ -1,0 +1,161 @@
+//! What is known of one task, and what follows from it.
+
+use crate::core::model::{FailureClass, Millis, TaskRow, TaskState};
+use crate::core::run::failure::FailedEvent;
+use std::sync::Arc;
+use throng_runtime::contract::keys::RecordName;
+
+/// An attempt that ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Attempt {
+    pub ended_ms: Millis,
+    pub state: TaskState,
+    pub class: Option<FailureClass>,
+    pub duration_ms: u64,
+    pub peak_memory: u64,
+    pub request_id: Arc<str>,
+    pub key: Arc<str>,
+    /// Told by Lambda, because the runtime could not.
+    pub by_lambda: bool,
+}
+
+impl Attempt {
+    pub fn of_record(name: &RecordName, key: &str) -> Self {
+        Self {
+            ended_ms: name.ended_ms,
+            state: name.state,
+            class: name.class,
+            duration_ms: name.duration_ms,
+            peak_memory: name.peak_kib.saturating_mul(1024),
+            request_id: name.request_id.as_str().into(),
+            key: key.into(),
+            by_lambda: false,
+        }
+    }
+
+    pub fn of_event(event: &FailedEvent, key: &str) -> Self {
+        Self {
+            ended_ms: event.at_ms,
+            state: event.state,
+            class: Some(event.class),
+            duration_ms: 0,
+            peak_memory: 0,
+            request_id: event.request_id.as_str().into(),
+            key: key.into(),
+            by_lambda: true,
+        }
+    }
+
+    /// The only attempt of a task that is told by its row alone.
+    pub fn of_row(row: &TaskRow) -> Option<Self> {
+        Some(Self {
+            ended_ms: row.ended_ms?,
+            state: row.state,
+            class: row.class,
+            duration_ms: row.duration_ms?,
+            peak_memory: row.peak_memory.unwrap_or(0),
+            request_id: row.request_id.clone()?,
+            key: row.record_key.clone()?,
+            by_lambda: false,
+        })
+    }
+
+    fn order(&self) -> (Millis, &str) {
+        (self.ended_ms, &self.key)
+    }
+}
+
+/// What follows for a task.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Verdict {
+    pub state: TaskState,
+    pub deciding: Option<Attempt>,
+    /// The request id of an attempt that has begun and not ended.
+    pub running: Option<Arc<str>>,
+    pub attempts: u32,
+}
+
+impl Default for Verdict {
+    fn default() -> Self {
+        Self { state: TaskState::Pending, deciding: None, running: None, attempts: 0 }
+    }
+}
+
+impl Verdict {
+    pub fn of_one(attempt: Attempt) -> Self {
+        Self { state: attempt.state, deciding: Some(attempt), running: None, attempts: 1 }
+    }
+}
+
+/// Everything that is known of a task.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Task {
+    attempts: Vec<Attempt>,
+    markers: Vec<Marker>,
+}
+
+/// An attempt that has begun.
+#[derive(Clone, Debug)]
+pub(super) struct Marker {
+    pub request_id: Arc<str>,
+    /// When the marker was stored.
+    pub at_ms: Option<Millis>,
+}
+
+impl Task {
+    /// Adds an attempt; `false` when it was known.
+    pub fn add(&mut self, attempt: Attempt) -> bool {
+        let new = self.attempts.iter().all(|known| known.key != attempt.key);
+        if new {
+            self.attempts.push(attempt);
+        }
+        new
+    }
+
+    /// Adds a marker; `false` when it was known.
+    pub fn mark(&mut self, request_id: &str, at_ms: Option<Millis>) -> bool {
+        let new = self.markers.iter().all(|known| *known.request_id != *request_id);
+        if new {
+            self.markers.push(Marker { request_id: request_id.into(), at_ms });
+        }
+        new
+    }
+
+    /// Markers of attempts that have not ended.
+    pub fn open(&self) -> impl Iterator<Item = &Marker> {
+        let ended = |id: &Arc<str>| self.attempts.iter().any(|attempt| attempt.request_id == *id);
+        self.markers.iter().filter(move |marker| !ended(&marker.request_id))
+    }
+
+    pub fn keys(&self) -> Vec<Arc<str>> {
+        let mut attempts: Vec<_> = self.visible().collect();
+        attempts.sort_by(|a, b| b.order().cmp(&a.order()));
+        attempts.into_iter().map(|attempt| attempt.key.clone()).collect()
+    }
+
+    /// Attempts, without what Lambda says of one whose own record is there: that one knows better.
+    fn visible(&self) -> impl Iterator<Item = &Attempt> {
+        self.attempts.iter().filter(|attempt| {
+            let same = |other: &&Attempt| !other.by_lambda && other.request_id == attempt.request_id;
+            !attempt.by_lambda || !self.attempts.iter().any(|other| same(&other))
+        })
+    }
+
+    pub fn verdict(&self) -> Verdict {
+        let running = self.open().map(|marker| &marker.request_id).min().cloned();
+        let success = self
+            .visible()
+            .filter(|attempt| attempt.state == TaskState::Succeeded)
+            .min_by(|a, b| a.order().cmp(&b.order()));
+        let newest = || self.visible().max_by(|a, b| a.order().cmp(&b.order()));
+        let deciding = success.or_else(newest).cloned();
+        let state = match (&deciding, &running) {
+            (Some(attempt), _) if attempt.state == TaskState::Succeeded => TaskState::Succeeded,
+            (_, Some(_)) => TaskState::Running,
+            (Some(attempt), None) => attempt.state,
+            (None, None) => TaskState::Pending,
+        };
+        let attempts = u32::try_from(self.visible().count() + self.open().count()).unwrap_or(u32::MAX);
+        Verdict { state, deciding, running, attempts }
+    }
+}

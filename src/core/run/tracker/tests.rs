@@ -1,0 +1,273 @@
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+use super::*;
+use crate::core::run::header::StartedBy;
+use proptest::prelude::*;
+use throng_runtime::contract::TaskRef;
+use throng_runtime::contract::keys::{records_prefix, running_key};
+
+const START: Millis = 1_795_470_300_000;
+
+fn header(tasks: u64) -> RunHeader {
+    RunHeader {
+        version: 1,
+        id: "r".into(),
+        function: "f".into(),
+        image: "127.0.0.1:1/f@sha256:abc".into(),
+        parameters: BTreeMap::new(),
+        started_ms: START,
+        tasks,
+        bytes: 0,
+        source: Vec::new(),
+        bucket: "b".into(),
+        files: false,
+        started_by: StartedBy::Invoke,
+        throng: String::new(),
+    }
+}
+
+fn record(task: u64, id: &str, state: TaskState, after_ms: u64, duration_ms: u64) -> String {
+    let class = match state {
+        TaskState::Succeeded => None,
+        TaskState::TimedOut => Some(FailureClass::Timeout),
+        _ => Some(FailureClass::Script),
+    };
+    let name = RecordName {
+        ended_ms: START + after_ms,
+        task: Some(task),
+        request_id: id.into(),
+        state,
+        class,
+        duration_ms,
+        peak_kib: 10,
+    };
+    format!("{}{name}", records_prefix("r"))
+}
+
+fn gave_up(task: u64, id: &str, after_ms: u64, state: TaskState, class: FailureClass) -> FailedEvent {
+    FailedEvent {
+        request_id: id.into(),
+        at_ms: START + after_ms,
+        task: Some(TaskRef { run: "r".into(), task }),
+        objects: vec![("b".into(), format!("k{task}"))],
+        event_ms: None,
+        state,
+        class,
+        message: "m".into(),
+    }
+}
+
+fn state(tracker: &RunTracker, task: u64) -> (TaskState, Option<FailureClass>, u32) {
+    let row = tracker.row(task).unwrap();
+    (row.state, row.class, row.attempts)
+}
+
+use FailureClass::{Init, Lost, Memory, Script};
+use TaskState::{Cancelled, Failed, Pending, Running, Succeeded, TimedOut};
+
+#[test]
+fn a_success_wins_for_ever_and_counts_once() {
+    let mut tracker = RunTracker::new(header(2));
+    assert!(tracker.record(&record(0, "a", Failed, 10, 1)));
+    assert_eq!(state(&tracker, 0), (Failed, Some(Script), 1));
+    assert!(tracker.record(&record(0, "b", Succeeded, 20, 2)));
+    assert!(tracker.record(&record(0, "c", Succeeded, 30, 3)));
+    assert!(tracker.record(&record(0, "d", TimedOut, 40, 4)));
+    assert!(!tracker.record(&record(0, "b", Succeeded, 20, 2)), "the same key again is nothing new");
+    assert_eq!(state(&tracker, 0), (Succeeded, None, 4));
+    assert_eq!(tracker.row(0).unwrap().request_id.as_deref(), Some("b"), "the first success decides");
+    assert_eq!((tracker.counts().succeeded, tracker.counts().pending, tracker.counts().total()), (1, 1, 2));
+    assert_eq!(tracker.statistics().total_ms, 10);
+    assert_eq!(tracker.attempt_keys(0).len(), 4);
+}
+
+#[test]
+fn a_marker_shows_a_task_running_until_its_record_comes() {
+    let mut tracker = RunTracker::new(header(1));
+    assert!(tracker.marker(&running_key("r", 0, "a"), Some(START + 5_000)));
+    assert!(!tracker.marker(&running_key("r", 0, "a"), Some(START + 5_000)));
+    assert_eq!(state(&tracker, 0), (Running, None, 1));
+    let running = tracker.running();
+    assert_eq!((running.len(), running[0].started_ms, running[0].task), (1, START + 4_000, Some(0)));
+    assert!(!tracker.is_complete());
+    assert!(tracker.record(&record(0, "a", Failed, 10, 1)));
+    assert_eq!(state(&tracker, 0), (Failed, Some(Script), 1));
+    assert!(tracker.running().is_empty());
+    assert!(!tracker.marker(&running_key("r", 0, "a"), Some(START + 5_000)), "markers stay in the bucket");
+    assert!(tracker.marker(&running_key("r", 0, "b"), Some(START + 5_000)), "but another attempt is news");
+    assert_eq!(state(&tracker, 0), (Running, None, 2));
+}
+
+#[test]
+fn what_lambda_says_counts_where_the_runtime_could_not() {
+    let mut tracker = RunTracker::new(header(2));
+    tracker.marker(&running_key("r", 0, "a"), Some(START + 5_000));
+    assert!(tracker.gave_up(&gave_up(0, "a", 10, Failed, Memory), "x/1"));
+    assert_eq!(state(&tracker, 0), (Failed, Some(Memory), 1));
+    assert!(!tracker.gave_up(&gave_up(0, "a", 10, Failed, Memory), "x/1"));
+    assert!(tracker.gave_up(&gave_up(1, "b", 30, Failed, Init), "x/2"));
+    tracker.record(&record(1, "b", Failed, 20, 5));
+    assert_eq!(state(&tracker, 1), (Failed, Some(Script), 1), "the runtime's own record knows better");
+}
+
+#[test]
+fn failed_s3_events_find_their_task_by_key_and_time() {
+    let mut tracker = RunTracker::new(header(3));
+    let mut event = gave_up(2, "a", 10, Failed, Init);
+    event.task = None;
+    assert!(tracker.needs_inputs(&event));
+    let entry = |task| ManifestEntry { task, bucket: "b".into(), key: format!("k{task}"), size: 1 };
+    tracker.inputs((0..3).map(entry).collect());
+    assert!(tracker.has_inputs() && !tracker.needs_inputs(&event));
+    let earlier = FailedEvent { event_ms: Some(START - 60_000), ..event.clone() };
+    assert!(!tracker.gave_up(&earlier, "x/0"), "an earlier run's");
+    let other = FailedEvent { objects: vec![("other".into(), "k2".into())], ..event.clone() };
+    assert!(!tracker.gave_up(&other, "x/1"), "another bucket's");
+    assert!(tracker.gave_up(&event, "x/2"));
+    assert_eq!(state(&tracker, 2), (Failed, Some(Init), 1));
+}
+
+#[test]
+fn cancelling_and_losing_touch_only_what_is_open_and_late_records_win() {
+    let mut tracker = RunTracker::new(header(4));
+    tracker.record(&record(0, "a", Failed, 10, 1));
+    tracker.marker(&running_key("r", 1, "b"), Some(START + 5_000));
+    assert!(tracker.cancelled(START + 100));
+    assert_eq!([0, 1, 2, 3].map(|task| state(&tracker, task).0), [Failed, Running, Cancelled, Cancelled]);
+    assert!(!tracker.is_complete());
+    tracker.record(&record(2, "c", Succeeded, 200, 1));
+    assert_eq!(state(&tracker, 2).0, Succeeded);
+    assert!(tracker.overdue(START + 1000));
+    assert_eq!(state(&tracker, 1), (Failed, Some(Lost), 1));
+    assert!(tracker.is_complete());
+    tracker.record(&record(1, "b", Succeeded, 300, 1));
+    assert_eq!(state(&tracker, 1), (Succeeded, None, 1));
+    assert_eq!((tracker.counts().succeeded, tracker.counts().cancelled, tracker.counts().failed), (2, 1, 1));
+}
+
+#[test]
+fn foreign_and_malformed_keys_change_nothing() {
+    let mut tracker = RunTracker::new(header(1));
+    for key in ["", "runs/r/records/x.json", &record(1, "a", Failed, 0, 0), &record(0, "a", Running, 0, 0)] {
+        assert!(!tracker.record(key), "{key}");
+    }
+    for key in ["", "x", "runs/r/running/0_", "runs/r/running/9_a", "runs/r/running/zz_a"] {
+        assert!(!tracker.marker(key, None), "{key}");
+    }
+    assert_eq!((tracker.counts().pending, tracker.foreign()), (1, 1));
+}
+
+#[test]
+fn rate_history_and_remaining_time_follow_the_records() {
+    let mut tracker = RunTracker::new(header(1000));
+    for task in 0..500 {
+        tracker.record(&record(task, "a", Succeeded, task * 20, 20));
+    }
+    let now = START + 10_000;
+    let summary = tracker.summary(now, 0, false);
+    assert!((summary.rate - 50.0).abs() < 1.0, "{}", summary.rate);
+    assert!((summary.eta_s.unwrap() - 10.0).abs() < 1.0);
+    let history = tracker.history(now);
+    assert_eq!((history.len(), history.iter().sum::<u64>()), (60, 500));
+    assert_eq!(summary.image, "sha256:abc");
+    assert_eq!(summary.ended_ms, None);
+    assert!(tracker.summary(START - 5_000, 0, false).eta_s.is_none(), "a clock that is behind");
+}
+
+#[test]
+fn a_view_does_not_change_and_costs_only_what_changed() {
+    let mut tracker = RunTracker::new(header(5000));
+    let before = tracker.view(START, 0, false);
+    tracker.record(&record(3000, "a", Succeeded, 1, 1));
+    let after = tracker.view(START, 0, false);
+    assert_eq!(before.task(3000).unwrap().state, Pending);
+    assert_eq!(after.task(3000).unwrap().state, Succeeded);
+    let shared = before.tasks.iter().zip(after.tasks.iter()).filter(|(a, b)| Arc::ptr_eq(a, b)).count();
+    assert_eq!((after.tasks.len(), shared), (5, 4));
+}
+
+/// Something that can be learnt of a run.
+#[derive(Clone, Debug)]
+enum News {
+    Record(String),
+    Marker(String),
+    GaveUp(FailedEvent, String),
+    Cancelled,
+}
+
+fn tell(tracker: &mut RunTracker, news: &News) {
+    match news {
+        News::Record(key) => tracker.record(key),
+        News::Marker(key) => tracker.marker(key, None),
+        News::GaveUp(event, key) => tracker.gave_up(event, key),
+        News::Cancelled => tracker.cancelled(START + 500),
+    };
+}
+
+fn news() -> impl Strategy<Value = News> {
+    let id = prop::sample::select(vec!["a", "b", "c"]);
+    let ended = prop::sample::select(vec![Succeeded, Failed, TimedOut]);
+    prop_oneof![
+        6 => (0..4_u64, id.clone(), ended, 0..50_u64).prop_map(|(task, id, state, at)| News::Record(record(task, id, state, at, at))),
+        3 => (0..4_u64, id.clone()).prop_map(|(task, id)| News::Marker(running_key("r", task, id))),
+        2 => (0..4_u64, id, 0..50_u64).prop_map(|(task, id, at)| {
+            News::GaveUp(gave_up(task, id, at, Failed, Memory), format!("x/{task}-{id}-{at}"))
+        }),
+        1 => Just(News::Cancelled),
+    ]
+}
+
+fn recount(tracker: &RunTracker) -> (Counts, BTreeMap<FailureClass, u64>) {
+    let (mut counts, mut classes) = (Counts::default(), BTreeMap::new());
+    for row in tracker.chunks.iter().flat_map(|chunk| chunk.iter()) {
+        *counts.of(row.state) += 1;
+        if let Some(class) = row.class {
+            *classes.entry(class).or_default() += 1;
+        }
+    }
+    (counts, classes)
+}
+
+proptest! {
+    #[test]
+    fn counts_add_up_and_order_does_not_matter(
+        all in prop::collection::vec(news(), 0..30),
+        swaps in prop::collection::vec((any::<prop::sample::Index>(), any::<prop::sample::Index>()), 0..30),
+    ) {
+        let mut tracker = RunTracker::new(header(4));
+        let mut succeeded = 0;
+        for one in &all {
+            tell(&mut tracker, one);
+            prop_assert_eq!(tracker.counts().total(), 4);
+            prop_assert!(tracker.counts().succeeded >= succeeded, "a success is never taken back");
+            succeeded = tracker.counts().succeeded;
+        }
+        prop_assert_eq!((tracker.counts, tracker.classes.clone()), recount(&tracker));
+        let mut other = all.clone();
+        other.extend(all.iter().take(7).cloned());
+        for (a, b) in swaps {
+            if !other.is_empty() {
+                let (a, b) = (a.index(other.len()), b.index(other.len()));
+                other.swap(a, b);
+            }
+        }
+        let mut again = RunTracker::new(header(4));
+        for one in &other {
+            tell(&mut again, one);
+        }
+        for task in 0..4 {
+            prop_assert_eq!(tracker.row(task), again.row(task));
+            prop_assert_eq!(tracker.attempt_keys(task), again.attempt_keys(task));
+        }
+        prop_assert_eq!(tracker.statistics(), again.statistics());
+        prop_assert_eq!(tracker.history(START + 1000), again.history(START + 1000));
+    }
+
+    #[test]
+    fn hostile_keys_never_panic(key in any::<String>()) {
+        let mut tracker = RunTracker::new(header(1));
+        tracker.record(&key);
+        tracker.marker(&key, None);
+        tracker.record(&format!("runs/r/records/{key}.json"));
+        prop_assert_eq!(tracker.counts().total(), 1);
+    }
+}

@@ -1,0 +1,72 @@
+//! Proof that nothing was lost: every output that a success names is there, with its size.
+
+use super::{Follower, RunContext, RunError};
+use crate::core::dataset::objects::read;
+use crate::core::model::{Counts, TaskState};
+use futures::{StreamExt, TryStreamExt};
+use throng_runtime::contract::AttemptRecord;
+
+/// Tasks that are checked together.
+const AT_ONCE: usize = 32;
+
+/// What a check found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Verified {
+    /// Tasks by state.
+    pub counts: Counts,
+    /// Outputs that are there with their size.
+    pub outputs: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// What is not as it should be, one sentence each.
+    pub problems: Vec<String>,
+}
+
+/// Reads every record of a success and asks for every output that it names.
+///
+/// # Errors
+/// The cloud does not answer.
+pub async fn verify(context: &RunContext, run: &str) -> Result<Verified, RunError> {
+    let mut follower = Follower::open(context, run).await?;
+    follower.poll().await?;
+    follower.load_inputs().await?;
+    let tracker = follower.tracker();
+    let mut verified = Verified { counts: *tracker.counts(), ..Verified::default() };
+    let rows = (0..tracker.header().tasks).filter_map(|task| tracker.row(task));
+    let succeeded = rows.filter(|row| row.state == TaskState::Succeeded);
+    let keys = succeeded.filter_map(|row| Some((row.task, row.record_key.clone()?)));
+    let keys: Vec<_> = keys.collect();
+    let mut checks = futures::stream::iter(keys)
+        .map(|(task, key)| async move { check(context, task, &key).await })
+        .buffer_unordered(AT_ONCE);
+    while let Some((outputs, bytes, problems)) = checks.try_next().await? {
+        verified.outputs += outputs;
+        verified.bytes += bytes;
+        verified.problems.extend(problems);
+    }
+    verified.problems.sort();
+    Ok(verified)
+}
+
+async fn check(context: &RunContext, task: u64, key: &str) -> Result<(u64, u64, Vec<String>), RunError> {
+    let (mut outputs, mut bytes, mut problems) = (0, 0, Vec::new());
+    let body = read(context.store.as_ref(), &context.home, key).await?;
+    let record = body.and_then(|body| serde_json::from_slice::<AttemptRecord>(&body).ok());
+    let Some(record) = record else {
+        return Ok((0, 0, vec![format!("task {task}: its record {key} cannot be read")]));
+    };
+    for output in &record.outputs {
+        let name = format!("s3://{}/{}", output.bucket, output.key);
+        match context.store.head(&output.bucket, &output.key).await? {
+            None => problems.push(format!("task {task}: {name} is missing")),
+            Some(head) if head.size != output.size => {
+                problems.push(format!("task {task}: {name} has {} bytes, not {}", head.size, output.size));
+            }
+            Some(head) => {
+                outputs += 1;
+                bytes += head.size;
+            }
+        }
+    }
+    Ok((outputs, bytes, problems))
+}
