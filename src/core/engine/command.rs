@@ -1,0 +1,144 @@
+//! What a front end can ask for.
+
+use crate::core::model::FunctionForm;
+use std::path::PathBuf;
+
+/// What the front end is looking at, so that the engine refreshes that and nothing else.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Scope {
+    /// Functions
+    #[default]
+    Functions,
+    /// Buckets
+    Buckets,
+    /// Objects in a folder of a bucket.
+    Objects {
+        /// Bucket
+        bucket: String,
+        /// Prefix, ending with `/` unless empty.
+        prefix: String,
+    },
+    /// Runs
+    Runs,
+    /// One run and its tasks.
+    Run {
+        /// Run id
+        run: String,
+    },
+    /// One task: its attempts and their records.
+    Task {
+        /// Run id
+        run: String,
+        /// Task number
+        task: u64,
+    },
+    /// Running invocations
+    Running,
+    /// Logs (see [`Command::FollowLogs`]).
+    Logs,
+}
+
+/// Which log lines to follow.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LogQuery {
+    /// Functions; all that are known when empty.
+    pub functions: Vec<String>,
+    /// Only lines of this run.
+    pub run: Option<String>,
+    /// Only lines of this task (with `run`).
+    pub task: Option<u64>,
+    /// Only lines of this invocation.
+    pub request_id: Option<String>,
+    /// Begin this far back, in seconds.
+    pub since_s: u64,
+}
+
+/// A request to the engine.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Command {
+    /// From now on the front end looks at this.
+    Look(Scope),
+    /// Read again what is looked at, now.
+    Refresh,
+    /// Fetch the next page of the objects that are looked at.
+    MoreObjects,
+    /// Go to another context.
+    SwitchContext(String),
+    /// Deploy what a form says.
+    DeployForm(FunctionForm),
+    /// Deploy every function of a definition file.
+    DeployFile(PathBuf),
+    /// Upload files to a folder of a bucket, starting nothing by ourselves (a trigger may).
+    Upload {
+        /// Files, folders and globs.
+        paths: Vec<PathBuf>,
+        /// Bucket
+        bucket: String,
+        /// Folder; may be empty.
+        prefix: String,
+    },
+    /// Upload files and process each with a function, as a run.
+    RunFiles {
+        /// The function's name.
+        function: String,
+        /// Files, folders and globs.
+        paths: Vec<PathBuf>,
+    },
+    /// Process objects that are there already, as a run.
+    RunObjects {
+        /// The function's name.
+        function: String,
+        /// Bucket
+        bucket: String,
+        /// Keys, or prefixes ending with `/`.
+        keys: Vec<String>,
+    },
+    /// Invoke once, with a payload (empty for none), and show the answer.
+    Invoke {
+        /// The function's name.
+        function: String,
+        /// JSON or anything else.
+        payload: Vec<u8>,
+    },
+    /// Invoke no more tasks of a run; those that have not begun become cancelled.
+    CancelRun(String),
+    /// Fetch an object so that it can be shown.
+    Preview {
+        /// Bucket
+        bucket: String,
+        /// Key
+        key: String,
+    },
+    /// Forget the object that is shown.
+    ClosePreview,
+    /// Fetch objects to a local folder.
+    Download {
+        /// Bucket
+        bucket: String,
+        /// Keys, or prefixes ending with `/`.
+        keys: Vec<String>,
+        /// Folder
+        to: PathBuf,
+    },
+    /// Delete objects. The front end has asked.
+    DeleteObjects {
+        /// Bucket
+        bucket: String,
+        /// Keys, or prefixes ending with `/`.
+        keys: Vec<String>,
+    },
+    /// Make a bucket.
+    CreateBucket(String),
+    /// Delete an empty bucket. The front end has asked.
+    DeleteBucket(String),
+    /// Delete a function with its trigger and log group; buckets and objects stay. The front end has asked.
+    DeleteFunction(String),
+    /// Follow logs: replaces what was followed.
+    FollowLogs(LogQuery),
+    /// Follow no logs.
+    StopLogs,
+    /// End a transfer or deployment.
+    CancelProgress(u64),
+    /// Remove a notice.
+    Dismiss(u64),
+}

@@ -1,0 +1,129 @@
+//! Deploys and removes functions.
+
+use super::EngineOptions;
+use super::context::Ctx;
+use super::progress::ProgressHandle;
+use super::snapshot::Severity;
+use crate::core::cloud::{Cloud, CloudError};
+use crate::core::definition::{self, Definition};
+use crate::core::deploy::{self, DeployError, DeployOptions, DeployProgress};
+use crate::core::model::{FunctionForm, ProgressState};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// Deploys what a form says. Relative paths start at the working folder.
+pub(super) async fn form(
+    mut ctx: Ctx,
+    progress: ProgressHandle,
+    form: FunctionForm,
+    options: Arc<EngineOptions>,
+) {
+    let base = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("."));
+    let definitions = definition::from_form(&form, &base).map(|definition| vec![definition]);
+    match definitions {
+        Ok(definitions) => all(&mut ctx, &progress, definitions, &options).await,
+        Err(errors) => {
+            refused(&ctx, &progress, format!("{} was not deployed", form.name), errors.to_string());
+        }
+    }
+}
+
+/// Deploys every function of a file.
+pub(super) async fn file(mut ctx: Ctx, progress: ProgressHandle, path: PathBuf, options: Arc<EngineOptions>) {
+    let shown = path.display().to_string();
+    let document = tokio::task::spawn_blocking(move || definition::load(&path)).await;
+    match document {
+        Ok(Ok(document)) => {
+            for warning in document.warnings {
+                let text = warning.to_string();
+                ctx.update(|state| state.notice(Severity::Warning, "Definition", text));
+            }
+            all(&mut ctx, &progress, document.definitions, &options).await;
+        }
+        Ok(Err(errors)) => refused(&ctx, &progress, format!("{shown} was not deployed"), errors.to_string()),
+        Err(error) => refused(&ctx, &progress, format!("{shown} was not deployed"), error.to_string()),
+    }
+}
+
+fn refused(ctx: &Ctx, progress: &ProgressHandle, title: String, detail: String) {
+    progress.end(ProgressState::Failed(detail.lines().next().unwrap_or_default().to_owned()));
+    ctx.update(move |state| state.notice(Severity::Error, title, detail));
+}
+
+async fn all(
+    ctx: &mut Ctx,
+    progress: &ProgressHandle,
+    definitions: Vec<Definition>,
+    options: &EngineOptions,
+) {
+    let cloud = match ctx.cloud_now().await {
+        Ok(cloud) => cloud,
+        Err(error) => return super::actions::finish(ctx, progress, "Not deployed", &Err(error)),
+    };
+    let options = DeployOptions::of(&options.dirs);
+    for definition in definitions {
+        let name = definition.name.clone();
+        match one(&cloud, progress, &definition, &options).await {
+            Ok(done) => {
+                let detail =
+                    if done.is_empty() { "nothing had to be changed".into() } else { done.join("\n") };
+                ctx.update(move |state| state.notice(Severity::Info, format!("{name} is deployed"), detail));
+            }
+            Err(error) if error.is_cancelled() => {
+                progress.end(ProgressState::Cancelled);
+                let text = error.to_string();
+                ctx.update(move |state| state.notice(Severity::Warning, format!("{name}: cancelled"), text));
+            }
+            Err(error) => {
+                if let Some(cloud) = error.cloud().cloned() {
+                    ctx.update(move |state| state.answered(Err(&cloud)));
+                }
+                let advice = error.cloud().map(CloudError::advice).unwrap_or_default();
+                let detail = format!("{error}\n{advice}").trim_end().to_owned();
+                refused(ctx, progress, format!("{name} was not deployed"), detail);
+            }
+        }
+        ctx.refresh.notify_one();
+    }
+    progress.end(ProgressState::Done);
+}
+
+async fn one(
+    cloud: &Cloud,
+    progress: &ProgressHandle,
+    definition: &Definition,
+    options: &DeployOptions,
+) -> Result<Vec<String>, DeployError> {
+    let name = &definition.name;
+    progress.relabel(format!("deploy {name}: make the image"));
+    let plan = tokio::select! {
+        plan = deploy::plan(cloud, definition, options, &progress.token) => plan?,
+        () = progress.token.cancelled() => return Err(CloudError::cancelled("deploy").into()),
+    };
+    let show = |step: DeployProgress| {
+        progress.relabel(format!("deploy {name}: {}", step.label));
+        progress.set(step.bytes, step.step, 0);
+        progress.set_totals(step.bytes_total, step.steps);
+    };
+    let applied = deploy::apply(cloud, &plan, &show, &progress.token).await?;
+    progress.relabel(format!("deploy {name}"));
+    Ok(applied.done)
+}
+
+/// Removes a function.
+pub(super) async fn remove(mut ctx: Ctx, progress: ProgressHandle, name: String) {
+    let result = async {
+        let cloud = ctx.cloud_now().await?;
+        deploy::remove(&cloud, &name, false).await
+    }
+    .await;
+    match result {
+        Ok(removed) => {
+            progress.end(ProgressState::Done);
+            let detail = format!("left: {}", removed.left.join(", "));
+            ctx.update(move |state| state.notice(Severity::Info, format!("{name} is deleted"), detail));
+        }
+        Err(error) => refused(&ctx, &progress, format!("{name} was not deleted"), error.to_string()),
+    }
+    ctx.refresh.notify_one();
+}

@@ -1,0 +1,100 @@
+//! The hub: [`Command`]s in, immutable [`Snapshot`]s out.
+//!
+//! A front end sends commands and never waits for them; what comes of them is seen in the next snapshots. A snapshot
+//! is cheap to clone and never changes; freezing a screen means not taking new ones.
+//!
+//! ```text
+//! hub          owns the state; commands and updates in, snapshots out
+//! state        snapshot being built, notices, progress rows
+//! context      what a task holds: way to the hub, cloud, when to end
+//! connection   keeps the context connected
+//! listings     functions, buckets, objects
+//! runs         runs, tasks, running invocations
+//! launches     uploads, downloads, launches of runs
+//! actions      preview, delete, buckets, invoke
+//! deploying    deploy and remove functions
+//! follow_logs  logs
+//! ```
+
+mod actions;
+mod command;
+mod connection;
+mod context;
+mod deploying;
+mod follow_logs;
+mod hub;
+mod launches;
+mod listings;
+mod progress;
+mod runs;
+mod snapshot;
+mod state;
+
+pub use command::{Command, LogQuery, Scope};
+pub use snapshot::{
+    Connection, ContextInfo, Listing, ListingState, LogView, Notice, ObjectsView, Preview, RunView, Severity,
+    Snapshot, TaskView,
+};
+
+use crate::core::config::{Config, ConfigError};
+use crate::core::dirs::Dirs;
+use std::path::PathBuf;
+use std::sync::Arc;
+use tokio::sync::{mpsc, watch};
+
+/// What an engine needs.
+#[derive(Clone, Debug)]
+pub struct EngineOptions {
+    /// Settings
+    pub config: Config,
+    /// Folders
+    pub dirs: Dirs,
+    /// The context to begin with; the configuration's default when `None`.
+    pub context: Option<String>,
+    /// The program that starts the local cloud with `local start`; this one when `None`.
+    pub exe: Option<PathBuf>,
+}
+
+/// A running engine. Dropping it ends its tasks; runs go on without it.
+#[derive(Debug)]
+pub struct Engine {
+    commands: mpsc::UnboundedSender<Command>,
+    snapshots: watch::Receiver<Arc<Snapshot>>,
+}
+
+impl Engine {
+    /// Starts an engine on the current tokio runtime. The first snapshot is there before anything was asked of any
+    /// cloud.
+    ///
+    /// # Errors
+    /// There is no such context.
+    pub fn start(options: EngineOptions) -> Result<Self, ConfigError> {
+        let context = options.config.context(options.context.as_deref())?.clone();
+        let (commands, asked) = mpsc::unbounded_channel();
+        let (publisher, snapshots) = watch::channel(Arc::new(hub::first(&options, &context)));
+        let (updates, arriving) = mpsc::unbounded_channel();
+        let hub = hub::Hub::new(options, context, publisher, updates);
+        tokio::spawn(hub.run(asked, arriving));
+        Ok(Self { commands, snapshots })
+    }
+
+    /// An engine made of its two ends; front ends are tested with it.
+    #[must_use]
+    pub const fn from_parts(
+        commands: mpsc::UnboundedSender<Command>,
+        snapshots: watch::Receiver<Arc<Snapshot>>,
+    ) -> Self {
+        Self { commands, snapshots }
+    }
+
+    /// Asks for something. Never blocks. After the engine has ended it does nothing.
+    pub fn send(&self, command: Command) {
+        let _ = self.commands.send(command);
+    }
+
+    /// Where snapshots arrive.
+    #[must_use]
+    pub fn snapshots(&self) -> watch::Receiver<Arc<Snapshot>> {
+        self.snapshots.clone()
+    }
+}

@@ -1,0 +1,344 @@
+//! Runs, tasks and running invocations: reading them. Launching is in `launches`.
+
+use super::EngineOptions;
+use super::context::{Ctx, sentence};
+use super::listings::ready;
+use super::snapshot::{ListingState, Severity, Snapshot, TaskView};
+use crate::core::cloud::{Cloud, CloudError, ErrorKind};
+use crate::core::dataset::upload::UploadOptions;
+use crate::core::dataset::{Meter, objects};
+use crate::core::model::{InvocationInfo, TaskState};
+use crate::core::run::{self, Follower, Lister, RunContext, RunError};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use throng_runtime::contract::{RunningMarker, keys};
+use tokio::sync::watch;
+
+/// Runs that are listed.
+const MOST_RUNS: usize = 500;
+/// Running invocations that are shown.
+const MOST_RUNNING: usize = 1000;
+/// Pause after an error.
+const AGAIN: Duration = Duration::from_secs(3);
+
+/// What is kept of runs between two looks at them.
+#[derive(Default)]
+pub(super) struct Memory {
+    lister: tokio::sync::Mutex<Option<(Cloud, Lister)>>,
+    followers: tokio::sync::Mutex<HashMap<String, Follower>>,
+    markers: Mutex<HashMap<String, RunningMarker>>,
+    meters: Mutex<HashMap<String, Arc<Meter>>>,
+}
+
+impl Memory {
+    /// The inputs of a run are being sent from here.
+    pub fn sending(&self, run: &str, meter: &Arc<Meter>) {
+        lock(&self.meters).insert(run.to_owned(), meter.clone());
+    }
+
+    /// They were sent.
+    pub fn sent(&self, run: &str) {
+        lock(&self.meters).remove(run);
+    }
+
+    /// Whether they are being sent.
+    pub fn is_sending(&self, run: &str) -> bool {
+        lock(&self.meters).contains_key(run)
+    }
+
+    async fn open(&self, context: &RunContext, run: &str) -> Result<Follower, RunError> {
+        let mut follower = Follower::open(context, run).await?;
+        if let Some(meter) = lock(&self.meters).get(run) {
+            follower.set_meter(meter.clone());
+        }
+        Ok(follower)
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// What runs need of a context.
+pub(super) fn context(cloud: &Cloud, options: &EngineOptions) -> Result<RunContext, CloudError> {
+    let upload = &options.config.upload;
+    let upload = UploadOptions {
+        concurrency: upload.concurrency,
+        multipart: u64::from(upload.multipart_mb) << 20,
+        part: u64::from(upload.part_mb) << 20,
+    };
+    RunContext::new(cloud, &options.dirs, upload)
+}
+
+/// A run's error as the cloud's.
+pub(super) fn as_cloud(error: RunError) -> CloudError {
+    match error {
+        RunError::Cloud(error) => error,
+        RunError::Cancelled => CloudError::cancelled("run"),
+        RunError::NoRun(_) | RunError::NoFunction(_) => {
+            CloudError::new(ErrorKind::NotFound, "run", "", error.to_string())
+        }
+        error => CloudError::new(ErrorKind::Other, "run", "", error.to_string()),
+    }
+}
+
+/// Whether there is no home bucket yet, so that there are no runs.
+fn no_home(error: &CloudError) -> bool {
+    error.is_not_found() && error.code.as_deref() == Some("NoSuchBucket")
+}
+
+/// All runs.
+pub(super) async fn list(ctx: Ctx, memory: Arc<Memory>, options: Arc<EngineOptions>) {
+    let fail = |snap: &mut Snapshot, text| snap.runs.state = ListingState::Failed(text);
+    let read = |cloud: Cloud, ctx: Ctx| {
+        let (memory, options) = (memory.clone(), options.clone());
+        async move {
+            let mut guard = memory.lister.lock().await;
+            let known = guard.take().filter(|(of, _)| of.same(&cloud));
+            let (_, lister) = match known {
+                Some(known) => guard.insert(known),
+                None => guard.insert((cloud.clone(), Lister::new(context(&cloud, &options)?))),
+            };
+            let mut runs = match lister.list(MOST_RUNS).await.map_err(as_cloud) {
+                Err(error) if no_home(&error) => Vec::new(),
+                outcome => outcome?,
+            };
+            for run in &mut runs {
+                if let Some(meter) = lock(&memory.meters).get(&run.id) {
+                    run.unsent = run.counts.total().saturating_sub(meter.items_done());
+                }
+            }
+            ctx.show(move |snap| snap.runs = ready(runs));
+            Ok(())
+        }
+    };
+    ctx.poll(read, fail).await;
+}
+
+/// One run with its tasks.
+pub(super) async fn open(mut ctx: Ctx, memory: Arc<Memory>, options: Arc<EngineOptions>, run: String) {
+    loop {
+        let Some(cloud) = ctx.cloud().await else { return };
+        ctx.cloud.mark_unchanged();
+        let opened = async {
+            let context = context(&cloud, &options)?;
+            memory.open(&context, &run).await.map_err(as_cloud)
+        };
+        match opened.await {
+            Ok(follower) => follow(&mut ctx, follower).await,
+            Err(error) => {
+                let title = format!("Run {run} cannot be read");
+                let gone = error.is_not_found();
+                ctx.update(move |state| state.error(title, &error));
+                if gone {
+                    return;
+                }
+                tokio::time::sleep(AGAIN).await;
+            }
+        }
+    }
+}
+
+/// Shows a run until the cloud is another one.
+async fn follow(ctx: &mut Ctx, follower: Follower) {
+    let (sender, mut views) = watch::channel(None);
+    let reports = ctx.clone();
+    let errors = move |error: Option<RunError>| {
+        let error = error.map(as_cloud);
+        reports.update(move |state| state.answered(error.as_ref().map_or(Ok(()), Err)));
+    };
+    let token = ctx.token.child_token();
+    let following = run::follow(follower, sender, errors, token.clone());
+    let shown = ctx.clone();
+    let showing = async move {
+        while views.changed().await.is_ok() {
+            let view = views.borrow_and_update().clone();
+            if let Some(view) = view {
+                shown.show(move |snap| snap.run = Some(crate::core::engine::RunView::clone(&view)));
+            }
+        }
+    };
+    tokio::select! {
+        () = following => {}
+        () = showing => {}
+        _ = ctx.cloud.changed() => {}
+    }
+    token.cancel();
+}
+
+/// One task: its state and the records of its attempts.
+pub(super) async fn task(
+    mut ctx: Ctx,
+    memory: Arc<Memory>,
+    options: Arc<EngineOptions>,
+    run: String,
+    task: u64,
+) {
+    loop {
+        let Some(cloud) = ctx.cloud().await else { return };
+        ctx.cloud.mark_unchanged();
+        let result = follow_task(&mut ctx, &cloud, &memory, &options, &run, task).await;
+        let Err(error) = result else { continue };
+        let gone = error.is_not_found();
+        let text = sentence(&error);
+        ctx.update(move |state| {
+            if let Some(view) = &mut state.snap.task {
+                view.records.state = ListingState::Failed(text);
+            }
+            state.dirty = true;
+            state.answered(Err(&error));
+        });
+        if gone {
+            return;
+        }
+        tokio::time::sleep(AGAIN).await;
+    }
+}
+
+/// Shows a task until the cloud is another one.
+async fn follow_task(
+    ctx: &mut Ctx,
+    cloud: &Cloud,
+    memory: &Memory,
+    options: &EngineOptions,
+    run: &str,
+    task: u64,
+) -> Result<(), CloudError> {
+    let context = context(cloud, options)?;
+    let mut follower = memory.open(&context, run).await.map_err(as_cloud)?;
+    follower.poll().await.map_err(as_cloud)?;
+    follower.load_inputs().await.map_err(as_cloud)?;
+    let mut known: Option<Vec<_>> = None;
+    loop {
+        let keys = follower.tracker().attempt_keys(task);
+        let row = follower.tracker().row(task).cloned();
+        if known.as_ref() == Some(&keys) {
+            ctx.show(move |snap| {
+                if let Some(view) = &mut snap.task {
+                    view.row = row;
+                }
+            });
+        } else {
+            let attempts = run::attempts(&context, follower.tracker(), task).await.map_err(as_cloud)?;
+            let records = ready(attempts.into_iter().map(|attempt| attempt.record).collect());
+            let view = TaskView { run: run.to_owned(), row, records };
+            ctx.show(move |snap| snap.task = Some(view));
+            known = Some(keys);
+        }
+        ctx.update(|state| state.answered(Ok(())));
+        tokio::select! {
+            () = tokio::time::sleep(follower.pause()) => {}
+            () = ctx.refresh.notified() => known = None,
+            _ = ctx.cloud.changed() => return Ok(()),
+        }
+        follower.poll().await.map_err(as_cloud)?;
+    }
+}
+
+/// Invocations that are under way, by the markers of open runs.
+pub(super) async fn running(ctx: Ctx, memory: Arc<Memory>, options: Arc<EngineOptions>) {
+    let fail = |snap: &mut Snapshot, text| snap.running.state = ListingState::Failed(text);
+    let read = |cloud: Cloud, ctx: Ctx| {
+        let (memory, options) = (memory.clone(), options.clone());
+        async move {
+            let context = context(&cloud, &options)?;
+            let mut lister = Lister::new(context.clone());
+            let runs = match lister.list(MOST_RUNS).await.map_err(as_cloud) {
+                Err(error) if no_home(&error) => Vec::new(),
+                outcome => outcome?,
+            };
+            let open: Vec<_> = runs.into_iter().filter(|run| run.ended_ms.is_none()).collect();
+            let mut all = Vec::new();
+            let mut followers = memory.followers.lock().await;
+            followers.retain(|id, _| open.iter().any(|run| run.id == *id));
+            for run in &open {
+                let mut follower = match followers.remove(&run.id) {
+                    Some(follower) => follower,
+                    None => memory.open(&context, &run.id).await.map_err(as_cloud)?,
+                };
+                follower.poll().await.map_err(as_cloud)?;
+                follower.load_inputs().await.map_err(as_cloud)?;
+                invocations(&context, &memory, &follower, &mut all).await;
+                followers.insert(run.id.clone(), follower);
+            }
+            all.sort_by_key(|invocation: &InvocationInfo| invocation.started_ms);
+            ctx.show(move |snap| snap.running = ready(all));
+            Ok(())
+        }
+    };
+    ctx.poll(read, fail).await;
+}
+
+/// Running tasks of a run, with what their markers say.
+async fn invocations(
+    context: &RunContext,
+    memory: &Memory,
+    follower: &Follower,
+    all: &mut Vec<InvocationInfo>,
+) {
+    let header = follower.tracker().header();
+    let view = follower.view();
+    let running = view.tasks.iter().flat_map(|chunk| chunk.iter());
+    let running: Vec<_> = running.filter(|row| row.state == TaskState::Running).cloned().collect();
+    for row in running {
+        if all.len() >= MOST_RUNNING {
+            return;
+        }
+        let request_id = row.request_id.as_deref().unwrap_or_default().to_owned();
+        let key = keys::running_key(&header.id, row.task, &request_id);
+        let known = lock(&memory.markers).get(&key).cloned();
+        let marker = if known.is_some() { known } else { marker(context, memory, key).await };
+        all.push(InvocationInfo {
+            function: header.function.clone(),
+            request_id,
+            run: Some(header.id.clone()),
+            task: Some(row.task),
+            input: Some(format!("{}/{}", row.bucket, row.key)),
+            started_ms: marker.as_ref().map_or(header.started_ms, |marker| marker.started_ms),
+            log_stream: marker.map(|marker| marker.log_stream),
+        });
+    }
+}
+
+/// Reads a marker and remembers it.
+async fn marker(context: &RunContext, memory: &Memory, key: String) -> Option<RunningMarker> {
+    let body = objects::read(context.store.as_ref(), &context.home, &key).await.ok()??;
+    let marker: RunningMarker = serde_json::from_slice(&body).ok()?;
+    lock(&memory.markers).insert(key, marker.clone());
+    Some(marker)
+}
+
+/// Ends a run: what has not begun is cancelled.
+pub(super) async fn cancel(mut ctx: Ctx, options: Arc<EngineOptions>, run: String) {
+    let result = async {
+        let cloud = ctx.cloud_now().await?;
+        run::cancel(&context(&cloud, &options)?, &run).await
+    }
+    .await;
+    super::actions::told(
+        &ctx,
+        result,
+        format!("Run {run} is being cancelled"),
+        format!("Run {run} was not cancelled"),
+    );
+}
+
+/// Goes on sending the inputs of runs that were launched on this machine and interrupted.
+pub(super) async fn resume_all(mut ctx: Ctx, memory: Arc<Memory>, options: Arc<EngineOptions>) {
+    let Some(cloud) = ctx.cloud().await else { return };
+    let Ok(context) = context(&cloud, &options) else { return };
+    let folder = context.state.join("runs").join(&context.context);
+    let Ok(entries) = std::fs::read_dir(folder) else { return };
+    let runs = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+    for id in runs.filter(|id| run::is_run_id(id)) {
+        if memory.is_sending(&id) {
+            continue;
+        }
+        let Ok(launch) = run::resume(&context, &id).await else { continue };
+        let title = format!("Run {id} goes on");
+        let detail = "Its inputs were not all sent when throng ended.";
+        ctx.update(move |state| state.notice(Severity::Info, title, detail));
+        super::launches::send(&ctx, &memory, launch, None).await;
+    }
+}

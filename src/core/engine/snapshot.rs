@@ -1,0 +1,255 @@
+//! What a front end sees.
+
+use super::{LogQuery, Scope};
+use crate::core::model::{
+    AttemptRecord, BucketInfo, Counts, FunctionInfo, InvocationInfo, LogEntry, Millis, ObjectInfo, Progress,
+    RunStatistics, RunSummary, TaskRow,
+};
+use std::sync::Arc;
+
+/// Everything, at one moment.
+#[derive(Clone, Debug, Default)]
+pub struct Snapshot {
+    /// Grows with every snapshot.
+    pub version: u64,
+    /// The context that is shown.
+    pub context: ContextInfo,
+    /// All contexts of the configuration, the local one first.
+    pub contexts: Arc<[ContextInfo]>,
+    /// Whether the cloud answers.
+    pub connection: Connection,
+    /// What is looked at.
+    pub scope: Scope,
+    /// Functions
+    pub functions: Listing<FunctionInfo>,
+    /// Buckets
+    pub buckets: Listing<BucketInfo>,
+    /// Objects of the folder that is looked at, or was last.
+    pub objects: Option<ObjectsView>,
+    /// Runs, newest first.
+    pub runs: Listing<RunSummary>,
+    /// The run that is looked at, or was last.
+    pub run: Option<RunView>,
+    /// The task that is looked at, or was last.
+    pub task: Option<TaskView>,
+    /// Running invocations
+    pub running: Listing<InvocationInfo>,
+    /// Followed logs
+    pub logs: Option<LogView>,
+    /// The object that is shown.
+    pub preview: Option<Preview>,
+    /// Transfers and deployments, newest first; ended ones stay for a while.
+    pub progress: Arc<[Progress]>,
+    /// What a person should know; errors stay until dismissed. Oldest first.
+    pub notices: Arc<[Notice]>,
+}
+
+/// A context as the screen names it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ContextInfo {
+    /// Name
+    pub name: String,
+    /// Whether it is the embedded cloud.
+    pub local: bool,
+    /// Region
+    pub region: String,
+    /// Whether changes are refused.
+    pub read_only: bool,
+    /// A colour name for the header, when the configuration gives one.
+    pub color: Option<String>,
+}
+
+/// Whether the cloud answers.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Connection {
+    /// Not known yet; for the local cloud, it is being started.
+    #[default]
+    Connecting,
+    /// It answered last time.
+    Online,
+    /// It did not, with a sentence why and what to do.
+    Offline(String),
+}
+
+/// A list and how current it is.
+#[derive(Clone, Debug)]
+pub struct Listing<T> {
+    /// The items.
+    pub items: Arc<Vec<T>>,
+    /// How current they are.
+    pub state: ListingState,
+    /// When they were read; `None` before the first time.
+    pub read_ms: Option<Millis>,
+}
+
+impl<T> Default for Listing<T> {
+    fn default() -> Self {
+        Self { items: Arc::default(), state: ListingState::default(), read_ms: None }
+    }
+}
+
+/// How current a list is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum ListingState {
+    /// Not asked for yet.
+    #[default]
+    Unread,
+    /// Being read; the items are those of the last time.
+    Reading,
+    /// As it was when it was read.
+    Ready,
+    /// Reading failed, with a sentence.
+    Failed(String),
+}
+
+/// A folder of a bucket.
+#[derive(Clone, Debug)]
+pub struct ObjectsView {
+    /// Bucket
+    pub bucket: String,
+    /// Prefix, ending with `/` unless empty.
+    pub prefix: String,
+    /// Folders first, then objects, by key, as far as read.
+    pub listing: Listing<ObjectInfo>,
+    /// Whether there is more to fetch ([`Command::MoreObjects`](super::Command::MoreObjects)).
+    pub more: bool,
+}
+
+/// An open run.
+#[derive(Clone, Debug)]
+pub struct RunView {
+    /// Its summary.
+    pub summary: RunSummary,
+    /// Its tasks by number. Chunks of 1,024, shared between snapshots where nothing changed.
+    pub tasks: Arc<Vec<Arc<Vec<TaskRow>>>>,
+    /// Durations and memory.
+    pub statistics: RunStatistics,
+    /// Tasks ended in each of the last 60 seconds, oldest first.
+    pub history: Arc<[u64]>,
+    /// Whether the tasks are still being read.
+    pub loading: bool,
+}
+
+impl RunView {
+    /// Tasks per chunk.
+    pub const CHUNK: usize = 1024;
+
+    /// How many tasks there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.tasks.iter().map(|chunk| chunk.len()).sum()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.tasks.iter().all(|chunk| chunk.is_empty())
+    }
+
+    /// A task by number.
+    #[must_use]
+    pub fn task(&self, index: usize) -> Option<&TaskRow> {
+        self.tasks.get(index / Self::CHUNK)?.get(index % Self::CHUNK)
+    }
+
+    /// Tasks by state.
+    #[must_use]
+    pub const fn counts(&self) -> &Counts {
+        &self.summary.counts
+    }
+}
+
+/// An open task.
+#[derive(Clone, Debug)]
+pub struct TaskView {
+    /// Run id
+    pub run: String,
+    /// The task, when the run's manifest has been read.
+    pub row: Option<TaskRow>,
+    /// Records of its attempts, newest first.
+    pub records: Listing<AttemptRecord>,
+}
+
+/// Log lines that are followed. Cheap to clone.
+#[derive(Clone, Debug, Default)]
+pub struct LogView {
+    /// What is followed.
+    pub query: LogQuery,
+    /// Lines in chunks, by time. All but the last have [`LogView::CHUNK`] lines.
+    pub chunks: Arc<Vec<Arc<Vec<LogEntry>>>>,
+    /// Lines that fell out of the buffer at its beginning.
+    pub dropped: u64,
+    /// Whether the cloud sends only a sample at the moment.
+    pub sampled: bool,
+    /// How lines arrive: `live`, `polling (throttled)` … for the status line.
+    pub mode: String,
+}
+
+impl LogView {
+    /// Lines per chunk.
+    pub const CHUNK: usize = 512;
+
+    /// How many lines there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        match self.chunks.split_last() {
+            Some((last, full)) => full.len() * Self::CHUNK + last.len(),
+            None => 0,
+        }
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// A line by its index; 0 is the oldest that is kept.
+    #[must_use]
+    pub fn get(&self, index: usize) -> Option<&LogEntry> {
+        self.chunks.get(index / Self::CHUNK)?.get(index % Self::CHUNK)
+    }
+}
+
+/// An object that was fetched to be shown.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Preview {
+    /// Bucket
+    pub bucket: String,
+    /// Key
+    pub key: String,
+    /// Size of the whole object in bytes.
+    pub size: u64,
+    /// Content type, as stored.
+    pub content_type: String,
+    /// The body, or its beginning when it is large, once it is here.
+    pub body: Option<Arc<[u8]>>,
+    /// Why it could not be fetched.
+    pub error: Option<String>,
+}
+
+/// Something a person should know.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Notice {
+    /// Identifies it for [`Command::Dismiss`](super::Command::Dismiss).
+    pub id: u64,
+    /// How bad it is.
+    pub severity: Severity,
+    /// One line.
+    pub title: String,
+    /// What was wrong, where, and what to do; may be several lines.
+    pub detail: String,
+    /// When.
+    pub time_ms: Millis,
+}
+
+/// How bad a notice is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Severity {
+    /// Goes away by itself.
+    Info,
+    /// Stays until dismissed.
+    Warning,
+    /// Stays until dismissed.
+    Error,
+}
