@@ -1,0 +1,6 @@
+//! What the commands do.
+
+pub mod items;
+pub mod logs;
+pub mod navigate;
+pub mod program;

@@ -1,0 +1,177 @@
+//! The program itself.
+
+use crate::tui::app::{App, Effect};
+use crate::tui::layers::confirm::Confirm;
+use crate::tui::layers::form::LaunchForm;
+use crate::tui::layers::help::help_lines;
+use crate::tui::layers::menu::{Item, Menu};
+use crate::tui::layers::notices::Notices;
+use crate::tui::layers::pager::Pager;
+use crate::tui::layers::prompt::Prompt;
+use crate::tui::theme::{self, Depth, Theme};
+use std::path::PathBuf;
+use throng::core::engine::{Command, Severity};
+use throng::core::model::ProgressState;
+
+pub fn launch(app: &mut App, _: &str) {
+    app.push(LaunchForm::default());
+}
+
+pub fn deploy(app: &mut App, path: &str) {
+    if path.trim().is_empty() {
+        return launch(app, "");
+    }
+    let path = expand(path.trim());
+    app.say(format!("Deploying {} …", path.display()));
+    app.send(Command::DeployFile(path));
+}
+
+/// A typed path: `~/` is the person's home.
+#[must_use]
+pub fn expand(path: &str) -> PathBuf {
+    match (path.strip_prefix("~/"), std::env::var_os("HOME")) {
+        (Some(rest), Some(home)) => PathBuf::from(home).join(rest),
+        _ if path == "~" => std::env::var_os("HOME").map_or_else(|| path.into(), PathBuf::from),
+        _ => PathBuf::from(path),
+    }
+}
+
+pub fn refresh(app: &mut App, _: &str) {
+    app.send(Command::Refresh);
+    app.say("Reading again …");
+}
+
+pub fn copy(app: &mut App, _: &str) {
+    let texts = super::items::copyable(app);
+    match texts.len() {
+        0 => app.refuse("There is nothing to copy here."),
+        1 => copy_text(app, &texts[0].1),
+        _ => {
+            let items = texts
+                .into_iter()
+                .map(|(name, text)| {
+                    let detail = text.clone();
+                    Item::new(name, detail, move |app| copy_text(app, &text))
+                })
+                .collect();
+            app.push(Menu::new("Copy", items));
+        }
+    }
+}
+
+/// Puts a text on the person's clipboard.
+pub fn copy_text(app: &mut App, text: &str) {
+    app.effects.push(Effect::Copy(text.to_owned()));
+    app.say(format!("Copied {}", crate::tui::text::clip(&crate::tui::text::clean(text), 60)));
+}
+
+pub fn notices(app: &mut App, _: &str) {
+    if app.snapshot.notices.is_empty() {
+        app.say("No errors or warnings.");
+    } else {
+        app.push(Notices::default());
+    }
+}
+
+pub fn dismiss(app: &mut App, _: &str) {
+    if let Some(notice) = app.snapshot.notices.iter().rev().find(|notice| notice.severity != Severity::Info) {
+        app.send(Command::Dismiss(notice.id));
+    }
+}
+
+pub fn context(app: &mut App, name: &str) {
+    if name.is_empty() {
+        let now = app.snapshot.context.name.clone();
+        let items = app
+            .snapshot
+            .contexts
+            .iter()
+            .map(|context| {
+                let name = context.name.clone();
+                let place = if context.local { "on this machine" } else { context.region.as_str() };
+                let state = if context.name == now { "  (here)" } else { "" };
+                let gate = if context.read_only { "  read-only" } else { "" };
+                Item::new(&context.name, format!("{place}{gate}{state}"), move |app| switch(app, &name))
+            })
+            .collect();
+        app.push(Menu::new("Switch to another cloud", items));
+    } else {
+        switch(app, name);
+    }
+}
+
+fn switch(app: &mut App, name: &str) {
+    if app.snapshot.contexts.iter().any(|context| context.name == name) {
+        app.say(format!("Switching to {name} …"));
+        app.send(Command::SwitchContext(name.to_owned()));
+    } else {
+        app.refuse(format!("There is no context {name}. Press c for those there are."));
+    }
+}
+
+pub fn command(app: &mut App, _: &str) {
+    app.push(Prompt::commands());
+}
+
+pub fn palette(app: &mut App, _: &str) {
+    app.push(Prompt::palette());
+}
+
+pub fn theme(app: &mut App, name: &str) {
+    if name.is_empty() {
+        let items =
+            theme::NAMES.iter().map(|name| Item::new(*name, "", move |app| set_theme(app, name))).collect();
+        app.push(Menu::new("Colours", items));
+    } else {
+        set_theme(app, name);
+    }
+}
+
+fn set_theme(app: &mut App, name: &str) {
+    if theme::NAMES.contains(&name) {
+        let depth =
+            if app.look.theme.depth == Depth::Mono { Depth::detect(false) } else { app.look.theme.depth };
+        app.look.theme = Theme::new(name, depth, app.look.theme.symbols.ascii);
+    } else {
+        app.refuse(format!("There is no theme {name}: there are {}.", theme::NAMES.join(", ")));
+    }
+}
+
+pub fn mouse(app: &mut App, _: &str) {
+    app.mouse = !app.mouse;
+    app.effects.push(Effect::Mouse(app.mouse));
+    app.say(if app.mouse {
+        "Mouse on: click selects, wheel scrolls, headings sort."
+    } else {
+        "Mouse off: the terminal selects text."
+    });
+}
+
+pub fn redraw(app: &mut App, _: &str) {
+    app.effects.push(Effect::Redraw);
+}
+
+pub fn suspend(app: &mut App, _: &str) {
+    app.effects.push(Effect::Suspend);
+}
+
+pub fn help(app: &mut App, _: &str) {
+    let lines = help_lines(app.kind(), &app.look);
+    app.push(Pager::new("Keys and commands", lines).hanging());
+}
+
+/// Leaves; asks first when something would stop.
+pub fn quit(app: &mut App, _: &str) {
+    let active =
+        app.snapshot.progress.iter().filter(|progress| progress.state == ProgressState::Active).count();
+    if active == 0 {
+        app.quit = true;
+        return;
+    }
+    let lines = vec![
+        format!("{} under way in this program:", crate::tui::text::plural(active as u64, "transfer")),
+        "leaving stops it; uploads go on where they were next time.".to_owned(),
+        "Tasks that have been sent go on without throng.".to_owned(),
+    ];
+    app.push(Confirm::yes("Leave now?", lines, |app| app.quit = true));
+}

@@ -1,0 +1,353 @@
+//! The state of the program, apart from how it looks.
+
+use super::layer::{Layer, Outcome};
+use super::list::{ListState, Look, Rows};
+use super::place::{Kind, Place, TABS};
+use super::registry::{self, Action};
+use super::views::{self, logs::LogState};
+use super::widgets::table::Places;
+use crossterm::event::{KeyEvent, KeyEventKind};
+use ratatui::layout::Rect;
+use std::path::PathBuf;
+use std::sync::{Arc, OnceLock};
+use throng::core::engine::{Command, Engine, Scope, Severity, Snapshot};
+use tokio::sync::Notify;
+
+/// A place that was gone to, and where its list stands.
+#[derive(Debug)]
+pub struct Page {
+    /// Where
+    pub place: Place,
+    /// Its list
+    pub list: ListState,
+    /// Which attempt of a task; 0 is the newest.
+    pub attempt: usize,
+}
+
+impl Page {
+    /// At the beginning of a place's list.
+    #[must_use]
+    pub fn new(place: Place) -> Self {
+        Self { place, list: ListState::default(), attempt: 0 }
+    }
+}
+
+/// What is done with a task's outputs as soon as its record has been read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Awaited {
+    /// The first picture, or else the first output, is shown.
+    Show,
+    /// All are fetched.
+    Download,
+}
+
+/// What only the terminal can do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// Put a text on the person's clipboard.
+    Copy(String),
+    /// Go to the shell until `fg`.
+    Suspend,
+    /// Draw everything again.
+    Redraw,
+    /// Report the mouse, or do not.
+    Mouse(bool),
+}
+
+/// Where things were drawn last, for the mouse.
+#[derive(Clone, Debug, Default)]
+pub struct Hits {
+    /// Tabs
+    pub tabs: Vec<(Rect, usize)>,
+    /// The table with its columns.
+    pub table: Option<(Rect, Places)>,
+    /// The log.
+    pub log: Option<(Rect, Vec<usize>)>,
+}
+
+/// Everything that the program knows.
+pub struct App {
+    engine: Engine,
+    /// What the engine said last.
+    pub snapshot: Arc<Snapshot>,
+    /// How things look.
+    pub look: Look,
+    /// The way to where the person is, per tab.
+    pub tabs: Vec<Vec<Page>>,
+    /// The open tab.
+    pub tab: usize,
+    /// Where the reader of the log is.
+    pub logs: LogState,
+    /// Dialogs; the last is on top.
+    pub layers: Vec<Box<dyn Layer>>,
+    /// One line about what was just done, until the next key.
+    pub message: Option<(String, Severity)>,
+    /// For the terminal to do.
+    pub effects: Vec<Effect>,
+    /// Whether it is over.
+    pub quit: bool,
+    /// Where things were drawn.
+    pub hits: Hits,
+    /// Whether the mouse is reported.
+    pub mouse: bool,
+    /// Where downloads go.
+    pub downloads: PathBuf,
+    /// How images are drawn.
+    pub images: super::images::Images,
+    /// Rung when a [`Job`] has ended.
+    pub bell: Arc<Notify>,
+    awaited: Option<(Place, Awaited)>,
+    scope: Option<Scope>,
+    more_asked: Option<(String, String, usize)>,
+    clock: fn() -> u64,
+}
+
+/// The answer of something slow, once it is there.
+pub type Job<T> = Arc<OnceLock<T>>;
+
+impl App {
+    /// At the first tab. `clock` gives milliseconds since 1970.
+    #[must_use]
+    pub fn new(engine: Engine, look: Look, clock: fn() -> u64) -> Self {
+        let snapshot = Arc::clone(&engine.snapshots().borrow());
+        Self {
+            engine,
+            snapshot,
+            look: Look { now: clock(), ..look },
+            tabs: TABS.iter().map(|(_, place)| vec![Page::new(place.clone())]).collect(),
+            tab: 0,
+            logs: LogState::default(),
+            layers: Vec::new(),
+            message: None,
+            effects: Vec::new(),
+            quit: false,
+            hits: Hits::default(),
+            mouse: false,
+            downloads: PathBuf::from("."),
+            images: super::images::Images::default(),
+            bell: Arc::default(),
+            awaited: None,
+            scope: None,
+            more_asked: None,
+            clock,
+        }
+    }
+
+    /// Asks the engine for something.
+    pub fn send(&self, command: Command) {
+        self.engine.send(command);
+    }
+
+    /// Takes the engine's newest snapshot.
+    pub fn take(&mut self, snapshot: Arc<Snapshot>) {
+        let other_context =
+            snapshot.context.name != self.snapshot.context.name && !self.snapshot.context.name.is_empty();
+        self.snapshot = snapshot;
+        if other_context {
+            // What was open belongs to the other cloud.
+            self.tabs = TABS.iter().map(|(_, place)| vec![Page::new(place.clone())]).collect();
+            self.logs = LogState::default();
+            self.scope = None;
+        }
+    }
+
+    /// The open page.
+    #[must_use]
+    pub fn page(&self) -> &Page {
+        // A tab always has its first page.
+        let pages = &self.tabs[self.tab];
+        &pages[pages.len() - 1]
+    }
+
+    /// The open page.
+    pub fn page_mut(&mut self) -> &mut Page {
+        let pages = &mut self.tabs[self.tab];
+        let last = pages.len() - 1;
+        &mut pages[last]
+    }
+
+    /// Where the person is.
+    #[must_use]
+    pub fn kind(&self) -> Kind {
+        self.page().place.kind()
+    }
+
+    /// Does something with the open list and its rows.
+    pub fn with_list<T>(&mut self, act: impl FnOnce(&mut ListState, &dyn Rows) -> T) -> T {
+        let snapshot = Arc::clone(&self.snapshot);
+        let page = self.page_mut();
+        let rows = views::rows(&page.place, &snapshot, page.attempt);
+        page.list.refresh(&*rows);
+        act(&mut page.list, &*rows)
+    }
+
+    /// Before drawing: indexes and clocks.
+    pub fn prepare(&mut self) {
+        self.look.now = (self.clock)();
+        if self.kind() == Kind::Logs {
+            let snapshot = Arc::clone(&self.snapshot);
+            self.logs.refresh(snapshot.logs.as_ref());
+        } else {
+            self.with_list(|_, _| ());
+        }
+        self.more_objects();
+        self.outputs_arrived();
+    }
+
+    /// Goes to a task, and does something with its outputs once they are known.
+    pub fn enter_for(&mut self, task: Place, what: Awaited) {
+        self.awaited = Some((task.clone(), what));
+        self.enter(task);
+        self.outputs_arrived();
+    }
+
+    /// Does what was asked for, unless the person went elsewhere meanwhile.
+    fn outputs_arrived(&mut self) {
+        let Some((place, what)) = &self.awaited else { return };
+        let (Place::Task { run, task }, true) = (place, *place == self.page().place) else {
+            self.awaited = None;
+            return;
+        };
+        if views::task::record(&self.snapshot, run, *task, 0).is_none() {
+            return;
+        }
+        let what = *what;
+        self.awaited = None;
+        match what {
+            Awaited::Show => super::actions::items::show_first(self),
+            Awaited::Download => super::actions::items::download_all(self),
+        }
+    }
+
+    /// The next page of a folder is fetched when its end comes near; asked for once per page.
+    fn more_objects(&mut self) {
+        let page = self.page();
+        if let (Place::Objects { bucket, prefix }, Some(view)) = (&page.place, &self.snapshot.objects)
+            && view.more
+            && view.bucket == *bucket
+            && view.prefix == *prefix
+            && view.listing.state == throng::core::engine::ListingState::Ready
+            && (page.list.position() + 2 * page.list.page() >= page.list.len()
+                || !page.list.filter.is_empty())
+        {
+            let here = (bucket.clone(), prefix.clone(), view.listing.items.len());
+            if self.more_asked.as_ref() != Some(&here) {
+                self.more_asked = Some(here);
+                self.send(Command::MoreObjects);
+            }
+        }
+    }
+
+    /// Tells the engine where the person is, when that changed.
+    pub fn look_at(&mut self) {
+        let scope = self.page().place.scope();
+        if scope.is_some() && scope != self.scope {
+            self.scope.clone_from(&scope);
+            self.send(Command::Look(scope.unwrap_or_default()));
+        }
+    }
+
+    /// Goes to a place below the open one.
+    pub fn enter(&mut self, place: Place) {
+        self.tabs[self.tab].push(Page::new(place));
+        self.look_at();
+    }
+
+    /// Goes to a tab.
+    pub fn open_tab(&mut self, tab: usize) {
+        self.tab = tab.min(self.tabs.len() - 1);
+        self.look_at();
+    }
+
+    /// Goes to a place of a tab, leaving where that tab was.
+    pub fn open(&mut self, tab: usize, way: Vec<Place>) {
+        self.tabs[tab].truncate(1);
+        self.tabs[tab].extend(way.into_iter().map(Page::new));
+        self.open_tab(tab);
+    }
+
+    /// Puts a layer on top.
+    pub fn push(&mut self, layer: impl Layer + 'static) {
+        self.layers.push(Box::new(layer));
+    }
+
+    /// Says something in the last line.
+    pub fn say(&mut self, text: impl Into<String>) {
+        self.message = Some((text.into(), Severity::Info));
+    }
+
+    /// Says in the last line why something is not done.
+    pub fn refuse(&mut self, text: impl Into<String>) {
+        self.message = Some((text.into(), Severity::Warning));
+    }
+
+    /// Does something slow elsewhere; rings the bell when it is done. Without a runtime it is done here.
+    pub fn job<T: Send + Sync + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Job<T> {
+        let slot: Job<T> = Arc::default();
+        let (answer, bell) = (Arc::clone(&slot), Arc::clone(&self.bell));
+        let work = move || {
+            let _ = answer.set(work());
+            bell.notify_one();
+        };
+        if tokio::runtime::Handle::try_current().is_ok() {
+            tokio::task::spawn_blocking(work);
+        } else {
+            work();
+        }
+        slot
+    }
+
+    /// Handles a key.
+    pub fn key(&mut self, key: KeyEvent) {
+        if key.kind == KeyEventKind::Release {
+            return;
+        }
+        self.message = None;
+        if self.layers.is_empty() {
+            if let Some(action) = registry::by_key(key, self.kind()) {
+                self.perform(action, "");
+            }
+            return;
+        }
+        self.with_top(&mut |layer, app| layer.key(key, app));
+    }
+
+    /// Does something with the topmost layer and what it says to the one below.
+    pub fn with_top(&mut self, act: &mut dyn FnMut(&mut dyn Layer, &mut Self) -> Outcome) {
+        let Some(mut layer) = self.layers.pop() else { return };
+        let depth = self.layers.len();
+        match act(&mut *layer, self) {
+            // Layers that it opened stay above it.
+            Outcome::Keep => self.layers.insert(depth.min(self.layers.len()), layer),
+            Outcome::Close => layer.closed(self),
+            Outcome::Answer(answer) => {
+                layer.closed(self);
+                self.with_top(&mut |below, app| below.answer(answer.clone(), app));
+            }
+        }
+    }
+
+    /// Does what an action says, unless the context is read-only and the action changes something.
+    pub fn perform(&mut self, action: &Action, argument: &str) {
+        if action.changes() && self.snapshot.context.read_only {
+            let name = &self.snapshot.context.name;
+            self.refuse(format!("Context {name} is read-only: {} is refused.", action.name));
+            return;
+        }
+        (action.run)(self, argument);
+    }
+
+    /// Whether something visible changes by itself, so that drawing once a second is due.
+    #[must_use]
+    pub fn animates(&self) -> bool {
+        if self.layers.iter().any(|layer| layer.animates()) {
+            return true;
+        }
+        let open = |run: &throng::core::model::RunSummary| run.ended_ms.is_none();
+        match &self.page().place {
+            Place::Running => !self.snapshot.running.items.is_empty(),
+            Place::Runs | Place::Function(_) => self.snapshot.runs.items.iter().any(open),
+            _ => false,
+        }
+    }
+}

@@ -1,0 +1,52 @@
+//! What lies above the views: dialogs, prompts, pagers. Only the topmost one gets keys.
+
+use super::app::App;
+use crossterm::event::KeyEvent;
+use ratatui::Frame;
+use ratatui::layout::Rect;
+use std::path::PathBuf;
+
+/// What becomes of a layer after it handled something.
+pub enum Outcome {
+    /// It stays.
+    Keep,
+    /// It goes.
+    Close,
+    /// It goes and tells the layer below.
+    Answer(Answer),
+}
+
+/// What a layer tells the one below it.
+#[derive(Clone, Debug)]
+pub enum Answer {
+    /// Files and folders that were picked.
+    Paths(Vec<PathBuf>),
+}
+
+/// Something above the views.
+pub trait Layer {
+    /// Handles a key.
+    fn key(&mut self, key: KeyEvent, app: &mut App) -> Outcome;
+    /// Handles pasted text; layers without a text field ignore it.
+    fn paste(&mut self, _text: &str, _app: &mut App) -> Outcome {
+        Outcome::Keep
+    }
+    /// Hears from a layer that was above it.
+    fn answer(&mut self, _answer: Answer, _app: &mut App) -> Outcome {
+        Outcome::Keep
+    }
+    /// The mouse wheel: negative is up.
+    fn scroll(&mut self, _by: isize) {}
+    /// Draws it. `area` is the whole screen.
+    fn draw(&self, frame: &mut Frame<'_>, area: Rect, app: &App);
+    /// Whether a pasted path belongs into its text field.
+    fn takes_text(&self) -> bool {
+        false
+    }
+    /// Whether it shows something that moves by itself.
+    fn animates(&self) -> bool {
+        false
+    }
+    /// It closes without having been asked: the last chance to tidy up.
+    fn closed(&mut self, _app: &mut App) {}
+}

@@ -1,0 +1,99 @@
+//! Asking before something is ended or deleted.
+
+use crate::tui::app::App;
+use crate::tui::layer::{Layer, Outcome};
+use crate::tui::text;
+use crate::tui::widgets::input::Field;
+use crate::tui::widgets::popup;
+use crossterm::event::{KeyCode, KeyEvent};
+use ratatui::Frame;
+use ratatui::layout::Rect;
+use ratatui::text::{Line, Span};
+
+type Then = Box<dyn FnOnce(&mut App)>;
+
+/// A question.
+pub struct Confirm {
+    title: String,
+    lines: Vec<String>,
+    word: Option<String>,
+    field: Field,
+    then: Option<Then>,
+}
+
+impl Confirm {
+    /// Answered by `y`.
+    pub fn yes(title: &str, lines: Vec<String>, then: impl FnOnce(&mut App) + 'static) -> Self {
+        Self {
+            title: title.to_owned(),
+            lines,
+            word: None,
+            field: Field::default(),
+            then: Some(Box::new(then)),
+        }
+    }
+
+    /// Answered by typing a name.
+    pub fn typed(title: &str, lines: Vec<String>, word: &str, then: impl FnOnce(&mut App) + 'static) -> Self {
+        Self { word: Some(word.to_owned()), ..Self::yes(title, lines, then) }
+    }
+
+    fn go(&mut self, app: &mut App) -> Outcome {
+        if let Some(then) = self.then.take() {
+            then(app);
+        }
+        Outcome::Close
+    }
+}
+
+impl Layer for Confirm {
+    fn key(&mut self, key: KeyEvent, app: &mut App) -> Outcome {
+        let control = key.modifiers.contains(crossterm::event::KeyModifiers::CONTROL);
+        match (key.code, &self.word) {
+            (KeyCode::Esc, _) | (KeyCode::Char('n' | 'N' | 'q'), None) => Outcome::Close,
+            (KeyCode::Char('c'), _) if control => Outcome::Close,
+            (KeyCode::Char('y' | 'Y'), None) => self.go(app),
+            (KeyCode::Enter, Some(word)) if self.field.text() == word => self.go(app),
+            (_, Some(_)) => {
+                self.field.key(key);
+                Outcome::Keep
+            }
+            _ => Outcome::Keep,
+        }
+    }
+
+    fn paste(&mut self, text: &str, _: &mut App) -> Outcome {
+        self.field.paste(text);
+        Outcome::Keep
+    }
+
+    fn takes_text(&self) -> bool {
+        self.word.is_some()
+    }
+
+    fn draw(&self, frame: &mut Frame<'_>, area: Rect, app: &App) {
+        let extra = if self.word.is_some() { 5 } else { 4 };
+        let width = self.lines.iter().map(|line| text::width(line)).max().unwrap_or(0).clamp(46, 90) + 4;
+        let inner = popup::draw(frame, area, (width, self.lines.len() + extra + 1), &self.title, &app.look);
+        let lines: Vec<Line<'_>> =
+            self.lines.iter().map(|line| Line::raw(text::clean(line).into_owned())).collect();
+        popup::lines(frame, inner, &lines, 0, text::small(extra) - 1);
+        let Some(word) = &self.word else {
+            return popup::hints(frame, inner, &[("y", "yes"), ("n", "no")], &app.look);
+        };
+        let y = inner.bottom().saturating_sub(3);
+        let label = Line::from(vec![
+            Span::styled("type ", app.look.theme.dim),
+            Span::styled(text::clean(word).into_owned(), app.look.theme.title),
+            Span::styled(": ", app.look.theme.dim),
+        ]);
+        let (x, _) = frame.buffer_mut().set_line(inner.x, y, &label, inner.width);
+        self.field.draw(
+            frame,
+            Rect { x, y, width: inner.right().saturating_sub(x), height: 1 },
+            true,
+            &app.look,
+        );
+        popup::hints(frame, inner, &[("enter", "do it"), ("esc", "no")], &app.look);
+    }
+}

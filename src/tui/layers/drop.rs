@@ -1,0 +1,242 @@
+//! Files were dropped or chosen: what shall be done with them?
+
+use crate::tui::app::{App, Job};
+use crate::tui::layer::{Answer, Layer, Outcome};
+use crate::tui::place::Place;
+use crate::tui::text;
+use crate::tui::widgets::popup;
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use ratatui::Frame;
+use ratatui::layout::Rect;
+use ratatui::text::{Line, Span};
+use std::path::PathBuf;
+use throng::core::engine::Command;
+
+/// Files that are counted at most before the dialog says "more than".
+const MOST: u64 = 200_000;
+
+/// Where files can go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// Each is processed by a function.
+    Function(String),
+    /// They are stored in a folder of a bucket.
+    Bucket(String, String),
+}
+
+impl Target {
+    /// The one that the open place suggests.
+    #[must_use]
+    pub fn suggested(app: &mut App) -> Option<Self> {
+        let snapshot = app.snapshot.clone();
+        let row = app.with_list(|list, _| list.row());
+        match &app.page().place {
+            Place::Functions => Some(Self::Function(snapshot.functions.items.get(row?)?.name.clone())),
+            Place::Function(name) => Some(Self::Function(name.clone())),
+            Place::Buckets => {
+                Some(Self::Bucket(snapshot.buckets.items.get(row?)?.name.clone(), String::new()))
+            }
+            Place::Objects { bucket, prefix } => {
+                Some(Self::Bucket(bucket.clone(), prefix.trim_end_matches('/').to_owned()))
+            }
+            Place::Run(run) | Place::Task { run, .. } => snapshot
+                .run
+                .as_ref()
+                .filter(|view| view.summary.id == *run)
+                .map(|view| Self::Function(view.summary.function.clone())),
+            _ => None,
+        }
+    }
+}
+
+/// How much was dropped.
+#[derive(Clone, Copy, Debug, Default)]
+struct Amount {
+    files: u64,
+    bytes: u64,
+    more: bool,
+    unreadable: u64,
+}
+
+fn count(paths: &[PathBuf]) -> Amount {
+    let mut amount = Amount::default();
+    for entry in paths.iter().flat_map(|path| walkdir::WalkDir::new(path).follow_links(true)) {
+        match entry.map(|entry| entry.metadata().map(|meta| (meta.is_file(), meta.len()))) {
+            Ok(Ok((true, bytes))) => {
+                amount.files += 1;
+                amount.bytes += bytes;
+            }
+            Ok(Ok(_)) => {}
+            _ => amount.unreadable += 1,
+        }
+        if amount.files >= MOST {
+            amount.more = true;
+            break;
+        }
+    }
+    amount
+}
+
+/// The dialog.
+pub struct DropDialog {
+    paths: Vec<PathBuf>,
+    amount: Job<Amount>,
+    targets: Vec<Target>,
+    position: usize,
+}
+
+impl DropDialog {
+    /// For files that are here.
+    #[must_use]
+    pub fn new(paths: Vec<PathBuf>, target: Option<Target>, app: &App) -> Self {
+        let amount = {
+            let paths = paths.clone();
+            app.job(move || count(&paths))
+        };
+        let mut targets: Vec<Target> = target.into_iter().collect();
+        let functions =
+            app.snapshot.functions.items.iter().map(|function| Target::Function(function.name.clone()));
+        let buckets = app
+            .snapshot
+            .buckets
+            .items
+            .iter()
+            .map(|bucket| Target::Bucket(bucket.name.clone(), String::new()));
+        for other in functions.chain(buckets) {
+            if !targets.contains(&other) {
+                targets.push(other);
+            }
+        }
+        Self { paths, amount, targets, position: 0 }
+    }
+
+    /// More files were dropped at once.
+    pub fn add(&mut self, paths: Vec<PathBuf>, app: &App) {
+        for path in paths {
+            if !self.paths.contains(&path) {
+                self.paths.push(path);
+            }
+        }
+        let paths = self.paths.clone();
+        self.amount = app.job(move || count(&paths));
+    }
+
+    fn go(&mut self, app: &mut App) -> Outcome {
+        let Some(target) = self.targets.get(self.position).cloned() else {
+            app.refuse("There is no function and no bucket yet. Press n to launch a function.");
+            return Outcome::Close;
+        };
+        if app.snapshot.context.read_only {
+            app.refuse(format!("Context {} is read-only.", app.snapshot.context.name));
+            return Outcome::Close;
+        }
+        let paths = std::mem::take(&mut self.paths);
+        match target {
+            Target::Function(function) => {
+                app.say(format!("Starting a run of {function} …"));
+                app.send(Command::RunFiles { function, paths });
+                app.open(2, Vec::new());
+            }
+            Target::Bucket(bucket, prefix) => {
+                app.say(format!("Uploading to {bucket}/{prefix} …"));
+                app.send(Command::Upload { paths, bucket, prefix });
+            }
+        }
+        Outcome::Close
+    }
+
+    fn amount(&self) -> String {
+        let Some(amount) = self.amount.get() else { return "counting …".to_owned() };
+        let more = if amount.more { "more than " } else { "" };
+        let unreadable = if amount.unreadable > 0 {
+            format!(", {} could not be read", amount.unreadable)
+        } else {
+            String::new()
+        };
+        format!("{more}{}, {}{unreadable}", text::plural(amount.files, "file"), text::bytes(amount.bytes))
+    }
+}
+
+impl Layer for DropDialog {
+    fn key(&mut self, key: KeyEvent, app: &mut App) -> Outcome {
+        let last = self.targets.len().saturating_sub(1);
+        match key.code {
+            KeyCode::Esc | KeyCode::Char('q' | 'n') => return Outcome::Close,
+            KeyCode::Char('c') if key.modifiers.contains(KeyModifiers::CONTROL) => return Outcome::Close,
+            KeyCode::Enter | KeyCode::Char('y') => return self.go(app),
+            KeyCode::Up | KeyCode::Char('k') => self.position = self.position.saturating_sub(1),
+            KeyCode::Down | KeyCode::Char('j') => self.position = (self.position + 1).min(last),
+            _ => {}
+        }
+        Outcome::Keep
+    }
+
+    /// Some terminals paste every dropped file on its own.
+    fn paste(&mut self, pasted: &str, app: &mut App) -> Outcome {
+        if let crate::tui::drop::Dropped::Here(paths) = crate::tui::drop::parse(pasted) {
+            self.add(paths, app);
+        }
+        Outcome::Keep
+    }
+
+    fn answer(&mut self, answer: Answer, app: &mut App) -> Outcome {
+        let Answer::Paths(paths) = answer;
+        self.add(paths, app);
+        Outcome::Keep
+    }
+
+    fn takes_text(&self) -> bool {
+        true
+    }
+
+    fn scroll(&mut self, by: isize) {
+        self.position = self.position.saturating_add_signed(by).min(self.targets.len().saturating_sub(1));
+    }
+
+    fn draw(&self, frame: &mut Frame<'_>, area: Rect, app: &App) {
+        let theme = &app.look.theme;
+        let names = self.paths.len().min(4);
+        let inner =
+            popup::draw(frame, area, (76, names + self.targets.len().min(10) + 8), "Files", &app.look);
+        let mut lines = vec![Line::styled(self.amount(), theme.title)];
+        for path in self.paths.iter().take(names) {
+            let shown = path.display().to_string();
+            let shown = text::clean(&shown);
+            lines.push(Line::styled(
+                format!("  {}", text::clip_start(&shown, usize::from(inner.width).saturating_sub(3))),
+                theme.dim,
+            ));
+        }
+        if self.paths.len() > names {
+            lines.push(Line::styled(format!("  and {} more", self.paths.len() - names), theme.dim));
+        }
+        lines.push(Line::raw(""));
+        let first = lines.len();
+        let room = usize::from(inner.height).saturating_sub(first + 2).max(1);
+        let skip = (self.position + 1).saturating_sub(room);
+        for target in self.targets.iter().skip(skip).take(room) {
+            let (verb, name) = match target {
+                Target::Function(name) => ("process each with  ", name.clone()),
+                Target::Bucket(bucket, prefix) if prefix.is_empty() => {
+                    ("upload to bucket   ", bucket.clone())
+                }
+                Target::Bucket(bucket, prefix) => ("upload to folder   ", format!("{bucket}/{prefix}")),
+            };
+            lines.push(Line::from(vec![
+                Span::styled(verb, theme.dim),
+                Span::raw(text::clean(&name).into_owned()),
+            ]));
+        }
+        popup::lines(frame, inner, &lines, 0, 1);
+        if !self.targets.is_empty() {
+            let y = inner.y + text::small(first + self.position - skip);
+            frame.buffer_mut().set_style(Rect { y, height: 1, ..inner }, theme.selected);
+        }
+        popup::hints(
+            frame,
+            inner,
+            &[("enter", "do it"), ("up down", "other target"), ("esc", "no")],
+            &app.look,
+        );
+    }
+}

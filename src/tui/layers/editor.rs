@@ -1,0 +1,108 @@
+//! A payload of several lines, for one invocation.
+
+use crate::tui::app::App;
+use crate::tui::layer::{Layer, Outcome};
+use crate::tui::text;
+use crate::tui::widgets::input::Field;
+use crate::tui::widgets::popup;
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use ratatui::Frame;
+use ratatui::layout::Rect;
+use ratatui::text::Line;
+use throng::core::engine::Command;
+
+/// Invoke a function once.
+#[derive(Debug)]
+pub struct Payload {
+    function: String,
+    lines: Vec<Field>,
+    row: usize,
+}
+
+impl Payload {
+    /// An empty object.
+    #[must_use]
+    pub fn new(function: &str) -> Self {
+        Self { function: function.to_owned(), lines: vec![Field::new("{}")], row: 0 }
+    }
+
+    fn text(&self) -> String {
+        self.lines.iter().map(Field::text).collect::<Vec<_>>().join("\n")
+    }
+
+    /// What is wrong with it as JSON; it may be sent all the same.
+    fn verdict(&self) -> Result<&'static str, String> {
+        let text = self.text();
+        if text.trim().is_empty() {
+            return Ok("empty payload");
+        }
+        serde_json::from_str::<serde_json::Value>(&text)
+            .map(|_| "JSON")
+            .map_err(|error| format!("sent as it is, not JSON: {error}"))
+    }
+}
+
+impl Layer for Payload {
+    fn key(&mut self, key: KeyEvent, app: &mut App) -> Outcome {
+        let control = key.modifiers.contains(KeyModifiers::CONTROL);
+        match key.code {
+            KeyCode::Esc => return Outcome::Close,
+            KeyCode::Char('c') if control => return Outcome::Close,
+            KeyCode::Char('s') if control => {
+                app.say(format!("Invoking {} …", self.function));
+                app.send(Command::Invoke {
+                    function: self.function.clone(),
+                    payload: self.text().into_bytes(),
+                });
+                return Outcome::Close;
+            }
+            KeyCode::Enter => {
+                self.row += 1;
+                self.lines.insert(self.row, Field::default());
+            }
+            KeyCode::Backspace if self.lines[self.row].text().is_empty() && self.lines.len() > 1 => {
+                self.lines.remove(self.row);
+                self.row = self.row.saturating_sub(1);
+            }
+            KeyCode::Up => self.row = self.row.saturating_sub(1),
+            KeyCode::Down => self.row = (self.row + 1).min(self.lines.len() - 1),
+            _ => {
+                self.lines[self.row].key(key);
+            }
+        }
+        Outcome::Keep
+    }
+
+    fn paste(&mut self, pasted: &str, _: &mut App) -> Outcome {
+        for (number, line) in pasted.lines().enumerate() {
+            if number > 0 {
+                self.row += 1;
+                self.lines.insert(self.row, Field::default());
+            }
+            self.lines[self.row].paste(line);
+        }
+        Outcome::Keep
+    }
+
+    fn takes_text(&self) -> bool {
+        true
+    }
+
+    fn draw(&self, frame: &mut Frame<'_>, area: Rect, app: &App) {
+        let look = &app.look;
+        let title = format!("Invoke {} once", self.function);
+        let inner = popup::draw(frame, area, (84, self.lines.len().max(6) + 6), &title, look);
+        let height = usize::from(inner.height.saturating_sub(4)).max(1);
+        let skip = (self.row + 1).saturating_sub(height);
+        for (row, field) in self.lines.iter().enumerate().skip(skip).take(height) {
+            let y = inner.y + text::small(row - skip);
+            field.draw(frame, Rect { y, height: 1, ..inner }, row == self.row, look);
+        }
+        let verdict = match self.verdict() {
+            Ok(good) => Line::styled(good, look.theme.good),
+            Err(bad) => Line::styled(bad, look.theme.warn),
+        };
+        frame.buffer_mut().set_line(inner.x, inner.bottom().saturating_sub(3), &verdict, inner.width);
+        popup::hints(frame, inner, &[("ctrl-s", "invoke"), ("enter", "new line"), ("esc", "close")], look);
+    }
+}

@@ -1,0 +1,37 @@
+//! The help, made from the registry.
+
+use crate::tui::list::Look;
+use crate::tui::place::Kind;
+use crate::tui::registry::{ACTIONS, Risk};
+use ratatui::text::{Line, Span};
+
+/// The commands that hold in a place.
+#[must_use]
+pub fn help_lines(kind: Kind, look: &Look) -> Vec<Line<'static>> {
+    let theme = &look.theme;
+    let mut lines = Vec::new();
+    let mut group = "";
+    for action in ACTIONS.iter().filter(|action| action.holds(kind)) {
+        if action.group != group {
+            group = action.group;
+            if !lines.is_empty() {
+                lines.push(Line::raw(""));
+            }
+            lines.push(Line::styled(group.to_uppercase(), theme.title));
+        }
+        let mark = match action.risk {
+            Risk::None => "",
+            Risk::Changes => "  (changes)",
+            Risk::Asks => "  (asks first)",
+        };
+        lines.push(Line::from(vec![
+            Span::styled(format!("{:<18}", action.keys.join(" ")), theme.key),
+            Span::styled(format!("{:<17}", format!(":{}", action.name)), theme.dim),
+            Span::raw(action.help),
+            Span::styled(mark, theme.dim),
+        ]));
+    }
+    lines.push(Line::raw(""));
+    lines.push(Line::raw("Drop files on the terminal, or paste their paths, to process or upload them."));
+    lines
+}

@@ -1,0 +1,136 @@
+//! Choosing one of several; typing narrows.
+
+use crate::tui::app::App;
+use crate::tui::filter::Pattern;
+use crate::tui::layer::{Layer, Outcome};
+use crate::tui::text;
+use crate::tui::widgets::input::Field;
+use crate::tui::widgets::popup;
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use ratatui::Frame;
+use ratatui::layout::Rect;
+use ratatui::text::{Line, Span};
+use std::rc::Rc;
+
+/// A choice.
+pub struct Item {
+    name: String,
+    detail: String,
+    then: Rc<dyn Fn(&mut App)>,
+}
+
+impl Item {
+    /// A name, a remark and what it does.
+    pub fn new(
+        name: impl Into<String>,
+        detail: impl Into<String>,
+        then: impl Fn(&mut App) + 'static,
+    ) -> Self {
+        Self { name: name.into(), detail: detail.into(), then: Rc::new(then) }
+    }
+}
+
+/// A list of choices.
+pub struct Menu {
+    title: String,
+    items: Vec<Item>,
+    field: Field,
+    position: usize,
+}
+
+impl Menu {
+    /// The first one is under the cursor.
+    #[must_use]
+    pub fn new(title: &str, items: Vec<Item>) -> Self {
+        Self { title: title.to_owned(), items, field: Field::default(), position: 0 }
+    }
+
+    fn shown(&self) -> Vec<&Item> {
+        let pattern = Pattern::new(self.field.text());
+        self.items.iter().filter(|item| pattern.matches(&format!("{} {}", item.name, item.detail))).collect()
+    }
+}
+
+impl Layer for Menu {
+    fn key(&mut self, key: KeyEvent, app: &mut App) -> Outcome {
+        let last = self.shown().len().saturating_sub(1);
+        match key.code {
+            KeyCode::Esc => return Outcome::Close,
+            KeyCode::Char('c') if key.modifiers.contains(KeyModifiers::CONTROL) => return Outcome::Close,
+            KeyCode::Up => self.position = self.position.saturating_sub(1),
+            KeyCode::Down => self.position = (self.position + 1).min(last),
+            KeyCode::PageUp | KeyCode::Home => self.position = 0,
+            KeyCode::PageDown | KeyCode::End => self.position = last,
+            KeyCode::Enter => {
+                let chosen = self.shown().get(self.position).map(|item| Rc::clone(&item.then));
+                if let Some(then) = chosen {
+                    then(app);
+                    return Outcome::Close;
+                }
+            }
+            _ => {
+                if self.field.key(key) {
+                    self.position = 0;
+                }
+            }
+        }
+        Outcome::Keep
+    }
+
+    fn paste(&mut self, text: &str, _: &mut App) -> Outcome {
+        self.field.paste(text);
+        Outcome::Keep
+    }
+
+    fn takes_text(&self) -> bool {
+        true
+    }
+
+    fn scroll(&mut self, by: isize) {
+        self.position = self.position.saturating_add_signed(by).min(self.shown().len().saturating_sub(1));
+    }
+
+    fn draw(&self, frame: &mut Frame<'_>, area: Rect, app: &App) {
+        let theme = &app.look.theme;
+        let names = self.items.iter().map(|item| text::width(&item.name)).max().unwrap_or(0).min(40);
+        let widest = self.items.iter().map(|item| names + text::width(&item.detail)).max().unwrap_or(0);
+        let inner = popup::draw(
+            frame,
+            area,
+            (widest.clamp(40, 96) + 8, self.items.len().min(16) + 5),
+            &self.title,
+            &app.look,
+        );
+        let (x, _) = frame.buffer_mut().set_stringn(inner.x, inner.y, "> ", 2, theme.accent);
+        self.field.draw(
+            frame,
+            Rect { x, width: inner.right().saturating_sub(x), height: 1, ..inner },
+            true,
+            &app.look,
+        );
+        let shown = self.shown();
+        let height = usize::from(inner.height.saturating_sub(3));
+        let skip = (self.position + 1).saturating_sub(height);
+        for (row, item) in shown.iter().enumerate().skip(skip).take(height) {
+            let y = inner.y + 1 + text::small(row - skip);
+            let name = text::clean(&item.name);
+            let name = text::clip(&name, names.max(8));
+            let pad = " ".repeat(names.saturating_sub(text::width(&name)) + 2);
+            let line = Line::from(vec![
+                Span::raw(format!("{name}{pad}")),
+                Span::styled(text::clean(&item.detail).into_owned(), theme.dim),
+            ]);
+            let place = Rect { y, height: 1, ..inner };
+            frame.buffer_mut().set_line(inner.x, y, &line, inner.width);
+            if row == self.position {
+                frame.buffer_mut().set_style(place, theme.selected);
+            }
+        }
+        popup::hints(
+            frame,
+            inner,
+            &[("enter", "choose"), ("type", "to narrow"), ("esc", "close")],
+            &app.look,
+        );
+    }
+}

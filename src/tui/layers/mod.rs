@@ -1,0 +1,14 @@
+//! One file per layer.
+
+pub mod confirm;
+pub mod drop;
+pub mod editor;
+pub mod files;
+pub mod form;
+pub mod help;
+pub mod line;
+pub mod menu;
+pub mod notices;
+pub mod pager;
+pub mod preview;
+pub mod prompt;

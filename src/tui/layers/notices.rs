@@ -1,0 +1,100 @@
+//! Errors and warnings, to be read and dismissed.
+
+use super::pager::scroll_key;
+use crate::tui::app::App;
+use crate::tui::layer::{Layer, Outcome};
+use crate::tui::text;
+use crate::tui::widgets::popup;
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use ratatui::Frame;
+use ratatui::layout::Rect;
+use ratatui::text::{Line, Span};
+use throng::core::engine::{Command, Notice, Severity};
+
+/// All notices, newest first.
+#[derive(Debug, Default)]
+pub struct Notices {
+    top: usize,
+}
+
+/// Word and style of a severity.
+#[must_use]
+pub fn word(notice: &Notice, app: &App) -> (&'static str, ratatui::style::Style) {
+    match notice.severity {
+        Severity::Error => ("ERROR", app.look.theme.bad),
+        Severity::Warning => ("WARNING", app.look.theme.warn),
+        Severity::Info => ("NOTE", app.look.theme.good),
+    }
+}
+
+impl Layer for Notices {
+    fn key(&mut self, key: KeyEvent, app: &mut App) -> Outcome {
+        match key.code {
+            KeyCode::Char('d') => {
+                let Some(notice) = app.snapshot.notices.last() else { return Outcome::Close };
+                app.send(Command::Dismiss(notice.id));
+                if app.snapshot.notices.len() == 1 { Outcome::Close } else { Outcome::Keep }
+            }
+            KeyCode::Char('D') => {
+                for notice in app.snapshot.notices.iter() {
+                    app.send(Command::Dismiss(notice.id));
+                }
+                Outcome::Close
+            }
+            KeyCode::Char('y') => {
+                let all: Vec<String> = app
+                    .snapshot
+                    .notices
+                    .iter()
+                    .map(|notice| format!("{}\n{}", notice.title, notice.detail))
+                    .collect();
+                crate::tui::actions::program::copy_text(app, &all.join("\n\n"));
+                Outcome::Keep
+            }
+            KeyCode::Esc | KeyCode::Char('q' | '!') | KeyCode::Enter => Outcome::Close,
+            KeyCode::Char('c') if key.modifiers.contains(KeyModifiers::CONTROL) => Outcome::Close,
+            _ => {
+                if let Some(by) = scroll_key(key, 10) {
+                    self.scroll(by);
+                }
+                Outcome::Keep
+            }
+        }
+    }
+
+    fn scroll(&mut self, by: isize) {
+        self.top = self.top.saturating_add_signed(by).min(10_000);
+    }
+
+    fn draw(&self, frame: &mut Frame<'_>, area: Rect, app: &App) {
+        let width = usize::from(area.width.saturating_sub(8)).min(100);
+        let mut lines = Vec::new();
+        for notice in app.snapshot.notices.iter().rev() {
+            let (word, style) = word(notice, app);
+            if !lines.is_empty() {
+                lines.push(Line::raw(""));
+            }
+            lines.push(Line::from(vec![
+                Span::styled(word, style),
+                Span::styled(
+                    format!("  {}  ", text::clock(notice.time_ms, &app.look.zone)),
+                    app.look.theme.dim,
+                ),
+                Span::styled(text::clean(&notice.title).into_owned(), app.look.theme.title),
+            ]));
+            lines.extend(text::clean_lines(&notice.detail).into_iter().map(Line::raw));
+        }
+        let lines = super::pager::wrapped(&lines, width);
+        let inner =
+            popup::draw(frame, area, (width + 4, lines.len() + 4), "Errors, warnings, notes", &app.look);
+        let height = usize::from(inner.height.saturating_sub(2));
+        let top = self.top.min(lines.len().saturating_sub(height));
+        popup::lines(frame, inner, &lines, top, 2);
+        popup::hints(
+            frame,
+            inner,
+            &[("d", "dismiss newest"), ("D", "dismiss all"), ("y", "copy"), ("esc", "close")],
+            &app.look,
+        );
+    }
+}

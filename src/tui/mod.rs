@@ -1,0 +1,123 @@
+//! The engine for people: a terminal user interface.
+//!
+//! State (`app`, `list`, `views::logs`) is apart from drawing (`screen`, `views`, `widgets`): drawing reads a snapshot and
+//! the state and never waits. `registry` lists every command once; `actions` do them; `layers` are dialogs above the
+//! views; `event_loop` and `terminal` are the only parts that know a real terminal.
+
+#![allow(clippy::cast_precision_loss, reason = "shares and rates for people")]
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
+
+mod actions;
+mod app;
+mod drop;
+mod event_loop;
+mod filter;
+mod images;
+mod input;
+mod keys;
+mod layer;
+mod layers;
+mod list;
+mod memory;
+mod place;
+mod registry;
+mod screen;
+mod terminal;
+mod text;
+mod theme;
+mod views;
+mod widgets;
+
+#[cfg(test)]
+mod fixtures;
+#[cfg(test)]
+mod tests;
+
+use color_eyre::eyre::{Result, WrapErr};
+use list::Look;
+use std::path::PathBuf;
+use theme::{Depth, Theme};
+use throng::core::engine::Engine;
+
+/// How the program begins and looks.
+#[allow(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
+#[derive(Clone, Debug)]
+pub struct TuiOptions {
+    /// `auto`, `dark`, `light` or `mono`.
+    pub theme: String,
+    /// Whether the mouse is used from the start; it can be switched on and off with `m`.
+    pub mouse: bool,
+    /// What is opened first, as at the `:` prompt: `functions`, `runs`, `runs <id>`, `logs <function>` …; where the
+    /// person was last when `None`.
+    pub start_view: Option<String>,
+    /// No colours. `NO_COLOR` in the environment does the same.
+    pub no_color: bool,
+    /// ASCII characters only.
+    pub ascii: bool,
+    /// Images as half blocks, without asking the terminal for better.
+    pub halfblocks: bool,
+    /// Where downloads go.
+    pub downloads: PathBuf,
+    /// Where the last view is remembered (`<state>/tui.json`); nowhere when `None`.
+    pub state_file: Option<PathBuf>,
+}
+
+impl Default for TuiOptions {
+    fn default() -> Self {
+        Self {
+            theme: "auto".to_owned(),
+            mouse: false,
+            start_view: None,
+            no_color: false,
+            ascii: false,
+            halfblocks: false,
+            downloads: PathBuf::from("."),
+            state_file: None,
+        }
+    }
+}
+
+/// Shows the engine until the person leaves. The terminal is as it was afterwards, also after a panic or a signal.
+///
+/// # Errors
+/// When there is no terminal, or it cannot be written to.
+pub async fn run(engine: Engine, options: TuiOptions) -> Result<()> {
+    let theme = Theme::new(&options.theme, Depth::detect(options.no_color), options.ascii);
+    let look = Look { theme, zone: jiff::tz::TimeZone::system(), now: 0 };
+    let snapshots = engine.snapshots();
+    let mut app = app::App::new(engine, look, now);
+    app.mouse = options.mouse;
+    app.downloads.clone_from(&options.downloads);
+    let remembered = options.state_file.as_deref().map(memory::Memory::read).unwrap_or_default();
+    remembered.apply(&mut app);
+    if let Some(view) = &options.start_view {
+        let (name, argument) = view.split_once(' ').unwrap_or((view, ""));
+        if let Some(action) = registry::by_name(name) {
+            app.perform(action, argument);
+        }
+    }
+    let guard = terminal::Guard::take(options.mouse)
+        .wrap_err("throng needs a terminal; see `throng --help` for commands that do not")?;
+    app.images = images::Images::detect(options.halfblocks);
+    let ended = event_loop::run(&mut app, &guard, snapshots).await;
+    drop(guard);
+    if let Some(path) = &options.state_file {
+        memory::Memory::of(&app).write(path);
+    }
+    ended?;
+    farewell(&app);
+    Ok(())
+}
+
+/// What goes on without us, said where it stays readable.
+fn farewell(app: &app::App) {
+    for run in app.snapshot.runs.items.iter().filter(|run| run.ended_ms.is_none()).take(5) {
+        let (done, total) = (run.counts.done(), run.counts.total());
+        let id = text::clean(&run.id).into_owned();
+        eprintln!("Run {id} goes on: {done} of {total} tasks have ended. `throng` shows it again.");
+    }
+}
+
+fn now() -> u64 {
+    u64::try_from(jiff::Timestamp::now().as_millisecond()).unwrap_or(0)
+}

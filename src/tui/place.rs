@@ -1,0 +1,147 @@
+//! Where a person can be.
+
+use throng::core::engine::Scope;
+
+/// A place in the program; each has a list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// All functions.
+    Functions,
+    /// One function and its runs.
+    Function(String),
+    /// All buckets.
+    Buckets,
+    /// A folder of a bucket.
+    Objects {
+        /// Bucket
+        bucket: String,
+        /// Prefix, ending with `/` unless empty.
+        prefix: String,
+    },
+    /// All runs.
+    Runs,
+    /// One run and its tasks.
+    Run(String),
+    /// One task and its outputs.
+    Task {
+        /// Run id
+        run: String,
+        /// Task number
+        task: u64,
+    },
+    /// Running invocations.
+    Running,
+    /// Log lines.
+    Logs,
+    /// Transfers and deployments.
+    Transfers,
+}
+
+/// A [`Place`] without its names: what commands and columns depend on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// [`Place::Functions`]
+    Functions,
+    /// [`Place::Function`]
+    Function,
+    /// [`Place::Buckets`]
+    Buckets,
+    /// [`Place::Objects`]
+    Objects,
+    /// [`Place::Runs`]
+    Runs,
+    /// [`Place::Run`]
+    Run,
+    /// [`Place::Task`]
+    Task,
+    /// [`Place::Running`]
+    Running,
+    /// [`Place::Logs`]
+    Logs,
+    /// [`Place::Transfers`]
+    Transfers,
+}
+
+impl Kind {
+    /// Every kind.
+    #[cfg(test)]
+    pub const ALL: [Self; 10] = [
+        Self::Functions,
+        Self::Function,
+        Self::Buckets,
+        Self::Objects,
+        Self::Runs,
+        Self::Run,
+        Self::Task,
+        Self::Running,
+        Self::Logs,
+        Self::Transfers,
+    ];
+}
+
+/// The tabs, in the order of their keys `1` … `6`.
+pub const TABS: [(&str, Place); 6] = [
+    ("Functions", Place::Functions),
+    ("Buckets", Place::Buckets),
+    ("Runs", Place::Runs),
+    ("Running", Place::Running),
+    ("Logs", Place::Logs),
+    ("Transfers", Place::Transfers),
+];
+
+impl Place {
+    /// Its kind.
+    #[must_use]
+    pub const fn kind(&self) -> Kind {
+        match self {
+            Self::Functions => Kind::Functions,
+            Self::Function(_) => Kind::Function,
+            Self::Buckets => Kind::Buckets,
+            Self::Objects { .. } => Kind::Objects,
+            Self::Runs => Kind::Runs,
+            Self::Run(_) => Kind::Run,
+            Self::Task { .. } => Kind::Task,
+            Self::Running => Kind::Running,
+            Self::Logs => Kind::Logs,
+            Self::Transfers => Kind::Transfers,
+        }
+    }
+
+    /// What the engine must keep fresh for it. `None` where any scope will do.
+    #[must_use]
+    pub fn scope(&self) -> Option<Scope> {
+        Some(match self {
+            Self::Functions => Scope::Functions,
+            Self::Buckets => Scope::Buckets,
+            Self::Objects { bucket, prefix } => {
+                Scope::Objects { bucket: bucket.clone(), prefix: prefix.clone() }
+            }
+            Self::Runs | Self::Function(_) => Scope::Runs,
+            Self::Run(run) => Scope::Run { run: run.clone() },
+            Self::Task { run, task } => Scope::Task { run: run.clone(), task: *task },
+            Self::Running => Scope::Running,
+            Self::Logs => Scope::Logs,
+            Self::Transfers => return None,
+        })
+    }
+
+    /// Its name in the title, the last part of the way there.
+    #[must_use]
+    pub fn name(&self) -> String {
+        match self {
+            Self::Functions => "Functions".into(),
+            Self::Function(name) => name.clone(),
+            Self::Buckets => "Buckets".into(),
+            Self::Objects { bucket, prefix } if prefix.is_empty() => bucket.clone(),
+            Self::Objects { prefix, .. } => {
+                prefix.trim_end_matches('/').rsplit('/').next().unwrap_or(prefix).to_owned()
+            }
+            Self::Runs => "Runs".into(),
+            Self::Run(run) => run.clone(),
+            Self::Task { task, .. } => format!("task {task}"),
+            Self::Running => "Running invocations".into(),
+            Self::Logs => "Logs".into(),
+            Self::Transfers => "Transfers".into(),
+        }
+    }
+}

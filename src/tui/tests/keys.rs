@@ -1,0 +1,358 @@
+//! What keys ask the engine for.
+
+use crate::tui::fixtures::*;
+use crate::tui::input;
+use crate::tui::place::{Kind, Place};
+use crossterm::event::{Event, KeyCode, KeyEvent, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
+use std::path::PathBuf;
+use std::sync::Arc;
+use throng::core::engine::{Command, LogQuery, Scope, Severity};
+
+#[test]
+fn tabs_tell_the_engine_what_is_looked_at() {
+    let mut fake = Fake::new(busy());
+    fake.keys("2j<enter><enter><esc>3<enter>j<enter>");
+    let looks: Vec<Scope> = std::iter::from_fn(|| fake.commands.try_recv().ok())
+        .filter_map(|command| if let Command::Look(scope) = command { Some(scope) } else { None })
+        .collect();
+    let run = "20261123-115800-k3xq".to_owned();
+    let folder = |prefix: &str| Scope::Objects { bucket: "scans".into(), prefix: prefix.into() };
+    assert_eq!(
+        looks,
+        [
+            Scope::Buckets,
+            folder(""),
+            folder("mri-slices/"),
+            folder(""),
+            Scope::Runs,
+            Scope::Run { run: run.clone() },
+            Scope::Task { run, task: 1 }
+        ]
+    );
+}
+
+#[test]
+fn every_tab_remembers_where_it_was() {
+    let mut fake = Fake::new(busy());
+    fake.keys("3<enter>1<tab><tab>");
+    assert_eq!(fake.app.kind(), Kind::Run);
+    fake.keys("3");
+    assert_eq!(fake.app.kind(), Kind::Runs, "once more goes to the top");
+}
+
+#[test]
+fn deleting_a_function_needs_its_name() {
+    let mut fake = Fake::new(busy());
+    assert_eq!(fake.keys("dy<enter>grayscal<enter>").asked(), []);
+    assert_eq!(fake.keys("<ctrl-u>grayscale<enter>").asked(), [Command::DeleteFunction("grayscale".into())]);
+}
+
+#[test]
+fn deleting_objects_asks_once_and_takes_the_marked() {
+    let mut fake = Fake::new(busy());
+    assert_eq!(fake.keys("2j<enter>jj<space><space>dn").asked(), []);
+    let keys = vec!["README.txt".into(), "atlas.nii.gz".into()];
+    assert_eq!(fake.keys("dy").asked(), [Command::DeleteObjects { bucket: "scans".into(), keys }]);
+    assert!(fake.app.page().list.marks.is_empty());
+}
+
+#[test]
+fn a_filter_is_live_and_escape_takes_it_back() {
+    let mut fake = Fake::new(busy());
+    fake.keys("/slic");
+    assert_eq!(fake.app.page().list.len(), 1);
+    fake.keys("<esc>");
+    assert_eq!(fake.app.page().list.len(), 4);
+    fake.keys("/(<enter>");
+    assert_eq!(fake.app.page().list.len(), 0, "no expression: the text itself");
+    fake.keys("<esc>/!gray<enter>");
+    assert_eq!(fake.app.page().list.len(), 3);
+}
+
+#[test]
+fn the_prompt_completes_and_refuses() {
+    let mut fake = Fake::new(busy());
+    assert_eq!(fake.keys(":context lab<enter>").asked(), [Command::SwitchContext("lab".into())]);
+    assert_eq!(
+        fake.keys(":cont<tab>l<down><down><tab><enter>").asked(),
+        [Command::SwitchContext("lab".into())]
+    );
+    fake.keys(":nonsense<enter>");
+    assert!(matches!(&fake.app.message, Some((text, Severity::Warning)) if text.contains("nonsense")));
+    fake.keys(":buckets scans/raw<enter>");
+    assert_eq!(fake.app.page().place, Place::Objects { bucket: "scans".into(), prefix: "raw/".into() });
+    fake.keys(":q<enter>");
+    assert!(fake.app.quit);
+}
+
+#[test]
+fn a_read_only_context_refuses_changes_everywhere() {
+    let mut snapshot = busy();
+    snapshot.context.read_only = true;
+    for keys in [
+        "dgrayscale<enter>",
+        "n<ctrl-s>",
+        "i<ctrl-s>",
+        ":delete<enter>grayscale<enter>",
+        ":deploy x.yaml<enter>",
+        "3xy",
+        "2bnew<enter>",
+    ] {
+        let mut fake = Fake::new(snapshot.clone());
+        let mut asked = fake.keys(keys).asked();
+        // Letters of an answer nobody asked for are keys.
+        asked.retain(|command| !matches!(command, Command::Refresh | Command::FollowLogs(_)));
+        assert_eq!(asked, [], "{keys}");
+    }
+    let mut fake = Fake::new(snapshot);
+    let folder = tempfile::tempdir().unwrap();
+    input::paste(&mut fake.app, &folder.path().display().to_string());
+    assert_eq!(fake.keys("<enter>").asked(), []);
+}
+
+#[test]
+fn launching_fills_a_form() {
+    let mut fake = Fake::new(busy());
+    let asked =
+        fake.keys("nresize<tab>debian:12<tab><tab><ctrl-u>256<tab><tab>in<tab>out/small<enter>").asked();
+    let [Command::DeployForm(form)] = &asked[..] else { panic!("{asked:?}") };
+    assert_eq!(
+        (&*form.name, &*form.image, form.memory_mb, form.timeout_s),
+        ("resize", "debian:12", 256, 300)
+    );
+    assert_eq!((&*form.input, &*form.output), ("in", "out/small"));
+}
+
+#[test]
+fn a_form_that_would_loop_is_refused() {
+    let mut fake = Fake::new(busy());
+    assert_eq!(fake.keys("nresize<tab>debian:12<tab><tab><tab><tab>data/x<tab>data/x/<ctrl-s>").asked(), []);
+    assert_eq!(fake.app.layers.len(), 1, "the form stays");
+}
+
+#[test]
+fn invoking_sends_the_payload_as_it_is() {
+    let mut fake = Fake::new(busy());
+    let asked = fake.keys("i<ctrl-u>{<enter>\"a\": 1}<ctrl-s>").asked();
+    assert_eq!(asked, [Command::Invoke { function: "grayscale".into(), payload: b"{\n\"a\": 1}".to_vec() }]);
+}
+
+#[test]
+fn dropped_files_become_a_run_or_an_upload() {
+    let folder = tempfile::tempdir().unwrap();
+    let files: Vec<PathBuf> = ["a b.png", "c.png"].iter().map(|name| folder.path().join(name)).collect();
+    for file in &files {
+        std::fs::write(file, "x").unwrap();
+    }
+    let mut fake = Fake::new(busy());
+    fake.keys("j");
+    // One paste per file, at once.
+    let batch = files.iter().map(|file| Event::Paste(format!("{} ", file.display()))).collect();
+    input::handle(&mut fake.app, batch);
+    assert_eq!(
+        fake.keys("<enter>").asked(),
+        [Command::RunFiles { function: "mri-slices".into(), paths: files.clone() }]
+    );
+    assert_eq!(fake.app.kind(), Kind::Runs);
+    fake.keys("2j<enter>");
+    input::paste(&mut fake.app, &files[0].display().to_string());
+    let upload =
+        Command::Upload { paths: vec![files[0].clone()], bucket: "scans".into(), prefix: String::new() };
+    assert_eq!(fake.keys("<enter>").asked(), [upload]);
+}
+
+#[test]
+fn a_paste_goes_into_the_open_field_and_a_burst_of_keys_is_a_paste() {
+    let mut fake = Fake::new(busy());
+    fake.keys("/");
+    input::paste(&mut fake.app, "ocr\n");
+    assert_eq!(fake.app.page().list.filter.pattern.text(), "ocr");
+    fake.keys("<esc>");
+    let folder = tempfile::tempdir().unwrap();
+    let typed = folder.path().display().to_string();
+    let batch = typed
+        .chars()
+        .map(|char| Event::Key(KeyEvent::new(KeyCode::Char(char), KeyModifiers::NONE)))
+        .collect();
+    input::handle(&mut fake.app, batch);
+    let asked = fake.keys("<enter>").asked();
+    assert_eq!(
+        asked,
+        [Command::RunFiles { function: "ocr-pages".into(), paths: vec![folder.path().into()] }]
+    );
+}
+
+#[test]
+fn marked_objects_are_run_and_fetched() {
+    let mut fake = Fake::new(busy());
+    fake.app.downloads = "/tmp/results".into();
+    let asked = fake.keys("2j<enter><space>Rslic<enter>").asked();
+    assert_eq!(
+        asked,
+        [Command::RunObjects {
+            function: "mri-slices".into(),
+            bucket: "scans".into(),
+            keys: vec!["mri-slices/".into()]
+        }]
+    );
+    let asked = fake.keys("22G<up>w").asked();
+    assert!(asked.is_empty(), "no bucket is fetched as a whole");
+}
+
+#[test]
+fn opening_a_result_fetches_and_forgets_it() {
+    let mut fake = Fake::new(busy());
+    let asked = fake.keys("3<enter>jj<enter>o").asked();
+    let key = "mri-slices/scan-00002.png".to_owned();
+    assert_eq!(asked, [Command::Preview { bucket: "results".into(), key: key.clone() }]);
+    fake.app.downloads = "/tmp/results".into();
+    let fetch = Command::Download { bucket: "results".into(), keys: vec![key], to: "/tmp/results".into() };
+    assert_eq!(fake.keys("w<esc>").asked(), [fetch, Command::ClosePreview]);
+}
+
+#[test]
+fn logs_are_followed_of_what_is_under_the_cursor() {
+    let mut fake = Fake::new(busy());
+    let asked = fake.keys("3<enter>jl").asked();
+    let [Command::FollowLogs(query)] = &asked[..] else { panic!("{asked:?}") };
+    assert_eq!((query.run.as_deref(), query.task), (Some("20261123-115800-k3xq"), Some(1)));
+    assert_eq!(fake.app.kind(), Kind::Logs);
+    let asked = fake.keys("1l").asked();
+    assert_eq!(
+        asked,
+        [Command::FollowLogs(LogQuery {
+            functions: vec!["grayscale".into()],
+            since_s: 3600,
+            ..LogQuery::default()
+        })]
+    );
+}
+
+#[test]
+fn scrolling_up_pauses_and_the_end_follows() {
+    let mut fake = Fake::new(busy());
+    fake.keys("5kk");
+    assert!(fake.app.logs.frozen.is_some());
+    let mut newer = busy();
+    newer.logs = Some(logs(900));
+    fake.app.take(Arc::new(newer));
+    fake.app.prepare();
+    assert_eq!((fake.app.logs.len(), fake.app.logs.cursor()), (400, 397), "what is read stays");
+    fake.keys("G");
+    assert_eq!((fake.app.logs.len(), fake.app.logs.cursor()), (900, 899));
+}
+
+#[test]
+fn errors_and_matches_are_found() {
+    let mut fake = Fake::new(busy());
+    fake.keys("5EE");
+    let entry = fake.app.logs.current().unwrap();
+    assert_eq!((&*entry.level, fake.app.logs.cursor()), ("ERROR", 383));
+    fake.keys("/slice 1<enter>");
+    assert!(fake.app.logs.current().unwrap().message.contains("slice 1"));
+    fake.keys("&nifti<enter>");
+    assert_eq!(fake.app.logs.len(), 44, "one line of nine");
+    fake.keys("<esc><esc>");
+    assert_eq!(fake.app.logs.len(), 400);
+}
+
+#[test]
+fn lines_that_fall_out_of_the_log_are_not_confused() {
+    let mut fake = Fake::new(busy());
+    let mut snapshot = busy();
+    snapshot.logs = Some(logs(2000));
+    fake.app.take(Arc::new(snapshot.clone()));
+    fake.keys("5");
+    let all = snapshot.logs.as_mut().unwrap();
+    all.chunks = Arc::new(all.chunks[1..].to_vec());
+    all.dropped = 512;
+    fake.app.take(Arc::new(snapshot));
+    fake.app.prepare();
+    assert_eq!(fake.app.logs.len(), 1488);
+    assert_eq!(fake.app.logs.get(0).unwrap().message, log(512).message);
+}
+
+#[test]
+fn runs_are_cancelled_after_asking() {
+    let mut fake = Fake::new(busy());
+    assert_eq!(fake.keys("3xn").asked(), []);
+    assert_eq!(fake.keys("xy").asked(), [Command::CancelRun("20261123-115800-k3xq".into())]);
+    assert_eq!(fake.keys("jxy").asked(), [], "it has ended");
+}
+
+#[test]
+fn leaving_asks_while_something_is_sent() {
+    let mut snapshot = busy();
+    let mut fake = Fake::new(snapshot.clone());
+    fake.keys("q");
+    assert!(fake.app.quit);
+    snapshot.progress = transfers().into();
+    let mut fake = Fake::new(snapshot);
+    fake.keys("<ctrl-c>");
+    assert!(!fake.app.quit);
+    fake.keys("y");
+    assert!(fake.app.quit);
+}
+
+#[test]
+fn notices_are_dismissed_one_by_one_or_together() {
+    let mut snapshot = busy();
+    snapshot.notices =
+        vec![notice(1, Severity::Error), notice(2, Severity::Info), notice(3, Severity::Warning)].into();
+    let mut fake = Fake::new(snapshot);
+    assert_eq!(fake.keys("X").asked(), [Command::Dismiss(3)]);
+    assert_eq!(fake.keys("!D").asked(), [Command::Dismiss(1), Command::Dismiss(2), Command::Dismiss(3)]);
+}
+
+#[test]
+fn states_and_orders_narrow_the_tasks() {
+    let mut fake = Fake::new(busy());
+    fake.keys("3<enter>f");
+    let shown = fake.app.page().list.len();
+    let counts = fake.app.snapshot.run.as_ref().unwrap().summary.counts;
+    assert_eq!(shown as u64, counts.unsuccessful());
+    fake.keys("/timeout<enter>");
+    assert_eq!(fake.app.page().list.len() as u64, counts.timed_out, "a class can be filtered by");
+    fake.keys(":states running<enter><esc>:states running<enter>");
+    assert_eq!(fake.app.page().list.len() as u64, counts.running);
+}
+
+#[test]
+fn the_mouse_selects_scrolls_and_sorts() {
+    let mut fake = Fake::new(busy());
+    let mut terminal = ratatui::Terminal::new(ratatui::backend::TestBackend::new(80, 24)).unwrap();
+    crate::tui::event_loop::frame(&mut terminal, &mut fake.app).unwrap();
+    fake.app.prepare();
+    crate::tui::event_loop::frame(&mut terminal, &mut fake.app).unwrap();
+    let event =
+        |kind, column, row| Event::Mouse(MouseEvent { kind, column, row, modifiers: KeyModifiers::NONE });
+    let click = MouseEventKind::Down(MouseButton::Left);
+    input::handle(&mut fake.app, vec![event(click, 5, 6)]);
+    assert_eq!(fake.app.page().list.position(), 2);
+    input::handle(&mut fake.app, vec![event(MouseEventKind::ScrollUp, 5, 6)]);
+    assert_eq!(fake.app.page().list.position(), 0);
+    input::handle(&mut fake.app, vec![event(click, 5, 3)]);
+    assert_eq!(fake.app.page().list.sort.unwrap().column, 0);
+    input::handle(&mut fake.app, vec![event(click, 5, 4)]);
+    assert_eq!(fake.app.kind(), Kind::Function, "a second click opens");
+    input::handle(&mut fake.app, vec![event(click, 17, 1)]);
+    assert_eq!(fake.app.kind(), Kind::Buckets);
+}
+
+#[test]
+fn the_end_of_a_folder_brings_its_next_page() {
+    let mut snapshot = busy();
+    snapshot.objects.as_mut().unwrap().more = true;
+    let mut fake = Fake::new(snapshot);
+    assert!(fake.keys("2j<enter>G").asked() == [Command::MoreObjects]);
+}
+
+#[test]
+fn another_context_begins_anew() {
+    let mut fake = Fake::new(busy());
+    fake.keys("3<enter>");
+    let mut other = busy();
+    other.context.name = "lab".into();
+    fake.app.take(Arc::new(other));
+    assert_eq!(fake.app.kind(), Kind::Runs);
+}

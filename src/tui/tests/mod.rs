@@ -1,0 +1,7 @@
+//! The program as a person meets it, over a fake engine.
+
+mod bytes;
+mod cost;
+mod keys;
+mod look;
+mod pictures;

@@ -1,0 +1,290 @@
+//! Pictures of every view, at the two sizes that matter.
+
+#![allow(clippy::needless_for_each)]
+
+use crate::tui::event_loop::frame;
+use crate::tui::fixtures::*;
+use crate::tui::theme::Depth;
+use ratatui::Terminal;
+use ratatui::backend::TestBackend;
+use std::sync::Arc;
+use throng::core::engine::{Connection, Listing, ListingState, Preview, Severity, Snapshot, TaskView};
+use throng::core::model::TaskState;
+
+const SIZES: [(u16, u16); 2] = [(80, 24), (200, 50)];
+
+fn picture(fake: &mut Fake, (width, height): (u16, u16)) -> String {
+    let mut terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
+    fake.app.prepare();
+    frame(&mut terminal, &mut fake.app).unwrap();
+    // Snapshots are easier to read without the quotes and the blanks at the ends of lines.
+    terminal
+        .backend()
+        .to_string()
+        .lines()
+        .map(|line| line.trim_matches('"').trim_end())
+        .collect::<Vec<_>>()
+        .join("\n")
+}
+
+fn pictures(name: &str, snapshot: &Snapshot, keys: &str) {
+    for size in SIZES {
+        let mut fake = Fake::new(snapshot.clone());
+        fake.keys(keys);
+        insta::assert_snapshot!(format!("{name}_{}x{}", size.0, size.1), picture(&mut fake, size));
+    }
+}
+
+#[test]
+fn functions() {
+    pictures("functions", &busy(), "j");
+}
+
+#[test]
+fn function() {
+    pictures("function", &busy(), "j<enter>");
+}
+
+#[test]
+fn buckets() {
+    pictures("buckets", &busy(), "2");
+}
+
+#[test]
+fn objects() {
+    pictures("objects", &busy(), "2j<enter><down><down><space>");
+}
+
+#[test]
+fn runs() {
+    pictures("runs", &busy(), "3");
+}
+
+#[test]
+fn run() {
+    pictures("run", &busy(), "3<enter>");
+}
+
+#[test]
+fn failed_tasks_by_time() {
+    pictures("run_failed", &busy(), "3<enter>fssssss");
+}
+
+#[test]
+fn task_succeeded() {
+    pictures("task", &busy(), "3<enter>jj<enter>");
+}
+
+#[test]
+fn task_failed() {
+    let mut snapshot = busy();
+    let records = Listing {
+        items: Arc::new(vec![record(7, TaskState::Failed), record(7, TaskState::Failed)]),
+        state: ListingState::Ready,
+        read_ms: Some(NOW),
+    };
+    snapshot.task = Some(TaskView { run: "20261123-115800-k3xq".into(), row: Some(task(7)), records });
+    pictures("task_failed", &snapshot, "3<enter>jjjjjjj<enter>");
+}
+
+#[test]
+fn running() {
+    pictures("running", &busy(), "4");
+}
+
+#[test]
+fn logs() {
+    pictures("logs", &busy(), "5");
+}
+
+#[test]
+fn logs_paused_searched_wrapped() {
+    let mut snapshot = busy();
+    if let Some(logs) = &mut snapshot.logs {
+        logs.sampled = true;
+        logs.dropped = 12_345;
+    }
+    pictures("logs_search", &snapshot, "5w/magic<enter>N");
+}
+
+#[test]
+fn log_zoom() {
+    pictures("logs_zoom", &busy(), "5&event<enter>k<enter>");
+}
+
+#[test]
+fn transfers_and_their_panel() {
+    let mut snapshot = busy();
+    snapshot.progress = transfers().into();
+    pictures("transfers", &snapshot, "6");
+    pictures("transfers_panel", &snapshot, "2");
+}
+
+#[test]
+fn an_error_stays() {
+    let mut snapshot = busy();
+    snapshot.notices = vec![notice(1, Severity::Warning), notice(2, Severity::Error)].into();
+    pictures("error", &snapshot, "");
+    pictures("notices", &snapshot, "!");
+}
+
+#[test]
+fn beginnings() {
+    pictures("first_frame", &Snapshot::default(), "");
+    let mut snapshot = Snapshot {
+        connection: Connection::Offline(
+            "Connection refused by 127.0.0.1:4566.\nStart the local cloud with `throng local start`.".into(),
+        ),
+        ..Snapshot::default()
+    };
+    snapshot.context.name = "local".into();
+    pictures("offline", &snapshot, "");
+    snapshot.connection = Connection::Online;
+    snapshot.functions.state = ListingState::Ready;
+    pictures("empty", &snapshot, "");
+}
+
+#[test]
+fn dialogs() {
+    let snapshot = busy();
+    pictures("help", &snapshot, "?");
+    pictures("prompt", &snapshot, ":f");
+    pictures("palette", &snapshot, "<ctrl-p>log");
+    pictures("launch", &snapshot, "nresize<tab>debian:12<tab><tab>64");
+    pictures("launch_wrong", &snapshot, "nbad name<ctrl-s>");
+    pictures("invoke", &snapshot, "i");
+    pictures("delete_function", &snapshot, "dgray");
+    pictures("delete_objects", &snapshot, "2j<enter>Ad");
+    pictures("contexts", &snapshot, "c");
+    pictures("copy", &snapshot, "y");
+    pictures("filter", &snapshot, "/gray");
+    pictures("nothing_matches", &snapshot, "/zzz<enter>");
+}
+
+#[test]
+fn dropped_files() {
+    let mut fake = Fake::new(busy());
+    let folder = tempfile::tempdir().unwrap();
+    for number in 0..42 {
+        std::fs::write(folder.path().join(format!("scan {number:02}.nii")), vec![0u8; 2_800]).unwrap();
+    }
+    crate::tui::input::paste(&mut fake.app, &format!("{} ", folder.path().display()));
+    let text = picture(&mut fake, (80, 24));
+    assert!(text.contains("42 files, 118 kB"), "{text}");
+    assert!(text.contains("process each with  grayscale"), "{text}");
+    fake.keys("<esc>");
+    crate::tui::input::paste(&mut fake.app, "/Users/me/scan.nii.gz");
+    let text = picture(&mut fake, (80, 24));
+    assert!(
+        text.contains("These files are not on this machine") && text.contains("scp /Users/me/scan.nii.gz"),
+        "{text}"
+    );
+}
+
+fn preview(body: &[u8], kind: &str) -> Snapshot {
+    let mut snapshot = busy();
+    snapshot.preview = Some(Preview {
+        bucket: "scans".into(),
+        key: "README.txt".into(),
+        size: body.len() as u64,
+        content_type: kind.into(),
+        body: Some(body.into()),
+        error: None,
+    });
+    snapshot
+}
+
+#[test]
+fn results() {
+    let open = "2j<enter><down><down>o";
+    pictures(
+        "result_json",
+        &preview(br#"{"slices":181,"mean":113.7,"labels":["T1","axial"]}"#, "application/json"),
+        open,
+    );
+    let gradient =
+        image::GrayImage::from_fn(64, 64, |x, y| image::Luma([u8::try_from((x + y) * 2).unwrap()]));
+    let mut png = std::io::Cursor::new(Vec::new());
+    gradient.write_to(&mut png, image::ImageFormat::Png).unwrap();
+    let snapshot = preview(png.get_ref(), "image/png");
+    let mut fake = Fake::with(snapshot.clone(), look(Depth::True, false));
+    fake.keys(open);
+    let text = picture(&mut fake, (80, 24));
+    assert!(text.matches(['▀', '▄', '█']).count() > 200, "half blocks: {text}");
+    let mut fake = Fake::with(snapshot, look(Depth::Mono, true));
+    fake.keys(open);
+    insta::assert_snapshot!("result_image_ascii", picture(&mut fake, (80, 24)));
+}
+
+#[test]
+fn any_size_is_survived() {
+    let mut snapshot = busy();
+    snapshot.progress = transfers().into();
+    snapshot.notices = vec![notice(1, Severity::Error)].into();
+    for keys in [
+        "",
+        "1j<enter>",
+        "2j<enter>",
+        "3",
+        "3<enter>",
+        "3<enter>j<enter>",
+        "4",
+        "5w",
+        "6",
+        "?",
+        "n",
+        ":",
+        "i",
+        "d",
+        "y",
+        "!",
+        "5<enter>",
+        "2j<enter>Ad",
+    ] {
+        let mut fake = Fake::new(snapshot.clone());
+        fake.keys(keys);
+        for width in [1, 5, 20, 39, 40, 41, 57, 80, 149, 150, 300] {
+            for height in [1, 2, 9, 10, 11, 14, 24, 80] {
+                picture(&mut fake, (width, height));
+            }
+        }
+    }
+}
+
+#[test]
+fn hostile_text_shows_as_text() {
+    let evil = "\x1b]0;owned\x07\x1b[2Jevil\u{202e}gpj\r\n\x07";
+    let mut snapshot = busy();
+    let hurt = |text: &mut String| *text = format!("{text}{evil}");
+    Arc::make_mut(&mut snapshot.functions.items).iter_mut().for_each(|item| {
+        hurt(&mut item.name);
+        hurt(&mut item.state);
+        hurt(&mut item.image);
+        hurt(&mut item.description);
+        hurt(&mut item.state_reason);
+    });
+    Arc::make_mut(&mut snapshot.buckets.items).iter_mut().for_each(|item| hurt(&mut item.name));
+    Arc::make_mut(&mut snapshot.runs.items).iter_mut().for_each(|item| {
+        hurt(&mut item.function);
+        hurt(&mut item.image);
+    });
+    let mut error = notice(1, Severity::Error);
+    hurt(&mut error.title);
+    hurt(&mut error.detail);
+    snapshot.notices = vec![error].into();
+    let mut moving = transfers();
+    moving.iter_mut().for_each(|item| hurt(&mut item.label));
+    snapshot.progress = moving.into();
+    for keys in ["", "<enter>", "2", "2<enter>", "3", "6", "!", "y", "d", "i", "l", "c", "/", ":functions "] {
+        let mut fake = Fake::new(snapshot.clone());
+        fake.keys(keys);
+        for size in SIZES {
+            let mut terminal = Terminal::new(TestBackend::new(size.0, size.1)).unwrap();
+            frame(&mut terminal, &mut fake.app).unwrap();
+            for cell in terminal.backend().buffer().content() {
+                let bad = |char: char| char.is_control() || char == '\u{202e}';
+                assert!(!cell.symbol().contains(bad), "{keys:?}: {:?}", cell.symbol());
+            }
+        }
+    }
+}

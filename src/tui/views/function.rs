@@ -1,0 +1,37 @@
+//! One function: what it is; its runs stand below.
+
+use super::functions;
+use crate::tui::list::Look;
+use crate::tui::text;
+use crate::tui::widgets::facts::Facts;
+use throng::core::model::{FunctionInfo, Place};
+
+/// What is known about a function.
+#[must_use]
+pub fn facts(function: &FunctionInfo, look: &Look) -> Facts {
+    let places = |places: &[Place]| {
+        places.iter().map(|place| text::clean(&place.to_string()).into_owned()).collect::<Vec<_>>().join(", ")
+    };
+    let (state, style) = functions::state(function, look);
+    let mut facts = Facts::default();
+    facts.styled("state", state, style);
+    facts.add("reason", &function.state_reason);
+    facts.add("about", &function.description);
+    facts.add("image", &functions::short_image(&function.image));
+    facts.add(
+        "size",
+        &format!(
+            "{} MB memory, {} s, {} MB /tmp, {}",
+            function.memory_mb, function.timeout_s, function.tmp_mb, function.architecture
+        ),
+    );
+    facts.add("input", &places(&function.inputs));
+    facts.add("output", &places(&function.outputs));
+    facts.add("log", &function.log_group);
+    let changed = function.modified_ms.map_or_else(String::new, |ms| text::date_time(ms, &look.zone));
+    facts.add("changed", &changed);
+    if !function.managed {
+        facts.add("note", "not deployed by throng");
+    }
+    facts
+}

@@ -1,0 +1,131 @@
+//! One file per view: which rows it has, what stands above them.
+
+pub mod buckets;
+pub mod function;
+pub mod functions;
+pub mod logs;
+pub mod objects;
+pub mod run;
+pub mod running;
+pub mod runs;
+pub mod task;
+pub mod transfers;
+
+use super::list::{Identity, Rows};
+use super::place::Place;
+use ratatui::text::{Line, Span};
+use std::cmp::Ordering;
+use std::sync::Arc;
+use throng::core::engine::{ListingState, Snapshot};
+
+/// The rows of a place. `attempt` chooses among a task's attempts.
+#[must_use]
+pub fn rows<'a>(place: &'a Place, snapshot: &'a Snapshot, attempt: usize) -> Box<dyn Rows + 'a> {
+    match place {
+        Place::Functions => Box::new(functions::FunctionRows(&snapshot.functions.items)),
+        Place::Function(name) => Box::new(runs::RunRows::of_function(&snapshot.runs.items, name)),
+        Place::Buckets => Box::new(buckets::BucketRows(&snapshot.buckets.items)),
+        Place::Objects { bucket, prefix } => Box::new(objects::ObjectRows::new(snapshot, bucket, prefix)),
+        Place::Runs => Box::new(runs::RunRows::all(&snapshot.runs.items)),
+        Place::Run(run) => Box::new(run::TaskRows::new(snapshot, run)),
+        Place::Task { run, task } => Box::new(task::OutputRows::new(snapshot, run, *task, attempt)),
+        Place::Running => Box::new(running::InvocationRows(&snapshot.running.items)),
+        Place::Transfers => Box::new(transfers::ProgressRows(&snapshot.progress)),
+        Place::Logs => Box::new(Nothing),
+    }
+}
+
+/// How current the rows of a place are.
+#[must_use]
+pub fn state<'a>(place: &Place, snapshot: &'a Snapshot) -> &'a ListingState {
+    match place {
+        Place::Functions => &snapshot.functions.state,
+        Place::Buckets => &snapshot.buckets.state,
+        Place::Objects { bucket, prefix } => snapshot
+            .objects
+            .as_ref()
+            .filter(|view| view.bucket == *bucket && view.prefix == *prefix)
+            .map_or(&ListingState::Reading, |view| &view.listing.state),
+        Place::Runs | Place::Function(_) => &snapshot.runs.state,
+        Place::Run(run) => match snapshot.run.as_ref().filter(|view| view.summary.id == *run) {
+            Some(view) if !view.loading => &ListingState::Ready,
+            _ => &ListingState::Reading,
+        },
+        Place::Task { run, task } => {
+            task::view(snapshot, run, *task).map_or(&ListingState::Reading, |view| &view.records.state)
+        }
+        Place::Running => &snapshot.running.state,
+        Place::Logs | Place::Transfers => &ListingState::Ready,
+    }
+}
+
+/// What an empty place says: what would be here, and the key that brings it.
+#[must_use]
+pub const fn empty(place: &Place) -> [&'static str; 2] {
+    match place {
+        Place::Functions => ["No functions yet.", "Press n to launch one from a container image."],
+        Place::Function(_) => [
+            "This function has no runs yet.",
+            "Press u to choose files for it, or drop files on the terminal.",
+        ],
+        Place::Buckets => {
+            ["No buckets yet.", "Press b to make one; launching a function makes those it needs."]
+        }
+        Place::Objects { .. } => {
+            ["Nothing in this folder.", "Press u to upload files, or drop files on the terminal."]
+        }
+        Place::Runs => ["No runs yet.", "Go to a function (1) and press u, or drop files on the terminal."],
+        Place::Run(_) => ["No tasks.", ""],
+        Place::Task { .. } => ["No outputs.", ""],
+        Place::Running => ["Nothing is running.", ""],
+        Place::Logs => ["No log lines yet.", "New lines appear as they are written."],
+        Place::Transfers => ["No transfers.", "Uploads, downloads and deployments appear here."],
+    }
+}
+
+/// No rows.
+struct Nothing;
+
+impl Rows for Nothing {
+    fn columns(&self) -> &'static [super::list::Column] {
+        &[]
+    }
+    fn len(&self) -> usize {
+        0
+    }
+    fn identities(&self) -> Vec<Identity> {
+        Vec::new()
+    }
+    fn key(&self, _: usize) -> super::list::RowKey {
+        super::list::RowKey::Number(0)
+    }
+    fn cells(&self, _: usize, _: &super::list::Look) -> Vec<Line<'static>> {
+        Vec::new()
+    }
+    fn admits(&self, _: usize, _: &super::filter::Filter) -> bool {
+        false
+    }
+    fn compare(&self, _: usize, _: usize, _: usize) -> Ordering {
+        Ordering::Equal
+    }
+}
+
+/// A shared list as an identity.
+fn identity<T: Send + Sync + 'static>(items: &Arc<Vec<T>>) -> Identity {
+    Arc::clone(items) as Identity
+}
+
+/// A cell of clean text.
+fn plain(text: &str) -> Line<'static> {
+    Line::raw(super::text::clean(text).into_owned())
+}
+
+/// A cell of clean, styled text.
+fn styled(text: &str, style: ratatui::style::Style) -> Line<'static> {
+    Line::from(Span::styled(super::text::clean(text).into_owned(), style))
+}
+
+/// Order of numbers that may be absent; absent ones first.
+fn by_float(a: f64, b: f64) -> Ordering {
+    a.partial_cmp(&b).unwrap_or(Ordering::Equal)
+}

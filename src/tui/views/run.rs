@@ -1,0 +1,251 @@
+//! One run: how it stands, and its tasks.
+
+use super::{plain, runs};
+use crate::tui::filter::Filter;
+use crate::tui::list::{Column, Identity, Look, RowKey, Rows};
+use crate::tui::text;
+use crate::tui::widgets::bar;
+use ratatui::text::{Line, Span};
+use std::cmp::Ordering;
+use std::sync::Arc;
+use throng::core::engine::{RunView, Snapshot};
+use throng::core::model::{TaskRow, TaskState};
+
+const COLUMNS: [Column; 9] = [
+    Column { down: false, ..Column::number("TASK", 7, 0) },
+    Column::text("STATE", 12, 0, 0),
+    Column { end: true, ..Column::text("INPUT", 22, 1, 0) },
+    Column::number("SIZE", 8, 3),
+    Column::text("CLASS", 9, 0, 2),
+    Column::number("TIME", 8, 1),
+    Column::number("MEMORY", 9, 4),
+    Column::number("TRIES", 5, 5),
+    Column { down: true, ..Column::text("ENDED", 12, 0, 6) },
+];
+
+/// Tasks as rows.
+pub struct TaskRows<'a>(Option<&'a RunView>);
+
+impl<'a> TaskRows<'a> {
+    /// The tasks of a run, if the snapshot holds it.
+    #[must_use]
+    pub fn new(snapshot: &'a Snapshot, run: &str) -> Self {
+        Self(view(snapshot, run))
+    }
+
+    /// A task by its place in the data.
+    #[must_use]
+    pub fn task(&self, row: usize) -> Option<&TaskRow> {
+        self.0?.task(row)
+    }
+}
+
+/// A run, if the snapshot holds it.
+#[must_use]
+pub fn view<'a>(snapshot: &'a Snapshot, run: &str) -> Option<&'a RunView> {
+    snapshot.run.as_ref().filter(|view| view.summary.id == run)
+}
+
+impl Rows for TaskRows<'_> {
+    fn columns(&self) -> &'static [Column] {
+        &COLUMNS
+    }
+    fn len(&self) -> usize {
+        self.0.map_or(0, RunView::len)
+    }
+    fn identities(&self) -> Vec<Identity> {
+        self.0.map_or_else(Vec::new, |view| {
+            view.tasks.iter().map(|chunk| Arc::clone(chunk) as Identity).collect()
+        })
+    }
+    fn chunk(&self) -> usize {
+        RunView::CHUNK
+    }
+    fn key(&self, row: usize) -> RowKey {
+        RowKey::Number(self.task(row).map_or(u64::MAX, |task| task.task))
+    }
+    fn cells(&self, row: usize, look: &Look) -> Vec<Line<'static>> {
+        let Some(task) = self.task(row) else { return Vec::new() };
+        let theme = &look.theme;
+        let style = theme.state(task.state);
+        let dim = |text: String| Line::from(Span::styled(text, theme.dim));
+        let optional = |value: Option<u64>, show: fn(u64) -> String| value.map_or_else(String::new, show);
+        vec![
+            dim(task.task.to_string()),
+            Line::from(Span::styled(
+                format!("{} {}", theme.symbols.state(task.state), task.state.as_str()),
+                style,
+            )),
+            plain(&task.key),
+            Line::raw(text::bytes(task.size)),
+            Line::from(Span::styled(task.class.map_or("", |class| class.as_str()), style)),
+            Line::raw(optional(task.duration_ms, text::duration)),
+            Line::raw(optional(task.peak_memory.filter(|peak| *peak > 0), text::mebibytes)),
+            dim(if task.attempts > 0 { task.attempts.to_string() } else { String::new() }),
+            dim(task.ended_ms.map_or_else(String::new, |ms| text::clock(ms, &look.zone))),
+        ]
+    }
+    fn admits(&self, row: usize, filter: &Filter) -> bool {
+        self.task(row).is_some_and(|task| {
+            filter.states.admits(task.state)
+                && (filter.pattern.is_empty()
+                    || filter.pattern.matches(&task.key)
+                    || task.class.is_some_and(|class| class.as_str() == filter.pattern.text()))
+        })
+    }
+    fn compare(&self, a: usize, b: usize, column: usize) -> Ordering {
+        let (Some(a), Some(b)) = (self.task(a), self.task(b)) else { return Ordering::Equal };
+        match column {
+            0 => a.task.cmp(&b.task),
+            1 => rank(a.state).cmp(&rank(b.state)),
+            2 => a.key.cmp(&b.key),
+            3 => a.size.cmp(&b.size),
+            4 => a.class.cmp(&b.class),
+            5 => a.duration_ms.cmp(&b.duration_ms),
+            6 => a.peak_memory.cmp(&b.peak_memory),
+            7 => a.attempts.cmp(&b.attempts),
+            _ => a.ended_ms.cmp(&b.ended_ms),
+        }
+    }
+}
+
+/// What wants attention first.
+const fn rank(state: TaskState) -> u8 {
+    match state {
+        TaskState::Failed => 0,
+        TaskState::TimedOut => 1,
+        TaskState::Expired => 2,
+        TaskState::Cancelled => 3,
+        TaskState::Running => 4,
+        TaskState::Pending => 5,
+        TaskState::Succeeded => 6,
+    }
+}
+
+/// The lines above the tasks: bar, counts, speed, statistics, failures by class.
+#[must_use]
+pub fn header(view: &RunView, width: usize, tall: bool, look: &Look) -> Vec<Line<'static>> {
+    let mut lines = vec![progress(view, width, look), counts(view, look)];
+    let statistics = statistics(view, look);
+    if tall {
+        lines.insert(0, launched(view, look));
+        lines.push(statistics);
+        lines.push(history(view, width, look));
+    } else {
+        lines.push(statistics);
+    }
+    if let Some(classes) = classes(view, look) {
+        lines.push(classes);
+    }
+    lines
+}
+
+fn launched(view: &RunView, look: &Look) -> Line<'static> {
+    let run = &view.summary;
+    let (word, style) = runs::state(run, look);
+    let dim = look.theme.dim;
+    Line::from(vec![
+        Span::styled(word, style),
+        Span::styled("   function ", dim),
+        Span::raw(text::clean(&run.function).into_owned()),
+        Span::styled("   launched ", dim),
+        Span::raw(text::date_time(run.started_ms, &look.zone)),
+        Span::styled("   image ", dim),
+        Span::raw(runs_image(&run.image)),
+    ])
+}
+
+fn runs_image(image: &str) -> String {
+    super::functions::short_image(image).trim_start_matches("sha256:").chars().take(40).collect()
+}
+
+fn progress(view: &RunView, width: usize, look: &Look) -> Line<'static> {
+    let run = &view.summary;
+    let counts = &run.counts;
+    let share = counts.done() as f64 / counts.total().max(1) as f64 * 100.0;
+    let mut tail = format!("  {}/{}  {share:.0}%", text::count(counts.done()), text::count(counts.total()));
+    if run.ended_ms.is_none() {
+        if run.rate > 0.0 {
+            tail = format!("{tail}  {:.1}/s", run.rate);
+        }
+        if let Some(eta) = run.eta_s {
+            tail = format!("{tail}  {} left", text::seconds(eta));
+        }
+    } else {
+        tail = format!("{tail}  in {}", text::duration(runs::elapsed(run, look.now)));
+    }
+    let bar_width = width.saturating_sub(text::width(&tail)).clamp(8, 100);
+    let mut line = bar::line(counts, bar_width, &look.theme);
+    line.spans.push(Span::raw(tail));
+    line
+}
+
+fn counts(view: &RunView, look: &Look) -> Line<'static> {
+    let theme = &look.theme;
+    let mut counts = view.summary.counts;
+    let mut spans = Vec::new();
+    for state in [
+        TaskState::Succeeded,
+        TaskState::Failed,
+        TaskState::TimedOut,
+        TaskState::Expired,
+        TaskState::Cancelled,
+        TaskState::Running,
+        TaskState::Pending,
+    ] {
+        let number = *counts.of(state);
+        let always = matches!(state, TaskState::Succeeded | TaskState::Failed | TaskState::Running);
+        if number > 0 || always {
+            let style = if number > 0 { theme.state(state) } else { theme.dim };
+            spans.push(Span::styled(
+                format!("{} {} {}  ", theme.symbols.state(state), text::count(number), state.as_str()),
+                style,
+            ));
+        }
+    }
+    if view.summary.unsent > 0 {
+        spans.push(Span::styled(format!("{} still to send", text::count(view.summary.unsent)), theme.dim));
+    }
+    if !view.summary.settled {
+        spans.push(Span::styled("counting", theme.dim));
+    }
+    Line::from(spans)
+}
+
+fn statistics(view: &RunView, look: &Look) -> Line<'static> {
+    let dim = look.theme.dim;
+    let numbers = &view.statistics;
+    let mut spans = Vec::new();
+    for (name, value) in [
+        ("p50 ", text::duration(numbers.p50_ms)),
+        ("p95 ", text::duration(numbers.p95_ms)),
+        ("max ", text::duration(numbers.max_ms)),
+        ("memory ", text::mebibytes(numbers.max_memory)),
+        ("worked ", text::duration(numbers.total_ms)),
+    ] {
+        spans.push(Span::styled(name, dim));
+        spans.push(Span::raw(format!("{value}   ")));
+    }
+    Line::from(spans)
+}
+
+fn history(view: &RunView, width: usize, look: &Look) -> Line<'static> {
+    let spark = bar::sparkline(&view.history, width.saturating_sub(24), &look.theme);
+    let most = view.history.iter().max().copied().unwrap_or(0);
+    Line::from(vec![
+        Span::styled("ended per second ", look.theme.dim),
+        Span::styled(spark, look.theme.active),
+        Span::styled(format!(" {most}"), look.theme.dim),
+    ])
+}
+
+fn classes(view: &RunView, look: &Look) -> Option<Line<'static>> {
+    if view.summary.classes.is_empty() {
+        return None;
+    }
+    let mut spans = vec![Span::styled("failures  ", look.theme.dim)];
+    for (class, number) in &view.summary.classes {
+        spans.push(Span::styled(format!("{} {}  ", class.as_str(), text::count(*number)), look.theme.bad));
+    }
+    Some(Line::from(spans))
+}

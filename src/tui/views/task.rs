@@ -1,0 +1,179 @@
+//! One task: its attempts, and the outputs of the one that is chosen.
+
+use super::identity;
+use crate::tui::filter::Filter;
+use crate::tui::list::{Column, Identity, Look, RowKey, Rows};
+use crate::tui::text;
+use crate::tui::widgets::bar;
+use crate::tui::widgets::facts::Facts;
+use ratatui::text::{Line, Span};
+use std::cmp::Ordering;
+use throng::core::engine::{Snapshot, TaskView};
+use throng::core::model::{AttemptRecord, OutputObject};
+
+const COLUMNS: [Column; 3] = [
+    Column { end: true, ..Column::text("OUTPUT", 30, 1, 0) },
+    Column::number("SIZE", 9, 0),
+    Column::text("SHA-256", 16, 0, 1),
+];
+
+/// A task, if the snapshot holds it.
+#[must_use]
+pub fn view<'a>(snapshot: &'a Snapshot, run: &str, task: u64) -> Option<&'a TaskView> {
+    snapshot
+        .task
+        .as_ref()
+        .filter(|view| view.run == run && view.row.as_ref().is_none_or(|row| row.task == task))
+}
+
+/// The chosen attempt; 0 is the newest.
+#[must_use]
+pub fn record<'a>(snapshot: &'a Snapshot, run: &str, task: u64, attempt: usize) -> Option<&'a AttemptRecord> {
+    let records = &view(snapshot, run, task)?.records.items;
+    records.get(attempt.min(records.len().saturating_sub(1)))
+}
+
+/// Outputs as rows.
+pub struct OutputRows<'a> {
+    view: Option<&'a TaskView>,
+    outputs: &'a [OutputObject],
+    attempt: usize,
+}
+
+impl<'a> OutputRows<'a> {
+    /// The outputs of an attempt.
+    #[must_use]
+    pub fn new(snapshot: &'a Snapshot, run: &str, task: u64, attempt: usize) -> Self {
+        let outputs = record(snapshot, run, task, attempt).map_or(&[][..], |record| &record.outputs);
+        Self { view: view(snapshot, run, task), outputs, attempt }
+    }
+}
+
+impl Rows for OutputRows<'_> {
+    fn columns(&self) -> &'static [Column] {
+        &COLUMNS
+    }
+    fn len(&self) -> usize {
+        self.outputs.len()
+    }
+    fn identities(&self) -> Vec<Identity> {
+        let mut identities: Vec<Identity> =
+            self.view.iter().map(|view| identity(&view.records.items)).collect();
+        // Another attempt of the same task is other data.
+        if self.attempt > 0 {
+            identities.push(std::sync::Arc::new(self.attempt));
+        }
+        identities
+    }
+    fn key(&self, row: usize) -> RowKey {
+        RowKey::Text(self.outputs[row].key.clone())
+    }
+    fn cells(&self, row: usize, look: &Look) -> Vec<Line<'static>> {
+        let output = &self.outputs[row];
+        let place = format!("{}/{}", output.bucket, output.key);
+        vec![
+            super::plain(&place),
+            Line::raw(text::bytes(output.size)),
+            Line::from(Span::styled(output.sha256.chars().take(16).collect::<String>(), look.theme.dim)),
+        ]
+    }
+    fn admits(&self, row: usize, filter: &Filter) -> bool {
+        filter.pattern.matches(&self.outputs[row].key)
+    }
+    fn compare(&self, a: usize, b: usize, column: usize) -> Ordering {
+        let (a, b) = (&self.outputs[a], &self.outputs[b]);
+        match column {
+            0 => a.key.cmp(&b.key),
+            1 => a.size.cmp(&b.size),
+            _ => a.sha256.cmp(&b.sha256),
+        }
+    }
+}
+
+/// Everything about the chosen attempt but its outputs and its standard error.
+#[must_use]
+pub fn facts(view: &TaskView, attempt: usize, width: usize, look: &Look) -> Facts {
+    let theme = &look.theme;
+    let mut facts = Facts::default();
+    if let Some(row) = &view.row {
+        facts.add("input", &format!("{}/{}  ({})", row.bucket, row.key, text::bytes(row.size)));
+    }
+    let records = &view.records.items;
+    let Some(record) = records.get(attempt.min(records.len().saturating_sub(1))) else {
+        if let Some(row) = &view.row {
+            let word = format!("{} {}", theme.symbols.state(row.state), row.state.as_str());
+            facts.styled("state", word, theme.state(row.state));
+        }
+        return facts;
+    };
+    facts.styled("state", outcome(record, look), theme.state(record.state));
+    if records.len() > 1 {
+        let shown = records.len() - attempt.min(records.len() - 1);
+        facts.add("attempt", &format!("{shown} of {}   ([ and ] show others)", records.len()));
+    }
+    facts.add("error", record.error.as_deref().unwrap_or(""));
+    facts.line("time", phases(record, width.saturating_sub(12), look));
+    let cold = if record.cold { ", cold start" } else { "" };
+    facts.add(
+        "data",
+        &format!(
+            "{} in, {} out, peak memory {}{cold}",
+            text::bytes(record.bytes_in),
+            text::bytes(record.bytes_out),
+            text::mebibytes(record.peak_memory)
+        ),
+    );
+    facts.add("began", &text::date_time(record.started_ms, &look.zone));
+    facts.add("request", &record.request_id);
+    facts.add("log", &format!("{} {}", record.log_group, record.log_stream));
+    facts
+}
+
+fn outcome(record: &AttemptRecord, look: &Look) -> String {
+    let mut text = format!("{} {}", look.theme.symbols.state(record.state), record.state.as_str());
+    if let Some(class) = record.class {
+        text = format!("{text} ({})", class.as_str());
+    }
+    if let Some(code) = record.exit_code {
+        text = format!("{text}, exit code {code}");
+    }
+    if let Some(signal) = record.signal {
+        text = format!("{text}, signal {signal}");
+    }
+    text
+}
+
+/// The phases as one bar of four parts, with their times.
+fn phases(record: &AttemptRecord, width: usize, look: &Look) -> Line<'static> {
+    let theme = &look.theme;
+    let phases = &record.phases;
+    let parts = [
+        ("init", phases.init_ms, theme.dim),
+        ("fetch", phases.stage_in_ms, theme.active),
+        ("run", phases.run_ms, theme.good),
+        ("store", phases.stage_out_ms, theme.warn),
+    ];
+    let total: f64 = parts.iter().map(|part| part.1).sum();
+    let mut spans =
+        vec![Span::raw(format!("{}  ", text::duration(record.ended_ms.saturating_sub(record.started_ms))))];
+    let glyphs = if theme.symbols.ascii { ["i", "f", "r", "s"] } else { ["░", "▒", "█", "▓"] };
+    let legend: usize =
+        2 + parts.iter().map(|(name, ms, _)| format!("{ms:.0}{name} ms").len() + 5).sum::<usize>();
+    let used = spans.iter().map(Span::width).sum::<usize>() + legend;
+    // A narrow screen has the times in numbers; the bar needs room to say something.
+    let room = width.saturating_sub(used).min(40);
+    let room = if room < 8 { 0 } else { room };
+    for ((_, ms, style), glyph) in parts.iter().zip(glyphs) {
+        let cells = bar::cells(*ms, total, room);
+        spans.push(Span::styled(glyph.repeat(cells), *style));
+    }
+    if room > 0 {
+        spans.push(Span::raw("  "));
+    }
+    for (((name, ms, style), glyph), last) in parts.iter().zip(glyphs).zip([false, false, false, true]) {
+        spans.push(Span::styled(glyph.to_owned(), *style));
+        spans.push(Span::styled(format!(" {name} "), theme.dim));
+        spans.push(Span::raw(format!("{ms:.0} ms{}", if last { "" } else { "  " })));
+    }
+    Line::from(spans)
+}

@@ -1,0 +1,51 @@
+//! The last line: what was just said, or the keys that hold now.
+
+use crate::tui::app::App;
+use crate::tui::registry::ACTIONS;
+use crate::tui::text;
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+use ratatui::text::{Line, Span};
+use throng::core::engine::Severity;
+
+/// Draws it.
+pub fn draw(buffer: &mut Buffer, area: Rect, app: &App) {
+    let theme = &app.look.theme;
+    if let Some((message, severity)) = &app.message {
+        let style = if *severity == Severity::Info { Style::new() } else { theme.warn };
+        let message = text::clean(message);
+        buffer.set_stringn(
+            area.x + 1,
+            area.y,
+            text::clip(&message, usize::from(area.width).saturating_sub(2)),
+            usize::from(area.width),
+            style,
+        );
+        return;
+    }
+    let kind = app.kind();
+    let hints: Vec<_> =
+        ACTIONS.iter().filter(|action| !action.hint.is_empty() && action.holds(kind)).collect();
+    // The way to all the others is always shown.
+    let (always, mut usual): (Vec<_>, Vec<_>) =
+        hints.into_iter().partition(|action| matches!(action.name, "help" | "quit"));
+    if app.snapshot.context.read_only {
+        usual.retain(|action| !action.changes());
+    }
+    let width =
+        |action: &&crate::tui::registry::Action| text::width(action.keys[0]) + text::width(action.hint) + 3;
+    let mut left = usize::from(area.width).saturating_sub(1 + always.iter().map(width).sum::<usize>());
+    let mut spans = vec![Span::raw(" ")];
+    let shown = usual.iter().take_while(|action| {
+        let wide = width(action);
+        let fits = wide <= left;
+        left = left.saturating_sub(wide);
+        fits
+    });
+    for action in shown.chain(always.iter()) {
+        spans.push(Span::styled(action.keys[0].to_owned(), theme.key));
+        spans.push(Span::styled(format!(" {}  ", action.hint), theme.dim));
+    }
+    buffer.set_line(area.x, area.y, &Line::from(spans), area.width);
+}

@@ -1,0 +1,123 @@
+//! The first two lines: where we are, how it goes, the tabs.
+
+use crate::tui::app::App;
+use crate::tui::place::TABS;
+use crate::tui::text;
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::style::{Modifier, Style};
+use ratatui::text::{Line, Span};
+use throng::core::engine::{Connection, Severity};
+use throng::core::model::ProgressState;
+
+/// Draws context, region, connection; on the right what goes on.
+pub fn draw(buffer: &mut Buffer, area: Rect, app: &App) {
+    let theme = &app.look.theme;
+    let context = &app.snapshot.context;
+    let [filled, hollow] = theme.symbols.bullet;
+    let (mark, word, style) = match &app.snapshot.connection {
+        Connection::Connecting => (hollow, "connecting", theme.active),
+        Connection::Online => (filled, "online", theme.good),
+        Connection::Offline(_) => ("x", "offline", theme.bad),
+    };
+    let name =
+        if context.name.is_empty() { "…".to_owned() } else { text::clean(&context.name).into_owned() };
+    let name_style =
+        context.color.as_deref().and_then(|color| color.parse().ok()).map_or(theme.title, |color| {
+            if theme.depth == crate::tui::theme::Depth::Mono {
+                theme.title
+            } else {
+                Style::new().fg(color).add_modifier(Modifier::BOLD)
+            }
+        });
+    let left = Line::from(vec![
+        Span::styled(" throng", theme.accent),
+        Span::styled(format!("  {name}"), name_style),
+        Span::styled(format!("  {}  ", text::clean(&context.region)), theme.dim),
+        Span::styled(format!("{mark} {word}"), style),
+    ]);
+    buffer.set_line(area.x, area.y, &left, area.width);
+
+    let right = right(app);
+    let wide = text::small(right.width());
+    let left_end = text::small(left.width()) + 2;
+    if wide + left_end <= area.width {
+        buffer.set_line(area.right() - wide, area.y, &right, wide);
+    }
+}
+
+fn right(app: &App) -> Line<'static> {
+    let theme = &app.look.theme;
+    let snapshot = &app.snapshot;
+    let mut spans = Vec::new();
+    let mut add = |text: String, style: Style| {
+        spans.push(Span::styled(text, style));
+        spans.push(Span::raw("  "));
+    };
+    let running: u64 = snapshot
+        .runs
+        .items
+        .iter()
+        .map(|run| run.counts.running)
+        .sum::<u64>()
+        .max(snapshot.running.items.len() as u64);
+    if running > 0 {
+        add(
+            format!(
+                "{} {} running",
+                theme.symbols.state(throng::core::model::TaskState::Running),
+                text::count(running)
+            ),
+            theme.active,
+        );
+    }
+    let transfers =
+        snapshot.progress.iter().filter(|progress| progress.state == ProgressState::Active).count();
+    if transfers > 0 {
+        add(text::plural(transfers as u64, "transfer"), theme.active);
+    }
+    let errors = snapshot.notices.iter().filter(|notice| notice.severity == Severity::Error).count();
+    if errors > 0 {
+        add(format!("! {}", text::plural(errors as u64, "error")), theme.bad);
+    }
+    if snapshot.context.read_only {
+        add(" READ-ONLY ".to_owned(), theme.badge);
+    }
+    Line::from(spans)
+}
+
+/// Draws the tabs; says where they are.
+pub fn tabs(buffer: &mut Buffer, area: Rect, app: &App) -> Vec<(Rect, usize)> {
+    let theme = &app.look.theme;
+    let snapshot = &app.snapshot;
+    let counts = [
+        snapshot.functions.items.len(),
+        snapshot.buckets.items.len(),
+        snapshot.runs.items.len(),
+        snapshot.running.items.len(),
+        0,
+        snapshot.progress.iter().filter(|progress| progress.state == ProgressState::Active).count(),
+    ];
+    let narrow = area.width < 78;
+    let (mut x, mut places) = (area.x, Vec::new());
+    for (number, ((name, _), count)) in TABS.iter().zip(counts).enumerate() {
+        let open = number == app.tab;
+        let style = if open { theme.accent.add_modifier(Modifier::UNDERLINED) } else { Style::new() };
+        let count =
+            if count > 0 && !narrow { format!(" {}", text::count(count as u64)) } else { String::new() };
+        let line = Line::from(vec![
+            Span::styled(format!(" {} ", number + 1), theme.key),
+            Span::styled((*name).to_owned(), style),
+            Span::styled(count, theme.dim),
+            Span::raw(" "),
+        ]);
+        let width = text::small(line.width());
+        if x + width > area.right() {
+            break;
+        }
+        buffer.set_line(x, area.y, &line, width);
+        places.push((Rect { x, width, height: 1, ..area }, number));
+        x += width;
+    }
+    places
+}

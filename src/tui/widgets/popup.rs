@@ -1,0 +1,60 @@
+//! Boxes above the screen.
+
+use crate::tui::list::Look;
+use crate::tui::text;
+use ratatui::Frame;
+use ratatui::layout::Rect;
+use ratatui::symbols::border;
+use ratatui::text::{Line, Span};
+use ratatui::widgets::{Block, Borders, Clear, Padding, Widget};
+
+const ASCII: border::Set<'static> = border::Set {
+    top_left: "+",
+    top_right: "+",
+    bottom_left: "+",
+    bottom_right: "+",
+    vertical_left: "|",
+    vertical_right: "|",
+    horizontal_top: "-",
+    horizontal_bottom: "-",
+};
+
+/// Draws an empty box in the middle of `area` and gives its inside.
+pub fn draw(frame: &mut Frame<'_>, area: Rect, size: (usize, usize), title: &str, look: &Look) -> Rect {
+    let width = text::small(size.0).min(area.width.saturating_sub(2)).max(area.width.min(20));
+    let height = text::small(size.1).min(area.height.saturating_sub(1)).max(area.height.min(5));
+    let place =
+        Rect { x: area.x + (area.width - width) / 2, y: area.y + (area.height - height) / 3, width, height };
+    frame.render_widget(Clear, place);
+    let title = format!(" {} ", text::clip(&text::clean(title), usize::from(width).saturating_sub(6)));
+    let block = Block::new()
+        .borders(Borders::ALL)
+        .border_set(if look.theme.symbols.ascii { ASCII } else { border::ROUNDED })
+        .border_style(look.theme.rule)
+        .padding(Padding::horizontal(1))
+        .title(Span::styled(title, look.theme.title));
+    let inner = block.inner(place);
+    block.render(place, frame.buffer_mut());
+    inner
+}
+
+/// Writes a hint line (keys and what they do) at the bottom of a box.
+pub fn hints(frame: &mut Frame<'_>, inner: Rect, hints: &[(&str, &str)], look: &Look) {
+    if inner.height == 0 {
+        return;
+    }
+    let mut spans = Vec::new();
+    for (key, what) in hints {
+        spans.push(Span::styled((*key).to_owned(), look.theme.key));
+        spans.push(Span::styled(format!(" {what}   "), look.theme.dim));
+    }
+    frame.buffer_mut().set_line(inner.x, inner.bottom() - 1, &Line::from(spans), inner.width);
+}
+
+/// Writes lines from the top, as many as fit above `reserve` lines at the bottom.
+pub fn lines(frame: &mut Frame<'_>, inner: Rect, lines: &[Line<'_>], skip: usize, reserve: u16) {
+    let height = usize::from(inner.height.saturating_sub(reserve));
+    for (row, line) in lines.iter().skip(skip).take(height).enumerate() {
+        frame.buffer_mut().set_line(inner.x, inner.y + text::small(row), line, inner.width);
+    }
+}
