@@ -1,0 +1,333 @@
+//! The command line: verbs and their options.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+
+/// A terminal workload manager for high-throughput serverless file processing.
+///
+/// Without a verb the terminal user interface opens.
+#[derive(Debug, Parser)]
+#[command(name = "throng", version, max_term_width = 100)]
+#[command(
+    after_help = "Exit codes: 0 all succeeded, 1 some tasks failed or something was not found, 2 wrong usage or \
+                        definition, 3 the cloud cannot be reached, 4 the cloud refused, 130 interrupted."
+)]
+pub struct Cli {
+    #[command(flatten)]
+    pub global: Global,
+    #[command(subcommand)]
+    pub verb: Option<Verb>,
+}
+
+/// Options of every verb.
+#[derive(Clone, Debug, Default, Args)]
+pub struct Global {
+    /// Where functions run: `local`, or a context of config.toml
+    #[arg(short, long, global = true, env = "THRONG_CONTEXT", value_name = "NAME")]
+    pub context: Option<String>,
+    /// Another config.toml
+    #[arg(long, global = true, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// How results are printed
+    #[arg(short, long, global = true, value_enum, default_value_t)]
+    pub output: Format,
+    /// Say more on standard error (also: `THRONG_LOG=debug`)
+    #[arg(short, long, global = true)]
+    pub verbose: bool,
+}
+
+/// How results are printed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people
+    #[default]
+    Table,
+    /// For programs; one document
+    Json,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Verb {
+    /// Open the terminal user interface
+    Tui,
+    /// Run the main job on the demo dataset, on the embedded local cloud
+    Demo(Demo),
+    /// Create or update the functions of a definition file
+    #[command(alias = "init")]
+    Deploy(Deploy),
+    /// Process files or objects with a function, one task each
+    Run(Run),
+    /// Invoke a function once and print its answer
+    Invoke(Invoke),
+    /// List functions
+    #[command(alias = "fn")]
+    Functions(Functions),
+    /// List runs, or show one
+    Runs(Runs),
+    /// List the tasks of a run, or show one
+    Tasks(Tasks),
+    /// End a run: tasks that have not begun become cancelled
+    Cancel(Cancel),
+    /// List buckets, or objects below a place
+    Ls(Ls),
+    /// Upload files and folders to a place
+    Put(Put),
+    /// Download objects
+    Get(Get),
+    /// Remove functions, objects or buckets
+    Rm(Rm),
+    /// Print the logs of functions, runs or invocations
+    #[command(alias = "log")]
+    Logs(Logs),
+    /// List, inspect or remove images of the context's registry
+    #[command(subcommand)]
+    Image(Image),
+    /// Control the embedded local cloud
+    #[command(subcommand)]
+    Local(Local),
+    /// Explain a definition and what would happen; changes nothing
+    Check(Check),
+    /// Say whether this machine and the context can do the job, and what to change
+    Doctor,
+    /// Print completions for a shell
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page
+    Man,
+}
+
+#[derive(Debug, Args)]
+pub struct Demo {
+    /// Print progress and a table of results instead of opening the terminal user interface
+    #[arg(long)]
+    pub no_tui: bool,
+    /// Where the results are downloaded to (with --no-tui)
+    #[arg(long, value_name = "FOLDER", default_value = "throng-demo-results")]
+    pub to: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub struct Deploy {
+    /// The definition (YAML)
+    #[arg(value_name = "FILE", required_unless_present = "conf_file")]
+    pub file: Option<PathBuf>,
+    /// As SCAR has it
+    #[arg(short = 'f', long = "conf-file", hide = true, conflicts_with = "file")]
+    pub conf_file: Option<PathBuf>,
+    /// Show what would be created and changed, and stop
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Run {
+    /// The function's name, or a definition file, which is deployed first
+    pub function: String,
+    /// Files, folders, globs; or `s3://bucket/prefix` for objects that are there already
+    #[arg(required = true)]
+    pub inputs: Vec<String>,
+    /// Wait for the end and report
+    #[arg(short, long)]
+    pub wait: bool,
+    /// With --wait: download the results to this folder
+    #[arg(long, value_name = "FOLDER", requires = "wait")]
+    pub to: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub struct Invoke {
+    /// The function's name
+    pub function: String,
+    /// The payload: a file, or `-` for standard input
+    #[arg(short, long, value_name = "FILE", conflicts_with = "data")]
+    pub payload: Option<PathBuf>,
+    /// The payload itself
+    #[arg(short, long, value_name = "TEXT")]
+    pub data: Option<String>,
+    /// Do not wait for the answer
+    #[arg(short = 'a', long = "async")]
+    pub asynchronous: bool,
+    /// Write the answer to a file
+    #[arg(long, value_name = "FILE")]
+    pub to: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub struct Functions {
+    /// Show one function
+    pub name: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct Runs {
+    /// Show one run
+    pub run: Option<String>,
+    /// Follow it to its end
+    #[arg(short, long, requires = "run")]
+    pub wait: bool,
+    /// How many to list
+    #[arg(short = 'n', long, default_value_t = 20)]
+    pub limit: usize,
+}
+
+#[derive(Debug, Args)]
+pub struct Tasks {
+    /// The run's id, or `last`
+    #[arg(default_value = "last")]
+    pub run: String,
+    /// Show one task with the records of its attempts
+    pub task: Option<u64>,
+    /// Only tasks in this state: pending, running, succeeded, failed, timed-out, expired, cancelled
+    #[arg(short, long)]
+    pub state: Vec<throng::core::model::TaskState>,
+}
+
+#[derive(Debug, Args)]
+pub struct Cancel {
+    /// The run's id, or `last`
+    pub run: String,
+}
+
+#[derive(Debug, Args)]
+pub struct Ls {
+    /// `bucket[/prefix]`; all buckets when absent
+    pub place: Option<String>,
+    /// Go into folders
+    #[arg(short, long)]
+    pub recursive: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Put {
+    /// Files, folders, globs
+    #[arg(required = true)]
+    pub paths: Vec<PathBuf>,
+    /// `bucket[/folder]`; the bucket is created when it is not there
+    #[arg(last = false)]
+    pub place: String,
+}
+
+#[derive(Debug, Args)]
+pub struct Get {
+    /// `bucket/key`, or `bucket/folder/` for everything below
+    pub place: String,
+    /// A local folder
+    #[arg(default_value = ".")]
+    pub to: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub struct Rm {
+    #[command(subcommand)]
+    pub what: RmWhat,
+    /// Do not ask
+    #[arg(short, long, global = true)]
+    pub yes: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum RmWhat {
+    /// Functions with their triggers, log groups and images; buckets and objects stay
+    #[command(alias = "fn")]
+    Function {
+        /// Names
+        #[arg(required = true)]
+        names: Vec<String>,
+        /// Keep the log groups
+        #[arg(long)]
+        keep_logs: bool,
+    },
+    /// Objects: `bucket/key`, or `bucket/folder/` for everything below
+    Object {
+        /// Places
+        #[arg(required = true)]
+        places: Vec<String>,
+    },
+    /// An empty bucket
+    Bucket {
+        /// Name
+        name: String,
+    },
+}
+
+#[derive(Debug, Args)]
+pub struct Logs {
+    /// Functions; all when absent
+    pub functions: Vec<String>,
+    /// Go on until interrupted
+    #[arg(short, long)]
+    pub follow: bool,
+    /// Only lines of this run (its id, or `last`)
+    #[arg(long)]
+    pub run: Option<String>,
+    /// Only lines of this task of the run
+    #[arg(long, requires = "run")]
+    pub task: Option<u64>,
+    /// Only lines of this invocation
+    #[arg(long, alias = "request-id")]
+    pub request: Option<String>,
+    /// How far back: 30s, 10m, 2h, 7d
+    #[arg(long, default_value = "1h", value_parser = super::units::duration)]
+    pub since: std::time::Duration,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Image {
+    /// List images
+    Ls,
+    /// Show an image's manifest and configuration
+    Inspect {
+        /// `repository[:tag|@digest]`
+        image: String,
+    },
+    /// Remove an image
+    Rm {
+        /// `repository[:tag|@digest]`
+        image: String,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Local {
+    /// Start it, unless it runs
+    Start,
+    /// Stop it; what is stored stays
+    Stop,
+    /// Say whether it runs, where, and what it does; with keys for other programs
+    Status {
+        /// Print shell commands that point aws, boto3 and others at it
+        #[arg(long)]
+        env: bool,
+    },
+    /// Delete everything that is stored in it
+    Reset {
+        /// Do not ask
+        #[arg(short, long)]
+        yes: bool,
+    },
+    /// Run it in this process
+    #[command(hide = true)]
+    Serve {
+        /// Port; the one of the last time, or any
+        #[arg(long)]
+        port: Option<u16>,
+        /// How many times faster retries, event ages and idle times pass
+        #[arg(long, env = "THRONG_LOCAL_TIME_SCALE", default_value_t = 1.0)]
+        time_scale: f64,
+        /// End after this many minutes without work; 0 never
+        #[arg(long)]
+        idle_minutes: Option<u64>,
+        /// Leave the terminal's session
+        #[arg(long)]
+        detach: bool,
+    },
+}
+
+#[derive(Debug, Args)]
+pub struct Check {
+    /// The definition (YAML)
+    pub file: PathBuf,
+}

@@ -1,0 +1,63 @@
+//! How a verb can end badly, and the exit code for each.
+
+use std::fmt;
+use throng::core::cloud::{CloudError, ErrorKind};
+
+/// Some tasks failed, or what was named does not exist.
+pub const SOME_FAILED: u8 = 1;
+/// The command line or a definition is wrong.
+pub const USAGE: u8 = 2;
+/// The cloud cannot be reached.
+pub const UNREACHABLE: u8 = 3;
+/// The cloud refused.
+pub const REFUSED: u8 = 4;
+/// Interrupted by the person.
+pub const INTERRUPTED: u8 = 130;
+
+/// Why a verb ended badly.
+#[derive(Debug)]
+pub struct Fail {
+    pub code: u8,
+    pub message: String,
+}
+
+impl Fail {
+    pub fn new(code: u8, message: impl Into<String>) -> Self {
+        Self { code, message: message.into() }
+    }
+
+    pub fn usage(message: impl fmt::Display) -> Self {
+        Self::new(USAGE, message.to_string())
+    }
+
+    pub fn not_found(message: impl Into<String>) -> Self {
+        Self::new(SOME_FAILED, message)
+    }
+
+    /// The verb has said what there is to say.
+    pub fn silent(code: u8) -> Self {
+        Self::new(code, "")
+    }
+}
+
+impl From<CloudError> for Fail {
+    fn from(error: CloudError) -> Self {
+        let code = match error.kind {
+            ErrorKind::Unreachable => UNREACHABLE,
+            ErrorKind::NotFound => SOME_FAILED,
+            ErrorKind::Cancelled => INTERRUPTED,
+            _ => REFUSED,
+        };
+        let advice = error.advice();
+        let message = if advice.is_empty() { error.to_string() } else { format!("{error}\n{advice}") };
+        Self::new(code, message)
+    }
+}
+
+impl From<std::io::Error> for Fail {
+    fn from(error: std::io::Error) -> Self {
+        Self::new(SOME_FAILED, error.to_string())
+    }
+}
+
+pub type Outcome = Result<(), Fail>;

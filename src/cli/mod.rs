@@ -1,0 +1,107 @@
+//! The engine for scripts: verbs, printers, exit codes.
+
+mod args;
+mod fail;
+mod print;
+mod session;
+mod transfer;
+mod units;
+mod verbs;
+
+use args::{Cli, Verb};
+use clap::{CommandFactory, Parser};
+use fail::{Fail, Outcome};
+use session::Session;
+use std::process::ExitCode;
+
+/// Set to `debug`, `info`, `throng=trace` …: what throng says of itself on standard error.
+const ENV_LOG: &str = "THRONG_LOG";
+
+/// Runs what the command line asks for.
+pub fn main() -> ExitCode {
+    // Our own faults are reported with a trace; the screen's hook, set later, gives the terminal back before that.
+    let _ = color_eyre::install();
+    let cli = Cli::parse();
+    match dispatch(cli) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(fail) => {
+            if !fail.message.is_empty() {
+                print::note(&format!("throng: {}", fail.message));
+            }
+            ExitCode::from(fail.code)
+        }
+    }
+}
+
+fn dispatch(cli: Cli) -> Outcome {
+    match &cli.verb {
+        Some(Verb::Completions { shell }) => {
+            clap_complete::generate(*shell, &mut Cli::command(), "throng", &mut std::io::stdout());
+            return Ok(());
+        }
+        Some(Verb::Man) => {
+            clap_mangen::Man::new(Cli::command()).render(&mut std::io::stdout())?;
+            return Ok(());
+        }
+        _ => {}
+    }
+    let screen = matches!(&cli.verb, None | Some(Verb::Tui))
+        || matches!(&cli.verb, Some(Verb::Demo(demo)) if !demo.no_tui);
+    if !screen {
+        log_to_stderr(cli.global.verbose);
+    }
+    if let Some(Verb::Local(local)) = &cli.verb {
+        return verbs::local::control(local, cli.global.output);
+    }
+    let session = Session::new(&cli.global)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let outcome = runtime.block_on(async {
+        if !screen {
+            session.watch_interrupt();
+        }
+        Box::pin(run(&session, cli.verb.unwrap_or(Verb::Tui))).await
+    });
+    // What is still under way (a log that is followed) must not hold the process back.
+    runtime.shutdown_background();
+    outcome
+}
+
+async fn run(session: &Session, verb: Verb) -> Outcome {
+    match verb {
+        Verb::Tui => verbs::tui::open(session, None).await,
+        Verb::Demo(demo) => verbs::demo::run(session, demo).await,
+        Verb::Deploy(deploy) => verbs::deploy::deploy(session, deploy).await,
+        Verb::Check(check) => verbs::deploy::check(session, &check),
+        Verb::Run(run) => verbs::runs::launch(session, run).await,
+        Verb::Runs(runs) => verbs::runs::list(session, runs).await,
+        Verb::Tasks(tasks) => verbs::runs::tasks(session, tasks).await,
+        Verb::Cancel(cancel) => verbs::runs::cancel(session, cancel).await,
+        Verb::Invoke(invoke) => verbs::functions::invoke(session, invoke).await,
+        Verb::Functions(functions) => verbs::functions::list(session, functions).await,
+        Verb::Ls(ls) => verbs::objects::list(session, ls).await,
+        Verb::Put(put) => verbs::objects::put(session, put).await,
+        Verb::Get(get) => verbs::objects::get(session, get).await,
+        Verb::Rm(rm) => verbs::remove::remove(session, rm).await,
+        Verb::Logs(logs) => verbs::logs::print(session, logs).await,
+        Verb::Image(image) => verbs::image::control(session, image).await,
+        Verb::Doctor => verbs::doctor::examine(session).await,
+        Verb::Local(_) | Verb::Completions { .. } | Verb::Man => Err(Fail::usage("not here")),
+    }
+}
+
+fn log_to_stderr(verbose: bool) {
+    let fallback = if verbose { "throng=debug" } else { "throng=warn" };
+    let filter = std::env::var(ENV_LOG).unwrap_or_else(|_| fallback.to_owned());
+    let filter = tracing_subscriber::EnvFilter::try_new(filter).unwrap_or_default();
+    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,97 @@
+//! What every verb needs: folders, configuration, the cloud of the chosen context.
+
+use super::args::{Format, Global};
+use super::fail::Fail;
+use super::print;
+use std::time::Duration;
+use throng::core::cloud::Cloud;
+use throng::core::config::{Config, ContextConfig, Overrides};
+use throng::core::dirs::Dirs;
+use throng::core::model::Place;
+use tokio_util::sync::CancellationToken;
+
+/// One use of the command line.
+#[derive(Debug)]
+pub struct Session {
+    pub dirs: Dirs,
+    pub config: Config,
+    pub format: Format,
+    /// Cancelled by the first Ctrl-C; a second one ends the process at once.
+    pub interrupt: CancellationToken,
+}
+
+impl Session {
+    pub fn new(global: &Global) -> Result<Self, Fail> {
+        let dirs = dirs()?;
+        let overrides = Overrides { file: global.config.clone(), context: global.context.clone() };
+        let config = Config::load(&dirs, &overrides).map_err(Fail::usage)?;
+        for warning in &config.warnings {
+            print::note(&format!("warning: {warning}"));
+        }
+        Ok(Self { dirs, config, format: global.output, interrupt: CancellationToken::new() })
+    }
+
+    pub fn context(&self) -> Result<&ContextConfig, Fail> {
+        self.config.context(None).map_err(Fail::usage)
+    }
+
+    /// Connects; the local cloud is started when it does not run.
+    pub async fn cloud(&self) -> Result<Cloud, Fail> {
+        Ok(Cloud::connect(self.context()?, &self.dirs).await?)
+    }
+
+    /// Connects, for a verb that changes something.
+    pub async fn cloud_for_changes(&self) -> Result<Cloud, Fail> {
+        let context = self.context()?;
+        if context.read_only {
+            return Err(Fail::usage(format!(
+                "the context `{}` is read-only; choose another one with --context or change config.toml",
+                context.name
+            )));
+        }
+        self.cloud().await
+    }
+
+    /// Lets Ctrl-C cancel what is under way.
+    pub fn watch_interrupt(&self) {
+        let token = self.interrupt.clone();
+        tokio::spawn(async move {
+            if tokio::signal::ctrl_c().await.is_ok() {
+                print::note("interrupted: ending what is under way (once more to end at once)");
+                token.cancel();
+            }
+            if tokio::signal::ctrl_c().await.is_ok() {
+                std::process::exit(i32::from(super::fail::INTERRUPTED));
+            }
+        });
+    }
+}
+
+pub fn dirs() -> Result<Dirs, Fail> {
+    Dirs::find().ok_or_else(|| Fail::usage("there is no home folder: set HOME, or THRONG_HOME to a folder"))
+}
+
+/// Reads `bucket[/key]`, with or without `s3://`.
+pub fn place(text: &str) -> Result<Place, Fail> {
+    let text = text.strip_prefix("s3://").unwrap_or(text);
+    let (bucket, prefix) = text.split_once('/').unwrap_or((text, ""));
+    if bucket.is_empty() {
+        return Err(Fail::usage(format!("`{text}` is not a place: bucket or bucket/folder expected")));
+    }
+    Ok(Place { bucket: bucket.to_owned(), prefix: prefix.to_owned() })
+}
+
+/// Asks on the terminal; without one the answer is no.
+pub fn confirm(question: &str) -> Result<bool, Fail> {
+    use std::io::{BufRead, IsTerminal, Write};
+    if !std::io::stdin().is_terminal() {
+        return Err(Fail::usage(format!("{question}: say --yes to do it without being asked")));
+    }
+    write!(std::io::stderr(), "{question} [y/N] ")?;
+    let mut answer = String::new();
+    std::io::stdin().lock().read_line(&mut answer)?;
+    Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
+}
+
+/// How often a status line is written.
+pub const STATUS: Duration = Duration::from_millis(200);

@@ -1,0 +1,124 @@
+//! Uploads and downloads with a status line.
+
+use super::fail::{Fail, INTERRUPTED, SOME_FAILED, USAGE};
+use super::print::{self, StatusLine};
+use super::session::{STATUS, Session};
+use super::units;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use throng::core::cloud::Cloud;
+use throng::core::dataset::download::{Download, DownloadError, Downloaded};
+use throng::core::dataset::upload::{Upload, UploadError, UploadOptions, Uploaded};
+use throng::core::dataset::{FileList, Meter, S3Objects, scan};
+use throng::core::model::{Place, Progress, ProgressState};
+
+/// Lists files, and says which were left out.
+pub fn files(paths: &[PathBuf]) -> Result<FileList, Fail> {
+    let list = scan(paths, &mut |_| true).map_err(Fail::usage)?;
+    for problem in &list.problems {
+        print::note(&format!("left out: {}: {}", problem.path, problem.reason));
+    }
+    Ok(list)
+}
+
+/// Uploads files that belong to no run.
+pub async fn upload(
+    session: &Session,
+    cloud: &Cloud,
+    paths: &[PathBuf],
+    place: &Place,
+) -> Result<Uploaded, Fail> {
+    let list = files(paths)?;
+    let settings = &session.config.upload;
+    let upload = Upload {
+        files: Arc::new(list),
+        place: place.clone(),
+        run: None,
+        journal: Upload::journal_for(&session.dirs.state, &cloud.context().name, place, paths),
+        options: UploadOptions {
+            concurrency: settings.concurrency,
+            multipart: u64::from(settings.multipart_mb) << 20,
+            part: u64::from(settings.part_mb) << 20,
+        },
+        after: None,
+    };
+    let meter = Arc::new(Meter::default());
+    let store = Arc::new(S3Objects::of(cloud));
+    let label = format!("upload to {place}");
+    let work = upload.send(store, meter.clone(), &session.interrupt);
+    let uploaded = watched(&label, &meter, work).await.map_err(|error| match error {
+        UploadError::Cloud(error) => error.into(),
+        UploadError::Cancelled => Fail::new(INTERRUPTED, error.to_string()),
+        UploadError::LongKey(_) => Fail::new(USAGE, error.to_string()),
+        UploadError::Journal(_) => Fail::new(SOME_FAILED, error.to_string()),
+    })?;
+    for failed in &uploaded.failed {
+        print::note(&format!("not sent: {}: {}", failed.path.display(), failed.reason));
+    }
+    Ok(uploaded)
+}
+
+/// Downloads objects and folders of one bucket.
+pub async fn download(
+    session: &Session,
+    cloud: &Cloud,
+    bucket: &str,
+    keys: Vec<String>,
+    to: &Path,
+) -> Result<Downloaded, Fail> {
+    let download = Download {
+        bucket: bucket.to_owned(),
+        keys,
+        to: to.to_owned(),
+        journal: Download::journal_for(&session.dirs.state, &cloud.context().name, bucket, to),
+    };
+    let meter = Arc::new(Meter::default());
+    let store = Arc::new(S3Objects::of(cloud));
+    let work = download.fetch(store, meter.clone(), &session.interrupt);
+    let downloaded = watched(&format!("download from {bucket}"), &meter, work).await;
+    let downloaded = downloaded.map_err(|error| match error {
+        DownloadError::Cloud(error) => error.into(),
+        DownloadError::Cancelled => Fail::new(INTERRUPTED, error.to_string()),
+        error => Fail::new(SOME_FAILED, error.to_string()),
+    })?;
+    for failed in &downloaded.failed {
+        print::note(&format!("not fetched: {}: {}", failed.key, failed.reason));
+    }
+    Ok(downloaded)
+}
+
+/// Shows a meter while `work` goes on.
+pub async fn watched<T>(label: &str, meter: &Meter, work: impl Future<Output = T>) -> T {
+    let mut line = StatusLine::new();
+    let mut ticks = tokio::time::interval(STATUS);
+    tokio::pin!(work);
+    loop {
+        tokio::select! {
+            biased;
+            outcome = &mut work => {
+                line.clear();
+                return outcome;
+            }
+            _ = ticks.tick() => line.show(&progress(&meter.progress(0, label, ProgressState::Active))),
+        }
+    }
+}
+
+/// One line: bar, counts, bytes, rate, time left.
+pub fn progress(progress: &Progress) -> String {
+    let bar = match (progress.bytes_total, progress.items_total) {
+        (Some(total), _) if total > 0 => print::bar(progress.bytes, total, 20),
+        (_, Some(total)) => print::bar(progress.items, total, 20),
+        _ => String::new(),
+    };
+    let of = |total: Option<String>| total.map(|total| format!("/{total}")).unwrap_or_default();
+    let items = format!("{}{}", progress.items, of(progress.items_total.map(|total| total.to_string())));
+    let bytes = format!("{}{}", units::bytes(progress.bytes), of(progress.bytes_total.map(units::bytes)));
+    let failed = if progress.failed > 0 { format!(", {} failed", progress.failed) } else { String::new() };
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "for people")]
+    let (rate, eta) = (
+        units::bytes(progress.rate.max(0.0) as u64),
+        progress.eta_s.map(|eta| format!(", {} left", units::millis((eta.max(0.0) * 1000.0) as u64))),
+    );
+    format!("{} {bar} {items} files, {bytes}, {rate}/s{failed}{}", progress.label, eta.unwrap_or_default())
+}

@@ -1,0 +1,112 @@
+//! `demo`: the main job on real data, with nothing that a user's own function could not use.
+
+use super::{deploy, runs, tui};
+use crate::cli::args;
+use crate::cli::fail::{Fail, Outcome, SOME_FAILED};
+use crate::cli::print::{self, Table};
+use crate::cli::session::Session;
+use crate::cli::units;
+use include_dir::{Dir, include_dir};
+use serde_json::json;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use throng::core::dataset::Meter;
+use throng::core::definition::Architecture;
+use throng::core::image::embedded;
+use throng::core::run::{self, Inputs, LaunchRequest};
+
+/// The definition, the images and where they are from.
+static ASSETS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/assets/demo");
+/// The file name of the definition.
+const DEFINITION: &str = "function.yaml";
+/// The folder of the images.
+const IMAGES: &str = "images";
+/// The file name of the program that the definition's image is made of.
+const PROGRAM: &str = "slices";
+
+pub async fn run(session: &Session, args: args::Demo) -> Outcome {
+    let folder = session.dirs.cache.join("demo");
+    unpack(&folder).map_err(|error| Fail::new(SOME_FAILED, format!("{}: {error}", folder.display())))?;
+    print::note(&format!("the demo's files are in {}", folder.display()));
+    let document = deploy::load(&folder.join(DEFINITION))?;
+    let Some(definition) = document.definitions.first() else {
+        return Err(Fail::new(SOME_FAILED, "the demo has no function"));
+    };
+    let cloud = session.cloud_for_changes().await?;
+    let plan = deploy::plan(session, &cloud, definition).await?;
+    if !plan.is_empty() {
+        print::note(&format!("deploying {}\n{plan}", plan.function));
+        deploy::apply(session, &cloud, &plan).await?;
+    }
+    let context = runs::context(session, &cloud)?;
+    let request = LaunchRequest {
+        function: plan.function,
+        // The files of the folder, without its name before theirs.
+        inputs: Inputs::Files { paths: vec![folder.join(IMAGES).join(".")], dest: None },
+        parameters: BTreeMap::new(),
+    };
+    let launch = run::prepare(&context, request, &session.interrupt).await?;
+    let id = launch.header().id.clone();
+    if !args.no_tui {
+        let interrupt = session.interrupt.clone();
+        let sending = tokio::spawn(async move { launch.send(Arc::new(Meter::default()), &interrupt).await });
+        tui::open(session, Some(id)).await?;
+        // A person who leaves at once leaves a whole run behind.
+        return match sending.await {
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(error)) => Err(error.into()),
+            Err(error) => Err(Fail::new(SOME_FAILED, error.to_string())),
+        };
+    }
+    print::note(&format!("run {id}: {} images", launch.header().tasks));
+    let summary = runs::through(session, &context, launch).await?;
+    let results = runs::fetch_outputs(session, &cloud, &context, &summary.id, &args.to).await?;
+    let mut table = Table::new(&["IMAGE", "STATE", ">TOOK", ">MEMORY", "RESULTS"]);
+    let mut shown = Vec::new();
+    for (row, record) in &results {
+        let outputs: Vec<_> = record.outputs.iter().map(|output| local_path(&args.to, &output.key)).collect();
+        let paths: Vec<_> = outputs.iter().map(|path| path.display().to_string()).collect();
+        shown.push(json!({"key": &*row.key, "state": row.state.as_str(), "duration_ms": row.duration_ms,
+            "peak_memory": record.peak_memory, "results": paths}));
+        table.row([
+            row.key.rsplit('/').next().unwrap_or_default().to_owned(),
+            row.state.to_string(),
+            row.duration_ms.map(units::millis).unwrap_or_default(),
+            units::bytes(record.peak_memory),
+            paths.join(" "),
+        ]);
+    }
+    print::result(session.format, &json!({"run": runs::document(&summary), "tasks": shown}), || {
+        format!(
+            "{}\n{} of {} succeeded. The results are in {}.\n",
+            table.render(),
+            summary.counts.succeeded,
+            summary.counts.total(),
+            args.to.display()
+        )
+    });
+    runs::verdict(&summary)
+}
+
+/// Where a download puts an object of a folder.
+fn local_path(folder: &Path, key: &str) -> PathBuf {
+    let name = key.rsplit('/').next().unwrap_or(key);
+    folder.join(name)
+}
+
+/// Writes the demo's files and program to a folder where a person can look at them.
+fn unpack(folder: &Path) -> std::io::Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    std::fs::create_dir_all(folder)?;
+    ASSETS.extract(folder)?;
+    let architecture = Architecture::host();
+    let Some(program) = embedded::slices(architecture) else {
+        return Err(std::io::Error::other(
+            "this throng was built without the demo's program; build it on Linux with static C libraries",
+        ));
+    };
+    let path = folder.join(PROGRAM);
+    std::fs::write(&path, program)?;
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755))
+}

@@ -1,0 +1,132 @@
+//! `deploy`, `check`.
+
+use crate::cli::args::{self, Format};
+use crate::cli::fail::{Fail, INTERRUPTED, Outcome, REFUSED};
+use crate::cli::print::{self, StatusLine};
+use crate::cli::session::Session;
+use crate::cli::units;
+use serde_json::json;
+use std::path::Path;
+use std::sync::Mutex;
+use throng::core::cloud::Cloud;
+use throng::core::definition::{self, Definition, Document};
+use throng::core::deploy::{self, Applied, DeployError, DeployOptions, DeployProgress, Plan};
+
+impl From<DeployError> for Fail {
+    fn from(error: DeployError) -> Self {
+        if error.is_cancelled() {
+            return Self::new(INTERRUPTED, error.to_string());
+        }
+        match error.cloud() {
+            Some(cloud) => {
+                let Self { code, .. } = Self::from(cloud.clone());
+                let advice = cloud.advice();
+                let text = if advice.is_empty() { error.to_string() } else { format!("{error}\n{advice}") };
+                Self::new(code, text)
+            }
+            None => Self::new(REFUSED, error.to_string()),
+        }
+    }
+}
+
+/// Reads a definition file; its warnings go to standard error.
+pub fn load(path: &Path) -> Result<Document, Fail> {
+    let document = definition::load(path).map_err(|errors| {
+        for warning in &errors.warnings {
+            print::note(&format!("warning: {warning}"));
+        }
+        Fail::usage(errors)
+    })?;
+    for warning in &document.warnings {
+        print::note(&format!("warning: {warning}"));
+    }
+    Ok(document)
+}
+
+pub async fn deploy(session: &Session, args: args::Deploy) -> Outcome {
+    let Some(path) = args.file.or(args.conf_file) else {
+        return Err(Fail::usage("which definition file?"));
+    };
+    let document = load(&path)?;
+    let cloud = if args.dry_run { session.cloud().await? } else { session.cloud_for_changes().await? };
+    let mut results = Vec::new();
+    for definition in &document.definitions {
+        let plan = plan(session, &cloud, definition).await?;
+        let steps: Vec<_> = plan
+            .steps
+            .iter()
+            .map(|step| json!({"action": step.action.to_string(), "what": step.what, "detail": step.detail}))
+            .collect();
+        if session.format == Format::Table {
+            print::out(&format!("function {}\n{plan}", print::clean(&plan.function)));
+        }
+        let mut result = json!({"function": plan.function, "image": plan.image, "new": plan.new, "steps": steps,
+            "warnings": plan.warnings, "applied": false});
+        if !args.dry_run {
+            let applied = apply(session, &cloud, &plan).await?;
+            result["applied"] = json!(true);
+            result["arn"] = json!(applied.arn);
+            if session.format == Format::Table {
+                print::out(if applied.done.is_empty() {
+                    "Nothing had to be changed.\n"
+                } else {
+                    "Deployed.\n"
+                });
+            }
+        }
+        results.push(result);
+    }
+    if session.format == Format::Json {
+        print::result(session.format, &results, String::new);
+    }
+    Ok(())
+}
+
+/// Makes the image and says what would be done.
+pub async fn plan(session: &Session, cloud: &Cloud, definition: &Definition) -> Result<Plan, Fail> {
+    let options = DeployOptions::of(&session.dirs);
+    let mut line = StatusLine::new();
+    line.show(&format!("reading the image of {}", definition.name));
+    Ok(deploy::plan(cloud, definition, &options, &session.interrupt).await?)
+}
+
+/// Does what a plan says, with a status line.
+pub async fn apply(session: &Session, cloud: &Cloud, plan: &Plan) -> Result<Applied, Fail> {
+    let line = Mutex::new(StatusLine::new());
+    let show = |progress: DeployProgress| {
+        let DeployProgress { label, step, steps, bytes, bytes_total } = progress;
+        let sent = match bytes_total {
+            0 => String::new(),
+            total => format!(" {} of {}", units::bytes(bytes), units::bytes(total)),
+        };
+        if let Ok(mut line) = line.lock() {
+            line.show(&format!("{} {step}/{steps} {label}{sent}", print::bar(step, steps, 20)));
+        }
+    };
+    Ok(deploy::apply(cloud, plan, &show, &session.interrupt).await?)
+}
+
+pub fn check(session: &Session, args: &args::Check) -> Outcome {
+    let document = load(&args.file)?;
+    let explanations: Vec<_> = document.definitions.iter().map(definition::explain).collect();
+    let shown: Vec<_> = explanations
+        .iter()
+        .map(|explanation| {
+            let sections: Vec<_> = explanation
+                .sections
+                .iter()
+                .map(|section| json!({"title": section.title, "lines": section.lines}))
+                .collect();
+            json!({"function": explanation.function, "sections": sections})
+        })
+        .collect();
+    let warnings: Vec<_> = document.warnings.iter().map(ToString::to_string).collect();
+    print::result(session.format, &json!({"functions": shown, "warnings": warnings}), || {
+        explanations.iter().map(|explanation| print_lines(&explanation.to_string())).collect()
+    });
+    Ok(())
+}
+
+fn print_lines(text: &str) -> String {
+    text.lines().map(|line| print::clean(line) + "\n").collect()
+}

@@ -1,0 +1,173 @@
+//! `functions`, `invoke`.
+
+use crate::cli::args;
+use crate::cli::fail::{Fail, Outcome, SOME_FAILED};
+use crate::cli::print::{self, Table};
+use crate::cli::session::Session;
+use crate::cli::units;
+use serde::Serialize;
+use std::fmt::Write as _;
+use std::io::Read;
+use throng::core::cloud::{Cloud, CloudError};
+use throng::core::model::FunctionInfo;
+
+/// A function as `--output json` prints it.
+#[derive(Serialize)]
+struct Shown<'f> {
+    name: &'f str,
+    arn: &'f str,
+    state: &'f str,
+    state_reason: &'f str,
+    image: &'f str,
+    memory_mb: u32,
+    timeout_s: u32,
+    tmp_mb: u32,
+    architecture: &'f str,
+    log_group: &'f str,
+    description: &'f str,
+    managed: bool,
+    modified_ms: Option<u64>,
+}
+
+impl<'f> From<&'f FunctionInfo> for Shown<'f> {
+    fn from(info: &'f FunctionInfo) -> Self {
+        Self {
+            name: &info.name,
+            arn: &info.arn,
+            state: &info.state,
+            state_reason: &info.state_reason,
+            image: &info.image,
+            memory_mb: info.memory_mb,
+            timeout_s: info.timeout_s,
+            tmp_mb: info.tmp_mb,
+            architecture: &info.architecture,
+            log_group: &info.log_group,
+            description: &info.description,
+            managed: info.managed,
+            modified_ms: info.modified_ms,
+        }
+    }
+}
+
+/// Every function of the context.
+pub async fn all(cloud: &Cloud) -> Result<Vec<FunctionInfo>, CloudError> {
+    let (mut functions, mut token) = (Vec::new(), None);
+    loop {
+        let (page, next) = cloud.lambda().list_page(token).await?;
+        functions.extend(page);
+        token = next;
+        if token.is_none() {
+            return Ok(functions);
+        }
+    }
+}
+
+pub async fn list(session: &Session, args: args::Functions) -> Outcome {
+    let cloud = session.cloud().await?;
+    let Some(name) = args.name else {
+        let mut functions = all(&cloud).await?;
+        functions.sort_by(|a, b| a.name.cmp(&b.name));
+        let shown: Vec<_> = functions.iter().map(Shown::from).collect();
+        print::result(session.format, &shown, || table(&functions));
+        return Ok(());
+    };
+    let Some(detail) = cloud.lambda().get(&name).await? else {
+        return Err(Fail::not_found(format!(
+            "there is no function `{name}` in context `{}`",
+            cloud.context().name
+        )));
+    };
+    print::result(session.format, &Shown::from(&detail.info), || one(&detail.info));
+    Ok(())
+}
+
+fn table(functions: &[FunctionInfo]) -> String {
+    if functions.is_empty() {
+        return "No functions. `throng deploy FILE` makes one.\n".to_owned();
+    }
+    let mut table = Table::new(&["NAME", "STATE", ">MEMORY", ">TIMEOUT", "ARCH", "MODIFIED", "IMAGE"]);
+    for function in functions {
+        table.row([
+            function.name.clone(),
+            function.state.clone(),
+            format!("{} MB", function.memory_mb),
+            format!("{} s", function.timeout_s),
+            function.architecture.clone(),
+            function.modified_ms.map(units::time).unwrap_or_default(),
+            function.image.clone(),
+        ]);
+    }
+    table.render()
+}
+
+fn one(info: &FunctionInfo) -> String {
+    let mut text = String::new();
+    for (name, value) in [
+        ("name", info.name.clone()),
+        ("state", info.state.clone()),
+        ("reason", info.state_reason.clone()),
+        ("image", info.image.clone()),
+        ("memory", format!("{} MB", info.memory_mb)),
+        ("timeout", format!("{} s", info.timeout_s)),
+        ("/tmp", format!("{} MB", info.tmp_mb)),
+        ("architecture", info.architecture.clone()),
+        ("modified", info.modified_ms.map(units::time).unwrap_or_default()),
+        ("log group", info.log_group.clone()),
+        ("description", info.description.clone()),
+    ] {
+        if !value.is_empty() {
+            let _ = writeln!(text, "{name:<13} {}", print::clean(&value));
+        }
+    }
+    text
+}
+
+pub async fn invoke(session: &Session, args: args::Invoke) -> Outcome {
+    let payload = match (&args.payload, args.data) {
+        (_, Some(data)) => data.into_bytes(),
+        (Some(path), None) if path.as_os_str() == "-" => {
+            let mut bytes = Vec::new();
+            std::io::stdin().lock().read_to_end(&mut bytes)?;
+            bytes
+        }
+        (Some(path), None) => {
+            std::fs::read(path).map_err(|error| Fail::usage(format!("{}: {error}", path.display())))?
+        }
+        (None, None) => Vec::new(),
+    };
+    let cloud = session.cloud_for_changes().await?;
+    if args.asynchronous {
+        let id = cloud.lambda().invoke_async(&args.function, payload.into()).await?;
+        print::result(session.format, &serde_json::json!({ "request_id": id }), || format!("request {id}\n"));
+        return Ok(());
+    }
+    let answer = cloud.lambda().invoke_sync(&args.function, payload.into()).await?;
+    let failed = answer.function_error.is_some();
+    let body = answer.body();
+    if let Some(path) = &args.to {
+        std::fs::write(path, &body).map_err(|error| Fail::usage(format!("{}: {error}", path.display())))?;
+    }
+    match session.format {
+        args::Format::Json => print::out(&format!(
+            "{}\n",
+            serde_json::json!({
+                "request_id": answer.request_id,
+                "function_error": answer.function_error,
+                "payload": serde_json::from_slice::<serde_json::Value>(&answer.payload)
+                    .unwrap_or_else(|_| String::from_utf8_lossy(&answer.payload).into()),
+                "log_tail": answer.log_tail,
+            })
+        )),
+        args::Format::Table if args.to.is_none() && !failed => {
+            use std::io::Write;
+            let _ = std::io::stdout().write_all(&body);
+        }
+        args::Format::Table => {}
+    }
+    if failed {
+        let log = if answer.log_tail.is_empty() { String::new() } else { format!("\n{}", answer.log_tail) };
+        let payload = String::from_utf8_lossy(&answer.payload);
+        return Err(Fail::new(SOME_FAILED, format!("the function failed: {payload}{log}")));
+    }
+    Ok(())
+}

@@ -1,0 +1,113 @@
+//! `image`: what the context's registry holds.
+
+use crate::cli::args::Image;
+use crate::cli::fail::{Fail, Outcome, REFUSED};
+use crate::cli::print::{self, Table};
+use crate::cli::session::Session;
+use crate::cli::units;
+use serde_json::json;
+use std::fmt::Write as _;
+use std::path::Path;
+use throng::core::cloud::Cloud;
+use throng::core::deploy;
+use throng::core::image::{self, Cache, ImageDetail, ImageError, Registry, Source};
+
+impl From<ImageError> for Fail {
+    fn from(error: ImageError) -> Self {
+        Self::new(REFUSED, error.to_string())
+    }
+}
+
+pub async fn control(session: &Session, verb: Image) -> Outcome {
+    let cloud = session.cloud().await?;
+    match verb {
+        Image::Ls => list(session, &cloud).await,
+        Image::Inspect { image } => {
+            let place = place(&cloud, &image)?;
+            let separator = if place.tag.starts_with("sha256:") { '@' } else { ':' };
+            let spec = format!("docker://{}/{}{separator}{}", place.host(), place.repository, place.tag);
+            let source = Source::parse(&spec, Path::new("."))?;
+            let cache = Cache::of(&session.dirs);
+            let detail = image::inspect(&source, None, place.credentials.as_ref(), &cache).await?;
+            show(session, &detail);
+            Ok(())
+        }
+        Image::Rm { image } => {
+            session.cloud_for_changes().await?;
+            let place = place(&cloud, &image)?;
+            image::remove(&place).await?;
+            print::note(&format!("removed {}:{}", place.repository, place.tag));
+            Ok(())
+        }
+    }
+}
+
+/// Reads `repository[:tag|@digest]`; a name without a slash is a function's.
+fn place(cloud: &Cloud, text: &str) -> Result<Registry, Fail> {
+    let (repository, tag) = match text.split_once('@') {
+        Some((repository, digest)) => (repository, Some(digest)),
+        None => match text.rsplit_once(':') {
+            Some((repository, tag)) => (repository, Some(tag)),
+            None => (text, None),
+        },
+    };
+    let repository = if repository.contains('/') {
+        repository.to_owned()
+    } else {
+        format!("throng/{}", repository.to_lowercase())
+    };
+    let mut place = deploy::place_of(cloud, &repository)?;
+    if let Some(tag) = tag {
+        tag.clone_into(&mut place.tag);
+    }
+    Ok(place)
+}
+
+async fn list(session: &Session, cloud: &Cloud) -> Outcome {
+    let place = deploy::place_of(cloud, "throng/any")?;
+    let images = image::list(&place.base_url, place.credentials.as_ref()).await?;
+    let shown: Vec<_> = images
+        .iter()
+        .map(|image| json!({"repository": image.repository, "tags": image.tags, "digest": image.digest}))
+        .collect();
+    print::result(session.format, &shown, || {
+        let mut table = Table::new(&["REPOSITORY", "TAGS", "DIGEST"]);
+        for image in &images {
+            table.row([image.repository.clone(), image.tags.join(" "), image.digest.clone()]);
+        }
+        if table.is_empty() { "No images.\n".to_owned() } else { table.render() }
+    });
+    Ok(())
+}
+
+fn show(session: &Session, detail: &ImageDetail) {
+    let settings = &detail.settings;
+    let layers: Vec<_> = detail
+        .layers
+        .iter()
+        .map(|layer| json!({"digest": layer.digest, "size": layer.size, "media_type": layer.media_type}))
+        .collect();
+    let document = json!({"name": detail.name, "digest": detail.digest, "architecture": detail.architecture.as_aws(),
+        "size": detail.size(), "entrypoint": settings.entrypoint, "cmd": settings.cmd,
+        "workdir": settings.workdir, "layers": layers});
+    print::result(session.format, &document, || {
+        let mut text = format!("{}\n", detail.name);
+        for (name, value) in [
+            ("digest", detail.digest.clone().unwrap_or_default()),
+            ("architecture", detail.architecture.as_aws().to_owned()),
+            ("size", units::bytes(detail.size())),
+            ("entry point", settings.entrypoint.join(" ")),
+            ("command", settings.cmd.join(" ")),
+            ("workdir", settings.workdir.clone()),
+        ] {
+            if !value.is_empty() {
+                let _ = writeln!(text, "  {name:<13} {}", print::clean(&value));
+            }
+        }
+        for layer in &detail.layers {
+            let digest = layer.digest.as_deref().unwrap_or("-");
+            let _ = writeln!(text, "  layer         {digest} {}", units::bytes(layer.size));
+        }
+        text
+    });
+}

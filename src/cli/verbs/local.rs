@@ -1,0 +1,103 @@
+//! `local`: the embedded cloud as a process.
+
+use crate::cli::args::{Format, Local};
+use crate::cli::fail::{Fail, Outcome, SOME_FAILED, UNREACHABLE};
+use crate::cli::print;
+use crate::cli::session::{confirm, dirs};
+use crate::cli::units;
+use serde_json::json;
+use std::fmt::Write as _;
+use std::path::Path;
+use std::time::Duration;
+use throng::core::config::{Config, Overrides};
+use throng::local::daemon::{self, ServeOptions, State};
+use throng_runtime::contract::local as contract;
+
+pub fn control(verb: &Local, format: Format) -> Outcome {
+    let dirs = dirs()?;
+    let folder = dirs.local_cloud();
+    match *verb {
+        Local::Serve { port, time_scale, idle_minutes, detach } => {
+            let config = Config::load(&dirs, &Overrides::default()).map_err(Fail::usage)?.local;
+            let mut options = ServeOptions::new(folder);
+            options.port = port.or((config.port != 0).then_some(config.port));
+            options.time_scale = 1.0 / time_scale.max(0.001);
+            let minutes = idle_minutes.unwrap_or_else(|| u64::from(config.idle_minutes));
+            // "Never" is a hundred years.
+            options.idle = Duration::from_secs(60 * if minutes == 0 { 52_560_000 } else { minutes });
+            options.max_environments = (config.max_environments != 0).then_some(config.max_environments);
+            options.detach = detach;
+            daemon::serve(&options).map_err(|error| Fail::new(UNREACHABLE, error.to_string()))
+        }
+        Local::Start => {
+            let arguments = ["local", "serve", "--detach"].map(str::to_owned);
+            let endpoint = daemon::start(&folder, &arguments).map_err(|error| failed(&error))?;
+            print::result(format, &endpoint, || {
+                format!("The local cloud listens at {} (process {}).\n", endpoint.endpoint, endpoint.pid)
+            });
+            Ok(())
+        }
+        Local::Stop => {
+            let stopped = daemon::stop(&folder).map_err(|error| failed(&error))?;
+            print::result(format, &json!({ "stopped": stopped }), || {
+                if stopped { "Stopped.\n".into() } else { "It was not running.\n".into() }
+            });
+            Ok(())
+        }
+        Local::Status { env } => status(&folder, env, format),
+        Local::Reset { yes } => {
+            let question = format!("Delete every object, function, run and log in {}?", folder.display());
+            if !yes && !confirm(&question)? {
+                return Ok(());
+            }
+            daemon::stop(&folder).map_err(|error| failed(&error))?;
+            daemon::reset(&folder).map_err(|error| failed(&error))?;
+            print::note("the local cloud is empty");
+            Ok(())
+        }
+    }
+}
+
+fn failed(error: &daemon::DaemonError) -> Fail {
+    Fail::new(UNREACHABLE, error.to_string())
+}
+
+fn status(folder: &Path, env: bool, format: Format) -> Outcome {
+    let State::Running(endpoint, status) = daemon::status(folder) else {
+        print::result(format, &json!({ "running": false }), || {
+            "The local cloud is not running. `throng local start` starts it; other verbs do it by themselves.\n".into()
+        });
+        return Err(Fail::silent(UNREACHABLE));
+    };
+    if env {
+        let credentials = daemon::read_credentials(folder)
+            .map_err(|error| Fail::new(SOME_FAILED, format!("the local cloud's credentials: {error}")))?;
+        let contract::AccessKey { access_key_id, secret_access_key } = credentials.user;
+        print::out(&format!(
+            "export AWS_ENDPOINT_URL={}\nexport AWS_ACCESS_KEY_ID={access_key_id}\nexport AWS_SECRET_ACCESS_KEY={secret_access_key}\nexport AWS_REGION={}\nexport AWS_DEFAULT_REGION={}\n",
+            endpoint.endpoint,
+            contract::REGION,
+            contract::REGION
+        ));
+        return Ok(());
+    }
+    let document = json!({ "running": true, "endpoint": endpoint.endpoint, "pid": endpoint.pid,
+        "version": endpoint.version, "started_ms": endpoint.started_ms, "status": status });
+    print::result(format, &document, || {
+        let mut text = format!(
+            "The local cloud listens at {} (process {}, throng {}, since {}).\n",
+            endpoint.endpoint,
+            endpoint.pid,
+            endpoint.version,
+            units::time(endpoint.started_ms)
+        );
+        for (name, value) in status.as_object().into_iter().flatten() {
+            if value.is_number() || value.is_string() {
+                let _ = writeln!(text, "  {name:<20} {value}");
+            }
+        }
+        text.push_str("Other programs: eval \"$(throng local status --env)\"\n");
+        text
+    });
+    Ok(())
+}

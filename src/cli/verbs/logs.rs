@@ -1,0 +1,155 @@
+//! `logs`.
+
+use super::functions;
+use crate::cli::args::{self, Format};
+use crate::cli::fail::{Fail, Outcome};
+use crate::cli::print;
+use crate::cli::session::Session;
+use serde::Serialize;
+use std::collections::HashSet;
+use throng::core::cloud::{Cloud, now_ms};
+use throng::core::engine::{LogQuery, LogView};
+use throng::core::logs::{Bound, Follow, LogClient, LogGroup, Reader, Window};
+use throng::core::model::LogEntry;
+use throng::core::run::Follower;
+
+/// While following, lines are remembered this far back, so that late ones find their place.
+const KEPT_LINES: usize = 5_000;
+
+/// A line as `--output json` prints it, one document per line.
+#[derive(Serialize)]
+struct Shown<'l> {
+    time_ms: u64,
+    level: &'l str,
+    function: &'l str,
+    stream: &'l str,
+    request_id: Option<&'l str>,
+    run: Option<&'l str>,
+    task: Option<u64>,
+    platform: bool,
+    message: &'l str,
+}
+
+pub async fn print(session: &Session, args: args::Logs) -> Outcome {
+    let cloud = session.cloud().await?;
+    let mut names = args.functions;
+    let run = match args.run.as_deref() {
+        Some(run) => {
+            let context = super::runs::context(session, &cloud)?;
+            let run = super::runs::resolve(&context, run).await?;
+            let follower = Follower::open(&context, &run).await?;
+            if names.is_empty() {
+                names.push(follower.tracker().header().function.clone());
+            }
+            Some(run)
+        }
+        None => None,
+    };
+    let groups = groups(&cloud, &names).await?;
+    let query = LogQuery {
+        functions: names,
+        run,
+        task: args.task,
+        request_id: args.request,
+        since_s: args.since.as_secs(),
+    };
+    let client = LogClient::new(cloud);
+    if args.follow {
+        return follow(session, client, groups, query).await;
+    }
+    let start_ms = now_ms().saturating_sub(query.since_s * 1000);
+    let mut reader = Reader::new(client, groups, &query, Window { start_ms, end_ms: None });
+    let mut any = false;
+    loop {
+        tokio::select! {
+            entry = reader.next() => match entry? {
+                Some(entry) => {
+                    any = true;
+                    line(session.format, &entry);
+                }
+                None => break,
+            },
+            () = session.interrupt.cancelled() => return Ok(()),
+        }
+    }
+    if !any {
+        print::note("no lines; --since looks further back");
+    }
+    Ok(())
+}
+
+async fn groups(cloud: &Cloud, names: &[String]) -> Result<Vec<LogGroup>, Fail> {
+    let known = functions::all(cloud).await?;
+    if let Some(missing) = names.iter().find(|name| !known.iter().any(|function| function.name == **name)) {
+        return Err(Fail::not_found(format!("there is no function `{missing}`")));
+    }
+    let wanted = known.iter().filter(|function| names.is_empty() || names.contains(&function.name));
+    Ok(wanted
+        .map(|function| match function.log_group.as_str() {
+            "" => LogGroup::of_function(&function.name),
+            group => LogGroup { function: function.name.clone(), group: group.to_owned() },
+        })
+        .collect())
+}
+
+async fn follow(session: &Session, client: LogClient, groups: Vec<LogGroup>, query: LogQuery) -> Outcome {
+    let follow = Follow::start(client, groups, query, Bound { lines: KEPT_LINES, ..Bound::default() });
+    let mut views = follow.views();
+    // Lines that come late, between lines that were printed already, are printed when they come. Views share their
+    // lines' texts, so that a text's address tells lines apart as long as the view before is kept.
+    let mut printed: HashSet<usize> = HashSet::new();
+    let mut _before = LogView::default();
+    loop {
+        tokio::select! {
+            changed = views.changed() => if changed.is_err() { return Ok(()) },
+            () = session.interrupt.cancelled() => return Ok(()),
+        }
+        let view = views.borrow_and_update().clone();
+        let mut current = HashSet::with_capacity(view.len());
+        for entry in (0..view.len()).filter_map(|index| view.get(index)) {
+            let address = entry.message.as_ptr() as usize;
+            if !printed.contains(&address) {
+                line(session.format, entry);
+            }
+            current.insert(address);
+        }
+        (printed, _before) = (current, view);
+    }
+}
+
+fn line(format: Format, entry: &LogEntry) {
+    match format {
+        Format::Json => {
+            let shown = Shown {
+                time_ms: entry.time_ms,
+                level: &entry.level,
+                function: &entry.function,
+                stream: &entry.stream,
+                request_id: entry.request_id.as_deref(),
+                run: entry.run.as_deref(),
+                task: entry.task,
+                platform: entry.platform,
+                message: &entry.message,
+            };
+            if let Ok(json) = serde_json::to_string(&shown) {
+                print::out(&(json + "\n"));
+            }
+        }
+        Format::Table => {
+            let time =
+                i64::try_from(entry.time_ms).ok().and_then(|ms| jiff::Timestamp::from_millisecond(ms).ok());
+            let time = time
+                .map(|time| {
+                    time.to_zoned_datetime(jiff::tz::TimeZone::system()).strftime("%H:%M:%S%.3f").to_string()
+                })
+                .unwrap_or_default();
+            let who = match (entry.task, entry.request_id.as_deref()) {
+                (Some(task), _) => format!("#{task}"),
+                (None, Some(id)) => id.chars().take(8).collect(),
+                (None, None) => "-".to_owned(),
+            };
+            let (function, message) = (print::clean(&entry.function), print::clean(&entry.message));
+            print::out(&format!("{time} {function} {who:<8} {:<5} {message}\n", entry.level));
+        }
+    }
+}

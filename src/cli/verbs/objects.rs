@@ -1,0 +1,128 @@
+//! `ls`, `put`, `get`.
+
+use crate::cli::args;
+use crate::cli::fail::{Fail, Outcome, SOME_FAILED};
+use crate::cli::print::{self, Table};
+use crate::cli::session::{Session, place};
+use crate::cli::{transfer, units};
+use serde::Serialize;
+use serde_json::json;
+use throng::core::cloud::ListQuery;
+use throng::core::model::ObjectInfo;
+
+/// A bucket as `--output json` prints it.
+#[derive(Serialize)]
+struct Bucket {
+    name: String,
+    created_ms: Option<u64>,
+}
+
+/// An object or folder as `--output json` prints it.
+#[derive(Serialize)]
+struct Object {
+    key: String,
+    folder: bool,
+    size: u64,
+    modified_ms: Option<u64>,
+    etag: String,
+}
+
+impl From<ObjectInfo> for Object {
+    fn from(info: ObjectInfo) -> Self {
+        let ObjectInfo { key, folder, size, modified_ms, etag } = info;
+        Self { key, folder, size, modified_ms, etag }
+    }
+}
+
+pub async fn list(session: &Session, args: args::Ls) -> Outcome {
+    let cloud = session.cloud().await?;
+    let Some(text) = args.place else {
+        let buckets = cloud.s3().list_buckets().await?;
+        let buckets: Vec<_> = buckets
+            .into_iter()
+            .map(|bucket| Bucket { name: bucket.name, created_ms: bucket.created_ms })
+            .collect();
+        print::result(session.format, &buckets, || {
+            let mut table = Table::new(&["BUCKET", "CREATED"]);
+            for bucket in &buckets {
+                table.row([bucket.name.clone(), bucket.created_ms.map(units::time).unwrap_or_default()]);
+            }
+            if table.is_empty() { "No buckets.\n".to_owned() } else { table.render() }
+        });
+        return Ok(());
+    };
+    let place = place(&text)?;
+    // `ls bucket/folder` means what is in the folder, as it does for files.
+    let mut prefix = place.prefix.clone();
+    if !prefix.is_empty() && !prefix.ends_with('/') && cloud.s3().head(&place.bucket, &prefix).await.is_err()
+    {
+        prefix.push('/');
+    }
+    let (mut objects, mut token) = (Vec::new(), None);
+    loop {
+        let query = ListQuery {
+            prefix: &prefix,
+            delimiter: (!args.recursive).then_some("/"),
+            token: token.as_deref(),
+            ..ListQuery::default()
+        };
+        let page = cloud.s3().list_page(&place.bucket, query).await?;
+        objects.extend(page.items.into_iter().map(Object::from));
+        token = page.next;
+        if token.is_none() || session.interrupt.is_cancelled() {
+            break;
+        }
+    }
+    print::result(session.format, &objects, || table(&objects));
+    Ok(())
+}
+
+fn table(objects: &[Object]) -> String {
+    if objects.is_empty() {
+        return "No objects.\n".to_owned();
+    }
+    let mut table = Table::new(&[">SIZE", "MODIFIED", "KEY"]);
+    for object in objects {
+        let size = if object.folder { "folder".to_owned() } else { units::bytes(object.size) };
+        table.row([size, object.modified_ms.map(units::time).unwrap_or_default(), object.key.clone()]);
+    }
+    table.render()
+}
+
+pub async fn put(session: &Session, args: args::Put) -> Outcome {
+    let mut place = place(&args.place)?;
+    place.prefix = place.prefix.trim_matches('/').to_owned();
+    let cloud = session.cloud_for_changes().await?;
+    if !cloud.s3().bucket_exists(&place.bucket).await? {
+        cloud.s3().create_bucket(&place.bucket).await?;
+        print::note(&format!("created the bucket {}", place.bucket));
+    }
+    let uploaded = transfer::upload(session, &cloud, &args.paths, &place).await?;
+    let failed: Vec<_> = uploaded.failed.iter().map(|file| file.path.display().to_string()).collect();
+    let document = json!({ "sent": uploaded.sent, "skipped": uploaded.skipped, "failed": failed });
+    print::result(session.format, &document, || match uploaded.skipped {
+        0 => format!("{} files are at {place}.\n", uploaded.sent),
+        skipped => {
+            format!("{} files are at {place}, {skipped} of them from before.\n", uploaded.sent + skipped)
+        }
+    });
+    match failed.len() {
+        0 => Ok(()),
+        count => Err(Fail::new(SOME_FAILED, format!("{count} files were not sent"))),
+    }
+}
+
+pub async fn get(session: &Session, args: args::Get) -> Outcome {
+    let place = place(&args.place)?;
+    let cloud = session.cloud().await?;
+    let downloaded = transfer::download(session, &cloud, &place.bucket, vec![place.prefix], &args.to).await?;
+    let failed: Vec<_> = downloaded.failed.iter().map(|object| object.key.clone()).collect();
+    let document = json!({ "fetched": downloaded.fetched, "skipped": downloaded.skipped, "failed": failed });
+    print::result(session.format, &document, || {
+        format!("{} objects are in {}.\n", downloaded.fetched + downloaded.skipped, args.to.display())
+    });
+    match failed.len() {
+        0 => Ok(()),
+        count => Err(Fail::new(SOME_FAILED, format!("{count} objects were not fetched"))),
+    }
+}

@@ -1,0 +1,97 @@
+//! `rm`.
+
+use crate::cli::args::{Rm, RmWhat};
+use crate::cli::fail::{Fail, Outcome, REFUSED};
+use crate::cli::print;
+use crate::cli::session::{Session, confirm, place};
+use serde_json::json;
+use std::fmt::Write as _;
+use throng::core::cloud::{Cloud, CloudError, ListQuery};
+use throng::core::deploy;
+
+pub async fn remove(session: &Session, args: Rm) -> Outcome {
+    let cloud = session.cloud_for_changes().await?;
+    match args.what {
+        RmWhat::Function { names, keep_logs } => {
+            for name in &names {
+                if cloud.lambda().get(name).await?.is_none() {
+                    return Err(Fail::not_found(format!("there is no function `{name}`")));
+                }
+            }
+            let question = format!("Remove {} with trigger, log group and image?", names.join(", "));
+            if !args.yes && !confirm(&question)? {
+                return Ok(());
+            }
+            for name in &names {
+                let report = deploy::remove(&cloud, name, keep_logs).await?;
+                print::result(
+                    session.format,
+                    &json!({"removed": report.removed, "left": report.left}),
+                    || {
+                        let lines = |mark: &str, what: &[String]| -> String {
+                            what.iter().fold(String::new(), |mut text, what| {
+                                let _ = writeln!(text, "{mark:<8} {}", print::clean(what));
+                                text
+                            })
+                        };
+                        lines("removed", &report.removed) + &lines("left", &report.left)
+                    },
+                );
+            }
+            Ok(())
+        }
+        RmWhat::Object { places } => {
+            for text in &places {
+                let place = place(text)?;
+                if place.prefix.is_empty() {
+                    return Err(Fail::usage(format!(
+                        "`{text}` names no object; `{text}/` and a folder, or rm bucket"
+                    )));
+                }
+                let keys = keys(&cloud, &place.bucket, &place.prefix).await?;
+                if keys.is_empty() {
+                    return Err(Fail::not_found(format!("there is no object {place}")));
+                }
+                if !args.yes && !confirm(&format!("Delete {} objects at {place}?", keys.len()))? {
+                    continue;
+                }
+                let failed = cloud.s3().delete_many(&place.bucket, &keys).await?;
+                for (key, reason) in &failed {
+                    print::note(&format!("{key}: {reason}"));
+                }
+                if !failed.is_empty() {
+                    return Err(Fail::new(REFUSED, format!("{} objects were not deleted", failed.len())));
+                }
+                print::note(&format!("deleted {} objects at {place}", keys.len()));
+            }
+            Ok(())
+        }
+        RmWhat::Bucket { name } => {
+            if !args.yes && !confirm(&format!("Delete the bucket {name}?"))? {
+                return Ok(());
+            }
+            Ok(cloud.s3().delete_bucket(&name).await?)
+        }
+    }
+}
+
+/// The object itself, or everything below it when it ends with a slash.
+async fn keys(cloud: &Cloud, bucket: &str, prefix: &str) -> Result<Vec<String>, CloudError> {
+    if !prefix.ends_with('/') {
+        return match cloud.s3().head(bucket, prefix).await {
+            Ok(_) => Ok(vec![prefix.to_owned()]),
+            Err(error) if error.is_not_found() => Ok(Vec::new()),
+            Err(error) => Err(error),
+        };
+    }
+    let (mut keys, mut token) = (Vec::new(), None);
+    loop {
+        let query = ListQuery { prefix, token: token.as_deref(), ..ListQuery::default() };
+        let page = cloud.s3().list_page(bucket, query).await?;
+        keys.extend(page.items.into_iter().map(|object| object.key));
+        token = page.next;
+        if token.is_none() {
+            return Ok(keys);
+        }
+    }
+}
