@@ -283,7 +283,7 @@ pub fn planned() -> PlanView {
             step(Action::Create, "asynchronous events", "0 retries, failed ones go to throng-home-123456789012-eu-west-1"),
             step(Action::Create, "trigger of bucket pictures", "in/*"),
         ],
-        cost: Some("1,000 invocations: $0.021 1 s each, $0.10 10 s each, $2.51 at most (300 s each); list prices of us-east-1 on 2026-09-30, without transfer".into()),
+        cost: Some("1,000 invocations: $0.021 (1 s each), $0.10 (10 s each), at most $2.51 (300 s each); list prices of us-east-1 on 2026-09-30, without transfer".into()),
         warnings: vec!["the manifest has 26000 bytes and 90 layers: above 25400 bytes Lambda starts it slowly".into()],
     }]))
 }
