@@ -6,6 +6,8 @@
 
 #[path = "support/recorder.rs"]
 mod recorder;
+#[path = "support/server.rs"]
+mod server;
 mod support;
 #[path = "support/tools.rs"]
 mod tools;
@@ -64,8 +66,9 @@ impl Report {
 
     /// Every operation of `services` that core's source names was seen, but for `others`.
     fn assert_all_seen(&self, services: &[&str], others: &[&str]) {
+        let all: Vec<_> = self.0["used"].as_object().unwrap().keys().map(String::as_str).collect();
+        assert!(all.contains(&"lambda") && all.contains(&"s3"), "core's calls are not recognised: {all:?}");
         let used = self.operations("used", services);
-        assert!(used.len() > services.len(), "core's calls are not recognised: {used:?}");
         let seen = self.operations("seen", services);
         let unseen: Vec<_> = used.difference(&seen).filter(|name| !others.contains(&name.as_str())).collect();
         assert!(unseen.is_empty(), "core can call these, but the session did not: {unseen:?}");
@@ -155,6 +158,7 @@ fn a_session_on_the_local_cloud_speaks_as_the_models_say() {
 
     refusals(&home);
     library(&home);
+    home.ok(&["rm", "--yes", "function", "f", "--keep-logs"]);
     home.ok(&["rm", "--yes", "function", "f"]);
     let folders: Vec<_> = home.json(&["ls", "model-data"]).as_array().unwrap().clone();
     for folder in folders {
@@ -165,7 +169,8 @@ fn a_session_on_the_local_cloud_speaks_as_the_models_say() {
 
     let report = Report::of(recorder.folder(), &[]);
     report.assert_no_problem();
-    report.assert_all_seen(&["s3", "lambda", "logs"], &[]);
+    // Doctor asks for the quotas of an account; moto's session has it.
+    report.assert_all_seen(&["s3", "lambda", "logs"], &["lambda:GetAccountSettings"]);
     assert!(report.0["events"]["StartLiveTail"].as_u64().unwrap() > 0, "no event of Live Tail was seen");
 }
 
@@ -225,6 +230,103 @@ fn what_the_models_do_not_allow_is_found() {
     ] {
         assert!(problems.contains(expected), "{expected}: {problems}");
     }
+}
+
+/// Makes a bucket with a trigger of somebody else's, or looks at that.
+const THEIRS: &str = "
+import boto3, sys
+keys = dict(endpoint_url=sys.argv[1], region_name='us-east-1', aws_access_key_id='test', aws_secret_access_key='test')
+boto3.client('sqs', **keys).create_queue(QueueName='theirs')
+s3, queue = boto3.client('s3', **keys), 'arn:aws:sqs:us-east-1:123456789012:theirs'
+if sys.argv[2] == 'before':
+    s3.create_bucket(Bucket='model-data')
+    s3.put_bucket_notification_configuration(Bucket='model-data', NotificationConfiguration={'QueueConfigurations': [
+        {'Id': 'theirs', 'QueueArn': queue, 'Events': ['s3:ObjectRemoved:*']}]})
+print([(c['Id'], c['QueueArn'], c['Events']) for c in
+    s3.get_bucket_notification_configuration(Bucket='model-data').get('QueueConfigurations', [])])";
+
+/// What the local cloud has not got is asked of moto; its answers are its own affair.
+#[test]
+fn a_session_on_moto_asks_as_the_models_say() {
+    tools::debian(&[("docker-registry", "docker-registry")]);
+    let (moto, registry) = (server::moto(&tools::moto()), server::docker_registry(|_| String::new()));
+    // Somebody else's trigger is there and must stay. (Where there is none, moto's answer is not S3's.)
+    let theirs = |when: &str| {
+        let python = tools::moto().join("python3");
+        let output = Command::new(python).args(["-c", THEIRS, &moto.url(), when]).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let before = theirs("before");
+    let recorder = Recorder::before(&moto.host);
+    let home = Home::in_context(
+        "moto",
+        &format!(
+            "endpoint = \"http://{}\"\nregistry = \"{}\"\nhome_bucket = \"throng-home\"\n\
+             [upload]\nmultipart_mb = 5\npart_mb = 5",
+            recorder.host(),
+            registry.host
+        ),
+    );
+    shell_root(&home.path().join("root"));
+    definition(&home, "      memory: 256\n      concurrency: 3\n", "model-data/in");
+    home.run(&["doctor"]);
+    home.ok(&["deploy", "f.yaml", "--dry-run"]);
+    assert_eq!(home.json(&["functions"]), serde_json::json!([]), "a dry run changes nothing");
+    home.ok(&["deploy", "f.yaml"]);
+    definition(&home, "      memory: 512\n      tags: {a: b}\n", "model-data/other");
+    home.ok(&["deploy", "f.yaml"]);
+    // moto forgets the log format and the new image; all else is as it was left.
+    let again = home.ok(&["deploy", "f.yaml", "--dry-run"]);
+    assert!(again.contains("keep    role") && again.contains("keep    trigger"), "{again}");
+    let function = home.json(&["functions", "f"]);
+    assert_eq!((&function["memory_mb"], &function["managed"]), (&512.into(), &true.into()), "{function}");
+    home.write("in/one.txt", "one");
+    std::fs::write(home.path().join("in/large.bin"), vec![7; 11 << 20]).unwrap();
+    home.ok(&["run", "f", "in"]);
+    home.ok(&["run", "f", "s3://model-data/other/"]);
+    assert_eq!(home.json(&["runs"]).as_array().unwrap().len(), 2);
+    home.ok(&["tasks", "last"]);
+    assert!(home.ok(&["invoke", "f", "--data", "{\"a\": 1}"]).contains("\"a\""));
+    home.ok(&["ls"]);
+    home.ok(&["get", "model-data/other/", "back"]);
+    home.ok(&["logs", "f"]);
+    home.ok(&["cancel", "last"]);
+    home.ok(&["rm", "--yes", "function", "f"]);
+    assert_eq!(home.json(&["functions"]), serde_json::json!([]));
+    assert_eq!(theirs("after"), before, "somebody else's trigger");
+    home.ok(&["rm", "--yes", "object", "model-data/other/"]);
+    home.ok(&["rm", "--yes", "bucket", "model-data"]);
+
+    let report = Report::of(recorder.folder(), &["--requests-only"]);
+    report.assert_no_problem();
+    report.assert_all_seen(&["iam", "sts"], &[]);
+    assert!(report.operations("seen", &["lambda"]).contains("lambda:GetAccountSettings"));
+}
+
+/// ministack has an ECR that images can be pushed to.
+#[test]
+fn a_session_on_ministack_asks_as_the_models_say() {
+    let ministack = server::ministack(&tools::ministack());
+    let recorder = Recorder::before(&ministack.host);
+    let home = Home::in_context("mini", &format!("endpoint = \"http://{}\"", recorder.host()));
+    shell_root(&home.path().join("root"));
+    definition(&home, "      memory: 256\n", "model-data/in");
+    home.run(&["doctor"]);
+    home.ok(&["deploy", "f.yaml"]);
+    definition(&home, "      memory: 512\n", "model-data/other");
+    home.ok(&["deploy", "f.yaml"]);
+    let images = home.json(&["image", "ls"]);
+    assert!(images.to_string().contains("throng/f"), "{images}");
+    home.ok(&["image", "inspect", "throng/f"]);
+    assert_eq!(home.json(&["functions", "f"])["memory_mb"], 512);
+    home.ok(&["image", "rm", "throng/f"]);
+    home.ok(&["rm", "--yes", "function", "f"]);
+    assert_eq!(home.json(&["functions"]), serde_json::json!([]));
+
+    let report = Report::of(recorder.folder(), &["--requests-only"]);
+    report.assert_no_problem();
+    report.assert_all_seen(&["ecr"], &[]);
 }
 
 /// Objects there and back, small and in parts; an upload that is killed and goes on.

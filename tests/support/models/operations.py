@@ -95,14 +95,23 @@ def required(operation):
 
 
 def used(sources):
-    """The operations whose request builders a source tree of Rust names, by service."""
-    found = {}
-    for path in pathlib.Path(sources).rglob("*.rs"):
-        text = path.read_text()
+    """The operations whose request builders a source tree of Rust names, by service.
+
+    A file that names SDK crates calls those; in another one a call is counted when it can be of one service only."""
+    texts = [path.read_text() for path in pathlib.Path(sources).rglob("*.rs")]
+    crates = {service: crate for service, (_, crate) in SERVICES.items() if any(crate in text for text in texts)}
+    found = {service: set() for service in crates}
+    for text in texts:
         calls = set(re.findall(r"\.([a-z0-9_]+)\(\)", text))
-        for service, (_, crate) in SERVICES.items():
-            if crate not in text:
-                continue
-            names = {xform_name(name): name for name in model(service).operation_names}
-            found.setdefault(service, set()).update(names[call] for call in calls & names.keys())
+        named = [service for service, crate in crates.items() if crate in text]
+        for call in calls:
+            having = [service for service in named or crates if call in builders(service)]
+            if named or len(having) == 1:
+                for service in having:
+                    found[service].add(builders(service)[call])
     return {service: sorted(names) for service, names in found.items()}
+
+
+@functools.lru_cache(None)
+def builders(service):
+    return {xform_name(name): name for name in model(service).operation_names}
