@@ -15,6 +15,7 @@ mod error;
 mod files;
 mod layer;
 mod manifest;
+mod mount;
 mod normalise;
 mod origin;
 mod push;
