@@ -38,6 +38,17 @@ impl Home {
         home
     }
 
+    /// Further variables of the programs that it runs.
+    pub fn variables(&self) -> &[(String, String)] {
+        &self.variables
+    }
+
+    /// Sets a variable for the programs that it runs.
+    pub fn set(&mut self, name: &str, value: &str) {
+        self.variables.retain(|(known, _)| known != name);
+        self.variables.push((name.to_owned(), value.to_owned()));
+    }
+
     /// A folder for the test's files; programs run in it.
     pub fn path(&self) -> &Path {
         self.folder.path()
