@@ -73,7 +73,7 @@ async fn an_image_in_the_registry_is_mounted_not_copied() {
             .await
             .unwrap();
         let ours = image.blobs.first().unwrap().size + image.blobs.last().unwrap().size;
-        let last = *last.lock().unwrap();
+        let last = last.lock().unwrap().clone();
         assert_eq!(last.bytes - last.skipped, ours, "{name}: only our layer and the configuration are sent");
         check_function(&unpacked(folder.path(), &uri));
     }

@@ -138,7 +138,7 @@ async fn a_push_that_broke_off_goes_on() {
     let note = |progress| *last.lock().unwrap() = progress;
     let uri =
         push(&image, &place(&whole.host(), "f"), note, &CancellationToken::new()).await.expect("it goes on");
-    let last = *last.lock().unwrap();
+    let last = last.lock().unwrap().clone();
     assert!(last.skipped > 0, "something was there already: {last:?}");
     assert!(whole.sent() < last.bytes - last.skipped + SMALL, "{} bytes sent, {last:?}", whole.sent());
     let root = unpacked(folder.path(), &uri);

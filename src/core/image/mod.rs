@@ -30,7 +30,7 @@ pub use base::ImageSettings;
 pub use cache::Cache;
 pub use compose::{Blob, BlobSource, ComposeRequest, Composed, compose};
 pub use error::ImageError;
-pub use push::{PushProgress, Registry, push};
+pub use push::{LayerProgress, LayerState, PushProgress, Registry, push};
 pub use registry::Remote;
 pub use source::{NamedFile, Source};
 pub use store::{ImageDetail, ImageEntry, LayerDetail, greet, inspect, list, list_in, remove};
