@@ -317,7 +317,9 @@ impl Worker<'_> {
             Failure::new(FailureClass::Output, format!("the output folder cannot be read: {error}"))
         })?;
         let kept = failed.then_some(attempt.request_id);
-        let stored = output::store(files, &function.outputs, kept, self.s3, attempt.end);
+        let rules: Vec<_> =
+            function.outputs.iter().map(|rule| rule.for_request(attempt.request_id)).collect();
+        let stored = output::store(files, &rules, kept, self.s3, attempt.end);
         record.bytes_out = stored.objects.iter().map(|object| object.size).sum();
         record.outputs = stored.objects;
         stored.failure.map_or(Ok(()), |(class, message)| Err(Failure::new(class, message)))

@@ -47,7 +47,8 @@ const fn default_threshold() -> u32 {
 pub struct OutputRule {
     /// The bucket.
     pub bucket: String,
-    /// Folder within the bucket, without slashes at either end; may be empty.
+    /// Folder within the bucket, without slashes at either end; may be empty. [`OutputRule::REQUEST_ID`] in it stands for
+    /// the invocation's request id.
     #[serde(default)]
     pub path: String,
     /// The file's relative name starts with any of these, or there are none.
@@ -59,6 +60,16 @@ pub struct OutputRule {
 }
 
 impl OutputRule {
+    /// Stands for the invocation's request id in a folder: every invocation has a folder of its own, as SCAR v1 and v2 had
+    /// it, so that files of the same name do not overwrite each other.
+    pub const REQUEST_ID: &str = "{request_id}";
+
+    /// The rule as it is for one invocation.
+    #[must_use]
+    pub fn for_request(&self, request_id: &str) -> Self {
+        Self { path: self.path.replace(Self::REQUEST_ID, request_id), ..self.clone() }
+    }
+
     /// The key for a file of the output folder, or `None` when the filters leave it out. `name` is the path
     /// relative to the output folder, with `/` between its parts. SCAR's rule (faas-supervisor
     /// `storage/config.py`), with slashes normalised.
@@ -105,6 +116,13 @@ mod tests {
         assert_eq!(rule.key_for("sub/x.png").as_deref(), Some("out/sub/x.png"));
         assert_eq!(rule.key_for("b.txt"), None);
         assert_eq!(rule.key_for("a.jpg"), None);
+    }
+
+    #[test]
+    fn every_invocation_can_have_its_folder() {
+        let own = rule("out/{request_id}", &[], &[]).for_request("0-1");
+        assert_eq!(own.key_for("x").as_deref(), Some("out/0-1/x"));
+        assert_eq!(rule("out", &[], &[]).for_request("0-1"), rule("out", &[], &[]));
     }
 
     #[test]

@@ -316,13 +316,18 @@ fn rules_filter_outputs() {
         prefix: prefix.iter().map(ToString::to_string).collect(),
         suffix: suffix.iter().map(ToString::to_string).collect(),
     };
-    function.outputs = vec![rule("one", "p/", &["a"], &[".txt"]), rule("two", "", &[], &[".png"])];
+    function.outputs = vec![
+        rule("one", "p/", &["a"], &[".txt"]),
+        rule("two", "", &[], &[".png"]),
+        rule("three", "x/{request_id}", &["b"], &[]),
+    ];
     let script = "cd \"$TMP_OUTPUT_DIR\"; mkdir a; touch a.txt b.txt a/x.txt c.png; mkfifo pipe; ln -s /nowhere broken";
     let mut rig = Rig::start(&function, Some(script), &[]);
     rig.put("in/a", b"");
     assert!(rig.notify(&["a"]).ok);
     assert_eq!(rig.list("one/"), ["one/p/a.txt", "one/p/a/x.txt"]);
     assert_eq!(rig.list("two/"), ["two/c.png"]);
+    assert_eq!(rig.list("three/"), ["three/x/request-1/b.txt"]);
 }
 
 #[test]
