@@ -1,5 +1,6 @@
 //! `rm`.
 
+use super::{deploy as definitions, functions};
 use crate::cli::args::{Rm, RmWhat};
 use crate::cli::fail::{Fail, Outcome, REFUSED};
 use crate::cli::print;
@@ -12,7 +13,16 @@ use throng::core::deploy;
 pub async fn remove(session: &Session, args: Rm) -> Outcome {
     let cloud = session.cloud_for_changes().await?;
     match args.what {
-        RmWhat::Function { names, keep_logs } => {
+        RmWhat::Function { names, definition, all, keep_logs } => {
+            let names = match (definition, all) {
+                (Some(file), _) => [names, definitions::names_in(&file)?].concat(),
+                (None, true) => managed(&cloud).await?,
+                (None, false) => names,
+            };
+            if names.is_empty() {
+                print::note("there is no function that throng made");
+                return Ok(());
+            }
             for name in &names {
                 if cloud.lambda().get(name).await?.is_none() {
                     return Err(Fail::not_found(format!("there is no function `{name}`")));
@@ -73,6 +83,12 @@ pub async fn remove(session: &Session, args: Rm) -> Outcome {
             Ok(cloud.s3().delete_bucket(&name).await?)
         }
     }
+}
+
+/// Every function that throng made.
+async fn managed(cloud: &Cloud) -> Result<Vec<String>, CloudError> {
+    let all = functions::all(cloud).await?;
+    Ok(all.into_iter().filter(|function| function.managed).map(|function| function.name).collect())
 }
 
 /// The object itself, or everything below it when it ends with a slash.
