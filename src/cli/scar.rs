@@ -46,6 +46,8 @@ pub fn translate(arguments: Vec<OsString>) -> Result<Vec<OsString>, String> {
         "ls" if has(after, &["-b", "--bucket"]) => places(after, table::LS, &["ls", "--recursive"], &[1])?,
         "put" if has(after, &["-b", "--bucket"]) => places(after, table::PLACES, &["put"], &[0, 1])?,
         "get" if has(after, &["-b", "--bucket"]) => places(after, table::PLACES, &["get"], &[1, 0])?,
+        // Ours alone, but `-o` reads like SCAR's there.
+        "migrate" => assemble(&["migrate"], [], parse(after, table::MIGRATE, false)?),
         // `-p` is ours here.
         "invoke" => return Ok(arguments),
         _ => {

@@ -95,6 +95,8 @@ const FILE: Old = old("-f", "--conf-file", Means::Slot(0));
 const TO: Old = old("-o", "--output-file", Means::Option("--to"));
 const ASYNC: Old = old("-a", "--asynchronous", Means::Flag(&["--async"]));
 
+pub(super) const MIGRATE: &[Old] = &[TO];
+
 pub(super) const RUN: &[Old] = &[
     FUNCTION,
     FILE,

@@ -27,6 +27,7 @@ fn old_command_lines_become_ours() {
         ),
         ("init -if=image.tar -n f -v", "init --image-file=image.tar --name=f -v"),
         ("-c local deploy --dry-run -f x.yaml", "-c local deploy --dry-run --conf-file=x.yaml"),
+        ("migrate x.yaml -o new.yaml", "migrate x.yaml --to new.yaml"),
         ("update -f x.yaml", "deploy --conf-file=x.yaml"),
         ("run -f x.yaml", "run x.yaml"),
         ("run -f x.yaml -a -j", "run x.yaml --async --output json"),
