@@ -251,7 +251,7 @@ fn invoke(arguments: &[OsString]) -> Result<Vec<OsString>, String> {
 fn remove(arguments: &[OsString]) -> Result<Vec<OsString>, String> {
     let mut parsed = parse(arguments, table::RM, false)?;
     let [name, _] = std::mem::take(&mut parsed.slots);
-    if !parsed.has("--all") {
+    if !parsed.has("--all") && !parsed.has("--with-data") {
         parsed.options.push("--yes".into());
     }
     Ok(assemble(&["rm", "function"], name, parsed))

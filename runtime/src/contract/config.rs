@@ -70,6 +70,17 @@ impl OutputRule {
         Self { path: self.path.replace(Self::REQUEST_ID, request_id), ..self.clone() }
     }
 
+    /// The part of the folder that is the same for every invocation: everything the rule stores is below it.
+    #[must_use]
+    pub fn fixed_path(&self) -> &str {
+        let fixed = self.path.split(Self::REQUEST_ID).next().unwrap_or_default();
+        if fixed.len() == self.path.len() {
+            return fixed;
+        }
+        // `run-{request_id}` is below the folder above it.
+        fixed.rsplit_once('/').map_or("", |(above, _)| above)
+    }
+
     /// The key for a file of the output folder, or `None` when the filters leave it out. `name` is the path
     /// relative to the output folder, with `/` between its parts. SCAR's rule (faas-supervisor
     /// `storage/config.py`), with slashes normalised.
@@ -123,6 +134,11 @@ mod tests {
         let own = rule("out/{request_id}", &[], &[]).for_request("0-1");
         assert_eq!(own.key_for("x").as_deref(), Some("out/0-1/x"));
         assert_eq!(rule("out", &[], &[]).for_request("0-1"), rule("out", &[], &[]));
+        for (path, fixed) in
+            [("a/b", "a/b"), ("a/{request_id}", "a"), ("a/run-{request_id}/b", "a"), ("{request_id}", "")]
+        {
+            assert_eq!(rule(path, &[], &[]).fixed_path(), fixed);
+        }
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Moves an image to a registry.
 
 use super::compose::{Blob, BlobSource, Composed};
+use super::mount::mount;
 use super::registry::{ATTEMPTS, client, explain, is_loopback, log_in, pause, retryable};
 use super::{Credentials, ImageError};
 use bytes::Bytes;
@@ -221,7 +222,7 @@ impl Pusher<'_> {
         let BlobSource::Registry(remote) = &blob.source else { return false };
         remote.reference.registry() == self.registry.host()
             && remote.reference.repository() != self.registry.repository
-            && self.client.mount_blob(self.target, &remote.reference, &blob.digest).await.is_ok()
+            && mount(self.client, self.registry, &remote.reference, &blob.digest).await
     }
 
     async fn manifest(&self, image: &Composed) -> Result<String, ImageError> {
