@@ -37,6 +37,8 @@ pub struct Job {
     pub time: Option<String>,
     /// Where the input's bucket is.
     pub origin: Origin,
+    /// Whether it is the body of an HTTP request, and JSON.
+    pub json_body: bool,
 }
 
 /// Which storage an input is in.
@@ -69,17 +71,19 @@ pub enum Input {
 pub fn read(payload: &[u8], now: &str) -> Request {
     let mut request = Request::default();
     match serde_json::from_slice::<Value>(payload) {
-        Ok(value) => read_value(value, now, &mut request, DEPTH),
+        Ok(value) => read_value(value, payload, now, &mut request, DEPTH),
         Err(_) => request.jobs.push(plain(payload.to_vec())),
     }
     request
 }
 
 fn plain(bytes: Vec<u8>) -> Job {
-    Job { input: Input::Bytes(bytes), task: None, event: None, time: None, origin: Origin::Own }
+    let origin = Origin::Own;
+    Job { input: Input::Bytes(bytes), task: None, event: None, time: None, origin, json_body: false }
 }
 
-fn read_value(value: Value, now: &str, request: &mut Request, depth: usize) {
+/// Looks at a value. `raw` is the text that it was read from: an input in itself stays as it came, byte for byte.
+fn read_value(value: Value, raw: &[u8], now: &str, request: &mut Request, depth: usize) {
     if let Value::String(text) = value {
         return read_text(&text, now, request, depth);
     }
@@ -91,7 +95,7 @@ fn read_value(value: Value, now: &str, request: &mut Request, depth: usize) {
         && value.get("storage_provider").is_some()
         && let Some(inner) = value.get("event").filter(|inner| inner.is_object() || inner.is_string())
     {
-        return read_value(inner.clone(), now, request, depth - 1);
+        return read_value(inner.clone(), inner.to_string().as_bytes(), now, request, depth - 1);
     }
     if let Some(job) = own_event(&value, now) {
         return request.jobs.push(job);
@@ -106,6 +110,7 @@ fn read_value(value: Value, now: &str, request: &mut Request, depth: usize) {
                 _ => Origin::Own,
             },
             input: Input::Object { bucket: object.bucket, key: object.key },
+            json_body: false,
         }));
         return;
     }
@@ -113,13 +118,15 @@ fn read_value(value: Value, now: &str, request: &mut Request, depth: usize) {
     if value.get("Event").and_then(Value::as_str) == Some("s3:TestEvent") {
         return;
     }
-    request.jobs.push(plain(value.to_string().into_bytes()));
+    request.jobs.push(plain(raw.to_vec()));
 }
 
 /// A string is JSON, or base64, or itself.
 fn read_text(text: &str, now: &str, request: &mut Request, depth: usize) {
     match serde_json::from_str::<Value>(text) {
-        Ok(value) if depth > 0 && value.is_object() => read_value(value, now, request, depth - 1),
+        Ok(value) if depth > 0 && value.is_object() => {
+            read_value(value, text.as_bytes(), now, request, depth - 1);
+        }
         Ok(_) => request.jobs.push(plain(text.as_bytes().to_vec())),
         Err(_) => {
             let bytes = STANDARD.decode(text.trim()).unwrap_or_else(|_| text.as_bytes().to_vec());
@@ -148,17 +155,26 @@ fn read_http(value: &Value, now: &str, request: &mut Request, depth: usize) {
         let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
         request.query.push((name.clone(), text));
     }
+    let before = request.jobs.len();
+    read_body(value, now, request, depth);
+    for job in &mut request.jobs[before..] {
+        job.json_body = matches!(&job.input, Input::Bytes(bytes)
+            if serde_json::from_slice::<serde::de::IgnoredAny>(bytes).is_ok());
+    }
+}
+
+fn read_body(value: &Value, now: &str, request: &mut Request, depth: usize) {
     match value.get("body") {
         Some(Value::String(body)) if value.get("isBase64Encoded") == Some(&Value::Bool(true)) => {
             let bytes = STANDARD.decode(body.trim()).unwrap_or_else(|_| body.as_bytes().to_vec());
             match serde_json::from_slice::<Value>(&bytes) {
-                Ok(inner) if inner.is_object() => read_value(inner, now, request, depth),
+                Ok(inner) if inner.is_object() => read_value(inner, &bytes, now, request, depth),
                 _ => request.jobs.push(plain(bytes)),
             }
         }
         Some(Value::String(body)) => read_text(body, now, request, depth),
         Some(Value::Null) | None => request.jobs.push(plain(Vec::new())),
-        Some(other) => read_value(other.clone(), now, request, depth),
+        Some(other) => read_value(other.clone(), other.to_string().as_bytes(), now, request, depth),
     }
 }
 
@@ -184,6 +200,7 @@ fn own_event(value: &Value, now: &str) -> Option<Job> {
         task: event.task,
         origin: event.provider.map_or(Origin::Own, Origin::Provider),
         input: Input::Object { bucket: event.bucket, key: event.key },
+        json_body: false,
     })
 }
 
@@ -218,12 +235,15 @@ mod tests {
 
     #[test]
     fn other_payloads_are_inputs_as_scar_saves_them() {
-        assert_eq!(bytes(r#"{"a":1}"#), r#"{"a":1}"#);
+        assert_eq!(bytes(r#"{"z": 1, "a":1}"#), r#"{"z": 1, "a":1}"#, "as it came");
+        assert_eq!(bytes(r#"{"httpMethod": "POST", "body": "{\"z\": 1, \"a\":1}"}"#), r#"{"z": 1, "a":1}"#);
         assert_eq!(bytes("not json"), "not json");
         assert_eq!(bytes(r#""aGVsbG8=""#), "hello");
         assert_eq!(bytes(r#""[1, 2]""#), "[1, 2]");
         assert_eq!(bytes(r#"{"httpMethod": "POST", "body": null}"#), "");
         assert_eq!(bytes(r#"{"httpMethod": "POST", "body": "aGVsbG8=", "isBase64Encoded": true}"#), "hello");
+        assert_eq!(bytes(r#"{"httpMethod": "POST", "body": "aGVsbG8="}"#), "hello");
+        assert_eq!(bytes(r#"{"httpMethod": "POST", "body": ""}"#), "");
     }
 
     #[test]
@@ -245,6 +265,31 @@ mod tests {
         assert_eq!((record("aws:s3"), record("minio:s3")), (Origin::Own, Origin::Minio));
         let own = one(r#"{"throng": null, "bucket": "b", "key": "k", "provider": "minio.lab"}"#);
         assert_eq!(own.origin, Origin::Provider("minio.lab".into()));
+    }
+
+    #[test]
+    fn bodies_that_are_json_are_known() {
+        assert!(one(r#"{"httpMethod": "POST", "body": "{\"a\": 1}"}"#).json_body);
+        assert!(one(r#"{"httpMethod": "POST", "body": "eyJhIjogMX0=", "isBase64Encoded": true}"#).json_body);
+        assert!(!one(r#"{"httpMethod": "POST", "body": "aGVsbG8="}"#).json_body);
+        assert!(!one(r#"{"httpMethod": "GET", "body": null}"#).json_body);
+        assert!(!one(r#"{"a": 1}"#).json_body);
+    }
+
+    #[test]
+    fn delegated_events_are_unwrapped() {
+        let record = json!({"eventSource": "minio:s3", "eventTime": "t",
+            "s3": {"bucket": {"name": "b"}, "object": {"key": "in%2Fk"}}});
+        let inner = json!({"Key": "b/in/k", "Records": [record]});
+        for event in [inner.clone(), Value::from(inner.to_string())] {
+            let job = one(&json!({"storage_provider": "minio.x", "event": event}).to_string());
+            assert_eq!(job.input, Input::Object { bucket: "b".into(), key: "in/k".into() });
+            assert_eq!(job.time.as_deref(), Some("t"));
+            assert!(
+                !job.event.unwrap().contains("storage_provider"),
+                "scripts see the event, not its wrapper"
+            );
+        }
     }
 
     #[test]

@@ -65,7 +65,7 @@ fn serve(api: &Api, settings: &Settings, begin: Instant) -> String {
             Ok(invocation) => invocation,
             Err(error) => return error,
         };
-        let answered = handle(api, &mut worker, &invocation, init.take());
+        let answered = handle(api, &mut worker, &cleaner, &invocation, init.take());
         if let Err(error) = answered {
             eprintln!("throng-runtime: {error}");
         }
@@ -89,6 +89,7 @@ fn enter_workdir(folder: &str) {
 fn handle(
     api: &Api,
     worker: &mut Worker<'_>,
+    cleaner: &Cleaner,
     invocation: &Invocation,
     init: Option<Duration>,
 ) -> Result<(), String> {
@@ -100,6 +101,7 @@ fn handle(
     let mut attempt = Attempt {
         request_id: &invocation.request_id,
         trace_id: invocation.trace_id.as_deref(),
+        payload: &invocation.payload,
         request: &request,
         limits,
         end,
@@ -108,7 +110,11 @@ fn handle(
     let mut last_ms = 0;
     let mut outcomes: Vec<Outcome> = Vec::new();
     for (number, job) in request.jobs.iter().enumerate() {
-        let outcome = worker.work(&attempt, job, number, last_ms);
+        if number > 0 {
+            // Every job has the folder of the request's id. What cannot be removed fails the next job, with a reason.
+            let _ = cleaner.clean();
+        }
+        let outcome = worker.work(&attempt, job, last_ms);
         last_ms = outcome.ended_ms;
         outcomes.push(outcome);
         attempt.init = None;

@@ -12,8 +12,10 @@ use throng_runtime::contract::FailureClass;
 /// Longest file name that file systems take.
 const LONGEST_NAME: usize = 255;
 
-/// The folders of one task.
+/// The folders of one task, where SCAR v1 and v2 had them: `input` and `output` below `/tmp/$REQUEST_ID`.
 pub struct Folders {
+    /// The folder of everything.
+    root: PathBuf,
     /// Of the input.
     pub input: PathBuf,
     /// For outputs.
@@ -24,14 +26,34 @@ pub struct Folders {
 }
 
 impl Folders {
-    /// Makes them. `name` is one part of a path.
-    pub fn make(tmp: &Path, name: &str) -> io::Result<Self> {
-        let root = tmp.join(name);
-        let folders =
-            Self { input: root.join("input"), output: root.join("output"), script: root.join("script") };
-        fs::create_dir_all(&folders.input)?;
-        fs::create_dir(&folders.output)?;
-        Ok(folders)
+    /// Makes them for an invocation.
+    pub fn make(tmp: &Path, request_id: &str) -> io::Result<Self> {
+        let root = tmp.join(folder_name(request_id));
+        let (input, output, script) = (root.join("input"), root.join("output"), root.join("script"));
+        fs::create_dir_all(&input)?;
+        fs::create_dir(&output)?;
+        Ok(Self { root, input, output, script })
+    }
+
+    /// Leaves the files in which scripts of SCAR v1 and v2 find the event: `event.json`, and `api_event.json` for the
+    /// body of an HTTP request. A script that does not look for them does not miss them: it is no failure when they
+    /// cannot be written.
+    pub fn leave_event(&self, job: &Job, payload: &[u8], file: &Path) {
+        let event = job.event.as_ref().map_or(payload, String::as_bytes);
+        let _ = fs::write(self.root.join("event.json"), event);
+        if job.json_body {
+            let _ = std::os::unix::fs::symlink(file, self.root.join("api_event.json"));
+        }
+    }
+}
+
+/// A request id as one part of a path, whatever it is.
+fn folder_name(request_id: &str) -> &str {
+    let good = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+    if !request_id.is_empty() && request_id.len() <= 128 && request_id.chars().all(good) {
+        request_id
+    } else {
+        "request"
     }
 }
 
@@ -127,6 +149,17 @@ mod tests {
         assert_eq!(file_name("folder/"), "folder");
         assert_eq!(file_name("/"), "input");
         assert_eq!(file_name("a\0b"), "a_b");
+    }
+
+    #[test]
+    fn request_ids_never_become_paths() {
+        assert_eq!(
+            folder_name("0e6bb2b8-8c4c-4f4c-9d5c-1f5b5d2a1a10"),
+            "0e6bb2b8-8c4c-4f4c-9d5c-1f5b5d2a1a10"
+        );
+        for id in ["", "..", "../../etc", "a/b", "a\0b"] {
+            assert_eq!(folder_name(id), "request", "{id}");
+        }
     }
 
     #[test]

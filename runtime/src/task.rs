@@ -40,7 +40,9 @@ pub struct Attempt<'a> {
     pub request_id: &'a str,
     /// `_X_AMZN_TRACE_ID`
     pub trace_id: Option<&'a str>,
-    /// The event.
+    /// The event, as it came.
+    pub payload: &'a [u8],
+    /// The event, read.
     pub request: &'a Request,
     /// How long scripts may run.
     pub limits: Limits,
@@ -90,13 +92,12 @@ pub const fn error_type(class: FailureClass) -> &'static str {
 }
 
 impl Worker<'_> {
-    /// Does one job. `number` tells the jobs of an invocation apart; records of one invocation end at different
-    /// milliseconds, later than `after_ms`.
-    pub fn work(&mut self, attempt: &Attempt<'_>, job: &Job, number: usize, after_ms: u64) -> Outcome {
+    /// Does one job. Records of one invocation end at different milliseconds, later than `after_ms`.
+    pub fn work(&mut self, attempt: &Attempt<'_>, job: &Job, after_ms: u64) -> Outcome {
         let mut log = Log::new(attempt.request_id, job.task.clone());
         let mut record = self.blank_record(attempt, job);
         let mut files = Vec::new();
-        let result = self.attempt(attempt, job, number, &mut log, &mut record, &mut files);
+        let result = self.attempt(attempt, job, &mut log, &mut record, &mut files);
         let mut failure = result.err();
         if let Some(failure) = &failure {
             log.note("ERROR", &failure.message);
@@ -116,7 +117,11 @@ impl Worker<'_> {
             failure = failure.or_else(|| Some(Failure::new(FailureClass::Output, message)));
         }
         let plain = matches!(job.input, Input::Bytes(_));
-        let body = crate::response::body(self.settings, plain, &files, log.into_kept());
+        let made = crate::response::made(self.settings, plain, &files).unwrap_or_else(|message| {
+            log.note("WARN", &message);
+            None
+        });
+        let body = made.unwrap_or_else(|| log.into_kept());
         Outcome { failure, body, ended_ms }
     }
 
@@ -157,7 +162,6 @@ impl Worker<'_> {
         &mut self,
         attempt: &Attempt<'_>,
         job: &Job,
-        number: usize,
         log: &mut Log<'_>,
         record: &mut AttemptRecord,
         files: &mut Vec<Found>,
@@ -167,11 +171,11 @@ impl Worker<'_> {
             return Err(Failure::new(FailureClass::Timeout, "no time was left to begin"));
         }
         let begin = Instant::now();
-        let name = format!("throng-{}-{number}", attempt.request_id);
-        let folders =
-            Folders::make(&self.settings.tmp, &name).map_err(|error| of_stage(stage::of_io(&error)))?;
+        let folders = Folders::make(&self.settings.tmp, attempt.request_id)
+            .map_err(|error| of_stage(stage::of_io(&error)))?;
         let staged = stage::stage(job, &folders, self.stores, attempt.request_id, attempt.limits.until)
             .map_err(of_stage)?;
+        folders.leave_event(job, attempt.payload, &staged.file);
         record.phases.stage_in_ms = millis(begin.elapsed());
         record.bytes_in = staged.fetched.bytes;
         if record.task.is_none() {
@@ -314,7 +318,9 @@ impl Worker<'_> {
             Failure::new(FailureClass::Output, format!("the output folder cannot be read: {error}"))
         })?;
         let kept = failed.then_some(attempt.request_id);
-        let stored = output::store(files, &function.outputs, kept, self.stores, attempt.end);
+        let rules: Vec<_> =
+            function.outputs.iter().map(|rule| rule.for_request(attempt.request_id)).collect();
+        let stored = output::store(files, &rules, kept, self.stores, attempt.end);
         record.bytes_out = stored.objects.iter().map(|object| object.size).sum();
         record.outputs = stored.objects;
         stored.failure.map_or(Ok(()), |(class, message)| Err(Failure::new(class, message)))

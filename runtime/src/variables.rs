@@ -14,6 +14,58 @@ const LONGEST: usize = 120 * 1024;
 /// What scripts have no business with.
 const HIDDEN: [&str; 3] = ["AWS_LAMBDA_RUNTIME_API", layout::ENV_CONFIG, "_HANDLER"];
 
+/// Names that an HTTP request's parameters do not get as they are: the runtime's own, whether they are set or not, and
+/// those that change what programs load or where they send their requests.
+const RESERVED: [&str; 26] = [
+    "INPUT_FILE_PATH",
+    "TMP_INPUT_DIR",
+    "TMP_OUTPUT_DIR",
+    "SCAR_INPUT_FILE",
+    "SCAR_INPUT_DIR",
+    "SCAR_OUTPUT_DIR",
+    "STORAGE_OBJECT_KEY",
+    "EVENT",
+    "EVENT_TIME",
+    "REQUEST_ID",
+    "INSTANCE_IP",
+    "_X_AMZN_TRACE_ID",
+    "_HANDLER",
+    "PATH",
+    "HOME",
+    "TMPDIR",
+    "ENV",
+    "IFS",
+    "PS4",
+    "SHELLOPTS",
+    "BASHOPTS",
+    "CLASSPATH",
+    "JDK_JAVA_OPTIONS",
+    "_JAVA_OPTIONS",
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+];
+/// Beginnings of such names.
+const RESERVED_BEGINNINGS: [&str; 13] = [
+    "AWS_",
+    "THRONG_",
+    "LAMBDA_",
+    "CONT_VAR_",
+    "LD_",
+    "BASH_",
+    "PYTHON",
+    "PERL",
+    "RUBY",
+    "NODE_",
+    "JAVA_",
+    "GIT_",
+    "GCONV_",
+];
+
+fn is_reserved(name: &str) -> bool {
+    let upper = name.to_ascii_uppercase();
+    RESERVED.contains(&upper.as_str()) || RESERVED_BEGINNINGS.iter().any(|begin| upper.starts_with(begin))
+}
+
 /// What stays the same from task to task.
 pub fn base(settings: &Settings) -> BTreeMap<OsString, OsString> {
     let mut variables: BTreeMap<OsString, OsString> =
@@ -67,7 +119,7 @@ pub fn of_task(
     // A request's parameters come first, so that none can take the place of what follows, or of what is there.
     for (name, value) in query.iter().filter(|(name, value)| is_name(name) && !value.contains('\0')) {
         let plain = OsString::from(name);
-        if !known.contains_key(&plain) && !name.starts_with("LD_") {
+        if !known.contains_key(&plain) && !is_reserved(name) {
             variables.push((plain, value.into()));
         }
         variables.push((format!("CONT_VAR_{name}").into(), value.into()));
@@ -77,6 +129,7 @@ pub fn of_task(
     set("TMP_INPUT_DIR", places.input.into());
     set("TMP_OUTPUT_DIR", places.output.into());
     set("SCAR_INPUT_FILE", places.file.into());
+    set("SCAR_INPUT_DIR", places.input.into());
     set("SCAR_OUTPUT_DIR", places.output.into());
     if let crate::event::Input::Object { key, .. } = &job.input {
         set("STORAGE_OBJECT_KEY", key.replace('\0', "\u{fffd}").into());
@@ -98,4 +151,50 @@ fn is_name(name: &str) -> bool {
     !name.is_empty()
         && !name.starts_with(|first: char| first.is_ascii_digit())
         && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parameters_never_take_the_place_of_what_is_reserved_or_configured() {
+        let job = Job {
+            input: crate::event::Input::Bytes(Vec::new()),
+            task: None,
+            event: None,
+            time: None,
+            json_body: false,
+        };
+        let (here, file) = (Path::new("/t"), Path::new("/t/f"));
+        let places = Places { input: here, output: here, file };
+        let names = [
+            "mode",
+            "EVENT",
+            "AWS_ENDPOINT_URL",
+            "aws_endpoint_url",
+            "BASH_ENV",
+            "LD_PRELOAD",
+            "SET",
+            "a-b",
+            "2x",
+        ];
+        let query: Vec<_> = names.iter().map(|name| ((*name).to_owned(), "x".to_owned())).collect();
+        let known = BTreeMap::from([(OsString::from("SET"), OsString::from("own"))]);
+        let (variables, _) = of_task(&job, &places, &query, &known);
+        let has = |name: &str| variables.iter().any(|(known, value)| known == name && value == "x");
+        assert!(has("mode") && has("CONT_VAR_mode") && has("CONT_VAR_EVENT") && has("CONT_VAR_SET"));
+        for name in [
+            "EVENT",
+            "AWS_ENDPOINT_URL",
+            "aws_endpoint_url",
+            "BASH_ENV",
+            "LD_PRELOAD",
+            "SET",
+            "a-b",
+            "CONT_VAR_2x",
+        ] {
+            assert!(!has(name), "{name}");
+        }
+    }
 }

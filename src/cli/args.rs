@@ -25,6 +25,9 @@ pub struct Global {
     /// Where functions run: `local`, or a context of config.toml
     #[arg(short, long, global = true, env = "THRONG_CONTEXT", value_name = "NAME")]
     pub context: Option<String>,
+    /// The context that uses this AWS profile
+    #[arg(long, global = true, value_name = "PROFILE")]
+    pub profile: Option<String>,
     /// Another config.toml
     #[arg(long, global = true, value_name = "FILE")]
     pub config: Option<PathBuf>,
@@ -88,6 +91,8 @@ pub enum Verb {
     Local(Local),
     /// Explain a definition and what would happen; changes nothing
     Check(Check),
+    /// Write a definition of SCAR or OSCAR in today's form
+    Migrate(Migrate),
     /// Say whether this machine and the context can do the job, and what to change
     Doctor(Doctor),
     /// Print completions for a shell
@@ -131,7 +136,7 @@ pub struct Demo {
 #[derive(Debug, Args)]
 pub struct Deploy {
     /// The definition (YAML)
-    #[arg(value_name = "FILE", required_unless_present = "conf_file")]
+    #[arg(value_name = "FILE", required_unless_present_any = ["conf_file", "name"])]
     pub file: Option<PathBuf>,
     /// As SCAR has it
     #[arg(short = 'f', long = "conf-file", hide = true, conflicts_with = "file")]
@@ -139,6 +144,24 @@ pub struct Deploy {
     /// Show what would be created and changed, and stop
     #[arg(long)]
     pub dry_run: bool,
+    #[command(flatten)]
+    pub settings: super::settings::SettingArgs,
+}
+
+#[derive(Debug, Args)]
+pub struct Migrate {
+    /// The definition in an older dialect: SCAR v1 to v4, OSCAR
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// Write here; standard output when absent
+    #[arg(long, value_name = "FILE", conflicts_with = "in_place")]
+    pub to: Option<PathBuf>,
+    /// Write over FILE, and keep the old one as FILE.bak
+    #[arg(long)]
+    pub in_place: bool,
+    /// Write over a file that is there
+    #[arg(long)]
+    pub force: bool,
 }
 
 #[derive(Debug, Args)]
@@ -146,8 +169,8 @@ pub struct Run {
     /// The function's name, or a definition file, which is deployed first
     pub function: String,
     /// Files, folders, globs; or `s3://bucket/prefix` for objects that are there already, `minio.ID://bucket/prefix`
-    /// for objects at a storage provider of the function
-    #[arg(required = true)]
+    /// for objects at a storage provider of the function. With a definition file and without any: the objects at its
+    /// inputs
     pub inputs: Vec<String>,
     /// Wait for the end and report
     #[arg(short, long)]
@@ -155,24 +178,42 @@ pub struct Run {
     /// With --wait: download the results to this folder
     #[arg(long, value_name = "FOLDER", requires = "wait")]
     pub to: Option<PathBuf>,
+    /// As SCAR has it: a function without inputs is invoked and not waited for
+    #[arg(long = "async", hide = true)]
+    pub asynchronous: bool,
 }
 
 #[derive(Debug, Args)]
 pub struct Invoke {
-    /// The function's name
+    /// The function's name, or the file that defines it
     pub function: String,
     /// The payload: a file, or `-` for standard input
-    #[arg(short, long, value_name = "FILE", conflicts_with = "data")]
+    #[arg(short, long, value_name = "FILE", group = "event")]
     pub payload: Option<PathBuf>,
     /// The payload itself
-    #[arg(short, long, value_name = "TEXT")]
+    #[arg(short, long, value_name = "TEXT", group = "event")]
     pub data: Option<String>,
+    /// As an HTTP request: a file as its body
+    #[arg(long, value_name = "FILE", group = "event")]
+    pub data_binary: Option<PathBuf>,
+    /// As an HTTP request: JSON as its body
+    #[arg(long, value_name = "JSON", group = "event")]
+    pub json_data: Option<String>,
+    /// As an HTTP request: its parameters, which the script sees as variables
+    #[arg(long, value_name = "JSON", conflicts_with_all = ["payload", "data", "script", "arguments"])]
+    pub parameters: Option<String>,
+    /// Run this script in place of the function's own
+    #[arg(long, value_name = "FILE", conflicts_with = "event")]
+    pub script: Option<PathBuf>,
     /// Do not wait for the answer
     #[arg(short = 'a', long = "async")]
     pub asynchronous: bool,
     /// Write the answer to a file
     #[arg(long, value_name = "FILE")]
     pub to: Option<PathBuf>,
+    /// Arguments for the image's entry point, in place of its own
+    #[arg(last = true, conflicts_with = "event")]
+    pub arguments: Vec<String>,
 }
 
 #[derive(Debug, Args)]
@@ -254,8 +295,14 @@ pub enum RmWhat {
     #[command(alias = "fn")]
     Function {
         /// Names
-        #[arg(required = true)]
+        #[arg(required_unless_present_any = ["definition", "all"])]
         names: Vec<String>,
+        /// Every function that this file defines
+        #[arg(long, value_name = "FILE")]
+        definition: Option<PathBuf>,
+        /// Every function that throng made in this context
+        #[arg(long, conflicts_with_all = ["names", "definition"])]
+        all: bool,
         /// Keep the log groups
         #[arg(long)]
         keep_logs: bool,
@@ -281,7 +328,7 @@ pub enum RmWhat {
 
 #[derive(Debug, Args)]
 pub struct Logs {
-    /// Functions; all when absent
+    /// Functions, or files that define them; all when absent
     pub functions: Vec<String>,
     /// Go on until interrupted
     #[arg(short, long)]
@@ -295,6 +342,9 @@ pub struct Logs {
     /// Only lines of this invocation
     #[arg(long, alias = "request-id")]
     pub request: Option<String>,
+    /// Only lines of this log stream
+    #[arg(long)]
+    pub stream: Option<String>,
     /// How far back: 30s, 10m, 2h, 7d
     #[arg(long, default_value = "1h", value_parser = super::units::duration)]
     pub since: std::time::Duration,

@@ -3,7 +3,9 @@
 mod args;
 mod fail;
 mod print;
+mod scar;
 mod session;
+mod settings;
 mod transfer;
 mod units;
 mod verbs;
@@ -21,8 +23,13 @@ const ENV_LOG: &str = "THRONG_LOG";
 pub fn main() -> ExitCode {
     // Our own faults are reported with a trace; the screen's hook, set later, gives the terminal back before that.
     let _ = color_eyre::install();
-    let cli = Cli::parse();
-    match dispatch(cli) {
+    let mut words = std::env::args_os();
+    let program = words.next().unwrap_or_else(|| "throng".into());
+    let outcome = scar::translate(words.collect()).map_err(Fail::usage).and_then(|arguments| {
+        let cli = Cli::parse_from(std::iter::once(program).chain(arguments));
+        dispatch(cli)
+    });
+    match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(fail) => {
             if !fail.message.is_empty() {
@@ -53,6 +60,9 @@ fn dispatch(cli: Cli) -> Outcome {
     if let Some(Verb::Local(local)) = &cli.verb {
         return verbs::local::control(local, cli.global.output);
     }
+    if let Some(Verb::Migrate(migrate)) = &cli.verb {
+        return verbs::migrate::migrate(migrate);
+    }
     let session = Session::new(&cli.global)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let outcome = runtime.block_on(async {
@@ -76,7 +86,7 @@ async fn run(session: &Session, verb: Verb) -> Outcome {
         Verb::Runs(runs) => verbs::runs::list(session, runs).await,
         Verb::Tasks(tasks) => verbs::runs::tasks(session, tasks).await,
         Verb::Cancel(cancel) => verbs::runs::cancel(session, cancel).await,
-        Verb::Invoke(invoke) => verbs::functions::invoke(session, invoke).await,
+        Verb::Invoke(invoke) => verbs::invoke::invoke(session, invoke).await,
         Verb::Functions(functions) => verbs::functions::list(session, functions).await,
         Verb::Ls(ls) => verbs::objects::list(session, ls).await,
         Verb::Put(put) => verbs::objects::put(session, put).await,
@@ -85,7 +95,9 @@ async fn run(session: &Session, verb: Verb) -> Outcome {
         Verb::Logs(logs) => verbs::logs::print(session, logs).await,
         Verb::Image(image) => verbs::image::control(session, image).await,
         Verb::Doctor(args) => Box::pin(verbs::doctor::examine(session, &args)).await,
-        Verb::Local(_) | Verb::Completions { .. } | Verb::Man => Err(Fail::usage("not here")),
+        Verb::Local(_) | Verb::Migrate(_) | Verb::Completions { .. } | Verb::Man => {
+            Err(Fail::usage("not here"))
+        }
     }
 }
 

@@ -24,7 +24,10 @@ impl Session {
     pub fn new(global: &Global) -> Result<Self, Fail> {
         let dirs = dirs()?;
         let overrides = Overrides { file: global.config.clone(), context: global.context.clone() };
-        let config = Config::load(&dirs, &overrides).map_err(Fail::usage)?;
+        let mut config = Config::load(&dirs, &overrides).map_err(Fail::usage)?;
+        if let Some(profile) = &global.profile {
+            config.default_context = context_of(&config, profile)?;
+        }
         for warning in &config.warnings {
             print::note(&format!("warning: {warning}"));
         }
@@ -64,6 +67,26 @@ impl Session {
                 std::process::exit(i32::from(super::fail::INTERRUPTED));
             }
         });
+    }
+}
+
+/// The context that uses an AWS profile: of several the one that is the default, or has the profile's name.
+fn context_of(config: &Config, profile: &str) -> Result<String, Fail> {
+    let uses = |context: &&ContextConfig| context.profile.as_deref() == Some(profile);
+    let all: Vec<_> = config.contexts.values().filter(uses).map(|context| context.name.as_str()).collect();
+    let preferred = [config.default_context.as_str(), profile];
+    if let Some(name) = all.iter().find(|name| preferred.contains(*name)) {
+        return Ok((*name).to_owned());
+    }
+    match all[..] {
+        [one] => Ok(one.to_owned()),
+        [] => Err(Fail::usage(format!(
+            "no context uses the AWS profile `{profile}`: add it to config.toml\n[contexts.{profile}]\nprofile = \"{profile}\""
+        ))),
+        _ => Err(Fail::usage(format!(
+            "several contexts use `{profile}`: say which with --context: {}",
+            all.join(", ")
+        ))),
     }
 }
 

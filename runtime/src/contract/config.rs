@@ -57,7 +57,8 @@ pub struct OutputRule {
     pub provider: Option<String>,
     /// The bucket.
     pub bucket: String,
-    /// Folder within the bucket, without slashes at either end; may be empty.
+    /// Folder within the bucket, without slashes at either end; may be empty. [`OutputRule::REQUEST_ID`] in it stands for
+    /// the invocation's request id.
     #[serde(default)]
     pub path: String,
     /// The file's relative name starts with any of these, or there are none.
@@ -69,6 +70,27 @@ pub struct OutputRule {
 }
 
 impl OutputRule {
+    /// Stands for the invocation's request id in a folder: every invocation has a folder of its own, as SCAR v1 and v2 had
+    /// it, so that files of the same name do not overwrite each other.
+    pub const REQUEST_ID: &str = "{request_id}";
+
+    /// The rule as it is for one invocation.
+    #[must_use]
+    pub fn for_request(&self, request_id: &str) -> Self {
+        Self { path: self.path.replace(Self::REQUEST_ID, request_id), ..self.clone() }
+    }
+
+    /// The part of the folder that is the same for every invocation: everything the rule stores is below it.
+    #[must_use]
+    pub fn fixed_path(&self) -> &str {
+        let fixed = self.path.split(Self::REQUEST_ID).next().unwrap_or_default();
+        if fixed.len() == self.path.len() {
+            return fixed;
+        }
+        // `run-{request_id}` is below the folder above it.
+        fixed.rsplit_once('/').map_or("", |(above, _)| above)
+    }
+
     /// The key for a file of the output folder, or `None` when the filters leave it out. `name` is the path
     /// relative to the output folder, with `/` between its parts. SCAR's rule (faas-supervisor
     /// `storage/config.py`), with slashes normalised.
@@ -121,6 +143,18 @@ mod tests {
         assert_eq!(rule.key_for("sub/x.png").as_deref(), Some("out/sub/x.png"));
         assert_eq!(rule.key_for("b.txt"), None);
         assert_eq!(rule.key_for("a.jpg"), None);
+    }
+
+    #[test]
+    fn every_invocation_can_have_its_folder() {
+        let own = rule("out/{request_id}", &[], &[]).for_request("0-1");
+        assert_eq!(own.key_for("x").as_deref(), Some("out/0-1/x"));
+        assert_eq!(rule("out", &[], &[]).for_request("0-1"), rule("out", &[], &[]));
+        for (path, fixed) in
+            [("a/b", "a/b"), ("a/{request_id}", "a"), ("a/run-{request_id}/b", "a"), ("{request_id}", "")]
+        {
+            assert_eq!(rule(path, &[], &[]).fixed_path(), fixed);
+        }
     }
 
     #[test]

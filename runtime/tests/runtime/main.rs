@@ -233,6 +233,82 @@ fn plain_payloads_are_files_and_a_single_output_is_the_answer() {
 }
 
 #[test]
+fn scripts_of_scar_v2_find_their_folders_and_the_event() {
+    let mut rig = Rig::with_script(
+        "here=$THRONG_TMP/$REQUEST_ID\n\
+         [ \"$AWS_LAMBDA_REQUEST_ID\" = \"$REQUEST_ID\" ] && [ -n \"$INSTANCE_IP\" ] || exit 3\n\
+         [ \"$SCAR_INPUT_FILE\" = \"$here/input/$(ls \"$here/input\")\" ] || exit 4\n\
+         [ \"$SCAR_OUTPUT_DIR\" = \"$here/output\" ] && [ ! -e \"$here/api_event.json\" ] || exit 5\n\
+         cp \"$here/event.json\" \"$here/output/event-of-$(basename \"$SCAR_INPUT_FILE\")\"\n",
+    );
+    for key in ["one", "two"] {
+        rig.put(&format!("in/{key}"), key.as_bytes());
+    }
+    let answer = rig.notify(&["one", "two"]);
+    assert!(answer.ok, "{answer:?}");
+    for key in ["one", "two"] {
+        let event = rig.get(&format!("out/results/event-of-{key}")).expect("the event");
+        let event: serde_json::Value = serde_json::from_slice(&event).expect("JSON");
+        assert_eq!(event["Records"][0]["s3"]["object"]["key"], key, "the event of this record alone");
+    }
+    assert_eq!(rig.list("out/").len(), 2, "nothing of the first is left for the second");
+    // A task of a run looks like a notification to the script.
+    let answer = rig.invoke(&json!({"throng": {"run": "r", "task": 1}, "bucket": "in", "key": "one"}));
+    assert!(answer.ok, "{answer:?}");
+    let event = rig.get("out/results/event-of-one").expect("the event");
+    assert!(String::from_utf8_lossy(&event).contains("\"eventSource\":\"aws:s3\""));
+    rig.assert_clean();
+}
+
+#[test]
+fn http_requests_bring_their_body_and_parameters() {
+    let mut function = function(true);
+    function.outputs.clear();
+    function.env.insert("MODE".into(), "own".into());
+    let script = "cat \"$THRONG_TMP/$REQUEST_ID/api_event.json\"; \
+                  echo \" $CONT_VAR_MODE $MODE $CONT_VAR_size $size ${AWS_ENDPOINT_URL##http://127*}\"";
+    let mut rig = Rig::start(&function, Some(script), &[]);
+    let event = json!({"httpMethod": "POST", "isBase64Encoded": false, "body": "{\"k\": 1}",
+        "queryStringParameters": {"MODE": "theirs", "size": "7", "AWS_ENDPOINT_URL": "http://evil"}});
+    let answer = rig.invoke(&event);
+    assert_eq!(String::from_utf8(body(&answer)).unwrap(), "{\"k\": 1} theirs own 7 7 \n");
+    rig.assert_clean();
+}
+
+#[test]
+fn several_outputs_answer_a_plain_invocation_as_an_archive() {
+    let mut function = function(true);
+    function.outputs.clear();
+    let script =
+        "cd \"$TMP_OUTPUT_DIR\"; mkdir sub; printf one > a.txt; printf two > sub/b.txt; echo ignored";
+    let mut rig = Rig::start(&function, Some(script), &[]);
+    let bytes = body(&rig.invoke(&json!({})));
+    let archive = rawzip::ZipArchive::from_slice(&bytes).expect("an archive");
+    let mut found = Vec::new();
+    for entry in archive.entries() {
+        let entry = entry.expect("an entry");
+        let name = entry.file_path().try_normalize().expect("a path").as_ref().to_owned();
+        let data = archive.get_entry(entry.wayfinder()).expect("data").data().to_vec();
+        found.push((name, String::from_utf8(data).unwrap()));
+    }
+    assert_eq!(found, [("a.txt".into(), "one".into()), ("sub/b.txt".into(), "two".into())]);
+}
+
+#[test]
+fn outputs_that_no_answer_can_hold_are_not_cut() {
+    let mut function = function(true);
+    function.outputs.clear();
+    let script = "head -c 5000000 /dev/zero > \"$TMP_OUTPUT_DIR/large\"; echo said";
+    let mut rig = Rig::start(&function, Some(script), &[]);
+    assert_eq!(body(&rig.invoke(&json!({}))), b"said\n");
+    assert!(
+        rig.printed().iter().any(|line| line.contains("larger than an answer can be")),
+        "{:?}",
+        rig.printed()
+    );
+}
+
+#[test]
 fn rules_filter_outputs() {
     let mut function = function(true);
     let rule = |bucket: &str, path: &str, prefix: &[&str], suffix: &[&str]| OutputRule {
@@ -242,13 +318,18 @@ fn rules_filter_outputs() {
         prefix: prefix.iter().map(ToString::to_string).collect(),
         suffix: suffix.iter().map(ToString::to_string).collect(),
     };
-    function.outputs = vec![rule("one", "p/", &["a"], &[".txt"]), rule("two", "", &[], &[".png"])];
+    function.outputs = vec![
+        rule("one", "p/", &["a"], &[".txt"]),
+        rule("two", "", &[], &[".png"]),
+        rule("three", "x/{request_id}", &["b"], &[]),
+    ];
     let script = "cd \"$TMP_OUTPUT_DIR\"; mkdir a; touch a.txt b.txt a/x.txt c.png; mkfifo pipe; ln -s /nowhere broken";
     let mut rig = Rig::start(&function, Some(script), &[]);
     rig.put("in/a", b"");
     assert!(rig.notify(&["a"]).ok);
     assert_eq!(rig.list("one/"), ["one/p/a.txt", "one/p/a/x.txt"]);
     assert_eq!(rig.list("two/"), ["two/c.png"]);
+    assert_eq!(rig.list("three/"), ["three/x/request-1/b.txt"]);
 }
 
 #[test]

@@ -12,7 +12,7 @@ use std::path::Path;
 use std::sync::Mutex;
 use throng::core::cloud::Cloud;
 use throng::core::cost::Guess;
-use throng::core::definition::{self, Definition, Document};
+use throng::core::definition::{self, Definition, DefinitionErrors, Document};
 use throng::core::deploy::{self, Applied, DeployError, DeployOptions, DeployProgress, Plan};
 use throng::core::image::{LayerProgress, LayerState};
 
@@ -35,7 +35,11 @@ impl From<DeployError> for Fail {
 
 /// Reads a definition file; its warnings go to standard error.
 pub fn load(path: &Path) -> Result<Document, Fail> {
-    let document = definition::load(path).map_err(|errors| {
+    warned(definition::load(path))
+}
+
+fn warned(document: Result<Document, DefinitionErrors>) -> Result<Document, Fail> {
+    let document = document.map_err(|errors| {
         for warning in &errors.warnings {
             print::note(&format!("warning: {warning}"));
         }
@@ -47,11 +51,37 @@ pub fn load(path: &Path) -> Result<Document, Fail> {
     Ok(document)
 }
 
+/// Whether an argument is a definition file and no function's name, which has no dot.
+pub fn is_definition(text: &str) -> bool {
+    let path = Path::new(text);
+    path.extension().is_some_and(|end| end == "yaml" || end == "yml") && path.is_file()
+}
+
+/// The functions that an argument names: itself, or those of a definition file.
+pub fn names(text: &str) -> Result<Vec<String>, Fail> {
+    if !is_definition(text) {
+        return Ok(vec![text.to_owned()]);
+    }
+    names_in(Path::new(text))
+}
+
+/// The functions of a definition file.
+pub fn names_in(path: &Path) -> Result<Vec<String>, Fail> {
+    Ok(load(path)?.definitions.into_iter().map(|definition| definition.name).collect())
+}
+
+/// The only function that an argument names.
+pub fn only_name(text: &str) -> Result<String, Fail> {
+    let mut names = names(text)?;
+    match names.len() {
+        1 => Ok(names.remove(0)),
+        _ => Err(Fail::usage(format!("{text} has several functions; name one: {}", names.join(", ")))),
+    }
+}
+
 pub async fn deploy(session: &Session, args: args::Deploy) -> Outcome {
-    let Some(path) = args.file.or(args.conf_file) else {
-        return Err(Fail::usage("which definition file?"));
-    };
-    let document = load(&path)?;
+    let settings = args.settings.settings()?;
+    let document = warned(definition::with_settings(args.file.or(args.conf_file).as_deref(), &settings))?;
     let cloud = if args.dry_run { session.cloud().await? } else { session.cloud_for_changes().await? };
     let mut results = Vec::new();
     for definition in &document.definitions {
@@ -140,7 +170,7 @@ fn layer(layer: &LayerProgress) -> Option<String> {
 
 pub fn check(session: &Session, args: &args::Check) -> Outcome {
     let document = load(&args.file)?;
-    let explanations: Vec<_> = document.definitions.iter().map(definition::explain).collect();
+    let explanations = definition::explain_all(&document);
     let shown: Vec<_> = explanations
         .iter()
         .map(|explanation| {
@@ -149,7 +179,14 @@ pub fn check(session: &Session, args: &args::Check) -> Outcome {
                 .iter()
                 .map(|section| json!({"title": section.title, "lines": section.lines}))
                 .collect();
-            json!({"function": explanation.function, "sections": sections})
+            let notes: Vec<_> = explanation
+                .origin
+                .notes
+                .iter()
+                .map(|note| json!({"line": note.at.line, "was": note.was, "became": note.became}))
+                .collect();
+            let origin = json!({"dialect": explanation.origin.dialect.to_string(), "notes": notes});
+            json!({"function": explanation.function, "origin": origin, "sections": sections})
         })
         .collect();
     let warnings: Vec<_> = document.warnings.iter().map(ToString::to_string).collect();

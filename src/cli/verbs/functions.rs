@@ -1,13 +1,12 @@
-//! `functions`, `invoke`.
+//! `functions`.
 
 use crate::cli::args;
-use crate::cli::fail::{Fail, Outcome, SOME_FAILED};
+use crate::cli::fail::{Fail, Outcome};
 use crate::cli::print::{self, Table};
 use crate::cli::session::Session;
 use crate::cli::units;
 use serde::Serialize;
 use std::fmt::Write as _;
-use std::io::Read;
 use throng::core::cloud::{Cloud, CloudError};
 use throng::core::model::FunctionInfo;
 
@@ -120,54 +119,4 @@ fn one(info: &FunctionInfo) -> String {
         }
     }
     text
-}
-
-pub async fn invoke(session: &Session, args: args::Invoke) -> Outcome {
-    let payload = match (&args.payload, args.data) {
-        (_, Some(data)) => data.into_bytes(),
-        (Some(path), None) if path.as_os_str() == "-" => {
-            let mut bytes = Vec::new();
-            std::io::stdin().lock().read_to_end(&mut bytes)?;
-            bytes
-        }
-        (Some(path), None) => {
-            std::fs::read(path).map_err(|error| Fail::usage(format!("{}: {error}", path.display())))?
-        }
-        (None, None) => Vec::new(),
-    };
-    let cloud = session.cloud_for_changes().await?;
-    if args.asynchronous {
-        let id = cloud.lambda().invoke_async(&args.function, payload.into()).await?;
-        print::result(session.format, &serde_json::json!({ "request_id": id }), || format!("request {id}\n"));
-        return Ok(());
-    }
-    let answer = cloud.lambda().invoke_sync(&args.function, payload.into()).await?;
-    let failed = answer.function_error.is_some();
-    let body = answer.body();
-    if let Some(path) = &args.to {
-        std::fs::write(path, &body).map_err(|error| Fail::usage(format!("{}: {error}", path.display())))?;
-    }
-    match session.format {
-        args::Format::Json => print::out(&format!(
-            "{}\n",
-            serde_json::json!({
-                "request_id": answer.request_id,
-                "function_error": answer.function_error,
-                "payload": serde_json::from_slice::<serde_json::Value>(&answer.payload)
-                    .unwrap_or_else(|_| String::from_utf8_lossy(&answer.payload).into()),
-                "log_tail": answer.log_tail,
-            })
-        )),
-        args::Format::Table if args.to.is_none() && !failed => {
-            use std::io::Write;
-            let _ = std::io::stdout().write_all(&body);
-        }
-        args::Format::Table => {}
-    }
-    if failed {
-        let log = if answer.log_tail.is_empty() { String::new() } else { format!("\n{}", answer.log_tail) };
-        let payload = String::from_utf8_lossy(&answer.payload);
-        return Err(Fail::new(SOME_FAILED, format!("the function failed: {payload}{log}")));
-    }
-    Ok(())
 }

@@ -32,7 +32,10 @@ struct Shown<'l> {
 
 pub async fn print(session: &Session, args: args::Logs) -> Outcome {
     let cloud = session.cloud().await?;
-    let mut names = args.functions;
+    let mut names = Vec::new();
+    for text in &args.functions {
+        names.extend(super::deploy::names(text)?);
+    }
     let run = match args.run.as_deref() {
         Some(run) => {
             let context = super::runs::context(session, &cloud)?;
@@ -55,7 +58,7 @@ pub async fn print(session: &Session, args: args::Logs) -> Outcome {
     };
     let client = LogClient::new(cloud);
     if args.follow {
-        return follow(session, client, groups, query).await;
+        return follow(session, client, groups, query, args.stream.as_deref()).await;
     }
     let start_ms = now_ms().saturating_sub(query.since_s * 1000);
     let mut reader = Reader::new(client, groups, &query, Window { start_ms, end_ms: None });
@@ -63,6 +66,7 @@ pub async fn print(session: &Session, args: args::Logs) -> Outcome {
     loop {
         tokio::select! {
             entry = reader.next() => match entry? {
+                Some(entry) if !is_of(args.stream.as_deref(), &entry) => {}
                 Some(entry) => {
                     any = true;
                     line(session.format, &entry);
@@ -92,7 +96,18 @@ async fn groups(cloud: &Cloud, names: &[String]) -> Result<Vec<LogGroup>, Fail> 
         .collect())
 }
 
-async fn follow(session: &Session, client: LogClient, groups: Vec<LogGroup>, query: LogQuery) -> Outcome {
+/// Whether a line is of the stream that was asked for, if any was.
+fn is_of(stream: Option<&str>, entry: &LogEntry) -> bool {
+    stream.is_none_or(|stream| *entry.stream == *stream)
+}
+
+async fn follow(
+    session: &Session,
+    client: LogClient,
+    groups: Vec<LogGroup>,
+    query: LogQuery,
+    stream: Option<&str>,
+) -> Outcome {
     let follow = Follow::start(client, groups, query, Bound { lines: KEPT_LINES, ..Bound::default() });
     let mut views = follow.views();
     // Lines that come late, between lines that were printed already, are printed when they come. Views share their
@@ -108,7 +123,7 @@ async fn follow(session: &Session, client: LogClient, groups: Vec<LogGroup>, que
         let mut current = HashSet::with_capacity(view.len());
         for entry in (0..view.len()).filter_map(|index| view.get(index)) {
             let address = entry.message.as_ptr() as usize;
-            if !printed.contains(&address) {
+            if !printed.contains(&address) && is_of(stream, entry) {
                 line(session.format, entry);
             }
             current.insert(address);

@@ -7,8 +7,8 @@ use crate::cli::session::{Session, place};
 use crate::cli::{transfer, units};
 use serde::Serialize;
 use serde_json::json;
-use throng::core::cloud::ListQuery;
-use throng::core::model::ObjectInfo;
+use throng::core::cloud::{Cloud, ListQuery};
+use throng::core::model::{ObjectInfo, Place};
 
 /// A bucket as `--output json` prints it.
 #[derive(Serialize)]
@@ -52,12 +52,7 @@ pub async fn list(session: &Session, args: args::Ls) -> Outcome {
         return Ok(());
     };
     let place = place(&text)?;
-    // `ls bucket/folder` means what is in the folder, as it does for files.
-    let mut prefix = place.prefix.clone();
-    if !prefix.is_empty() && !prefix.ends_with('/') && cloud.s3().head(&place.bucket, &prefix).await.is_err()
-    {
-        prefix.push('/');
-    }
+    let prefix = object_or_folder(&cloud, &place).await;
     let (mut objects, mut token) = (Vec::new(), None);
     loop {
         let query = ListQuery {
@@ -75,6 +70,16 @@ pub async fn list(session: &Session, args: args::Ls) -> Outcome {
     }
     print::result(session.format, &objects, || table(&objects));
     Ok(())
+}
+
+/// The key, when there is such an object; else `bucket/folder` means what is in the folder, as it does for files.
+async fn object_or_folder(cloud: &Cloud, place: &Place) -> String {
+    let mut prefix = place.prefix.clone();
+    if !prefix.is_empty() && !prefix.ends_with('/') && cloud.s3().head(&place.bucket, &prefix).await.is_err()
+    {
+        prefix.push('/');
+    }
+    prefix
 }
 
 fn table(objects: &[Object]) -> String {
@@ -115,7 +120,8 @@ pub async fn put(session: &Session, args: args::Put) -> Outcome {
 pub async fn get(session: &Session, args: args::Get) -> Outcome {
     let place = place(&args.place)?;
     let cloud = session.cloud().await?;
-    let downloaded = transfer::download(session, &cloud, &place.bucket, vec![place.prefix], &args.to).await?;
+    let key = object_or_folder(&cloud, &place).await;
+    let downloaded = transfer::download(session, &cloud, &place.bucket, vec![key], &args.to).await?;
     let failed: Vec<_> = downloaded.failed.iter().map(|object| object.key.clone()).collect();
     let document = json!({ "fetched": downloaded.fetched, "skipped": downloaded.skipped, "failed": failed });
     print::result(session.format, &document, || {

@@ -1,5 +1,6 @@
 //! `rm`.
 
+use super::{deploy as definitions, functions as listed};
 use crate::cli::args::{Rm, RmWhat};
 use crate::cli::fail::{Fail, Outcome, REFUSED};
 use crate::cli::print;
@@ -12,8 +13,17 @@ use throng::core::deploy::{self, RemoveOptions};
 pub async fn remove(session: &Session, args: Rm) -> Outcome {
     let cloud = session.cloud_for_changes().await?;
     match args.what {
-        RmWhat::Function { names, keep_logs, buckets, with_data } => {
+        RmWhat::Function { names, definition, all, keep_logs, buckets, with_data } => {
             let options = RemoveOptions { keep_logs, buckets, with_data };
+            let names = match (definition, all) {
+                (Some(file), _) => [names, definitions::names_in(&file)?].concat(),
+                (None, true) => managed(&cloud).await?,
+                (None, false) => names,
+            };
+            if names.is_empty() {
+                print::note("there is no function that throng made");
+                return Ok(());
+            }
             functions(session, &cloud, &names, options, args.yes).await
         }
         RmWhat::Object { places } => {
@@ -49,6 +59,12 @@ pub async fn remove(session: &Session, args: Rm) -> Outcome {
             Ok(cloud.s3().delete_bucket(&name).await?)
         }
     }
+}
+
+/// Every function that throng made.
+async fn managed(cloud: &Cloud) -> Result<Vec<String>, CloudError> {
+    let all = listed::all(cloud).await?;
+    Ok(all.into_iter().filter(|function| function.managed).map(|function| function.name).collect())
 }
 
 async fn functions(

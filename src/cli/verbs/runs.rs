@@ -1,6 +1,7 @@
 //! `run`, `runs`, `tasks`, `cancel`.
 
-use super::deploy;
+use super::invoke::{self, Answer};
+use super::{deploy, sources};
 use crate::cli::args;
 use crate::cli::fail::{Fail, INTERRUPTED, Outcome, SOME_FAILED, USAGE};
 use crate::cli::print::{self, StatusLine, Table};
@@ -14,6 +15,7 @@ use std::sync::Arc;
 use throng::core::cloud::{Cloud, CloudError, now_ms};
 use throng::core::dataset::Meter;
 use throng::core::dataset::upload::UploadOptions;
+use throng::core::definition::Definition;
 use throng::core::model::{AttemptRecord, Counts, Place, RunSummary, TaskRow, TaskState};
 use throng::core::run::{
     self, Follower, Inputs, Launch, LaunchRequest, Lister, RunContext, RunError, Stores,
@@ -56,8 +58,30 @@ pub async fn resolve(context: &RunContext, run: &str) -> Result<String, Fail> {
 
 pub async fn launch(session: &Session, args: args::Run) -> Outcome {
     let inputs = inputs(&args.inputs)?;
+    let defined = definition(&args.function)?;
+    if inputs.is_none() && defined.is_none() {
+        let function = &args.function;
+        return Err(Fail::usage(format!(
+            "which files? `throng run {function} FILES`, or `s3://bucket/folder/`; `throng invoke {function}` runs it once"
+        )));
+    }
     let cloud = session.cloud_for_changes().await?;
-    let function = function(session, &cloud, &args.function).await?;
+    let function = match &defined {
+        None => args.function,
+        Some(definition) => {
+            let plan = deploy::plan(session, &cloud, definition).await?;
+            deploy::apply(session, &cloud, &plan).await?;
+            plan.function
+        }
+    };
+    let there = match (inputs, &defined) {
+        (None, Some(definition)) => sources::at_inputs(&cloud, definition).await?,
+        (inputs, _) => inputs,
+    };
+    let Some(inputs) = there else {
+        let answer = Answer { asynchronous: args.asynchronous, to: None };
+        return invoke::send(session, &cloud, &function, Vec::new(), answer).await;
+    };
     let context = context(session, &cloud)?;
     let request = LaunchRequest { function, inputs, parameters: BTreeMap::new() };
     let launch = run::prepare(&context, request, &session.interrupt).await?;
@@ -84,37 +108,33 @@ pub async fn launch(session: &Session, args: args::Run) -> Outcome {
     if sent.failed.is_empty() { Ok(()) } else { Err(Fail::silent(SOME_FAILED)) }
 }
 
-fn inputs(texts: &[String]) -> Result<Inputs, Fail> {
+fn inputs(texts: &[String]) -> Result<Option<Inputs>, Fail> {
+    if texts.is_empty() {
+        return Ok(None);
+    }
     let remote: Vec<_> = texts.iter().filter_map(|text| remote_place(text)).collect::<Result<_, _>>()?;
     let Some((provider, first)) = remote.first() else {
-        return Ok(Inputs::Files { paths: texts.iter().map(PathBuf::from).collect(), dest: None });
+        return Ok(Some(Inputs::Files { paths: texts.iter().map(PathBuf::from).collect(), dest: None }));
     };
     let (provider, bucket) = (provider.clone(), first.bucket.clone());
     let together = |(other, place): &(Option<String>, Place)| *other == provider && place.bucket == bucket;
     if remote.len() != texts.len() || !remote.iter().all(together) {
         return Err(Fail::usage("the inputs of a run are either files, or objects of one bucket"));
     }
-    Ok(Inputs::Objects {
-        provider,
-        bucket,
-        keys: remote.into_iter().map(|(_, place)| place.prefix).collect(),
-    })
+    let keys = remote.into_iter().map(|(_, place)| place.prefix).collect();
+    Ok(Some(Inputs::Objects { provider, bucket, keys }))
 }
 
-/// The function's name; a definition file is deployed first.
-async fn function(session: &Session, cloud: &Cloud, text: &str) -> Result<String, Fail> {
-    let path = Path::new(text);
-    let is_file = path.extension().is_some_and(|end| end == "yaml" || end == "yml") && path.is_file();
-    if !is_file {
-        return Ok(text.to_owned());
+/// The only function of a definition file, when a file is named.
+fn definition(text: &str) -> Result<Option<Definition>, Fail> {
+    if !deploy::is_definition(text) {
+        return Ok(None);
     }
-    let document = deploy::load(path)?;
-    let [definition] = &document.definitions[..] else {
-        return Err(Fail::usage(format!("{text} has several functions: deploy it, then name one")));
-    };
-    let plan = deploy::plan(session, cloud, definition).await?;
-    deploy::apply(session, cloud, &plan).await?;
-    Ok(plan.function)
+    let mut definitions = deploy::load(Path::new(text))?.definitions;
+    match definitions.len() {
+        1 => Ok(definitions.pop()),
+        _ => Err(Fail::usage(format!("{text} has several functions: deploy it, then name one"))),
+    }
 }
 
 /// Sends a launch's inputs and follows it to its end.

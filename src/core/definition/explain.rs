@@ -1,6 +1,6 @@
 //! What a definition would make, in words.
 
-use super::{Definition, OnFailure};
+use super::{Definition, Dialect, Document, OnFailure, Origin};
 use crate::core::image::Source;
 use std::fmt::{self, Write as _};
 
@@ -9,6 +9,8 @@ use std::fmt::{self, Write as _};
 pub struct Explanation {
     /// The function's name.
     pub function: String,
+    /// In which words it was written, and what became of them.
+    pub origin: Origin,
     /// Its subjects, in order.
     pub sections: Vec<Section>,
 }
@@ -25,6 +27,13 @@ pub struct Section {
 impl fmt::Display for Explanation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "function {}", self.function)?;
+        let Origin { dialect, notes } = &self.origin;
+        if *dialect != Dialect::ScarV4 || !notes.is_empty() {
+            writeln!(f, "  {:<10} {dialect}", "was")?;
+            for note in notes {
+                writeln!(f, "  {:<10} {note}", "")?;
+            }
+        }
         for section in &self.sections {
             for (index, line) in section.lines.iter().enumerate() {
                 let title = if index == 0 { section.title } else { "" };
@@ -33,6 +42,16 @@ impl fmt::Display for Explanation {
         }
         Ok(())
     }
+}
+
+/// Explains every function of a file, with what its settings were called there.
+#[must_use]
+pub fn explain_all(document: &Document) -> Vec<Explanation> {
+    let each = |(definition, origin): (&Definition, &Origin)| Explanation {
+        origin: origin.clone(),
+        ..explain(definition)
+    };
+    document.definitions.iter().zip(&document.origins).map(each).collect()
 }
 
 /// Explains what deploying a definition would make. Never holds the value of a variable.
@@ -56,7 +75,7 @@ pub fn explain(definition: &Definition) -> Explanation {
     add("providers", provider_lines(definition));
     add("failures", failure_lines(definition));
     add("creates", created_lines(definition));
-    Explanation { function: definition.name.clone(), sections }
+    Explanation { function: definition.name.clone(), origin: Origin::default(), sections }
 }
 
 fn image_lines(definition: &Definition) -> Vec<String> {
@@ -138,6 +157,9 @@ fn output_lines(definition: &Definition) -> Vec<String> {
         let slash = if rule.path.is_empty() { "" } else { "/" };
         let scheme = rule.provider.as_deref().unwrap_or("s3");
         let _ = write!(line, " go to {scheme}://{}/{}{slash}", rule.bucket, rule.path);
+        if rule.path.contains(throng_runtime::contract::OutputRule::REQUEST_ID) {
+            line.push_str(" (a folder for each invocation)");
+        }
         line
     };
     definition.outputs.iter().map(line).collect()

@@ -1,6 +1,7 @@
 //! Function definitions: parse, validate and explain.
 //!
-//! The dialect is the Function Definition Language of SCAR v4. A file holds any number of functions:
+//! The dialect is the Function Definition Language of SCAR v4; older ones and OSCAR's are brought into it
+//! ([`Origin`] says how, [`migrate`] writes it). A file holds any number of functions:
 //!
 //! ```yaml
 //! functions:
@@ -40,6 +41,7 @@
 //! | `retries` | 0 | **ours**: Lambda's own retries of a failed asynchronous invocation, 0–2 |
 //! | `concurrency` | none | **ours**: at most so many at a time (reserved concurrency) |
 //! | `on_failure` | `discard` | **ours**: `keep` stores what a failed script left, under `failed/` |
+//! | `output[].path` | | **ours**: `{request_id}` in it is the invocation's, so that equal names do not overwrite each other |
 //! | `input[].suffix` | none | **ours**: only keys that end so; text or a list |
 //!
 //! | key under `storage_providers` | default | meaning |
@@ -63,27 +65,34 @@
 mod aws;
 mod check;
 mod dialect;
+mod dialects;
+mod emit;
 mod explain;
 mod fields;
 mod form;
 mod limits;
+mod migrate;
 mod node;
 mod place;
 mod problem;
 mod providers;
 mod secrets;
+mod settings;
 mod write;
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-pub use explain::{Explanation, Section, explain};
+pub use dialects::{Dialect, Note, Origin};
+pub use explain::{Explanation, Section, explain, explain_all};
 pub use form::from_form;
 pub use limits::is_reserved;
+pub use migrate::{Migration, migrate, migrate_text};
 pub use problem::{DefinitionErrors, Position, Problem};
 pub use providers::Provider;
 pub use secrets::Environment;
+pub use settings::{Setting, Settings, with_settings};
 pub use throng_runtime::contract::OnFailure;
 pub use write::to_yaml;
 
@@ -269,6 +278,8 @@ impl InputRule {
 pub struct Document {
     /// Its functions, in order. At least one.
     pub definitions: Vec<Definition>,
+    /// In which words each was written, and what they became. As many as definitions.
+    pub origins: Vec<Origin>,
     /// What a person should know: unknown keys, settings that have no effect.
     pub warnings: Vec<Problem>,
     /// The file.
@@ -283,22 +294,7 @@ const MAX_BYTES: u64 = 1024 * 1024;
 /// # Errors
 /// Everything that is wrong with it.
 pub fn load(path: &Path) -> Result<Document, DefinitionErrors> {
-    let read = || {
-        let length = std::fs::metadata(path)?.len();
-        if length > MAX_BYTES {
-            let message = format!("{length} bytes: too large for a definition (at most {MAX_BYTES})");
-            return Err(std::io::Error::other(message));
-        }
-        std::fs::read_to_string(path)
-    };
-    match read() {
-        Ok(text) => parse(&text, path, Environment(&|name| std::env::var(name).ok())),
-        Err(error) => {
-            let mut report = problem::Report::new(path.to_owned());
-            report.error(Position::default(), "", format!("cannot read the definition: {error}"));
-            Err(DefinitionErrors { problems: report.errors, warnings: Vec::new() })
-        }
-    }
+    parse(&read_text(path)?, path, Environment(&|name| std::env::var(name).ok()))
 }
 
 /// Reads definitions. `path` names the file in messages, and its folder is where relative paths start.
@@ -307,26 +303,69 @@ pub fn load(path: &Path) -> Result<Document, DefinitionErrors> {
 /// Everything that is wrong with them.
 pub fn parse(text: &str, path: &Path, environment: Environment<'_>) -> Result<Document, DefinitionErrors> {
     let mut report = problem::Report::new(path.to_owned());
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let base = std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned());
+    let translated = translate(text, &mut report);
+    finish(translated.as_ref(), path, environment, report)
+}
+
+/// The text of a file.
+fn read_text(path: &Path) -> Result<String, DefinitionErrors> {
+    let read = || {
+        let length = std::fs::metadata(path)?.len();
+        if length > MAX_BYTES {
+            let message = format!("{length} bytes: too large for a definition (at most {MAX_BYTES})");
+            return Err(std::io::Error::other(message));
+        }
+        std::fs::read_to_string(path)
+    };
+    read().map_err(|error| {
+        let mut report = problem::Report::new(path.to_owned());
+        report.error(Position::default(), "", format!("cannot read the definition: {error}"));
+        DefinitionErrors { problems: report.errors, warnings: Vec::new() }
+    })
+}
+
+/// The file's tree in today's form; `None` when it is no YAML, which is reported.
+fn translate(text: &str, report: &mut problem::Report) -> Option<dialects::Translated> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let definitions = match node::parse(text) {
-        Ok(Some(root)) => dialect::read(&root, &base, environment, &mut report),
+    match node::parse(text) {
+        Ok(Some(root)) => Some(dialects::translate(&root, report)),
         Ok(None) => {
             report.error(
                 Position::default(),
                 "",
                 "the file is empty: it needs `functions: aws:` with a list",
             );
-            Vec::new()
+            None
         }
         Err(error) => {
             report.error(error.at, "", error.message);
-            Vec::new()
+            None
         }
-    };
+    }
+}
+
+/// Reads a tree in today's form.
+fn finish(
+    translated: Option<&dialects::Translated>,
+    path: &Path,
+    environment: Environment<'_>,
+    mut report: problem::Report,
+) -> Result<Document, DefinitionErrors> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let base = std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned());
+    let (mut definitions, mut origins) = (Vec::new(), Vec::new());
+    if let Some(translated) = translated {
+        // What the translation said has the file's own names already.
+        let mut reading = problem::Report::new(path.to_owned());
+        definitions = dialect::read(&translated.root, &base, environment, &mut reading);
+        reading.rename(&translated.renames);
+        report.errors.append(&mut reading.errors);
+        report.warnings.append(&mut reading.warnings);
+        origins.clone_from(&translated.origins);
+        origins.resize_with(definitions.len(), Origin::default);
+    }
     let (definitions, warnings) = report.finish(definitions)?;
-    Ok(Document { definitions, warnings, path: path.to_owned() })
+    Ok(Document { definitions, origins, warnings, path: path.to_owned() })
 }
 
 #[cfg(test)]

@@ -91,6 +91,21 @@ impl Report {
         self.warnings.push(problem);
     }
 
+    /// Gives keys the names that the file has for them: `renames` maps paths to names, the longest path that fits
+    /// counts.
+    pub fn rename(&mut self, renames: &[(String, String)]) {
+        for problem in self.errors.iter_mut().chain(&mut self.warnings) {
+            let fits = |path: &str| {
+                problem.key.strip_prefix(path).filter(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
+            };
+            let best = renames.iter().filter_map(|(path, name)| Some((path.len(), name, fits(path)?)));
+            if let Some((_, name, rest)) = best.max_by_key(|(length, ..)| *length) {
+                let key = format!("{name}{rest}");
+                problem.key = key.strip_prefix('.').map(str::to_owned).unwrap_or(key);
+            }
+        }
+    }
+
     /// The value when there was no error.
     pub fn finish<T>(mut self, value: T) -> Result<(T, Vec<Problem>), DefinitionErrors> {
         self.errors.sort_by_key(|problem| problem.at);

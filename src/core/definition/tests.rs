@@ -222,21 +222,6 @@ fn functions_that_start_each_other_for_ever_are_refused() {
 }
 
 #[test]
-fn older_dialects_are_named() {
-    for (text, name) in [
-        ("functions:\n  f:\n    image: a/b\n    time: 300\n", "SCAR v1 or v2"),
-        ("functions:\n  f:\n    image: a/b\n    s3: {input_bucket: b, output_folder: c}\n", "SCAR v1 or v2"),
-        ("functions:\n  f:\n    image: a/b\n    s3: {input_bucket: b/c}\n", "SCAR v3"),
-        ("functions:\n  f:\n    image: a/b\n    layers: [x]\n", "SCAR v3"),
-        ("functions:\n  oscar:\n  - my: {name: x}\n", "OSCAR"),
-        ("name: x\nimage: y\nscript: z\n", "OSCAR"),
-    ] {
-        let error = read(text).expect_err(text).to_string();
-        assert!(error.contains(name), "{text}: {error}");
-    }
-}
-
-#[test]
 fn a_missing_secret_is_named_and_no_secret_is_shown() {
     let found = errors("environment: {Variables: {A: \"${TOKEN}${NOPE}\"}}\nmemory: 1");
     let text: String = found.iter().map(ToString::to_string).collect();

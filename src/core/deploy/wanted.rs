@@ -90,7 +90,7 @@ fn all_tags(cloud: &Cloud, definition: &Definition, settings: &FunctionSettings)
     all.insert(tags::DEFINITION.into(), definition_digest(definition, settings));
     let outputs: Vec<_> = definition
         .own_outputs()
-        .map(|output| Place { bucket: output.bucket.clone(), prefix: output.path.clone() })
+        .map(|output| Place { bucket: output.bucket.clone(), prefix: output.fixed_path().to_owned() })
         .collect();
     if let Some(value) = tags::output_tag(&outputs) {
         all.insert(tags::OUTPUT.into(), value);

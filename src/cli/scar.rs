@@ -1,0 +1,284 @@
+//! The command line of SCAR, brought into ours before it is parsed.
+//!
+//! SCAR has options of two and three letters behind one dash (`-ib`, `-api`), which no parser of today reads, and names
+//! functions by `-n` and `-f`. Those forms cannot be ours, so they are translated; what could be ours is ours:
+//! `throng ls` lists buckets, `throng log -f NAME` follows. Options that have no counterpart end with a sentence.
+//!
+//! | SCAR | throng |
+//! |---|---|
+//! | `init -f FILE`, `init -n NAME -i IMAGE …` | `deploy FILE`, `deploy --name NAME --image IMAGE …` |
+//! | `run -f FILE` | `run FILE`: the objects at its inputs, or once when it has none |
+//! | `run -n NAME -ib BUCKET` | `run NAME s3://BUCKET/` |
+//! | `run -n NAME [-s SCRIPT] [ARGUMENTS]` | `invoke NAME [--script SCRIPT] [-- ARGUMENTS]` |
+//! | `invoke -n NAME -db FILE` … | `invoke NAME --data-binary FILE` … |
+//! | `rm -n NAME`, `rm -f FILE`, `rm -a` | `rm function NAME`, `--definition FILE`, `--all` |
+//! | `log -n NAME -ri ID` | `logs NAME --request ID` |
+//! | `ls -b PLACE`, `put -b PLACE -p PATH`, `get -b PLACE -p PATH` | `ls -r PLACE`, `put PATH PLACE`, `get PLACE PATH` |
+//! | `-pf PROFILE`, `-j` | `--profile PROFILE`, `--output json` |
+
+mod table;
+
+use std::ffi::{OsStr, OsString};
+use table::{Means, Old};
+
+/// How far back SCAR's `log` looks: as long as logs are kept unless a definition says otherwise.
+const LOG_SINCE: &str = "30d";
+
+/// Our options that take a value, and can stand among SCAR's.
+const WITH_VALUE: [&str; 7] = ["-c", "--context", "--config", "--output", "--since", "--run", "--task"];
+
+/// Arguments after the program's name, in our words. The error is a sentence.
+pub fn translate(arguments: Vec<OsString>) -> Result<Vec<OsString>, String> {
+    let Some(at) = verb_at(&arguments) else { return Ok(arguments) };
+    let (before, rest) = arguments.split_at(at);
+    let (Some(verb), after) =
+        (rest.first().and_then(|verb| verb.to_str()), rest.get(1..).unwrap_or_default())
+    else {
+        return Ok(arguments);
+    };
+    let translated = match verb {
+        "init" | "deploy" => deploy(verb, after)?,
+        "update" => update(after)?,
+        "run" if names_function(after) => run(after)?,
+        "invoke" if names_function(after) => invoke(after)?,
+        "rm" if names_function(after) || begins(after, &["-a", "--all"]) => remove(after)?,
+        "log" | "logs" if is_log(after) => logs(after)?,
+        "ls" if has(after, &["-b", "--bucket"]) => places(after, table::LS, &["ls", "--recursive"], &[1])?,
+        "put" if has(after, &["-b", "--bucket"]) => places(after, table::PLACES, &["put"], &[0, 1])?,
+        "get" if has(after, &["-b", "--bucket"]) => places(after, table::PLACES, &["get"], &[1, 0])?,
+        // Ours alone, but `-o` reads like SCAR's there.
+        "migrate" => assemble(&["migrate"], [], parse(after, table::MIGRATE, false)?),
+        // `-p` is ours here.
+        "invoke" => return Ok(arguments),
+        _ => {
+            let parsed = parse(after, &[], false)?;
+            [vec![verb.into()], parsed.options].concat()
+        }
+    };
+    Ok([before.to_vec(), translated].concat())
+}
+
+/// Where the verb stands: behind options of every verb.
+fn verb_at(arguments: &[OsString]) -> Option<usize> {
+    let mut at = 0;
+    loop {
+        let text = arguments.get(at)?.to_str()?;
+        at += match text {
+            "-c" | "--context" | "--config" | "--profile" | "-o" | "--output" => 2,
+            _ if text.starts_with('-') => 1,
+            _ => return Some(at),
+        };
+    }
+}
+
+/// An option's name with dashes, and its value when that is attached.
+fn split(argument: &OsStr) -> Option<(String, Option<OsString>)> {
+    let text = argument.to_str().filter(|text| text.starts_with('-') && text.len() > 1)?;
+    let (name, value) = match text.split_once('=') {
+        Some((name, value)) => (name, Some(OsString::from(value))),
+        None => (text, None),
+    };
+    let name = if name.starts_with("--") { name.replace('_', "-") } else { name.to_owned() };
+    Some((name, value))
+}
+
+/// Whether an option is there, before `--`.
+fn has(arguments: &[OsString], names: &[&str]) -> bool {
+    let ours = arguments.iter().take_while(|argument| *argument != "--");
+    ours.filter_map(|argument| split(argument)).any(|(name, _)| names.contains(&name.as_str()))
+}
+
+/// Whether the first argument is one of these.
+fn begins(arguments: &[OsString], names: &[&str]) -> bool {
+    has(arguments.get(..1).unwrap_or_default(), names)
+}
+
+fn names_function(arguments: &[OsString]) -> bool {
+    has(arguments, &["-n", "--name", "-f", "--conf-file"])
+}
+
+/// `-f` is ours before anything but a definition file, whose name no function can have.
+fn is_log(arguments: &[OsString]) -> bool {
+    let file = arguments.windows(2).any(|pair| pair[0] == "-f" && is_definition(&pair[1]));
+    file || has(arguments, &["-n", "--name", "--conf-file", "-ls", "--log-stream-name", "-ri"])
+}
+
+fn is_definition(text: &OsStr) -> bool {
+    std::path::Path::new(text).extension().is_some_and(|end| end == "yaml" || end == "yml")
+}
+
+/// SCAR's arguments, read.
+#[derive(Default)]
+struct Parsed {
+    /// Options in our words.
+    options: Vec<OsString>,
+    /// Values that are positional with us: a function or path, and a bucket.
+    slots: [Option<OsString>; 2],
+    /// What stands behind: SCAR's arguments of the container, or ours.
+    rest: Vec<OsString>,
+}
+
+impl Parsed {
+    fn has(&self, option: &str) -> bool {
+        self.options.iter().any(|known| known == option)
+    }
+
+    fn without(mut self, option: &str) -> Self {
+        self.options.retain(|known| known != option);
+        self
+    }
+}
+
+/// Reads arguments by a table. With `remainder` the first argument that is no option begins the rest.
+fn parse(arguments: &[OsString], table: &[Old], remainder: bool) -> Result<Parsed, String> {
+    let mut parsed = Parsed::default();
+    let mut arguments = arguments.iter();
+    while let Some(argument) = arguments.next() {
+        if argument == "--" {
+            if !remainder {
+                parsed.options.push(argument.clone());
+            }
+            parsed.rest_or_options(remainder).extend(arguments.cloned());
+            break;
+        }
+        let Some((name, attached)) = split(argument) else {
+            parsed.rest_or_options(remainder).push(argument.clone());
+            if remainder {
+                parsed.rest.extend(arguments.cloned());
+                break;
+            }
+            continue;
+        };
+        let known = table.iter().chain(table::EVERY).find(|old| old.short == name || old.long == name);
+        let Some(old) = known else {
+            parsed.options.push(argument.clone());
+            if attached.is_none() && WITH_VALUE.contains(&name.as_str()) {
+                parsed.options.extend(arguments.next().cloned());
+            }
+            continue;
+        };
+        let mut value = || {
+            let next = attached.clone().or_else(|| arguments.next().cloned());
+            next.ok_or_else(|| format!("`{name}` needs a value"))
+        };
+        match old.means {
+            // `-o json` is ours, as everywhere.
+            Means::Option("--to") if name == "-o" => {
+                let value = value()?;
+                let ours = if value == "json" || value == "table" { "--output" } else { "--to" };
+                parsed.options.extend([ours.into(), value]);
+            }
+            Means::Option(ours) => {
+                // Attached, so that a value may begin with a dash.
+                let mut whole = OsString::from(format!("{ours}="));
+                whole.push(value()?);
+                parsed.options.push(whole);
+            }
+            Means::Flag(ours) => parsed.options.extend(ours.iter().map(OsString::from)),
+            Means::Slot(slot) => parsed.slots[slot] = Some(value()?),
+            Means::Gone(why) => return Err(format!("`{name}` of SCAR has no counterpart: {why}")),
+        }
+    }
+    Ok(parsed)
+}
+
+impl Parsed {
+    const fn rest_or_options(&mut self, remainder: bool) -> &mut Vec<OsString> {
+        if remainder { &mut self.rest } else { &mut self.options }
+    }
+}
+
+/// A verb, positional arguments, options, and the rest behind `--`.
+fn assemble(verb: &[&str], places: impl IntoIterator<Item = OsString>, parsed: Parsed) -> Vec<OsString> {
+    let mut out: Vec<OsString> = verb.iter().map(OsString::from).collect();
+    out.extend(places);
+    out.extend(parsed.options);
+    if !parsed.rest.is_empty() {
+        out.push("--".into());
+        out.extend(parsed.rest);
+    }
+    out
+}
+
+fn deploy(verb: &str, arguments: &[OsString]) -> Result<Vec<OsString>, String> {
+    Ok(assemble(&[verb], [], parse(arguments, table::INIT, false)?))
+}
+
+fn update(arguments: &[OsString]) -> Result<Vec<OsString>, String> {
+    if has(arguments, &["-f", "--conf-file"]) {
+        return deploy("deploy", arguments);
+    }
+    Err("`update` of SCAR is `throng deploy FILE`: change the definition, deploy it again, and what differs is \
+         changed"
+        .into())
+}
+
+fn run(arguments: &[OsString]) -> Result<Vec<OsString>, String> {
+    let named = has(arguments, &["-n", "--name"]);
+    let mut parsed = parse(arguments, table::RUN, true)?;
+    let [function, bucket] = std::mem::take(&mut parsed.slots);
+    let once = parsed.has("--to")
+        || parsed.options.iter().any(|option| option.to_string_lossy().starts_with("--script="));
+    if let Some(bucket) = bucket {
+        if once || !parsed.rest.is_empty() {
+            return Err(
+                "a run over a bucket takes no script, output file or arguments: `throng run FUNCTION \
+                        s3://BUCKET/FOLDER/` runs the function's own, `throng get` fetches what it stored"
+                    .into(),
+            );
+        }
+        let mut place = OsString::from("s3://");
+        place.push(bucket);
+        // A bucket or folder, as SCAR has it: everything below.
+        if !place.to_string_lossy().ends_with('/') {
+            place.push("/");
+        }
+        return Ok(assemble(&["run"], function.into_iter().chain([place]), parsed.without("--async")));
+    }
+    if named || once || !parsed.rest.is_empty() {
+        return Ok(assemble(&["invoke"], function, parsed));
+    }
+    Ok(assemble(&["run"], function, parsed))
+}
+
+fn invoke(arguments: &[OsString]) -> Result<Vec<OsString>, String> {
+    let mut parsed = parse(arguments, table::INVOKE, false)?;
+    let [function, _] = std::mem::take(&mut parsed.slots);
+    Ok(assemble(&["invoke"], function, parsed))
+}
+
+/// SCAR asks nothing before it removes what was named; before it removes everything, we do.
+fn remove(arguments: &[OsString]) -> Result<Vec<OsString>, String> {
+    let mut parsed = parse(arguments, table::RM, false)?;
+    let [name, _] = std::mem::take(&mut parsed.slots);
+    if !parsed.has("--all") && !parsed.has("--with-data") {
+        parsed.options.push("--yes".into());
+    }
+    Ok(assemble(&["rm", "function"], name, parsed))
+}
+
+fn logs(arguments: &[OsString]) -> Result<Vec<OsString>, String> {
+    let since = has(arguments, &["--since"]);
+    let mut parsed = parse(arguments, table::LOG, false)?;
+    let [name, _] = std::mem::take(&mut parsed.slots);
+    if !since {
+        parsed.options.extend(["--since".into(), LOG_SINCE.into()]);
+    }
+    Ok(assemble(&["logs"], name, parsed))
+}
+
+/// Verbs on places: the slots in the order in which they stand with us.
+fn places(
+    arguments: &[OsString],
+    table: &[Old],
+    verb: &[&str],
+    order: &[usize],
+) -> Result<Vec<OsString>, String> {
+    let mut parsed = parse(arguments, table, false)?;
+    let slots = std::mem::take(&mut parsed.slots);
+    let given: Vec<_> = order.iter().filter_map(|slot| slots[*slot].clone()).collect();
+    Ok(assemble(verb, given, parsed))
+}
+
+#[cfg(test)]
+mod tests;

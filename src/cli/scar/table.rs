@@ -1,0 +1,138 @@
+//! SCAR's options and what stands for them. Source: `scar/parser/cli/{parents,subparsers}.py` of 4.3.1 and
+//! `src/parser/cli.py` of 2.1.0, whose long options have underscores, which read as dashes here.
+
+/// What stands for an option.
+#[derive(Clone, Copy)]
+pub(super) enum Means {
+    /// Another option with the same value.
+    Option(&'static str),
+    /// Options without a value.
+    Flag(&'static [&'static str]),
+    /// A positional argument: 0 is the function or the path, 1 the bucket.
+    Slot(usize),
+    /// Nothing, and why.
+    Gone(&'static str),
+}
+
+/// An option of SCAR.
+#[derive(Clone, Copy)]
+pub(super) struct Old {
+    pub short: &'static str,
+    pub long: &'static str,
+    pub means: Means,
+}
+
+const fn old(short: &'static str, long: &'static str, means: Means) -> Old {
+    Old { short, long, means }
+}
+
+/// Of every verb.
+pub(super) const EVERY: &[Old] = &[
+    old("-pf", "--profile", Means::Option("--profile")),
+    old("-j", "--json", Means::Flag(&["--output", "json"])),
+];
+
+const BATCH: Means = Means::Gone("functions run on Lambda only, not on AWS Batch; leave it out");
+const FOLDER: Means =
+    Means::Gone("write the folder behind the bucket: `-ib bucket/folder`, `-ob bucket/folder`");
+
+pub(super) const INIT: &[Old] = &[
+    old("-f", "--conf-file", Means::Option("--conf-file")),
+    old("-n", "--name", Means::Option("--name")),
+    old("-i", "--image", Means::Option("--image")),
+    old("-if", "--image-file", Means::Option("--image-file")),
+    old("-s", "--init-script", Means::Option("--init-script")),
+    old("-d", "--description", Means::Option("--description")),
+    old("-e", "--environment", Means::Option("--environment")),
+    old("-le", "--lambda-environment", Means::Option("--lambda-environment")),
+    old("-m", "--memory", Means::Option("--memory")),
+    old("-t", "--timeout", Means::Option("--timeout")),
+    old("-t", "--time", Means::Option("--timeout")),
+    old("-tt", "--timeout-threshold", Means::Option("--timeout-threshold")),
+    old("-ll", "--log-level", Means::Option("--log-level")),
+    old("-ib", "--input-bucket", Means::Option("--input-bucket")),
+    old("-ob", "--output-bucket", Means::Option("--output-bucket")),
+    old("-em", "--execution-mode", Means::Option("--execution-mode")),
+    old("-r", "--iam-role", Means::Option("--iam-role")),
+    old("-inf", "--input-folder", FOLDER),
+    old("-outf", "--output-folder", FOLDER),
+    old(
+        "-l",
+        "--layers",
+        Means::Gone("Lambda takes no layers beside an image; put the files into the image"),
+    ),
+    old("-rt", "--runtime", Means::Gone("every function runs from its own image; leave it out")),
+    old("-sv", "--supervisor-version", Means::Gone("the runtime is part of throng; leave it out")),
+    old(
+        "-ph",
+        "--preheat",
+        Means::Gone("the first tasks of a run warm the function up; `throng invoke NAME` does it by hand"),
+    ),
+    old("-p", "--preheat", Means::Gone("the first tasks of a run warm the function up")),
+    old("-ep", "--extra-payload", Means::Gone("put the files into the image")),
+    old(
+        "-db",
+        "--deployment-bucket",
+        Means::Gone(
+            "the image goes to the context's registry, nothing passes through a bucket; leave it out",
+        ),
+    ),
+    old(
+        "-api",
+        "--api-gateway-name",
+        Means::Gone(
+            "there are no HTTP endpoints; `throng invoke NAME --data-binary FILE` sends the same request",
+        ),
+    ),
+    old("-bm", "--batch-memory", BATCH),
+    old("-bc", "--batch-vcpus", BATCH),
+    old("-g", "--enable-gpu", BATCH),
+];
+
+const FUNCTION: Old = old("-n", "--name", Means::Slot(0));
+/// A definition file stands where a function's name does.
+const FILE: Old = old("-f", "--conf-file", Means::Slot(0));
+const TO: Old = old("-o", "--output-file", Means::Option("--to"));
+const ASYNC: Old = old("-a", "--asynchronous", Means::Flag(&["--async"]));
+
+pub(super) const MIGRATE: &[Old] = &[TO];
+
+pub(super) const RUN: &[Old] = &[
+    FUNCTION,
+    FILE,
+    old("-s", "--run-script", Means::Option("--script")),
+    old("-ib", "--input-bucket", Means::Slot(1)),
+    ASYNC,
+    TO,
+];
+
+pub(super) const INVOKE: &[Old] = &[
+    FUNCTION,
+    FILE,
+    old("-db", "--data-binary", Means::Option("--data-binary")),
+    old("-jd", "--json-data", Means::Option("--json-data")),
+    old("-p", "--parameters", Means::Option("--parameters")),
+    ASYNC,
+    TO,
+];
+
+pub(super) const RM: &[Old] = &[
+    FUNCTION,
+    old("-f", "--conf-file", Means::Option("--definition")),
+    old("-a", "--all", Means::Flag(&["--all"])),
+];
+
+pub(super) const LOG: &[Old] = &[
+    FUNCTION,
+    FILE,
+    old("-ls", "--log-stream-name", Means::Option("--stream")),
+    old("-ri", "--request-id", Means::Option("--request")),
+];
+
+const BUCKET: Old = old("-b", "--bucket", Means::Slot(1));
+const BUCKET_FOLDER: Old =
+    old("-bf", "--bucket-folder", Means::Gone("write the folder behind the bucket: `-b bucket/folder`"));
+
+pub(super) const LS: &[Old] = &[BUCKET, BUCKET_FOLDER];
+
+pub(super) const PLACES: &[Old] = &[BUCKET, BUCKET_FOLDER, old("-p", "--path", Means::Slot(0))];

@@ -1,0 +1,206 @@
+//! `invoke`.
+
+use super::deploy;
+use crate::cli::args::{self, Format};
+use crate::cli::fail::{Fail, Outcome, SOME_FAILED};
+use crate::cli::print;
+use crate::cli::session::Session;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Map, Value, json};
+use std::io::Read;
+use std::path::Path;
+use throng::core::cloud::Cloud;
+
+pub async fn invoke(session: &Session, args: args::Invoke) -> Outcome {
+    let payload = payload(&args)?;
+    let function = deploy::only_name(&args.function)?;
+    let cloud = session.cloud_for_changes().await?;
+    let answer = Answer { asynchronous: args.asynchronous, to: args.to.as_deref() };
+    send(session, &cloud, &function, payload, answer).await
+}
+
+/// What is done with the answer.
+#[derive(Clone, Copy)]
+pub struct Answer<'a> {
+    /// There is none: nobody waits for it.
+    pub asynchronous: bool,
+    /// Where it is written; standard output when `None`.
+    pub to: Option<&'a Path>,
+}
+
+/// Invokes a function once.
+pub async fn send(
+    session: &Session,
+    cloud: &Cloud,
+    function: &str,
+    payload: Vec<u8>,
+    Answer { asynchronous, to }: Answer<'_>,
+) -> Outcome {
+    if asynchronous {
+        let id = cloud.lambda().invoke_async(function, payload.into()).await?;
+        print::result(session.format, &json!({ "request_id": id }), || format!("request {id}\n"));
+        return Ok(());
+    }
+    let answer = cloud.lambda().invoke_sync(function, payload.into()).await?;
+    let failed = answer.function_error.is_some();
+    let body = answer.body();
+    if let Some(path) = to {
+        std::fs::write(path, &body).map_err(|error| Fail::usage(format!("{}: {error}", path.display())))?;
+    }
+    match session.format {
+        Format::Json => print::out(&format!(
+            "{}\n",
+            json!({
+                "request_id": answer.request_id,
+                "function_error": answer.function_error,
+                "payload": serde_json::from_slice::<Value>(&answer.payload)
+                    .unwrap_or_else(|_| String::from_utf8_lossy(&answer.payload).into()),
+                "log_tail": answer.log_tail,
+            })
+        )),
+        Format::Table if to.is_none() && !failed => {
+            use std::io::Write;
+            let _ = std::io::stdout().write_all(&body);
+        }
+        Format::Table => {}
+    }
+    if failed {
+        let log = if answer.log_tail.is_empty() { String::new() } else { format!("\n{}", answer.log_tail) };
+        let payload = String::from_utf8_lossy(&answer.payload);
+        return Err(Fail::new(SOME_FAILED, format!("the function failed: {payload}{log}")));
+    }
+    Ok(())
+}
+
+fn payload(args: &args::Invoke) -> Result<Vec<u8>, Fail> {
+    if let Some(data) = &args.data {
+        return Ok(data.clone().into_bytes());
+    }
+    match &args.payload {
+        Some(path) if path.as_os_str() == "-" => {
+            let mut bytes = Vec::new();
+            std::io::stdin().lock().read_to_end(&mut bytes)?;
+            return Ok(bytes);
+        }
+        Some(path) => return read(path),
+        None => {}
+    }
+    if args.script.is_some() || !args.arguments.is_empty() {
+        return overrides(args.script.as_deref(), &args.arguments);
+    }
+    if args.data_binary.is_some() || args.json_data.is_some() || args.parameters.is_some() {
+        let body = match (&args.data_binary, &args.json_data) {
+            (Some(path), _) => Body::Bytes(read(path)?),
+            (None, Some(json)) => Body::Json(json),
+            (None, None) => Body::None,
+        };
+        return http(&body, args.parameters.as_deref());
+    }
+    Ok(Vec::new())
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, Fail> {
+    std::fs::read(path).map_err(|error| Fail::usage(format!("{}: {error}", path.display())))
+}
+
+/// An event that says what is executed.
+fn overrides(script: Option<&Path>, arguments: &[String]) -> Result<Vec<u8>, Fail> {
+    let mut event = Map::new();
+    if let Some(script) = script {
+        event.insert("script".into(), STANDARD.encode(read(script)?).into());
+    }
+    if !arguments.is_empty() {
+        event.insert("cmd_args".into(), json!(arguments).to_string().into());
+    }
+    Ok(Value::Object(event).to_string().into_bytes())
+}
+
+/// The body of a request.
+enum Body<'a> {
+    None,
+    Bytes(Vec<u8>),
+    Json(&'a str),
+}
+
+/// The event that API Gateway makes of a request (Lambda proxy integration): GET without a body, POST with one.
+fn http(body: &Body<'_>, parameters: Option<&str>) -> Result<Vec<u8>, Fail> {
+    let (method, kind, text, encoded) = match body {
+        Body::None => ("GET", None, Value::Null, false),
+        Body::Bytes(bytes) => ("POST", Some("application/octet-stream"), STANDARD.encode(bytes).into(), true),
+        Body::Json(text) => {
+            serde_json::from_str::<Value>(text)
+                .map_err(|error| Fail::usage(format!("--json-data is not JSON: {error}")))?;
+            ("POST", Some("application/json"), (*text).into(), false)
+        }
+    };
+    let (mut single, mut multiple) = (Map::new(), Map::new());
+    for (name, value) in query(parameters)? {
+        let all = match value {
+            Value::Array(items) => items.iter().map(text_of).collect(),
+            one => vec![text_of(&one)],
+        };
+        // Of several values for one name API Gateway gives the last.
+        single.insert(name.clone(), all.last().cloned().unwrap_or_default().into());
+        multiple.insert(name, all.into());
+    }
+    let event = json!({
+        "resource": "/{proxy+}",
+        "path": "/launch",
+        "httpMethod": method,
+        "headers": kind.map(|kind| json!({"Content-Type": kind})),
+        "queryStringParameters": (!single.is_empty()).then_some(single),
+        "multiValueQueryStringParameters": (!multiple.is_empty()).then_some(multiple),
+        "body": text,
+        "isBase64Encoded": encoded,
+    });
+    Ok(event.to_string().into_bytes())
+}
+
+fn query(parameters: Option<&str>) -> Result<Map<String, Value>, Fail> {
+    let Some(text) = parameters else { return Ok(Map::new()) };
+    match serde_json::from_str(text) {
+        Ok(Value::Object(map)) => Ok(map),
+        Ok(_) => Err(Fail::usage("--parameters must be a JSON object: {\"name\": \"value\"}")),
+        Err(error) => Err(Fail::usage(format!("--parameters is not JSON: {error}"))),
+    }
+}
+
+fn text_of(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    fn event(body: &Body<'_>, parameters: Option<&str>) -> Value {
+        serde_json::from_slice(&http(body, parameters).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn requests_are_events_of_api_gateway() {
+        let get = event(&Body::None, Some(r#"{"a": "1", "b": ["x", "y"], "c": 2}"#));
+        assert_eq!((get["httpMethod"].as_str(), &get["body"]), (Some("GET"), &Value::Null));
+        assert_eq!(get["queryStringParameters"], json!({"a": "1", "b": "y", "c": "2"}));
+        assert_eq!(get["multiValueQueryStringParameters"]["b"], json!(["x", "y"]));
+        let post = event(&Body::Bytes(b"\xff".to_vec()), None);
+        assert_eq!((post["body"].as_str(), post["isBase64Encoded"].as_bool()), (Some("/w=="), Some(true)));
+        let json = event(&Body::Json(r#"{"k": 1}"#), None);
+        assert_eq!(
+            (json["body"].as_str(), json["isBase64Encoded"].as_bool()),
+            (Some(r#"{"k": 1}"#), Some(false))
+        );
+        assert!(http(&Body::Json("k=v"), None).unwrap_err().message.contains("not JSON"));
+        assert!(http(&Body::None, Some("[]")).unwrap_err().message.contains("object"));
+    }
+
+    #[test]
+    fn what_is_executed_comes_as_scar_sends_it() {
+        let arguments = ["a b".to_owned(), "-c".to_owned()];
+        let event: Value = serde_json::from_slice(&overrides(None, &arguments).unwrap()).unwrap();
+        assert_eq!(event, json!({"cmd_args": "[\"a b\",\"-c\"]"}));
+    }
+}

@@ -1,0 +1,92 @@
+//! One function on its way into today's form.
+
+use super::{Dialect, Note, Origin, empty, put};
+use crate::core::definition::fields::Fields;
+use crate::core::definition::node::{Node, Value};
+use crate::core::definition::problem::Position;
+
+/// The longest value that a note repeats, in characters.
+const LONGEST: usize = 80;
+
+/// An entry of `functions.aws` that is being written.
+pub(super) struct Draft {
+    entry: Node,
+    origin: Origin,
+    /// How the file calls the function: `functions.darknet`.
+    called: String,
+    /// Paths below the entry, and below the function in the file.
+    renames: Vec<(String, String)>,
+}
+
+impl Draft {
+    /// Nothing yet. `called` is the function's path in the file; empty for a file that is one function.
+    pub fn new(dialect: Dialect, called: &str, at: Position) -> Self {
+        let origin = Origin { dialect, notes: Vec::new() };
+        Self { entry: empty(at), origin, called: called.to_owned(), renames: Vec::new() }
+    }
+
+    /// An entry that is today's already.
+    pub fn of(entry: Node, called: &str) -> Self {
+        Self { entry, origin: Origin::default(), called: called.to_owned(), renames: Vec::new() }
+    }
+
+    /// Sets a value, and says which key of the file it comes from.
+    pub fn set(&mut self, path: &[&str], value: Node, from: &str) {
+        put(&mut self.entry, path, value);
+        self.rename(&path.join("."), from);
+    }
+
+    /// Messages about `path` are about `from`, which is the function itself when it is empty.
+    pub fn rename(&mut self, path: &str, from: &str) {
+        self.renames.push((path.to_owned(), from.to_owned()));
+    }
+
+    /// Moves a value as it is. A note says so when its place has another name now.
+    pub fn moved(&mut self, fields: &Fields<'_>, from: &str, path: &[&str]) {
+        let Some(node) = fields.node(from) else { return };
+        let now = path.join(".");
+        let now = now.strip_prefix("lambda.").unwrap_or(&now);
+        if now != from {
+            self.note(node.at, setting(from, node), setting(now, node));
+        }
+        self.set(path, node.clone(), from);
+    }
+
+    /// Leaves a value out, and says why.
+    pub fn dropped(&mut self, fields: &Fields<'_>, from: &str, why: &str) {
+        if let Some(node) = fields.node(from) {
+            self.note(node.at, setting(from, node), why);
+        }
+    }
+
+    /// Says what a setting became.
+    pub fn note(&mut self, at: Position, was: impl Into<String>, became: impl Into<String>) {
+        self.origin.notes.push(Note { at, was: was.into(), became: became.into() });
+    }
+
+    /// The entry, where it comes from, and how its paths are called in the file. `path` is the entry's own.
+    pub fn finish(mut self, path: &str) -> (Node, Origin, Vec<(String, String)>) {
+        self.origin.notes.sort_by_key(|note| note.at);
+        let join = |head: &str, tail: &str| match (head, tail) {
+            ("", tail) => tail.to_owned(),
+            (head, "") => head.to_owned(),
+            (head, tail) => format!("{head}.{tail}"),
+        };
+        let called = &self.called;
+        let mut names: Vec<_> =
+            self.renames.iter().map(|(new, old)| (join(path, new), join(called, old))).collect();
+        names.push((path.to_owned(), called.clone()));
+        (self.entry, self.origin, names)
+    }
+}
+
+/// `key: value`, or the key alone when the value is no text, or secret.
+pub(super) fn setting(key: &str, node: &Node) -> String {
+    let Value::Text { text, .. } = &node.value else { return key.to_owned() };
+    if key == "token" {
+        return key.to_owned();
+    }
+    let short: String = text.chars().take(LONGEST).collect();
+    let more = if short.len() < text.len() { "…" } else { "" };
+    format!("{key}: {}{more}", short.replace(char::is_control, " "))
+}

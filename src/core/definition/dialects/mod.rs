@@ -1,0 +1,149 @@
+//! Older spellings of a definition file, brought into today's.
+//!
+//! Every dialect is translated as a tree: what comes out is a file in today's form (SCAR v4's), whose values still know
+//! where they stand in the file that was read. So every dialect passes the same checks, and `throng migrate` writes what
+//! was read. What became of each setting is kept as [`Note`]s.
+//!
+//! | dialect | known by | file |
+//! |---|---|---|
+//! | SCAR v1, v2 | `functions` maps names to functions; `s3` has folders of its own | [`v2`] |
+//! | SCAR v3 | the same, with `bucket/folder`, `layers`, `lambda_environment`, `supervisor_version` | [`v3`] |
+//! | SCAR v4 | `functions.aws` is a list | [`v4`] |
+//! | OSCAR | `functions.oscar` is a list, or the file is one service | [`oscar`] |
+
+mod draft;
+mod oscar;
+mod quantity;
+mod scar;
+mod tree;
+mod v2;
+mod v3;
+mod v4;
+
+use super::node::{Node, Value};
+use super::problem::{Position, Report};
+use draft::Draft;
+use std::fmt;
+pub(super) use tree::{empty, map, put, text};
+
+/// In which words a function was written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Dialect {
+    /// SCAR v1 or v2, of 2018
+    ScarV2,
+    /// SCAR v3, of 2019
+    ScarV3,
+    /// What SCAR v1, v2 and v3 have in common
+    ScarV1To3,
+    /// SCAR v4, which is today's form
+    #[default]
+    ScarV4,
+    /// A service of OSCAR
+    Oscar,
+}
+
+impl fmt::Display for Dialect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::ScarV2 => "SCAR v1 or v2",
+            Self::ScarV3 => "SCAR v3",
+            Self::ScarV1To3 => "SCAR v1, v2 or v3",
+            Self::ScarV4 => "SCAR v4",
+            Self::Oscar => "OSCAR",
+        })
+    }
+}
+
+/// What one setting became.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Note {
+    /// Where it stands in the file.
+    pub at: Position,
+    /// The setting as it was written: `time: 300`. Values of variables are left out.
+    pub was: String,
+    /// What stands for it now: `timeout: 300`, or a sentence when nothing does.
+    pub became: String,
+}
+
+impl fmt::Display for Note {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} → {}", self.was, self.became)
+    }
+}
+
+/// Where a function comes from.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Origin {
+    /// The dialect.
+    pub dialect: Dialect,
+    /// What became of the settings that today are written in another way, in the order of the file.
+    pub notes: Vec<Note>,
+}
+
+/// A file in today's form.
+pub(super) struct Translated {
+    /// The whole file.
+    pub root: Node,
+    /// One for each entry of `functions.aws`.
+    pub origins: Vec<Origin>,
+    /// Paths of keys in today's form, and how the file calls them.
+    pub renames: Vec<(String, String)>,
+}
+
+/// Brings a file into today's form. What is wrong with it is reported; what no dialect explains stays as it is.
+pub(super) fn translate(root: &Node, report: &mut Report) -> Translated {
+    let drafts = if oscar::is_service(root) {
+        vec![oscar::read(root, "", root, report)]
+    } else if let Some(Value::Map(entries)) = root.get("functions").map(|node| &node.value) {
+        if entries.iter().any(|(key, _)| matches!(key.text.as_str(), "aws" | "oscar")) {
+            let mut drafts = v4::read(root);
+            drafts.extend(oscar::read_all(root, report));
+            drafts
+        } else if entries.iter().any(|(_, node)| scar::is_function(node)) {
+            scar::read_all(entries, report)
+        } else {
+            Vec::new()
+        }
+    } else {
+        Vec::new()
+    };
+    if drafts.is_empty() {
+        return Translated { root: root.clone(), origins: Vec::new(), renames: Vec::new() };
+    }
+    assemble(root, drafts)
+}
+
+/// The file with `functions.aws` made of drafts. What stands beside `functions` stays.
+fn assemble(root: &Node, drafts: Vec<Draft>) -> Translated {
+    let (mut origins, mut renames, mut items) = (Vec::new(), Vec::new(), Vec::new());
+    for (index, draft) in drafts.into_iter().enumerate() {
+        let (entry, origin, names) = draft.finish(&format!("functions.aws[{index}]"));
+        origins.push(origin);
+        renames.extend(names);
+        items.push(entry);
+    }
+    let functions = root.get("functions").unwrap_or(root);
+    let mut whole = empty(root.at);
+    put(&mut whole, &["functions", "aws"], Node { at: functions.at, value: Value::List(items) });
+    if let (Value::Map(entries), true) =
+        (&functions.value, functions.get("aws").or(functions.get("oscar")).is_some())
+    {
+        for (key, node) in entries.iter().filter(|(key, _)| !matches!(key.text.as_str(), "aws" | "oscar")) {
+            put(&mut whole, &["functions", &key.text], node.clone());
+        }
+    }
+    if let Value::Map(entries) = &root.value {
+        let keeps = |key: &str| match key {
+            "functions" => false,
+            "storage_providers" => true,
+            _ => !oscar::is_service(root),
+        };
+        for (key, node) in entries.iter().filter(|(key, _)| keeps(&key.text)) {
+            put(&mut whole, &[&key.text], node.clone());
+        }
+    }
+    Translated { root: whole, origins, renames }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,45 @@
+//! Making and changing trees.
+
+use crate::core::definition::node::{Key, Node, Value};
+use crate::core::definition::problem::Position;
+
+/// An empty map.
+pub(in crate::core::definition) const fn empty(at: Position) -> Node {
+    Node { at, value: Value::Map(Vec::new()) }
+}
+
+/// A text, which stands for numbers too.
+pub(in crate::core::definition) fn text(at: Position, text: impl Into<String>) -> Node {
+    Node { at, value: Value::Text { text: text.into(), plain: false } }
+}
+
+/// A map of a few entries.
+pub(in crate::core::definition) fn map(at: Position, entries: Vec<(&str, Node)>) -> Node {
+    let entries = entries.into_iter().map(|(key, node)| (Key { at: node.at, text: key.to_owned() }, node));
+    Node { at, value: Value::Map(entries.collect()) }
+}
+
+/// Sets what is at a path, making maps on the way. An entry that is there already is replaced.
+pub(in crate::core::definition) fn put(node: &mut Node, path: &[&str], value: Node) {
+    let [key, rest @ ..] = path else {
+        *node = value;
+        return;
+    };
+    if !matches!(node.value, Value::Map(_)) {
+        node.value = Value::Map(Vec::new());
+    }
+    let Value::Map(entries) = &mut node.value else { return };
+    let known = entries.iter().position(|(known, _)| known.text == *key);
+    let at = known.unwrap_or_else(|| {
+        entries.push((Key { at: value.at, text: (*key).to_owned() }, empty(value.at)));
+        entries.len() - 1
+    });
+    put(&mut entries[at].1, rest, value);
+}
+
+/// Takes an entry out of a map.
+pub(super) fn take(node: &mut Node, key: &str) -> Option<Node> {
+    let Value::Map(entries) = &mut node.value else { return None };
+    let at = entries.iter().position(|(known, _)| known.text == key)?;
+    Some(entries.remove(at).1)
+}
