@@ -4,66 +4,94 @@
 #![cfg(all(feature = "interop", target_os = "linux"))]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
+#[path = "support/recorder.rs"]
+mod recorder;
+#[path = "support/report.rs"]
+mod report;
 mod support;
 #[path = "support/tools.rs"]
 mod tools;
 
+use recorder::Recorder;
+use report::Report;
 use std::path::Path;
 use std::process::Command;
 use support::{Home, shell_root};
 use throng::core::dirs::Dirs;
 use throng::local::daemon::{self, State};
+use throng_runtime::contract::local::AccessKey;
 
-/// A home with the function `echo`, which prints its event as a line of its log and as its answer.
-fn home() -> Home {
-    let home = Home::new();
-    shell_root(&home.path().join("root"));
-    home.write("echo.sh", "#!/bin/sh\ncat \"$INPUT_FILE_PATH\"\necho\n");
-    home.write(
-        "echo.yaml",
-        "functions:\n  aws:\n  - lambda:\n      name: echo\n      memory: 256\n      init_script: echo.sh\n      \
-         container: {image: 'rootfs:root'}\n",
-    );
-    home.ok(&["deploy", "echo.yaml"]);
-    home
+/// A home with the function `echo`, which prints its event as a line of its log and as its answer, and a recorder before its
+/// cloud.
+struct Cloud {
+    home: Home,
+    recorder: Recorder,
+    key: AccessKey,
 }
 
-fn run(home: &Home, program: &str, arguments: &[&str]) -> String {
-    let folder = Dirs::under(&home.path().join("home")).local_cloud();
-    let State::Running(endpoint, _) = daemon::status(&folder) else { panic!("no local cloud") };
-    let key = daemon::read_credentials(&folder).unwrap().user;
-    let output = Command::new(tools::clients().join(program))
-        .args(arguments)
-        .current_dir(home.path())
-        .env("AWS_ENDPOINT_URL", &endpoint.endpoint)
-        .env("AWS_ACCESS_KEY_ID", key.access_key_id)
-        .env("AWS_SECRET_ACCESS_KEY", key.secret_access_key)
-        .env("AWS_DEFAULT_REGION", "us-east-1")
-        .env("AWS_EC2_METADATA_DISABLED", "true")
-        .env("AWS_PAGER", "")
-        .env_remove("AWS_CA_BUNDLE")
-        .env_remove("AWS_PROFILE")
-        .output()
-        .unwrap();
-    let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    assert!(output.status.success(), "{program} {arguments:?}: {}\n{out}\n{err}", output.status);
-    out.into_owned()
+impl Cloud {
+    fn start() -> Self {
+        let home = Home::new();
+        shell_root(&home.path().join("root"));
+        home.write("echo.sh", "#!/bin/sh\ncat \"$INPUT_FILE_PATH\"\necho\n");
+        home.write(
+            "echo.yaml",
+            "functions:\n  aws:\n  - lambda:\n      name: echo\n      memory: 256\n      init_script: echo.sh\n      \
+             container: {image: 'rootfs:root'}\n",
+        );
+        home.ok(&["deploy", "echo.yaml"]);
+        let folder = Dirs::under(&home.path().join("home")).local_cloud();
+        let State::Running(endpoint, _) = daemon::status(&folder) else { panic!("no local cloud") };
+        let recorder = Recorder::before(endpoint.endpoint.strip_prefix("http://").unwrap());
+        Self { home, recorder, key: daemon::read_credentials(&folder).unwrap().user }
+    }
+
+    fn run(&self, program: &str, arguments: &[&str]) -> String {
+        let output = Command::new(tools::clients().join(program))
+            .args(arguments)
+            .current_dir(self.home.path())
+            .env("AWS_ENDPOINT_URL", format!("http://{}", self.recorder.host()))
+            .env("AWS_ACCESS_KEY_ID", &self.key.access_key_id)
+            .env("AWS_SECRET_ACCESS_KEY", &self.key.secret_access_key)
+            .env("AWS_DEFAULT_REGION", "us-east-1")
+            .env("AWS_EC2_METADATA_DISABLED", "true")
+            .env("AWS_PAGER", "")
+            .env_remove("AWS_CA_BUNDLE")
+            .env_remove("AWS_PROFILE")
+            .output()
+            .unwrap();
+        let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        assert!(output.status.success(), "{program} {arguments:?}: {}\n{out}\n{err}", output.status);
+        out.into_owned()
+    }
+
+    /// Runs a script of `tests/support/clients`; then what the cloud has answered must be as AWS's models say.
+    fn script(&self, name: &str, arguments: &[&str]) {
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/support/clients").join(name);
+        let mut all = vec![script.to_str().unwrap()];
+        all.extend(arguments);
+        assert_eq!(self.run("python3", &all).trim(), "ok");
+        Report::of(self.recorder.folder(), &[]).assert_no_problem();
+    }
 }
 
 #[test]
 fn boto3_waits_pages_and_reads_event_streams() {
-    let home = home();
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/support/clients/functions.py");
-    assert_eq!(run(&home, "python3", &[script.to_str().unwrap()]).trim(), "ok");
+    Cloud::start().script("functions.py", &[]);
+}
+
+#[test]
+fn boto3_transfers_in_threads_by_presigned_urls_and_on_conditions() {
+    Cloud::start().script("s3.py", &["."]);
 }
 
 #[test]
 fn the_aws_cli_waits_invokes_and_reads_logs() {
-    let home = home();
-    let aws = |line: &str| run(&home, "aws", &line.split(' ').collect::<Vec<_>>());
+    let cloud = Cloud::start();
+    let aws = |line: &str| cloud.run("aws", &line.split(' ').collect::<Vec<_>>());
     aws("lambda wait function-active-v2 --function-name echo");
     aws("lambda invoke --function-name echo --payload {\"say\":\"from-the-cli\"} answer.json");
-    let answer = std::fs::read_to_string(home.path().join("answer.json")).unwrap();
+    let answer = std::fs::read_to_string(cloud.home.path().join("answer.json")).unwrap();
     assert!(answer.contains("\"statusCode\""), "{answer}");
     aws("lambda update-function-configuration --function-name echo --timeout 77");
     aws("lambda wait function-updated-v2 --function-name echo");
@@ -74,4 +102,5 @@ fn the_aws_cli_waits_invokes_and_reads_logs() {
     assert!(found.contains("from-the-cli"), "{found}");
     aws("lambda delete-function --function-name echo");
     assert_eq!(aws("lambda list-functions --query Functions --output text").trim(), "");
+    Report::of(cloud.recorder.folder(), &[]).assert_no_problem();
 }

@@ -7,7 +7,6 @@
 #[path = "support/tools.rs"]
 mod tools;
 
-use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 use throng::core::dirs::Dirs;
@@ -230,14 +229,6 @@ print("ok")
 fn boto3_with_its_transfer_manager_paginators_and_waiters() {
     let cloud = Cloud::start();
     assert_eq!(cloud.run("python3", &["-c", BOTO3]).trim(), "ok");
-}
-
-#[test]
-fn boto3_in_threads_by_presigned_urls_and_on_conditions() {
-    let cloud = Cloud::start();
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/support/clients/s3.py");
-    std::fs::create_dir(cloud.home.path().join("files")).unwrap();
-    assert_eq!(cloud.run("python3", &[script.to_str().unwrap(), "files"]).trim(), "ok");
 }
 
 #[test]
