@@ -4,12 +4,18 @@
 #![cfg(all(feature = "interop", target_os = "linux", target_arch = "x86_64"))]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
+#[path = "support/recorder.rs"]
+mod recorder;
+#[path = "support/report.rs"]
+mod report;
 #[path = "support/server.rs"]
 mod server;
 mod support;
 #[path = "support/tools.rs"]
 mod tools;
 
+use recorder::Recorder;
+use report::Report;
 use server::Server;
 use std::io::{BufRead as _, BufReader};
 use std::os::unix::fs::PermissionsExt;
@@ -20,9 +26,11 @@ use support::{Home, shell_root};
 use throng::core::definition::Architecture;
 use throng::core::image::embedded;
 
-/// ministack with the functions and buckets of `tests/support/ministack.py`, which invokes one of them.
-fn prepared(home: &Home) -> Server {
+/// ministack with the functions and buckets of `tests/support/ministack.py`, which invokes one of them. Everybody, the runtime
+/// included, talks to it through a recorder.
+fn prepared(home: &Home) -> (Server, Recorder) {
     let server = server::ministack(&tools::ministack());
+    let recorder = Recorder::before(&server.host);
     let runtime = home.path().join("runtime");
     std::fs::write(&runtime, embedded::runtime(Architecture::X86_64).expect("a runtime")).unwrap();
     std::fs::set_permissions(&runtime, std::fs::Permissions::from_mode(0o755)).unwrap();
@@ -31,7 +39,7 @@ fn prepared(home: &Home) -> Server {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/support/ministack.py");
     let output = Command::new(tools::ministack().join("python3"))
         .arg(script)
-        .arg(server.url())
+        .arg(format!("http://{}", recorder.host()))
         .arg(&runtime)
         .arg(&work)
         .output()
@@ -39,7 +47,7 @@ fn prepared(home: &Home) -> Server {
     let text =
         String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success() && text.contains("all is well"), "{text}\n{}", server.log());
-    server
+    (server, recorder)
 }
 
 /// `logs --follow` until it shows `text`.
@@ -56,12 +64,12 @@ fn follow_until(home: &Home, function: &str, text: &str) {
 #[test]
 fn the_runtime_and_throng_work_on_ministack() {
     let home = Home::in_context("mini", "");
-    let server = prepared(&home);
+    let (server, recorder) = prepared(&home);
     home.write(
         "home/config/config.toml",
         &format!(
-            "[contexts.mini]\nregion = \"us-east-1\"\nendpoint = \"{}\"\nhome_bucket = \"home\"\n",
-            server.url()
+            "[contexts.mini]\nregion = \"us-east-1\"\nendpoint = \"http://{}\"\nhome_bucket = \"home\"\n",
+            recorder.host()
         ),
     );
     let functions = home.json(&["functions"]);
@@ -102,6 +110,7 @@ fn the_runtime_and_throng_work_on_ministack() {
     home.ok(&["rm", "--yes", "function", "many"]);
     assert_eq!(home.json(&["functions"]).as_array().unwrap().len(), 1);
     home.ok(&["rm", "--yes", "object", "data/there/"]);
+    Report::of(recorder.folder(), &["--requests-only"]).assert_no_problem();
     drop(server);
     assert_no_process_works_in(&home);
 }
