@@ -81,6 +81,11 @@ fn boto3_waits_pages_and_reads_event_streams() {
 }
 
 #[test]
+fn everything_else_is_answered_as_the_models_say() {
+    Cloud::start().script("rest.py", &[]);
+}
+
+#[test]
 fn boto3_transfers_in_threads_by_presigned_urls_and_on_conditions() {
     Cloud::start().script("s3.py", &["."]);
 }
