@@ -6,6 +6,8 @@
 
 #[path = "support/recorder.rs"]
 mod recorder;
+#[path = "support/report.rs"]
+mod report;
 #[path = "support/server.rs"]
 mod server;
 mod support;
@@ -13,8 +15,8 @@ mod support;
 mod tools;
 
 use recorder::Recorder;
+use report::Report;
 use serde_json::Value;
-use std::collections::BTreeSet;
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -23,57 +25,6 @@ use support::{Home, shell_root};
 use throng::core::cloud::{Cloud, ErrorKind, PutBody};
 use throng::core::config::ContextConfig;
 use throng::core::dirs::Dirs;
-
-/// What botocore's models say about a recording.
-struct Report(Value);
-
-impl Report {
-    /// `options` are those of `check.py`.
-    fn of(recording: &Path, options: &[&str]) -> Self {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-        let file = tempfile::NamedTempFile::new().unwrap();
-        let output = Command::new(tools::clients().join("python3"))
-            .arg(root.join("tests/support/models/check.py"))
-            .arg(recording)
-            .arg("--report")
-            .arg(file.path())
-            .arg("--sources")
-            .arg(root.join("src/core"))
-            .args(options)
-            .env("PYTHONDONTWRITEBYTECODE", "1")
-            .output()
-            .unwrap();
-        print!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-        assert!(output.status.success(), "check.py: {}", output.status);
-        Self(serde_json::from_slice(&std::fs::read(file.path()).unwrap()).unwrap())
-    }
-
-    fn assert_no_problem(&self) {
-        let problems: Vec<_> = self.0["problems"].as_array().unwrap().iter().collect();
-        assert!(problems.is_empty(), "{problems:#?}");
-    }
-
-    fn operations(&self, what: &str, services: &[&str]) -> BTreeSet<String> {
-        let of = |service: &str| match &self.0[what][service] {
-            Value::Object(counts) => counts.keys().cloned().collect::<Vec<_>>(),
-            Value::Array(names) => names.iter().map(|name| name.as_str().unwrap().to_owned()).collect(),
-            _ => Vec::new(),
-        };
-        let named =
-            |service: &&str| of(service).into_iter().map(|name| format!("{service}:{name}")).collect();
-        services.iter().flat_map(|service| -> Vec<_> { named(service) }).collect()
-    }
-
-    /// Every operation of `services` that core's source names was seen, but for `others`.
-    fn assert_all_seen(&self, services: &[&str], others: &[&str]) {
-        let all: Vec<_> = self.0["used"].as_object().unwrap().keys().map(String::as_str).collect();
-        assert!(all.contains(&"lambda") && all.contains(&"s3"), "core's calls are not recognised: {all:?}");
-        let used = self.operations("used", services);
-        let seen = self.operations("seen", services);
-        let unseen: Vec<_> = used.difference(&seen).filter(|name| !others.contains(&name.as_str())).collect();
-        assert!(unseen.is_empty(), "core can call these, but the session did not: {unseen:?}");
-    }
-}
 
 /// A function `f` that copies its input. `trigger` is also in its script, so that another one is another image.
 fn definition(home: &Home, settings: &str, trigger: &str) {

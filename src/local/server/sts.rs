@@ -21,12 +21,19 @@ pub fn handle(request: &Request<Bytes>) -> Response<Body> {
              <ResponseMetadata><RequestId>{request_id}</RequestId></ResponseMetadata>\
              </GetCallerIdentityResponse>"
         );
-        return answer(StatusCode::OK, "text/xml", text);
+        return with_id(answer(StatusCode::OK, "text/xml", text), request_id);
     }
     let text = format!(
         "<ErrorResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><Error><Type>Sender</Type>\
          <Code>InvalidAction</Code><Message>Could not find operation for version 2011-06-15</Message></Error>\
          <RequestId>{request_id}</RequestId></ErrorResponse>"
     );
-    answer(StatusCode::BAD_REQUEST, "text/xml", text)
+    with_id(answer(StatusCode::BAD_REQUEST, "text/xml", text), request_id)
+}
+
+fn with_id(mut response: Response<Body>, id: uuid::Uuid) -> Response<Body> {
+    if let Ok(id) = http::HeaderValue::try_from(id.to_string()) {
+        response.headers_mut().insert("x-amzn-requestid", id);
+    }
+    response
 }

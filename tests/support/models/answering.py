@@ -26,6 +26,7 @@ S3 = {
     "EntityTooLarge": 400, "EntityTooSmall": 400, "ExpiredToken": 400, "InternalError": 500, "InvalidAccessKeyId": 403,
     "InvalidArgument": 400, "InvalidBucketName": 400, "InvalidPart": 400, "InvalidPartOrder": 400, "InvalidRange": 416,
     "InvalidRequest": 400, "MalformedXML": 400, "MethodNotAllowed": 405, "NoSuchBucket": 404, "NoSuchKey": 404,
+    "NoSuchBucketPolicy": 404, "NoSuchCORSConfiguration": 404, "NoSuchWebsiteConfiguration": 404,
     "NoSuchLifecycleConfiguration": 404, "NoSuchPublicAccessBlockConfiguration": 404, "NoSuchTagSet": 404, "NoSuchUpload": 404,
     "PreconditionFailed": 412, "RequestTimeTooSkewed": 403, "RequestTimeout": 400, "SignatureDoesNotMatch": 403, "SlowDown": 503,
     "ServiceUnavailable": 503,

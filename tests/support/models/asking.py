@@ -11,6 +11,8 @@ from wire import payload
 # Headers that belong to the signature, to checksums and to the SDK, not to an operation.
 OF_THE_PROTOCOL = ("x-amz-date", "x-amz-content-sha256", "x-amz-security-token", "x-amz-user-agent", "x-amz-target",
                    "x-amz-decoded-content-length", "x-amz-trailer", "x-amz-checksum-", "x-amz-sdk-checksum-algorithm")
+PRESIGNED = {"X-Amz-Algorithm", "X-Amz-Credential", "X-Amz-Date", "X-Amz-Expires", "X-Amz-Security-Token", "X-Amz-Signature",
+             "X-Amz-SignedHeaders"}
 CONTENT_TYPES = {"json": "application/x-amz-json-1.1", "query": "application/x-www-form-urlencoded"}
 
 
@@ -50,7 +52,7 @@ def located(reader, operation, uri, query, headers, note):
     """What the path, the query string and the headers say."""
     fixed = {name for name, _ in urllib.parse.parse_qsl(operation.http["requestUri"].partition("?")[2], keep_blank_values=True)}
     fields = {name: [text for other, text in query if other == name] for name, _ in query}
-    unknown = fields.keys() - fixed - {"x-id"}
+    unknown = fields.keys() - fixed - {"x-id"} - PRESIGNED
     known_headers, value = set(), {}
     for name, member in operation.input_shape.members.items():
         where, key = member.serialization.get("location"), member.serialization.get("name", name)

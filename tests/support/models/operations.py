@@ -73,15 +73,16 @@ def rest(service, exchange):
     path = exchange.path.rstrip("/") or "/"
     for method, pattern, fixed, operation in routes(service):
         match = pattern.fullmatch(path)
-        if method != exchange.method or not match or operation.deprecated:
+        if method != exchange.method or not match:
             continue
         if any(query.get(name) != value for name, value in fixed.items()):
             continue
         needed = required(operation)
         if not all(name in (query if where == "querystring" else exchange.request) for where, name in needed):
             continue
-        # `x-id` is the SDK's own word for which operation it means.
-        score = (query.get("x-id") == operation.name, len(fixed) + len(needed), operation.name == "ListBuckets")
+        # `x-id` is the SDK's own word for which operation it means. Deprecated operations share the paths of their successors.
+        named = query.get("x-id") == operation.name
+        score = (named, not operation.deprecated, len(fixed) + len(needed), operation.name == "ListBuckets")
         if best is None or score > best[0]:
             best = (score, operation, {name: urllib.parse.unquote(text) for name, text in match.groupdict().items()})
     return best and best[1:]

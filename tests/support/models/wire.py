@@ -1,9 +1,13 @@
-"""HTTP/1.1 exchanges out of what a recorder took down: a file of bytes per direction and connection."""
+"""HTTP/1.1 exchanges out of what a recorder took down: a file of bytes per direction and connection.
+
+`wire.py RECORDING` prints them as JSON, one a line."""
 import base64
 import binascii
 import dataclasses
 import hashlib
+import json
 import pathlib
+import sys
 import urllib.parse
 import zlib
 
@@ -169,3 +173,8 @@ def checksums(headers, body, note):
                 note(f"{name} is not the body's")
         except binascii.Error:
             note(f"{name} is not base64")
+
+
+if __name__ == "__main__":
+    for found in exchanges(sys.argv[1]):
+        print(json.dumps(dataclasses.asdict(found), default=lambda data: data.decode("utf-8", "backslashreplace")))

@@ -49,8 +49,7 @@ impl Lambda {
         let name = FunctionRef::parse(name)?.latest(None)?;
         invocable(&*self.inner.functions.find(&name)?)?;
         let request_id = self.enqueue(&name, payload(&call.body)?).await?;
-        let response = super::answer(StatusCode::ACCEPTED, &serde_json::json!({"Status": 202}));
-        Ok(identified(response, &request_id))
+        Ok(identified(super::empty(StatusCode::ACCEPTED), &request_id))
     }
 
     async fn enqueue(&self, name: &str, payload: Bytes) -> Result<String, ApiError> {
