@@ -1,7 +1,7 @@
 //! Buckets and objects.
 
+use super::budget::Limits;
 use super::error::{CloudError, ErrorKind};
-use super::limiter::Limits;
 use super::{SMALL, millis, within};
 use crate::core::model::{BucketInfo, ObjectInfo};
 use aws_sdk_s3::Client;
