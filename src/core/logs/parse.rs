@@ -32,6 +32,7 @@ impl Parser {
             task: None,
             source: None,
             platform: false,
+            report: None,
             message: Arc::from(""),
         };
         let text = event.message.trim_end_matches(['\n', '\r']);
@@ -66,10 +67,15 @@ impl Parser {
             self.platform_json(entry, kind, value.get("record").unwrap_or(&Value::Null));
             return true;
         }
-        let Some(message) = string("message").or_else(|| string("errorMessage")) else { return false };
-        entry.level = self.word(string("level").unwrap_or_default());
-        entry.request_id = string("requestId").map(|id| self.word(id));
-        entry.message = Arc::from(message.trim_end_matches('\n'));
+        let Some(message) = value.get("message").or_else(|| value.get("errorMessage")) else { return false };
+        entry.level = self.word(string("level").or_else(|| string("log_level")).unwrap_or_default());
+        let id = string("requestId").or_else(|| string("AWSRequestId"));
+        entry.request_id = id.map(|id| self.word(id));
+        entry.message = match message {
+            Value::String(text) => text.trim_end_matches('\n').into(),
+            // Node.js writes an object where the program logged one.
+            other => other.to_string().into(),
+        };
         true
     }
 
@@ -95,17 +101,24 @@ impl Parser {
         entry.request_id = Some(string("requestId")).filter(|id| !id.is_empty()).map(|id| self.word(id));
         let report = Report::from_json(record).filter(|_| kind == "platform.report");
         let bad = !matches!(string("status"), "" | "success");
-        entry.level = self.word(if bad { "ERROR" } else { "INFO" });
-        entry.message = match (kind, report) {
+        let level = match kind {
+            "platform.logsDropped" => "WARN",
+            _ if bad => "ERROR",
+            _ => "INFO",
+        };
+        entry.level = self.word(level);
+        entry.message = match (kind, &report) {
             (_, Some(report)) => report.to_string().into(),
             ("platform.start", _) => "START".into(),
             ("platform.runtimeDone", _) if !bad => "END".into(),
+            ("platform.logsDropped", _) => dropped(record).into(),
             (kind, _) => {
                 let name = kind.trim_start_matches("platform.");
                 let words = [name, string("phase"), string("status"), string("errorType")];
                 words.into_iter().filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ").into()
             }
         };
+        entry.report = report.map(Arc::new);
     }
 
     fn platform_text(&mut self, entry: &mut LogEntry, text: &str) -> bool {
@@ -117,26 +130,51 @@ impl Parser {
             (None, Some(rest)) => (rest.split(' ').next().unwrap_or_default().to_owned(), false),
             (None, None) => match old_failure(text) {
                 Some(id) => (id.to_owned(), true),
-                None if text.starts_with("INIT_") => (String::new(), text.contains("Error Type")),
+                None if is_of_the_platform(text) => {
+                    let bad = ["Error Type: ", "Status: timeout", "Status: error"]
+                        .iter()
+                        .any(|word| text.contains(word));
+                    (String::new(), bad)
+                }
                 None => return false,
             },
         };
         entry.platform = true;
         entry.request_id = (!id.is_empty()).then(|| self.word(&id));
         entry.level = self.word(if bad { "ERROR" } else { "INFO" });
-        entry.message = match (report, text.split(' ').next()) {
+        entry.message = match (&report, text.split(' ').next()) {
             (Some(report), _) => report.to_string().into(),
             (None, Some(word @ ("START" | "END"))) => word.into(),
             _ => text.into(),
         };
+        entry.report = report.map(Arc::new);
         true
     }
+}
+
+/// What `platform.logsDropped` says: the log's own way to tell of a loss.
+fn dropped(record: &Value) -> String {
+    let number = |name: &str| record.get(name).and_then(Value::as_u64).unwrap_or(0);
+    let reason = record.get("reason").and_then(Value::as_str).unwrap_or("no reason given");
+    format!(
+        "the platform dropped {} lines ({} bytes): {reason}",
+        number("droppedRecords"),
+        number("droppedBytes")
+    )
+}
+
+/// Lines about an environment rather than an invocation.
+fn is_of_the_platform(text: &str) -> bool {
+    let begins = ["INIT_START ", "INIT_REPORT ", "RESTORE_START ", "RESTORE_REPORT ", "XRAY TraceId: "];
+    let tabbed = ["EXTENSION\tName: ", "TELEMETRY\tName: ", "LOGS\tName: "];
+    begins.iter().chain(&tabbed).any(|begin| text.starts_with(begin))
 }
 
 /// `<time> <id> Task timed out after …` and `RequestId: <id> Error: …`, as functions of the old log format write.
 fn old_failure(text: &str) -> Option<&str> {
     if let Some(rest) = text.strip_prefix("RequestId: ") {
-        return rest.split_once(" Error: ").map(|(id, _)| id);
+        let died = [" Error: ", " Process exited before completing request"];
+        return died.iter().find_map(|words| rest.split_once(words)).map(|(id, _)| id);
     }
     let (_, rest) = text.split_once(' ')?;
     let (id, rest) = rest.split_once(' ')?;
@@ -179,6 +217,7 @@ pub fn pattern_for(query: &LogQuery) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn parse(message: &str) -> LogEntry {
         let event = RawEvent { time_ms: 5, stream: "s".into(), message: message.into(), id: None };
@@ -218,6 +257,152 @@ mod tests {
             assert!(entry.platform, "{message}");
             assert_eq!(entry.request_id.as_deref(), Some(id), "{message}");
             assert_eq!((&*entry.level, &*entry.message), (level, shown));
+        }
+    }
+
+    #[test]
+    fn lines_of_every_age_are_told_from_a_programs() {
+        let id = "79b4f56e-95b1-4643-9700-2807f4e68189";
+        for (message, request, level, part) in [
+            (
+                "INIT_START Runtime Version: provided:al2023.v123\tRuntime Version ARN: arn:aws:lambda:us-east-1::runtime:07ab",
+                "",
+                "INFO",
+                "INIT_START",
+            ),
+            (
+                "INIT_REPORT Init Duration: 1236.04 ms\tPhase: init\tStatus: error\tError Type: Runtime.ExitError\n",
+                "",
+                "ERROR",
+                "Runtime.ExitError",
+            ),
+            (
+                "INIT_REPORT Init Duration: 10008.48 ms\tPhase: init\tStatus: timeout\n",
+                "",
+                "ERROR",
+                "timeout",
+            ),
+            ("EXTENSION\tName: watcher\tState: Ready\tEvents: [INVOKE,SHUTDOWN]", "", "INFO", "watcher"),
+            ("XRAY TraceId: 1-5e34a614-10bdf7f8\tSegmentId: 07eb54a4\tSampled: true", "", "INFO", "XRAY"),
+            (
+                "RequestId: 79b4f56e-95b1-4643-9700-2807f4e68189 Error: Runtime exited with error: signal: killed\nRuntime.ExitError\n",
+                id,
+                "ERROR",
+                "signal: killed",
+            ),
+            (
+                "RequestId: 79b4f56e-95b1-4643-9700-2807f4e68189 Process exited before completing request\n\n",
+                id,
+                "ERROR",
+                "Process exited",
+            ),
+            (
+                "REPORT RequestId: 79b4f56e-95b1-4643-9700-2807f4e68189\tDuration: 3000.00 ms\tBilled Duration: 3000 ms\tMemory Size: 128 MB\tMax Memory Used: 35 MB\tStatus: timeout\n",
+                id,
+                "ERROR",
+                "timeout",
+            ),
+            (
+                r#"{"time":"2026-08-20T12:31:32.123Z","type":"platform.initReport","record":{"initializationType":"on-demand","status":"timeout","phase":"init","metrics":{"durationMs":9999.1}}}"#,
+                "",
+                "ERROR",
+                "initReport init timeout",
+            ),
+            (
+                r#"{"time":"2026-08-20T12:31:32.123Z","type":"platform.initStart","record":{"initializationType":"on-demand","phase":"init","runtimeVersion":"provided:al2023"}}"#,
+                "",
+                "INFO",
+                "initStart init",
+            ),
+            (
+                r#"{"time":"2026-08-20T12:31:32.123Z","type":"platform.logsDropped","record":{"droppedBytes":12345,"droppedRecords":123,"reason":"Some logs were dropped because the downstream consumer is slower than the logs production rate"}}"#,
+                "",
+                "WARN",
+                "dropped 123 lines (12345 bytes)",
+            ),
+            (
+                r#"{"time":"2026-08-20T12:31:32.123Z","type":"platform.runtimeDone","record":{"requestId":"79b4f56e-95b1-4643-9700-2807f4e68189","status":"failure","errorType":"Runtime.ExitError","metrics":{"durationMs":140.0,"producedBytes":16}}}"#,
+                id,
+                "ERROR",
+                "failure Runtime.ExitError",
+            ),
+        ] {
+            let entry = parse(message);
+            assert!(entry.platform, "{message}");
+            assert_eq!(entry.request_id.as_deref().unwrap_or_default(), request, "{message}");
+            assert_eq!(&*entry.level, level, "{message}");
+            assert!(entry.message.contains(part), "{}", entry.message);
+        }
+    }
+
+    #[test]
+    fn a_report_stays_with_its_line_for_the_cost() {
+        let json = r#"{"time":"2026-08-20T12:31:32.123Z","type":"platform.report","record":{"requestId":"abc","metrics":{"durationMs":1233.96,"billedDurationMs":1698,"memorySizeMB":128,"maxMemoryUsedMB":74,"initDurationMs":463.512},"status":"success"}}"#;
+        let text = "REPORT RequestId: abc\tDuration: 1233.96 ms\tBilled Duration: 1698 ms\tMemory Size: 128 MB\tMax Memory Used: 74 MB\tInit Duration: 463.51 ms\t\n";
+        for message in [json, text] {
+            let report = parse(message).report.map(|report| (report.billed_ms, report.memory_mb));
+            assert_eq!(report, Some((1698, 128)), "{message}");
+        }
+        assert_eq!(parse("hello").report, None);
+    }
+
+    #[test]
+    fn programs_that_log_json_are_read_too() {
+        let entry = parse(
+            r#"{"timestamp":"2026-08-20T12:31:32.123Z","level":"WARN","requestId":"r","message":"careful\n"}"#,
+        );
+        assert_eq!(
+            (&*entry.level, &*entry.message, entry.request_id.as_deref()),
+            ("WARN", "careful", Some("r"))
+        );
+        let entry = parse(r#"{"timestamp":"t","level":"INFO","requestId":"r","message":{"a":1}}"#);
+        assert_eq!(&*entry.message, r#"{"a":1}"#);
+        let entry = parse(r#"{"errorMessage":"boom","errorType":"E","requestId":"r","stackTrace":[]}"#);
+        assert_eq!(&*entry.message, "boom");
+    }
+
+    /// Pieces of which hostile and broken lines are made.
+    fn piece() -> impl Strategy<Value = String> {
+        let words = [
+            "REPORT RequestId: ",
+            "START RequestId: ",
+            "RequestId: ",
+            " Error: ",
+            "\t",
+            "\n",
+            "Duration: ",
+            " ms",
+            "Status: timeout",
+            "INIT_REPORT ",
+            "XRAY TraceId: ",
+            "Task timed out after ",
+            "{",
+            "}",
+            "\"type\":",
+            "\"platform.report\"",
+            "\"platform.logsDropped\"",
+            "\"record\":",
+            "\"metrics\":",
+            "null",
+            "1e999",
+            "-1",
+            ",",
+            "\"message\":",
+            "\u{1b}[31m",
+            "ä",
+            "\u{0}",
+            "79b4f56e-95b1-4643-9700-2807f4e68189",
+        ];
+        prop_oneof![prop::sample::select(words.to_vec()).prop_map(str::to_owned), ".{0,12}"]
+    }
+
+    proptest! {
+        #[test]
+        fn no_message_is_too_odd(pieces in prop::collection::vec(piece(), 0..24), bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+            let entry = parse(&pieces.concat());
+            prop_assert!(entry.report.is_none() || entry.platform);
+            let _ = entry.report.map(|report| report.to_string());
+            let _ = parse(&String::from_utf8_lossy(&bytes));
         }
     }
 
