@@ -8,6 +8,7 @@ use super::failure::{self, FailedEvent};
 use super::header::{Cancelled, End, is_run_id};
 use super::launch::Launch;
 use super::manifest::read_manifest;
+use super::reports::LogPlace;
 use super::{RunContext, RunError, RunHeader, RunTracker};
 use crate::core::cloud::{CloudError, now_ms};
 use crate::core::dataset::Meter;
@@ -32,6 +33,8 @@ pub struct FollowOptions {
     /// A task without a sign of life for this long after the last one of the run is lost. Longer than Lambda
     /// keeps an event (6 hours unless configured) and runs a function.
     pub lost_after: Duration,
+    /// Whether the platform's log is asked for the ends of attempts that the ledger does not tell (yet).
+    pub reports: bool,
 }
 
 impl FollowOptions {
@@ -43,6 +46,7 @@ impl FollowOptions {
             fast: Duration::from_millis(fast),
             slow: Duration::from_millis(slow),
             lost_after: Duration::from_hours(7),
+            reports: true,
         }
     }
 }
@@ -56,6 +60,8 @@ const FAR_EVERY: Duration = Duration::from_secs(4);
 const ALL_EVERY: Duration = Duration::from_mins(2);
 /// Pages of markers per second that are read at most, on average.
 const MARKERS_EVERY: Duration = Duration::from_secs(1);
+/// Reports come into the log's filter this late.
+const REPORTS_LATE_MS: u64 = 120_000;
 /// Reads of failed events in flight.
 const EVENTS_AT_ONCE: usize = 16;
 
@@ -86,6 +92,10 @@ pub struct Follower {
     markers: Due,
     marker_pages: u32,
     events: Due,
+    reports: Due,
+    /// Where the function's log is, once it was asked for.
+    log: Option<Option<LogPlace>>,
+    reports_from_ms: Millis,
     /// Keys of failed events that were read.
     events_seen: HashSet<String>,
     events_from_ms: Millis,
@@ -148,6 +158,9 @@ impl Follower {
             markers: Due::default(),
             marker_pages: 1,
             events: Due::default(),
+            reports: Due::default(),
+            log: None,
+            reports_from_ms: 0,
             events_seen: HashSet::new(),
             end: None,
             settled: false,
@@ -242,6 +255,9 @@ impl Follower {
             }
             if self.events.is_due(slow / 2) {
                 changed |= self.look_at_events().await?;
+            }
+            if self.options.reports && self.reports.is_due(slow * 4) {
+                changed |= self.look_at_reports().await;
             }
         }
         if changed {
@@ -348,6 +364,32 @@ impl Follower {
             self.events_seen.insert(key);
         }
         Ok(changed)
+    }
+
+    /// Asks the platform's log how attempts ended of which the ledger says only that they began. It is a convenience:
+    /// when the log cannot be read, the ledger tells later.
+    async fn look_at_reports(&mut self) -> bool {
+        let running = self.tracker.running();
+        let Some(first) = running.first() else { return false };
+        let place = match &self.log {
+            Some(place) => place.clone(),
+            None => match self.context.fleet.log_of(&self.tracker.header().function).await {
+                Ok(place) => self.log.insert(place).clone(),
+                Err(_) => None,
+            },
+        };
+        let Some(place) = place else { return false };
+        let now = now_ms();
+        let ends = match self.context.fleet.bad_ends(&place, self.reports_from_ms.max(first.started_ms)).await
+        {
+            Ok(ends) => ends,
+            Err(error) => {
+                tracing::debug!(%error, "the log was not asked for reports");
+                return false;
+            }
+        };
+        self.reports_from_ms = now.saturating_sub(REPORTS_LATE_MS);
+        ends.iter().fold(false, |changed, end| self.tracker.ended_badly(end) || changed)
     }
 
     /// Every failed script also gives such a record. Where its name has the request id of an attempt that is

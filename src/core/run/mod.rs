@@ -8,6 +8,7 @@
 //! failure    what Lambda writes about events it gave up on
 //! tracker    a run's state from the names of its records; no input or output
 //! follow     feeds a tracker from the home bucket
+//! reports    ends of attempts that the platform's log tells before the ledger does
 //! list       all runs, newest first
 //! task       records of one task's attempts
 //! ```
@@ -24,6 +25,7 @@ mod launch;
 mod list;
 mod manifest;
 mod plan;
+mod reports;
 mod statistics;
 mod task;
 mod tracker;
@@ -36,6 +38,7 @@ pub use header::{Cancelled, End, RunHeader, StartedBy, is_run_id, new_run_id};
 pub use launch::{Inputs, Launch, LaunchRequest, SendReport, cancel, prepare, resume};
 pub use list::Lister;
 pub use manifest::{ManifestEntry, read_manifest};
+pub use reports::{BadEnd, LogPlace};
 pub use task::{Attempt, attempts};
 pub use tracker::RunTracker;
 pub use verify::{Verified, verify};

@@ -2,12 +2,15 @@
 //! not matter.
 //!
 //! A success wins for ever, and of several the first. Else a task whose running marker has no record yet runs. Else
-//! the newest attempt decides. A task without any attempt is pending; when the run was cancelled, cancelled; when
+//! the newest attempt decides. Where the runtime died and neither it nor Lambda has written why yet, the platform's log
+//! may tell the end early: such a task is shown as ended, but the run is not complete before the ledger says so, or
+//! every due time has passed. A task without any attempt is pending; when the run was cancelled, cancelled; when
 //! every due time has passed, lost. Conservation law: the counts always add up to the manifest.
 
 use super::failure::FailedEvent;
 use super::header::{End, RunHeader};
 use super::manifest::ManifestEntry;
+use super::reports::BadEnd;
 use super::statistics::Histogram;
 use crate::core::engine::RunView;
 use crate::core::model::{
@@ -48,6 +51,10 @@ pub struct RunTracker {
     ended: BTreeMap<u64, u64>,
     last_ended_ms: Millis,
     foreign: u64,
+    /// Request id → task, of attempts with a marker.
+    by_request: HashMap<Arc<str>, u64>,
+    /// Tasks whose end is known from the log alone.
+    reported: u64,
 }
 
 impl RunTracker {
@@ -89,6 +96,8 @@ impl RunTracker {
             ended: BTreeMap::new(),
             last_ended_ms: 0,
             foreign: 0,
+            by_request: HashMap::new(),
+            reported: 0,
             header,
         }
     }
@@ -105,10 +114,17 @@ impl RunTracker {
         &self.counts
     }
 
-    /// Whether every task is in a final state.
+    /// Whether every task is in a final state, by the ledger or because every due time has passed.
     #[must_use]
     pub const fn is_complete(&self) -> bool {
-        self.counts.pending == 0 && self.counts.running == 0
+        let open = self.counts.pending + self.counts.running;
+        open == 0 && (self.reported == 0 || self.lost_ms.is_some())
+    }
+
+    /// Tasks whose end is known from the platform's log alone.
+    #[must_use]
+    pub const fn reported(&self) -> u64 {
+        self.reported
     }
 
     /// Whether a person cancelled it.
@@ -199,9 +215,11 @@ impl RunTracker {
     pub fn marker(&mut self, key: &str, at_ms: Option<Millis>) -> bool {
         let Some((task, request_id)) = marker_of(key) else { return false };
         let Some(row) = self.row(task) else { return false };
-        if row.request_id.as_deref() == Some(request_id) && row.state.is_final() {
+        let recorded = row.state.is_final() && row.record_key.is_some();
+        if row.request_id.as_deref() == Some(request_id) && recorded {
             return false;
         }
+        self.by_request.entry(request_id.into()).or_insert(task);
         let entry = self.complex_task(task);
         if !entry.mark(request_id, at_ms) {
             return false;
@@ -227,6 +245,19 @@ impl RunTracker {
             }
         }
         changed
+    }
+
+    /// The platform's log tells that an attempt with a running marker ended badly. Returns whether that is new; what
+    /// the ledger says, or will say, wins over it.
+    pub fn ended_badly(&mut self, end: &BadEnd) -> bool {
+        let Some(task) = self.by_request.get(end.request_id.as_str()).copied() else { return false };
+        let entry = self.complex_task(task);
+        if !entry.report(end) {
+            return false;
+        }
+        let verdict = entry.verdict();
+        self.decide(task, &verdict);
+        true
     }
 
     /// Request ids of the attempts that decided tasks which did not succeed.
@@ -349,17 +380,21 @@ impl RunTracker {
         let class = class.filter(|_| state.is_final() && state != TaskState::Succeeded);
         let Some(row) = self.row_mut(task) else { return };
         let old = (row.state, row.class, row.ended_ms);
+        let was_reported = row.is_reported();
         row.state = state;
         row.class = class;
         row.attempts = verdict.attempts;
         let deciding = verdict.deciding.as_ref().filter(|_| state.is_final());
-        row.duration_ms = deciding.filter(|attempt| !attempt.by_lambda).map(|attempt| attempt.duration_ms);
+        let measured = |attempt: &&Attempt| !attempt.by_lambda || verdict.by_report;
+        row.duration_ms = deciding.filter(measured).map(|attempt| attempt.duration_ms);
         row.peak_memory = deciding.map(|attempt| attempt.peak_memory).filter(|peak| *peak > 0);
         row.ended_ms = deciding.map(|attempt| attempt.ended_ms);
         row.request_id =
             deciding.map(|attempt| attempt.request_id.clone()).or_else(|| verdict.running.clone());
-        row.record_key = deciding.map(|attempt| attempt.key.clone());
+        row.record_key = deciding.filter(|_| !verdict.by_report).map(|attempt| attempt.key.clone());
         let new = (row.state, row.class, row.ended_ms);
+        let is_reported = row.is_reported();
+        self.reported = self.reported - u64::from(was_reported) + u64::from(is_reported);
         self.count(old, false);
         self.count(new, true);
         debug_assert_eq!(self.counts.total(), self.header.tasks, "manifest = sum of states");

@@ -10,6 +10,9 @@ use ratatui::text::{Line, Span};
 use throng::core::engine::{Connection, Severity};
 use throng::core::model::ProgressState;
 
+/// Slowed APIs that are named; the header has one line.
+const SLOWED_SHOWN: usize = 2;
+
 /// Draws context, region, connection; on the right what goes on.
 pub fn draw(buffer: &mut Buffer, area: Rect, app: &App) {
     let theme = &app.look.theme;
@@ -70,6 +73,9 @@ fn right(app: &App) -> Line<'static> {
             ),
             theme.active,
         );
+    }
+    for slowed in snapshot.slowed.iter().take(SLOWED_SHOWN) {
+        add(slowed.to_string(), theme.warn);
     }
     let transfers =
         snapshot.progress.iter().filter(|progress| progress.state == ProgressState::Active).count();
