@@ -285,6 +285,7 @@ pub fn busy() -> Snapshot {
         context: local.clone(),
         contexts: vec![local, lab].into(),
         connection: Connection::Online,
+        slowed: Arc::default(),
         scope: Scope::Functions,
         functions: listing(vec![
             function("grayscale", "Active", 512, 7200),

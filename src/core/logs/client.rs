@@ -157,8 +157,6 @@ impl LogClient {
         token: Option<String>,
     ) -> Result<(Vec<RawEvent>, Option<String>), LogError> {
         self.limits().logs_filter.acquire().await;
-        // The SDK would repeat what is throttled without a turn of the budget.
-        let once = Builder::new().retry_config(RetryConfig::disabled());
         let request = self
             .cloud
             .logs_client()
@@ -169,7 +167,7 @@ impl LogClient {
             .set_filter_pattern((!pattern.is_empty()).then(|| pattern.to_owned()))
             .set_next_token(token)
             .customize()
-            .config_override(once);
+            .config_override(once());
         let answer = match tokio::time::timeout(PAGE, request.send()).await {
             Err(_) => return Err(too_slow("logs:FilterLogEvents", &group.group)),
             Ok(Err(error)) => {
@@ -202,7 +200,9 @@ impl LogClient {
             .logs_client()
             .start_live_tail()
             .set_log_group_identifiers(Some(arns))
-            .set_log_event_filter_pattern((!pattern.is_empty()).then(|| pattern.to_owned()));
+            .set_log_event_filter_pattern((!pattern.is_empty()).then(|| pattern.to_owned()))
+            .customize()
+            .config_override(once());
         let answer = tokio::time::timeout(PAGE, request.send())
             .await
             .map_err(|_| too_slow("logs:StartLiveTail", ""))?
@@ -247,6 +247,11 @@ impl LogClient {
         }
         Ok(arn)
     }
+}
+
+/// The SDK would repeat what is throttled without a turn of the budget.
+fn once() -> Builder {
+    Builder::new().retry_config(RetryConfig::disabled())
 }
 
 const DESCRIBE: &str = "logs:DescribeLogGroups";

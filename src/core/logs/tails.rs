@@ -18,6 +18,8 @@ const BROKEN_AGAIN: Duration = Duration::from_secs(1);
 const REFUSED_AGAIN: Duration = Duration::from_secs(30);
 /// One that will hardly be allowed soon: no permission, no such API in the region.
 const DENIED_AGAIN: Duration = Duration::from_mins(5);
+/// When nothing answered.
+const UNREACHED_AGAIN: Duration = Duration::from_secs(5);
 /// A session without the groups that do not exist yet is renewed after this time, to take them in.
 const PARTIAL: Duration = Duration::from_mins(1);
 /// How soon it is tried again when no group exists yet: a new function's appears with its first line.
@@ -163,7 +165,8 @@ impl TailTask {
 
     async fn no_tail(&self, error: &LogError) -> Next {
         let again = match error.kind {
-            ErrorKind::Denied | ErrorKind::Invalid | ErrorKind::Auth => DENIED_AGAIN,
+            ErrorKind::Denied | ErrorKind::Invalid => DENIED_AGAIN,
+            ErrorKind::Unreachable => UNREACHED_AGAIN,
             _ => REFUSED_AGAIN,
         };
         self.refused(format!("live tail refused: {}", reason(error)), again).await
