@@ -36,6 +36,7 @@ const IN_FLIGHT: u64 = 100;
 const TAKES: u64 = 60;
 /// Seconds between two lines of an invocation.
 const LINE_EVERY: u64 = 6;
+const INPUTS: &str = "bench-inputs";
 const REGION: &str = "eu-central-1";
 const INNER: &str = "THRONG_BENCH_FOLLOW_HOME";
 
@@ -134,9 +135,11 @@ async fn measure(home: &Path, minutes: u64) {
 
 /// A run of each function; nothing is sent, their records are written here.
 async fn launch(cloud: &Cloud, dirs: &Dirs, tasks: u64) -> Vec<String> {
+    // Not one whose objects start a function.
+    cloud.s3().create_bucket(INPUTS).await.expect("a bucket");
     for task in 0..tasks {
         let key = format!("in/{task:05}");
-        cloud.s3().put_object("bench-0", &key, PutBody::from(b"x".to_vec()), &[], false).await.expect("puts");
+        cloud.s3().put_object(INPUTS, &key, PutBody::from(b"x".to_vec()), &[], false).await.expect("puts");
     }
     let mut context = RunContext::new(cloud, dirs, UploadOptions::default()).expect("a home bucket");
     context.fleet = Arc::new(Idle);
@@ -144,7 +147,7 @@ async fn launch(cloud: &Cloud, dirs: &Dirs, tasks: u64) -> Vec<String> {
     for index in 0..FUNCTIONS {
         let request = LaunchRequest {
             function: format!("bench-{index}"),
-            inputs: Inputs::Objects { bucket: "bench-0".into(), keys: vec!["in/".into()] },
+            inputs: Inputs::Objects { bucket: INPUTS.into(), keys: vec!["in/".into()] },
             parameters: BTreeMap::new(),
         };
         let launch = prepare(&context, request, &CancellationToken::new()).await.expect("a run");
@@ -287,7 +290,7 @@ impl Invocations {
             version: VERSION,
             function: format!("bench-{}", self.index),
             task: Some(TaskRef { run: self.run.clone(), task }),
-            bucket: "bench-0".into(),
+            bucket: INPUTS.into(),
             key: format!("in/{task:05}"),
             request_id,
             state: TaskState::Succeeded,

@@ -58,6 +58,7 @@ pub async fn print(session: &Session, args: args::Logs) -> Outcome {
         return follow(session, client, groups, query).await;
     }
     let start_ms = now_ms().saturating_sub(query.since_s * 1000);
+    let comes_late = !client.is_local();
     let mut reader = Reader::new(client, groups, &query, Window { start_ms, end_ms: None });
     let mut any = false;
     loop {
@@ -74,6 +75,9 @@ pub async fn print(session: &Session, args: args::Logs) -> Outcome {
     }
     if !any {
         print::note("no lines; --since looks further back");
+    }
+    if comes_late {
+        print::note("lines of the last two minutes may still arrive; --follow waits for them");
     }
     Ok(())
 }

@@ -41,6 +41,8 @@ pub struct Limits {
     pub logs_tail: Limiter,
     /// Every other call to `CloudWatch` Logs: 10 per second each.
     pub logs_control: Limiter,
+    /// Everything else: IAM, ECR, STS; their quotas are larger, but differ by call.
+    pub other: Limiter,
     tails: Arc<Semaphore>,
     most_tails: usize,
     calls: CallMeter,
@@ -102,6 +104,7 @@ impl Limits {
             logs_describe: limit(10.0),
             logs_tail: limit(5.0),
             logs_control: limit(10.0),
+            other: limit(10.0),
             tails: Arc::new(Semaphore::new(most_tails)),
             most_tails,
             calls: CallMeter::default(),
@@ -109,9 +112,9 @@ impl Limits {
         }
     }
 
-    /// The limit that an operation is counted against. `None` for services that have no limit here.
-    pub(super) fn limiter(&self, service: &str, operation: &str) -> Option<&Limiter> {
-        Some(match (service, operation) {
+    /// The limit that an operation is counted against.
+    pub(super) fn limiter(&self, service: &str, operation: &str) -> &Limiter {
+        match (service, operation) {
             ("Lambda", "Invoke") => &self.lambda_invoke,
             ("Lambda", "GetFunction") => &self.lambda_get,
             ("Lambda", _) => &self.lambda_control,
@@ -124,17 +127,15 @@ impl Limits {
                 &self.s3_read
             }
             ("S3", _) => &self.s3_write,
-            _ => return None,
-        })
+            _ => &self.other,
+        }
     }
 
     /// The cloud throttled an attempt. Only the limit of its own API falls.
-    pub(super) fn throttled(&self, service: &str, operation: &str, pause: Option<std::time::Duration>) {
+    pub(crate) fn throttled(&self, service: &str, operation: &str, pause: Option<std::time::Duration>) {
         self.calls.throttled(service, operation);
-        if let Some(limiter) = self.limiter(service, operation) {
-            limiter.throttled(pause);
-            self.throttles.send_modify(|count| *count += 1);
-        }
+        self.limiter(service, operation).throttled(pause);
+        self.throttles.send_modify(|count| *count += 1);
     }
 
     /// What is slowed down at the moment.
@@ -151,6 +152,7 @@ impl Limits {
             ("invocations", &self.lambda_invoke),
             ("uploads", &self.s3_write),
             ("listings", &self.s3_read),
+            ("account calls", &self.other),
         ];
         let slowed = |(what, limiter): (&'static str, &Limiter)| {
             let Pace { rate, ceiling, throttled, slowed } = limiter.pace();
@@ -267,7 +269,7 @@ mod tests {
         assert_eq!(names, ["logs", "functions", "listings"]);
         assert_eq!(limits.slowed()[1].to_string(), "functions paused (throttled)");
         limits.throttled("STS", "GetCallerIdentity", None);
-        assert_eq!(limits.slowed().len(), 3);
+        assert_eq!(limits.slowed().len(), 4);
     }
 
     #[test]

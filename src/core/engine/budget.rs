@@ -36,3 +36,48 @@ pub(super) async fn watch(mut ctx: Ctx) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::core::cloud::{Cloud, local};
+    use crate::core::config::ContextConfig;
+    use crate::core::engine::Snapshot;
+    use crate::core::engine::state::State;
+    use throng_runtime::contract::local::{AccessKey, LocalCredentials, LocalEndpoint};
+    use tokio::sync::{Notify, mpsc, watch};
+    use tokio_util::sync::CancellationToken;
+
+    #[tokio::test]
+    async fn what_is_throttled_is_in_the_snapshot() {
+        let key = AccessKey { access_key_id: "id".into(), secret_access_key: "secret".into() };
+        let endpoint = "http://127.0.0.1:9".to_owned();
+        let cloud = Cloud::at(
+            &ContextConfig::local(),
+            local::Found {
+                endpoint: LocalEndpoint { endpoint, pid: 0, version: String::new(), started_ms: 0 },
+                credentials: LocalCredentials { user: key.clone(), function: key },
+            },
+        );
+        let (updates, mut arriving) = mpsc::unbounded_channel();
+        let (_keeper, connected) = watch::channel(Some(cloud.clone()));
+        let ctx = Ctx {
+            updates,
+            context: None,
+            scope: None,
+            cloud: connected,
+            token: CancellationToken::new(),
+            refresh: Arc::new(Notify::new()),
+            period: Duration::from_secs(1),
+        };
+        let watching = tokio::spawn(super::watch(ctx));
+        cloud.limits().throttled("CloudWatch Logs", "FilterLogEvents", None);
+        let mut state = State::new(Snapshot::default());
+        (arriving.recv().await.unwrap().apply)(&mut state);
+        let slowed: Vec<_> = state.snap.slowed.iter().map(|one| (one.what, one.throttled)).collect();
+        assert_eq!(slowed, [("logs", 1)]);
+        assert!(state.dirty);
+        watching.abort();
+    }
+}
