@@ -185,7 +185,7 @@ impl Limits {
     }
 }
 
-/// Calls of `FilterLogEvents` per second ("CloudWatch Logs quotas", 2026).
+/// Calls of `FilterLogEvents` per second (quotas of `CloudWatch` Logs, 2026).
 fn filter_quota(region: &str) -> f64 {
     match region {
         "us-east-1" => 25.0,

@@ -142,8 +142,8 @@ impl SweepTask {
                 continue;
             };
             let Some(group) = self.groups.get(ask.group) else { return };
-            let page = self.client.page(group, ask.window, &self.pattern, ask.token.clone()).await;
-            let (answer, word) = match page {
+            let got = self.client.page(group, ask.window, &self.pattern, ask.token.clone()).await;
+            let (answer, word) = match got {
                 Ok((events, token)) => (Answer::Page(token), News::Page(ask.group, events)),
                 Err(error) if error.kind == ErrorKind::Invalid && ask.token.is_some() => {
                     (Answer::BadToken, News::Page(ask.group, Vec::new()))

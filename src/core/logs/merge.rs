@@ -93,7 +93,7 @@ impl Merge {
                 for (name, event) in update.events {
                     let known = group_of(&self.groups, &name);
                     let function = known.map_or_else(|| name.clone(), |(_, group)| group.function.clone());
-                    self.from_tail(&function, &event);
+                    self.add_of_tail(&function, &event);
                 }
             }
             News::Page(index, events) => {
@@ -101,7 +101,7 @@ impl Merge {
                 let function =
                     self.groups.get(index).map_or_else(String::new, |group| group.function.clone());
                 for event in events {
-                    self.from_sweep(index, &function, &event, now);
+                    self.add_of_sweep(index, &function, &event, now);
                 }
             }
             News::Swept { settled, fresh } => self.swept(settled, fresh),
@@ -122,7 +122,7 @@ impl Merge {
         }
     }
 
-    fn from_tail(&mut self, function: &str, event: &RawEvent) {
+    fn add_of_tail(&mut self, function: &str, event: &RawEvent) {
         let entry = self.parser.entry(function, event);
         if self.wants(&entry)
             && let Added::Known(key) = self.buffer.add(entry, Origin::Tail)
@@ -132,7 +132,7 @@ impl Merge {
         }
     }
 
-    fn from_sweep(&mut self, index: usize, function: &str, event: &RawEvent, now: Millis) {
+    fn add_of_sweep(&mut self, index: usize, function: &str, event: &RawEvent, now: Millis) {
         if let Some(id) = &event.id {
             let mut hasher = DefaultHasher::new();
             (index, id).hash(&mut hasher);

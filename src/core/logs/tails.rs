@@ -223,7 +223,7 @@ mod tests {
     #[test]
     fn groups_are_split_into_sessions_of_ten() {
         assert!(ranges(0).is_empty());
-        assert_eq!(ranges(10), [0..10]);
+        assert_eq!(ranges(11), [0..10, 10..11]);
         assert_eq!(ranges(23), [0..10, 10..20, 20..23]);
     }
 
@@ -233,8 +233,11 @@ mod tests {
         let refused = TailState::Polling("live tail refused: LimitExceededException".into());
         assert_eq!(mode(&[]), "polling");
         assert_eq!(mode(&[TailState::Opening]), "polling");
-        assert_eq!(mode(&[live.clone()]), "live");
-        assert_eq!(mode(&[refused.clone()]), "polling (live tail refused: LimitExceededException)");
+        assert_eq!(mode(std::slice::from_ref(&live)), "live");
+        assert_eq!(
+            mode(std::slice::from_ref(&refused)),
+            "polling (live tail refused: LimitExceededException)"
+        );
         assert_eq!(mode(&[live, refused]), "live (1 of 2 tails; live tail refused: LimitExceededException)");
     }
 }

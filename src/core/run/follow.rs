@@ -95,8 +95,8 @@ pub struct Follower {
     marker_pages: u32,
     events: Due,
     reports: Due,
-    /// Where the function's log is, once it was asked for.
-    log: Option<Option<LogPlace>>,
+    /// Where the function's log is, once that is known.
+    log: Option<LogPlace>,
     reports_from_ms: Millis,
     /// Keys of failed events that were read.
     events_seen: HashSet<String>,
@@ -373,16 +373,12 @@ impl Follower {
     async fn look_at_reports(&mut self) -> bool {
         let running = self.tracker.running();
         let Some(first) = running.first() else { return false };
-        let place = match &self.log {
-            Some(place) => place.clone(),
-            None => match self.context.fleet.log_of(&self.tracker.header().function).await {
-                Ok(place) => self.log.insert(place).clone(),
-                Err(_) => None,
-            },
-        };
-        let Some(place) = place else { return false };
+        if self.log.is_none() {
+            self.log = self.context.fleet.log_of(&self.tracker.header().function).await.ok().flatten();
+        }
+        let Some(place) = &self.log else { return false };
         let now = now_ms();
-        let ends = match self.context.fleet.bad_ends(&place, self.reports_from_ms.max(first.started_ms)).await
+        let ends = match self.context.fleet.bad_ends(place, self.reports_from_ms.max(first.started_ms)).await
         {
             Ok(ends) => ends,
             Err(error) => {
@@ -391,7 +387,11 @@ impl Follower {
             }
         };
         self.reports_from_ms = now.saturating_sub(REPORTS_LATE_MS);
-        ends.iter().fold(false, |changed, end| self.tracker.ended_badly(end) || changed)
+        let mut changed = false;
+        for end in &ends {
+            changed |= self.tracker.ended_badly(end);
+        }
+        changed
     }
 
     /// Every failed script also gives such a record. Where its name has the request id of an attempt that is
