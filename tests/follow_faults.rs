@@ -105,7 +105,7 @@ fn serve(connection: &TcpStream, answer: &(impl Fn(&str, usize, &Value) -> Answe
             Answer::Json(status, headers, body) => {
                 let body = body.to_string();
                 let headers: String =
-                    headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+                    headers.iter().flat_map(|(name, value)| [*name, ": ", *value, "\r\n"]).collect();
                 let head = format!(
                     "HTTP/1.1 {status} x\r\ncontent-type: application/x-amz-json-1.1\r\n{headers}content-length: {}\r\n\r\n",
                     body.len()
