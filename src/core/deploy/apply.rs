@@ -4,9 +4,10 @@ use super::plan::{Action, Plan, Work};
 use super::role::POLICY;
 use super::{DeployError, Undo, tags, wait};
 use crate::core::cloud::{BucketPermission, Cloud, CloudError, ErrorKind, NewRole, partition};
-use crate::core::image::{PushProgress, push};
+use crate::core::image::{LayerProgress, PushProgress, push};
 use futures::future::BoxFuture;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -29,6 +30,8 @@ pub struct DeployProgress {
     pub bytes: u64,
     /// Bytes of the image in all; 0 while none is pushed.
     pub bytes_total: u64,
+    /// Each layer of the image that is being pushed.
+    pub layers: Arc<[LayerProgress]>,
 }
 
 /// What came of applying.
@@ -109,6 +112,7 @@ impl Applier<'_> {
             steps: self.of as u64,
             bytes: push.bytes,
             bytes_total: push.bytes_total,
+            layers: push.layers,
         });
     }
 

@@ -1,11 +1,10 @@
 //! What a registry holds: list, inspect, remove.
 
 use super::origin::{self, OriginLayer};
-use super::registry::{client, explain, log_in};
+use super::registry::{authentication, client, explain, http, log_in};
 use super::{Cache, Credentials, ImageError, ImageSettings, Registry, Remote, Source};
 use crate::core::definition::Architecture;
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
-use oci_client::secrets::RegistryAuth;
 use oci_client::{Reference, RegistryOperation};
 use std::collections::BTreeMap;
 
@@ -115,13 +114,6 @@ fn place(base_url: &str, repository: &str, credentials: Option<&Credentials>) ->
     }
 }
 
-fn authentication(credentials: Option<&Credentials>) -> RegistryAuth {
-    match credentials {
-        Some(Credentials { user, password }) => RegistryAuth::Basic(user.clone(), password.clone()),
-        None => RegistryAuth::Anonymous,
-    }
-}
-
 async fn images_of(registry: Registry) -> Result<Vec<ImageEntry>, ImageError> {
     let client = client(registry.host(), registry.plain_http())?;
     let auth = authentication(registry.credentials.as_ref());
@@ -213,11 +205,7 @@ pub async fn remove(registry: &Registry) -> Result<(), ImageError> {
     let token = client.auth(&reference, &auth, RegistryOperation::Push).await.map_err(fail)?;
     let scheme = if registry.plain_http() { "http" } else { "https" };
     let url = format!("{scheme}://{}/v2/{}/manifests/{digest}", registry.host(), registry.repository);
-    let mut builder = reqwest::Client::builder();
-    if super::registry::is_loopback(registry.host()) {
-        builder = builder.no_proxy();
-    }
-    let http = builder.build().map_err(|error| fail(error.into()))?;
+    let http = http(registry.host()).map_err(|error| fail(error.into()))?;
     let mut request = http.delete(url);
     request = match (token, &registry.credentials) {
         (Some(token), _) => request.bearer_auth(token),

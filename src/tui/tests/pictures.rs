@@ -10,7 +10,7 @@ use ratatui::backend::TestBackend;
 use std::sync::Arc;
 use throng::core::cloud::Slowed;
 use throng::core::engine::{
-    Connection, Listing, ListingState, LogView, Preview, Severity, Snapshot, TaskView,
+    Connection, Listing, ListingState, LogView, PlanView, Preview, Severity, Snapshot, TaskView,
 };
 use throng::core::model::{TaskRow, TaskState};
 
@@ -175,6 +175,14 @@ fn beginnings() {
     snapshot.connection = Connection::Online;
     snapshot.functions.state = ListingState::Ready;
     pictures("empty", &snapshot, "");
+}
+
+#[test]
+fn plans() {
+    let with = |plan| Snapshot { plan: Some(plan), ..busy() };
+    pictures("plan", &with(planned()), "nresize<tab>debian:12<ctrl-d>");
+    let failed = PlanView::Failed("bucket pictures belongs to somebody else: choose another name".into());
+    pictures("plan_failed", &with(failed), "nresize<tab>debian:12<ctrl-d>");
 }
 
 #[test]
