@@ -2,6 +2,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use async_trait::async_trait;
+use aws_sdk_cloudwatchlogs::config::{BehaviorVersion, Credentials, Region};
+use aws_sdk_cloudwatchlogs::types::InputLogEvent;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
@@ -12,10 +14,11 @@ use throng::core::dataset::download::Download;
 use throng::core::dataset::upload::{Upload, UploadOptions};
 use throng::core::dataset::{Meter, scan};
 use throng::core::dirs::Dirs;
+use throng::core::logs::LogGroup;
 use throng::core::model::{Place, TaskState};
 use throng::core::run::{
-    Fleet, Follower, FunctionFacts, Inputs, LaunchRequest, Lister, RunContext, TriggerPlace, cancel, prepare,
-    resume, verify, wait,
+    Fleet, Follower, FunctionFacts, Inputs, LaunchRequest, Lister, LogPlace, RunContext, TriggerPlace,
+    cancel, prepare, resume, verify, wait,
 };
 use throng::local::daemon::{ServeOptions, serve};
 use throng_runtime::contract::keys::record_key;
@@ -239,5 +242,54 @@ async fn measure_small_files() {
             sent.sent,
             f64::from(10_000) / seconds
         );
+    }
+}
+
+/// The platform's lines of three invocations, one of which timed out.
+const LINES: [&str; 3] = [
+    r#"{"time":"t","type":"platform.start","record":{"requestId":"a","version":"$LATEST"}}"#,
+    r#"{"time":"t","type":"platform.report","record":{"requestId":"b","status":"success","metrics":{"durationMs":5.0}}}"#,
+    r#"{"time":"t","type":"platform.report","record":{"requestId":"a","status":"timeout","metrics":{"durationMs":3000.0,"billedDurationMs":3000,"memorySizeMB":128,"maxMemoryUsedMB":9}}}"#,
+];
+/// The same in the text format, old and new.
+const TEXT: [&str; 3] = [
+    "START RequestId: c Version: $LATEST\n",
+    "2026-01-01T00:00:00.000Z 79b4f56e-95b1-4643-9700-2807f4e68189 Task timed out after 3.00 seconds\n",
+    "REPORT RequestId: d\tDuration: 3000.00 ms\tBilled Duration: 3000 ms\tMemory Size: 128 MB\tMax Memory Used: 9 MB\tStatus: error\tError Type: Runtime.ExitError\n",
+];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bad_ends_are_found_in_the_platforms_log() {
+    let world = world().await;
+    let key = world.cloud.local_key().unwrap();
+    let keys = Credentials::new(&key.access_key_id, &key.secret_access_key, None, None, "test");
+    let config = aws_sdk_cloudwatchlogs::Config::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .http_client(aws_smithy_http_client::Builder::new().build_http())
+        .region(Region::new("us-east-1"))
+        .endpoint_url(world.cloud.endpoint().unwrap())
+        .credentials_provider(keys);
+    let logs = aws_sdk_cloudwatchlogs::Client::from_conf(config.build());
+    for (group, json, lines, expected) in [
+        ("json", true, LINES, vec![("a", TaskState::TimedOut)]),
+        (
+            "text",
+            false,
+            TEXT,
+            vec![("79b4f56e-95b1-4643-9700-2807f4e68189", TaskState::TimedOut), ("d", TaskState::Failed)],
+        ),
+    ] {
+        logs.create_log_group().log_group_name(group).send().await.unwrap();
+        logs.create_log_stream().log_group_name(group).log_stream_name("s").send().await.unwrap();
+        let event = |line: &str| {
+            let time = i64::try_from(now_ms()).unwrap();
+            InputLogEvent::builder().timestamp(time).message(line).build().unwrap()
+        };
+        let put = logs.put_log_events().log_group_name(group).log_stream_name("s");
+        put.set_log_events(Some(lines.map(event).to_vec())).send().await.unwrap();
+        let place = LogPlace { group: LogGroup::named("f", group), json };
+        let ends = world.cloud.bad_ends(&place, now_ms() - 60_000).await.unwrap();
+        let ends: Vec<_> = ends.iter().map(|end| (end.request_id.as_str(), end.state)).collect();
+        assert_eq!(ends, expected);
     }
 }

@@ -16,6 +16,8 @@ pub struct Session {
     pub dirs: Dirs,
     pub config: Config,
     pub format: Format,
+    /// Say on standard error what goes on.
+    pub verbose: bool,
     /// Cancelled by the first Ctrl-C; a second one ends the process at once.
     pub interrupt: CancellationToken,
 }
@@ -31,7 +33,13 @@ impl Session {
         for warning in &config.warnings {
             print::note(&format!("warning: {warning}"));
         }
-        Ok(Self { dirs, config, format: global.output, interrupt: CancellationToken::new() })
+        Ok(Self {
+            dirs,
+            config,
+            format: global.output,
+            verbose: global.verbose,
+            interrupt: CancellationToken::new(),
+        })
     }
 
     pub fn context(&self) -> Result<&ContextConfig, Fail> {

@@ -1,6 +1,7 @@
 //! What front ends show: plain data, no SDK types, no terminal types.
 
 use crate::core::definition::Architecture;
+use crate::core::logs::Report;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -196,6 +197,17 @@ pub struct TaskRow {
     pub record_key: Option<Arc<str>>,
 }
 
+impl TaskRow {
+    /// Whether its end is known from the platform's log alone: the ledger may still say otherwise.
+    #[must_use]
+    pub fn is_reported(&self) -> bool {
+        let unsuccessful = self.state.is_final() && self.state != TaskState::Succeeded;
+        unsuccessful
+            && self.record_key.is_none()
+            && self.class.is_some_and(|class| class != FailureClass::Lost)
+    }
+}
+
 /// What a run's durations and memory look like. Milliseconds and bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct RunStatistics {
@@ -269,7 +281,7 @@ pub enum ProgressState {
 }
 
 /// A line of a log.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct LogEntry {
     /// When it happened.
     pub time_ms: Millis,
@@ -289,6 +301,8 @@ pub struct LogEntry {
     pub source: Option<Source>,
     /// Whether the platform wrote it.
     pub platform: bool,
+    /// The platform's account of an invocation, when the line is one.
+    pub report: Option<Arc<Report>>,
     /// The text. Not neutralised: escape sequences are still in it.
     pub message: Arc<str>,
 }

@@ -148,7 +148,7 @@ pub fn task(number: u64) -> TaskRow {
         peak_memory: done.then_some((60 + number % 40) << 20),
         ended_ms: done.then_some(NOW - 60_000 + number * 40),
         request_id: done.then(|| format!("5ca4a8d2-0000-4000-8000-{number:012}").into()),
-        record_key: None,
+        record_key: done.then(|| format!("runs/r/records/{number}").into()),
     }
 }
 
@@ -254,6 +254,7 @@ pub fn log(number: u64) -> LogEntry {
         task: Some(number / 9),
         source: (!platform).then_some(if error { Source::Stderr } else { Source::Stdout }),
         platform,
+        report: None,
         message,
     }
 }
@@ -264,7 +265,9 @@ pub fn logs(total: u64) -> LogView {
         query: LogQuery { functions: vec!["mri-slices".into()], since_s: 3600, ..LogQuery::default() },
         chunks: Arc::new(entries.chunks(LogView::CHUNK).map(|chunk| Arc::new(chunk.to_vec())).collect()),
         dropped: 0,
+        missed: 0,
         sampled: false,
+        settled_ms: 0,
         mode: "live".into(),
     }
 }
@@ -313,6 +316,7 @@ pub fn busy() -> Snapshot {
         context: local.clone(),
         contexts: vec![local, lab].into(),
         connection: Connection::Online,
+        slowed: Arc::default(),
         scope: Scope::Functions,
         functions: listing(vec![
             function("grayscale", "Active", 512, 7200),

@@ -61,6 +61,7 @@ pub async fn print(session: &Session, args: args::Logs) -> Outcome {
         return follow(session, client, groups, query, args.stream.as_deref()).await;
     }
     let start_ms = now_ms().saturating_sub(query.since_s * 1000);
+    let comes_late = !client.is_local();
     let mut reader = Reader::new(client, groups, &query, Window { start_ms, end_ms: None });
     let mut any = false;
     loop {
@@ -79,6 +80,9 @@ pub async fn print(session: &Session, args: args::Logs) -> Outcome {
     if !any {
         print::note("no lines; --since looks further back");
     }
+    if comes_late {
+        print::note("lines of the last two minutes may still arrive; --follow waits for them");
+    }
     Ok(())
 }
 
@@ -88,12 +92,7 @@ async fn groups(cloud: &Cloud, names: &[String]) -> Result<Vec<LogGroup>, Fail> 
         return Err(Fail::not_found(format!("there is no function `{missing}`")));
     }
     let wanted = known.iter().filter(|function| names.is_empty() || names.contains(&function.name));
-    Ok(wanted
-        .map(|function| match function.log_group.as_str() {
-            "" => LogGroup::of_function(&function.name),
-            group => LogGroup { function: function.name.clone(), group: group.to_owned() },
-        })
-        .collect())
+    Ok(wanted.map(LogGroup::of).collect())
 }
 
 /// Whether a line is of the stream that was asked for, if any was.
@@ -108,8 +107,10 @@ async fn follow(
     query: LogQuery,
     stream: Option<&str>,
 ) -> Outcome {
+    let verbose = session.verbose.then(|| client.clone());
     let follow = Follow::start(client, groups, query, Bound { lines: KEPT_LINES, ..Bound::default() });
     let mut views = follow.views();
+    let mut status = Status::default();
     // Lines that come late, between lines that were printed already, are printed when they come. Views share their
     // lines' texts, so that a text's address tells lines apart as long as the view before is kept.
     let mut printed: HashSet<usize> = HashSet::new();
@@ -128,7 +129,38 @@ async fn follow(
             }
             current.insert(address);
         }
+        if let Some(client) = &verbose {
+            status.tell(&view, client);
+        }
         (printed, _before) = (current, view);
+    }
+}
+
+/// How lines come, told on standard error whenever it changes (`--verbose`).
+#[derive(Default)]
+struct Status(String);
+
+impl Status {
+    fn tell(&mut self, view: &LogView, client: &LogClient) {
+        let mut words = vec![view.mode.clone()];
+        words.extend(client.slowed().iter().map(|slowed| {
+            let times = slowed.throttled;
+            format!("{slowed}, {times} {}", if times == 1 { "time" } else { "times" })
+        }));
+        if view.sampled {
+            words.push("SAMPLED".to_owned());
+        }
+        if view.missed > 0 {
+            words.push(format!("{} lines came late", view.missed));
+        }
+        if view.is_settled() {
+            words.push("settled".to_owned());
+        }
+        let now = words.join("; ");
+        if now != self.0 {
+            print::note(&format!("logs: {now}"));
+            self.0 = now;
+        }
     }
 }
 

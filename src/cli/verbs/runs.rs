@@ -400,7 +400,8 @@ pub async fn tasks(session: &Session, args: args::Tasks) -> Outcome {
         for row in &rows {
             table.row([
                 row.task.to_string(),
-                row.state.to_string(),
+                // Told by the platform's log alone: the ledger may still say otherwise.
+                format!("{}{}", row.state, if row.is_reported() { "?" } else { "" }),
                 row.class.map(|class| class.to_string()).unwrap_or_default(),
                 row.duration_ms.map(units::millis).unwrap_or_default(),
                 row.peak_memory.map(units::bytes).unwrap_or_default(),
@@ -420,7 +421,7 @@ fn task_document(provider: Option<&str>, row: &TaskRow) -> Value {
         "task": row.task, "bucket": &*row.bucket, "key": &*row.key, "size": row.size,
         "state": row.state.as_str(), "class": row.class.map(throng_runtime::contract::FailureClass::as_str), "attempts": row.attempts,
         "duration_ms": row.duration_ms, "peak_memory": row.peak_memory, "ended_ms": row.ended_ms,
-        "request_id": row.request_id.as_deref(), "provider": provider,
+        "request_id": row.request_id.as_deref(), "provider": provider, "reported": row.is_reported(),
     })
 }
 

@@ -1,26 +1,19 @@
 //! SDK clients: built once per context over one shared connection pool.
 
+use super::budget::Limits;
 use super::credentials::Explained;
 use super::error::{CloudError, ErrorKind};
-use super::limiter::{Limiter, Limits};
 use super::local::Found;
 use super::regional::Regional;
+use super::watch::{HostPrefix, Watch};
 use crate::core::config::ContextConfig;
 use aws_config::BehaviorVersion;
 use aws_config::{Region, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_sdk_s3::config::{RequestChecksumCalculation, ResponseChecksumValidation, SharedCredentialsProvider};
 use aws_smithy_http_client::{Builder as HttpBuilder, tls};
-use aws_smithy_runtime_api::box_error::BoxError;
-use aws_smithy_runtime_api::client::endpoint::EndpointPrefix;
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
-use aws_smithy_runtime_api::client::interceptors::Intercept;
-use aws_smithy_runtime_api::client::interceptors::context::{
-    BeforeSerializationInterceptorContextMut, FinalizerInterceptorContextRef,
-};
-use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_runtime_api::client::stalled_stream_protection::StalledStreamProtectionConfig;
-use aws_smithy_types::config_bag::ConfigBag;
 use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
 use std::sync::{Arc, OnceLock};
@@ -117,32 +110,34 @@ pub(super) fn build(
     local: bool,
     limits: &Arc<Limits>,
 ) -> Clients {
-    let watch = |api: Api| Watch { limits: limits.clone(), api };
+    let watch = || Watch(limits.clone());
     // A service of its own endpoint, else the context's, else what the profile or the environment say.
     let of = |service: &str| match context.endpoints.get(service) {
         Some(url) => config.to_builder().endpoint_url(url).build(),
         None => config.clone(),
     };
     let sdk = of("lambda");
-    let lambda = aws_sdk_lambda::config::Builder::from(&sdk).interceptor(watch(Api::Lambda));
+    let lambda = aws_sdk_lambda::config::Builder::from(&sdk).interceptor(watch());
     let lambda_sync = lambda
         .clone()
         .timeout_config(timeouts(Duration::from_mins(16)))
         .retry_config(RetryConfig::standard().with_max_attempts(1));
     let sdk = of("logs");
-    let mut logs = aws_sdk_cloudwatchlogs::config::Builder::from(&sdk).interceptor(watch(Api::Logs));
-    if sdk.endpoint_url().is_some() {
-        logs = logs.interceptor(NoHostPrefix);
-    }
+    let logs = aws_sdk_cloudwatchlogs::config::Builder::from(&sdk)
+        .interceptor(watch())
+        .interceptor(HostPrefix { custom: sdk.endpoint_url().is_some() });
+    let ecr = aws_sdk_ecr::config::Builder::from(&of("ecr")).interceptor(watch());
+    let iam = aws_sdk_iam::config::Builder::from(&of("iam")).interceptor(watch());
+    let sts = aws_sdk_sts::config::Builder::from(&of("sts")).interceptor(watch());
     let region = config.region().map_or_else(|| REGION.to_owned(), ToString::to_string);
     Clients {
-        s3: s3(&of("s3"), &region, local, watch(Api::S3)),
+        s3: s3(&of("s3"), &region, local, watch()),
         lambda: aws_sdk_lambda::Client::from_conf(lambda.build()),
         lambda_sync: aws_sdk_lambda::Client::from_conf(lambda_sync.build()),
         logs: aws_sdk_cloudwatchlogs::Client::from_conf(logs.build()),
-        ecr: aws_sdk_ecr::Client::new(&of("ecr")),
-        iam: aws_sdk_iam::Client::new(&of("iam")),
-        sts: aws_sdk_sts::Client::new(&of("sts")),
+        ecr: aws_sdk_ecr::Client::from_conf(ecr.build()),
+        iam: aws_sdk_iam::Client::from_conf(iam.build()),
+        sts: aws_sdk_sts::Client::from_conf(sts.build()),
         region,
     }
 }
@@ -157,69 +152,4 @@ fn s3(sdk: &SdkConfig, region: &str, local: bool, watch: Watch) -> Regional {
             .response_checksum_validation(ResponseChecksumValidation::WhenRequired);
     }
     Regional::new(aws_sdk_s3::Client::from_conf(s3.build()), region, custom)
-}
-
-#[derive(Clone, Copy, Debug)]
-enum Api {
-    S3,
-    Lambda,
-    Logs,
-}
-
-/// Sees every attempt, also those that the SDK repeats, and tells the limiter of throttling.
-#[derive(Debug)]
-struct Watch {
-    limits: Arc<Limits>,
-    api: Api,
-}
-
-impl Watch {
-    fn limiters(&self) -> [&Limiter; 2] {
-        let limits = &self.limits;
-        match self.api {
-            Api::S3 => [&limits.s3_write, &limits.s3_read],
-            Api::Lambda => [&limits.lambda_control, &limits.lambda_invoke],
-            Api::Logs => [&limits.logs_filter, &limits.logs_control],
-        }
-    }
-}
-
-impl Intercept for Watch {
-    fn name(&self) -> &'static str {
-        "WatchThrottling"
-    }
-
-    fn read_after_attempt(
-        &self,
-        context: &FinalizerInterceptorContextRef<'_>,
-        _components: &RuntimeComponents,
-        _bag: &mut ConfigBag,
-    ) -> Result<(), BoxError> {
-        if context.response().is_some_and(|response| matches!(response.status().as_u16(), 429 | 503)) {
-            for limiter in self.limiters() {
-                limiter.throttled();
-            }
-        }
-        Ok(())
-    }
-}
-
-/// `StartLiveTail` goes to `stream-<host>`, which a loopback address or a single host does not have.
-#[derive(Debug)]
-struct NoHostPrefix;
-
-impl Intercept for NoHostPrefix {
-    fn name(&self) -> &'static str {
-        "NoHostPrefix"
-    }
-
-    fn modify_before_serialization(
-        &self,
-        _context: &mut BeforeSerializationInterceptorContextMut<'_>,
-        _components: &RuntimeComponents,
-        bag: &mut ConfigBag,
-    ) -> Result<(), BoxError> {
-        bag.interceptor_state().unset::<EndpointPrefix>();
-        Ok(())
-    }
 }

@@ -1,7 +1,7 @@
 //! Invocations. Everything else about functions is in `functions`.
 
+use super::budget::Limits;
 use super::error::{CloudError, ErrorKind};
-use super::limiter::Limits;
 use aws_sdk_lambda::Client;
 use aws_sdk_lambda::operation::RequestId;
 use aws_sdk_lambda::primitives::Blob;

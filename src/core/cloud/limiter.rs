@@ -1,4 +1,4 @@
-//! A shared limit per API: a token bucket whose rate falls when the cloud throttles and grows again slowly.
+//! A shared limit: a token bucket whose rate falls when the cloud throttles and grows again slowly.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 pub struct Limiter {
     ceiling: f64,
     floor: f64,
+    burst: f64,
     state: Mutex<State>,
 }
 
@@ -17,6 +18,22 @@ struct State {
     tokens: f64,
     at: Instant,
     lowered: Option<Instant>,
+    /// Nobody's turn comes before, because the cloud said so.
+    held: Option<Instant>,
+    throttled: u64,
+}
+
+/// How a limiter stands.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Pace {
+    /// Calls per second that are allowed now.
+    pub rate: f64,
+    /// Calls per second that are allowed when the cloud does not throttle.
+    pub ceiling: f64,
+    /// Answers so far that said there were too many calls.
+    pub throttled: u64,
+    /// Whether it is slower than it could be, because the cloud throttled.
+    pub slowed: bool,
 }
 
 /// How much of the rate is left after the cloud throttled.
@@ -25,30 +42,47 @@ const CUT: f64 = 0.6;
 const CUT_ONCE_IN: Duration = Duration::from_millis(500);
 /// The rate grows back by this part of the ceiling each second.
 const GROWTH_PER_S: f64 = 0.05;
+/// The cloud may ask for a pause of at most this length.
+const LONGEST_HOLD: Duration = Duration::from_mins(1);
 
 impl Limiter {
     /// At most `rate` calls per second, with bursts of one second's worth.
     #[must_use]
     pub fn new(rate: f64) -> Self {
-        let state = State { rate, tokens: rate, at: Instant::now(), lowered: None };
-        Self { ceiling: rate, floor: (rate / 50.0).max(0.2), state: Mutex::new(state) }
+        Self::with_burst(rate, rate)
+    }
+
+    /// At most `rate` calls per second, and `burst` more after a pause.
+    #[must_use]
+    pub fn with_burst(rate: f64, burst: f64) -> Self {
+        let burst = burst.max(1.0);
+        let state =
+            State { rate, tokens: burst, at: Instant::now(), lowered: None, held: None, throttled: 0 };
+        Self { ceiling: rate, floor: (rate / 50.0).max(0.2), burst, state: Mutex::new(state) }
     }
 
     /// Waits for this call's turn. Cancel-safe only in that a reserved turn is lost.
     pub async fn acquire(&self) {
-        let wait = self.reserve(Instant::now());
-        if !wait.is_zero() {
+        let mut wait = self.reserve(Instant::now());
+        while !wait.is_zero() {
             tokio::time::sleep(wait).await;
+            // Meanwhile the cloud may have asked for a pause.
+            wait = self.held(Instant::now());
         }
     }
 
-    /// Tells that the cloud throttled a call.
-    pub fn throttled(&self) {
-        self.throttled_at(Instant::now());
+    /// Tells that the cloud throttled a call, and the pause that it asked for.
+    pub fn throttled(&self, pause: Option<Duration>) {
+        self.throttled_at(Instant::now(), pause);
     }
 
-    fn throttled_at(&self, now: Instant) {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+    fn throttled_at(&self, now: Instant, pause: Option<Duration>) {
+        let mut state = self.lock();
+        state.throttled += 1;
+        if let Some(pause) = pause {
+            let until = now + pause.min(LONGEST_HOLD);
+            state.held = Some(state.held.map_or(until, |held| held.max(until)));
+        }
         if state.lowered.is_some_and(|at| now.saturating_duration_since(at) < CUT_ONCE_IN) {
             return;
         }
@@ -58,72 +92,48 @@ impl Limiter {
         state.lowered = Some(now);
     }
 
-    /// Calls per second that are allowed now.
+    /// How it stands.
     #[must_use]
-    pub fn rate(&self) -> f64 {
-        self.rate_at(Instant::now())
+    pub fn pace(&self) -> Pace {
+        self.pace_at(Instant::now())
     }
 
-    fn rate_at(&self, now: Instant) -> f64 {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+    fn pace_at(&self, now: Instant) -> Pace {
+        let mut state = self.lock();
         self.refill(&mut state, now);
-        state.rate
+        let held = state.held.is_some_and(|until| until > now);
+        Pace {
+            rate: if held { 0.0 } else { state.rate },
+            ceiling: self.ceiling,
+            throttled: state.throttled,
+            slowed: held || state.rate < self.ceiling * 0.999,
+        }
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn reserve(&self, now: Instant) -> Duration {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.lock();
         self.refill(&mut state, now);
         state.tokens -= 1.0;
+        let held = state.held.map_or(Duration::ZERO, |until| until.saturating_duration_since(now));
         if state.tokens >= 0.0 {
-            return Duration::ZERO;
+            return held;
         }
-        Duration::from_secs_f64(-state.tokens / state.rate)
+        held.max(Duration::from_secs_f64(-state.tokens / state.rate))
+    }
+
+    fn held(&self, now: Instant) -> Duration {
+        self.lock().held.map_or(Duration::ZERO, |until| until.saturating_duration_since(now))
     }
 
     fn refill(&self, state: &mut State, now: Instant) {
         let elapsed = now.saturating_duration_since(state.at).as_secs_f64();
         state.at = now;
-        state.tokens = elapsed.mul_add(state.rate, state.tokens).min(state.rate.max(1.0));
+        state.tokens = elapsed.mul_add(state.rate, state.tokens).min(self.burst);
         state.rate = (self.ceiling * GROWTH_PER_S).mul_add(elapsed, state.rate).min(self.ceiling);
-    }
-}
-
-/// The limits of one context, shared by everything that calls it. Rates: calls per second.
-#[derive(Debug)]
-pub struct Limits {
-    /// Lambda's control plane (all calls but Invoke and `GetFunction`).
-    pub lambda_control: Limiter,
-    /// Lambda's `GetFunction`.
-    pub lambda_get: Limiter,
-    /// Lambda's Invoke.
-    pub lambda_invoke: Limiter,
-    /// S3 calls that write.
-    pub s3_write: Limiter,
-    /// S3 calls that read.
-    pub s3_read: Limiter,
-    /// `FilterLogEvents`: 5 to 25 per second by region.
-    pub logs_filter: Limiter,
-    /// Every other call to `CloudWatch` Logs.
-    pub logs_control: Limiter,
-    /// Everything else: IAM, ECR, STS.
-    pub other: Limiter,
-}
-
-impl Limits {
-    /// AWS's quotas with some room for others. The local cloud has none to speak of.
-    #[must_use]
-    pub fn new(local: bool) -> Self {
-        let limit = |aws: f64| Limiter::new(if local { 100_000.0 } else { aws });
-        Self {
-            lambda_control: limit(12.0),
-            lambda_get: limit(80.0),
-            lambda_invoke: limit(2_000.0),
-            s3_write: limit(3_000.0),
-            s3_read: limit(5_000.0),
-            logs_filter: limit(4.0),
-            logs_control: limit(8.0),
-            other: limit(8.0),
-        }
     }
 }
 
@@ -146,16 +156,32 @@ mod tests {
     fn throttling_lowers_the_rate_once_and_it_grows_back() {
         let limiter = Limiter::new(100.0);
         let now = Instant::now();
+        assert!(!limiter.pace_at(now).slowed);
         for _ in 0..50 {
-            limiter.throttled_at(now);
+            limiter.throttled_at(now, None);
         }
-        assert!((59.0..61.0).contains(&limiter.rate_at(now)), "one cut, not fifty");
+        let pace = limiter.pace_at(now);
+        assert!((59.0..61.0).contains(&pace.rate), "one cut, not fifty");
+        assert_eq!((pace.slowed, pace.throttled), (true, 50));
         assert!(limiter.reserve(now) > Duration::ZERO, "the burst is gone");
         let now = now + Duration::from_secs(1);
-        limiter.throttled_at(now);
-        assert!((35.0..45.0).contains(&limiter.rate_at(now)));
-        let now = now + Duration::from_mins(1);
-        assert!((limiter.rate_at(now) - 100.0).abs() < 1e-6);
+        limiter.throttled_at(now, None);
+        assert!((35.0..45.0).contains(&limiter.pace_at(now).rate));
+        let pace = limiter.pace_at(now + Duration::from_mins(1));
+        assert!((pace.rate - 100.0).abs() < 1e-6 && !pace.slowed);
+    }
+
+    #[test]
+    fn a_pause_that_the_cloud_asks_for_is_kept_within_reason() {
+        let limiter = Limiter::new(100.0);
+        let now = Instant::now();
+        limiter.throttled_at(now, Some(Duration::from_secs(7)));
+        limiter.throttled_at(now, Some(Duration::from_secs(3)));
+        assert_eq!(limiter.reserve(now), Duration::from_secs(7));
+        assert!(limiter.pace_at(now).slowed);
+        assert!(limiter.reserve(now + Duration::from_secs(7)) < Duration::from_millis(100));
+        limiter.throttled_at(now, Some(Duration::from_hours(9)));
+        assert_eq!(limiter.held(now), LONGEST_HOLD);
     }
 
     #[test]
@@ -164,8 +190,8 @@ mod tests {
         let mut now = Instant::now();
         for _ in 0..100 {
             now += CUT_ONCE_IN;
-            limiter.throttled_at(now);
+            limiter.throttled_at(now, None);
         }
-        assert!(limiter.rate_at(now) >= 0.2);
+        assert!(limiter.pace_at(now).rate >= 0.2);
     }
 }

@@ -1,7 +1,7 @@
 //! Log groups. Reading logs is in `core::logs`.
 
+use super::budget::Limits;
 use super::error::CloudError;
-use super::limiter::Limits;
 use super::{SMALL, within};
 use aws_sdk_cloudwatchlogs::Client;
 use std::collections::BTreeMap;
@@ -35,7 +35,7 @@ impl<'a> Logs<'a> {
     /// [`CloudError`]
     pub async fn group(&self, name: &str) -> Result<Option<LogGroup>, CloudError> {
         const ACTION: &str = "logs:DescribeLogGroups";
-        self.limits.logs_control.acquire().await;
+        self.limits.logs_describe.acquire().await;
         let request = self.client.describe_log_groups().log_group_name_prefix(name);
         let output = within(SMALL, ACTION, async {
             request.send().await.map_err(|error| CloudError::from_sdk(ACTION, name, &error))

@@ -2,6 +2,8 @@
 
 mod account;
 mod buckets;
+mod budget;
+mod calls;
 mod clients;
 mod credentials;
 mod error;
@@ -18,13 +20,16 @@ pub(crate) mod remote;
 mod repositories;
 mod roles;
 mod s3;
+mod watch;
 
 pub use account::AccountLimits;
+pub use budget::{Limits, Slowed};
+pub use calls::{CallMeter, Calls};
 pub use error::{CloudError, ErrorKind};
 pub use functions::{BucketPermission, EventInvoke, FunctionDetail, FunctionSettings, FunctionState};
 pub use identity::{Identity, partition};
 pub use lambda::{Invoked, Lambda};
-pub use limiter::{Limiter, Limits};
+pub use limiter::{Limiter, Pace};
 pub use logs::{LogGroup, Logs};
 pub use multipart::Part;
 pub use notify::{Notifications, Trigger};
@@ -35,6 +40,7 @@ pub use s3::{GetObject, ListQuery, ObjectBody, ObjectHead, ObjectPage, PutBody, 
 
 use crate::core::config::ContextConfig;
 use crate::core::dirs::Dirs;
+use budget::Account;
 use clients::Clients;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -128,9 +134,15 @@ impl Cloud {
     }
 
     fn over(context: &ContextConfig, config: &aws_config::SdkConfig, local: Option<local::Found>) -> Inner {
-        let limits = Arc::new(Limits::new(local.is_some()));
-        let clients = clients::build(context, config, local.is_some(), &limits);
         let endpoint = config.endpoint_url().map(str::to_owned);
+        let limits = if local.is_some() {
+            Arc::new(Limits::local())
+        } else {
+            let region = config.region().map_or_else(String::new, ToString::to_string);
+            let profile = context.profile.clone().or_else(|| std::env::var("AWS_PROFILE").ok());
+            budget::shared(Account { profile, region, endpoint: endpoint.clone() })
+        };
+        let clients = clients::build(context, config, local.is_some(), &limits);
         let (identity, default_home) = (tokio::sync::OnceCell::new(), None);
         Inner { context: context.clone(), clients, limits, local, endpoint, identity, default_home }
     }
@@ -219,6 +231,12 @@ impl Cloud {
     #[must_use]
     pub fn limits(&self) -> &Arc<Limits> {
         &self.0.limits
+    }
+
+    /// Every attempt that was sent so far, by operation; of all contexts that share this one's budget.
+    #[must_use]
+    pub fn calls(&self) -> Vec<Calls> {
+        self.0.limits.calls().table()
     }
 
     /// Buckets and objects.

@@ -1,7 +1,7 @@
 //! Repositories of Amazon ECR. Blobs and manifests travel by the registry's own protocol, see `core::image`.
 
+use super::budget::Limits;
 use super::error::{CloudError, ErrorKind};
-use super::limiter::Limits;
 use super::{SMALL, within};
 use aws_sdk_ecr::Client;
 use aws_sdk_ecr::types::{ImageFailureCode, ImageIdentifier, Tag};

@@ -1,7 +1,7 @@
 //! Roles of IAM and what they may do.
 
+use super::budget::Limits;
 use super::error::{CloudError, ErrorKind};
-use super::limiter::Limits;
 use super::{SMALL, within};
 use aws_sdk_iam::Client;
 use aws_sdk_iam::types::{PolicyEvaluationDecisionType, Tag};

@@ -1,7 +1,7 @@
 //! Objects. Buckets themselves are in `buckets`.
 
+use super::budget::Limits;
 use super::error::{CloudError, ErrorKind};
-use super::limiter::Limits;
 use super::regional::Regional;
 use super::{SMALL, millis, within};
 use crate::core::model::ObjectInfo;

@@ -34,7 +34,7 @@ impl S3Objects {
     /// The objects of a storage provider. Nothing is asked yet.
     #[must_use]
     pub fn of_provider(access: &ProviderAccess) -> Self {
-        Self::over(remote::clients(access), Arc::new(Limits::new(false)))
+        Self::over(remote::clients(access), Arc::new(Limits::aws(&access.storage.region)))
     }
 
     fn over(clients: Regional, limits: Arc<Limits>) -> Self {

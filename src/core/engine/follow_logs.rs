@@ -56,19 +56,17 @@ async fn groups(cloud: &Cloud, query: &LogQuery) -> Result<Vec<LogGroup>, CloudE
     let mut token = None;
     loop {
         let (page, next) = cloud.lambda().list_page(token).await?;
-        known
-            .extend(page.into_iter().map(|function| (function.name, (function.log_group, function.managed))));
+        known.extend(page.into_iter().map(|function| (function.name.clone(), function)));
         if next.is_none() {
             break;
         }
         token = next;
     }
     if query.functions.is_empty() {
-        let ours = known.into_iter().filter(|(_, (_, managed))| *managed);
-        return Ok(ours.map(|(function, (group, _))| LogGroup { function, group }).collect());
+        return Ok(known.values().filter(|function| function.managed).map(LogGroup::of).collect());
     }
     let group = |function: &String| match known.get(function) {
-        Some((group, _)) => LogGroup { function: function.clone(), group: group.clone() },
+        Some(function) => LogGroup::of(function),
         // A function that is gone may have left its log.
         None => LogGroup::of_function(function),
     };

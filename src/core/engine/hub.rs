@@ -7,7 +7,7 @@ use super::snapshot::{
     Connection, ContextInfo, Listing, ListingState, ObjectsView, PlanView, Severity, Snapshot, TaskView,
 };
 use super::state::State;
-use super::{EngineOptions, actions, connection, deploying, follow_logs, launches, planning, runs};
+use super::{EngineOptions, actions, budget, connection, deploying, follow_logs, launches, planning, runs};
 use crate::core::cloud::Cloud;
 use crate::core::config::ContextConfig;
 use crate::core::model::Place;
@@ -197,6 +197,7 @@ impl Hub {
             self.lost.clone(),
         );
         ctx.spawn(keeper);
+        ctx.spawn(budget::watch(ctx.clone()));
         let ctx = self.action_ctx();
         ctx.spawn(listings::first_look(ctx.clone()));
         ctx.spawn(runs::resume_all(ctx.clone(), self.memory.clone(), self.options.clone()));

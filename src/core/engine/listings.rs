@@ -15,8 +15,12 @@ use tokio::sync::mpsc;
 const DETAILS_AT_ONCE: usize = 8;
 /// Details are read again after this time, for triggers can change without the function.
 const DETAILS_LAST: Duration = Duration::from_secs(20);
-/// Most buckets whose triggers are read.
-const MOST_BUCKETS: usize = 200;
+/// The same on AWS, where the calls are rationed; a person can ask for it at once.
+const DETAILS_LAST_AWS: Duration = Duration::from_mins(5);
+/// Most functions and buckets whose details are read in one look.
+const MOST_DETAILS: usize = 200;
+/// The same on AWS: a function costs a call of Lambda's control plane, which allows fifteen a second to everybody.
+const MOST_DETAILS_AWS: usize = 20;
 /// A folder with more pages than this is read again only when asked.
 const PAGES_READ_AGAIN: usize = 2;
 
@@ -40,6 +44,11 @@ impl Cache {
     }
 }
 
+/// How long details are good, and how many are read in one look.
+fn details_of(cloud: &Cloud) -> (Duration, usize) {
+    if cloud.is_local() { (DETAILS_LAST, MOST_DETAILS) } else { (DETAILS_LAST_AWS, MOST_DETAILS_AWS) }
+}
+
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -61,14 +70,16 @@ pub(super) async fn functions(ctx: Ctx, cache: Arc<Cache>) {
                 token = next;
             }
             all.sort_by(|a: &FunctionInfo, b| a.name.cmp(&b.name));
-            let stale = fill_from_cache(&mut all, &cache);
+            let (last, most) = details_of(&cloud);
+            let mut stale = fill_from_cache(&mut all, &cache, last);
+            stale.truncate(most);
             let shown = all.clone();
             ctx.show(move |snap| snap.functions = ready(shown));
             if stale.is_empty() {
                 return Ok(());
             }
             details(&cloud, stale, &cache).await;
-            fill_from_cache(&mut all, &cache);
+            fill_from_cache(&mut all, &cache, last);
             ctx.show(move |snap| snap.functions = ready(all));
             Ok(())
         }
@@ -98,7 +109,7 @@ pub(super) async fn first_look(mut ctx: Ctx) {
 }
 
 /// Completes functions by what is known of them; the names of those of which nothing current is known.
-fn fill_from_cache(functions: &mut [FunctionInfo], cache: &Cache) -> Vec<String> {
+fn fill_from_cache(functions: &mut [FunctionInfo], cache: &Cache, last: Duration) -> Vec<String> {
     let cache = lock(&cache.functions);
     let mut stale = Vec::new();
     for function in functions {
@@ -110,7 +121,7 @@ fn fill_from_cache(functions: &mut [FunctionInfo], cache: &Cache) -> Vec<String>
             function.outputs.clone_from(&known.outputs);
             function.managed |= known.managed;
         }
-        if same.is_none_or(|(at, _)| at.elapsed() > DETAILS_LAST) {
+        if same.is_none_or(|(at, _)| at.elapsed() > last) {
             stale.push(function.name.clone());
         }
     }
@@ -154,18 +165,19 @@ pub(super) async fn buckets(ctx: Ctx, cache: Arc<Cache>) {
         let cache = cache.clone();
         async move {
             let mut all = cloud.s3().list_buckets().await?;
+            let (last, most) = details_of(&cloud);
             let mut stale = Vec::new();
             for bucket in &mut all {
                 let cache = lock(&cache.triggers);
                 let known = cache.get(&bucket.name);
                 bucket.triggers = known.map(|(_, triggers)| triggers.clone()).unwrap_or_default();
-                if known.is_none_or(|(at, _)| at.elapsed() > DETAILS_LAST) {
+                if known.is_none_or(|(at, _)| at.elapsed() > last) {
                     stale.push(bucket.name.clone());
                 }
             }
             let shown = all.clone();
             ctx.show(move |snap| snap.buckets = ready(shown));
-            stale.truncate(MOST_BUCKETS);
+            stale.truncate(most);
             if stale.is_empty() {
                 return Ok(());
             }

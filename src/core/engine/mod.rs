@@ -8,6 +8,7 @@
 //! state        snapshot being built, notices, progress rows
 //! context      what a task holds: way to the hub, cloud, when to end
 //! connection   keeps the context connected
+//! budget       shows what is slowed down
 //! listings     functions, buckets, objects
 //! runs         runs, tasks, running invocations
 //! launches     uploads, downloads, launches of runs
@@ -18,6 +19,7 @@
 //! ```
 
 mod actions;
+mod budget;
 mod command;
 mod connection;
 mod context;

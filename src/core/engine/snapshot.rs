@@ -1,6 +1,7 @@
 //! What a front end sees.
 
 use super::{LogQuery, Scope};
+use crate::core::cloud::Slowed;
 use crate::core::deploy::{Action, Plan, Step};
 use crate::core::model::{
     AttemptRecord, BucketInfo, Counts, FunctionInfo, InvocationInfo, LogEntry, Millis, ObjectInfo, Progress,
@@ -19,6 +20,8 @@ pub struct Snapshot {
     pub contexts: Arc<[ContextInfo]>,
     /// Whether the cloud answers.
     pub connection: Connection,
+    /// What is slowed down, because the cloud throttled it.
+    pub slowed: Arc<[Slowed]>,
     /// What is looked at.
     pub scope: Scope,
     /// Functions
@@ -182,8 +185,12 @@ pub struct LogView {
     pub chunks: Arc<Vec<Arc<Vec<LogEntry>>>>,
     /// Lines that fell out of the buffer at its beginning.
     pub dropped: u64,
+    /// Lines that the live tail lost and that were found later.
+    pub missed: u64,
     /// Whether the cloud sends only a sample at the moment.
     pub sampled: bool,
+    /// Everything that happened before this time is known; lines of later times may still come late. 0 at first.
+    pub settled_ms: Millis,
     /// How lines arrive: `live`, `polling (throttled)` … for the status line.
     pub mode: String,
 }
@@ -205,6 +212,13 @@ impl LogView {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// Whether no line can come any more between those that are there, nor after them for what has happened so far.
+    #[must_use]
+    pub fn is_settled(&self) -> bool {
+        let last = self.chunks.last().and_then(|chunk| chunk.last());
+        self.settled_ms > 0 && last.is_some_and(|last| last.time_ms < self.settled_ms)
     }
 
     /// A line by its index; 0 is the oldest that is kept.

@@ -1,6 +1,6 @@
 //! Lines by time, within a bound, none twice.
 
-use crate::core::engine::{LogQuery, LogView};
+use crate::core::engine::LogView;
 use crate::core::model::{LogEntry, Millis};
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -31,6 +31,18 @@ pub enum Origin {
     Sweep,
 }
 
+/// What became of a line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Added {
+    /// It is new. Lines of the same time, stream and text have the same number.
+    New(u64),
+    /// It came before, the other way.
+    Known(u64),
+    /// Younger lines have fallen out already.
+    TooOld,
+}
+
+/// How often a line came each way.
 #[derive(Clone, Copy, Debug, Default)]
 struct Seen {
     tail: u32,
@@ -55,39 +67,78 @@ impl LogBuffer {
         Self { bound, chunks: Arc::default(), bytes: 0, dropped: 0, seen: HashMap::new() }
     }
 
-    /// Adds a line unless it is there already; says whether it was added.
-    pub fn add(&mut self, entry: LogEntry, origin: Origin) -> bool {
-        if self.is_known(&entry, origin) || self.is_too_old(&entry) {
-            return false;
+    /// Adds a line unless it is there already.
+    pub fn add(&mut self, entry: LogEntry, origin: Origin) -> Added {
+        let key = key(&entry);
+        if self.is_known(key, entry.time_ms, origin) {
+            return Added::Known(key);
+        }
+        if self.is_too_old(&entry) {
+            return Added::TooOld;
         }
         self.bytes += entry.message.len();
         self.insert(entry);
         self.shed();
-        true
+        Added::New(key)
     }
 
-    /// What is kept, as a front end sees it.
+    /// What is kept, as a front end sees it; the rest of the view is `of`.
     #[must_use]
-    pub fn view(&self, query: &LogQuery, sampled: bool, mode: &str) -> LogView {
-        LogView {
-            query: query.clone(),
-            chunks: self.chunks.clone(),
-            dropped: self.dropped,
-            sampled,
-            mode: mode.to_owned(),
+    pub fn view(&self, of: LogView) -> LogView {
+        LogView { chunks: self.chunks.clone(), dropped: self.dropped, ..of }
+    }
+
+    /// No line from before `time_ms` will come again. What the tail showed twice and the sweep found once is there
+    /// once from now on.
+    pub fn settle(&mut self, time_ms: Millis) {
+        let mut twice = Vec::new();
+        self.seen.retain(|key, seen| {
+            if seen.time_ms >= time_ms {
+                return true;
+            }
+            // A line that the sweep never found is kept: it was there.
+            if seen.sweep > 0 && seen.tail > seen.sweep {
+                twice.push((*key, seen.time_ms, seen.tail - seen.sweep));
+            }
+            false
+        });
+        for (key, time_ms, times) in twice {
+            for _ in 0..times {
+                self.remove(key, time_ms);
+            }
         }
     }
 
-    /// Forgets how lines before `time_ms` came: no line from before it will come again.
-    pub fn settle(&mut self, time_ms: Millis) {
-        self.seen.retain(|_, seen| seen.time_ms >= time_ms);
+    fn remove(&mut self, of: u64, time_ms: Millis) {
+        let found = self.chunks.iter().enumerate().find_map(|(index, chunk)| {
+            let inside = chunk.last().is_some_and(|last| last.time_ms >= time_ms);
+            let begin = chunk.partition_point(|kept| kept.time_ms < time_ms);
+            let same = |kept: &LogEntry| kept.time_ms == time_ms && key(kept) == of;
+            let at = chunk.get(begin..).filter(|_| inside)?.iter().position(same)?;
+            Some((index, begin + at))
+        });
+        let Some((index, at)) = found else { return };
+        let chunks = Arc::make_mut(&mut self.chunks);
+        // Every chunk but the last stays full: each gets the first line of the next one.
+        let mut carried: Option<LogEntry> = None;
+        for (place, chunk) in chunks.iter_mut().enumerate().skip(index).rev() {
+            let chunk = Arc::make_mut(chunk);
+            let removed = chunk.remove(if place == index { at } else { 0 });
+            chunk.extend(carried.take());
+            if place == index {
+                self.bytes -= removed.message.len();
+            } else {
+                carried = Some(removed);
+            }
+        }
+        if chunks.last().is_some_and(|last| last.is_empty()) {
+            chunks.pop();
+        }
     }
 
-    fn is_known(&mut self, entry: &LogEntry, origin: Origin) -> bool {
-        let mut hasher = DefaultHasher::new();
-        (entry.time_ms, &entry.stream, &entry.request_id, &entry.message).hash(&mut hasher);
-        let seen = self.seen.entry(hasher.finish()).or_default();
-        seen.time_ms = entry.time_ms;
+    fn is_known(&mut self, key: u64, time_ms: Millis, origin: Origin) -> bool {
+        let seen = self.seen.entry(key).or_default();
+        seen.time_ms = time_ms;
         let shown = seen.tail.max(seen.sweep);
         match origin {
             Origin::Tail => seen.tail += 1,
@@ -145,6 +196,12 @@ impl LogBuffer {
     }
 }
 
+fn key(entry: &LogEntry) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    (entry.time_ms, &entry.function, &entry.stream, &entry.request_id, &entry.message).hash(&mut hasher);
+    hasher.finish()
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
@@ -163,12 +220,13 @@ mod tests {
             task: None,
             source: None,
             platform: false,
+            report: None,
             message: Arc::from(message),
         }
     }
 
     fn shown(buffer: &LogBuffer) -> Vec<(Millis, String)> {
-        let view = buffer.view(&LogQuery::default(), false, "");
+        let view = buffer.view(LogView::default());
         (0..view.len())
             .map(|index| view.get(index).map(|entry| (entry.time_ms, entry.message.to_string())).unwrap())
             .collect()
@@ -177,11 +235,32 @@ mod tests {
     #[test]
     fn a_line_that_comes_both_ways_is_shown_once_and_a_repeated_one_twice() {
         let mut buffer = LogBuffer::new(Bound::default());
-        assert!(buffer.add(entry(1, "a"), Origin::Tail));
-        assert!(!buffer.add(entry(1, "a"), Origin::Sweep));
-        assert!(buffer.add(entry(1, "a"), Origin::Sweep), "the tail lost the second of two equal lines");
-        assert!(!buffer.add(entry(1, "a"), Origin::Tail));
+        let mut is_new = |origin| matches!(buffer.add(entry(1, "a"), origin), Added::New(_));
+        assert!(is_new(Origin::Tail));
+        assert!(!is_new(Origin::Sweep));
+        assert!(is_new(Origin::Sweep), "the tail lost the second of two equal lines");
+        assert!(!is_new(Origin::Tail));
         assert_eq!(shown(&buffer).len(), 2);
+    }
+
+    #[test]
+    fn what_the_tail_repeated_is_there_once_when_it_has_settled() {
+        let mut buffer = LogBuffer::new(Bound::default());
+        for time in 0..3 * LogView::CHUNK as u64 {
+            buffer.add(entry(time, "x"), Origin::Tail);
+        }
+        buffer.add(entry(7, "twice"), Origin::Tail);
+        buffer.add(entry(7, "twice"), Origin::Tail);
+        buffer.add(entry(8, "only in the tail"), Origin::Tail);
+        buffer.add(entry(7, "twice"), Origin::Sweep);
+        buffer.settle(7);
+        assert_eq!(shown(&buffer).iter().filter(|(_, text)| text == "twice").count(), 2);
+        buffer.settle(10);
+        let lines = shown(&buffer);
+        assert_eq!(lines.iter().filter(|(_, text)| text == "twice").count(), 1);
+        assert_eq!(lines.len(), 3 * LogView::CHUNK + 2);
+        assert!(lines.is_sorted_by_key(|(time, _)| *time));
+        assert!(buffer.chunks.iter().rev().skip(1).all(|chunk| chunk.len() == LogView::CHUNK));
     }
 
     #[test]
@@ -190,10 +269,10 @@ mod tests {
         for time in 0..3 * LogView::CHUNK as u64 {
             buffer.add(entry(time, "x"), Origin::Sweep);
         }
-        let view = buffer.view(&LogQuery::default(), false, "");
+        let view = buffer.view(LogView::default());
         assert_eq!(view.dropped + view.len() as u64, 3 * LogView::CHUNK as u64);
         assert!(view.dropped > 0);
-        assert!(!buffer.add(entry(0, "late"), Origin::Sweep));
+        assert_eq!(buffer.add(entry(0, "late"), Origin::Sweep), Added::TooOld);
     }
 
     proptest! {
@@ -201,7 +280,7 @@ mod tests {
         fn lines_are_by_time_whatever_the_order(times in prop::collection::vec(0u64..5000, 0..3000)) {
             let mut buffer = LogBuffer::new(Bound::default());
             for (index, time) in times.iter().enumerate() {
-                prop_assert!(buffer.add(entry(*time, &index.to_string()), Origin::Tail));
+                prop_assert!(matches!(buffer.add(entry(*time, &index.to_string()), Origin::Tail), Added::New(_)));
             }
             let mut expected: Vec<_> =
                 times.iter().enumerate().map(|(index, time)| (*time, index.to_string())).collect();

@@ -1,12 +1,14 @@
-//! Following logs: a tail and a sweep into one buffer.
+//! Following logs: tails and a sweep into one buffer.
 
-use super::buffer::{Bound, LogBuffer, Origin};
-use super::client::{LogClient, LogError, LogGroup, RawEvent, TailUpdate, Window};
-use super::parse::{Parser, pattern_for};
-use crate::core::cloud::now_ms;
+use super::buffer::{Bound, LogBuffer};
+use super::client::{LogClient, LogError, LogGroup, RawEvent, TailUpdate};
+use super::merge::Merge;
+use super::parse::pattern_for;
+use super::sweep::{Answer, Sweep, SweepPace};
+use super::tails::{self, TailState};
+use crate::core::cloud::{ErrorKind, now_ms};
 use crate::core::engine::{LogQuery, LogView};
-use crate::core::model::{LogEntry, Millis};
-use std::collections::{HashMap, HashSet};
+use crate::core::model::Millis;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -14,34 +16,42 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-/// Groups of one Live Tail session at most (`API_StartLiveTail`).
-const TAIL_GROUPS: usize = 10;
 /// Views are published at most this often.
 const PUBLISH: Duration = Duration::from_millis(100);
-/// After a Live Tail was refused it is tried again after this time.
-const TAIL_AGAIN: Duration = Duration::from_secs(30);
+/// Longest sleep between two looks at the plan: the tails may end meanwhile.
+const LONGEST_SLEEP_MS: Millis = 1_000;
 
 /// How often what is asked.
 #[derive(Clone, Copy, Debug)]
 pub struct Pace {
-    /// Between sweeps while a Live Tail shows lines already.
-    pub sweep: Duration,
-    /// Between sweeps without one.
-    pub poll: Duration,
-    /// Events become visible out of order; a sweep begins this long before the end of the one before.
-    pub settle: Duration,
+    /// While Live Tails show lines already.
+    pub live: SweepPace,
+    /// While some do not.
+    pub poll: SweepPace,
 }
 
 impl Pace {
     /// For the embedded cloud, which has no quota and no delay.
-    pub const LOCAL: Self = Self {
-        sweep: Duration::from_secs(2),
-        poll: Duration::from_millis(500),
-        settle: Duration::from_secs(5),
+    pub const LOCAL: Self = {
+        let live = SweepPace { every_ms: 2_000, near_ms: 5_000, settle_ms: 5_000, slice_ms: 60_000 };
+        Self { live, poll: SweepPace { every_ms: 500, ..live } }
     };
-    /// For AWS: five to twenty-five filter calls per second in all, events up to two minutes late.
-    pub const AWS: Self =
-        Self { sweep: Duration::from_secs(20), poll: Duration::from_secs(3), settle: Duration::from_mins(2) };
+    /// For AWS: five to twenty-five calls per second for everybody, events up to two minutes late (groups were seen
+    /// to grow for a minute and a half after their writer had stopped).
+    pub const AWS: Self = {
+        let live = SweepPace { every_ms: 20_000, near_ms: 30_000, settle_ms: 120_000, slice_ms: 60_000 };
+        Self { live, poll: SweepPace { every_ms: 3_000, near_ms: 10_000, ..live } }
+    };
+
+    /// The pace for so many groups. A pass over all of them takes at most half of the budget, which others share;
+    /// `rate` is what it allows per second now.
+    fn of(&self, live: bool, groups: usize, rate: f64) -> SweepPace {
+        let pace = if live { self.live } else { self.poll };
+        let groups = u32::try_from(groups).unwrap_or(u32::MAX);
+        let half = Duration::try_from_secs_f64(f64::from(groups) * 2.0 / rate.max(0.05));
+        let half = half.map_or(Millis::MAX, |half| Millis::try_from(half.as_millis()).unwrap_or(Millis::MAX));
+        SweepPace { every_ms: pace.every_ms.max(half), ..pace }
+    }
 }
 
 /// Followed logs. Dropping it ends the following.
@@ -61,24 +71,19 @@ impl Follow {
         let live = Arc::new(AtomicBool::new(false));
         let pattern = pattern_for(&query);
         let mut tasks = JoinSet::new();
-        let tail = TailTask { client: client.clone(), groups: groups.clone(), pattern: pattern.clone() };
-        tasks.spawn(tail.run(news.clone(), live.clone()));
+        tails::spawn(&mut tasks, &client, &groups, &pattern, &news);
         let start = now_ms().saturating_sub(query.since_s * 1000);
-        let sweep =
-            SweepTask { client, swept: vec![start; groups.len()], groups: groups.clone(), pattern, pace };
-        tasks.spawn(sweep.run(news, live.clone()));
-        let merge = Merge {
-            groups,
-            query,
-            buffer: LogBuffer::new(bound),
-            parser: Parser::default(),
-            ids: HashMap::new(),
-            requests: HashSet::new(),
-            sampled: false,
-            trouble: None,
-            live,
+        let sweep = SweepTask {
+            client,
+            plan: Sweep::new(groups.len(), start),
+            groups: groups.clone(),
+            pattern,
+            pace,
+            live: live.clone(),
         };
-        tasks.spawn(merge.run(arrivals, sender));
+        tasks.spawn(sweep.run(news));
+        let merge = Merge::new(groups, query, LogBuffer::new(bound));
+        tasks.spawn(publish(merge, arrivals, sender, live));
         Self { views, tasks }
     }
 
@@ -96,195 +101,95 @@ impl Follow {
 }
 
 /// What arrives from the cloud.
-enum News {
-    /// Events of a Live Tail.
+pub(super) enum News {
+    /// How the tail with this index stands.
+    State(usize, TailState),
+    /// Events of a tail.
     Tail(TailUpdate),
     /// A page of a sweep of the group with this index.
     Page(usize, Vec<RawEvent>),
-    /// A sweep ended; nothing from before this time will come again.
-    Swept(Millis),
-    /// A sweep failed.
-    Trouble(LogError),
+    /// How far the sweep is.
+    Swept {
+        /// Nothing from before this time will come again.
+        settled: Millis,
+        /// All that was visible at this time was read.
+        fresh: Millis,
+    },
+    /// The group with this index cannot be read at the moment.
+    Trouble(usize, LogError),
 }
 
-/// Keeps a Live Tail open.
-struct TailTask {
-    client: LogClient,
-    groups: Vec<LogGroup>,
-    pattern: String,
-}
-
-impl TailTask {
-    async fn run(self, news: mpsc::Sender<News>, live: Arc<AtomicBool>) {
-        if self.groups.is_empty() || self.groups.len() > TAIL_GROUPS {
-            return;
-        }
-        loop {
-            match self.client.tail(&self.groups, &self.pattern).await {
-                Ok(mut tail) => {
-                    live.store(true, Ordering::Relaxed);
-                    // A session ends after three hours: the next one begins at once.
-                    while let Ok(Some(update)) =
-                        tail.next().await.inspect_err(|error| tracing::info!(%error, "live tail ended"))
-                    {
-                        if news.send(News::Tail(update)).await.is_err() {
-                            return;
-                        }
-                    }
-                    live.store(false, Ordering::Relaxed);
-                    tokio::time::sleep(Duration::from_secs(1)).await;
-                }
-                Err(error) => {
-                    tracing::info!(%error, "no live tail; polling");
-                    // The group of a new function appears with its first line.
-                    let wait = if error.is_not_found() { TAIL_AGAIN / 15 } else { TAIL_AGAIN };
-                    tokio::time::sleep(wait).await;
-                }
-            }
-        }
-    }
-}
-
-/// Reads everything, again and again, each time from where the last one ended less the settle time.
+/// Reads everything, by plan.
 struct SweepTask {
     client: LogClient,
     groups: Vec<LogGroup>,
     pattern: String,
+    plan: Sweep,
     pace: Pace,
-    /// Where the next sweep begins, by group.
-    swept: Vec<Millis>,
-}
-
-impl SweepTask {
-    async fn run(mut self, news: mpsc::Sender<News>, live: Arc<AtomicBool>) {
-        loop {
-            let outcome = self.sweep(&news).await;
-            let base = if live.load(Ordering::Relaxed) { self.pace.sweep } else { self.pace.poll };
-            let (wait, word) = match outcome {
-                Ok(()) => (base, News::Swept(self.swept.iter().copied().min().unwrap_or(0))),
-                Err(error) => ((base * 4).min(Duration::from_secs(30)), News::Trouble(error)),
-            };
-            if news.send(word).await.is_err() {
-                return;
-            }
-            tokio::time::sleep(wait).await;
-        }
-    }
-
-    async fn sweep(&mut self, news: &mpsc::Sender<News>) -> Result<(), LogError> {
-        let settle = Millis::try_from(self.pace.settle.as_millis()).unwrap_or(Millis::MAX);
-        for (index, (group, begin)) in self.groups.iter().zip(&mut self.swept).enumerate() {
-            let now = now_ms();
-            let window = Window { start_ms: *begin, end_ms: None };
-            let mut token = None;
-            loop {
-                let (events, next) = self.client.page(group, window, &self.pattern, token).await?;
-                let _ = news.send(News::Page(index, events)).await;
-                token = next;
-                if token.is_none() {
-                    break;
-                }
-            }
-            *begin = (*begin).max(now.saturating_sub(settle));
-        }
-        Ok(())
-    }
-}
-
-/// Puts what arrives into one buffer and publishes views of it.
-struct Merge {
-    groups: Vec<LogGroup>,
-    query: LogQuery,
-    buffer: LogBuffer,
-    parser: Parser,
-    /// Event ids of the overlap between sweeps.
-    ids: HashMap<String, Millis>,
-    /// Requests whose lines matched: the platform's lines of them belong to a run's log, too.
-    requests: HashSet<Arc<str>>,
-    sampled: bool,
-    trouble: Option<String>,
     live: Arc<AtomicBool>,
 }
 
-impl Merge {
-    async fn run(mut self, mut arrivals: mpsc::Receiver<News>, views: watch::Sender<LogView>) {
-        let mut publish_at: Option<Instant> = None;
+impl SweepTask {
+    async fn run(mut self, news: mpsc::Sender<News>) {
+        let mut told = (0, 0);
         loop {
-            tokio::select! {
-                biased;
-                () = at(publish_at) => {
-                    publish_at = None;
-                    views.send_replace(self.buffer.view(&self.query, self.sampled, &self.mode()));
+            let now = now_ms();
+            let rate = self.client.limits().logs_filter.pace().rate;
+            let pace = self.pace.of(self.live.load(Ordering::Relaxed), self.groups.len(), rate);
+            let Some(ask) = self.plan.next(now, &pace) else {
+                let wait = self.plan.due(&pace).saturating_sub(now).clamp(10, LONGEST_SLEEP_MS);
+                tokio::time::sleep(Duration::from_millis(wait)).await;
+                continue;
+            };
+            let Some(group) = self.groups.get(ask.group) else { return };
+            let got = self.client.page(group, ask.window, &self.pattern, ask.token.clone()).await;
+            let (answer, word) = match got {
+                Ok((events, token)) => (Answer::Page(token), News::Page(ask.group, events)),
+                Err(error) if error.kind == ErrorKind::Invalid && ask.token.is_some() => {
+                    (Answer::BadToken, News::Page(ask.group, Vec::new()))
                 }
-                news = arrivals.recv() => match news {
-                    Some(news) => {
-                        self.take(news);
-                        publish_at.get_or_insert_with(|| Instant::now() + PUBLISH);
-                    }
-                    None => return,
-                },
+                Err(error) => (Answer::Failed, News::Trouble(ask.group, error)),
+            };
+            self.plan.answer(&ask, answer, now_ms(), &pace);
+            let reached = (self.plan.settled_to(), self.plan.fresh_to());
+            let mut words = vec![word];
+            if reached != told {
+                told = reached;
+                words.push(News::Swept { settled: reached.0, fresh: reached.1 });
             }
-        }
-    }
-
-    fn mode(&self) -> String {
-        match &self.trouble {
-            Some(trouble) => trouble.clone(),
-            None if self.live.load(Ordering::Relaxed) => "live".into(),
-            None => "polling".into(),
-        }
-    }
-
-    fn take(&mut self, news: News) {
-        match news {
-            News::Tail(update) => {
-                self.sampled |= update.sampled;
-                for (group, event) in update.events {
-                    let known = self.groups.iter().find(|known| known.group == group);
-                    let function = known.map_or(group.clone(), |known| known.function.clone());
-                    self.add(&function, &event, Origin::Tail);
+            for word in words {
+                if news.send(word).await.is_err() {
+                    return;
                 }
             }
-            News::Page(index, events) => {
-                let function =
-                    self.groups.get(index).map_or_else(String::new, |group| group.function.clone());
-                for event in events {
-                    let id = event.id.clone().unwrap_or_default();
-                    if id.is_empty() || self.ids.insert(id, event.time_ms).is_none() {
-                        self.add(&function, &event, Origin::Sweep);
-                    }
+        }
+    }
+}
+
+/// Takes what arrives and publishes views.
+async fn publish(
+    mut merge: Merge,
+    mut arrivals: mpsc::Receiver<News>,
+    views: watch::Sender<LogView>,
+    live: Arc<AtomicBool>,
+) {
+    let mut publish_at: Option<Instant> = None;
+    loop {
+        tokio::select! {
+            biased;
+            () = at(publish_at) => {
+                publish_at = None;
+                views.send_replace(merge.view());
+            }
+            news = arrivals.recv() => match news {
+                Some(news) => {
+                    merge.take(news, now_ms());
+                    live.store(merge.is_live(), Ordering::Relaxed);
+                    publish_at.get_or_insert_with(|| Instant::now() + PUBLISH);
                 }
-            }
-            News::Swept(settled) => {
-                self.sampled = false;
-                self.trouble = None;
-                self.ids.retain(|_, time| *time >= settled);
-                self.buffer.settle(settled);
-            }
-            News::Trouble(error) => self.trouble = Some(error.to_string()),
+                None => return,
+            },
         }
-    }
-
-    fn add(&mut self, function: &str, event: &RawEvent, origin: Origin) {
-        let entry = self.parser.entry(function, event);
-        if self.wants(&entry) {
-            self.buffer.add(entry, origin);
-        }
-    }
-
-    fn wants(&mut self, entry: &LogEntry) -> bool {
-        let LogQuery { run, task, request_id, .. } = &self.query;
-        if run.is_none() && request_id.is_none() {
-            return true;
-        }
-        let by_request = request_id.is_some() && entry.request_id.as_deref() == request_id.as_deref();
-        let by_run = run.is_some()
-            && entry.run.as_deref() == run.as_deref()
-            && (task.is_none() || entry.task == *task);
-        if let Some(id) = entry.request_id.clone().filter(|_| by_run) {
-            self.requests.insert(id);
-        }
-        by_request || by_run || entry.request_id.as_ref().is_some_and(|id| self.requests.contains(id))
     }
 }
 

@@ -1,19 +1,35 @@
 //! Logs: live tail for the eyes, a filter sweep for the truth, merged by time, no line twice.
 //!
 //! Live Tail samples and loses; `FilterLogEvents` is exact but slow and rationed. A [`Follow`] runs both: tail events
-//! appear at once, sweeps over an overlapping window add what the tail left out. [`buffer::LogBuffer`] keeps the lines
-//! by time within a bound, and counts what fell out.
+//! appear at once, sweeps over overlapping windows add what the tail left out. [`LogBuffer`] keeps the lines by time
+//! within a bound, and counts what fell out.
+//!
+//! ```text
+//! client   pages of a filter, Live Tail sessions
+//! tails    keeps sessions open; where they are refused, says why
+//! sweep    plans what to read next; no input or output
+//! follow   runs tails and sweep
+//! merge    puts what they bring into one buffer, and counts what was lost
+//! buffer   lines by time, within a bound
+//! parse    messages to lines
+//! report   the platform's account of an invocation
+//! read     what is there, once, to the end
+//! ```
 
 mod buffer;
 mod client;
 mod follow;
+mod merge;
 mod parse;
 mod read;
 mod report;
+mod sweep;
+mod tails;
 
-pub use buffer::{Bound, LogBuffer, Origin};
+pub use buffer::{Added, Bound, LogBuffer, Origin};
 pub use client::{LogClient, LogError, LogGroup, RawEvent, Window};
 pub use follow::{Follow, Pace};
 pub use parse::{Parser, pattern_for};
 pub use read::Reader;
 pub use report::Report;
+pub use sweep::SweepPace;

@@ -32,6 +32,7 @@ impl Parser {
             task: None,
             source: None,
             platform: false,
+            report: None,
             message: Arc::from(""),
         };
         let text = event.message.trim_end_matches(['\n', '\r']);
@@ -66,10 +67,15 @@ impl Parser {
             self.platform_json(entry, kind, value.get("record").unwrap_or(&Value::Null));
             return true;
         }
-        let Some(message) = string("message").or_else(|| string("errorMessage")) else { return false };
-        entry.level = self.word(string("level").unwrap_or_default());
-        entry.request_id = string("requestId").map(|id| self.word(id));
-        entry.message = Arc::from(message.trim_end_matches('\n'));
+        let Some(message) = value.get("message").or_else(|| value.get("errorMessage")) else { return false };
+        entry.level = self.word(string("level").or_else(|| string("log_level")).unwrap_or_default());
+        let id = string("requestId").or_else(|| string("AWSRequestId"));
+        entry.request_id = id.map(|id| self.word(id));
+        entry.message = match message {
+            Value::String(text) => text.trim_end_matches('\n').into(),
+            // Node.js writes an object where the program logged one.
+            other => other.to_string().into(),
+        };
         true
     }
 
@@ -95,17 +101,24 @@ impl Parser {
         entry.request_id = Some(string("requestId")).filter(|id| !id.is_empty()).map(|id| self.word(id));
         let report = Report::from_json(record).filter(|_| kind == "platform.report");
         let bad = !matches!(string("status"), "" | "success");
-        entry.level = self.word(if bad { "ERROR" } else { "INFO" });
-        entry.message = match (kind, report) {
+        let level = match kind {
+            "platform.logsDropped" => "WARN",
+            _ if bad => "ERROR",
+            _ => "INFO",
+        };
+        entry.level = self.word(level);
+        entry.message = match (kind, &report) {
             (_, Some(report)) => report.to_string().into(),
             ("platform.start", _) => "START".into(),
             ("platform.runtimeDone", _) if !bad => "END".into(),
+            ("platform.logsDropped", _) => dropped(record).into(),
             (kind, _) => {
                 let name = kind.trim_start_matches("platform.");
                 let words = [name, string("phase"), string("status"), string("errorType")];
                 words.into_iter().filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ").into()
             }
         };
+        entry.report = report.map(Arc::new);
     }
 
     fn platform_text(&mut self, entry: &mut LogEntry, text: &str) -> bool {
@@ -117,26 +130,51 @@ impl Parser {
             (None, Some(rest)) => (rest.split(' ').next().unwrap_or_default().to_owned(), false),
             (None, None) => match old_failure(text) {
                 Some(id) => (id.to_owned(), true),
-                None if text.starts_with("INIT_") => (String::new(), text.contains("Error Type")),
+                None if is_of_the_platform(text) => {
+                    let bad = ["Error Type: ", "Status: timeout", "Status: error"]
+                        .iter()
+                        .any(|word| text.contains(word));
+                    (String::new(), bad)
+                }
                 None => return false,
             },
         };
         entry.platform = true;
         entry.request_id = (!id.is_empty()).then(|| self.word(&id));
         entry.level = self.word(if bad { "ERROR" } else { "INFO" });
-        entry.message = match (report, text.split(' ').next()) {
+        entry.message = match (&report, text.split(' ').next()) {
             (Some(report), _) => report.to_string().into(),
             (None, Some(word @ ("START" | "END"))) => word.into(),
             _ => text.into(),
         };
+        entry.report = report.map(Arc::new);
         true
     }
+}
+
+/// What `platform.logsDropped` says: the log's own way to tell of a loss.
+fn dropped(record: &Value) -> String {
+    let number = |name: &str| record.get(name).and_then(Value::as_u64).unwrap_or(0);
+    let reason = record.get("reason").and_then(Value::as_str).unwrap_or("no reason given");
+    format!(
+        "the platform dropped {} lines ({} bytes): {reason}",
+        number("droppedRecords"),
+        number("droppedBytes")
+    )
+}
+
+/// Lines about an environment rather than an invocation.
+fn is_of_the_platform(text: &str) -> bool {
+    let begins = ["INIT_START ", "INIT_REPORT ", "RESTORE_START ", "RESTORE_REPORT ", "XRAY TraceId: "];
+    let tabbed = ["EXTENSION\tName: ", "TELEMETRY\tName: ", "LOGS\tName: "];
+    begins.iter().chain(&tabbed).any(|begin| text.starts_with(begin))
 }
 
 /// `<time> <id> Task timed out after …` and `RequestId: <id> Error: …`, as functions of the old log format write.
 fn old_failure(text: &str) -> Option<&str> {
     if let Some(rest) = text.strip_prefix("RequestId: ") {
-        return rest.split_once(" Error: ").map(|(id, _)| id);
+        let died = [" Error: ", " Process exited before completing request"];
+        return died.iter().find_map(|words| rest.split_once(words)).map(|(id, _)| id);
     }
     let (_, rest) = text.split_once(' ')?;
     let (id, rest) = rest.split_once(' ')?;
@@ -177,70 +215,4 @@ pub fn pattern_for(query: &LogQuery) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn parse(message: &str) -> LogEntry {
-        let event = RawEvent { time_ms: 5, stream: "s".into(), message: message.into(), id: None };
-        Parser::default().entry("f", &event)
-    }
-
-    #[test]
-    fn our_own_lines() {
-        let entry = parse(
-            r#"{"timestamp":"2026-01-01T00:00:00.000Z","level":"INFO","requestId":"r","run":"run1","task":3,"stream":"stderr","message":"hello"}"#,
-        );
-        assert_eq!((entry.run.as_deref(), entry.task), (Some("run1"), Some(3)));
-        assert_eq!((entry.source, &*entry.message), (Some(Source::Stderr), "hello"));
-        assert!(!entry.platform);
-    }
-
-    #[test]
-    fn the_platforms_lines_in_both_formats() {
-        for (message, id, level, shown) in [
-            ("START RequestId: abc Version: $LATEST\n", "abc", "INFO", "START"),
-            ("END RequestId: abc", "abc", "INFO", "END"),
-            (r#"{"time":"t","type":"platform.start","record":{"requestId":"abc"}}"#, "abc", "INFO", "START"),
-            (
-                r#"{"time":"t","type":"platform.report","record":{"requestId":"abc","status":"timeout","metrics":{"durationMs":3000.0,"billedDurationMs":3000,"memorySizeMB":128,"maxMemoryUsedMB":9}}}"#,
-                "abc",
-                "ERROR",
-                "REPORT 3000.0 ms, billed 3000 ms, memory 9 of 128 MB, timeout",
-            ),
-            (
-                "2026-01-01T00:00:00.000Z 5ca4a8d2-0000-4000-8000-1234567890ab Task timed out after 3.00 seconds",
-                "5ca4a8d2-0000-4000-8000-1234567890ab",
-                "ERROR",
-                "2026-01-01T00:00:00.000Z 5ca4a8d2-0000-4000-8000-1234567890ab Task timed out after 3.00 seconds",
-            ),
-        ] {
-            let entry = parse(message);
-            assert!(entry.platform, "{message}");
-            assert_eq!(entry.request_id.as_deref(), Some(id), "{message}");
-            assert_eq!((&*entry.level, &*entry.message), (level, shown));
-        }
-    }
-
-    #[test]
-    fn other_lines_stay_as_they_are() {
-        let entry = parse("convert: Warning: odd\tfile\r\n");
-        assert_eq!(
-            (&*entry.message, &*entry.level, entry.platform),
-            ("convert: Warning: odd\tfile", "WARN", false)
-        );
-        assert_eq!(&*parse("{broken json").message, "{broken json");
-        assert_eq!(&*parse(r#"{"a":1}"#).message, r#"{"a":1}"#);
-    }
-
-    #[test]
-    fn patterns_ask_for_what_the_query_wants() {
-        let query = LogQuery { run: Some("r".into()), task: Some(4), ..LogQuery::default() };
-        assert_eq!(pattern_for(&query), r#"{ ($.run = "r" && $.task = 4) }"#);
-        let query = LogQuery { request_id: Some("id".into()), ..query };
-        assert_eq!(
-            pattern_for(&query),
-            r#"{ $.requestId = "id" || $.record.requestId = "id" || ($.run = "r" && $.task = 4) }"#
-        );
-        assert_eq!(pattern_for(&LogQuery::default()), "");
-    }
-}
+mod tests;

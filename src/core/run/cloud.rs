@@ -1,6 +1,9 @@
 //! What runs ask of functions.
 
+use super::reports::{self, BadEnd, LogPlace};
 use crate::core::cloud::{Cloud, CloudError};
+use crate::core::logs::{LogClient, LogGroup};
+use crate::core::model::Millis;
 use async_trait::async_trait;
 
 /// Objects in this place start the function.
@@ -40,6 +43,14 @@ pub trait Fleet: Send + Sync + 'static {
     async fn facts(&self, function: &str) -> Result<Option<FunctionFacts>, CloudError>;
     /// Puts an event on a function's queue.
     async fn invoke_async(&self, function: &str, payload: Vec<u8>) -> Result<(), CloudError>;
+    /// Where the platform logs what it does for a function. `None` when there is no such function, or no log.
+    async fn log_of(&self, _function: &str) -> Result<Option<LogPlace>, CloudError> {
+        Ok(None)
+    }
+    /// Attempts that ended badly since a time, as the platform's log tells.
+    async fn bad_ends(&self, _place: &LogPlace, _since_ms: Millis) -> Result<Vec<BadEnd>, CloudError> {
+        Ok(Vec::new())
+    }
 }
 
 #[async_trait]
@@ -72,5 +83,15 @@ impl Fleet for Cloud {
 
     async fn invoke_async(&self, function: &str, payload: Vec<u8>) -> Result<(), CloudError> {
         self.lambda().invoke_async(function, payload.into()).await.map(drop)
+    }
+
+    async fn log_of(&self, function: &str) -> Result<Option<LogPlace>, CloudError> {
+        let detail = self.lambda().get(function).await?;
+        Ok(detail
+            .map(|detail| LogPlace { group: LogGroup::of(&detail.info), json: detail.settings.log_json }))
+    }
+
+    async fn bad_ends(&self, place: &LogPlace, since_ms: Millis) -> Result<Vec<BadEnd>, CloudError> {
+        reports::read(&LogClient::new(self.clone()), place, since_ms).await
     }
 }

@@ -137,7 +137,8 @@ impl FailedEvent {
     }
 }
 
-fn classify(condition: &str, kind: &str, message: &str) -> (TaskState, FailureClass) {
+/// State and class by an error's type and words.
+pub(super) fn classify(condition: &str, kind: &str, message: &str) -> (TaskState, FailureClass) {
     if condition == "EventAgeExceeded" {
         return (TaskState::Expired, FailureClass::Throttled);
     }

@@ -8,6 +8,7 @@ use super::failure::{self, FailedEvent};
 use super::header::{Cancelled, End, is_run_id};
 use super::launch::Launch;
 use super::manifest::read_manifest;
+use super::reports::LogPlace;
 use super::{RunContext, RunError, RunHeader, RunTracker};
 use crate::core::cloud::{CloudError, now_ms};
 use crate::core::dataset::Meter;
@@ -19,8 +20,10 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use throng_runtime::contract::keys::{RUNS, cancel_key, end_key, records_prefix, run_key, running_prefix};
-use tokio::sync::watch;
-use tokio_util::sync::CancellationToken;
+
+mod drive;
+
+pub use drive::{follow, wait};
 
 /// How to follow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,6 +35,8 @@ pub struct FollowOptions {
     /// A task without a sign of life for this long after the last one of the run is lost. Longer than Lambda
     /// keeps an event (6 hours unless configured) and runs a function.
     pub lost_after: Duration,
+    /// Whether the platform's log is asked for the ends of attempts that the ledger does not tell (yet).
+    pub reports: bool,
 }
 
 impl FollowOptions {
@@ -43,6 +48,7 @@ impl FollowOptions {
             fast: Duration::from_millis(fast),
             slow: Duration::from_millis(slow),
             lost_after: Duration::from_hours(7),
+            reports: true,
         }
     }
 }
@@ -56,6 +62,8 @@ const FAR_EVERY: Duration = Duration::from_secs(4);
 const ALL_EVERY: Duration = Duration::from_mins(2);
 /// Pages of markers per second that are read at most, on average.
 const MARKERS_EVERY: Duration = Duration::from_secs(1);
+/// Reports come into the log's filter this late.
+const REPORTS_LATE_MS: u64 = 120_000;
 /// Reads of failed events in flight.
 const EVENTS_AT_ONCE: usize = 16;
 
@@ -86,6 +94,10 @@ pub struct Follower {
     markers: Due,
     marker_pages: u32,
     events: Due,
+    reports: Due,
+    /// Where the function's log is, once that is known.
+    log: Option<LogPlace>,
+    reports_from_ms: Millis,
     /// Keys of failed events that were read.
     events_seen: HashSet<String>,
     events_from_ms: Millis,
@@ -148,6 +160,9 @@ impl Follower {
             markers: Due::default(),
             marker_pages: 1,
             events: Due::default(),
+            reports: Due::default(),
+            log: None,
+            reports_from_ms: 0,
             events_seen: HashSet::new(),
             end: None,
             settled: false,
@@ -242,6 +257,9 @@ impl Follower {
             }
             if self.events.is_due(slow / 2) {
                 changed |= self.look_at_events().await?;
+            }
+            if self.options.reports && self.reports.is_due(slow * 4) {
+                changed |= self.look_at_reports().await;
             }
         }
         if changed {
@@ -350,6 +368,32 @@ impl Follower {
         Ok(changed)
     }
 
+    /// Asks the platform's log how attempts ended of which the ledger says only that they began. It is a convenience:
+    /// when the log cannot be read, the ledger tells later.
+    async fn look_at_reports(&mut self) -> bool {
+        let running = self.tracker.running();
+        let Some(first) = running.first() else { return false };
+        if self.log.is_none() {
+            self.log = self.context.fleet.log_of(&self.tracker.header().function).await.ok().flatten();
+        }
+        let Some(place) = &self.log else { return false };
+        let now = now_ms();
+        let ends = match self.context.fleet.bad_ends(place, self.reports_from_ms.max(first.started_ms)).await
+        {
+            Ok(ends) => ends,
+            Err(error) => {
+                tracing::debug!(%error, "the log was not asked for reports");
+                return false;
+            }
+        };
+        self.reports_from_ms = now.saturating_sub(REPORTS_LATE_MS);
+        let mut changed = false;
+        for end in &ends {
+            changed |= self.tracker.ended_badly(end);
+        }
+        changed
+    }
+
     /// Every failed script also gives such a record. Where its name has the request id of an attempt that is
     /// known, it need not be read.
     fn skip_known(&mut self, keys: &mut Vec<String>) {
@@ -407,89 +451,6 @@ impl Follower {
             tracing::debug!(%error, "end.json was not written");
         }
         self.end = Some(end);
-    }
-}
-
-/// Follows until cancelled: sends a view whenever something changed, at least every second while the run is open,
-/// and every error. Goes on looking (slowly) when the run is settled, because a late record may come.
-pub async fn follow(
-    mut follower: Follower,
-    views: watch::Sender<Option<Arc<RunView>>>,
-    errors: impl Fn(Option<RunError>) + Send,
-    cancel: CancellationToken,
-) {
-    let _ = views.send(Some(Arc::new(follower.view())));
-    let mut shown = Instant::now();
-    let mut failing = false;
-    loop {
-        let known = follower.tracker.has_inputs();
-        let mut outcome = follower.poll().await;
-        if outcome.is_ok() && !known {
-            // The counts first, then the names.
-            let _ = views.send(Some(Arc::new(follower.view())));
-            outcome = follower.load_inputs().await.map(|()| true);
-        }
-        let changed = match outcome {
-            Ok(changed) => {
-                if std::mem::take(&mut failing) {
-                    errors(None);
-                }
-                changed
-            }
-            Err(error) => {
-                failing = true;
-                errors(Some(error));
-                follower.pause = follower.options.slow;
-                false
-            }
-        };
-        if changed || (!follower.settled && shown.elapsed() >= Duration::from_secs(1)) {
-            shown = Instant::now();
-            if views.send(Some(Arc::new(follower.view()))).is_err() {
-                return;
-            }
-        }
-        tokio::select! {
-            () = cancel.cancelled() => return,
-            () = views.closed() => return,
-            () = tokio::time::sleep(follower.pause) => {}
-        }
-    }
-}
-
-/// Waits until every task of a run is final and every record has been read. `each` sees every change.
-///
-/// # Errors
-/// [`RunError`]; errors that may pass are waited out for half a minute.
-pub async fn wait(
-    follower: &mut Follower,
-    cancel: &CancellationToken,
-    mut each: impl FnMut(&Follower) + Send,
-) -> Result<RunSummary, RunError> {
-    let mut failing: Option<Instant> = None;
-    loop {
-        match follower.poll().await {
-            Ok(changed) => {
-                failing = None;
-                if changed {
-                    each(follower);
-                }
-                if follower.settled {
-                    return Ok(follower.summary());
-                }
-            }
-            Err(RunError::Cloud(error)) if error.is_transient() => {
-                let since = *failing.get_or_insert_with(Instant::now);
-                if since.elapsed() > Duration::from_secs(30) {
-                    return Err(error.into());
-                }
-            }
-            Err(error) => return Err(error),
-        }
-        tokio::select! {
-            () = cancel.cancelled() => return Err(RunError::Cancelled),
-            () = tokio::time::sleep(follower.pause) => {}
-        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::header::{End, is_run_id};
 use super::tracker::digest_of;
-use super::{Follower, RunContext, RunError, RunHeader};
+use super::{FollowOptions, Follower, RunContext, RunError, RunHeader};
 use crate::core::dataset::objects::{List, each_page, read};
 use crate::core::model::{InvocationInfo, RunSummary};
 use futures::StreamExt;
@@ -150,7 +150,10 @@ async fn look(
         if let Some(summary) = end.and_then(|end| of_end(&header, &end)) {
             return Ok(Looked::Ended(summary));
         }
-        Follower::of(context, header)
+        let mut follower = Follower::of(context, header);
+        // Reading logs is rationed; a list can wait for the ledger.
+        follower.set_options(FollowOptions { reports: false, ..FollowOptions::of(context) });
+        follower
     };
     follower.poll().await?;
     if follower.is_settled() {

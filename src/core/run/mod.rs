@@ -9,6 +9,7 @@
 //! failure    what Lambda writes about events it gave up on
 //! tracker    a run's state from the names of its records; no input or output
 //! follow     feeds a tracker from the home bucket
+//! reports    ends of attempts that the platform's log tells before the ledger does
 //! list       all runs, newest first
 //! task       records of one task's attempts
 //! ```
@@ -26,6 +27,7 @@ mod list;
 mod manifest;
 mod plan;
 mod provider;
+mod reports;
 mod statistics;
 mod task;
 mod tracker;
@@ -39,6 +41,7 @@ pub use launch::{Inputs, Launch, LaunchRequest, SendReport, cancel, prepare, res
 pub use list::Lister;
 pub use manifest::{ManifestEntry, read_manifest};
 pub use provider::{Store, Stores};
+pub use reports::{BadEnd, LogPlace};
 pub use task::{Attempt, attempts};
 pub use tracker::RunTracker;
 pub use verify::{Verified, verify};

@@ -2,23 +2,25 @@
 //! not matter.
 //!
 //! A success wins for ever, and of several the first. Else a task whose running marker has no record yet runs. Else
-//! the newest attempt decides. A task without any attempt is pending; when the run was cancelled, cancelled; when
+//! the newest attempt decides. Where the runtime died and neither it nor Lambda has written why yet, the platform's log
+//! may tell the end early: such a task is shown as ended, but the run is not complete before the ledger says so, or
+//! every due time has passed. A task without any attempt is pending; when the run was cancelled, cancelled; when
 //! every due time has passed, lost. Conservation law: the counts always add up to the manifest.
 
 use super::failure::FailedEvent;
-use super::header::{End, RunHeader};
+use super::header::RunHeader;
 use super::manifest::ManifestEntry;
+use super::reports::BadEnd;
 use super::statistics::Histogram;
 use crate::core::engine::RunView;
-use crate::core::model::{
-    Counts, FailureClass, InvocationInfo, Millis, RunStatistics, RunSummary, TaskRow, TaskState,
-};
+use crate::core::model::{Counts, FailureClass, InvocationInfo, Millis, RunStatistics, TaskRow, TaskState};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 use throng_runtime::contract::keys::RecordName;
 use throng_runtime::contract::layout;
 
 mod attempt;
+mod shown;
 
 use attempt::{Attempt, Task, Verdict};
 
@@ -48,6 +50,10 @@ pub struct RunTracker {
     ended: BTreeMap<u64, u64>,
     last_ended_ms: Millis,
     foreign: u64,
+    /// Request id → task, of attempts with a marker.
+    by_request: HashMap<Arc<str>, u64>,
+    /// Tasks whose end is known from the log alone.
+    reported: u64,
 }
 
 impl RunTracker {
@@ -89,6 +95,8 @@ impl RunTracker {
             ended: BTreeMap::new(),
             last_ended_ms: 0,
             foreign: 0,
+            by_request: HashMap::new(),
+            reported: 0,
             header,
         }
     }
@@ -105,10 +113,17 @@ impl RunTracker {
         &self.counts
     }
 
-    /// Whether every task is in a final state.
+    /// Whether every task is in a final state, by the ledger or because every due time has passed.
     #[must_use]
     pub const fn is_complete(&self) -> bool {
-        self.counts.pending == 0 && self.counts.running == 0
+        let open = self.counts.pending + self.counts.running;
+        open == 0 && (self.reported == 0 || self.lost_ms.is_some())
+    }
+
+    /// Tasks whose end is known from the platform's log alone.
+    #[must_use]
+    pub const fn reported(&self) -> u64 {
+        self.reported
     }
 
     /// Whether a person cancelled it.
@@ -199,9 +214,11 @@ impl RunTracker {
     pub fn marker(&mut self, key: &str, at_ms: Option<Millis>) -> bool {
         let Some((task, request_id)) = marker_of(key) else { return false };
         let Some(row) = self.row(task) else { return false };
-        if row.request_id.as_deref() == Some(request_id) && row.state.is_final() {
+        let recorded = row.state.is_final() && row.record_key.is_some();
+        if row.request_id.as_deref() == Some(request_id) && recorded {
             return false;
         }
+        self.by_request.entry(request_id.into()).or_insert(task);
         let entry = self.complex_task(task);
         if !entry.mark(request_id, at_ms) {
             return false;
@@ -227,6 +244,19 @@ impl RunTracker {
             }
         }
         changed
+    }
+
+    /// The platform's log tells that an attempt with a running marker ended badly. Returns whether that is new; what
+    /// the ledger says, or will say, wins over it.
+    pub fn ended_badly(&mut self, end: &BadEnd) -> bool {
+        let Some(task) = self.by_request.get(end.request_id.as_str()).copied() else { return false };
+        let entry = self.complex_task(task);
+        if !entry.report(end) {
+            return false;
+        }
+        let verdict = entry.verdict();
+        self.decide(task, &verdict);
+        true
     }
 
     /// Request ids of the attempts that decided tasks which did not succeed.
@@ -349,17 +379,21 @@ impl RunTracker {
         let class = class.filter(|_| state.is_final() && state != TaskState::Succeeded);
         let Some(row) = self.row_mut(task) else { return };
         let old = (row.state, row.class, row.ended_ms);
+        let was_reported = row.is_reported();
         row.state = state;
         row.class = class;
         row.attempts = verdict.attempts;
         let deciding = verdict.deciding.as_ref().filter(|_| state.is_final());
-        row.duration_ms = deciding.filter(|attempt| !attempt.by_lambda).map(|attempt| attempt.duration_ms);
+        let measured = |attempt: &&Attempt| !attempt.by_lambda || verdict.by_report;
+        row.duration_ms = deciding.filter(measured).map(|attempt| attempt.duration_ms);
         row.peak_memory = deciding.map(|attempt| attempt.peak_memory).filter(|peak| *peak > 0);
         row.ended_ms = deciding.map(|attempt| attempt.ended_ms);
         row.request_id =
             deciding.map(|attempt| attempt.request_id.clone()).or_else(|| verdict.running.clone());
-        row.record_key = deciding.map(|attempt| attempt.key.clone());
+        row.record_key = deciding.filter(|_| !verdict.by_report).map(|attempt| attempt.key.clone());
         let new = (row.state, row.class, row.ended_ms);
+        let is_reported = row.is_reported();
+        self.reported = self.reported - u64::from(was_reported) + u64::from(is_reported);
         self.count(old, false);
         self.count(new, true);
         debug_assert_eq!(self.counts.total(), self.header.tasks, "manifest = sum of states");
@@ -389,86 +423,6 @@ impl RunTracker {
             None => self.row(task).and_then(|row| row.record_key.clone()).into_iter().collect(),
         }
     }
-
-    /// When the last task ended, when all have.
-    #[must_use]
-    pub fn ended_ms(&self) -> Option<Millis> {
-        let last = self.last_ended_ms.max(self.cancelled_ms.unwrap_or(0)).max(self.lost_ms.unwrap_or(0));
-        self.is_complete().then(|| last.max(self.header.started_ms))
-    }
-
-    /// What end.json says.
-    #[must_use]
-    pub fn end(&self) -> Option<End> {
-        let cancelled = self.cancelled_ms.is_some();
-        Some(End::new(self.ended_ms()?, self.counts, &self.classes, &self.statistics(), cancelled))
-    }
-
-    /// Durations and memory of all attempts.
-    #[must_use]
-    pub fn statistics(&self) -> RunStatistics {
-        RunStatistics {
-            p50_ms: self.durations.quantile(50),
-            // Quantiles are right to one percent; none is above the longest.
-            p95_ms: self.durations.quantile(95).min(self.statistics.max_ms),
-            ..self.statistics
-        }
-    }
-
-    /// Tasks ended in each of the last 60 seconds, oldest first.
-    #[must_use]
-    pub fn history(&self, now_ms: Millis) -> Vec<u64> {
-        let now = self.ended_ms().unwrap_or(now_ms) / 1000;
-        let first = (now + 1).saturating_sub(HISTORY);
-        (first..=now).map(|second| self.ended.get(&second).copied().unwrap_or(0)).collect()
-    }
-
-    /// Tasks ended per second over the last moments.
-    #[must_use]
-    pub fn rate(&self, now_ms: Millis) -> f64 {
-        if self.is_complete() {
-            return 0.0;
-        }
-        // The second that has begun is not whole yet: the ones before it are taken.
-        let now = now_ms / 1000;
-        // Clocks differ: the run may have begun in our future.
-        let first = now.saturating_sub(RATE_OVER).max(self.header.started_ms / 1000).min(now);
-        let ended: u64 = self.ended.range(first..now).map(|(_, count)| count).sum();
-        float(ended) / float((now.saturating_sub(first)).max(1))
-    }
-
-    /// As lists show it.
-    #[must_use]
-    pub fn summary(&self, now_ms: Millis, unsent: u64, settled: bool) -> RunSummary {
-        let rate = self.rate(now_ms);
-        let open = self.counts.pending + self.counts.running;
-        RunSummary {
-            id: self.header.id.clone(),
-            function: self.header.function.clone(),
-            image: digest_of(&self.header.image),
-            started_ms: self.header.started_ms,
-            ended_ms: self.ended_ms(),
-            counts: self.counts,
-            classes: self.classes.clone(),
-            cancelled: self.cancelled_ms.is_some(),
-            rate,
-            eta_s: (rate > 0.0 && open > 0).then(|| float(open) / rate),
-            unsent: unsent.min(self.counts.pending),
-            settled,
-        }
-    }
-
-    /// As an open run is shown. Cheap: the tasks are shared.
-    #[must_use]
-    pub fn view(&self, now_ms: Millis, unsent: u64, settled: bool) -> RunView {
-        RunView {
-            summary: self.summary(now_ms, unsent, settled),
-            tasks: self.chunks.clone(),
-            statistics: self.statistics(),
-            history: self.history(now_ms).into(),
-            loading: !self.has_inputs(),
-        }
-    }
 }
 
 /// The digest of an image URI, or all of it when it has none.
@@ -480,11 +434,6 @@ pub(super) fn digest_of(image: &str) -> String {
 fn marker_of(key: &str) -> Option<(u64, &str)> {
     let (task, request_id) = key.rsplit('/').next()?.split_once('_')?;
     Some((task.parse().ok()?, request_id)).filter(|_| !request_id.is_empty())
-}
-
-#[allow(clippy::cast_precision_loss, reason = "rates are approximate")]
-const fn float(n: u64) -> f64 {
-    n as f64
 }
 
 #[cfg(test)]

@@ -8,10 +8,11 @@ use crate::tui::theme::Depth;
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use std::sync::Arc;
+use throng::core::cloud::Slowed;
 use throng::core::engine::{
-    Connection, Listing, ListingState, PlanView, Preview, Severity, Snapshot, TaskView,
+    Connection, Listing, ListingState, LogView, PlanView, Preview, Severity, Snapshot, TaskView,
 };
-use throng::core::model::TaskState;
+use throng::core::model::{TaskRow, TaskState};
 
 const SIZES: [(u16, u16); 2] = [(80, 24), (200, 50)];
 
@@ -107,6 +108,36 @@ fn logs_paused_searched_wrapped() {
         logs.dropped = 12_345;
     }
     pictures("logs_search", &snapshot, "5w/magic<enter>N");
+}
+
+#[test]
+fn logs_say_how_they_come_and_what_is_missing() {
+    let mut snapshot = busy();
+    let slowed = Slowed { what: "logs", rate: 2.1, ceiling: 4.0, throttled: 3 };
+    snapshot.slowed = vec![slowed].into();
+    if let Some(logs) = &mut snapshot.logs {
+        logs.mode = "polling (live tail refused: LimitExceededException)".into();
+        logs.sampled = true;
+        logs.dropped = 512;
+        logs.missed = 56;
+    }
+    pictures("logs_polling", &snapshot, "5");
+    snapshot.slowed = Arc::default();
+    if let Some(logs) = &mut snapshot.logs {
+        *logs = LogView { settled_ms: u64::MAX, missed: 3, ..crate::tui::fixtures::logs(40) };
+    }
+    pictures("logs_settled", &snapshot, "5");
+}
+
+#[test]
+fn an_end_that_only_the_log_tells_is_marked() {
+    let mut snapshot = busy();
+    if let Some(run) = &mut snapshot.run {
+        let row = TaskRow { record_key: None, ..task(13) };
+        let tasks = Arc::make_mut(&mut run.tasks);
+        Arc::make_mut(&mut tasks[0])[13] = row;
+    }
+    pictures("run_reported", &snapshot, "3<enter>");
 }
 
 #[test]

@@ -324,6 +324,9 @@ pub fn title(state: &LogState, live: Option<&LogView>, look: &Look) -> Line<'sta
         _ => query.functions.join(", "),
     };
     spans.push(Span::raw(text::clean(&subject).into_owned()));
+    // The word first; why it is so comes last, where a narrow screen may cut it.
+    let mode = text::clean(&view.mode).into_owned();
+    let (how, why) = mode.find([' ', ';']).map_or((mode.as_str(), ""), |end| mode.split_at(end));
     let badge = theme.badge;
     if let Some(frozen) = &state.frozen {
         let newer = live.map_or(0, |live| {
@@ -335,7 +338,11 @@ pub fn title(state: &LogState, live: Option<&LogView>, look: &Look) -> Line<'sta
             spans.push(Span::styled(format!(" {} newer", text::count(newer)), theme.warn));
         }
     } else {
-        spans.push(Span::styled(format!("  {}", text::clean(&view.mode)), theme.good));
+        let style = if how == "live" { theme.good } else { theme.warn };
+        spans.push(Span::styled(format!("  {how}"), style));
+    }
+    if state.frozen.is_none() && view.is_settled() {
+        spans.push(Span::styled("  settled", theme.dim));
     }
     if view.sampled {
         spans.push(Span::raw("  "));
@@ -343,6 +350,13 @@ pub fn title(state: &LogState, live: Option<&LogView>, look: &Look) -> Line<'sta
     }
     if view.dropped > 0 {
         spans.push(Span::styled(format!("  dropped {}", text::count(view.dropped)), theme.warn));
+    }
+    if view.missed > 0 {
+        spans.push(Span::styled(format!("  late {}", text::count(view.missed)), theme.warn));
+    }
+    let why = why.trim_start_matches([' ', ';']);
+    if state.frozen.is_none() && !why.is_empty() {
+        spans.push(Span::styled(format!("  {why}"), theme.dim));
     }
     Line::from(spans)
 }

@@ -72,10 +72,7 @@ impl Rows for TaskRows<'_> {
         let optional = |value: Option<u64>, show: fn(u64) -> String| value.map_or_else(String::new, show);
         vec![
             dim(task.task.to_string()),
-            Line::from(Span::styled(
-                format!("{} {}", theme.symbols.state(task.state), task.state.as_str()),
-                style,
-            )),
+            Line::from(Span::styled(state_word(task, look), style)),
             plain(&task.key),
             Line::raw(text::bytes(task.size)),
             Line::from(Span::styled(task.class.map_or("", |class| class.as_str()), style)),
@@ -110,6 +107,13 @@ impl Rows for TaskRows<'_> {
 }
 
 /// What wants attention first.
+/// A task's state; with a `?` when only the platform's log tells it and the ledger may still say otherwise.
+#[must_use]
+pub fn state_word(task: &TaskRow, look: &Look) -> String {
+    let mark = if task.is_reported() { "?" } else { "" };
+    format!("{} {}{mark}", look.theme.symbols.state(task.state), task.state.as_str())
+}
+
 const fn rank(state: TaskState) -> u8 {
     match state {
         TaskState::Failed => 0,

@@ -102,8 +102,12 @@ pub fn facts(view: &TaskView, attempt: usize, width: usize, look: &Look) -> Fact
     let records = &view.records.items;
     let Some(record) = records.get(attempt.min(records.len().saturating_sub(1))) else {
         if let Some(row) = &view.row {
-            let word = format!("{} {}", theme.symbols.state(row.state), row.state.as_str());
-            facts.styled("state", word, theme.state(row.state));
+            facts.styled("state", super::run::state_word(row, look), theme.state(row.state));
+            if row.is_reported() {
+                let class = row.class.map_or("", |class| class.as_str());
+                facts
+                    .add("why", &format!("{class}, as the platform's log says; the record is not there yet"));
+            }
         }
         return facts;
     };

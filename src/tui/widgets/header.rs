@@ -10,6 +10,9 @@ use ratatui::text::{Line, Span};
 use throng::core::engine::{Connection, Severity};
 use throng::core::model::ProgressState;
 
+/// Slowed APIs that are named; the header has one line.
+const SLOWED_SHOWN: usize = 2;
+
 /// Draws context, region, connection; on the right what goes on.
 pub fn draw(buffer: &mut Buffer, area: Rect, app: &App) {
     let theme = &app.look.theme;
@@ -38,21 +41,42 @@ pub fn draw(buffer: &mut Buffer, area: Rect, app: &App) {
     ]);
     buffer.set_line(area.x, area.y, &left, area.width);
 
-    let right = right(app);
-    let wide = text::small(right.width());
     let left_end = text::small(left.width()) + 2;
+    let right = right(app, area.width.saturating_sub(left_end).into());
+    let wide = text::small(right.width());
     if wide + left_end <= area.width {
         buffer.set_line(area.right() - wide, area.y, &right, wide);
     }
 }
 
-fn right(app: &App) -> Line<'static> {
+/// How much a word in the header matters, when there is no room for all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Matters {
+    Little,
+    Some,
+    Much,
+}
+
+/// What goes on: as much of it as there is room for, what matters the most at any rate.
+fn right(app: &App, room: usize) -> Line<'static> {
+    let mut words = words(app);
+    let wide =
+        |words: &[(Matters, Span<'static>)]| words.iter().map(|(_, word)| word.width() + 2).sum::<usize>();
+    while wide(&words) > room {
+        let least = words.iter().map(|(matters, _)| *matters).min();
+        let Some(at) = words.iter().rposition(|(matters, _)| Some(*matters) == least) else { break };
+        words.remove(at);
+    }
+    let spans = words.into_iter().flat_map(|(_, word)| [word, Span::raw("  ")]);
+    Line::from(spans.collect::<Vec<_>>())
+}
+
+fn words(app: &App) -> Vec<(Matters, Span<'static>)> {
     let theme = &app.look.theme;
     let snapshot = &app.snapshot;
-    let mut spans = Vec::new();
-    let mut add = |text: String, style: Style| {
-        spans.push(Span::styled(text, style));
-        spans.push(Span::raw("  "));
+    let mut words = Vec::new();
+    let mut add = |matters: Matters, text: String, style: Style| {
+        words.push((matters, Span::styled(text, style)));
     };
     let running: u64 = snapshot
         .runs
@@ -63,6 +87,7 @@ fn right(app: &App) -> Line<'static> {
         .max(snapshot.running.items.len() as u64);
     if running > 0 {
         add(
+            Matters::Little,
             format!(
                 "{} {} running",
                 theme.symbols.state(throng::core::model::TaskState::Running),
@@ -71,19 +96,22 @@ fn right(app: &App) -> Line<'static> {
             theme.active,
         );
     }
+    for slowed in snapshot.slowed.iter().take(SLOWED_SHOWN) {
+        add(Matters::Some, slowed.to_string(), theme.warn);
+    }
     let transfers =
         snapshot.progress.iter().filter(|progress| progress.state == ProgressState::Active).count();
     if transfers > 0 {
-        add(text::plural(transfers as u64, "transfer"), theme.active);
+        add(Matters::Little, text::plural(transfers as u64, "transfer"), theme.active);
     }
     let errors = snapshot.notices.iter().filter(|notice| notice.severity == Severity::Error).count();
     if errors > 0 {
-        add(format!("! {}", text::plural(errors as u64, "error")), theme.bad);
+        add(Matters::Much, format!("! {}", text::plural(errors as u64, "error")), theme.bad);
     }
     if snapshot.context.read_only {
-        add(" READ-ONLY ".to_owned(), theme.badge);
+        add(Matters::Much, " READ-ONLY ".to_owned(), theme.badge);
     }
-    Line::from(spans)
+    words
 }
 
 /// Draws the tabs; says where they are.

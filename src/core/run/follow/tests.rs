@@ -2,13 +2,15 @@
 use super::*;
 use crate::core::cloud::ErrorKind;
 use crate::core::dataset::memory::Memory;
+use crate::core::logs::LogGroup;
 use crate::core::model::{FailureClass, TaskState};
 use crate::core::run::launch::tests::{FakeFleet, World, trigger};
-use crate::core::run::{Lister, attempts, cancel, verify};
+use crate::core::run::{BadEnd, Fleet, FunctionFacts, Lister, attempts, cancel, verify};
 use serde_json::json;
 use std::sync::atomic::{AtomicBool, Ordering};
 use throng_runtime::contract::keys::{record_key, running_key};
 use throng_runtime::contract::{AttemptRecord, OutputObject, Phases, TaskRef};
+use tokio_util::sync::CancellationToken;
 
 fn record(run: &str, task: u64, state: TaskState, ended_ms: u64) -> AttemptRecord {
     AttemptRecord {
@@ -279,4 +281,51 @@ async fn measure_a_hundred_thousand_records() {
     }
     println!("100,000 second records while a view is held in {:?}", begin.elapsed());
     assert_eq!(view.len(), 100_000);
+}
+
+/// A cloud whose platform log tells that an attempt timed out.
+struct Telling(Vec<BadEnd>);
+
+#[async_trait::async_trait]
+impl Fleet for Telling {
+    async fn facts(&self, _function: &str) -> Result<Option<FunctionFacts>, CloudError> {
+        Ok(None)
+    }
+    async fn invoke_async(&self, _function: &str, _payload: Vec<u8>) -> Result<(), CloudError> {
+        Ok(())
+    }
+    async fn log_of(&self, function: &str) -> Result<Option<LogPlace>, CloudError> {
+        Ok(Some(LogPlace { group: LogGroup::of_function(function), json: true }))
+    }
+    async fn bad_ends(&self, place: &LogPlace, _since_ms: Millis) -> Result<Vec<BadEnd>, CloudError> {
+        assert_eq!(place.group.group, "/aws/lambda/f");
+        Ok(self.0.clone())
+    }
+}
+
+#[tokio::test]
+async fn an_end_that_the_log_tells_is_shown_before_the_ledger_has_it() {
+    let world = World::new(vec![trigger("in", "", "")]);
+    let (run, mut follower) = launched(&world, 1).await;
+    let now = now_ms();
+    let end = BadEnd {
+        request_id: "req".into(),
+        at_ms: now,
+        state: TaskState::TimedOut,
+        class: FailureClass::Timeout,
+        duration_ms: 900,
+        peak_memory: 0,
+    };
+    follower.context.fleet = Arc::new(Telling(vec![end]));
+    world.store.insert("home", &running_key(&run, 0, "req"), "{}");
+    follower.poll().await.unwrap();
+    let view = follower.view();
+    assert_eq!((view.counts().timed_out, view.counts().total()), (1, 1));
+    assert!(view.task(0).unwrap().is_reported() && !follower.is_settled());
+    assert!(world.store.get("home", &end_key(&run)).is_none(), "the run has not ended");
+    let record = AttemptRecord { request_id: "req".into(), ..record(&run, 0, TaskState::Succeeded, now + 5) };
+    put(&world.store, &record);
+    follower.poll().await.unwrap();
+    assert!(follower.is_settled());
+    assert_eq!(follower.summary().counts.succeeded, 1, "the ledger wins");
 }

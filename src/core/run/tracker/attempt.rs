@@ -2,6 +2,7 @@
 
 use crate::core::model::{FailureClass, Millis, TaskRow, TaskState};
 use crate::core::run::failure::FailedEvent;
+use crate::core::run::reports::BadEnd;
 use std::sync::Arc;
 use throng_runtime::contract::keys::RecordName;
 
@@ -46,6 +47,20 @@ impl Attempt {
         }
     }
 
+    /// An attempt that ended as the platform's log says; there is no record of it yet.
+    pub fn of_report(end: &BadEnd) -> Self {
+        Self {
+            ended_ms: end.at_ms,
+            state: end.state,
+            class: Some(end.class),
+            duration_ms: end.duration_ms,
+            peak_memory: end.peak_memory,
+            request_id: end.request_id.as_str().into(),
+            key: "".into(),
+            by_lambda: true,
+        }
+    }
+
     /// The only attempt of a task that is told by its row alone.
     pub fn of_row(row: &TaskRow) -> Option<Self> {
         Some(Self {
@@ -73,17 +88,19 @@ pub(super) struct Verdict {
     /// The request id of an attempt that has begun and not ended.
     pub running: Option<Arc<str>>,
     pub attempts: u32,
+    /// The deciding attempt is known from the log alone.
+    pub by_report: bool,
 }
 
 impl Default for Verdict {
     fn default() -> Self {
-        Self { state: TaskState::Pending, deciding: None, running: None, attempts: 0 }
+        Self { state: TaskState::Pending, deciding: None, running: None, attempts: 0, by_report: false }
     }
 }
 
 impl Verdict {
     pub fn of_one(attempt: Attempt) -> Self {
-        Self { state: attempt.state, deciding: Some(attempt), running: None, attempts: 1 }
+        Self { state: attempt.state, deciding: Some(attempt), attempts: 1, ..Self::default() }
     }
 }
 
@@ -92,7 +109,12 @@ impl Verdict {
 pub(super) struct Task {
     attempts: Vec<Attempt>,
     markers: Vec<Marker>,
+    /// Ends that the log told, of attempts without a record.
+    reports: Vec<Attempt>,
 }
+
+/// Clocks differ: a marker that was stored this long after an end may still be of the attempt that ended.
+const CLOCKS_MS: Millis = 5_000;
 
 /// An attempt that has begun.
 #[derive(Clone, Debug)]
@@ -112,19 +134,51 @@ impl Task {
         new
     }
 
-    /// Adds a marker; `false` when it was known.
+    /// Adds a marker; `false` when it says nothing new. A repetition of an event has its request id: it stores the same
+    /// marker again, later.
     pub fn mark(&mut self, request_id: &str, at_ms: Option<Millis>) -> bool {
-        let new = self.markers.iter().all(|known| *known.request_id != *request_id);
-        if new {
+        let Some(known) = self.markers.iter_mut().find(|known| *known.request_id == *request_id) else {
             self.markers.push(Marker { request_id: request_id.into(), at_ms });
+            return true;
+        };
+        let later = at_ms > known.at_ms;
+        if later {
+            known.at_ms = at_ms;
         }
-        new
+        later && self.reports.iter().any(|report| *report.request_id == *request_id)
+    }
+
+    /// The log tells that an attempt ended badly; `false` when that was known.
+    pub fn report(&mut self, end: &BadEnd) -> bool {
+        let same = |attempt: &Attempt| *attempt.request_id == *end.request_id;
+        if self.attempts.iter().any(same) {
+            return false;
+        }
+        match self.reports.iter_mut().find(|known| same(known)) {
+            Some(known) if known.ended_ms >= end.at_ms => return false,
+            Some(known) => *known = Attempt::of_report(end),
+            None => self.reports.push(Attempt::of_report(end)),
+        }
+        true
+    }
+
+    /// Ends that the log told and that stand: the ledger says nothing of the attempt, and it has not begun again.
+    fn standing(&self) -> impl Iterator<Item = &Attempt> {
+        self.reports.iter().filter(|report| {
+            let same = |id: &Arc<str>| *id == report.request_id;
+            let begun_again =
+                |marker: &Marker| marker.at_ms.is_some_and(|at| at > report.ended_ms + CLOCKS_MS);
+            !self.attempts.iter().any(|attempt| same(&attempt.request_id))
+                && !self.markers.iter().any(|marker| same(&marker.request_id) && begun_again(marker))
+        })
     }
 
     /// Markers of attempts that have not ended.
     pub fn open(&self) -> impl Iterator<Item = &Marker> {
-        let ended = |id: &Arc<str>| self.attempts.iter().any(|attempt| attempt.request_id == *id);
-        self.markers.iter().filter(move |marker| !ended(&marker.request_id))
+        self.markers.iter().filter(|marker| {
+            let mut ended = self.attempts.iter().chain(self.standing());
+            !ended.any(|attempt| attempt.request_id == marker.request_id)
+        })
     }
 
     pub fn keys(&self) -> Vec<Arc<str>> {
@@ -147,7 +201,7 @@ impl Task {
             .visible()
             .filter(|attempt| attempt.state == TaskState::Succeeded)
             .min_by(|a, b| a.order().cmp(&b.order()));
-        let newest = || self.visible().max_by(|a, b| a.order().cmp(&b.order()));
+        let newest = || self.visible().chain(self.standing()).max_by(|a, b| a.order().cmp(&b.order()));
         let deciding = success.or_else(newest).cloned();
         let state = match (&deciding, &running) {
             (Some(attempt), _) if attempt.state == TaskState::Succeeded => TaskState::Succeeded,
@@ -155,7 +209,8 @@ impl Task {
             (Some(attempt), None) => attempt.state,
             (None, None) => TaskState::Pending,
         };
-        let attempts = u32::try_from(self.visible().count() + self.open().count()).unwrap_or(u32::MAX);
-        Verdict { state, deciding, running, attempts }
+        let attempts = self.visible().count() + self.standing().count() + self.open().count();
+        let by_report = deciding.as_ref().is_some_and(|attempt| attempt.key.is_empty());
+        Verdict { state, deciding, running, attempts: u32::try_from(attempts).unwrap_or(u32::MAX), by_report }
     }
 }

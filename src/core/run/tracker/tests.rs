@@ -265,6 +265,28 @@ proptest! {
     }
 
     #[test]
+    fn reports_keep_the_counts_right_and_the_ledger_wins(
+        all in prop::collection::vec((news(), prop::sample::select(vec!["a", "b", "c"]), 0..50_u64), 0..30),
+    ) {
+        let (mut tracker, mut without) = (RunTracker::new(header(4)), RunTracker::new(header(4)));
+        for (one, id, at) in &all {
+            tell(&mut tracker, one);
+            tell(&mut without, one);
+            tracker.ended_badly(&bad_end(id, *at));
+            prop_assert_eq!(tracker.counts().total(), 4);
+        }
+        prop_assert_eq!((tracker.counts, tracker.classes.clone()), recount(&tracker));
+        let rows = || (0..4).filter_map(|task| Some((tracker.row(task)?, without.row(task)?)));
+        prop_assert_eq!(rows().filter(|(row, _)| row.is_reported()).count() as u64, tracker.reported());
+        for (row, plain) in rows() {
+            // Only what would run otherwise is shown as ended; a success stays one.
+            prop_assert!(row.is_reported() || row.state == plain.state || plain.state == Running);
+            prop_assert!(!row.is_reported() || plain.state == Running);
+        }
+        prop_assert_eq!(tracker.statistics(), without.statistics());
+    }
+
+    #[test]
     fn hostile_keys_never_panic(key in any::<String>()) {
         let mut tracker = RunTracker::new(header(1));
         tracker.record(&key);
@@ -272,4 +294,65 @@ proptest! {
         tracker.record(&format!("runs/r/records/{key}.json"));
         prop_assert_eq!(tracker.counts().total(), 1);
     }
+}
+
+fn bad_end(id: &str, after_ms: u64) -> BadEnd {
+    BadEnd {
+        request_id: id.into(),
+        at_ms: START + after_ms,
+        state: TimedOut,
+        class: FailureClass::Timeout,
+        duration_ms: 3_000,
+        peak_memory: 1 << 20,
+    }
+}
+
+#[test]
+fn a_report_shows_the_end_early_and_the_ledger_wins() {
+    let timed_out = (TimedOut, Some(FailureClass::Timeout), 1);
+    let mut tracker = RunTracker::new(header(2));
+    assert!(!tracker.ended_badly(&bad_end("a", 4_000)), "of nothing that is known");
+    tracker.marker(&running_key("r", 0, "a"), Some(START + 1_000));
+    assert!(tracker.ended_badly(&bad_end("a", 4_000)));
+    assert!(!tracker.ended_badly(&bad_end("a", 4_000)));
+    assert_eq!(state(&tracker, 0), timed_out);
+    let row = tracker.row(0).unwrap();
+    assert!(row.is_reported() && row.duration_ms == Some(3_000) && row.request_id.as_deref() == Some("a"));
+    assert!(tracker.running().is_empty() && tracker.attempt_keys(0).is_empty());
+    tracker.record(&record(1, "z", Succeeded, 10, 1));
+    assert!(!tracker.is_complete() && tracker.reported() == 1, "the ledger has the last word");
+    assert_eq!(tracker.counts().total(), 2);
+    assert!(tracker.gave_up(&gave_up(0, "a", 9_000, Failed, Memory), "x/1"));
+    assert_eq!(state(&tracker, 0), (Failed, Some(Memory), 1));
+    assert!(tracker.is_complete() && tracker.reported() == 0);
+    assert!(!tracker.ended_badly(&bad_end("a", 4_000)), "the ledger knows it");
+}
+
+#[test]
+fn a_repetition_of_a_reported_attempt_runs_again() {
+    let mut tracker = RunTracker::new(header(1));
+    tracker.marker(&running_key("r", 0, "a"), Some(START + 1_000));
+    tracker.ended_badly(&bad_end("a", 4_000));
+    assert!(!tracker.marker(&running_key("r", 0, "a"), Some(START + 1_000)));
+    assert!(
+        tracker.marker(&running_key("r", 0, "a"), Some(START + 65_000)),
+        "the same request, a minute later"
+    );
+    assert_eq!(state(&tracker, 0).0, Running);
+    assert!(tracker.ended_badly(&bad_end("a", 68_000)));
+    assert_eq!(state(&tracker, 0).0, TimedOut);
+    tracker.record(&record(0, "a", Succeeded, 200_000, 5));
+    assert_eq!(state(&tracker, 0), (Succeeded, None, 1));
+    assert!(tracker.is_complete());
+}
+
+#[test]
+fn where_the_ledger_stays_silent_a_report_stands_in_the_end() {
+    let mut tracker = RunTracker::new(header(2));
+    tracker.marker(&running_key("r", 0, "a"), Some(START + 1_000));
+    tracker.ended_badly(&bad_end("a", 4_000));
+    assert!(tracker.overdue(START + 1_000_000));
+    assert!(tracker.is_complete());
+    assert_eq!(state(&tracker, 0), (TimedOut, Some(FailureClass::Timeout), 1));
+    assert_eq!(state(&tracker, 1), (Failed, Some(Lost), 0));
 }
