@@ -101,3 +101,65 @@ impl HttpClient for Unchecked {
         SharedHttpConnector::new(self.clone())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+    use rustls::pki_types::pem::PemObject;
+    use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+    use std::io::{Read, Write};
+    use std::sync::Arc;
+    use throng_runtime::contract::{ProviderKeys, StorageProvider};
+
+    /// A certificate that a server signed itself, with its key.
+    const PEM: &[u8] = include_bytes!("../../../runtime/tests/runtime/lab.pem");
+    const LIST: &str = "<ListBucketResult><Name>b</Name><KeyCount>1</KeyCount><IsTruncated>false</IsTruncated>\
+        <Contents><Key>in/x</Key><Size>1</Size></Contents></ListBucketResult>";
+
+    /// Answers every request with [`LIST`], over TLS.
+    fn server() -> String {
+        let chain = vec![CertificateDer::from_pem_slice(PEM).unwrap()];
+        let config =
+            rustls::ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+                .with_safe_default_protocol_versions()
+                .unwrap()
+                .with_no_client_auth()
+                .with_single_cert(chain, PrivateKeyDer::from_pem_slice(PEM).unwrap())
+                .unwrap();
+        let config = Arc::new(config);
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        std::thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                let connection = rustls::ServerConnection::new(config.clone()).unwrap();
+                let mut stream = rustls::StreamOwned::new(connection, stream);
+                let head =
+                    format!("HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: {}\r\n\r\n", LIST.len());
+                // Who does not like the certificate sends no request.
+                if matches!(stream.read(&mut [0; 8192]), Ok(1..)) {
+                    let _ = stream.write_all(format!("{head}{LIST}").as_bytes());
+                    stream.conn.send_close_notify();
+                    let _ = stream.flush();
+                }
+            }
+        });
+        format!("https://{address}")
+    }
+
+    #[tokio::test]
+    async fn a_certificate_is_checked_unless_it_is_said_otherwise() {
+        let endpoint = server();
+        let list = async |verify| {
+            let storage =
+                StorageProvider { endpoint: Some(endpoint.clone()), region: "us-east-1".into(), verify };
+            let keys = ProviderKeys { access_key: "id".into(), secret_key: "secret".into() };
+            let client = clients(&ProviderAccess { storage, keys }).of("b").await;
+            client.list_objects_v2().bucket("b").send().await
+        };
+        let listed = list(false).await.unwrap();
+        assert_eq!(listed.contents()[0].key(), Some("in/x"));
+        assert!(list(true).await.is_err());
+    }
+}

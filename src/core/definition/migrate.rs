@@ -1,5 +1,6 @@
 //! Writes a file of any dialect in today's form.
 
+use super::dialects::Translated;
 use super::problem::{Position, Report};
 use super::{DefinitionErrors, Document, Environment, emit, finish, read_text, translate};
 use std::fmt::Write as _;
@@ -31,24 +32,29 @@ pub fn migrate_text(
     path: &Path,
     environment: Environment<'_>,
 ) -> Result<Migration, DefinitionErrors> {
-    let mut report = Report::new(path.to_owned());
-    let lenient = |name: &str| Some((environment.0)(name).unwrap_or_default());
-    let translated = translate(text, &mut report);
-    let document = finish(translated.as_ref(), path, Environment(&lenient), report)?;
+    let (translated, document) = read(text, path, environment)?;
     let body = translated.map(|translated| emit::yaml(&translated.root)).unwrap_or_default();
     let yaml = heading(&document) + &body;
     // What is written must mean what was read; if it ever does not, nothing is written.
-    let again = super::parse(&yaml, path, Environment(&lenient))?;
+    let (_, again) = read(&yaml, path, environment)?;
     if again.definitions != document.definitions {
         let mut report = Report::new(path.to_owned());
-        report.error(
-            Position::default(),
-            "",
-            "cannot be written in today's form: it would mean something else",
-        );
+        let message = "cannot be written in today's form: it would mean something else";
+        report.error(Position::default(), "", message);
         return Err(DefinitionErrors { problems: report.errors, warnings: Vec::new() });
     }
     Ok(Migration { yaml, document })
+}
+
+fn read(
+    text: &str,
+    path: &Path,
+    environment: Environment<'_>,
+) -> Result<(Option<Translated>, Document), DefinitionErrors> {
+    let mut report = Report { lenient: true, ..Report::new(path.to_owned()) };
+    let translated = translate(text, &mut report);
+    let document = finish(translated.as_ref(), path, environment, report)?;
+    Ok((translated, document))
 }
 
 /// The notes, as comments.

@@ -356,7 +356,8 @@ fn finish(
     let (mut definitions, mut origins) = (Vec::new(), Vec::new());
     if let Some(translated) = translated {
         // What the translation said has the file's own names already.
-        let mut reading = problem::Report::new(path.to_owned());
+        let mut reading =
+            problem::Report { lenient: report.lenient, ..problem::Report::new(path.to_owned()) };
         definitions = dialect::read(&translated.root, &base, environment, &mut reading);
         reading.rename(&translated.renames);
         report.errors.append(&mut reading.errors);

@@ -70,6 +70,8 @@ pub(super) struct Report {
     pub file: PathBuf,
     pub errors: Vec<Problem>,
     pub warnings: Vec<Problem>,
+    /// Whether values may come from variables that are not set here: then they are left out, and it is no error.
+    pub lenient: bool,
 }
 
 impl Report {

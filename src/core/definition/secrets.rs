@@ -57,6 +57,8 @@ pub(super) fn expand(
         if let Some(value) = (environment.0)(name) {
             out.push_str(&value);
             from_environment = true;
+        } else if report.lenient {
+            good = false;
         } else {
             let message = format!(
                 "the environment variable `{name}` is not set; set it, or write `$${{` for the characters `${{`"

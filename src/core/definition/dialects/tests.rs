@@ -274,14 +274,14 @@ fn what_is_written_in_todays_form_means_the_same() {
 
 #[test]
 fn secrets_need_not_be_set_to_migrate() {
-    let text = old("environment: {TOKEN: '${NOT_SET}'}\niam: {role: '${ROLE}'}");
-    let migration = migrate_text(&text, &fixtures().join("x.yaml"), Environment(&|_| None)).unwrap();
-    assert!(
-        migration.yaml.contains("TOKEN: \"${NOT_SET}\"") || migration.yaml.contains("TOKEN: ${NOT_SET}"),
-        "{}",
-        migration.yaml
-    );
-    assert!(migration.yaml.contains("${ROLE}"), "{}", migration.yaml);
+    let text = old("environment: {TOKEN: '${NOT_SET}'}\niam: {role: '${ROLE}'}")
+        + "storage_providers:\n  s3:\n    lab: {access_key: '${KEY}', secret_key: '${SECRET}', region: us-east-1}\n";
+    let path = fixtures().join("x.yaml");
+    let migration = migrate_text(&text, &path, Environment(&|_| None)).unwrap_or_else(|e| panic!("{e}"));
+    for written in ["TOKEN: \"${NOT_SET}\"", "role: \"${ROLE}\"", "secret_key: \"${SECRET}\""] {
+        assert!(migration.yaml.contains(written), "{}", migration.yaml);
+    }
+    assert!(parse(&text, &path, Environment(&|_| None)).is_err(), "to deploy they must be");
 }
 
 /// A bucket, and a folder in it.
