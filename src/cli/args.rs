@@ -323,6 +323,9 @@ pub enum Local {
         /// Leave the terminal's session
         #[arg(long)]
         detach: bool,
+        /// A plan of what is to go wrong on purpose (for tests; TOML)
+        #[arg(long, value_name = "FILE", env = "THRONG_LOCAL_FAULTS")]
+        faults: Option<PathBuf>,
     },
 }
 
