@@ -6,6 +6,7 @@
 //! diff      two settings of a function -> words
 //! apply     does it, in order; says what exists when it fails; undoes what it made
 //! wait      until a function is active, with reasons explained
+//! rival     somebody else who changes the same function meanwhile
 //! remove    takes a function away; buckets and objects stay
 //! target    which registry an image goes to
 //! ```
@@ -15,6 +16,7 @@ mod diff;
 mod error;
 mod plan;
 mod remove;
+mod rival;
 mod runtime;
 mod tags;
 mod target;

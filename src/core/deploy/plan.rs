@@ -70,6 +70,8 @@ pub struct Plan {
     /// Whether the function is new.
     pub new: bool,
     pub(super) wanted: Wanted,
+    /// The function as it was found.
+    pub(super) found: Option<FunctionSettings>,
 }
 
 impl Plan {
@@ -161,7 +163,9 @@ async fn make(
     if cloud.is_local() && definition.region.as_deref().is_some_and(|region| region != cloud.region()) {
         warnings.push("the definition's region has no meaning in the local context".into());
     }
-    Ok(Plan { function: definition.name.clone(), image, steps, warnings, new: existing.is_none(), wanted })
+    let (function, new) = (definition.name.clone(), existing.is_none());
+    let found = existing.map(|existing| existing.settings);
+    Ok(Plan { function, image, steps, warnings, new, wanted, found })
 }
 
 struct Planner<'a> {
@@ -379,7 +383,7 @@ pub(super) fn statement(bucket: &str) -> String {
 }
 
 /// Whether both say the same, in whatever order.
-fn same(is: &[crate::core::cloud::Trigger], wanted: &[crate::core::cloud::Trigger]) -> bool {
+pub(super) fn same(is: &[crate::core::cloud::Trigger], wanted: &[crate::core::cloud::Trigger]) -> bool {
     is.len() == wanted.len() && wanted.iter().all(|trigger| is.contains(trigger))
 }
 

@@ -37,6 +37,8 @@ pub async fn remove(cloud: &Cloud, function: &str, keep_logs: bool) -> Result<Re
     }
     if cloud.lambda().delete(function).await? {
         report.removed.push(format!("function {function}"));
+    } else {
+        report.left.push(format!("function {function}: somebody else removed it meanwhile"));
     }
     let group = &detail.info.log_group;
     let shared = *group != format!("/aws/lambda/{function}");
