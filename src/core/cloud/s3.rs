@@ -442,6 +442,16 @@ impl<'a> S3<'a> {
         match within(SMALL, ACTION, call).await {
             Ok(_) => Ok(true),
             Err(error) if error.is_not_found() => Ok(false),
+            // An answer to HEAD has no words: why it was refused is told to somebody who reads.
+            Err(error)
+                if error.code.is_none() && matches!(error.kind, ErrorKind::Denied | ErrorKind::Invalid) =>
+            {
+                let read = async {
+                    let result = self.client.list_objects_v2().bucket(bucket).max_keys(1).send().await;
+                    result.map_err(|error| CloudError::from_sdk(ACTION, bucket, &error))
+                };
+                within(SMALL, ACTION, read).await.map(|_| true)
+            }
             Err(error) => Err(error),
         }
     }
