@@ -126,9 +126,10 @@ async fn run(options: &ServeOptions, files: &Files) -> Result<(), ServeError> {
             () = until_idle(&watched, idle) => "idle",
         };
         tracing::info!(reason, "ending");
+        // While S3 still answers, or functions that run would fail for want of it.
+        lambda.shutdown().await;
     };
     server::serve(listener, services, stop).await;
-    lambda.shutdown().await;
     Ok(())
 }
 
