@@ -125,10 +125,14 @@ pub struct Deploy {
 #[derive(Debug, Args)]
 pub struct Run {
     /// The function's name, or a definition file, which is deployed first
-    pub function: String,
+    #[arg(required_unless_present = "resume")]
+    pub function: Option<String>,
     /// Files, folders, globs; or `s3://bucket/prefix` for objects that are there already
-    #[arg(required = true)]
+    #[arg(required_unless_present = "resume")]
     pub inputs: Vec<String>,
+    /// Send what this run (its id, or `last`) has not sent yet, else what was sent and never began
+    #[arg(long, value_name = "RUN", conflicts_with_all = ["function", "inputs"])]
+    pub resume: Option<String>,
     /// Wait for the end and report
     #[arg(short, long)]
     pub wait: bool,

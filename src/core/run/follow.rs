@@ -32,17 +32,20 @@ pub struct FollowOptions {
     /// A task without a sign of life for this long after the last one of the run is lost. Longer than Lambda
     /// keeps an event (6 hours unless configured) and runs a function.
     pub lost_after: Duration,
+    /// Without a word for so long, and with nothing running, tasks that have not begun may be lost already.
+    pub stalled_after: Duration,
 }
 
 impl FollowOptions {
     /// For a context.
     #[must_use]
     pub const fn of(context: &RunContext) -> Self {
-        let (fast, slow) = if context.local { (100, 1_000) } else { (1_000, 5_000) };
+        let (fast, slow, stalled) = if context.local { (100, 1_000, 10) } else { (1_000, 5_000, 120) };
         Self {
             fast: Duration::from_millis(fast),
             slow: Duration::from_millis(slow),
             lost_after: Duration::from_hours(7),
+            stalled_after: Duration::from_secs(stalled),
         }
     }
 }
@@ -56,6 +59,8 @@ const FAR_EVERY: Duration = Duration::from_secs(4);
 const ALL_EVERY: Duration = Duration::from_mins(2);
 /// Pages of markers per second that are read at most, on average.
 const MARKERS_EVERY: Duration = Duration::from_secs(1);
+/// Whoever waits hears of the run this often, although nothing changes.
+const NOW_AND_THEN: Duration = Duration::from_secs(5);
 /// Reads of failed events in flight.
 const EVENTS_AT_ONCE: usize = 16;
 
@@ -191,6 +196,15 @@ impl Follower {
         (!self.tracker.is_complete() && self.unsent() == 0).then(|| Duration::from_millis(quiet))
     }
 
+    /// How long nothing has been heard, when that is long enough to think that the tasks which have not begun are lost.
+    /// Then [`send_again`](super::send_again) sends them again.
+    #[must_use]
+    pub fn stalled_for(&self) -> Option<Duration> {
+        let counts = self.tracker.counts();
+        let waiting = counts.pending > 0 && counts.running == 0;
+        self.quiet_for().filter(|quiet| waiting && *quiet >= self.options.stalled_after)
+    }
+
     fn unsent(&self) -> u64 {
         self.meter.as_ref().map_or(0, |meter| self.tracker.header().tasks.saturating_sub(meter.items_done()))
     }
@@ -225,6 +239,7 @@ impl Follower {
     /// The cloud does not answer; the next look may go well.
     pub async fn poll(&mut self) -> Result<bool, RunError> {
         let mut changed = false;
+        let first = self.all.0.is_none();
         if self.all.is_due(ALL_EVERY) {
             changed |= self.records(None).await?;
             self.far.is_due(Duration::ZERO);
@@ -245,7 +260,9 @@ impl Follower {
             }
         }
         if changed {
-            self.quiet_since_ms = now_ms();
+            // What the first look finds is old news.
+            let heard = self.tracker.last_ended_ms().min(now_ms()).max(self.quiet_since_ms);
+            self.quiet_since_ms = if first { heard } else { now_ms() };
         }
         changed |= self.check_overdue();
         changed |= self.settle().await?;
@@ -457,7 +474,8 @@ pub async fn follow(
     }
 }
 
-/// Waits until every task of a run is final and every record has been read. `each` sees every change.
+/// Waits until every task of a run is final and every record has been read. `each` sees every change, and is called
+/// now and then when there is none.
 ///
 /// # Errors
 /// [`RunError`]; errors that may pass are waited out for half a minute.
@@ -467,11 +485,13 @@ pub async fn wait(
     mut each: impl FnMut(&Follower) + Send,
 ) -> Result<RunSummary, RunError> {
     let mut failing: Option<Instant> = None;
+    let mut shown = Instant::now();
     loop {
         match follower.poll().await {
             Ok(changed) => {
                 failing = None;
-                if changed {
+                if changed || shown.elapsed() >= NOW_AND_THEN {
+                    shown = Instant::now();
                     each(follower);
                 }
                 if follower.settled {
