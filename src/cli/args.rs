@@ -89,7 +89,7 @@ pub enum Verb {
     /// Explain a definition and what would happen; changes nothing
     Check(Check),
     /// Say whether this machine and the context can do the job, and what to change
-    Doctor,
+    Doctor(Doctor),
     /// Print completions for a shell
     Completions {
         /// The shell
@@ -97,6 +97,25 @@ pub enum Verb {
     },
     /// Print the manual page
     Man,
+}
+
+#[derive(Debug, Args)]
+pub struct Doctor {
+    /// Buckets that you want to work with, for permissions and policies
+    #[arg(long = "bucket", value_name = "NAME")]
+    pub buckets: Vec<String>,
+    /// Print a least-privilege policy and nothing else
+    #[arg(long, value_enum)]
+    pub policy: Option<Policy>,
+}
+
+/// Whose policy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Policy {
+    /// A person who deploys functions, runs and follows them
+    Person,
+    /// The role of a function
+    Function,
 }
 
 #[derive(Debug, Args)]
@@ -234,7 +253,7 @@ pub struct Rm {
 
 #[derive(Debug, Subcommand)]
 pub enum RmWhat {
-    /// Functions with their triggers, log groups and images; buckets and objects stay
+    /// Functions with what was made for them: triggers, log groups, images, roles; buckets and objects stay
     #[command(alias = "fn")]
     Function {
         /// Names
@@ -243,6 +262,12 @@ pub enum RmWhat {
         /// Keep the log groups
         #[arg(long)]
         keep_logs: bool,
+        /// Also remove the buckets of inputs and outputs that throng made and that are empty
+        #[arg(long)]
+        buckets: bool,
+        /// With --buckets: also those that hold objects, with the objects
+        #[arg(long, requires = "buckets")]
+        with_data: bool,
     },
     /// Objects: `bucket/key`, or `bucket/folder/` for everything below
     Object {

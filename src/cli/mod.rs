@@ -84,7 +84,7 @@ async fn run(session: &Session, verb: Verb) -> Outcome {
         Verb::Rm(rm) => verbs::remove::remove(session, rm).await,
         Verb::Logs(logs) => verbs::logs::print(session, logs).await,
         Verb::Image(image) => verbs::image::control(session, image).await,
-        Verb::Doctor => verbs::doctor::examine(session).await,
+        Verb::Doctor(args) => Box::pin(verbs::doctor::examine(session, &args)).await,
         Verb::Local(_) | Verb::Completions { .. } | Verb::Man => Err(Fail::usage("not here")),
     }
 }

@@ -2,12 +2,15 @@
 
 pub mod cloud;
 pub mod config;
+pub mod cost;
 pub mod dataset;
 pub mod definition;
 pub mod deploy;
 pub mod dirs;
+pub mod doctor;
 pub mod engine;
 pub mod image;
 pub mod logs;
 pub mod model;
+pub mod policies;
 pub mod run;

@@ -5,6 +5,7 @@ use super::list::Look;
 use super::theme::{Depth, Theme};
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use throng::core::deploy::Action;
 use throng::core::engine::*;
 use throng::core::model::*;
 use throng_runtime::contract::TaskRef;
@@ -44,6 +45,11 @@ impl Fake {
         }
         self.app.prepare();
         self
+    }
+
+    /// The engine has a newer snapshot.
+    pub fn see(&mut self, snapshot: Snapshot) {
+        self.app.take(Arc::new(snapshot));
     }
 
     /// What was asked for since the last time, without where the person looks.
@@ -260,6 +266,28 @@ pub fn logs(total: u64) -> LogView {
     }
 }
 
+/// A plan that a form of an AWS context would show.
+pub fn planned() -> PlanView {
+    let step =
+        |action, what: &str, detail: &str| PlannedStep { action, what: what.into(), detail: detail.into() };
+    PlanView::Ready(Arc::new([PlannedFunction {
+        function: "resize".into(),
+        steps: vec![
+            step(Action::Keep, "bucket throng-home-123456789012-eu-west-1", "home: manifests, records, failed events"),
+            step(Action::Create, "bucket pictures", ""),
+            step(Action::Create, "repository throng/resize", "keeps 10 images"),
+            step(Action::Create, "image throng/resize", "push sha256:0123456789ab, 31 MiB or less"),
+            step(Action::Create, "role throng-eu-west-1-resize", "may read its inputs, write its outputs, records and log, and nothing else"),
+            step(Action::Create, "log group /aws/lambda/resize", "kept 30 days"),
+            step(Action::Create, "function resize", "512 MiB, 300 s, /tmp 512 MiB, x86_64"),
+            step(Action::Create, "asynchronous events", "0 retries, failed ones go to throng-home-123456789012-eu-west-1"),
+            step(Action::Create, "trigger of bucket pictures", "in/*"),
+        ],
+        cost: Some("1,000 invocations: $0.021 1 s each, $0.10 10 s each, $2.51 at most (300 s each); list prices of us-east-1 on 2026-09-30, without transfer".into()),
+        warnings: vec!["the manifest has 26000 bytes and 90 layers: above 25400 bytes Lambda starts it slowly".into()],
+    }]))
+}
+
 /// A cloud in the middle of its work.
 pub fn busy() -> Snapshot {
     let view = run_view(1800);
@@ -328,6 +356,7 @@ pub fn busy() -> Snapshot {
         running: listing((1200..1212).map(invocation).collect()),
         logs: Some(logs(400)),
         preview: None,
+        plan: None,
         progress: Vec::new().into(),
         notices: Vec::new().into(),
     }

@@ -21,6 +21,8 @@ pub enum Outcome {
 pub enum Answer {
     /// Files and folders that were picked.
     Paths(Vec<PathBuf>),
+    /// What the layer below asked for is being done.
+    Done,
 }
 
 /// Something above the views.

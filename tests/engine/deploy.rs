@@ -2,7 +2,7 @@ use crate::support::{Home, Watched};
 use std::path::Path;
 use throng::core::cloud::{Cloud, ErrorKind, Trigger};
 use throng::core::definition::{self, Definition};
-use throng::core::deploy::{self, Action, DeployError, DeployOptions, Plan};
+use throng::core::deploy::{self, Action, DeployError, DeployOptions, Plan, RemoveOptions};
 use throng::core::engine::{Command, Scope, Severity};
 use throng::core::model::FunctionForm;
 use tokio_util::sync::CancellationToken;
@@ -101,14 +101,14 @@ async fn triggers_of_others_are_kept_and_overlaps_refused_before_anything_is_mad
     let all = cloud.s3().notifications("shared").await.unwrap().triggers();
     assert_eq!(all.len(), 2, "{all:?}");
 
-    let removed = deploy::remove(&cloud, "two", false).await.unwrap();
+    let removed = deploy::remove(&cloud, "two", RemoveOptions::default()).await.unwrap();
     assert!(removed.left.iter().any(|left| left.contains("shared")), "{removed:?}");
     assert!(cloud.lambda().get("two").await.unwrap().is_none());
     let all: Vec<Trigger> = cloud.s3().notifications("shared").await.unwrap().triggers();
     assert!(all.len() == 1 && all[0].target.ends_with(":one"), "{all:?}");
     assert!(cloud.logs().group("/aws/lambda/two").await.unwrap().is_none());
     assert!(cloud.s3().bucket_exists("shared").await.unwrap(), "buckets stay");
-    let error = deploy::remove(&cloud, "two", false).await.unwrap_err();
+    let error = deploy::remove(&cloud, "two", RemoveOptions::default()).await.unwrap_err();
     assert_eq!(error.cloud().unwrap().kind, ErrorKind::NotFound);
 }
 
@@ -129,7 +129,7 @@ async fn a_failed_apply_says_what_exists_and_can_be_resumed_or_undone() {
     assert_eq!(deploy::undo(&cloud, &undo).await, Vec::<String>::new());
     assert!(cloud.lambda().get("half").await.unwrap().is_none());
     assert!(cloud.lambda().get("rival").await.unwrap().is_some(), "what others made stays");
-    deploy::remove(&cloud, "rival", false).await.unwrap();
+    deploy::remove(&cloud, "rival", RemoveOptions::default()).await.unwrap();
     apply(&cloud, &plan(&cloud, &home, &wanted).await.unwrap()).await.unwrap();
     assert!(plan(&cloud, &home, &wanted).await.unwrap().is_empty());
 }

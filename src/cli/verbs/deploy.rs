@@ -9,6 +9,7 @@ use serde_json::json;
 use std::path::Path;
 use std::sync::Mutex;
 use throng::core::cloud::Cloud;
+use throng::core::cost::Guess;
 use throng::core::definition::{self, Definition, Document};
 use throng::core::deploy::{self, Applied, DeployError, DeployOptions, DeployProgress, Plan};
 
@@ -61,7 +62,7 @@ pub async fn deploy(session: &Session, args: args::Deploy) -> Outcome {
             print::out(&format!("function {}\n{plan}", print::clean(&plan.function)));
         }
         let mut result = json!({"function": plan.function, "image": plan.image, "new": plan.new, "steps": steps,
-            "warnings": plan.warnings, "applied": false});
+            "cost": plan.cost.as_ref().map(cost), "warnings": plan.warnings, "applied": false});
         if !args.dry_run {
             let applied = apply(session, &cloud, &plan).await?;
             result["applied"] = json!(true);
@@ -80,6 +81,12 @@ pub async fn deploy(session: &Session, args: args::Deploy) -> Outcome {
         print::result(session.format, &results, String::new);
     }
     Ok(())
+}
+
+fn cost(guess: &Guess) -> serde_json::Value {
+    let at: Vec<_> =
+        guess.at.iter().map(|(each, dollars)| json!({"seconds": each.as_secs(), "usd": dollars})).collect();
+    json!({"invocations": guess.invocations, "at": at, "prices": {"region": guess.region, "date": guess.date}})
 }
 
 /// Makes the image and says what would be done.

@@ -1,46 +1,23 @@
 //! `doctor`: whether this machine and the context can do the job, and what to change.
 
-use crate::cli::args::Format;
+use crate::cli::args::{self, Format, Policy};
 use crate::cli::fail::{Fail, Outcome, SOME_FAILED};
 use crate::cli::print;
 use crate::cli::session::Session;
-use serde::Serialize;
 use std::fmt::Write as _;
-use throng::core::cloud::{Cloud, CloudError};
+use throng::core::cloud::Cloud;
+use throng::core::doctor::{self, Check};
 use throng::core::image::embedded;
+use throng::core::policies;
 use throng::local::sandbox::{self, Finding};
 
-/// One thing that was looked at, as `--output json` prints it.
-#[derive(Debug, Serialize)]
-struct Check {
-    what: String,
-    ok: bool,
-    /// What was found.
-    found: String,
-    /// What to change; empty when nothing has to be.
-    advice: String,
-}
-
-impl Check {
-    fn good(what: &str, found: impl Into<String>) -> Self {
-        Self { what: what.to_owned(), ok: true, found: found.into(), advice: String::new() }
-    }
-
-    fn bad(what: &str, found: impl Into<String>, advice: impl Into<String>) -> Self {
-        Self { what: what.to_owned(), ok: false, found: found.into(), advice: advice.into() }
-    }
-
-    fn of<T>(what: &str, outcome: Result<T, CloudError>, found: impl FnOnce(T) -> String) -> Self {
-        match outcome {
-            Ok(value) => Self::good(what, found(value)),
-            Err(error) => Self::bad(what, error.to_string(), error.advice()),
-        }
-    }
-}
-
-pub async fn examine(session: &Session) -> Outcome {
-    let mut checks = vec![folders(session), runtime()];
+pub async fn examine(session: &Session, args: &args::Doctor) -> Outcome {
     let context = session.context()?;
+    if let Some(policy) = args.policy {
+        let cloud = session.cloud().await?;
+        return print_policy(&cloud, policy, &args.buckets).await;
+    }
+    let mut checks = vec![folders(session), runtime()];
     if context.is_local() {
         for finding in sandbox::check() {
             let ok = finding.level != sandbox::Level::Bad;
@@ -48,15 +25,27 @@ pub async fn examine(session: &Session) -> Outcome {
             checks.push(Check { what: subject, ok, found: detail, advice: remedy });
         }
     }
-    match Cloud::connect(context, &session.dirs).await {
+    let cloud = match Cloud::connect(context, &session.dirs).await {
         Ok(cloud) => {
             let endpoint = cloud.endpoint().map_or_else(String::new, |endpoint| format!(" at {endpoint}"));
             checks.push(Check::good("context", format!("{} ({}){endpoint}", context.name, cloud.region())));
-            checks.extend(Box::pin(services(&cloud)).await);
+            checks.extend(Box::pin(doctor::examine(&cloud, &args.buckets)).await);
+            Some(cloud)
         }
-        Err(error) => checks.push(Check::bad("context", error.to_string(), error.advice())),
-    }
+        Err(error) => {
+            checks.push(Check::bad("context", error.to_string(), error.advice()));
+            None
+        }
+    };
     print::result(session.format, &checks, || text(&checks));
+    if let Some(cloud) = cloud.filter(|cloud| !cloud.is_local() && session.format == Format::Table) {
+        print::out("\nLeast privilege, for a person who deploys and runs:\n");
+        print_policy(&cloud, Policy::Person, &args.buckets).await?;
+        print::out(
+            "\nLeast privilege, for the role of a function (throng makes such a role unless one is named):\n",
+        );
+        print_policy(&cloud, Policy::Function, &args.buckets).await?;
+    }
     let bad = checks.iter().filter(|check| !check.ok).count();
     match (bad, session.format) {
         (0, _) => Ok(()),
@@ -67,10 +56,26 @@ pub async fn examine(session: &Session) -> Outcome {
     }
 }
 
+async fn print_policy(cloud: &Cloud, policy: Policy, buckets: &[String]) -> Outcome {
+    let scope = doctor::policy_scope(cloud, buckets).await?;
+    let document = match policy {
+        Policy::Person => policies::person(&scope),
+        Policy::Function => policies::function(&scope),
+    };
+    let text = serde_json::to_string_pretty(&document)
+        .map_err(|error| Fail::new(SOME_FAILED, format!("the policy cannot be written: {error}")))?;
+    print::out(&format!("{text}\n"));
+    Ok(())
+}
+
 fn text(checks: &[Check]) -> String {
     let mut text = String::new();
     for check in checks {
-        let mark = if check.ok { "ok  " } else { "FAIL" };
+        let mark = match (check.ok, check.advice.is_empty()) {
+            (true, true) => "ok  ",
+            (true, false) => "note",
+            (false, _) => "FAIL",
+        };
         let _ = writeln!(text, "{mark}  {:<18} {}", check.what, print::clean(&check.found));
         for line in check.advice.lines() {
             let _ = writeln!(text, "      {:<18} {}", "", print::clean(line));
@@ -108,27 +113,4 @@ fn runtime() -> Check {
         );
     }
     Check::good("runtime", format!("for {}", built.join(", ")))
-}
-
-async fn services(cloud: &Cloud) -> Vec<Check> {
-    let (s3, lambda, logs) = (cloud.s3(), cloud.lambda(), cloud.logs());
-    let (buckets, functions, group) =
-        tokio::join!(s3.list_buckets(), lambda.list_page(None), logs.group("/aws/lambda/throng-doctor"));
-    let home = match cloud.home_bucket() {
-        Ok(bucket) => Check::of("home bucket", cloud.s3().bucket_exists(bucket).await, |exists| {
-            let note = if exists { "" } else { " (made by the first deployment)" };
-            format!("{bucket}{note}")
-        }),
-        Err(error) => Check::bad("home bucket", error.to_string(), error.advice()),
-    };
-    let role = Check::of("role", cloud.role().map(str::to_owned), |role| role);
-    vec![
-        Check::of("S3", buckets, |buckets| format!("{} buckets", buckets.len())),
-        Check::of("Lambda", functions, |(functions, more)| {
-            format!("{}{} functions", functions.len(), if more.is_some() { "+" } else { "" })
-        }),
-        Check::of("CloudWatch Logs", group, |_| "answers".to_owned()),
-        home,
-        role,
-    ]
 }

@@ -9,8 +9,8 @@ use serde_json::json;
 use std::fmt::Write as _;
 use std::path::Path;
 use throng::core::cloud::Cloud;
-use throng::core::deploy;
-use throng::core::image::{self, Cache, ImageDetail, ImageError, Registry, Source};
+use throng::core::deploy::{self, Target};
+use throng::core::image::{self, Cache, ImageDetail, ImageError, Source};
 
 impl From<ImageError> for Fail {
     fn from(error: ImageError) -> Self {
@@ -23,7 +23,7 @@ pub async fn control(session: &Session, verb: Image) -> Outcome {
     match verb {
         Image::Ls => list(session, &cloud).await,
         Image::Inspect { image } => {
-            let place = place(&cloud, &image)?;
+            let place = place(&cloud, &image).await?.registry;
             let separator = if place.tag.starts_with("sha256:") { '@' } else { ':' };
             let spec = format!("docker://{}/{}{separator}{}", place.host(), place.repository, place.tag);
             let source = Source::parse(&spec, Path::new("."))?;
@@ -34,16 +34,16 @@ pub async fn control(session: &Session, verb: Image) -> Outcome {
         }
         Image::Rm { image } => {
             session.cloud_for_changes().await?;
-            let place = place(&cloud, &image)?;
-            image::remove(&place).await?;
-            print::note(&format!("removed {}:{}", place.repository, place.tag));
+            let place = place(&cloud, &image).await?;
+            deploy::remove_image(&cloud, &place).await?;
+            print::note(&format!("removed {}:{}", place.registry.repository, place.registry.tag));
             Ok(())
         }
     }
 }
 
 /// Reads `repository[:tag|@digest]`; a name without a slash is a function's.
-fn place(cloud: &Cloud, text: &str) -> Result<Registry, Fail> {
+async fn place(cloud: &Cloud, text: &str) -> Result<Target, Fail> {
     let (repository, tag) = match text.split_once('@') {
         Some((repository, digest)) => (repository, Some(digest)),
         None => match text.rsplit_once(':') {
@@ -56,16 +56,15 @@ fn place(cloud: &Cloud, text: &str) -> Result<Registry, Fail> {
     } else {
         format!("throng/{}", repository.to_lowercase())
     };
-    let mut place = deploy::place_of(cloud, &repository)?;
+    let mut place = deploy::place_of(cloud, &repository).await?;
     if let Some(tag) = tag {
-        tag.clone_into(&mut place.tag);
+        tag.clone_into(&mut place.registry.tag);
     }
     Ok(place)
 }
 
 async fn list(session: &Session, cloud: &Cloud) -> Outcome {
-    let place = deploy::place_of(cloud, "throng/any")?;
-    let images = image::list(&place.base_url, place.credentials.as_ref()).await?;
+    let images = deploy::images(cloud).await?;
     let shown: Vec<_> = images
         .iter()
         .map(|image| json!({"repository": image.repository, "tags": image.tags, "digest": image.digest}))

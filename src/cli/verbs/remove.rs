@@ -7,38 +7,14 @@ use crate::cli::session::{Session, confirm, place};
 use serde_json::json;
 use std::fmt::Write as _;
 use throng::core::cloud::{Cloud, CloudError, ListQuery};
-use throng::core::deploy;
+use throng::core::deploy::{self, RemoveOptions};
 
 pub async fn remove(session: &Session, args: Rm) -> Outcome {
     let cloud = session.cloud_for_changes().await?;
     match args.what {
-        RmWhat::Function { names, keep_logs } => {
-            for name in &names {
-                if cloud.lambda().get(name).await?.is_none() {
-                    return Err(Fail::not_found(format!("there is no function `{name}`")));
-                }
-            }
-            let question = format!("Remove {} with trigger, log group and image?", names.join(", "));
-            if !args.yes && !confirm(&question)? {
-                return Ok(());
-            }
-            for name in &names {
-                let report = deploy::remove(&cloud, name, keep_logs).await?;
-                print::result(
-                    session.format,
-                    &json!({"removed": report.removed, "left": report.left}),
-                    || {
-                        let lines = |mark: &str, what: &[String]| -> String {
-                            what.iter().fold(String::new(), |mut text, what| {
-                                let _ = writeln!(text, "{mark:<8} {}", print::clean(what));
-                                text
-                            })
-                        };
-                        lines("removed", &report.removed) + &lines("left", &report.left)
-                    },
-                );
-            }
-            Ok(())
+        RmWhat::Function { names, keep_logs, buckets, with_data } => {
+            let options = RemoveOptions { keep_logs, buckets, with_data };
+            functions(session, &cloud, &names, options, args.yes).await
         }
         RmWhat::Object { places } => {
             for text in &places {
@@ -73,6 +49,37 @@ pub async fn remove(session: &Session, args: Rm) -> Outcome {
             Ok(cloud.s3().delete_bucket(&name).await?)
         }
     }
+}
+
+async fn functions(
+    session: &Session,
+    cloud: &Cloud,
+    names: &[String],
+    options: RemoveOptions,
+    yes: bool,
+) -> Outcome {
+    let data = match options {
+        RemoveOptions { with_data: true, .. } => ", and its buckets WITH ALL OBJECTS",
+        RemoveOptions { buckets: true, .. } => ", and its buckets that are empty",
+        _ => "",
+    };
+    let question = format!("Remove {} with what was made for it{data}?", names.join(", "));
+    if !yes && !confirm(&question)? {
+        return Ok(());
+    }
+    for name in names {
+        let report = deploy::remove(cloud, name, options).await?;
+        print::result(session.format, &json!({"removed": report.removed, "left": report.left}), || {
+            let lines = |mark: &str, what: &[String]| -> String {
+                what.iter().fold(String::new(), |mut text, what| {
+                    let _ = writeln!(text, "{mark:<8} {}", print::clean(what));
+                    text
+                })
+            };
+            lines("removed", &report.removed) + &lines("left", &report.left)
+        });
+    }
+    Ok(())
 }
 
 /// The object itself, or everything below it when it ends with a slash.

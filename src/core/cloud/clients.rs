@@ -1,8 +1,10 @@
 //! SDK clients: built once per context over one shared connection pool.
 
+use super::credentials::Explained;
 use super::error::{CloudError, ErrorKind};
 use super::limiter::{Limiter, Limits};
 use super::local::Found;
+use super::regional::Regional;
 use crate::core::config::ContextConfig;
 use aws_config::BehaviorVersion;
 use aws_config::{Region, SdkConfig};
@@ -27,11 +29,14 @@ use throng_runtime::contract::local::REGION;
 
 /// The clients of a context.
 pub(super) struct Clients {
-    pub s3: aws_sdk_s3::Client,
+    pub s3: Regional,
     pub lambda: aws_sdk_lambda::Client,
     /// For synchronous invocations, which may take a quarter of an hour.
     pub lambda_sync: aws_sdk_lambda::Client,
     pub logs: aws_sdk_cloudwatchlogs::Client,
+    pub ecr: aws_sdk_ecr::Client,
+    pub iam: aws_sdk_iam::Client,
+    pub sts: aws_sdk_sts::Client,
     pub region: String,
 }
 
@@ -85,7 +90,7 @@ pub(super) async fn aws_sdk_config(context: &ContextConfig) -> Result<SdkConfig,
     if let Some(endpoint) = &context.endpoint {
         loader = loader.endpoint_url(endpoint);
     }
-    let config = loader.load().await;
+    let config = explained(loader.load().await, context);
     if config.region().is_none() {
         return Err(CloudError::new(
             ErrorKind::Invalid,
@@ -97,34 +102,61 @@ pub(super) async fn aws_sdk_config(context: &ContextConfig) -> Result<SdkConfig,
     Ok(config)
 }
 
+/// The same, with credentials that say what to do when there are none.
+fn explained(config: SdkConfig, context: &ContextConfig) -> SdkConfig {
+    let Some(provider) = config.credentials_provider() else { return config };
+    let profile = context.profile.clone().or_else(|| std::env::var("AWS_PROFILE").ok());
+    let provider = Explained { inner: provider, profile: profile.unwrap_or_else(|| "default".into()) };
+    config.to_builder().credentials_provider(SharedCredentialsProvider::new(provider)).build()
+}
+
 /// Clients over a configuration. `local` is for the local cloud.
-pub(super) fn build(config: &SdkConfig, local: bool, limits: &Arc<Limits>) -> Clients {
-    let custom = config.endpoint_url().is_some();
+pub(super) fn build(
+    context: &ContextConfig,
+    config: &SdkConfig,
+    local: bool,
+    limits: &Arc<Limits>,
+) -> Clients {
     let watch = |api: Api| Watch { limits: limits.clone(), api };
-    let mut s3 =
-        aws_sdk_s3::config::Builder::from(config).interceptor(watch(Api::S3)).force_path_style(custom);
+    // A service of its own endpoint, else the context's, else what the profile or the environment say.
+    let of = |service: &str| match context.endpoints.get(service) {
+        Some(url) => config.to_builder().endpoint_url(url).build(),
+        None => config.clone(),
+    };
+    let sdk = of("lambda");
+    let lambda = aws_sdk_lambda::config::Builder::from(&sdk).interceptor(watch(Api::Lambda));
+    let lambda_sync = lambda
+        .clone()
+        .timeout_config(timeouts(Duration::from_mins(16)))
+        .retry_config(RetryConfig::standard().with_max_attempts(1));
+    let sdk = of("logs");
+    let mut logs = aws_sdk_cloudwatchlogs::config::Builder::from(&sdk).interceptor(watch(Api::Logs));
+    if sdk.endpoint_url().is_some() {
+        logs = logs.interceptor(NoHostPrefix);
+    }
+    let region = config.region().map_or_else(|| REGION.to_owned(), ToString::to_string);
+    Clients {
+        s3: s3(&of("s3"), &region, local, watch(Api::S3)),
+        lambda: aws_sdk_lambda::Client::from_conf(lambda.build()),
+        lambda_sync: aws_sdk_lambda::Client::from_conf(lambda_sync.build()),
+        logs: aws_sdk_cloudwatchlogs::Client::from_conf(logs.build()),
+        ecr: aws_sdk_ecr::Client::new(&of("ecr")),
+        iam: aws_sdk_iam::Client::new(&of("iam")),
+        sts: aws_sdk_sts::Client::new(&of("sts")),
+        region,
+    }
+}
+
+fn s3(sdk: &SdkConfig, region: &str, local: bool, watch: Watch) -> Regional {
+    let custom = sdk.endpoint_url().is_some();
+    let mut s3 = aws_sdk_s3::config::Builder::from(sdk).interceptor(watch).force_path_style(custom);
     if local {
         // Over loopback the signature's SHA-256 covers the body already.
         s3 = s3
             .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
             .response_checksum_validation(ResponseChecksumValidation::WhenRequired);
     }
-    let lambda = aws_sdk_lambda::config::Builder::from(config).interceptor(watch(Api::Lambda));
-    let lambda_sync = lambda
-        .clone()
-        .timeout_config(timeouts(Duration::from_mins(16)))
-        .retry_config(RetryConfig::standard().with_max_attempts(1));
-    let mut logs = aws_sdk_cloudwatchlogs::config::Builder::from(config).interceptor(watch(Api::Logs));
-    if custom {
-        logs = logs.interceptor(NoHostPrefix);
-    }
-    Clients {
-        s3: aws_sdk_s3::Client::from_conf(s3.build()),
-        lambda: aws_sdk_lambda::Client::from_conf(lambda.build()),
-        lambda_sync: aws_sdk_lambda::Client::from_conf(lambda_sync.build()),
-        logs: aws_sdk_cloudwatchlogs::Client::from_conf(logs.build()),
-        region: config.region().map_or_else(|| REGION.to_owned(), ToString::to_string),
-    }
+    Regional::new(aws_sdk_s3::Client::from_conf(s3.build()), region, custom)
 }
 
 #[derive(Clone, Copy, Debug)]

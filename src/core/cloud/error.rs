@@ -95,6 +95,7 @@ impl CloudError {
                 "Check the network and the context's region and endpoint; for the local context, `throng local status`."
                     .into()
             }
+            ErrorKind::Auth if self.message.contains("type `aws ") => String::new(),
             ErrorKind::Auth if self.is_clock() => {
                 "Set this machine's clock (`timedatectl set-ntp true`): the cloud accepts a few minutes of difference."
                     .into()
@@ -214,7 +215,12 @@ pub(super) fn kind_of(code: &str, status: u16) -> ErrorKind {
         | "PreconditionFailed"
         | "ConditionalRequestConflict"
         | "OperationAborted"
-        | "ResourceAlreadyExistsException" => ErrorKind::Conflict,
+        | "ResourceAlreadyExistsException"
+        | "RepositoryAlreadyExistsException"
+        | "RepositoryNotEmptyException"
+        | "EntityAlreadyExists" => ErrorKind::Conflict,
+        // A quota of IAM, not a rate.
+        "LimitExceeded" => ErrorKind::Invalid,
         code if code.contains("Throttl") => ErrorKind::Throttled,
         code if code.starts_with("NoSuch") || code.contains("NotFound") => ErrorKind::NotFound,
         code if code.contains("Conflict") || code.contains("InUse") => ErrorKind::Conflict,

@@ -396,7 +396,8 @@ impl Lambda<'_> {
     }
 }
 
-fn existed<T>(result: Result<T, CloudError>) -> Result<bool, CloudError> {
+/// Whether what was to be deleted was there.
+pub(super) fn existed<T>(result: Result<T, CloudError>) -> Result<bool, CloudError> {
     match result {
         Ok(_) => Ok(true),
         Err(error) if error.is_not_found() => Ok(false),

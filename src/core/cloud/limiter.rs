@@ -105,6 +105,8 @@ pub struct Limits {
     pub logs_filter: Limiter,
     /// Every other call to `CloudWatch` Logs.
     pub logs_control: Limiter,
+    /// Everything else: IAM, ECR, STS.
+    pub other: Limiter,
 }
 
 impl Limits {
@@ -120,6 +122,7 @@ impl Limits {
             s3_read: limit(5_000.0),
             logs_filter: limit(4.0),
             logs_control: limit(8.0),
+            other: limit(8.0),
         }
     }
 }

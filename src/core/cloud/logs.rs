@@ -18,6 +18,8 @@ pub struct Logs<'a> {
 pub struct LogGroup {
     /// Name
     pub name: String,
+    /// ARN, without `:*`.
+    pub arn: String,
     /// Days for which lines are kept; for ever when `None`.
     pub retention_days: Option<u32>,
 }
@@ -42,6 +44,12 @@ impl<'a> Logs<'a> {
         let group = output.log_groups().iter().find(|group| group.log_group_name() == Some(name));
         Ok(group.map(|group| LogGroup {
             name: name.to_owned(),
+            arn: group
+                .log_group_arn()
+                .or_else(|| group.arn())
+                .unwrap_or_default()
+                .trim_end_matches(":*")
+                .to_owned(),
             retention_days: group.retention_in_days().and_then(|days| u32::try_from(days).ok()),
         }))
     }
@@ -81,6 +89,21 @@ impl<'a> Logs<'a> {
         })
         .await?;
         Ok(())
+    }
+
+    /// The tags of a log group, by its ARN.
+    ///
+    /// # Errors
+    /// [`CloudError`]
+    pub async fn tags(&self, arn: &str) -> Result<BTreeMap<String, String>, CloudError> {
+        const ACTION: &str = "logs:ListTagsForResource";
+        self.limits.logs_control.acquire().await;
+        let request = self.client.list_tags_for_resource().resource_arn(arn);
+        let output = within(SMALL, ACTION, async {
+            request.send().await.map_err(|error| CloudError::from_sdk(ACTION, arn, &error))
+        })
+        .await?;
+        Ok(output.tags.unwrap_or_default().into_iter().collect())
     }
 
     /// Deletes a log group. `false` when there was none.

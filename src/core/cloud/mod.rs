@@ -1,23 +1,35 @@
 //! A context's cloud: SDK clients, retry policy, shared limits. Cheap to clone; no SDK type leaves `core`.
 
+mod account;
+mod buckets;
 mod clients;
+mod credentials;
 mod error;
 mod functions;
+mod identity;
 mod lambda;
 mod limiter;
 pub mod local;
 mod logs;
 mod multipart;
 mod notify;
+mod regional;
+mod repositories;
+mod roles;
 mod s3;
 
+pub use account::AccountLimits;
 pub use error::{CloudError, ErrorKind};
 pub use functions::{BucketPermission, EventInvoke, FunctionDetail, FunctionSettings, FunctionState};
+pub use identity::{Identity, partition};
 pub use lambda::{Invoked, Lambda};
 pub use limiter::{Limiter, Limits};
 pub use logs::{LogGroup, Logs};
 pub use multipart::Part;
 pub use notify::{Notifications, Trigger};
+pub(crate) use regional::Regional;
+pub use repositories::{RegistryLogin, Repositories, Repository};
+pub use roles::{NewRole, Role, Roles};
 pub use s3::{GetObject, ListQuery, ObjectBody, ObjectHead, ObjectPage, PutBody, S3, Stored};
 
 use crate::core::config::ContextConfig;
@@ -39,6 +51,9 @@ struct Inner {
     limits: Arc<Limits>,
     local: Option<local::Found>,
     endpoint: Option<String>,
+    identity: tokio::sync::OnceCell<Identity>,
+    /// The home bucket, where neither the context names one nor the cloud is the local one.
+    default_home: Option<String>,
 }
 
 /// How to connect.
@@ -61,7 +76,8 @@ impl std::fmt::Debug for Cloud {
 }
 
 impl Cloud {
-    /// Connects to a context; the local cloud is started if it does not run. For AWS nothing is asked yet.
+    /// Connects to a context; the local cloud is started if it does not run. AWS is asked nothing yet, except, for a
+    /// context without a home bucket, for the account's number, which is in the bucket's name.
     ///
     /// # Errors
     /// The local cloud cannot be started, or the context has no region.
@@ -80,7 +96,14 @@ impl Cloud {
     ) -> Result<Self, CloudError> {
         if !context.is_local() {
             let config = clients::aws_sdk_config(context).await?;
-            return Ok(Self::over(context, &config, None));
+            let mut inner = Self::over(context, &config, None);
+            if context.home_bucket.is_none() {
+                let identity = identity::ask(&inner.clients.sts).await?;
+                inner.default_home =
+                    Some(format!("throng-home-{}-{}", identity.account, inner.clients.region));
+                inner.identity = tokio::sync::OnceCell::from(identity);
+            }
+            return Ok(Self(Arc::new(inner)));
         }
         let found = if options.no_start {
             local::find(dirs).await.ok_or_else(|| {
@@ -100,14 +123,15 @@ impl Cloud {
     /// The local cloud that was found.
     #[must_use]
     pub fn at(context: &ContextConfig, found: local::Found) -> Self {
-        Self::over(context, &clients::local_sdk_config(&found), Some(found))
+        Self(Arc::new(Self::over(context, &clients::local_sdk_config(&found), Some(found))))
     }
 
-    fn over(context: &ContextConfig, config: &aws_config::SdkConfig, local: Option<local::Found>) -> Self {
+    fn over(context: &ContextConfig, config: &aws_config::SdkConfig, local: Option<local::Found>) -> Inner {
         let limits = Arc::new(Limits::new(local.is_some()));
-        let clients = clients::build(config, local.is_some(), &limits);
+        let clients = clients::build(context, config, local.is_some(), &limits);
         let endpoint = config.endpoint_url().map(str::to_owned);
-        Self(Arc::new(Inner { context: context.clone(), clients, limits, local, endpoint }))
+        let (identity, default_home) = (tokio::sync::OnceCell::new(), None);
+        Inner { context: context.clone(), clients, limits, local, endpoint, identity, default_home }
     }
 
     /// Whether both are one connection to one cloud.
@@ -140,6 +164,12 @@ impl Cloud {
         self.0.endpoint.as_deref()
     }
 
+    /// Another endpoint than AWS's own for Amazon ECR.
+    #[must_use]
+    pub fn ecr_endpoint(&self) -> Option<&str> {
+        self.0.context.endpoints.get("ecr").map(String::as_str).or(self.endpoint())
+    }
+
     /// The person's keys for the local cloud; `None` for other contexts.
     #[must_use]
     pub fn local_key(&self) -> Option<&contract::AccessKey> {
@@ -149,24 +179,22 @@ impl Cloud {
     /// The home bucket: manifests, records, failed events.
     ///
     /// # Errors
-    /// The context does not name one.
+    /// The context does not name one, and none could be derived.
     pub fn home_bucket(&self) -> Result<&str, CloudError> {
-        match &self.0.context.home_bucket {
+        match self.0.context.home_bucket.as_ref().or(self.0.default_home.as_ref()) {
             Some(bucket) => Ok(bucket),
             None if self.is_local() => Ok(contract::HOME_BUCKET),
             None => Err(self.unset("home_bucket")),
         }
     }
 
-    /// The role that functions run as.
-    ///
-    /// # Errors
-    /// The context does not name one.
-    pub fn role(&self) -> Result<&str, CloudError> {
+    /// The role that functions run as, when there is one for all of them: the context's, or the local cloud's.
+    #[must_use]
+    pub fn role(&self) -> Option<&str> {
         match &self.0.context.role {
-            Some(role) => Ok(role),
-            None if self.is_local() => Ok(contract::ROLE_ARN),
-            None => Err(self.unset("role")),
+            Some(role) => Some(role),
+            None if self.is_local() => Some(contract::ROLE_ARN),
+            None => None,
         }
     }
 
@@ -215,10 +243,21 @@ impl Cloud {
         &self.0.clients.logs
     }
 
-    /// The SDK's client for S3, for what [`S3`] does not wrap.
-    #[allow(dead_code, reason = "for dataset")]
-    pub(crate) fn s3_client(&self) -> &aws_sdk_s3::Client {
+    /// The SDK's clients for S3, for what [`S3`] does not wrap.
+    pub(crate) fn s3_clients(&self) -> &Regional {
         &self.0.clients.s3
+    }
+
+    /// Repositories for images, of Amazon ECR.
+    #[must_use]
+    pub fn repositories(&self) -> Repositories<'_> {
+        Repositories::new(&self.0.clients.ecr, &self.0.limits)
+    }
+
+    /// Roles
+    #[must_use]
+    pub fn roles(&self) -> Roles<'_> {
+        Roles::new(&self.0.clients.iam, &self.0.limits)
     }
 }
 

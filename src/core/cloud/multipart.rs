@@ -29,7 +29,7 @@ impl S3<'_> {
         metadata: &[(&str, String)],
     ) -> Result<String, CloudError> {
         self.limits.s3_write.acquire().await;
-        let mut request = self.client.create_multipart_upload().bucket(bucket).key(key);
+        let mut request = self.client(bucket).await.create_multipart_upload().bucket(bucket).key(key);
         for (name, value) in metadata {
             request = request.metadata(*name, value);
         }
@@ -53,7 +53,8 @@ impl S3<'_> {
         let body = body.into_stream("s3:PutObject", key).await?;
         let size = body.size_hint().0;
         let output = self
-            .client
+            .client(bucket)
+            .await
             .upload_part()
             .bucket(bucket)
             .key(key)
@@ -76,7 +77,8 @@ impl S3<'_> {
         loop {
             self.limits.s3_read.acquire().await;
             let output = self
-                .client
+                .client(bucket)
+                .await
                 .list_parts()
                 .bucket(bucket)
                 .key(key)
@@ -120,7 +122,8 @@ impl S3<'_> {
             .map(|part| CompletedPart::builder().part_number(part.number).e_tag(part.etag).build())
             .collect();
         let output = self
-            .client
+            .client(bucket)
+            .await
             .complete_multipart_upload()
             .bucket(bucket)
             .key(key)
@@ -138,7 +141,8 @@ impl S3<'_> {
     /// [`CloudError`]
     pub async fn abort_multipart(&self, bucket: &str, key: &str, upload: &str) -> Result<(), CloudError> {
         self.limits.s3_write.acquire().await;
-        let request = self.client.abort_multipart_upload().bucket(bucket).key(key).upload_id(upload);
+        let request =
+            self.client(bucket).await.abort_multipart_upload().bucket(bucket).key(key).upload_id(upload);
         request.send().await.map_err(|error| {
             CloudError::from_sdk("s3:AbortMultipartUpload", &format!("{bucket}/{key}"), &error)
         })?;

@@ -173,7 +173,7 @@ impl S3<'_> {
     pub async fn notifications(&self, bucket: &str) -> Result<Notifications, CloudError> {
         const ACTION: &str = "s3:GetBucketNotification";
         self.limits.s3_read.acquire().await;
-        let request = self.client.get_bucket_notification_configuration().bucket(bucket);
+        let request = self.client(bucket).await.get_bucket_notification_configuration().bucket(bucket);
         let output = within(SMALL, ACTION, async {
             request.send().await.map_err(|error| CloudError::from_sdk(ACTION, bucket, &error))
         })
@@ -200,7 +200,8 @@ impl S3<'_> {
         const ACTION: &str = "s3:PutBucketNotification";
         self.limits.s3_write.acquire().await;
         let request = self
-            .client
+            .client(bucket)
+            .await
             .put_bucket_notification_configuration()
             .bucket(bucket)
             .notification_configuration(notifications.0.clone());

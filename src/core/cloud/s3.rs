@@ -1,13 +1,14 @@
-//! Buckets and objects.
+//! Objects. Buckets themselves are in `buckets`.
 
 use super::error::{CloudError, ErrorKind};
 use super::limiter::Limits;
+use super::regional::Regional;
 use super::{SMALL, millis, within};
-use crate::core::model::{BucketInfo, ObjectInfo};
+use crate::core::model::ObjectInfo;
 use aws_sdk_s3::Client;
 use aws_sdk_s3::operation::RequestId;
 use aws_sdk_s3::primitives::ByteStream;
-use aws_sdk_s3::types::{BucketLocationConstraint, CreateBucketConfiguration, Delete, ObjectIdentifier};
+use aws_sdk_s3::types::{Delete, ObjectIdentifier};
 use bytes::{Bytes, BytesMut};
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -18,9 +19,9 @@ const DELETE_AT_ONCE: usize = 1000;
 /// Buckets and objects of a context.
 #[derive(Clone, Copy)]
 pub struct S3<'a> {
-    pub(super) client: &'a Client,
+    pub(super) clients: &'a Regional,
     pub(super) limits: &'a Limits,
-    region: &'a str,
+    pub(super) region: &'a str,
 }
 
 /// What to store.
@@ -166,8 +167,13 @@ pub struct ListQuery<'q> {
 }
 
 impl<'a> S3<'a> {
-    pub(super) const fn new(client: &'a Client, limits: &'a Limits, region: &'a str) -> Self {
-        Self { client, limits, region }
+    pub(super) const fn new(clients: &'a Regional, limits: &'a Limits, region: &'a str) -> Self {
+        Self { clients, limits, region }
+    }
+
+    /// The client for a bucket, in its region.
+    pub(super) async fn client(&self, bucket: &str) -> Client {
+        self.clients.of(bucket).await
     }
 
     /// Stores an object. With `if_none_match`, only if there is none of that key ([`ErrorKind::Conflict`] else).
@@ -188,7 +194,7 @@ impl<'a> S3<'a> {
             PutBody::Bytes(bytes) => bytes.into(),
             file @ PutBody::File { .. } => file.into_stream(ACTION, &format!("{bucket}/{key}")).await?,
         };
-        let mut request = self.client.put_object().bucket(bucket).key(key).body(body);
+        let mut request = self.client(bucket).await.put_object().bucket(bucket).key(key).body(body);
         for (name, value) in metadata {
             request = request.metadata(*name, value);
         }
@@ -229,7 +235,7 @@ impl<'a> S3<'a> {
         range: Option<(u64, Option<u64>)>,
     ) -> Result<GetObject, CloudError> {
         self.limits.s3_read.acquire().await;
-        let mut request = self.client.get_object().bucket(bucket).key(key);
+        let mut request = self.client(bucket).await.get_object().bucket(bucket).key(key);
         if let Some((from, to)) = range {
             let to = to.map_or_else(String::new, |to| to.to_string());
             request = request.range(format!("bytes={from}-{to}"));
@@ -281,7 +287,8 @@ impl<'a> S3<'a> {
     pub async fn head(&self, bucket: &str, key: &str) -> Result<ObjectHead, CloudError> {
         self.limits.s3_read.acquire().await;
         let output = self
-            .client
+            .client(bucket)
+            .await
             .head_object()
             .bucket(bucket)
             .key(key)
@@ -305,7 +312,8 @@ impl<'a> S3<'a> {
         const ACTION: &str = "s3:ListBucket";
         self.limits.s3_read.acquire().await;
         let request = self
-            .client
+            .client(bucket)
+            .await
             .list_objects_v2()
             .bucket(bucket)
             .prefix(query.prefix)
@@ -362,7 +370,8 @@ impl<'a> S3<'a> {
                 .map_err(invalid)?;
             let delete = Delete::builder().set_objects(Some(objects)).quiet(true).build().map_err(invalid)?;
             let output = self
-                .client
+                .client(bucket)
+                .await
                 .delete_objects()
                 .bucket(bucket)
                 .delete(delete)
@@ -388,7 +397,8 @@ impl<'a> S3<'a> {
             from.0,
             percent_encoding::utf8_percent_encode(from.1, percent_encoding::NON_ALPHANUMERIC)
         );
-        self.client
+        self.client(to.0)
+            .await
             .copy_object()
             .copy_source(source)
             .bucket(to.0)
@@ -396,99 +406,6 @@ impl<'a> S3<'a> {
             .send()
             .await
             .map_err(|error| CloudError::from_sdk("s3:PutObject", &format!("{}/{}", to.0, to.1), &error))?;
-        Ok(())
-    }
-
-    /// All buckets.
-    ///
-    /// # Errors
-    /// [`CloudError`]
-    pub async fn list_buckets(&self) -> Result<Vec<BucketInfo>, CloudError> {
-        const ACTION: &str = "s3:ListAllMyBuckets";
-        let mut buckets = Vec::new();
-        let mut token = None;
-        loop {
-            self.limits.s3_read.acquire().await;
-            let request = self.client.list_buckets().set_continuation_token(token);
-            let output = within(SMALL, ACTION, async {
-                request.send().await.map_err(|error| CloudError::from_sdk(ACTION, "", &error))
-            })
-            .await?;
-            buckets.extend(output.buckets().iter().filter_map(|bucket| {
-                Some(BucketInfo {
-                    name: bucket.name()?.to_owned(),
-                    created_ms: bucket.creation_date().and_then(millis),
-                    triggers: Vec::new(),
-                })
-            }));
-            token = output.continuation_token().filter(|token| !token.is_empty()).map(str::to_owned);
-            if token.is_none() {
-                return Ok(buckets);
-            }
-        }
-    }
-
-    /// Whether a bucket exists and may be used. [`ErrorKind::Denied`] means that somebody else has it.
-    ///
-    /// # Errors
-    /// [`CloudError`]
-    pub async fn bucket_exists(&self, bucket: &str) -> Result<bool, CloudError> {
-        const ACTION: &str = "s3:ListBucket";
-        self.limits.s3_read.acquire().await;
-        let call = async {
-            let result = self.client.head_bucket().bucket(bucket).send().await;
-            result.map_err(|error| CloudError::from_sdk(ACTION, bucket, &error))
-        };
-        match within(SMALL, ACTION, call).await {
-            Ok(_) => Ok(true),
-            Err(error) if error.is_not_found() => Ok(false),
-            // An answer to HEAD has no words: why it was refused is told to somebody who reads.
-            Err(error)
-                if error.code.is_none() && matches!(error.kind, ErrorKind::Denied | ErrorKind::Invalid) =>
-            {
-                let read = async {
-                    let result = self.client.list_objects_v2().bucket(bucket).max_keys(1).send().await;
-                    result.map_err(|error| CloudError::from_sdk(ACTION, bucket, &error))
-                };
-                within(SMALL, ACTION, read).await.map(|_| true)
-            }
-            Err(error) => Err(error),
-        }
-    }
-
-    /// Makes a bucket in the context's region.
-    ///
-    /// # Errors
-    /// [`ErrorKind::Conflict`] when it exists.
-    pub async fn create_bucket(&self, bucket: &str) -> Result<(), CloudError> {
-        const ACTION: &str = "s3:CreateBucket";
-        self.limits.s3_write.acquire().await;
-        let mut request = self.client.create_bucket().bucket(bucket);
-        if self.region != "us-east-1" {
-            let place = CreateBucketConfiguration::builder()
-                .location_constraint(BucketLocationConstraint::from(self.region))
-                .build();
-            request = request.create_bucket_configuration(place);
-        }
-        within(SMALL, ACTION, async {
-            request.send().await.map_err(|error| CloudError::from_sdk(ACTION, bucket, &error))
-        })
-        .await?;
-        Ok(())
-    }
-
-    /// Deletes an empty bucket.
-    ///
-    /// # Errors
-    /// [`ErrorKind::Conflict`] when it is not empty.
-    pub async fn delete_bucket(&self, bucket: &str) -> Result<(), CloudError> {
-        const ACTION: &str = "s3:DeleteBucket";
-        self.limits.s3_write.acquire().await;
-        let request = self.client.delete_bucket().bucket(bucket);
-        within(SMALL, ACTION, async {
-            request.send().await.map_err(|error| CloudError::from_sdk(ACTION, bucket, &error))
-        })
-        .await?;
         Ok(())
     }
 }

@@ -19,6 +19,9 @@ pub const ENV_CONTEXT: &str = "THRONG_CONTEXT";
 /// Environment variable that turns colours off (<https://no-color.org>).
 pub const ENV_NO_COLOR: &str = "NO_COLOR";
 
+/// Services that may have an endpoint of their own in a context.
+pub const SERVICES: [&str; 6] = ["s3", "lambda", "logs", "ecr", "iam", "sts"];
+
 /// Every setting.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(default)]
@@ -53,11 +56,13 @@ pub struct ContextConfig {
     pub region: Option<String>,
     /// Another endpoint than AWS's own, for every service.
     pub endpoint: Option<String>,
+    /// Another endpoint for one service, by its name ([`SERVICES`]); it wins over `endpoint`.
+    pub endpoints: BTreeMap<String, String>,
     /// Bucket for manifests, records and failed events.
     pub home_bucket: Option<String>,
-    /// ARN of the role that functions run as.
+    /// ARN of the role that functions run as; throng makes one for each function when `None`.
     pub role: Option<String>,
-    /// Image registry to push to, `host[:port][/prefix]`.
+    /// Image registry to push to, `host[:port][/prefix]`; the account's Amazon ECR when `None`.
     pub registry: Option<String>,
     /// Tags for everything that is created.
     pub tags: BTreeMap<String, String>,

@@ -1,6 +1,6 @@
 //! From text to [`Config`], with warnings for unknown keys and checks of values.
 
-use super::{Config, ContextConfig, LOCAL};
+use super::{Config, ContextConfig, LOCAL, SERVICES};
 use std::path::{Path, PathBuf};
 use toml::de::{DeTable, DeValue};
 
@@ -9,7 +9,18 @@ pub(super) const KNOWN: &[(&str, &[&str])] = &[
     ("", &["default_context", "contexts", "tui", "local", "upload", "logs"]),
     (
         "contexts.*",
-        &["profile", "region", "endpoint", "home_bucket", "role", "registry", "tags", "read_only", "color"],
+        &[
+            "profile",
+            "region",
+            "endpoint",
+            "endpoints",
+            "home_bucket",
+            "role",
+            "registry",
+            "tags",
+            "read_only",
+            "color",
+        ],
     ),
     ("tui", &["theme", "mouse", "images", "color", "ascii"]),
     ("local", &["idle_minutes", "max_environments", "port"]),
@@ -105,18 +116,34 @@ impl Config {
         range("logs.lines", self.logs.lines, 1000, 10_000_000)?;
         range("logs.memory_mb", self.logs.memory_mb, 1, 4096)?;
         for (name, context) in &self.contexts {
-            let Some(endpoint) = &context.endpoint else { continue };
-            if !url::Url::parse(endpoint).is_ok_and(|url| matches!(url.scheme(), "http" | "https")) {
-                return Err(ConfigError::Value {
-                    path: path.to_owned(),
-                    key: format!("contexts.{name}.endpoint"),
-                    value: format!("`{endpoint}`"),
-                    allowed: "a URL with http or https".into(),
-                });
-            }
+            check_context(name, context, path)?;
         }
         Ok(())
     }
+}
+
+fn check_context(name: &str, context: &ContextConfig, path: &Path) -> Result<(), ConfigError> {
+    let wrong = |key: String, value: &str, allowed: String| ConfigError::Value {
+        path: path.to_owned(),
+        key: format!("contexts.{name}.{key}"),
+        value: format!("`{value}`"),
+        allowed,
+    };
+    let of_services = context.endpoints.iter().map(|(service, url)| (format!("endpoints.{service}"), url));
+    for (key, url) in context.endpoint.iter().map(|url| ("endpoint".to_owned(), url)).chain(of_services) {
+        if !url::Url::parse(url).is_ok_and(|url| matches!(url.scheme(), "http" | "https")) {
+            return Err(wrong(key, url, "a URL with http or https".into()));
+        }
+    }
+    if let Some(other) = context.endpoints.keys().find(|service| !SERVICES.contains(&service.as_str())) {
+        return Err(wrong("endpoints".into(), other, format!("for one of {}", SERVICES.join(", "))));
+    }
+    if let Some(role) = &context.role
+        && !(role.starts_with("arn:") && role.contains(":role/"))
+    {
+        return Err(wrong("role".into(), role, "the ARN of a role, arn:aws:iam::ACCOUNT:role/NAME".into()));
+    }
+    Ok(())
 }
 
 struct Unknown<'a> {

@@ -1,22 +1,19 @@
 //! [`Objects`] over the AWS SDK.
 
 use super::objects::{Head, List, Listed, Objects, Page, Put, PutPart, Reading};
-use crate::core::cloud::{Cloud, CloudError, ErrorKind, Limits, millis};
+use crate::core::cloud::{Cloud, CloudError, ErrorKind, Limits, Regional, millis};
 use async_trait::async_trait;
-use aws_sdk_s3::Client;
 use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart};
 use aws_smithy_types::byte_stream::ByteStream;
-use aws_smithy_types::retry::RetryConfig;
-
 use futures::StreamExt;
 use std::sync::Arc;
 
 /// S3, or what speaks its protocol. Cheap to clone.
 #[derive(Clone)]
 pub struct S3Objects {
-    client: Client,
+    clients: Regional,
     /// Without retries of its own, so that the uploader sees every refusal and adapts to it.
-    once: Client,
+    once: Regional,
     limits: Arc<Limits>,
 }
 
@@ -30,9 +27,8 @@ impl S3Objects {
     /// The objects of a context.
     #[must_use]
     pub fn of(cloud: &Cloud) -> Self {
-        let client = cloud.s3_client().clone();
-        let config = client.config().to_builder().retry_config(RetryConfig::disabled()).build();
-        Self { once: Client::from_conf(config), client, limits: cloud.limits().clone() }
+        let clients = cloud.s3_clients().clone();
+        Self { once: clients.without_retries(), clients, limits: cloud.limits().clone() }
     }
 }
 
@@ -61,7 +57,7 @@ fn found<T>(outcome: Result<T, CloudError>) -> Result<Option<T>, CloudError> {
 impl Objects for S3Objects {
     async fn put(&self, put: Put) -> Result<String, CloudError> {
         self.limits.s3_write.acquire().await;
-        let mut request = self.once.put_object().bucket(&put.bucket).key(&put.key);
+        let mut request = self.once.of(&put.bucket).await.put_object().bucket(&put.bucket).key(&put.key);
         for (name, value) in &put.metadata {
             request = request.metadata(*name, value);
         }
@@ -78,7 +74,7 @@ impl Objects for S3Objects {
     async fn open(&self, bucket: &str, key: &str) -> Result<Option<Reading>, CloudError> {
         self.limits.s3_read.acquire().await;
         let name = what(bucket, key);
-        let answer = self.client.get_object().bucket(bucket).key(key).send().await;
+        let answer = self.clients.of(bucket).await.get_object().bucket(bucket).key(key).send().await;
         let answer = answer.map_err(|error| CloudError::from_sdk("s3:GetObject", &name, &error));
         let Some(answer) = found(answer)? else { return Ok(None) };
         let (size, etag) = (size(answer.content_length()), etag(answer.e_tag()));
@@ -95,7 +91,7 @@ impl Objects for S3Objects {
 
     async fn head(&self, bucket: &str, key: &str) -> Result<Option<Head>, CloudError> {
         self.limits.s3_read.acquire().await;
-        let answer = self.client.head_object().bucket(bucket).key(key).send().await;
+        let answer = self.clients.of(bucket).await.head_object().bucket(bucket).key(key).send().await;
         let answer = answer.map_err(|error| CloudError::from_sdk("s3:GetObject", &what(bucket, key), &error));
         let Some(answer) = found(answer)? else { return Ok(None) };
         let metadata = answer.metadata().into_iter().flatten();
@@ -109,7 +105,9 @@ impl Objects for S3Objects {
     async fn list(&self, list: &List) -> Result<Page, CloudError> {
         self.limits.s3_read.acquire().await;
         let request = self
-            .client
+            .clients
+            .of(&list.bucket)
+            .await
             .list_objects_v2()
             .bucket(&list.bucket)
             .prefix(&list.prefix)
@@ -135,7 +133,7 @@ impl Objects for S3Objects {
         metadata: &[(&'static str, String)],
     ) -> Result<String, CloudError> {
         const ACTION: &str = "s3:PutObject";
-        let mut request = self.client.create_multipart_upload().bucket(bucket).key(key);
+        let mut request = self.clients.of(bucket).await.create_multipart_upload().bucket(bucket).key(key);
         for (name, value) in metadata {
             request = request.metadata(*name, value);
         }
@@ -150,6 +148,8 @@ impl Objects for S3Objects {
         self.limits.s3_write.acquire().await;
         let request = self
             .once
+            .of(&part.bucket)
+            .await
             .upload_part()
             .bucket(&part.bucket)
             .key(&part.key)
@@ -175,7 +175,9 @@ impl Objects for S3Objects {
         });
         let all = CompletedMultipartUpload::builder().set_parts(Some(parts.collect())).build();
         let request = self
-            .client
+            .clients
+            .of(bucket)
+            .await
             .complete_multipart_upload()
             .bucket(bucket)
             .key(key)
@@ -189,7 +191,8 @@ impl Objects for S3Objects {
     }
 
     async fn abort_parts(&self, bucket: &str, key: &str, upload: &str) -> Result<(), CloudError> {
-        let request = self.client.abort_multipart_upload().bucket(bucket).key(key).upload_id(upload);
+        let request =
+            self.clients.of(bucket).await.abort_multipart_upload().bucket(bucket).key(key).upload_id(upload);
         request
             .send()
             .await

@@ -1,9 +1,10 @@
 //! Does what a plan says.
 
 use super::plan::{Action, Plan, Work, same};
-use super::{DeployError, rival, wait, wanted};
+use super::role::POLICY;
+use super::{DeployError, Undo, rival, tags, wait};
 use crate::core::cloud::{
-    BucketPermission, Cloud, CloudError, ErrorKind, FunctionDetail, FunctionSettings, Trigger,
+    BucketPermission, Cloud, CloudError, ErrorKind, FunctionDetail, FunctionSettings, NewRole, partition,
 };
 use crate::core::image::{PushProgress, push};
 use futures::future::BoxFuture;
@@ -45,25 +46,7 @@ pub struct Applied {
     pub done: Vec<String>,
 }
 
-/// Takes back one thing that was created.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Undo {
-    /// A bucket; only if it is empty.
-    Bucket(String),
-    /// A log group.
-    LogGroup(String),
-    /// A function.
-    Function(String),
-    /// The triggers of a bucket that start a function.
-    Triggers {
-        /// The bucket.
-        bucket: String,
-        /// The function's ARN.
-        arn: String,
-    },
-}
-
-/// Applies a plan. When it fails, the error says what was done and what can be taken back with [`undo`]; applying the
+/// Applies a plan. When it fails, the error says what was done and what can be taken back with [`undo`](super::undo); applying the
 /// definition again goes on from there.
 ///
 /// # Errors
@@ -151,7 +134,17 @@ impl Applier<'_> {
         let name = self.plan.function.as_str();
         let lambda = self.cloud.lambda();
         match work {
-            Work::Bucket(bucket) => self.bucket(bucket).await?,
+            Work::Bucket(bucket, tags) => self.bucket(bucket, tags).await?,
+            Work::Shut(bucket) => self.cloud.s3().shut(bucket).await?,
+            Work::Repository(name, tags) => self.repository(name, tags).await?,
+            Work::Lifecycle(name, rules) => self.cloud.repositories().set_lifecycle(name, rules).await?,
+            Work::Role(role) => self.role(role).await?,
+            Work::Policy(role, document) => {
+                // A new role is not seen everywhere at once.
+                let roles = self.cloud.roles();
+                let put = || roles.set_policy(role, POLICY, document);
+                self.repeated(SETTLES_WITHIN, CloudError::is_not_found, put).await?;
+            }
             Work::Push(image, registry) => {
                 push(image, registry, |push| self.tell(label, push), self.token).await?;
             }
@@ -189,13 +182,17 @@ impl Applier<'_> {
         Ok(())
     }
 
-    async fn bucket(&mut self, bucket: &str) -> Result<(), DeployError> {
+    async fn bucket(&mut self, bucket: &str, tags: &BTreeMap<String, String>) -> Result<(), DeployError> {
         // In us-east-1 making one's own bucket a second time succeeds; taking it back would take somebody else's.
         if self.cloud.s3().bucket_exists(bucket).await? {
             return Ok(());
         }
         match self.cloud.s3().create_bucket(bucket).await {
-            Ok(()) => self.undo.push(Undo::Bucket(bucket.to_owned())),
+            Ok(()) => {
+                self.undo.push(Undo::Bucket(bucket.to_owned()));
+                self.cloud.s3().shut(bucket).await?;
+                self.cloud.s3().tag_bucket(bucket, tags).await?;
+            }
             // Made meanwhile: by us if it can be used.
             Err(error)
                 if error.kind == ErrorKind::Conflict && self.cloud.s3().bucket_exists(bucket).await? => {}
@@ -203,6 +200,30 @@ impl Applier<'_> {
                 return Err(DeployError::Unfit(format!(
                     "bucket {bucket} belongs to somebody else (names are shared by everybody): choose another name"
                 )));
+            }
+            Err(error) => return Err(error.into()),
+        }
+        Ok(())
+    }
+
+    async fn repository(&mut self, name: &str, tags: &BTreeMap<String, String>) -> Result<(), DeployError> {
+        match self.cloud.repositories().create(name, tags).await {
+            Ok(()) => self.undo.push(Undo::Repository(name.to_owned())),
+            // Another deployment of the same function made it meanwhile.
+            Err(error) if error.kind == ErrorKind::Conflict => {}
+            Err(error) => return Err(error.into()),
+        }
+        Ok(())
+    }
+
+    async fn role(&mut self, role: &NewRole) -> Result<(), DeployError> {
+        match self.cloud.roles().create(role).await {
+            Ok(()) => self.undo.push(Undo::Role(role.name.clone())),
+            Err(error) if error.kind == ErrorKind::Conflict => {
+                let there = self.cloud.roles().get(&role.name).await?;
+                if !there.is_some_and(|there| tags::is_ours(&there.tags)) {
+                    return Err(error.into());
+                }
             }
             Err(error) => return Err(error.into()),
         }
@@ -298,7 +319,7 @@ impl Applier<'_> {
     async fn permit(&mut self, permission: &BucketPermission) -> Result<(), DeployError> {
         let arn = self.arn().await?;
         let account = arn.split(':').nth(4).unwrap_or_default();
-        let bucket = format!("arn:{}:s3:::{}", wanted::partition(self.cloud.region()), permission.bucket);
+        let bucket = format!("arn:{}:s3:::{}", partition(self.cloud.region()), permission.bucket);
         let permit =
             self.cloud.lambda().permit_bucket(&self.plan.function, permission, &bucket, account).await;
         match permit {
@@ -313,7 +334,7 @@ impl Applier<'_> {
         let arn = self.arn().await?;
         let wanted = self.plan.wanted.triggers(bucket, &arn);
         let cloud = self.cloud;
-        let put = || write_triggers(cloud, bucket, &arn, &wanted);
+        let put = || rival::write_triggers(cloud, bucket, &arn, &wanted);
         self.repeated(SETTLES_WITHIN, is_settling, put).await?;
         self.undo.push(Undo::Triggers { bucket: bucket.to_owned(), arn });
         Ok(())
@@ -351,6 +372,8 @@ impl Applier<'_> {
 fn is_settling(error: &CloudError) -> bool {
     let message = error.message.as_str();
     message.contains("cannot be assumed by Lambda")
+        || message.contains("execution role does not have permissions")
+        || message.contains("configure access to your environment variables because the KMS key is invalid")
         || message.contains("Unable to validate the following destination configurations")
         || is_busy(error)
 }
@@ -358,64 +381,4 @@ fn is_settling(error: &CloudError) -> bool {
 /// Whether another change of the function is under way.
 fn is_busy(error: &CloudError) -> bool {
     error.kind == ErrorKind::Conflict && error.message.contains("in progress")
-}
-
-/// Takes back what a failed [`apply`] created, last first. Returns what could not be taken back, with the reason.
-pub async fn undo(cloud: &Cloud, created: &[Undo]) -> Vec<String> {
-    let mut left = Vec::new();
-    for item in created.iter().rev() {
-        let (what, result) = match item {
-            Undo::Bucket(bucket) => (format!("bucket {bucket}"), cloud.s3().delete_bucket(bucket).await),
-            Undo::LogGroup(group) => {
-                (format!("log group {group}"), cloud.logs().delete_group(group).await.map(drop))
-            }
-            Undo::Function(name) => (format!("function {name}"), cloud.lambda().delete(name).await.map(drop)),
-            Undo::Triggers { bucket, arn } => {
-                (format!("trigger of bucket {bucket}"), remove_triggers(cloud, bucket, arn).await.map(drop))
-            }
-        };
-        if let Err(error) = result {
-            left.push(format!("{what}: {error}"));
-        }
-    }
-    left
-}
-
-/// Removes the triggers that start a function. `false` when there were none.
-pub(super) async fn remove_triggers(cloud: &Cloud, bucket: &str, arn: &str) -> Result<bool, CloudError> {
-    let notifications = match cloud.s3().notifications(bucket).await {
-        Ok(notifications) => notifications,
-        Err(error) if error.is_not_found() => return Ok(false),
-        Err(error) => return Err(error),
-    };
-    if notifications.of(arn).is_empty() {
-        return Ok(false);
-    }
-    write_triggers(cloud, bucket, arn, &[]).await?;
-    Ok(true)
-}
-
-/// Replaces the triggers of a function in the notifications of a bucket. S3 keeps them as one value and has no
-/// condition for writing it, so they are read right before and right after: who wrote at the same time may have taken
-/// ours away.
-async fn write_triggers(
-    cloud: &Cloud,
-    bucket: &str,
-    arn: &str,
-    wanted: &[Trigger],
-) -> Result<(), CloudError> {
-    for _ in 0..TRIES {
-        let mut notifications = cloud.s3().notifications(bucket).await?;
-        notifications
-            .replace(arn, wanted)
-            .map_err(|error| CloudError { what: bucket.to_owned(), ..error })?;
-        cloud.s3().put_notifications(bucket, &notifications).await?;
-        let now = cloud.s3().notifications(bucket).await?.of(arn);
-        if same(&now, wanted) {
-            return Ok(());
-        }
-    }
-    let message = "somebody else changes the bucket's notifications at the same time and takes ours away: see who it is, \
-                   and deploy again";
-    Err(CloudError::new(ErrorKind::Conflict, "s3:PutBucketNotification", bucket, message))
 }

@@ -1,6 +1,6 @@
 //! Why a deployment failed.
 
-use super::apply::Undo;
+use super::undo::Undo;
 use crate::core::cloud::{CloudError, ErrorKind};
 use crate::core::image::ImageError;
 

@@ -1,13 +1,17 @@
 //! Deployment: plan, show, apply. Applying what is deployed already changes nothing.
 //!
 //! ```text
-//! plan      reads what there is, says what would be done
+//! plan      reads what there is, says what would be done, and the cost of a thousand invocations
 //! wanted    what a definition asks of the cloud
 //! diff      two settings of a function -> words
-//! apply     does it, in order; says what exists when it fails; undoes what it made
-//! wait      until a function is active, with reasons explained
+//! apply     does it, in order; says what exists when it fails
+//! undo      takes back what was made
+//! wait      until a function is active
+//! reasons   why it cannot be used, and what to do
 //! rival     somebody else who changes the same function meanwhile
-//! remove    takes a function away; buckets and objects stay
+//! remove    takes a function away with what was made for it; buckets and objects stay
+//! role      the role it runs as: named, or made for it
+//! tags      by which throng knows what it made
 //! target    which registry an image goes to
 //! ```
 
@@ -15,21 +19,25 @@ mod apply;
 mod diff;
 mod error;
 mod plan;
+mod reasons;
 mod remove;
 mod rival;
+mod role;
 mod runtime;
 mod tags;
 mod target;
+mod undo;
 mod wait;
 mod wanted;
 
-pub use apply::{Applied, DeployProgress, Undo, apply, undo};
+pub use apply::{Applied, DeployProgress, apply};
 pub use error::DeployError;
 pub use plan::{Action, Plan, Step, plan};
-pub use remove::{Removed, remove};
+pub use remove::{RemoveOptions, Removed, remove};
 pub use runtime::embedded_runtime;
 pub use tags::{is_ours, outputs_of};
-pub use target::place_of;
+pub use target::{Ecr, Target, images, place_of, remove_image};
+pub use undo::{Undo, undo};
 
 use crate::core::definition::Architecture;
 use crate::core::image::Cache;

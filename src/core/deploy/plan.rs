@@ -1,17 +1,22 @@
 //! Reads what there is and says what would be done.
 
+mod places;
+mod triggers;
+
+use super::role::Role;
+use super::target;
 use super::wanted::Wanted;
-use super::{DeployError, DeployOptions, diff, target};
-use crate::core::cloud::{
-    BucketPermission, Cloud, CloudError, ErrorKind, EventInvoke, FunctionDetail, FunctionSettings,
-};
+use super::{DeployError, DeployOptions, diff};
+use crate::core::cloud::{BucketPermission, Cloud, EventInvoke, FunctionDetail, FunctionSettings, NewRole};
+use crate::core::cost::{Guess, Prices, Shape};
 use crate::core::definition::Definition;
 use crate::core::image::{ComposeRequest, Composed, Registry, compose};
 use futures::future::BoxFuture;
 use std::collections::BTreeMap;
 use std::fmt;
-use throng_runtime::contract::local::ACCOUNT;
 use tokio_util::sync::CancellationToken;
+
+pub(super) use triggers::{same, statement};
 
 /// What a step does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,7 +46,16 @@ pub struct Step {
 /// What applying a step does.
 #[derive(Clone, Debug)]
 pub(super) enum Work {
-    Bucket(String),
+    /// Makes a bucket, shuts it to the public, tags it.
+    Bucket(String, BTreeMap<String, String>),
+    /// Shuts a bucket to the public.
+    Shut(String),
+    Repository(String, BTreeMap<String, String>),
+    /// The lifecycle rules of a repository.
+    Lifecycle(String, String),
+    Role(Box<NewRole>),
+    /// What a role may do.
+    Policy(String, String),
     Push(Box<Composed>, Registry),
     LogGroup(String, u32, BTreeMap<String, String>),
     Retention(String, u32),
@@ -69,6 +83,8 @@ pub struct Plan {
     pub warnings: Vec<String>,
     /// Whether the function is new.
     pub new: bool,
+    /// What a thousand invocations cost, at a guess; `None` in the local context, where they cost nothing.
+    pub cost: Option<Guess>,
     pub(super) wanted: Wanted,
     /// The function as it was found.
     pub(super) found: Option<FunctionSettings>,
@@ -101,6 +117,9 @@ impl fmt::Display for Plan {
                 write!(f, " ({})", step.detail)?;
             }
             writeln!(f)?;
+        }
+        if let Some(cost) = &self.cost {
+            writeln!(f, "{:<7} {cost}", "cost")?;
         }
         for warning in &self.warnings {
             writeln!(f, "warning: {warning}")?;
@@ -141,62 +160,60 @@ async fn make(
             cloud.region()
         )));
     }
-    let registry = target::registry(cloud, &definition.name)?;
+    let target = target::of_function(cloud, &definition.name).await?;
     let runtime = (options.runtime)(definition.architecture).ok_or_else(|| {
         let architecture = definition.architecture.as_aws();
         DeployError::Unfit(format!("this build of throng has no runtime for {architecture}"))
     })?;
-    let composed = compose(ComposeRequest::of(definition, runtime)?, &options.cache, token).await?;
-    let image = registry.uri(&composed.digest);
-    let wanted = Wanted::of(cloud, definition, &image)?;
+    let request = ComposeRequest {
+        credentials: target::credentials_for_base(cloud, definition, &target),
+        ..ComposeRequest::of(definition, runtime)?
+    };
+    let composed = compose(request, &options.cache, token).await?;
+    let image = target.image(&composed.digest);
+    let role = Role::of(cloud, definition).await?;
+    let wanted = Wanted::of(cloud, definition, &image, role)?;
     let existing = cloud.lambda().get(&definition.name).await?;
-    let mut planner = Planner { cloud, wanted: &wanted, existing: existing.as_ref(), steps: Vec::new() };
+    let mut planner = Planner {
+        cloud,
+        wanted: &wanted,
+        existing: existing.as_ref(),
+        steps: Vec::new(),
+        warnings: composed.warnings.clone(),
+    };
     planner.buckets().await?;
-    planner.image(&composed, registry);
+    planner.repository(&target).await?;
+    planner.image(&composed, target.registry);
+    planner.role().await?;
     planner.log_group().await?;
     planner.function()?;
     planner.events().await?;
     planner.concurrency();
     planner.triggers().await?;
-    let steps = planner.steps;
-    let mut warnings = composed.warnings;
+    let Planner { steps, mut warnings, .. } = planner;
     if cloud.is_local() && definition.region.as_deref().is_some_and(|region| region != cloud.region()) {
         warnings.push("the definition's region has no meaning in the local context".into());
     }
+    let cost = (!cloud.is_local()).then(|| Prices::of_this_build().guess(&Shape::of(definition), THOUSAND));
     let (function, new) = (definition.name.clone(), existing.is_none());
     let found = existing.map(|existing| existing.settings);
-    Ok(Plan { function, image, steps, warnings, new, wanted, found })
+    Ok(Plan { function, image, steps, warnings, new, cost, wanted, found })
 }
+
+/// Invocations whose cost a plan shows.
+const THOUSAND: u32 = 1000;
 
 struct Planner<'a> {
     cloud: &'a Cloud,
     wanted: &'a Wanted,
     existing: Option<&'a FunctionDetail>,
     steps: Vec<Step>,
+    warnings: Vec<String>,
 }
 
 impl Planner<'_> {
     fn step(&mut self, action: Action, what: String, detail: impl Into<String>, work: Vec<Work>) {
         self.steps.push(Step { action, what, detail: detail.into(), work });
-    }
-
-    async fn buckets(&mut self) -> Result<(), DeployError> {
-        let home = (self.wanted.home.clone(), "home: manifests, records, failed events");
-        let others = self.wanted.buckets.iter().map(|bucket| (bucket.clone(), ""));
-        for (bucket, detail) in std::iter::once(home).chain(others) {
-            let what = format!("bucket {bucket}");
-            match self.cloud.s3().bucket_exists(&bucket).await {
-                Ok(true) => self.step(Action::Keep, what, detail, Vec::new()),
-                Ok(false) => self.step(Action::Create, what, detail, vec![Work::Bucket(bucket)]),
-                Err(error) if error.kind == ErrorKind::Denied => {
-                    return Err(DeployError::Unfit(format!(
-                        "bucket {bucket} belongs to somebody else, or you may not use it: {error}"
-                    )));
-                }
-                Err(error) => return Err(error.into()),
-            }
-        }
-        Ok(())
     }
 
     fn image(&mut self, composed: &Composed, registry: Registry) {
@@ -212,28 +229,6 @@ impl Planner<'_> {
         let detail = format!("push {new}, {mib} MiB or less");
         let work = vec![Work::Push(Box::new(composed.clone()), registry)];
         self.step(Action::Create, what, detail, work);
-    }
-
-    async fn log_group(&mut self) -> Result<(), DeployError> {
-        let name = self.wanted.settings.log_group.clone();
-        let days = self.wanted.retention_days;
-        let what = format!("log group {name}");
-        match self.cloud.logs().group(&name).await? {
-            None => {
-                let work = vec![Work::LogGroup(name, days, self.cloud.tags().clone())];
-                self.step(Action::Create, what, format!("kept {days} days"), work);
-            }
-            Some(group) if group.retention_days == Some(days) => {
-                self.step(Action::Keep, what, "", Vec::new());
-            }
-            Some(group) => {
-                let before =
-                    group.retention_days.map_or_else(|| "ever".into(), |days| format!("{days} days"));
-                let detail = format!("kept {before} → {days} days");
-                self.step(Action::Change, what, detail, vec![Work::Retention(name, days)]);
-            }
-        }
-        Ok(())
     }
 
     fn function(&mut self) -> Result<(), DeployError> {
@@ -312,82 +307,4 @@ impl Planner<'_> {
         let detail = format!("{} → {}", words(is), words(wanted));
         self.step(action, "concurrency".into(), detail, vec![Work::Concurrency(wanted)]);
     }
-
-    async fn triggers(&mut self) -> Result<(), DeployError> {
-        let name = self.wanted.settings.name.clone();
-        let arn = match self.existing {
-            Some(existing) => existing.info.arn.clone(),
-            None => format!("arn:aws:lambda:{}:{ACCOUNT}:function:{name}", self.cloud.region()),
-        };
-        let permissions = match self.existing {
-            Some(_) => self.cloud.lambda().bucket_permissions(&name).await?,
-            None => Vec::new(),
-        };
-        for bucket in self.wanted.inputs.keys() {
-            self.trigger(bucket, &arn, &permissions).await?;
-        }
-        for permission in permissions {
-            let ours = permission.sid == statement(&permission.bucket);
-            if ours && !self.wanted.inputs.contains_key(&permission.bucket) {
-                let what = format!("trigger of bucket {}", permission.bucket);
-                let work = vec![Work::Trigger(permission.bucket.clone()), Work::Forbid(permission)];
-                self.step(Action::Remove, what, "the definition has no input there any more", work);
-            }
-        }
-        Ok(())
-    }
-
-    async fn trigger(
-        &mut self,
-        bucket: &str,
-        arn: &str,
-        permissions: &[BucketPermission],
-    ) -> Result<(), DeployError> {
-        let wanted = self.wanted.triggers(bucket, arn);
-        let (what, detail) = (format!("trigger of bucket {bucket}"), describe(&wanted));
-        let mut work = Vec::new();
-        let sid = statement(bucket);
-        if !permissions.iter().any(|permission| permission.sid == sid) {
-            work.push(Work::Permit(BucketPermission { sid, bucket: bucket.to_owned() }));
-        }
-        let mut notifications = match self.cloud.s3().notifications(bucket).await {
-            Ok(notifications) => notifications,
-            Err(error) if error.is_not_found() => {
-                work.push(Work::Trigger(bucket.to_owned()));
-                self.step(Action::Create, what, detail, work);
-                return Ok(());
-            }
-            Err(error) => return Err(error.into()),
-        };
-        let is = notifications.of(arn);
-        // Refused here, before anything is made.
-        notifications
-            .replace(arn, &wanted)
-            .map_err(|error| CloudError { what: bucket.to_owned(), ..error })?;
-        if !same(&is, &wanted) {
-            work.push(Work::Trigger(bucket.to_owned()));
-        }
-        let action = match (work.is_empty(), is.is_empty()) {
-            (true, _) => Action::Keep,
-            (false, true) => Action::Create,
-            (false, false) => Action::Change,
-        };
-        self.step(action, what, detail, work);
-        Ok(())
-    }
-}
-
-/// Id of the statement that lets a bucket start a function: letters, digits, `-` and `_`, at most 100.
-pub(super) fn statement(bucket: &str) -> String {
-    format!("throng-s3-{}", bucket.replace('.', "_"))
-}
-
-/// Whether both say the same, in whatever order.
-pub(super) fn same(is: &[crate::core::cloud::Trigger], wanted: &[crate::core::cloud::Trigger]) -> bool {
-    is.len() == wanted.len() && wanted.iter().all(|trigger| is.contains(trigger))
-}
-
-fn describe(triggers: &[crate::core::cloud::Trigger]) -> String {
-    let one = |trigger: &crate::core::cloud::Trigger| format!("{}*{}", trigger.prefix, trigger.suffix);
-    triggers.iter().map(one).collect::<Vec<_>>().join(", ")
 }

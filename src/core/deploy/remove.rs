@@ -1,9 +1,23 @@
-//! Takes a function away. Buckets and objects stay.
+//! Takes a function away with what throng made for it, known by its tags. Buckets and their objects stay unless asked for.
+//!
+//! Each thing is looked for by its own name, so that a removal that was ended half-way goes on when it is repeated.
 
-use super::apply::remove_triggers;
-use super::{DeployError, plan, tags, target};
-use crate::core::cloud::{Cloud, CloudError, ErrorKind};
-use crate::core::image;
+use super::target::{self, Ecr};
+use super::undo::{remove_role, remove_triggers};
+use super::{DeployError, plan, role, tags};
+use crate::core::cloud::{Cloud, CloudError, ErrorKind, FunctionDetail, ListQuery};
+use std::collections::BTreeSet;
+
+/// What else to remove, and what to keep.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RemoveOptions {
+    /// Keep the log group.
+    pub keep_logs: bool,
+    /// Remove the buckets of inputs and outputs that throng made and that are empty.
+    pub buckets: bool,
+    /// With `buckets`: also those that hold objects, with the objects.
+    pub with_data: bool,
+}
 
 /// What came of removing a function.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -14,61 +28,203 @@ pub struct Removed {
     pub left: Vec<String>,
 }
 
-/// Removes a function with its triggers, permissions and, unless `keep_logs`, its log group.
+impl Removed {
+    fn gone(&mut self, what: String) {
+        self.removed.push(what);
+    }
+
+    fn kept(&mut self, what: &str, why: impl std::fmt::Display) {
+        self.left.push(format!("{what}: {why}"));
+    }
+}
+
+/// Removes a function with its triggers and permissions, and what throng made for it: log group, image or repository,
+/// role.
 ///
 /// # Errors
-/// There is no such function, or the cloud refused.
-pub async fn remove(cloud: &Cloud, function: &str, keep_logs: bool) -> Result<Removed, DeployError> {
-    let Some(detail) = cloud.lambda().get(function).await? else {
+/// There is nothing of that name, or the cloud refused.
+pub async fn remove(cloud: &Cloud, function: &str, options: RemoveOptions) -> Result<Removed, DeployError> {
+    let detail = cloud.lambda().get(function).await?;
+    let mut report = Removed::default();
+    let mut buckets = BTreeSet::new();
+    if let Some(detail) = &detail {
+        triggers(cloud, function, detail, &mut report, &mut buckets).await?;
+        buckets.extend(tags::outputs_of(&detail.tags).into_iter().map(|place| place.bucket));
+        if cloud.lambda().delete(function).await? {
+            report.gone(format!("function {function}"));
+        } else {
+            let why = "it was gone already; somebody else may have removed it meanwhile";
+            report.kept(&format!("function {function}"), why);
+        }
+    }
+    log_group(cloud, function, detail.as_ref(), options, &mut report).await?;
+    image(cloud, function, detail.as_ref(), &mut report).await?;
+    if cloud.role().is_none() {
+        own_role(cloud, function, &mut report).await?;
+    }
+    if detail.is_none() && report.removed.is_empty() {
         let message = "there is no such function";
         return Err(CloudError::new(ErrorKind::NotFound, "lambda:DeleteFunction", function, message).into());
-    };
-    let mut report = Removed::default();
-    let mut buckets = Vec::new();
-    for permission in cloud.lambda().bucket_permissions(function).await? {
-        let bucket = permission.bucket;
-        if remove_triggers(cloud, &bucket, &detail.info.arn).await? {
-            report.removed.push(format!("trigger of bucket {bucket}"));
-        }
-        if permission.sid == plan::statement(&bucket) {
-            cloud.lambda().remove_permission(function, &permission.sid).await?;
-        }
-        buckets.push(bucket);
     }
-    if cloud.lambda().delete(function).await? {
-        report.removed.push(format!("function {function}"));
-    } else {
-        report.left.push(format!("function {function}: somebody else removed it meanwhile"));
-    }
-    let group = &detail.info.log_group;
-    let shared = *group != format!("/aws/lambda/{function}");
-    if keep_logs || shared {
-        let reason = if keep_logs { "as you asked" } else { "it may be shared" };
-        report.left.push(format!("log group {group}: {reason}"));
-    } else if cloud.logs().delete_group(group).await? {
-        report.removed.push(format!("log group {group}"));
-    }
-    buckets.extend(tags::outputs_of(&detail.tags).into_iter().map(|place| place.bucket));
-    buckets.sort();
-    buckets.dedup();
-    report.left.extend(buckets.into_iter().map(|bucket| format!("bucket {bucket} with its objects")));
-    let image = detail.settings.image;
-    if tags::is_ours(&detail.tags) && !image.is_empty() {
-        match remove_image(cloud, function, &image).await {
-            Ok(()) => report.removed.push(format!("image {image}")),
-            Err(error) => report.left.push(format!("image {image}: {error}")),
-        }
-    } else if !image.is_empty() {
-        report.left.push(format!("image {image}: throng did not make it"));
+    for bucket in buckets {
+        remove_bucket(cloud, &bucket, options, &mut report).await?;
     }
     Ok(report)
 }
 
-/// Removes the image of one function from the repository that is its own.
-async fn remove_image(cloud: &Cloud, function: &str, image: &str) -> Result<(), DeployError> {
-    let mut place = target::registry(cloud, function)?;
-    if let Some((_, digest)) = image.split_once('@') {
-        digest.clone_into(&mut place.tag);
+async fn triggers(
+    cloud: &Cloud,
+    function: &str,
+    detail: &FunctionDetail,
+    report: &mut Removed,
+    buckets: &mut BTreeSet<String>,
+) -> Result<(), DeployError> {
+    for permission in cloud.lambda().bucket_permissions(function).await? {
+        let bucket = permission.bucket;
+        if remove_triggers(cloud, &bucket, &detail.info.arn).await? {
+            report.gone(format!("trigger of bucket {bucket}"));
+        }
+        if permission.sid == plan::statement(&bucket) {
+            cloud.lambda().remove_permission(function, &permission.sid).await?;
+        }
+        buckets.insert(bucket);
     }
-    Ok(image::remove(&place).await?)
+    Ok(())
+}
+
+async fn log_group(
+    cloud: &Cloud,
+    function: &str,
+    detail: Option<&FunctionDetail>,
+    options: RemoveOptions,
+    report: &mut Removed,
+) -> Result<(), DeployError> {
+    let own = format!("/aws/lambda/{function}");
+    let named = detail.map_or(&own, |detail| &detail.info.log_group);
+    let what = format!("log group {named}");
+    if *named != own {
+        report.kept(&what, "it may be shared");
+        return Ok(());
+    }
+    let Some(group) = cloud.logs().group(&own).await? else { return Ok(()) };
+    if options.keep_logs {
+        report.kept(&what, "as you asked");
+        return Ok(());
+    }
+    // Lambda makes the group of a function that has none: of a function of ours it is ours, too.
+    let ours = detail.is_some_and(|detail| tags::is_ours(&detail.tags))
+        || cloud.logs().tags(&group.arn).await.is_ok_and(|tags| tags::is_ours(&tags));
+    if !ours {
+        report.kept(&what, "throng did not make it");
+    } else if cloud.logs().delete_group(&own).await? {
+        report.gone(what);
+    }
+    Ok(())
+}
+
+/// The repository, where each function has one that throng made; else the image alone.
+async fn image(
+    cloud: &Cloud,
+    function: &str,
+    detail: Option<&FunctionDetail>,
+    report: &mut Removed,
+) -> Result<(), DeployError> {
+    let image = detail.map(|detail| detail.settings.image.as_str()).unwrap_or_default();
+    let what = format!("image {image}");
+    let mut target = match target::of_function(cloud, function).await {
+        Ok(target) => target,
+        Err(error) if image.is_empty() => return Err(error),
+        Err(error) => {
+            report.kept(&what, error);
+            return Ok(());
+        }
+    };
+    if target.ecr == Ecr::Own {
+        let name = &target.registry.repository;
+        let Some(repository) = cloud.repositories().get(name).await? else { return Ok(()) };
+        if !tags::is_ours(&cloud.repositories().tags(&repository.arn).await?) {
+            report.kept(&format!("repository {name}"), "throng did not make it");
+        } else if cloud.repositories().delete(name).await? {
+            report.gone(format!("repository {name} with its images"));
+        }
+        return Ok(());
+    }
+    let Some((_, digest)) = image.split_once('@') else { return Ok(()) };
+    if !detail.is_some_and(|detail| tags::is_ours(&detail.tags)) {
+        report.kept(&what, "throng did not make it");
+        return Ok(());
+    }
+    digest.clone_into(&mut target.registry.tag);
+    match target::remove_image(cloud, &target).await {
+        Ok(()) => report.gone(what),
+        Err(error) => report.kept(&what, error),
+    }
+    Ok(())
+}
+
+async fn own_role(cloud: &Cloud, function: &str, report: &mut Removed) -> Result<(), DeployError> {
+    let name = role::name_of(cloud.region(), function);
+    let Some(found) = cloud.roles().get(&name).await? else { return Ok(()) };
+    let what = format!("role {name}");
+    if !tags::is_ours(&found.tags) {
+        report.kept(&what, "throng did not make it");
+        return Ok(());
+    }
+    match remove_role(cloud, &name).await {
+        Ok(true) => report.gone(what),
+        Ok(false) => {}
+        // Somebody gave it policies.
+        Err(error) if error.kind == ErrorKind::Conflict => report.kept(&what, error),
+        Err(error) => return Err(error.into()),
+    }
+    Ok(())
+}
+
+async fn remove_bucket(
+    cloud: &Cloud,
+    bucket: &str,
+    options: RemoveOptions,
+    report: &mut Removed,
+) -> Result<(), DeployError> {
+    let what = format!("bucket {bucket}");
+    let s3 = cloud.s3();
+    if !s3.bucket_exists(bucket).await? {
+        return Ok(());
+    }
+    let ours = tags::is_ours(&s3.bucket_tags(bucket).await.unwrap_or_default());
+    let empty = async || {
+        let page = s3.list_page(bucket, ListQuery { max: Some(1), ..ListQuery::default() }).await?;
+        Ok::<_, CloudError>(page.items.is_empty())
+    };
+    if !options.buckets {
+        report.kept(&what, "with its objects");
+    } else if !ours {
+        report.kept(&what, "throng did not make it");
+    } else if bucket == cloud.home_bucket()? {
+        report.kept(&what, "it is the context's home bucket");
+    } else if !s3.notifications(bucket).await?.triggers().is_empty() {
+        report.kept(&what, "its objects start something else, too");
+    } else if !options.with_data && !empty().await? {
+        report.kept(&what, "it holds objects");
+    } else {
+        delete_all(cloud, bucket).await?;
+        s3.delete_bucket(bucket).await?;
+        report.gone(what);
+    }
+    Ok(())
+}
+
+async fn delete_all(cloud: &Cloud, bucket: &str) -> Result<(), DeployError> {
+    loop {
+        let page = cloud.s3().list_page(bucket, ListQuery::default()).await?;
+        if page.items.is_empty() {
+            return Ok(());
+        }
+        let keys: Vec<_> = page.items.into_iter().map(|object| object.key).collect();
+        let failed = cloud.s3().delete_many(bucket, &keys).await?;
+        if let Some((key, reason)) = failed.first() {
+            let message = format!("{key}: {reason}");
+            return Err(CloudError::new(ErrorKind::Denied, "s3:DeleteObject", bucket, message).into());
+        }
+    }
 }

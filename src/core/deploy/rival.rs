@@ -4,9 +4,13 @@
 //! what does not matter here (an update that becomes effective, a tag), so a refusal is looked into: the function may
 //! be as it was planned to be found, or already as it was to become, because the answer to the first try was lost.
 
+use super::plan::same;
 use super::{DeployError, diff, tags};
-use crate::core::cloud::{CloudError, ErrorKind, FunctionDetail, FunctionSettings};
+use crate::core::cloud::{Cloud, CloudError, ErrorKind, FunctionDetail, FunctionSettings, Trigger};
 use std::collections::BTreeMap;
+
+/// Times that a bucket's notifications are written when somebody else writes them, too.
+const TRIES: u32 = 4;
 
 /// Whether an update was refused because the function has changed since its revision was read.
 pub(super) fn is_stale(error: &CloudError) -> bool {
@@ -58,4 +62,29 @@ fn differences(known: &FunctionSettings, is: &FunctionSettings) -> Vec<String> {
         words.insert(0, format!("image {} → {}", diff::short(&known.image), diff::short(&is.image)));
     }
     words
+}
+
+/// Replaces the triggers of a function in the notifications of a bucket. S3 keeps them as one value and has no
+/// condition for writing it, so they are read right before and right after: who wrote at the same time may have taken
+/// ours away.
+pub(super) async fn write_triggers(
+    cloud: &Cloud,
+    bucket: &str,
+    arn: &str,
+    wanted: &[Trigger],
+) -> Result<(), CloudError> {
+    for _ in 0..TRIES {
+        let mut notifications = cloud.s3().notifications(bucket).await?;
+        notifications
+            .replace(arn, wanted)
+            .map_err(|error| CloudError { what: bucket.to_owned(), ..error })?;
+        cloud.s3().put_notifications(bucket, &notifications).await?;
+        let now = cloud.s3().notifications(bucket).await?.of(arn);
+        if same(&now, wanted) {
+            return Ok(());
+        }
+    }
+    let message = "somebody else changes the bucket's notifications at the same time and takes ours away: see who it is, \
+                   and deploy again";
+    Err(CloudError::new(ErrorKind::Conflict, "s3:PutBucketNotification", bucket, message))
 }

@@ -7,6 +7,8 @@ use std::collections::BTreeMap;
 pub(super) const CREATED_BY: &str = "createdby";
 /// Value of [`CREATED_BY`].
 pub(super) const THRONG: &str = "throng";
+/// Name of the function that something was made for.
+pub(super) const FUNCTION: &str = "throng:function";
 /// Digest of the definition.
 pub(super) const DEFINITION: &str = "throng:definition";
 /// Places where outputs go, with a space between them.
@@ -18,6 +20,20 @@ const LONGEST: usize = 256;
 #[must_use]
 pub fn is_ours(tags: &BTreeMap<String, String>) -> bool {
     tags.get(CREATED_BY).is_some_and(|value| value == THRONG)
+}
+
+/// The tags of something that throng makes, with the context's own.
+pub(super) fn made(context: &BTreeMap<String, String>) -> BTreeMap<String, String> {
+    let mut tags = context.clone();
+    tags.insert(CREATED_BY.into(), THRONG.into());
+    tags
+}
+
+/// As [`made`], for one function.
+pub(super) fn made_for(context: &BTreeMap<String, String>, function: &str) -> BTreeMap<String, String> {
+    let mut tags = made(context);
+    tags.insert(FUNCTION.into(), function.into());
+    tags
 }
 
 /// Where the outputs of a function with these tags go, as far as the tags say.

@@ -1,6 +1,7 @@
 //! Waits until a function can be used.
 
 use super::DeployError;
+use super::reasons::explain;
 use crate::core::cloud::{Cloud, CloudError, FunctionDetail, FunctionState};
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -67,28 +68,6 @@ fn problem(name: &str, state: &FunctionState) -> Option<String> {
         text.push_str(advice);
     }
     Some(text)
-}
-
-/// What to do about a reason code of Lambda (`API_FunctionConfiguration`).
-fn explain(code: &str) -> &'static str {
-    match code {
-        "ImageDeleted" => "The image is gone from its registry: deploy again.",
-        "ImageAccessDenied" => "Lambda may not read the image: check the repository's policy.",
-        "InvalidImage" => "Lambda does not accept the image; the words above say which part.",
-        "InvalidRuntime" | "RuntimeInitError" | "FunctionError.RuntimeInitError" => {
-            "The runtime did not start: is the image for the function's architecture?"
-        }
-        "FunctionError.InitTimeout" => "The environment took more than 10 s to start.",
-        "FunctionError.InvalidEntryPoint" | "FunctionError.InvalidWorkingDirectory" => {
-            "The image was changed after it was composed: deploy again."
-        }
-        "FunctionError.PermissionDenied" => "A file of the image cannot be read by ordinary users.",
-        "InvalidConfiguration" | "InternalError" => "Deploy again; if it stays, ask the cloud's support.",
-        "SubnetOutOfIPAddresses" | "InvalidSubnet" | "InvalidSecurityGroup" | "EniLimitExceeded" => {
-            "The function's network cannot be set up."
-        }
-        _ => "",
-    }
 }
 
 #[cfg(test)]

@@ -1,7 +1,8 @@
 //! What a definition asks of the cloud.
 
+use super::role::Role;
 use super::{DeployError, tags};
-use crate::core::cloud::{Cloud, EventInvoke, FunctionSettings, Trigger};
+use crate::core::cloud::{Cloud, EventInvoke, FunctionSettings, Trigger, partition};
 use crate::core::definition::Definition;
 use crate::core::model::Place;
 use sha2::{Digest as _, Sha256};
@@ -18,6 +19,7 @@ pub(super) struct Wanted {
     /// Input and output buckets, without the home bucket.
     pub buckets: Vec<String>,
     pub settings: FunctionSettings,
+    pub role: Role,
     pub tags: BTreeMap<String, String>,
     pub retention_days: u32,
     pub events: EventInvoke,
@@ -28,12 +30,8 @@ pub(super) struct Wanted {
 
 impl Wanted {
     /// What `definition` asks for; `image` is the image's URI with its digest.
-    pub fn of(cloud: &Cloud, definition: &Definition, image: &str) -> Result<Self, DeployError> {
+    pub fn of(cloud: &Cloud, definition: &Definition, image: &str, role: Role) -> Result<Self, DeployError> {
         let home = cloud.home_bucket()?.to_owned();
-        let role = match &definition.role {
-            Some(role) => role.clone(),
-            None => cloud.role()?.to_owned(),
-        };
         let mut env = definition.lambda_env.clone();
         env.insert(ENV_HOME_BUCKET.into(), home.clone());
         let mut buckets: BTreeSet<_> = definition.inputs.iter().map(|input| input.bucket.clone()).collect();
@@ -47,7 +45,7 @@ impl Wanted {
         let settings = FunctionSettings {
             name: definition.name.clone(),
             image: image.to_owned(),
-            role,
+            role: role.arn().to_owned(),
             description: definition.description.chars().take(DESCRIPTION).collect(),
             memory_mb: definition.memory_mb,
             timeout_s: definition.timeout_s,
@@ -66,6 +64,7 @@ impl Wanted {
             home,
             buckets: buckets.into_iter().collect(),
             settings,
+            role,
             retention_days: definition.log_retention_days,
             events,
             concurrency: definition.concurrency,
@@ -118,13 +117,4 @@ fn definition_digest(definition: &Definition, settings: &FunctionSettings) -> St
     );
     hash.update(text.as_bytes());
     hex::encode(&hash.finalize()[..16])
-}
-
-/// The partition of ARNs in a region.
-pub(super) fn partition(region: &str) -> &'static str {
-    match region {
-        region if region.starts_with("cn-") => "aws-cn",
-        region if region.starts_with("us-gov-") => "aws-us-gov",
-        _ => "aws",
-    }
 }

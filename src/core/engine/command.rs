@@ -53,6 +53,15 @@ pub struct LogQuery {
     pub since_s: u64,
 }
 
+/// What a person wants deployed.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Wish {
+    /// What a form says.
+    Form(FunctionForm),
+    /// Every function of a definition file.
+    File(PathBuf),
+}
+
 /// A request to the engine.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Command {
@@ -64,6 +73,10 @@ pub enum Command {
     MoreObjects,
     /// Go to another context.
     SwitchContext(String),
+    /// Say what deploying would do, and change nothing; see [`Snapshot::plan`](super::Snapshot::plan).
+    Plan(Wish),
+    /// Forget the plan.
+    ClosePlan,
     /// Deploy what a form says.
     DeployForm(FunctionForm),
     /// Deploy every function of a definition file.

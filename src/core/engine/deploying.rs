@@ -6,7 +6,7 @@ use super::progress::ProgressHandle;
 use super::snapshot::Severity;
 use crate::core::cloud::{Cloud, CloudError};
 use crate::core::definition::{self, Definition};
-use crate::core::deploy::{self, DeployError, DeployOptions, DeployProgress};
+use crate::core::deploy::{self, DeployError, DeployOptions, DeployProgress, RemoveOptions};
 use crate::core::model::{FunctionForm, ProgressState};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -114,7 +114,7 @@ async fn one(
 pub(super) async fn remove(mut ctx: Ctx, progress: ProgressHandle, name: String) {
     let result = async {
         let cloud = ctx.cloud_now().await?;
-        deploy::remove(&cloud, &name, false).await
+        deploy::remove(&cloud, &name, RemoveOptions::default()).await
     }
     .await;
     match result {

@@ -4,10 +4,10 @@ use super::command::{Command, Scope};
 use super::context::{Ctx, Update};
 use super::listings::{self, Cache};
 use super::snapshot::{
-    Connection, ContextInfo, Listing, ListingState, ObjectsView, Severity, Snapshot, TaskView,
+    Connection, ContextInfo, Listing, ListingState, ObjectsView, PlanView, Severity, Snapshot, TaskView,
 };
 use super::state::State;
-use super::{EngineOptions, actions, connection, deploying, follow_logs, launches, runs};
+use super::{EngineOptions, actions, connection, deploying, follow_logs, launches, planning, runs};
 use crate::core::cloud::Cloud;
 use crate::core::config::ContextConfig;
 use crate::core::model::Place;
@@ -39,6 +39,7 @@ pub(super) struct Hub {
     scope_generation: u64,
     scope_token: CancellationToken,
     logs_token: CancellationToken,
+    plan_token: CancellationToken,
     cloud: watch::Sender<Option<Cloud>>,
     lost: Arc<Notify>,
     refresh: Arc<Notify>,
@@ -75,6 +76,7 @@ impl Hub {
             scope_generation: 0,
             scope_token: root.child_token(),
             logs_token: root.child_token(),
+            plan_token: root.child_token(),
             root,
             cloud: watch::Sender::new(None),
             lost: Arc::default(),
@@ -300,6 +302,19 @@ impl Hub {
                 self.state.snap.preview = None;
                 self.state.dirty = true;
             }
+            Command::ClosePlan => {
+                self.plan_token.cancel();
+                self.state.snap.plan = None;
+                self.state.dirty = true;
+            }
+            Command::Plan(wish) => {
+                self.plan_token.cancel();
+                self.plan_token = self.context_token.child_token();
+                self.state.snap.plan = Some(PlanView::Making);
+                self.state.dirty = true;
+                let ctx = Ctx { token: self.plan_token.clone(), ..self.context_ctx() };
+                ctx.spawn(planning::plan(ctx.clone(), wish, self.options.clone()));
+            }
             Command::StopLogs => {
                 self.logs_token.cancel();
                 self.state.snap.logs = None;
@@ -377,6 +392,8 @@ impl Hub {
             | Command::Dismiss(_)
             | Command::CancelProgress(_)
             | Command::ClosePreview
+            | Command::Plan(_)
+            | Command::ClosePlan
             | Command::StopLogs
             | Command::FollowLogs(_) => {}
         }

@@ -13,6 +13,7 @@
 //! launches     uploads, downloads, launches of runs
 //! actions      preview, delete, buckets, invoke
 //! deploying    deploy and remove functions
+//! planning     what deploying would do
 //! follow_logs  logs
 //! ```
 
@@ -25,15 +26,16 @@ mod follow_logs;
 mod hub;
 mod launches;
 mod listings;
+mod planning;
 mod progress;
 mod runs;
 mod snapshot;
 mod state;
 
-pub use command::{Command, LogQuery, Scope};
+pub use command::{Command, LogQuery, Scope, Wish};
 pub use snapshot::{
-    Connection, ContextInfo, Listing, ListingState, LogView, Notice, ObjectsView, Preview, RunView, Severity,
-    Snapshot, TaskView,
+    Connection, ContextInfo, Listing, ListingState, LogView, Notice, ObjectsView, PlanView, PlannedFunction,
+    PlannedStep, Preview, RunView, Severity, Snapshot, TaskView,
 };
 
 use crate::core::config::{Config, ConfigError};

@@ -1,6 +1,7 @@
 //! What a front end sees.
 
 use super::{LogQuery, Scope};
+use crate::core::deploy::{Action, Plan, Step};
 use crate::core::model::{
     AttemptRecord, BucketInfo, Counts, FunctionInfo, InvocationInfo, LogEntry, Millis, ObjectInfo, Progress,
     RunStatistics, RunSummary, TaskRow,
@@ -38,6 +39,8 @@ pub struct Snapshot {
     pub logs: Option<LogView>,
     /// The object that is shown.
     pub preview: Option<Preview>,
+    /// What deploying would do, when that was asked.
+    pub plan: Option<PlanView>,
     /// Transfers and deployments, newest first; ended ones stay for a while.
     pub progress: Arc<[Progress]>,
     /// What a person should know; errors stay until dismissed. Oldest first.
@@ -226,6 +229,53 @@ pub struct Preview {
     pub body: Option<Arc<[u8]>>,
     /// Why it could not be fetched.
     pub error: Option<String>,
+}
+
+/// What deploying would do.
+#[derive(Clone, Debug)]
+pub enum PlanView {
+    /// The images are being read and the cloud is asked.
+    Making,
+    /// A plan for each function.
+    Ready(Arc<[PlannedFunction]>),
+    /// There is none, with a sentence why.
+    Failed(String),
+}
+
+/// What deploying a function would do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PlannedFunction {
+    /// Its name.
+    pub function: String,
+    /// In the order in which they are done.
+    pub steps: Vec<PlannedStep>,
+    /// What a thousand invocations cost at a guess, in words; `None` where they cost nothing.
+    pub cost: Option<String>,
+    /// What a person should know.
+    pub warnings: Vec<String>,
+}
+
+/// A step of a plan.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PlannedStep {
+    /// What it does.
+    pub action: Action,
+    /// To what.
+    pub what: String,
+    /// More words; may be empty.
+    pub detail: String,
+}
+
+impl From<Plan> for PlannedFunction {
+    fn from(plan: Plan) -> Self {
+        let step = |step: Step| PlannedStep { action: step.action, what: step.what, detail: step.detail };
+        Self {
+            function: plan.function,
+            steps: plan.steps.into_iter().map(step).collect(),
+            cost: plan.cost.map(|cost| cost.to_string()),
+            warnings: plan.warnings,
+        }
+    }
 }
 
 /// Something a person should know.

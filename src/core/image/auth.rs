@@ -39,10 +39,7 @@ impl std::fmt::Debug for Entry {
 ///
 /// # Errors
 /// When a configuration or a helper is there and does not work: going on anonymously would only be puzzling.
-pub(super) async fn find_credentials(
-    host: &str,
-    repository: &str,
-) -> Result<Option<Credentials>, ImageError> {
+pub async fn find_credentials(host: &str, repository: &str) -> Result<Option<Credentials>, ImageError> {
     for path in places(&|name| std::env::var_os(name).map(PathBuf::from)) {
         let Ok(text) = tokio::fs::read(&path).await else { continue };
         let config: DockerConfig = serde_json::from_slice(&text).map_err(|error| {

@@ -24,6 +24,7 @@ mod source;
 mod store;
 mod tarfile;
 
+pub use auth::find_credentials;
 pub use base::ImageSettings;
 pub use cache::Cache;
 pub use compose::{Blob, BlobSource, ComposeRequest, Composed, compose};
@@ -31,7 +32,7 @@ pub use error::ImageError;
 pub use push::{PushProgress, Registry, push};
 pub use registry::Remote;
 pub use source::{NamedFile, Source};
-pub use store::{ImageDetail, ImageEntry, LayerDetail, inspect, list, remove};
+pub use store::{ImageDetail, ImageEntry, LayerDetail, greet, inspect, list, list_in, remove};
 
 /// Media type of the manifests that we write.
 pub const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";

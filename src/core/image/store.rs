@@ -61,18 +61,21 @@ pub struct LayerDetail {
     pub media_type: String,
 }
 
+/// Whether a registry answers and takes our credentials. Nothing is read of it.
+///
+/// # Errors
+/// It does not.
+pub async fn greet(registry: &Registry) -> Result<(), ImageError> {
+    let client = client(registry.host(), registry.plain_http())?;
+    log_in(&client, &registry.reference(), registry.credentials.as_ref(), RegistryOperation::Pull).await
+}
+
 /// Every tagged image of a registry, by repository. `base_url` as in [`Registry`].
 ///
 /// # Errors
-/// When the registry does not answer, or has no catalogue (Docker Hub).
+/// When the registry does not answer, or has no catalogue (Docker Hub, Amazon ECR).
 pub async fn list(base_url: &str, credentials: Option<&Credentials>) -> Result<Vec<ImageEntry>, ImageError> {
-    let place = |repository: &str| Registry {
-        base_url: base_url.to_owned(),
-        repository: repository.to_owned(),
-        tag: "latest".to_owned(),
-        credentials: credentials.cloned(),
-    };
-    let any = place("library/catalogue");
+    let any = place(base_url, "library/catalogue", credentials);
     let client = client(any.host(), any.plain_http())?;
     let auth = authentication(credentials);
     let mut repositories: Vec<String> = Vec::new();
@@ -88,12 +91,30 @@ pub async fn list(base_url: &str, credentials: Option<&Credentials>) -> Result<V
             break;
         }
     }
-    let images = stream::iter(repositories)
-        .map(|repository| images_of(place(&repository)))
-        .buffered(PARALLEL)
-        .try_collect::<Vec<_>>()
-        .await?;
+    list_in(base_url, credentials, repositories).await
+}
+
+/// Every tagged image of some repositories of a registry, in their order.
+///
+/// # Errors
+/// When the registry does not answer.
+pub async fn list_in(
+    base_url: &str,
+    credentials: Option<&Credentials>,
+    repositories: Vec<String>,
+) -> Result<Vec<ImageEntry>, ImageError> {
+    let places: Vec<_> = repositories.iter().map(|name| place(base_url, name, credentials)).collect();
+    let images = stream::iter(places).map(images_of).buffered(PARALLEL).try_collect::<Vec<_>>().await?;
     Ok(images.into_iter().flatten().collect())
+}
+
+fn place(base_url: &str, repository: &str, credentials: Option<&Credentials>) -> Registry {
+    Registry {
+        base_url: base_url.to_owned(),
+        repository: repository.to_owned(),
+        tag: "latest".to_owned(),
+        credentials: credentials.cloned(),
+    }
 }
 
 fn authentication(credentials: Option<&Credentials>) -> RegistryAuth {

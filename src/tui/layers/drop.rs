@@ -180,7 +180,7 @@ impl Layer for DropDialog {
     }
 
     fn answer(&mut self, answer: Answer, app: &mut App) -> Outcome {
-        let Answer::Paths(paths) = answer;
+        let Answer::Paths(paths) = answer else { return Outcome::Keep };
         self.add(paths, app);
         Outcome::Keep
     }

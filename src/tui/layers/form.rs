@@ -1,6 +1,7 @@
 //! The form that launches a function.
 
 use super::files::{Files, completions};
+use super::plan::PlanLayer;
 use crate::tui::actions::program::expand;
 use crate::tui::app::App;
 use crate::tui::layer::{Answer, Layer, Outcome};
@@ -11,7 +12,7 @@ use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::Line;
-use throng::core::engine::Command;
+use throng::core::engine::{Command, Wish};
 use throng::core::model::FunctionForm;
 
 const FIELDS: [(&str, &str); 7] = [
@@ -91,14 +92,10 @@ impl LaunchForm {
         })
     }
 
-    fn submit(&mut self, app: &mut App) -> Outcome {
+    /// Deploys what was filled in; where that costs money, the plan is shown first. `plan` asks for it anyway.
+    fn submit(&mut self, app: &mut App, plan: bool) -> Outcome {
         match self.check() {
-            Ok(form) => {
-                app.say(format!("Deploying {} …", form.name));
-                app.send(Command::DeployForm(form));
-                app.open_tab(0);
-                Outcome::Close
-            }
+            Ok(form) => wish(Wish::Form(form), app, plan),
             Err(error) => {
                 self.focus = error.0;
                 self.error = Some(error);
@@ -137,18 +134,35 @@ impl LaunchForm {
     }
 }
 
+fn wish(wish: Wish, app: &mut App, plan: bool) -> Outcome {
+    if plan || !app.snapshot.context.local {
+        let layer = PlanLayer::open(wish, app);
+        app.push(layer);
+        return Outcome::Keep;
+    }
+    let (name, command) = match wish {
+        Wish::Form(form) => (form.name.clone(), Command::DeployForm(form)),
+        Wish::File(path) => (path.display().to_string(), Command::DeployFile(path)),
+    };
+    app.say(format!("Deploying {name} …"));
+    app.send(command);
+    app.open_tab(0);
+    Outcome::Close
+}
+
 impl Layer for LaunchForm {
     fn key(&mut self, key: KeyEvent, app: &mut App) -> Outcome {
         let control = key.modifiers.contains(KeyModifiers::CONTROL);
         match key.code {
             KeyCode::Esc => return Outcome::Close,
             KeyCode::Char('c') if control => return Outcome::Close,
-            KeyCode::Char('s') if control => return self.submit(app),
+            KeyCode::Char('s') if control => return self.submit(app, false),
+            KeyCode::Char('d') if control => return self.submit(app, true),
             KeyCode::Char('y') if control => app.push(Files::one("Definition file", &[".yaml", ".yml"])),
             KeyCode::Char('o') if control && self.focus == SCRIPT => app.push(Files::one("Script", &[])),
             KeyCode::Char(' ') if control => self.complete(app),
             KeyCode::Right if matches!(self.focus, SCRIPT | IMAGE | INPUT | OUTPUT) => self.complete(app),
-            KeyCode::Enter if self.focus == OUTPUT => return self.submit(app),
+            KeyCode::Enter if self.focus == OUTPUT => return self.submit(app, false),
             KeyCode::Down | KeyCode::Tab | KeyCode::Enter => self.focus = (self.focus + 1) % FIELDS.len(),
             KeyCode::Up | KeyCode::BackTab => self.focus = (self.focus + FIELDS.len() - 1) % FIELDS.len(),
             _ => {
@@ -171,14 +185,14 @@ impl Layer for LaunchForm {
     }
 
     fn answer(&mut self, answer: Answer, app: &mut App) -> Outcome {
-        let Answer::Paths(paths) = answer;
+        let paths = match answer {
+            Answer::Paths(paths) => paths,
+            Answer::Done => return Outcome::Close,
+        };
         let Some(path) = paths.first() else { return Outcome::Keep };
         let yaml = path.extension().is_some_and(|ending| ending == "yaml" || ending == "yml");
         if yaml {
-            app.say(format!("Deploying {} …", path.display()));
-            app.send(Command::DeployFile(path.clone()));
-            app.open_tab(0);
-            return Outcome::Close;
+            return wish(Wish::File(path.clone()), app, false);
         }
         self.fields[SCRIPT].set(&path.display().to_string());
         Outcome::Keep
@@ -213,7 +227,7 @@ impl Layer for LaunchForm {
         if y < inner.bottom() {
             frame.buffer_mut().set_line(inner.x + 2, y, &line, inner.width.saturating_sub(2));
         }
-        let mut hints = vec![("ctrl-s", "launch"), ("ctrl-y", "use a YAML file")];
+        let mut hints = vec![("ctrl-s", "launch"), ("ctrl-d", "dry run"), ("ctrl-y", "use a YAML file")];
         match self.focus {
             SCRIPT => hints.extend([("right", "complete"), ("ctrl-o", "browse")]),
             IMAGE | INPUT | OUTPUT => hints.push(("right", "complete")),

@@ -10,5 +10,6 @@ pub mod line;
 pub mod menu;
 pub mod notices;
 pub mod pager;
+pub mod plan;
 pub mod preview;
 pub mod prompt;

@@ -6,7 +6,7 @@ use crate::tui::place::{Kind, Place};
 use crossterm::event::{Event, KeyCode, KeyEvent, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
 use std::path::PathBuf;
 use std::sync::Arc;
-use throng::core::engine::{Command, LogQuery, Scope, Severity};
+use throng::core::engine::{Command, ContextInfo, LogQuery, Scope, Severity, Wish};
 
 #[test]
 fn tabs_tell_the_engine_what_is_looked_at() {
@@ -121,6 +121,32 @@ fn launching_fills_a_form() {
         ("resize", "debian:12", 256, 300)
     );
     assert_eq!((&*form.input, &*form.output), ("in", "out/small"));
+}
+
+#[test]
+fn where_it_costs_money_the_plan_is_shown_before_anything_is_done() {
+    let mut snapshot = busy();
+    snapshot.context =
+        ContextInfo { name: "aws".into(), region: "eu-west-1".into(), ..ContextInfo::default() };
+    let mut fake = Fake::new(snapshot.clone());
+    let asked = fake.keys("nresize<tab>debian:12<ctrl-s>").asked();
+    let [Command::Plan(Wish::Form(form))] = &asked[..] else { panic!("{asked:?}") };
+    let form = form.clone();
+    assert_eq!(fake.keys("<enter>").asked(), [], "there is nothing to agree to yet");
+    snapshot.plan = Some(planned());
+    fake.see(snapshot);
+    assert_eq!(fake.keys("<esc>").asked(), [Command::ClosePlan]);
+    assert_eq!(fake.app.layers.len(), 1, "back in the form");
+    fake.keys("<ctrl-s>").asked();
+    assert_eq!(fake.keys("<enter>").asked(), [Command::DeployForm(form), Command::ClosePlan]);
+    assert!(fake.app.layers.is_empty(), "both are gone");
+}
+
+#[test]
+fn a_dry_run_can_be_had_where_nothing_costs_money() {
+    let mut fake = Fake::new(busy());
+    let asked = fake.keys("nresize<tab>debian:12<ctrl-d>").asked();
+    assert!(matches!(&asked[..], [Command::Plan(Wish::Form(_))]), "{asked:?}");
 }
 
 #[test]

@@ -8,7 +8,9 @@ use crate::tui::theme::Depth;
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use std::sync::Arc;
-use throng::core::engine::{Connection, Listing, ListingState, Preview, Severity, Snapshot, TaskView};
+use throng::core::engine::{
+    Connection, Listing, ListingState, PlanView, Preview, Severity, Snapshot, TaskView,
+};
 use throng::core::model::TaskState;
 
 const SIZES: [(u16, u16); 2] = [(80, 24), (200, 50)];
@@ -142,6 +144,14 @@ fn beginnings() {
     snapshot.connection = Connection::Online;
     snapshot.functions.state = ListingState::Ready;
     pictures("empty", &snapshot, "");
+}
+
+#[test]
+fn plans() {
+    let with = |plan| Snapshot { plan: Some(plan), ..busy() };
+    pictures("plan", &with(planned()), "nresize<tab>debian:12<ctrl-d>");
+    let failed = PlanView::Failed("bucket pictures belongs to somebody else: choose another name".into());
+    pictures("plan_failed", &with(failed), "nresize<tab>debian:12<ctrl-d>");
 }
 
 #[test]

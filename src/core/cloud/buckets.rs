@@ -1,0 +1,204 @@
+//! Buckets: made in the context's region, shut to the public, tagged.
+
+use super::error::CloudError;
+use super::s3::S3;
+use super::{ErrorKind, SMALL, millis, within};
+use crate::core::model::BucketInfo;
+use aws_sdk_s3::types::{
+    BucketLocationConstraint, CreateBucketConfiguration, PublicAccessBlockConfiguration, Tag, Tagging,
+};
+use std::collections::BTreeMap;
+
+impl S3<'_> {
+    /// All buckets.
+    ///
+    /// # Errors
+    /// [`CloudError`]
+    pub async fn list_buckets(&self) -> Result<Vec<BucketInfo>, CloudError> {
+        const ACTION: &str = "s3:ListAllMyBuckets";
+        let mut buckets = Vec::new();
+        let mut token = None;
+        loop {
+            self.limits.s3_read.acquire().await;
+            let request = self.clients.home().list_buckets().set_continuation_token(token);
+            let output = within(SMALL, ACTION, async {
+                request.send().await.map_err(|error| CloudError::from_sdk(ACTION, "", &error))
+            })
+            .await?;
+            buckets.extend(output.buckets().iter().filter_map(|bucket| {
+                Some(BucketInfo {
+                    name: bucket.name()?.to_owned(),
+                    created_ms: bucket.creation_date().and_then(millis),
+                    triggers: Vec::new(),
+                })
+            }));
+            token = output.continuation_token().filter(|token| !token.is_empty()).map(str::to_owned);
+            if token.is_none() {
+                return Ok(buckets);
+            }
+        }
+    }
+
+    /// Whether a bucket exists and may be used. [`ErrorKind::Denied`] means that somebody else has it.
+    ///
+    /// # Errors
+    /// [`CloudError`]
+    pub async fn bucket_exists(&self, bucket: &str) -> Result<bool, CloudError> {
+        const ACTION: &str = "s3:ListBucket";
+        self.limits.s3_read.acquire().await;
+        let call = async {
+            let result = self.client(bucket).await.head_bucket().bucket(bucket).send().await;
+            result.map_err(|error| CloudError::from_sdk(ACTION, bucket, &error))
+        };
+        match within(SMALL, ACTION, call).await {
+            Ok(_) => Ok(true),
+            Err(error) if error.is_not_found() => Ok(false),
+            // An answer to HEAD has no words: why it was refused is told to somebody who reads.
+            Err(error)
+                if error.code.is_none() && matches!(error.kind, ErrorKind::Denied | ErrorKind::Invalid) =>
+            {
+                let read = async {
+                    let request = self.client(bucket).await.list_objects_v2().bucket(bucket).max_keys(1);
+                    request.send().await.map_err(|error| CloudError::from_sdk(ACTION, bucket, &error))
+                };
+                within(SMALL, ACTION, read).await.map(|_| true)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Makes a bucket in the context's region.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Conflict`] when it exists.
+    pub async fn create_bucket(&self, bucket: &str) -> Result<(), CloudError> {
+        const ACTION: &str = "s3:CreateBucket";
+        self.limits.s3_write.acquire().await;
+        let mut request = self.clients.home().create_bucket().bucket(bucket);
+        if self.region != "us-east-1" {
+            let place = CreateBucketConfiguration::builder()
+                .location_constraint(BucketLocationConstraint::from(self.region))
+                .build();
+            request = request.create_bucket_configuration(place);
+        }
+        within(SMALL, ACTION, async {
+            request.send().await.map_err(|error| CloudError::from_sdk(ACTION, bucket, &error))
+        })
+        .await?;
+        self.clients.forget(bucket);
+        Ok(())
+    }
+
+    /// Deletes an empty bucket.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Conflict`] when it is not empty.
+    pub async fn delete_bucket(&self, bucket: &str) -> Result<(), CloudError> {
+        const ACTION: &str = "s3:DeleteBucket";
+        self.limits.s3_write.acquire().await;
+        let request = self.client(bucket).await.delete_bucket().bucket(bucket);
+        within(SMALL, ACTION, async {
+            request.send().await.map_err(|error| CloudError::from_sdk(ACTION, bucket, &error))
+        })
+        .await?;
+        self.clients.forget(bucket);
+        Ok(())
+    }
+
+    /// The region of a bucket where it is another one than the context's.
+    pub async fn foreign_region(&self, bucket: &str) -> Option<String> {
+        self.clients.region_of(bucket).await.filter(|region| region != self.region)
+    }
+
+    /// Whether a bucket refuses everything public, whatever policies and access lists say.
+    ///
+    /// # Errors
+    /// [`CloudError`]
+    pub async fn is_shut(&self, bucket: &str) -> Result<bool, CloudError> {
+        const ACTION: &str = "s3:GetBucketPublicAccessBlock";
+        self.limits.s3_read.acquire().await;
+        let request = self.client(bucket).await.get_public_access_block().bucket(bucket);
+        let call =
+            async { request.send().await.map_err(|error| CloudError::from_sdk(ACTION, bucket, &error)) };
+        match within(SMALL, ACTION, call).await {
+            Ok(output) => Ok(output.public_access_block_configuration().is_some_and(|all| {
+                [
+                    all.block_public_acls(),
+                    all.ignore_public_acls(),
+                    all.block_public_policy(),
+                    all.restrict_public_buckets(),
+                ]
+                .into_iter()
+                .all(|set| set == Some(true))
+            })),
+            Err(error) if error.code.as_deref() == Some("NoSuchPublicAccessBlockConfiguration") => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Makes a bucket refuse everything public.
+    ///
+    /// # Errors
+    /// [`CloudError`]
+    pub async fn shut(&self, bucket: &str) -> Result<(), CloudError> {
+        const ACTION: &str = "s3:PutBucketPublicAccessBlock";
+        self.limits.s3_write.acquire().await;
+        let all = PublicAccessBlockConfiguration::builder()
+            .block_public_acls(true)
+            .ignore_public_acls(true)
+            .block_public_policy(true)
+            .restrict_public_buckets(true)
+            .build();
+        let request = self
+            .client(bucket)
+            .await
+            .put_public_access_block()
+            .bucket(bucket)
+            .public_access_block_configuration(all);
+        within(SMALL, ACTION, async {
+            request.send().await.map_err(|error| CloudError::from_sdk(ACTION, bucket, &error))
+        })
+        .await?;
+        Ok(())
+    }
+
+    /// The tags of a bucket.
+    ///
+    /// # Errors
+    /// [`CloudError`]
+    pub async fn bucket_tags(&self, bucket: &str) -> Result<BTreeMap<String, String>, CloudError> {
+        const ACTION: &str = "s3:GetBucketTagging";
+        self.limits.s3_read.acquire().await;
+        let request = self.client(bucket).await.get_bucket_tagging().bucket(bucket);
+        let call =
+            async { request.send().await.map_err(|error| CloudError::from_sdk(ACTION, bucket, &error)) };
+        match within(SMALL, ACTION, call).await {
+            Ok(output) => {
+                Ok(output.tag_set().iter().map(|tag| (tag.key().into(), tag.value().into())).collect())
+            }
+            Err(error) if error.code.as_deref() == Some("NoSuchTagSet") => Ok(BTreeMap::new()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Sets the tags of a bucket; there are no others afterwards.
+    ///
+    /// # Errors
+    /// [`CloudError`]
+    pub async fn tag_bucket(&self, bucket: &str, tags: &BTreeMap<String, String>) -> Result<(), CloudError> {
+        const ACTION: &str = "s3:PutBucketTagging";
+        let invalid = |error: aws_sdk_s3::error::BuildError| {
+            CloudError::new(ErrorKind::Invalid, ACTION, bucket, error.to_string())
+        };
+        self.limits.s3_write.acquire().await;
+        let tag = |(key, value): (&String, &String)| Tag::builder().key(key).value(value).build();
+        let tags = tags.iter().map(tag).collect::<Result<Vec<_>, _>>().map_err(invalid)?;
+        let tagging = Tagging::builder().set_tag_set(Some(tags)).build().map_err(invalid)?;
+        let request = self.client(bucket).await.put_bucket_tagging().bucket(bucket).tagging(tagging);
+        within(SMALL, ACTION, async {
+            request.send().await.map_err(|error| CloudError::from_sdk(ACTION, bucket, &error))
+        })
+        .await?;
+        Ok(())
+    }
+}

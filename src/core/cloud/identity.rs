@@ -1,0 +1,79 @@
+//! Who a context's credentials are.
+
+use super::error::CloudError;
+use super::{Cloud, ErrorKind, SMALL, within};
+
+/// Who asks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Identity {
+    /// Account number, 12 digits.
+    pub account: String,
+    /// ARN of the user or of the role's session.
+    pub arn: String,
+}
+
+impl Identity {
+    /// The ARN that policies are attached to: of a role's session, the role's. Of a session only the role's name is
+    /// known, not its path.
+    #[must_use]
+    pub fn principal(&self) -> String {
+        let role = self.arn.split_once(":assumed-role/").and_then(|(_, rest)| rest.split('/').next());
+        match role {
+            Some(role) => {
+                let partition = self.arn.split(':').nth(1).unwrap_or("aws");
+                format!("arn:{partition}:iam::{}:role/{role}", self.account)
+            }
+            None => self.arn.clone(),
+        }
+    }
+}
+
+impl Cloud {
+    /// Who the context's credentials are. Asked once.
+    ///
+    /// # Errors
+    /// [`CloudError`]
+    pub async fn identity(&self) -> Result<&Identity, CloudError> {
+        self.0.identity.get_or_try_init(|| ask(&self.0.clients.sts)).await
+    }
+}
+
+pub(super) async fn ask(client: &aws_sdk_sts::Client) -> Result<Identity, CloudError> {
+    // Nobody needs a permission for this call.
+    const ACTION: &str = "sts:GetCallerIdentity";
+    let request = client.get_caller_identity();
+    let output = within(SMALL, ACTION, async {
+        request.send().await.map_err(|error| CloudError::from_sdk(ACTION, "", &error))
+    })
+    .await?;
+    match (output.account(), output.arn()) {
+        (Some(account), Some(arn)) => Ok(Identity { account: account.to_owned(), arn: arn.to_owned() }),
+        _ => Err(CloudError::new(ErrorKind::Other, ACTION, "", "the answer names no account")),
+    }
+}
+
+/// The partition of ARNs in a region.
+#[must_use]
+pub fn partition(region: &str) -> &'static str {
+    match region {
+        region if region.starts_with("cn-") => "aws-cn",
+        region if region.starts_with("us-gov-") => "aws-us-gov",
+        region if region.starts_with("eusc-") => "aws-eusc",
+        _ => "aws",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn policies_are_attached_to_the_role_of_a_session() {
+        let of = |arn: &str| Identity { account: "123456789012".into(), arn: arn.into() }.principal();
+        assert_eq!(
+            of("arn:aws:sts::123456789012:assumed-role/Admin/me@example.org"),
+            "arn:aws:iam::123456789012:role/Admin"
+        );
+        assert_eq!(of("arn:aws:iam::123456789012:user/me"), "arn:aws:iam::123456789012:user/me");
+    }
+}

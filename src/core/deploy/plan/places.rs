@@ -1,0 +1,159 @@
+//! What a function lives among: buckets, the repository of its image, its role, its log group.
+
+use super::{Action, Planner, Work};
+use crate::core::cloud::ErrorKind;
+use crate::core::deploy::role::{MadeRole, POLICY, Role};
+use crate::core::deploy::target::{Ecr, Target};
+use crate::core::deploy::{DeployError, tags};
+use serde_json::{Value, json};
+
+/// Images that a repository keeps.
+const KEPT_IMAGES: u32 = 10;
+
+/// The lifecycle rule of a function's repository: old images are paid for until they are deleted.
+pub(super) fn lifecycle() -> Value {
+    json!({"rules": [{
+        "rulePriority": 1,
+        "description": format!("throng: keep the newest {KEPT_IMAGES} images"),
+        "selection": {"tagStatus": "any", "countType": "imageCountMoreThan", "countNumber": KEPT_IMAGES},
+        "action": {"type": "expire"},
+    }]})
+}
+
+impl Planner<'_> {
+    pub(super) async fn buckets(&mut self) -> Result<(), DeployError> {
+        self.bucket(self.wanted.home.clone(), true).await?;
+        for bucket in self.wanted.buckets.clone() {
+            self.bucket(bucket, false).await?;
+        }
+        Ok(())
+    }
+
+    async fn bucket(&mut self, bucket: String, home: bool) -> Result<(), DeployError> {
+        let what = format!("bucket {bucket}");
+        let detail = if home { "home: manifests, records, failed events" } else { "" };
+        match self.cloud.s3().bucket_exists(&bucket).await {
+            Ok(true) => {}
+            Ok(false) => {
+                let tags = tags::made(self.cloud.tags());
+                self.step(Action::Create, what, detail, vec![Work::Bucket(bucket, tags)]);
+                return Ok(());
+            }
+            Err(error) if error.kind == ErrorKind::Denied => {
+                return Err(DeployError::Unfit(format!(
+                    "bucket {bucket} belongs to somebody else, or you may not use it: {error}"
+                )));
+            }
+            Err(error) => return Err(error.into()),
+        }
+        self.in_region(&bucket, home).await?;
+        // Who may not ask may not change it either.
+        match self.cloud.s3().is_shut(&bucket).await {
+            Ok(false) if home => {
+                self.step(Action::Change, what, "shut to the public", vec![Work::Shut(bucket)]);
+                return Ok(());
+            }
+            Ok(false) => {
+                let text =
+                    format!("{what} may be made public (its public access block is off); it is left so");
+                self.warnings.push(text);
+            }
+            Ok(true) | Err(_) => {}
+        }
+        self.step(Action::Keep, what, detail, Vec::new());
+        Ok(())
+    }
+
+    /// Events and failed events do not leave their region.
+    async fn in_region(&self, bucket: &str, home: bool) -> Result<(), DeployError> {
+        if !home && !self.wanted.inputs.contains_key(bucket) {
+            return Ok(());
+        }
+        let Some(region) = self.cloud.s3().foreign_region(bucket).await else { return Ok(()) };
+        let why = if home { "Lambda stores failed events" } else { "S3 starts functions" };
+        Err(DeployError::Unfit(format!(
+            "bucket {bucket} is in {region}, the function in {}, and {why} within one region only: use another \
+             bucket, or a context in {region}",
+            self.cloud.region()
+        )))
+    }
+
+    pub(super) async fn repository(&mut self, target: &Target) -> Result<(), DeployError> {
+        if target.ecr == Ecr::No {
+            return Ok(());
+        }
+        let name = target.registry.repository.clone();
+        let what = format!("repository {name}");
+        let repositories = self.cloud.repositories();
+        let rules = lifecycle();
+        if target.ecr == Ecr::Foreign {
+            self.step(Action::Keep, what, "in another account: it must exist", Vec::new());
+            return Ok(());
+        }
+        let Some(_) = repositories.get(&name).await? else {
+            let tags = tags::made_for(self.cloud.tags(), &self.wanted.settings.name);
+            let work = vec![Work::Repository(name.clone(), tags), Work::Lifecycle(name, rules.to_string())];
+            self.step(Action::Create, what, format!("keeps {KEPT_IMAGES} images"), work);
+            return Ok(());
+        };
+        // Rules that somebody made stay; only where there are none, a launch was ended half-way.
+        if repositories.lifecycle(&name).await?.is_some() {
+            self.step(Action::Keep, what, "", Vec::new());
+        } else {
+            let detail = format!("keeps {KEPT_IMAGES} images");
+            self.step(Action::Change, what, detail, vec![Work::Lifecycle(name, rules.to_string())]);
+        }
+        Ok(())
+    }
+
+    pub(super) async fn role(&mut self) -> Result<(), DeployError> {
+        let made = match &self.wanted.role {
+            Role::Named(_) => return Ok(()),
+            Role::Made(made) => made.clone(),
+        };
+        let MadeRole { new, policy, .. } = *made;
+        let what = format!("role {}", new.name);
+        let set = Work::Policy(new.name.clone(), policy.to_string());
+        let Some(existing) = self.cloud.roles().get(&new.name).await? else {
+            let detail = "may read its inputs, write its outputs, records and log, and nothing else";
+            self.step(Action::Create, what, detail, vec![Work::Role(Box::new(new)), set]);
+            return Ok(());
+        };
+        if !tags::is_ours(&existing.tags) {
+            return Err(DeployError::Unfit(format!(
+                "there is a {what} already, and throng did not make it: name a role (`iam.role` in the definition, or \
+                 `role` in the context), or remove that one"
+            )));
+        }
+        let is = self.cloud.roles().policy(&new.name, POLICY).await?;
+        let is = is.and_then(|text| serde_json::from_str::<Value>(&text).ok());
+        if is.as_ref() == Some(&policy) {
+            self.step(Action::Keep, what, "", Vec::new());
+        } else {
+            self.step(Action::Change, what, "what it may do", vec![set]);
+        }
+        Ok(())
+    }
+
+    pub(super) async fn log_group(&mut self) -> Result<(), DeployError> {
+        let name = self.wanted.settings.log_group.clone();
+        let days = self.wanted.retention_days;
+        let what = format!("log group {name}");
+        match self.cloud.logs().group(&name).await? {
+            None => {
+                let work = vec![Work::LogGroup(name, days, tags::made(self.cloud.tags()))];
+                self.step(Action::Create, what, format!("kept {days} days"), work);
+            }
+            Some(group) if group.retention_days == Some(days) => {
+                self.step(Action::Keep, what, "", Vec::new());
+            }
+            Some(group) => {
+                let before =
+                    group.retention_days.map_or_else(|| "ever".into(), |days| format!("{days} days"));
+                let detail = format!("kept {before} → {days} days");
+                self.step(Action::Change, what, detail, vec![Work::Retention(name, days)]);
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,90 @@
+//! What starts a function: entries in the notifications of buckets, and the permissions for them.
+
+use super::{Action, Planner, Work};
+use crate::core::cloud::{BucketPermission, CloudError, Trigger, partition};
+use crate::core::deploy::DeployError;
+use throng_runtime::contract::local::ACCOUNT;
+
+impl Planner<'_> {
+    pub(super) async fn triggers(&mut self) -> Result<(), DeployError> {
+        let name = self.wanted.settings.name.clone();
+        let arn = match self.existing {
+            Some(existing) => existing.info.arn.clone(),
+            None => {
+                // Nobody has it yet: the account does not matter.
+                let region = self.cloud.region();
+                format!("arn:{}:lambda:{region}:{ACCOUNT}:function:{name}", partition(region))
+            }
+        };
+        let permissions = match self.existing {
+            Some(_) => self.cloud.lambda().bucket_permissions(&name).await?,
+            None => Vec::new(),
+        };
+        for bucket in self.wanted.inputs.keys() {
+            self.trigger(bucket, &arn, &permissions).await?;
+        }
+        for permission in permissions {
+            let ours = permission.sid == statement(&permission.bucket);
+            if ours && !self.wanted.inputs.contains_key(&permission.bucket) {
+                let what = format!("trigger of bucket {}", permission.bucket);
+                let work = vec![Work::Trigger(permission.bucket.clone()), Work::Forbid(permission)];
+                self.step(Action::Remove, what, "the definition has no input there any more", work);
+            }
+        }
+        Ok(())
+    }
+
+    async fn trigger(
+        &mut self,
+        bucket: &str,
+        arn: &str,
+        permissions: &[BucketPermission],
+    ) -> Result<(), DeployError> {
+        let wanted = self.wanted.triggers(bucket, arn);
+        let (what, detail) = (format!("trigger of bucket {bucket}"), describe(&wanted));
+        let mut work = Vec::new();
+        let sid = statement(bucket);
+        if !permissions.iter().any(|permission| permission.sid == sid) {
+            work.push(Work::Permit(BucketPermission { sid, bucket: bucket.to_owned() }));
+        }
+        let mut notifications = match self.cloud.s3().notifications(bucket).await {
+            Ok(notifications) => notifications,
+            Err(error) if error.is_not_found() => {
+                work.push(Work::Trigger(bucket.to_owned()));
+                self.step(Action::Create, what, detail, work);
+                return Ok(());
+            }
+            Err(error) => return Err(error.into()),
+        };
+        let is = notifications.of(arn);
+        // Refused here, before anything is made.
+        notifications
+            .replace(arn, &wanted)
+            .map_err(|error| CloudError { what: bucket.to_owned(), ..error })?;
+        if !same(&is, &wanted) {
+            work.push(Work::Trigger(bucket.to_owned()));
+        }
+        let action = match (work.is_empty(), is.is_empty()) {
+            (true, _) => Action::Keep,
+            (false, true) => Action::Create,
+            (false, false) => Action::Change,
+        };
+        self.step(action, what, detail, work);
+        Ok(())
+    }
+}
+
+/// Id of the statement that lets a bucket start a function: letters, digits, `-` and `_`, at most 100.
+pub(in crate::core::deploy) fn statement(bucket: &str) -> String {
+    format!("throng-s3-{}", bucket.replace('.', "_"))
+}
+
+/// Whether both say the same, in whatever order.
+pub(in crate::core::deploy) fn same(is: &[Trigger], wanted: &[Trigger]) -> bool {
+    is.len() == wanted.len() && wanted.iter().all(|trigger| is.contains(trigger))
+}
+
+fn describe(triggers: &[Trigger]) -> String {
+    let one = |trigger: &Trigger| format!("{}*{}", trigger.prefix, trigger.suffix);
+    triggers.iter().map(one).collect::<Vec<_>>().join(", ")
+}

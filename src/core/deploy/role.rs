@@ -1,0 +1,100 @@
+//! The role that a function runs as: the one that the definition or the context names, or one of its own.
+
+use super::DeployError;
+use super::tags;
+use crate::core::cloud::{Cloud, NewRole, partition};
+use crate::core::definition::Definition;
+use crate::core::model::Place;
+use crate::core::policies::{self, Scope};
+use serde_json::Value;
+use sha2::{Digest as _, Sha256};
+
+/// Name of the inline policy of a role that throng makes.
+pub(super) const POLICY: &str = "throng";
+/// Path of the roles that throng makes, so that a person's policy can name them all.
+const PATH: &str = "/throng/";
+/// Longest name (IAM, `CreateRole`).
+const LONGEST: usize = 64;
+
+/// A function's role.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Role {
+    /// Somebody else's; used as it is.
+    Named(String),
+    /// Made for this function alone.
+    Made(Box<MadeRole>),
+}
+
+/// A role that is made for a function.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct MadeRole {
+    pub new: NewRole,
+    pub arn: String,
+    pub policy: Value,
+}
+
+impl Role {
+    pub fn arn(&self) -> &str {
+        match self {
+            Self::Named(arn) => arn,
+            Self::Made(made) => &made.arn,
+        }
+    }
+
+    /// The role that `definition` asks for.
+    pub async fn of(cloud: &Cloud, definition: &Definition) -> Result<Self, DeployError> {
+        if let Some(named) = definition.role.as_deref().or(cloud.role()) {
+            return Ok(Self::Named(named.to_owned()));
+        }
+        let account = cloud.identity().await?.account.clone();
+        let name = name_of(cloud.region(), &definition.name);
+        let partition = partition(cloud.region());
+        Ok(Self::Made(Box::new(MadeRole {
+            arn: format!("arn:{partition}:iam::{account}:role{PATH}{name}"),
+            policy: policies::function(&scope(cloud, definition, account)?),
+            new: NewRole {
+                path: PATH.into(),
+                name,
+                description: format!("What the function {} may do. Made by throng.", definition.name),
+                trust: policies::TRUST.into(),
+                tags: tags::made_for(cloud.tags(), &definition.name),
+            },
+        })))
+    }
+}
+
+fn scope(cloud: &Cloud, definition: &Definition, account: String) -> Result<Scope, DeployError> {
+    let place = |bucket: &str, prefix: &str| Place { bucket: bucket.into(), prefix: prefix.into() };
+    Ok(Scope {
+        region: cloud.region().to_owned(),
+        account,
+        home: cloud.home_bucket()?.to_owned(),
+        function: Some(definition.name.clone()),
+        inputs: definition.inputs.iter().map(|input| place(&input.bucket, &input.path)).collect(),
+        outputs: definition.outputs.iter().map(|output| place(&output.bucket, &output.path)).collect(),
+        ..Scope::default()
+    })
+}
+
+/// The name of the role that throng makes for a function. Roles belong to the account, functions to a region.
+pub(super) fn name_of(region: &str, function: &str) -> String {
+    let name = format!("throng-{region}-{function}");
+    if name.len() <= LONGEST {
+        return name;
+    }
+    let digest = hex::encode(Sha256::digest(name.as_bytes()));
+    format!("{}-{}", &name[..LONGEST - 9], &digest[..8])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_fit_and_stay_apart() {
+        assert_eq!(name_of("eu-west-1", "grayify"), "throng-eu-west-1-grayify");
+        let (a, b) = (format!("{}a", "x".repeat(63)), format!("{}b", "x".repeat(63)));
+        let names = [name_of("ap-southeast-3", &a), name_of("ap-southeast-3", &b)];
+        assert!(names[0] != names[1] && names.iter().all(|name| name.len() == 64), "{names:?}");
+    }
+}

@@ -1,0 +1,106 @@
+//! Which actions the person and the functions' role lack, as IAM's own simulation says.
+
+use super::{Check, policy_scope};
+use crate::core::cloud::{Cloud, CloudError, Identity};
+use crate::core::policies;
+use serde_json::Value;
+
+/// Where a policy says "any", a name that nobody has is asked for.
+const ANY: &str = "throng-doctor";
+
+/// A statement of a policy: what it is about, actions, resources.
+struct Statement {
+    name: String,
+    actions: Vec<String>,
+    resources: Vec<String>,
+}
+
+pub(super) async fn examine(cloud: &Cloud, buckets: &[String]) -> Vec<Check> {
+    let (scope, identity) = match (policy_scope(cloud, buckets).await, cloud.identity().await) {
+        (Ok(scope), Ok(identity)) => (scope, identity),
+        (Err(error), _) | (_, Err(error)) => {
+            return vec![Check::bad("permissions", error.to_string(), error.advice())];
+        }
+    };
+    let mut checks = vec![of_person(cloud, identity, &statements(&policies::person(&scope))).await];
+    if let Some(role) = &scope.role {
+        checks.push(of_role(cloud, role, &statements(&policies::function(&scope))).await);
+    }
+    checks
+}
+
+async fn of_person(cloud: &Cloud, identity: &Identity, needed: &[Statement]) -> Check {
+    const WHAT: &str = "permissions";
+    let principal = identity.principal();
+    if principal.ends_with(":root") {
+        return Check::note(
+            WHAT,
+            "the root user may do everything",
+            "AWS advises a user or a role with the policy below instead.",
+        );
+    }
+    match lacking(cloud, &principal, needed).await {
+        Ok(missing) if missing.is_empty() => Check::good(WHAT, "everything that a launch needs"),
+        Ok(missing) => Check::bad(
+            WHAT,
+            format!("missing: {}", missing.join(", ")),
+            "Ask for them; `throng doctor --policy person` prints a policy with all that is needed.",
+        ),
+        Err(error) => Check::note(
+            WHAT,
+            format!("cannot be asked for: {error}"),
+            "With iam:SimulatePrincipalPolicy doctor names what is missing; without it, a deployment does at each \
+             step.",
+        ),
+    }
+}
+
+async fn of_role(cloud: &Cloud, role: &str, needed: &[Statement]) -> Check {
+    const WHAT: &str = "role's permissions";
+    let name = role.rsplit('/').next().unwrap_or(role);
+    match cloud.roles().get(name).await {
+        Ok(Some(_)) => {}
+        Ok(None) => {
+            let advice = "Make it, or leave `role` out of the context: throng makes one for each function.";
+            return Check::bad(WHAT, format!("there is no role {name}"), advice);
+        }
+        Err(error) => return Check::note(WHAT, format!("cannot be asked for: {error}"), ""),
+    }
+    match lacking(cloud, role, needed).await {
+        Ok(missing) if missing.is_empty() => Check::good(WHAT, "everything that functions need"),
+        Ok(missing) => Check::bad(
+            WHAT,
+            format!("missing: {}", missing.join(", ")),
+            "`throng doctor --policy function` prints a policy with all that is needed.",
+        ),
+        Err(error) => Check::note(WHAT, format!("cannot be asked for: {error}"), ""),
+    }
+}
+
+async fn lacking(cloud: &Cloud, principal: &str, needed: &[Statement]) -> Result<Vec<String>, CloudError> {
+    let mut missing = Vec::new();
+    for Statement { name, actions, resources } in needed {
+        let actions: Vec<_> = actions.iter().map(String::as_str).collect();
+        for action in cloud.roles().missing(principal, &actions, resources).await? {
+            missing.push(format!("{action} ({})", name.to_lowercase()));
+        }
+    }
+    Ok(missing)
+}
+
+fn statements(policy: &Value) -> Vec<Statement> {
+    let texts = |statement: &Value, key: &str| -> Vec<String> {
+        let list = statement.get(key).and_then(Value::as_array);
+        list.into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
+    };
+    let all = policy.get("Statement").and_then(Value::as_array);
+    let read = |statement: &Value| Statement {
+        name: statement.get("Sid").and_then(Value::as_str).unwrap_or_default().to_owned(),
+        actions: texts(statement, "Action"),
+        resources: texts(statement, "Resource")
+            .into_iter()
+            .map(|arn| if arn == "*" { arn } else { arn.replace('*', ANY) })
+            .collect(),
+    };
+    all.into_iter().flatten().map(read).collect()
+}

@@ -1,0 +1,175 @@
+//! Least-privilege policies of IAM: for a person and for the role of a function. They are written under `assets/policies`
+//! with words such as `${REGION}`, which are filled in here.
+
+use crate::core::cloud::partition;
+use crate::core::model::Place;
+use serde_json::Value;
+
+/// Who may assume the role of a function: Lambda.
+pub const TRUST: &str = include_str!("../../assets/policies/trust.json");
+const FUNCTION: &str = include_str!("../../assets/policies/function.json");
+const PERSON: &str = include_str!("../../assets/policies/person.json");
+
+/// What a policy is about.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Scope {
+    /// Region
+    pub region: String,
+    /// Account number
+    pub account: String,
+    /// The home bucket.
+    pub home: String,
+    /// The function; all when `None`.
+    pub function: Option<String>,
+    /// What functions read.
+    pub inputs: Vec<Place>,
+    /// Where outputs go.
+    pub outputs: Vec<Place>,
+    /// Further buckets that a person works with.
+    pub buckets: Vec<String>,
+    /// ARN of the role that functions run as, when throng does not make it.
+    pub role: Option<String>,
+}
+
+/// What the role of a function must be allowed.
+#[must_use]
+pub fn function(scope: &Scope) -> Value {
+    filled(FUNCTION, scope)
+}
+
+/// What a person must be allowed who deploys functions, runs and follows them, and removes them.
+#[must_use]
+pub fn person(scope: &Scope) -> Value {
+    filled(PERSON, scope)
+}
+
+/// Statements about nothing are left out.
+fn filled(template: &str, scope: &Scope) -> Value {
+    let mut policy: Value = serde_json::from_str(template).unwrap_or_default();
+    let Some(statements) = policy.get_mut("Statement").and_then(Value::as_array_mut) else { return policy };
+    for statement in statements.iter_mut() {
+        if let Some(resources) = statement.get_mut("Resource").and_then(Value::as_array_mut) {
+            let mut arns: Vec<_> =
+                resources.iter().filter_map(Value::as_str).flat_map(|text| expanded(text, scope)).collect();
+            let mut seen = std::collections::BTreeSet::new();
+            arns.retain(|arn| seen.insert(arn.clone()));
+            *resources = arns.into_iter().map(Value::from).collect();
+        }
+    }
+    let empty =
+        |statement: &Value| statement.get("Resource").and_then(Value::as_array).is_some_and(Vec::is_empty);
+    statements.retain(|statement| !empty(statement));
+    policy
+}
+
+fn expanded(text: &str, scope: &Scope) -> Vec<String> {
+    let partition = partition(&scope.region);
+    let bucket = |name: &str| format!("arn:{partition}:s3:::{name}");
+    let below = |place: &Place| match place.prefix.as_str() {
+        "" => format!("{}/*", bucket(&place.bucket)),
+        prefix => format!("{}/{prefix}/*", bucket(&place.bucket)),
+    };
+    let places = || scope.inputs.iter().chain(&scope.outputs).map(|place| place.bucket.as_str());
+    let buckets = || places().chain(scope.buckets.iter().map(String::as_str));
+    match text {
+        "${INPUTS}" => scope.inputs.iter().map(below).collect(),
+        "${OUTPUTS}" => scope.outputs.iter().map(below).collect(),
+        "${BUCKETS}" => buckets().map(bucket).collect(),
+        "${OBJECTS}" => buckets().map(|name| format!("{}/*", bucket(name))).collect(),
+        "${ROLE}" => scope.role.iter().cloned().collect(),
+        _ => {
+            let function = scope.function.as_deref().unwrap_or("*");
+            vec![
+                text.replace("${PARTITION}", partition)
+                    .replace("${REGION}", &scope.region)
+                    .replace("${ACCOUNT}", &scope.account)
+                    .replace("${HOME}", &scope.home)
+                    .replace("${FUNCTION}", function),
+            ]
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn scope() -> Scope {
+        let place = |bucket: &str, prefix: &str| Place { bucket: bucket.into(), prefix: prefix.into() };
+        Scope {
+            region: "cn-north-1".into(),
+            account: "123456789012".into(),
+            home: "home".into(),
+            function: Some("grayify".into()),
+            inputs: vec![place("pictures", "in")],
+            outputs: vec![place("pictures", "out"), place("all", "")],
+            ..Scope::default()
+        }
+    }
+
+    fn resources(policy: &Value, sid: &str) -> Vec<String> {
+        let statements = policy["Statement"].as_array().unwrap();
+        let statement = statements.iter().find(|statement| statement["Sid"] == sid);
+        let resources = statement.and_then(|statement| statement["Resource"].as_array());
+        resources.into_iter().flatten().map(|arn| arn.as_str().unwrap().to_owned()).collect()
+    }
+
+    #[test]
+    fn a_function_may_touch_its_own_places_only() {
+        let policy = function(&scope());
+        assert_eq!(
+            resources(&policy, "StoreOutputs"),
+            ["arn:aws-cn:s3:::pictures/out/*", "arn:aws-cn:s3:::all/*"]
+        );
+        assert_eq!(resources(&policy, "ReadInputs")[0], "arn:aws-cn:s3:::pictures/in/*");
+        assert_eq!(
+            resources(&policy, "Log"),
+            ["arn:aws-cn:logs:cn-north-1:123456789012:log-group:/aws/lambda/grayify:*"]
+        );
+        let buckets = resources(&policy, "TellMissingFromForbidden");
+        assert_eq!(buckets, ["arn:aws-cn:s3:::home", "arn:aws-cn:s3:::pictures", "arn:aws-cn:s3:::all"]);
+        let none = function(&Scope { outputs: Vec::new(), ..scope() });
+        assert!(resources(&none, "StoreOutputs").is_empty(), "no statement without resources: {none}");
+    }
+
+    #[test]
+    fn no_word_is_left_unfilled() {
+        let role = Some("arn:aws:iam::1:role/named".to_owned());
+        for policy in [function(&scope()), person(&Scope { role, ..scope() })] {
+            let text = policy.to_string();
+            assert!(!text.contains("${"), "{text}");
+            assert!(text.len() < 10_240, "an inline policy of a role may have 10,240 characters");
+        }
+        assert!(TRUST.contains("lambda.amazonaws.com"));
+    }
+
+    /// Every action that the engine names in an error ("ask for the permission …") is in the person's policy.
+    #[test]
+    fn a_person_may_do_what_the_engine_calls() {
+        let policy = person(&scope()).to_string();
+        let called = regex::Regex::new("\"((?:lambda|s3|logs|ecr|iam):[A-Z][A-Za-z]+)\"").unwrap();
+        let sources = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/core");
+        let mut seen = 0;
+        for entry in walkdir::WalkDir::new(sources).into_iter().filter_map(Result::ok) {
+            if entry.path().extension().is_none_or(|ending| ending != "rs") {
+                continue;
+            }
+            let text = std::fs::read_to_string(entry.path()).unwrap();
+            for found in called.captures_iter(&text) {
+                seen += 1;
+                // Asked by `doctor` alone, which says so when it is not allowed.
+                if &found[1] == "iam:SimulatePrincipalPolicy" {
+                    continue;
+                }
+                assert!(
+                    policy.contains(&format!("\"{}\"", &found[1])),
+                    "{} in {:?}",
+                    &found[1],
+                    entry.path()
+                );
+            }
+        }
+        assert!(seen > 50, "the engine's calls were found: {seen}");
+    }
+}

@@ -1,0 +1,140 @@
+//! What deploying would do, before it is done.
+
+use super::pager::{scroll_key, wrapped};
+use crate::tui::app::App;
+use crate::tui::layer::{Answer, Layer, Outcome};
+use crate::tui::text;
+use crate::tui::theme::Theme;
+use crate::tui::widgets::popup;
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use ratatui::Frame;
+use ratatui::layout::Rect;
+use ratatui::text::{Line, Span};
+use std::cell::Cell;
+use throng::core::deploy::Action;
+use throng::core::engine::{Command, PlanView, PlannedFunction, Wish};
+
+/// A plan that waits for a yes.
+#[derive(Debug)]
+pub struct PlanLayer {
+    wish: Wish,
+    top: Cell<usize>,
+    height: Cell<usize>,
+}
+
+impl PlanLayer {
+    /// Asks for the plan.
+    pub fn open(wish: Wish, app: &mut App) -> Self {
+        app.send(Command::Plan(wish.clone()));
+        Self { wish, top: Cell::new(0), height: Cell::new(1) }
+    }
+
+    fn apply(&self, app: &mut App) -> Outcome {
+        if !matches!(app.snapshot.plan, Some(PlanView::Ready(_))) {
+            return Outcome::Keep;
+        }
+        let (name, command) = match &self.wish {
+            Wish::Form(form) => (form.name.clone(), Command::DeployForm(form.clone())),
+            Wish::File(path) => (path.display().to_string(), Command::DeployFile(path.clone())),
+        };
+        app.say(format!("Deploying {name} …"));
+        app.send(command);
+        app.open_tab(0);
+        Outcome::Answer(Answer::Done)
+    }
+}
+
+/// A plan in lines: steps, cost, warnings.
+fn lines(plan: &PlannedFunction, theme: &Theme) -> Vec<Line<'static>> {
+    let clean = |text: &str| text::clean(text).into_owned();
+    let mut lines = vec![Line::styled(format!("function {}", clean(&plan.function)), theme.title)];
+    for step in &plan.steps {
+        let style = match step.action {
+            Action::Create => theme.good,
+            Action::Change => theme.accent,
+            Action::Remove => theme.bad,
+            Action::Keep => theme.dim,
+        };
+        let mut spans =
+            vec![Span::styled(format!("{:<7}", step.action), style), Span::raw(clean(&step.what))];
+        if !step.detail.is_empty() {
+            spans.push(Span::styled(format!("  {}", clean(&step.detail)), theme.dim));
+        }
+        lines.push(Line::from(spans));
+    }
+    if let Some(cost) = &plan.cost {
+        lines.push(Line::from(vec![Span::styled("cost   ", theme.accent), Span::raw(cost.clone())]));
+    }
+    lines
+        .extend(plan.warnings.iter().map(|text| Line::styled(format!("note   {}", clean(text)), theme.warn)));
+    lines
+}
+
+impl Layer for PlanLayer {
+    fn key(&mut self, key: KeyEvent, app: &mut App) -> Outcome {
+        let control = key.modifiers.contains(KeyModifiers::CONTROL);
+        match key.code {
+            KeyCode::Enter => return self.apply(app),
+            KeyCode::Char('s') if control => return self.apply(app),
+            KeyCode::Char('c') if control => return Outcome::Close,
+            KeyCode::Esc | KeyCode::Char('q' | 'n') | KeyCode::Backspace => return Outcome::Close,
+            _ => {}
+        }
+        if let Some(by) = scroll_key(key, self.height.get()) {
+            self.scroll(by);
+        }
+        Outcome::Keep
+    }
+
+    fn scroll(&mut self, by: isize) {
+        self.top.set(self.top.get().saturating_add_signed(by));
+    }
+
+    fn closed(&mut self, app: &mut App) {
+        app.send(Command::ClosePlan);
+    }
+
+    fn draw(&self, frame: &mut Frame<'_>, area: Rect, app: &App) {
+        let theme = &app.look.theme;
+        let (mut all, ready) = match &app.snapshot.plan {
+            None | Some(PlanView::Making) => {
+                (vec![Line::styled("reading the image and asking the cloud …", theme.dim)], false)
+            }
+            Some(PlanView::Failed(why)) => {
+                let clean = |line: &str| Line::styled(text::clean(line).into_owned(), theme.bad);
+                (why.lines().map(clean).collect(), false)
+            }
+            Some(PlanView::Ready(plans)) => {
+                let blank = std::iter::once_with(Line::default);
+                (
+                    plans
+                        .iter()
+                        .flat_map(|plan| lines(plan, theme).into_iter().chain(blank.clone()))
+                        .collect(),
+                    true,
+                )
+            }
+        };
+        while all.last().is_some_and(|line| line.width() == 0) {
+            all.pop();
+        }
+        let room = usize::from(area.width.saturating_sub(8)).max(10);
+        let widest = all.iter().map(Line::width).max().unwrap_or(0).clamp(50.min(room), room.min(110));
+        let all = wrapped(&all, widest);
+        let title = if ready { "What deploying would do" } else { "Plan" };
+        let inner = popup::draw(frame, area, (widest + 4, all.len() + 4), title, &app.look);
+        let height = usize::from(inner.height.saturating_sub(2));
+        self.height.set(height);
+        let top = self.top.get().min(all.len().saturating_sub(height));
+        self.top.set(top);
+        popup::lines(frame, inner, &all, top, 2);
+        let below = all.len().saturating_sub(top + height);
+        let more = if below > 0 { format!("{below} more below") } else { String::new() };
+        let mut hints = vec![("esc", "back")];
+        if ready {
+            hints.insert(0, ("enter", "deploy"));
+        }
+        hints.push(("", more.as_str()));
+        popup::hints(frame, inner, &hints, &app.look);
+    }
+}
