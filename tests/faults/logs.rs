@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 use throng::core::engine::{LogQuery, LogView};
 use throng::core::logs::{Bound, Follow, LogClient, LogGroup};
+use tokio::sync::watch;
 
 const LINES: usize = 200;
 
@@ -19,39 +20,65 @@ fn shown(view: &LogView) -> BTreeMap<String, usize> {
     shown
 }
 
-/// Follows the logs of a function that writes lines, under these rules. Gives whether `sampled` was ever shown.
-async fn every_line_once(rules: &str) -> bool {
+/// A world with a function that writes lines.
+fn talking(rules: &str) -> World {
     let world = World::new(rules);
     let script = format!("#!/bin/sh\nseq -f 'line %g' 1 {LINES}\n");
     world.home.ok(&["deploy", &world.function("talk", &script, "")]);
-    let client = LogClient::new(world.cloud().await);
+    world
+}
+
+async fn follow(world: &World) -> Follow {
     let query = LogQuery { functions: vec!["talk".into()], since_s: 60, ..LogQuery::default() };
-    let follow = Follow::start(client, vec![LogGroup::of_function("talk")], query, Bound::default());
-    let mut views = follow.views();
-    let live = views.wait_for(|view| view.mode == "live" || !rules.contains("tail-event"));
-    tokio::time::timeout(Duration::from_mins(1), live).await.expect("a live tail").unwrap();
+    let client = LogClient::new(world.cloud().await);
+    Follow::start(client, vec![LogGroup::of_function("talk")], query, Bound::default())
+}
+
+async fn until(views: &mut watch::Receiver<LogView>, what: &str, test: impl FnMut(&LogView) -> bool) {
+    let found = tokio::time::timeout(Duration::from_mins(1), views.wait_for(test)).await.is_ok();
+    assert!(found, "{what} did not come; {} lines", shown(&views.borrow()).len());
+}
+
+fn is_whole(view: &LogView) -> bool {
+    let shown = shown(view);
+    assert!(shown.values().all(|times| *times == 1), "{shown:?}");
+    shown.len() == LINES
+}
+
+/// Under these rules every line is there at last, once.
+async fn every_line_once(rules: &str) {
+    let world = talking(rules);
+    let following = follow(&world).await;
+    let mut views = following.views();
+    if rules.contains("tail-event") {
+        until(&mut views, "a live tail", |view| view.mode == "live").await;
+    }
     tokio::task::block_in_place(|| world.home.ok(&["invoke", "talk", "--data", "{}"]));
-    let (mut sampled, mut last) = (false, BTreeMap::new());
-    let all = views.wait_for(|view| {
-        sampled |= view.sampled;
-        last = shown(view);
-        last.len() == LINES && !view.sampled && view.mode.len() < 10
-    });
-    let all = tokio::time::timeout(Duration::from_mins(1), all).await.is_ok();
-    assert!(all, "{} of {LINES} lines under\n{rules}", last.len());
-    assert!(last.values().all(|times| *times == 1), "{last:?}");
+    until(&mut views, "every line", is_whole).await;
     assert!(world.injected() > 0, "{:?}", world.faults());
-    sampled
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn lines_that_a_live_tail_leaves_out_are_found_by_the_sweep() {
-    assert!(!every_line_once(&rule("logs:tail-event", "lost, share = 0.4")).await);
+    every_line_once(&rule("logs:tail-event", "lost, share = 0.4")).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_sampled_live_tail_says_so_until_the_sweep_has_been() {
-    assert!(every_line_once(&rule("logs:tail-event", "lost, share = 0.4, sampled = true")).await);
+    // The sweep after the first one waits until the test lists buckets.
+    let rules = [
+        rule("logs:tail-event", "lost, share = 0.4, sampled = true"),
+        rule("logs:FilterLogEvents", "hold, after = 1, first = 1, until = \"s3:ListBuckets\""),
+    ];
+    let world = talking(&rules.concat());
+    let following = follow(&world).await;
+    let mut views = following.views();
+    until(&mut views, "a live tail", |view| view.mode == "live").await;
+    tokio::task::block_in_place(|| world.home.ok(&["invoke", "talk", "--data", "{}"]));
+    until(&mut views, "a sample", |view| view.sampled && !shown(view).is_empty()).await;
+    assert!(!is_whole(&views.borrow()));
+    tokio::task::block_in_place(|| world.home.ok(&["ls"]));
+    until(&mut views, "every line", |view| is_whole(view) && !view.sampled).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
