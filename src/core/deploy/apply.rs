@@ -1,6 +1,6 @@
 //! Does what a plan says.
 
-use super::plan::{Action, Plan, Work, same};
+use super::plan::{Action, Plan, Work};
 use super::role::POLICY;
 use super::{DeployError, Undo, rival, tags, wait};
 use crate::core::cloud::{
@@ -262,7 +262,13 @@ impl Applier<'_> {
             }
             Err(error) => return Err(error),
         }
-        self.known = Some(settings.clone());
+        self.remember().await
+    }
+
+    /// Reads the function after a change of ours, while nobody else can change it. As it is shown, not as it was asked
+    /// for: some clouds leave things out.
+    async fn remember(&mut self) -> Result<(), DeployError> {
+        self.known = self.cloud.lambda().get(&self.plan.function).await?.map(|detail| detail.settings);
         Ok(())
     }
 
@@ -284,18 +290,14 @@ impl Applier<'_> {
                 self.repeated(FREE_WITHIN, is_busy, || lambda.update_configuration(settings, revision)).await
             };
             match updated {
-                Ok(()) => {
-                    self.known = Some(next);
-                    return Ok(());
-                }
+                Ok(()) => return self.remember().await,
                 Err(DeployError::Cloud(error)) if rival::is_stale(&error) => {}
                 Err(error) => return Err(error),
             }
             // By our own first try, if its answer was lost; or in something that does not matter here.
             let now = wait::active(self.cloud, &self.plan.function, self.token).await?;
             if rival::is(&now, &next) {
-                self.known = Some(next);
-                return Ok(());
+                return self.remember().await;
             }
         }
         Err(rival::told(&self.plan.function, "it is changed again and again"))
@@ -309,7 +311,7 @@ impl Applier<'_> {
         let buckets = self.plan.wanted.inputs.keys().filter(|_| self.of > 0);
         for bucket in buckets {
             let now = self.cloud.s3().notifications(bucket).await?.of(&detail.info.arn);
-            if !same(&now, &self.plan.wanted.triggers(bucket, &detail.info.arn)) {
+            if now.len() != self.plan.wanted.triggers(bucket, &detail.info.arn).len() {
                 return Err(rival::told(&self.plan.function, &format!("its trigger of bucket {bucket}")));
             }
         }

@@ -16,7 +16,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use tokio_util::sync::CancellationToken;
 
-pub(super) use triggers::{same, statement};
+pub(super) use triggers::statement;
 
 /// What a step does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

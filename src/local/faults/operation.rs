@@ -264,13 +264,7 @@ fn s3(parts: &Parts) -> &'static str {
 fn lambda(method: &Method, path: &str) -> &'static str {
     let parts: Vec<_> = path.split('/').filter(|part| !part.is_empty()).collect();
     match (method.as_str(), &parts[..]) {
-        (_, ["2017-03-31", "tags", _]) => {
-            if method == Method::POST {
-                "TagResource"
-            } else {
-                "Other"
-            }
-        }
+        ("POST", ["2017-03-31", "tags", _]) => "TagResource",
         ("POST", ["2015-03-31", "functions"]) => "CreateFunction",
         ("GET", ["2015-03-31", "functions"]) => "ListFunctions",
         ("GET", ["2015-03-31", "functions", _]) => "GetFunction",

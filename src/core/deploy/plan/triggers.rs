@@ -80,7 +80,7 @@ pub(in crate::core::deploy) fn statement(bucket: &str) -> String {
 }
 
 /// Whether both say the same, in whatever order.
-pub(in crate::core::deploy) fn same(is: &[Trigger], wanted: &[Trigger]) -> bool {
+fn same(is: &[Trigger], wanted: &[Trigger]) -> bool {
     is.len() == wanted.len() && wanted.iter().all(|trigger| is.contains(trigger))
 }
 
