@@ -3,12 +3,44 @@
 
 use crate::core::cloud::partition;
 use crate::core::model::Place;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use std::fmt;
 
 /// Who may assume the role of a function: Lambda.
 pub const TRUST: &str = include_str!("../../assets/policies/trust.json");
 const FUNCTION: &str = include_str!("../../assets/policies/function.json");
 const PERSON: &str = include_str!("../../assets/policies/person.json");
+
+/// A policy of IAM. Its [`Display`](fmt::Display) is JSON for people.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Policy {
+    version: String,
+    /// What is allowed.
+    pub statement: Vec<Statement>,
+}
+
+/// A statement of a policy.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Statement {
+    /// What it is about, in one word.
+    pub sid: String,
+    effect: String,
+    /// Actions like `lambda:CreateFunction`.
+    pub action: Vec<String>,
+    /// ARNs, with `*` for any characters.
+    pub resource: Vec<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    condition: Option<Value>,
+}
+
+impl fmt::Display for Policy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&serde_json::to_string_pretty(self).map_err(|_| fmt::Error)?)
+    }
+}
 
 /// What a policy is about.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -33,32 +65,25 @@ pub struct Scope {
 
 /// What the role of a function must be allowed.
 #[must_use]
-pub fn function(scope: &Scope) -> Value {
+pub fn function(scope: &Scope) -> Policy {
     filled(FUNCTION, scope)
 }
 
 /// What a person must be allowed who deploys functions, runs and follows them, and removes them.
 #[must_use]
-pub fn person(scope: &Scope) -> Value {
+pub fn person(scope: &Scope) -> Policy {
     filled(PERSON, scope)
 }
 
 /// Statements about nothing are left out.
-fn filled(template: &str, scope: &Scope) -> Value {
-    let mut policy: Value = serde_json::from_str(template).unwrap_or_default();
-    let Some(statements) = policy.get_mut("Statement").and_then(Value::as_array_mut) else { return policy };
-    for statement in statements.iter_mut() {
-        if let Some(resources) = statement.get_mut("Resource").and_then(Value::as_array_mut) {
-            let mut arns: Vec<_> =
-                resources.iter().filter_map(Value::as_str).flat_map(|text| expanded(text, scope)).collect();
-            let mut seen = std::collections::BTreeSet::new();
-            arns.retain(|arn| seen.insert(arn.clone()));
-            *resources = arns.into_iter().map(Value::from).collect();
-        }
+fn filled(template: &str, scope: &Scope) -> Policy {
+    let mut policy: Policy = serde_json::from_str(template).unwrap_or_default();
+    for statement in &mut policy.statement {
+        let mut seen = std::collections::BTreeSet::new();
+        let arns = statement.resource.iter().flat_map(|text| expanded(text, scope));
+        statement.resource = arns.filter(|arn| seen.insert(arn.clone())).collect();
     }
-    let empty =
-        |statement: &Value| statement.get("Resource").and_then(Value::as_array).is_some_and(Vec::is_empty);
-    statements.retain(|statement| !empty(statement));
+    policy.statement.retain(|statement| !statement.resource.is_empty());
     policy
 }
 
@@ -108,11 +133,9 @@ mod tests {
         }
     }
 
-    fn resources(policy: &Value, sid: &str) -> Vec<String> {
-        let statements = policy["Statement"].as_array().unwrap();
-        let statement = statements.iter().find(|statement| statement["Sid"] == sid);
-        let resources = statement.and_then(|statement| statement["Resource"].as_array());
-        resources.into_iter().flatten().map(|arn| arn.as_str().unwrap().to_owned()).collect()
+    fn resources(policy: &Policy, sid: &str) -> Vec<String> {
+        let statement = policy.statement.iter().find(|statement| statement.sid == sid);
+        statement.map(|statement| statement.resource.clone()).unwrap_or_default()
     }
 
     #[test]
@@ -139,6 +162,7 @@ mod tests {
         for policy in [function(&scope()), person(&Scope { role, ..scope() })] {
             let text = policy.to_string();
             assert!(!text.contains("${"), "{text}");
+            assert!(text.starts_with("{\n  \"Version\""), "in the order in which people write it: {text}");
             assert!(text.len() < 10_240, "an inline policy of a role may have 10,240 characters");
         }
         assert!(TRUST.contains("lambda.amazonaws.com"));

@@ -8,8 +8,8 @@ use std::sync::Mutex;
 use tempfile::{TempDir, tempdir};
 use throng::core::definition::Definition;
 use throng::core::image::{
-    BlobSource, Cache, Composed, Credentials, ImageError, PushProgress, Registry, Source, inspect, list,
-    push, remove,
+    BlobSource, Cache, Composed, Credentials, ImageError, LayerState, PushProgress, Registry, Source,
+    inspect, list, push, remove,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -77,9 +77,11 @@ async fn a_push_sends_what_is_missing_and_no_more() {
     let note = |progress: PushProgress| seen.lock().unwrap().push(progress);
     let uri = push(&image, &registry, note, &CancellationToken::new()).await.unwrap();
     assert_eq!(uri, format!("{}/team/f@{}", double.host, image.digest));
-    let last = *seen.lock().unwrap().last().unwrap();
+    let last = seen.lock().unwrap().last().unwrap().clone();
     assert_eq!((last.bytes, last.blobs, last.skipped), (image.size(), 3, 0));
     assert_eq!(last.bytes_total, image.size());
+    let sent: Vec<_> = last.layers.iter().map(|layer| (layer.state, layer.sent == layer.size)).collect();
+    assert_eq!(sent, [(LayerState::Sent, true); 3], "each layer on its own");
     let stored = double.with(|state| state.manifests[&("team/f".to_owned(), "v1".to_owned())].clone());
     assert_eq!(stored.1, image.manifest);
     assert_eq!(stored.0, "application/vnd.oci.image.manifest.v1+json");

@@ -13,11 +13,40 @@ use std::time::Duration;
 /// A home of its own for one test. Its local cloud ends with it.
 pub struct Home {
     folder: tempfile::TempDir,
+    variables: Vec<(String, String)>,
 }
 
 impl Home {
     pub fn new() -> Self {
-        Self { folder: tempfile::tempdir().expect("a folder") }
+        Self { folder: tempfile::tempdir().expect("a folder"), variables: Vec::new() }
+    }
+
+    /// A home whose context is `name`, with these lines in `config.toml`, and keys in the environment.
+    pub fn in_context(name: &str, lines: &str) -> Self {
+        let mut home = Self::new();
+        home.write(
+            "home/config/config.toml",
+            &format!("[contexts.{name}]\nregion = \"us-east-1\"\n{lines}\n"),
+        );
+        let pairs = [
+            ("THRONG_CONTEXT", name),
+            ("AWS_ACCESS_KEY_ID", "test"),
+            ("AWS_SECRET_ACCESS_KEY", "test"),
+            ("AWS_EC2_METADATA_DISABLED", "true"),
+        ];
+        home.variables = pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
+        home
+    }
+
+    /// Further variables of the programs that it runs.
+    pub fn variables(&self) -> &[(String, String)] {
+        &self.variables
+    }
+
+    /// Sets a variable for the programs that it runs.
+    pub fn set(&mut self, name: &str, value: &str) {
+        self.variables.retain(|(known, _)| known != name);
+        self.variables.push((name.to_owned(), value.to_owned()));
     }
 
     /// A folder for the test's files; programs run in it.
@@ -32,6 +61,7 @@ impl Home {
             .current_dir(self.path())
             .env("THRONG_HOME", self.path().join("home"))
             .env_remove("THRONG_CONTEXT")
+            .envs(self.variables.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null());
         command
     }

@@ -6,12 +6,15 @@ use crate::cli::print::{self, StatusLine};
 use crate::cli::session::Session;
 use crate::cli::units;
 use serde_json::json;
+use std::collections::HashSet;
+use std::io::IsTerminal as _;
 use std::path::Path;
 use std::sync::Mutex;
 use throng::core::cloud::Cloud;
 use throng::core::cost::Guess;
 use throng::core::definition::{self, Definition, Document};
 use throng::core::deploy::{self, Applied, DeployError, DeployOptions, DeployProgress, Plan};
+use throng::core::image::{LayerProgress, LayerState};
 
 impl From<DeployError> for Fail {
     fn from(error: DeployError) -> Self {
@@ -97,20 +100,42 @@ pub async fn plan(session: &Session, cloud: &Cloud, definition: &Definition) -> 
     Ok(deploy::plan(cloud, definition, &options, &session.interrupt).await?)
 }
 
-/// Does what a plan says, with a status line.
+/// Does what a plan says, with a status line, and a line for each layer that is there.
 pub async fn apply(session: &Session, cloud: &Cloud, plan: &Plan) -> Result<Applied, Fail> {
-    let line = Mutex::new(StatusLine::new());
+    let shown = Mutex::new((StatusLine::new(), HashSet::new()));
     let show = |progress: DeployProgress| {
-        let DeployProgress { label, step, steps, bytes, bytes_total } = progress;
+        let DeployProgress { label, step, steps, bytes, bytes_total, layers } = progress;
         let sent = match bytes_total {
             0 => String::new(),
             total => format!(" {} of {}", units::bytes(bytes), units::bytes(total)),
         };
-        if let Ok(mut line) = line.lock() {
-            line.show(&format!("{} {step}/{steps} {label}{sent}", print::bar(step, steps, 20)));
+        let done: Vec<_> = layers.iter().filter_map(layer).collect();
+        let there = match (done.len(), layers.len()) {
+            (_, 0) => String::new(),
+            (done, all) => format!(", {done} of {all} layers there"),
+        };
+        let Ok(mut shown) = shown.lock() else { return };
+        let (status, told) = &mut *shown;
+        for line in done.into_iter().filter(|_| std::io::stderr().is_terminal()) {
+            if told.insert(line.clone()) {
+                status.clear();
+                print::note(&line);
+            }
         }
+        status.show(&format!("{} {step}/{steps} {label}{sent}{there}", print::bar(step, steps, 20)));
     };
     Ok(deploy::apply(cloud, plan, &show, &session.interrupt).await?)
+}
+
+/// A layer that is where it should be, in words.
+fn layer(layer: &LayerProgress) -> Option<String> {
+    let how = match layer.state {
+        LayerState::Waiting | LayerState::Moving => return None,
+        LayerState::There => "was there",
+        LayerState::Sent => "sent",
+    };
+    let digest = layer.digest.get(..19).unwrap_or(&layer.digest);
+    Some(format!("  layer {digest} {}: {how}", units::bytes(layer.size)))
 }
 
 pub fn check(session: &Session, args: &args::Check) -> Outcome {

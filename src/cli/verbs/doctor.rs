@@ -62,9 +62,7 @@ async fn print_policy(cloud: &Cloud, policy: Policy, buckets: &[String]) -> Outc
         Policy::Person => policies::person(&scope),
         Policy::Function => policies::function(&scope),
     };
-    let text = serde_json::to_string_pretty(&document)
-        .map_err(|error| Fail::new(SOME_FAILED, format!("the policy cannot be written: {error}")))?;
-    print::out(&format!("{text}\n"));
+    print::out(&format!("{document}\n"));
     Ok(())
 }
 

@@ -123,11 +123,9 @@ impl fmt::Display for Guess {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} invocations:", thousands(self.invocations))?;
         for (number, (duration, dollars)) in self.at.iter().enumerate() {
-            let last = number + 1 == self.at.len();
-            let word = if last { "at most (" } else { "" };
-            let close = if last { ")" } else { "" };
             let comma = if number == 0 { "" } else { "," };
-            write!(f, "{comma} {} {word}{} s each{close}", Dollars(*dollars), duration.as_secs())?;
+            let most = if number + 1 == self.at.len() { "at most " } else { "" };
+            write!(f, "{comma} {most}{} ({} s each)", Dollars(*dollars), duration.as_secs())?;
         }
         write!(f, "; list prices of {} on {}, without transfer", self.region, self.date)
     }
@@ -184,8 +182,8 @@ mod tests {
     fn a_guess_names_the_limit_and_where_the_prices_are_from() {
         let prices = Prices::of_this_build();
         let text = prices.guess(&shape(1024, Architecture::X86_64), 1000).to_string();
-        assert!(text.starts_with("1,000 invocations: $0.029 1 s each, "), "{text}");
-        assert!(text.contains("at most (300 s each)") && text.contains("us-east-1"), "{text}");
+        assert!(text.starts_with("1,000 invocations: $0.029 (1 s each), "), "{text}");
+        assert!(text.contains("at most $5.01 (300 s each)") && text.contains("us-east-1"), "{text}");
         let short = Shape { timeout: Duration::from_secs(1), ..shape(1024, Architecture::X86_64) };
         assert_eq!(prices.guess(&short, 1000).at.len(), 1, "nothing longer than the limit");
     }

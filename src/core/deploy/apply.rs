@@ -2,13 +2,14 @@
 
 use super::plan::{Action, Plan, Work};
 use super::role::POLICY;
-use super::{DeployError, Undo, rival, tags, wait};
+use super::{DeployError, Undo, rival, secrets, tags, wait};
 use crate::core::cloud::{
     BucketPermission, Cloud, CloudError, ErrorKind, FunctionDetail, FunctionSettings, NewRole, partition,
 };
-use crate::core::image::{PushProgress, push};
+use crate::core::image::{LayerProgress, PushProgress, push};
 use futures::future::BoxFuture;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -33,6 +34,8 @@ pub struct DeployProgress {
     pub bytes: u64,
     /// Bytes of the image in all; 0 while none is pushed.
     pub bytes_total: u64,
+    /// Each layer of the image that is being pushed.
+    pub layers: Arc<[LayerProgress]>,
 }
 
 /// What came of applying.
@@ -124,6 +127,7 @@ impl Applier<'_> {
             steps: self.of as u64,
             bytes: push.bytes,
             bytes_total: push.bytes_total,
+            layers: push.layers,
         });
     }
 
@@ -178,6 +182,8 @@ impl Applier<'_> {
                 lambda.remove_permission(name, &permission.sid).await?;
             }
             Work::Trigger(bucket) => self.trigger(bucket).await?,
+            Work::StoreKeys(keys) => self.undo.extend(secrets::store(self.cloud, keys).await?),
+            Work::ForgetKeys(bucket, key) => secrets::forget(self.cloud, bucket, key).await?,
         }
         Ok(())
     }

@@ -11,6 +11,7 @@
 //! rival     somebody else who changes the same function meanwhile
 //! remove    takes a function away with what was made for it; buckets and objects stay
 //! role      the role it runs as: named, or made for it
+//! secrets   the keys of its storage providers
 //! tags      by which throng knows what it made
 //! target    which registry an image goes to
 //! ```
@@ -24,6 +25,7 @@ mod remove;
 mod rival;
 mod role;
 mod runtime;
+mod secrets;
 mod tags;
 mod target;
 mod undo;

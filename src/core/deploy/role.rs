@@ -5,8 +5,7 @@ use super::tags;
 use crate::core::cloud::{Cloud, NewRole, partition};
 use crate::core::definition::Definition;
 use crate::core::model::Place;
-use crate::core::policies::{self, Scope};
-use serde_json::Value;
+use crate::core::policies::{self, Policy, Scope};
 use sha2::{Digest as _, Sha256};
 
 /// Name of the inline policy of a role that throng makes.
@@ -30,7 +29,7 @@ pub(super) enum Role {
 pub(super) struct MadeRole {
     pub new: NewRole,
     pub arn: String,
-    pub policy: Value,
+    pub policy: Policy,
 }
 
 impl Role {
@@ -71,7 +70,7 @@ fn scope(cloud: &Cloud, definition: &Definition, account: String) -> Result<Scop
         home: cloud.home_bucket()?.to_owned(),
         function: Some(definition.name.clone()),
         inputs: definition.inputs.iter().map(|input| place(&input.bucket, &input.path)).collect(),
-        outputs: definition.outputs.iter().map(|output| place(&output.bucket, &output.path)).collect(),
+        outputs: definition.own_outputs().map(|output| place(&output.bucket, &output.path)).collect(),
         ..Scope::default()
     })
 }

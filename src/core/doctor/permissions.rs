@@ -2,8 +2,7 @@
 
 use super::{Check, policy_scope};
 use crate::core::cloud::{Cloud, CloudError, Identity};
-use crate::core::policies;
-use serde_json::Value;
+use crate::core::policies::{self, Policy};
 
 /// Where a policy says "any", a name that nobody has is asked for.
 const ANY: &str = "throng-doctor";
@@ -22,9 +21,9 @@ pub(super) async fn examine(cloud: &Cloud, buckets: &[String]) -> Vec<Check> {
             return vec![Check::bad("permissions", error.to_string(), error.advice())];
         }
     };
-    let mut checks = vec![of_person(cloud, identity, &statements(&policies::person(&scope))).await];
+    let mut checks = vec![of_person(cloud, identity, &statements(policies::person(&scope))).await];
     if let Some(role) = &scope.role {
-        checks.push(of_role(cloud, role, &statements(&policies::function(&scope))).await);
+        checks.push(of_role(cloud, role, &statements(policies::function(&scope))).await);
     }
     checks
 }
@@ -88,19 +87,12 @@ async fn lacking(cloud: &Cloud, principal: &str, needed: &[Statement]) -> Result
     Ok(missing)
 }
 
-fn statements(policy: &Value) -> Vec<Statement> {
-    let texts = |statement: &Value, key: &str| -> Vec<String> {
-        let list = statement.get(key).and_then(Value::as_array);
-        list.into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
+fn statements(policy: Policy) -> Vec<Statement> {
+    let concrete = |arn: String| if arn == "*" { arn } else { arn.replace('*', ANY) };
+    let read = |statement: policies::Statement| Statement {
+        name: statement.sid,
+        actions: statement.action,
+        resources: statement.resource.into_iter().map(concrete).collect(),
     };
-    let all = policy.get("Statement").and_then(Value::as_array);
-    let read = |statement: &Value| Statement {
-        name: statement.get("Sid").and_then(Value::as_str).unwrap_or_default().to_owned(),
-        actions: texts(statement, "Action"),
-        resources: texts(statement, "Resource")
-            .into_iter()
-            .map(|arn| if arn == "*" { arn } else { arn.replace('*', ANY) })
-            .collect(),
-    };
-    all.into_iter().flatten().map(read).collect()
+    policy.statement.into_iter().map(read).collect()
 }

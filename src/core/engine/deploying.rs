@@ -7,6 +7,7 @@ use super::snapshot::Severity;
 use crate::core::cloud::{Cloud, CloudError};
 use crate::core::definition::{self, Definition};
 use crate::core::deploy::{self, DeployError, DeployOptions, DeployProgress, RemoveOptions};
+use crate::core::image::LayerState;
 use crate::core::model::{FunctionForm, ProgressState};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -101,7 +102,13 @@ async fn one(
         () = progress.token.cancelled() => return Err(CloudError::cancelled("deploy").into()),
     };
     let show = |step: DeployProgress| {
-        progress.relabel(format!("deploy {name}: {}", step.label));
+        let there =
+            step.layers.iter().filter(|layer| matches!(layer.state, LayerState::There | LayerState::Sent));
+        let layers = match (there.count(), step.layers.len()) {
+            (_, 0) => String::new(),
+            (there, all) => format!(", layer {} of {all}", (there + 1).min(all)),
+        };
+        progress.relabel(format!("deploy {name}: {}{layers}", step.label));
         progress.set(step.bytes, step.step, 0);
         progress.set_totals(step.bytes_total, step.steps);
     };

@@ -1,6 +1,7 @@
 //! Moves an image to a registry.
 
 use super::compose::{Blob, BlobSource, Composed};
+use super::mount::mount;
 use super::registry::{ATTEMPTS, client, explain, is_loopback, log_in, pause, retryable, unauthorized};
 use super::{Credentials, ImageError};
 use bytes::Bytes;
@@ -10,8 +11,8 @@ use oci_client::errors::OciDistributionError;
 use oci_client::{Reference, RegistryOperation};
 use sha2::{Digest as _, Sha256};
 use std::collections::HashSet;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use tokio::io::{AsyncReadExt as _, AsyncSeekExt as _};
 use tokio_util::io::ReaderStream;
 use tokio_util::sync::CancellationToken;
@@ -60,7 +61,7 @@ impl Registry {
 }
 
 /// How far a push is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PushProgress {
     /// Bytes that are there, whether sent or found.
     pub bytes: u64,
@@ -72,6 +73,35 @@ pub struct PushProgress {
     pub blobs_total: u64,
     /// Of `bytes`: those that were there already or were mounted, and were not sent.
     pub skipped: u64,
+    /// Each blob: the configuration, then the layers, bottom first.
+    pub layers: Arc<[LayerProgress]>,
+}
+
+/// How far a layer is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LayerProgress {
+    /// Digest
+    pub digest: String,
+    /// Bytes
+    pub size: u64,
+    /// Bytes that were sent; of a layer that was there, none.
+    pub sent: u64,
+    /// How it is.
+    pub state: LayerState,
+}
+
+/// How a layer of a push is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum LayerState {
+    /// Its turn has not come.
+    #[default]
+    Waiting,
+    /// It is being looked for or sent.
+    Moving,
+    /// It was there already, or was taken over from another repository; nothing was sent.
+    There,
+    /// It was sent.
+    Sent,
 }
 
 /// Pushes an image: each blob that is missing, then the manifest with the tag. Returns the image's URI with its
@@ -107,7 +137,8 @@ async fn push_all(
     let pusher = Pusher { client: &client, target: &target, registry, meter: Meter::new(&blobs), progress };
     pusher.tell();
     // Collected first: a closure in the stream would keep callers from proving the future to be `Send`.
-    let sends: Vec<_> = blobs.iter().map(|blob| pusher.blob(blob)).collect();
+    let sends: Vec<_> =
+        blobs.iter().zip(&pusher.meter.layers).map(|(blob, meter)| pusher.blob(blob, meter)).collect();
     let sending = stream::iter(sends).buffer_unordered(PARALLEL);
     let done = sending.try_collect::<Vec<()>>();
     let watched = async {
@@ -129,17 +160,56 @@ async fn push_all(
 /// Counters that streams share.
 #[derive(Debug, Default)]
 struct Meter {
-    bytes: Arc<AtomicU64>,
-    blobs: AtomicU64,
-    skipped: AtomicU64,
-    bytes_total: u64,
-    blobs_total: u64,
+    layers: Vec<LayerMeter>,
+}
+
+/// Of one blob.
+#[derive(Debug)]
+struct LayerMeter {
+    digest: String,
+    size: u64,
+    sent: Arc<AtomicU64>,
+    state: Mutex<LayerState>,
 }
 
 impl Meter {
     fn new(blobs: &[&Blob]) -> Self {
-        let bytes_total = blobs.iter().map(|blob| blob.size).sum();
-        Self { bytes_total, blobs_total: blobs.len() as u64, ..Self::default() }
+        let layer = |blob: &&Blob| LayerMeter {
+            digest: blob.digest.clone(),
+            size: blob.size,
+            sent: Arc::default(),
+            state: Mutex::default(),
+        };
+        Self { layers: blobs.iter().map(layer).collect() }
+    }
+
+    fn progress(&self) -> PushProgress {
+        let layers: Arc<[_]> = self.layers.iter().map(LayerMeter::progress).collect();
+        let of = |state: LayerState| layers.iter().filter(move |layer| layer.state == state);
+        let skipped = of(LayerState::There).map(|layer| layer.size).sum();
+        PushProgress {
+            bytes: layers.iter().map(|layer| layer.sent).sum::<u64>() + skipped,
+            bytes_total: layers.iter().map(|layer| layer.size).sum(),
+            blobs: (of(LayerState::There).count() + of(LayerState::Sent).count()) as u64,
+            blobs_total: layers.len() as u64,
+            skipped,
+            layers,
+        }
+    }
+}
+
+impl LayerMeter {
+    fn set(&self, state: LayerState) {
+        *self.state.lock().unwrap_or_else(PoisonError::into_inner) = state;
+    }
+
+    fn progress(&self) -> LayerProgress {
+        LayerProgress {
+            digest: self.digest.clone(),
+            size: self.size,
+            sent: self.sent.load(Ordering::Relaxed),
+            state: *self.state.lock().unwrap_or_else(PoisonError::into_inner),
+        }
     }
 }
 
@@ -153,30 +223,21 @@ struct Pusher<'a> {
 
 impl Pusher<'_> {
     fn tell(&self) {
-        (self.progress)(PushProgress {
-            bytes: self.meter.bytes.load(Ordering::Relaxed),
-            bytes_total: self.meter.bytes_total,
-            blobs: self.meter.blobs.load(Ordering::Relaxed),
-            blobs_total: self.meter.blobs_total,
-            skipped: self.meter.skipped.load(Ordering::Relaxed),
-        });
+        (self.progress)(self.meter.progress());
     }
 
-    async fn blob(&self, blob: &Blob) -> Result<(), ImageError> {
+    async fn blob(&self, blob: &Blob, meter: &LayerMeter) -> Result<(), ImageError> {
         let mut attempt = 1;
+        meter.set(LayerState::Moving);
         loop {
-            let sent = Arc::new(AtomicU64::new(0));
-            match self.send_if_missing(blob, &sent).await {
+            match self.send_if_missing(blob, &meter.sent).await {
                 Ok(there) => {
-                    if there {
-                        self.meter.bytes.fetch_add(blob.size, Ordering::Relaxed);
-                        self.meter.skipped.fetch_add(blob.size, Ordering::Relaxed);
-                    }
-                    self.meter.blobs.fetch_add(1, Ordering::Relaxed);
+                    meter.set(if there { LayerState::There } else { LayerState::Sent });
                     return Ok(());
                 }
                 Err(error) => {
-                    self.meter.bytes.fetch_sub(sent.load(Ordering::Relaxed), Ordering::Relaxed);
+                    // It begins anew.
+                    meter.sent.store(0, Ordering::Relaxed);
                     match error {
                         SendError::Blob(error) => return Err(error),
                         SendError::Registry(error) if attempt < ATTEMPTS && retryable(&error) => {
@@ -203,8 +264,8 @@ impl Pusher<'_> {
         if self.client.blob_exists(self.target, &blob.digest).await? || self.mounted(blob).await {
             return Ok(true);
         }
-        let body = counted(verified(open(blob).await?, blob), self.meter.bytes.clone(), sent.clone());
-        let failure = Arc::new(std::sync::Mutex::new(None));
+        let body = counted(verified(open(blob).await?, blob), sent.clone());
+        let failure = Arc::new(Mutex::new(None));
         let kept = failure.clone();
         let body = body.map_err(move |error| {
             // The registry's answer hides why the body ended.
@@ -227,7 +288,7 @@ impl Pusher<'_> {
         let BlobSource::Registry(remote) = &blob.source else { return false };
         remote.reference.registry() == self.registry.host()
             && remote.reference.repository() != self.registry.repository
-            && self.client.mount_blob(self.target, &remote.reference, &blob.digest).await.is_ok()
+            && mount(self.client, self.registry, &remote.reference, &blob.digest).await
     }
 
     async fn manifest(&self, image: &Composed) -> Result<String, ImageError> {
@@ -305,10 +366,9 @@ fn verified(body: Body, blob: &Blob) -> Body {
     .boxed()
 }
 
-fn counted(body: Body, all: Arc<AtomicU64>, own: Arc<AtomicU64>) -> Body {
+fn counted(body: Body, sent: Arc<AtomicU64>) -> Body {
     body.inspect_ok(move |bytes| {
-        all.fetch_add(bytes.len() as u64, Ordering::Relaxed);
-        own.fetch_add(bytes.len() as u64, Ordering::Relaxed);
+        sent.fetch_add(bytes.len() as u64, Ordering::Relaxed);
     })
     .boxed()
 }

@@ -184,6 +184,20 @@ pub(super) fn client(host: &str, http: bool) -> Result<Client, ImageError> {
         .map_err(|error| ImageError::Registry(format!("cannot make a client for {host}: {error}")))
 }
 
+/// A client for what the other has no call for.
+pub(super) fn http(host: &str) -> reqwest::Result<reqwest::Client> {
+    install_tls();
+    let builder = reqwest::Client::builder();
+    if is_loopback(host) { builder.no_proxy() } else { builder }.build()
+}
+
+pub(super) fn authentication(credentials: Option<&Credentials>) -> RegistryAuth {
+    match credentials {
+        Some(Credentials { user, password }) => RegistryAuth::Basic(user.clone(), password.clone()),
+        None => RegistryAuth::Anonymous,
+    }
+}
+
 /// Logs in where the registry asks for it; wrong credentials are told here, not at the first blob.
 pub(super) async fn log_in(
     client: &Client,
@@ -191,10 +205,7 @@ pub(super) async fn log_in(
     credentials: Option<&Credentials>,
     operation: RegistryOperation,
 ) -> Result<(), ImageError> {
-    let auth = match credentials {
-        Some(Credentials { user, password }) => RegistryAuth::Basic(user.clone(), password.clone()),
-        None => RegistryAuth::Anonymous,
-    };
+    let auth = authentication(credentials);
     let mut attempt = 1;
     loop {
         match client.auth(reference, &auth, operation).await {

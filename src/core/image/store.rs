@@ -1,13 +1,12 @@
 //! What a registry holds: list, inspect, remove.
 
 use super::origin::{self, OriginLayer};
-use super::registry::{ATTEMPTS, client, explain, log_in, pause, retryable};
+use super::registry::{ATTEMPTS, authentication, client, explain, http, log_in, pause, retryable};
 use super::{Cache, Credentials, ImageError, ImageSettings, Registry, Remote, Source};
 use crate::core::definition::Architecture;
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use oci_client::client::Client;
 use oci_client::errors::OciDistributionError;
-use oci_client::secrets::RegistryAuth;
 use oci_client::{Reference, RegistryOperation};
 use std::collections::BTreeMap;
 
@@ -114,13 +113,6 @@ fn place(base_url: &str, repository: &str, credentials: Option<&Credentials>) ->
         repository: repository.to_owned(),
         tag: "latest".to_owned(),
         credentials: credentials.cloned(),
-    }
-}
-
-fn authentication(credentials: Option<&Credentials>) -> RegistryAuth {
-    match credentials {
-        Some(Credentials { user, password }) => RegistryAuth::Basic(user.clone(), password.clone()),
-        None => RegistryAuth::Anonymous,
     }
 }
 
@@ -240,11 +232,7 @@ async fn remove_once(registry: &Registry, client: &Client, reference: &Reference
     let token = client.auth(reference, &auth, RegistryOperation::Push).await.map_err(fail)?;
     let scheme = if registry.plain_http() { "http" } else { "https" };
     let url = format!("{scheme}://{}/v2/{}/manifests/{digest}", registry.host(), registry.repository);
-    let mut builder = reqwest::Client::builder();
-    if super::registry::is_loopback(registry.host()) {
-        builder = builder.no_proxy();
-    }
-    let http = builder.build().map_err(|error| fail(error.into()))?;
+    let http = http(registry.host()).map_err(|error| fail(error.into()))?;
     let mut request = http.delete(url);
     request = match (token, &registry.credentials) {
         (Some(token), _) => request.bearer_auth(token),

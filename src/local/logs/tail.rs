@@ -46,6 +46,7 @@ pub(super) struct Start {
 }
 
 struct Session {
+    id: String,
     groups: Vec<String>,
     request: Start,
     pattern: Pattern,
@@ -74,7 +75,9 @@ pub(super) fn start(store: &LogStore, request: Start, faults: Faults) -> Result<
     store.db.read_now(|connection| {
         groups.iter().try_for_each(|group| find_group(connection, group).map(|_| ()))
     })?;
-    let session = Session { groups, request, pattern, faults };
+    let id = uuid::Uuid::new_v4().to_string();
+    let header_id = HttpValue::from_str(&id);
+    let session = Session { id, groups, request, pattern, faults };
     let (frames, receiver) = mpsc::channel(WAITING_UPDATES);
     tokio::spawn(session.run(store.tails.subscribe(), frames));
     let frames = futures::stream::unfold(receiver, |mut receiver| async {
@@ -85,6 +88,9 @@ pub(super) fn start(store: &LogStore, request: Start, faults: Faults) -> Result<
     response
         .headers_mut()
         .insert(header::CONTENT_TYPE, HttpValue::from_static("application/vnd.amazon.eventstream"));
+    if let Ok(id) = header_id {
+        response.headers_mut().insert("x-amzn-requestid", id);
+    }
     Ok(response)
 }
 
@@ -92,12 +98,18 @@ impl Session {
     async fn run(self, mut batches: broadcast::Receiver<Arc<Batch>>, frames: mpsc::Sender<Bytes>) {
         let started = tokio::time::Instant::now();
         let arns: Vec<_> = self.groups.iter().map(|group| group_arn(group)).collect();
-        let opening = json!({
-            "requestId": uuid::Uuid::new_v4().to_string(), "sessionId": uuid::Uuid::new_v4().to_string(), "logGroupIdentifiers": arns,
-            "logStreamNames": self.request.log_stream_names,
-            "logStreamNamePrefixes": self.request.log_stream_name_prefixes,
+        let mut opening = json!({
+            "requestId": self.id, "sessionId": uuid::Uuid::new_v4().to_string(), "logGroupIdentifiers": arns,
             "logEventFilterPattern": self.request.log_event_filter_pattern,
         });
+        // A list of names is absent, never empty.
+        let lists = [
+            ("logStreamNames", &self.request.log_stream_names),
+            ("logStreamNamePrefixes", &self.request.log_stream_name_prefixes),
+        ];
+        for (name, list) in lists.into_iter().filter(|(_, list)| !list.is_empty()) {
+            opening[name] = json!(list);
+        }
         let _ = frames.send(frame("event", "initial-response", &json!({}))).await;
         let _ = frames.send(frame("event", "sessionStart", &opening)).await;
         let mut seconds = tokio::time::interval(Duration::from_secs(1));

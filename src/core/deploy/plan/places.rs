@@ -5,6 +5,7 @@ use crate::core::cloud::ErrorKind;
 use crate::core::deploy::role::{MadeRole, POLICY, Role};
 use crate::core::deploy::target::{Ecr, Target};
 use crate::core::deploy::{DeployError, tags};
+use crate::core::policies::Policy;
 use serde_json::{Value, json};
 
 /// Images that a repository keeps.
@@ -126,7 +127,7 @@ impl Planner<'_> {
             )));
         }
         let is = self.cloud.roles().policy(&new.name, POLICY).await?;
-        let is = is.and_then(|text| serde_json::from_str::<Value>(&text).ok());
+        let is = is.and_then(|text| serde_json::from_str::<Policy>(&text).ok());
         if is.as_ref() == Some(&policy) {
             self.step(Action::Keep, what, "", Vec::new());
         } else {

@@ -5,7 +5,7 @@ use super::{
     event,
 };
 use crate::core::model::{FailureClass, TaskRow, TaskState};
-use crate::core::run::Follower;
+use crate::core::run::{Follower, RunHeader, Store, Stores};
 use tokio_util::sync::CancellationToken;
 
 /// Invocations in flight.
@@ -34,16 +34,18 @@ pub async fn send_again(
             "run `{run}`: every task has begun; there is nothing to send"
         )));
     }
-    let function = follower.tracker().header().function.clone();
+    let header = follower.tracker().header();
+    let function = header.function.clone();
     super::facts_of(context, &function).await?;
+    let store = Arc::new(Stores::of(context, &function).get(header.provider.as_deref()).await?);
+    let again = Arc::new(Again { context: context.clone(), store, header: header.clone() });
     meter.total(tasks.len() as u64, 0);
     let pace = Arc::new(Pace::new(AT_ONCE));
     let (mut rest, mut report, mut fatal) = (tasks.into_iter(), SendReport::default(), None);
     let next = || {
         let row = rest.next()?;
-        let (context, pace, function, run) =
-            (context.clone(), pace.clone(), function.clone(), run.to_owned());
-        Some(async move { one(&context, &pace, &function, &run, row).await })
+        let (again, pace) = (again.clone(), pace.clone());
+        Some(async move { again.one(&pace, row).await })
     };
     let done = |outcome: Result<Option<NotSent>, CloudError>| match outcome {
         Ok(None) => {
@@ -78,22 +80,26 @@ fn silent(follower: &Follower) -> Vec<TaskRow> {
     rows.filter(silent).cloned().collect()
 }
 
-/// Invokes for one task, if its object is there.
-async fn one(
-    context: &RunContext,
-    pace: &Pace,
-    function: &str,
-    run: &str,
-    row: TaskRow,
-) -> Result<Option<NotSent>, CloudError> {
-    let (bucket, key) = (row.bucket.as_ref(), row.key.as_ref());
-    if pace.insist(|| context.store.head(bucket, key)).await?.is_none() {
-        let reason =
-            "it was never uploaded: `throng run --resume` on the machine that launched the run sends it";
-        let path = PathBuf::from(format!("s3://{bucket}/{key}"));
-        return Ok(Some(NotSent { index: row.task, path, reason: reason.into() }));
+/// Where inputs are and what is invoked for them.
+struct Again {
+    context: RunContext,
+    store: Arc<Store>,
+    header: RunHeader,
+}
+
+impl Again {
+    /// Invokes for one task, if its object is there.
+    async fn one(&self, pace: &Pace, row: TaskRow) -> Result<Option<NotSent>, CloudError> {
+        let (bucket, key) = (row.bucket.as_ref(), row.key.as_ref());
+        if pace.insist(|| self.store.objects.head(bucket, key)).await?.is_none() {
+            let reason =
+                "it was never uploaded: `throng run --resume` on the machine that launched the run sends it";
+            let path = PathBuf::from(format!("s3://{bucket}/{key}"));
+            return Ok(Some(NotSent { index: row.task, path, reason: reason.into() }));
+        }
+        let RunHeader { id, function, provider, .. } = &self.header;
+        let payload = event(id, row.task, provider.as_deref(), bucket, key);
+        pace.insist(|| self.context.fleet.invoke_async(function, payload.clone())).await?;
+        Ok(None)
     }
-    let payload = event(run, row.task, bucket, key);
-    pace.insist(|| context.fleet.invoke_async(function, payload.clone())).await?;
-    Ok(None)
 }

@@ -1,0 +1,84 @@
+//! The screen on two contexts: the local cloud, and a cloud that others wrote. Needs Python with pip; moto is installed
+//! once into target/interop.
+#![cfg(all(feature = "interop", target_os = "linux"))]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+
+#[path = "support/screen.rs"]
+mod screen;
+#[path = "support/server.rs"]
+mod server;
+mod support;
+#[path = "support/tools.rs"]
+mod tools;
+
+use screen::Screen;
+use server::Server;
+use support::{Home, shell_root};
+
+/// A home that knows the local context and one with moto behind it, and has the function `here` in the local one.
+fn home() -> (Home, Server, Server) {
+    tools::debian(&[("docker-registry", "docker-registry")]);
+    let (moto, registry) = (server::moto(&tools::moto()), server::docker_registry(|_| String::new()));
+    let settings = format!("endpoint = \"{}\"\nregistry = \"{}\"", moto.url(), registry.host);
+    let mut home = Home::in_context("moto", &settings);
+    home.set("THRONG_CONTEXT", "local");
+    shell_root(&home.path().join("root"));
+    home.write("f.sh", "#!/bin/sh\ncp \"$INPUT_FILE_PATH\" \"$TMP_OUTPUT_DIR\"\n");
+    home.write(
+        "here.yaml",
+        "functions:\n  aws:\n  - lambda:\n      name: here\n      init_script: f.sh\n      container: {image: 'rootfs:root'}\n",
+    );
+    home.ok(&["deploy", "here.yaml"]);
+    (home, moto, registry)
+}
+
+fn session(rows: u16, cols: u16) {
+    let (home, _moto, _registry) = home();
+    let mut screen = Screen::open(&home, rows, cols, &[]);
+    screen.wait_for("here");
+    screen.press(":context moto\r");
+    screen.wait_for("online");
+    screen.wait_without("here");
+
+    // Launched on AWS: the plan comes first, with its cost.
+    screen.press("n");
+    screen.wait_for("Launch a function");
+    screen.press("there\trootfs:root\tf.sh\t\x15256\t\x1530\x13");
+    let plan = screen.wait_for("1,000 invocations");
+    assert!(plan.contains("create role throng-us-east-1-there"), "{plan}");
+    screen.press("\x1b");
+    screen.wait_without("1,000 invocations");
+    screen.press("\x13");
+    screen.wait_for("1,000 invocations");
+    assert_eq!(home.json(&["-c", "moto", "functions"]), serde_json::json!([]), "nothing was done yet");
+    screen.press("\r");
+    screen.wait_for("there is deployed");
+    screen.wait_for("Active");
+    let functions = home.json(&["-c", "moto", "functions"]);
+    assert_eq!((&functions[0]["name"], &functions[0]["memory_mb"]), (&"there".into(), &256.into()));
+
+    // Each context shows its own.
+    screen.press(":context local\r");
+    screen.wait_for("here");
+    screen.press(":context moto\r");
+    screen.wait_for("there");
+    screen.press("2");
+    screen.wait_for("throng-home-123456789012-us-east-1");
+    screen.press("1d");
+    screen.wait_for("type there");
+    screen.press("there\r");
+    screen.wait_for("there is deleted");
+    assert_eq!(home.json(&["-c", "moto", "functions"]), serde_json::json!([]));
+    assert_eq!(home.json(&["functions"])[0]["name"], "here", "the local one stays");
+    assert!(screen.quit(), "the terminal is as it was");
+}
+
+#[test]
+fn two_contexts_beside_each_other_on_a_large_screen() {
+    session(50, 200);
+}
+
+#[test]
+fn two_contexts_beside_each_other_on_a_small_screen() {
+    session(24, 80);
+}
