@@ -167,11 +167,15 @@ pub struct Migrate {
 #[derive(Debug, Args)]
 pub struct Run {
     /// The function's name, or a definition file, which is deployed first
-    pub function: String,
+    #[arg(required_unless_present = "resume")]
+    pub function: Option<String>,
     /// Files, folders, globs; or `s3://bucket/prefix` for objects that are there already, `minio.ID://bucket/prefix`
     /// for objects at a storage provider of the function. With a definition file and without any: the objects at its
     /// inputs
     pub inputs: Vec<String>,
+    /// Send what this run (its id, or `last`) has not sent yet, else what was sent and never began
+    #[arg(long, value_name = "RUN", conflicts_with_all = ["function", "inputs"])]
+    pub resume: Option<String>,
     /// Wait for the end and report
     #[arg(short, long)]
     pub wait: bool,
@@ -399,6 +403,9 @@ pub enum Local {
         /// Leave the terminal's session
         #[arg(long)]
         detach: bool,
+        /// A plan of what is to go wrong on purpose (for tests; TOML)
+        #[arg(long, value_name = "FILE", env = "THRONG_LOCAL_FAULTS")]
+        faults: Option<PathBuf>,
     },
 }
 

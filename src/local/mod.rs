@@ -9,10 +9,12 @@
 //! logs       groups, streams, events, live tail
 //! registry   image store: OCI distribution API, layers unpacked once, root filesystems
 //! sandbox    namespaces, limits, the helper process
+//! faults     what goes wrong on purpose, by a plan, for tests
 //! ```
 
 pub mod daemon;
 pub mod db;
+pub mod faults;
 pub mod lambda;
 pub mod logs;
 pub mod registry;

@@ -11,13 +11,14 @@ use std::path::Path;
 use std::time::Duration;
 use throng::core::config::{Config, Overrides};
 use throng::local::daemon::{self, ServeOptions, State};
+use throng::local::faults::Plan;
 use throng_runtime::contract::local as contract;
 
 pub fn control(verb: &Local, format: Format) -> Outcome {
     let dirs = dirs()?;
     let folder = dirs.local_cloud();
     match *verb {
-        Local::Serve { port, time_scale, idle_minutes, detach } => {
+        Local::Serve { port, time_scale, idle_minutes, detach, ref faults } => {
             let config = Config::load(&dirs, &Overrides::default()).map_err(Fail::usage)?.local;
             let mut options = ServeOptions::new(folder);
             options.port = port.or((config.port != 0).then_some(config.port));
@@ -27,6 +28,7 @@ pub fn control(verb: &Local, format: Format) -> Outcome {
             options.idle = Duration::from_secs(60 * if minutes == 0 { 52_560_000 } else { minutes });
             options.max_environments = (config.max_environments != 0).then_some(config.max_environments);
             options.detach = detach;
+            options.faults = faults.as_deref().map(Plan::read).transpose().map_err(Fail::usage)?;
             daemon::serve(&options).map_err(|error| Fail::new(UNREACHABLE, error.to_string()))
         }
         Local::Start => {

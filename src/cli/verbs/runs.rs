@@ -14,21 +14,23 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use throng::core::cloud::{Cloud, CloudError, now_ms};
 use throng::core::dataset::Meter;
-use throng::core::dataset::upload::UploadOptions;
+use throng::core::dataset::upload::{UploadError, UploadOptions};
 use throng::core::definition::Definition;
 use throng::core::model::{AttemptRecord, Counts, Place, RunSummary, TaskRow, TaskState};
 use throng::core::run::{
-    self, Follower, Inputs, Launch, LaunchRequest, Lister, RunContext, RunError, Stores,
+    self, Follower, Inputs, Launch, LaunchRequest, Lister, RunContext, RunError, SendReport, Stores,
 };
 
 impl From<RunError> for Fail {
     fn from(error: RunError) -> Self {
         match error {
-            RunError::Cloud(error) => error.into(),
+            RunError::Cloud(error) | RunError::Upload(UploadError::Cloud(error)) => error.into(),
             RunError::Provider { error: ref said, .. } => {
                 Self::new(Self::from(CloudError::clone(said)).code, error.to_string())
             }
-            RunError::Scan(_) | RunError::Refused(_) => Self::new(USAGE, error.to_string()),
+            RunError::Scan(_) | RunError::Refused(_) | RunError::AllSent(_) => {
+                Self::new(USAGE, error.to_string())
+            }
             RunError::Cancelled => Self::new(INTERRUPTED, error.to_string()),
             _ => Self::new(SOME_FAILED, error.to_string()),
         }
@@ -57,17 +59,20 @@ pub async fn resolve(context: &RunContext, run: &str) -> Result<String, Fail> {
 }
 
 pub async fn launch(session: &Session, args: args::Run) -> Outcome {
+    if let Some(run) = &args.resume {
+        return resume(session, &args, run).await;
+    }
+    let named = args.function.clone().unwrap_or_default();
     let inputs = inputs(&args.inputs)?;
-    let defined = definition(&args.function)?;
+    let defined = definition(&named)?;
     if inputs.is_none() && defined.is_none() {
-        let function = &args.function;
         return Err(Fail::usage(format!(
-            "which files? `throng run {function} FILES`, or `s3://bucket/folder/`; `throng invoke {function}` runs it once"
+            "which files? `throng run {named} FILES`, or `s3://bucket/folder/`; `throng invoke {named}` runs it once"
         )));
     }
     let cloud = session.cloud_for_changes().await?;
     let function = match &defined {
-        None => args.function,
+        None => named,
         Some(definition) => {
             let plan = deploy::plan(session, &cloud, definition).await?;
             deploy::apply(session, &cloud, &plan).await?;
@@ -85,22 +90,72 @@ pub async fn launch(session: &Session, args: args::Run) -> Outcome {
     let context = context(session, &cloud)?;
     let request = LaunchRequest { function, inputs, parameters: BTreeMap::new() };
     let launch = run::prepare(&context, request, &session.interrupt).await?;
-    let id = launch.header().id.clone();
+    let id = &launch.header().id;
     print::note(&format!("run {id}: {} tasks with {}", launch.header().tasks, launch.header().function));
-    if args.wait {
-        let summary = through(session, &context, launch).await?;
-        report(session, &context, &summary).await?;
-        if let Some(to) = &args.to {
-            fetch_outputs(session, &context, &summary.id, to).await?;
-        }
-        return verdict(&summary);
+    send(session, &args, &context, launch).await
+}
+
+/// Sends what a run has not sent; when that is nothing, what was sent and never began.
+async fn resume(session: &Session, args: &args::Run, run: &str) -> Outcome {
+    let cloud = session.cloud_for_changes().await?;
+    let context = context(session, &cloud)?;
+    let id = resolve(&context, run).await?;
+    match run::resume(&context, &id).await {
+        Ok(launch) => return send(session, args, &context, launch).await,
+        Err(RunError::AllSent(_)) => {}
+        Err(error) => return Err(error.into()),
     }
     let meter = Arc::new(Meter::default());
+    let label = format!("run {id}: sending again");
+    let sending = run::send_again(&context, &id, meter.clone(), &session.interrupt);
+    let sent = transfer::watched(&label, &meter, sending).await?;
+    if args.wait {
+        not_sent(&sent);
+        let mut follower = Follower::open(&context, &id).await?;
+        let summary = follow(session, &mut follower).await?;
+        return ended(session, args, &context, &summary).await;
+    }
+    report_sent(session, &id, &sent)
+}
+
+/// Sends a launch's inputs; with `--wait` follows it to its end.
+async fn send(session: &Session, args: &args::Run, context: &RunContext, launch: Launch) -> Outcome {
+    if args.wait {
+        let summary = through(session, context, launch).await?;
+        return ended(session, args, context, &summary).await;
+    }
+    let id = launch.header().id.clone();
+    let meter = Arc::new(Meter::default());
     let label = format!("run {id}: sending");
-    let sent = transfer::watched(&label, &meter, launch.send(meter.clone(), &session.interrupt)).await?;
+    let sending = launch.send(meter.clone(), &session.interrupt);
+    let sent = transfer::watched(&label, &meter, sending).await;
+    report_sent(session, &id, &sent.map_err(|error| unfinished(error, &id))?)
+}
+
+/// Why sending ended too early, and how the rest is sent.
+fn unfinished(error: RunError, id: &str) -> Fail {
+    let mut fail = Fail::from(error);
+    let _ = write!(fail.message, "\nNot everything was sent: `throng run --resume {id}` sends the rest.");
+    fail
+}
+
+/// Reports a run that has ended, and fetches its results when that was asked for.
+async fn ended(session: &Session, args: &args::Run, context: &RunContext, summary: &RunSummary) -> Outcome {
+    report(session, context, summary).await?;
+    if let Some(to) = &args.to {
+        fetch_outputs(session, context, &summary.id, to).await?;
+    }
+    verdict(summary)
+}
+
+fn not_sent(sent: &SendReport) {
     for failed in &sent.failed {
         print::note(&format!("not sent: {}: {}", failed.path.display(), failed.reason));
     }
+}
+
+fn report_sent(session: &Session, id: &str, sent: &SendReport) -> Outcome {
+    not_sent(sent);
     let document = json!({"id": id, "sent": sent.sent, "not_sent": sent.failed.len()});
     print::result(session.format, &document, || {
         format!("{id}\nIt goes on by itself. `throng runs {id} --wait` follows it.\n")
@@ -140,6 +195,7 @@ fn definition(text: &str) -> Result<Option<Definition>, Fail> {
 /// Sends a launch's inputs and follows it to its end.
 pub async fn through(session: &Session, context: &RunContext, launch: Launch) -> Result<RunSummary, Fail> {
     let meter = Arc::new(Meter::default());
+    let id = launch.header().id.clone();
     let mut follower = Follower::launched(&launch, context, meter.clone());
     let sending = launch.send(meter, &session.interrupt);
     let following = follow(session, &mut follower);
@@ -153,10 +209,7 @@ pub async fn through(session: &Session, context: &RunContext, launch: Launch) ->
         },
         following
     );
-    let sent = sent?;
-    for failed in &sent.failed {
-        print::note(&format!("not sent: {}: {}", failed.path.display(), failed.reason));
-    }
+    not_sent(&sent.map_err(|error| unfinished(error, &id))?);
     summary
 }
 
@@ -164,8 +217,15 @@ pub async fn through(session: &Session, context: &RunContext, launch: Launch) ->
 async fn follow(session: &Session, follower: &mut Follower) -> Result<RunSummary, Fail> {
     let id = follower.summary().id;
     let mut line = StatusLine::new();
-    let outcome =
-        run::wait(follower, &session.interrupt, |follower| line.show(&status(&follower.summary()))).await;
+    let mut told = false;
+    let each = |follower: &Follower| {
+        line.show(&status(&follower.summary()));
+        if !told && let Some(words) = stalled(follower) {
+            told = true;
+            print::note(&words);
+        }
+    };
+    let outcome = run::wait(follower, &session.interrupt, each).await;
     line.clear();
     outcome.map_err(|error| match error {
         RunError::Cancelled => Fail::new(
@@ -174,8 +234,24 @@ async fn follow(session: &Session, follower: &mut Follower) -> Result<RunSummary
                 "what was sent goes on; `throng runs {id} --wait` follows it, `throng cancel {id}` ends it"
             ),
         ),
-        error => error.into(),
+        error => {
+            let mut fail = Fail::from(error);
+            let _ =
+                write!(fail.message, "\nThe run goes on by itself; `throng runs {id} --wait` follows it.");
+            fail
+        }
     })
+}
+
+/// What to do when tasks have not begun and nothing is heard of the run.
+fn stalled(follower: &Follower) -> Option<String> {
+    let quiet = follower.stalled_for()?;
+    let (id, pending) = (&follower.tracker().header().id, follower.tracker().counts().pending);
+    let quiet = units::millis(u64::try_from(quiet.as_millis()).unwrap_or(u64::MAX));
+    Some(format!(
+        "{pending} tasks have not begun, and nothing was heard of the run for {quiet}: their events may be lost.\n\
+         `throng run --resume {id}` sends them again (what was only late is counted once)"
+    ))
 }
 
 fn status(run: &RunSummary) -> String {
@@ -337,6 +413,9 @@ pub async fn list(session: &Session, args: args::Runs) -> Outcome {
         follower.poll().await?;
         let summary = follower.summary();
         print::result(session.format, &document(&summary), || one(&summary));
+        if let Some(words) = stalled(&follower) {
+            print::note(&words);
+        }
         return Ok(());
     }
     let runs = Lister::new(context).list(args.limit).await?;

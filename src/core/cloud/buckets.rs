@@ -53,6 +53,16 @@ impl S3<'_> {
         match within(SMALL, ACTION, call).await {
             Ok(_) => Ok(true),
             Err(error) if error.is_not_found() => Ok(false),
+            // An answer to HEAD has no words: why it was refused is told to somebody who reads.
+            Err(error)
+                if error.code.is_none() && matches!(error.kind, ErrorKind::Denied | ErrorKind::Invalid) =>
+            {
+                let read = async {
+                    let request = self.client(bucket).await.list_objects_v2().bucket(bucket).max_keys(1);
+                    request.send().await.map_err(|error| CloudError::from_sdk(ACTION, bucket, &error))
+                };
+                within(SMALL, ACTION, read).await.map(|_| true)
+            }
             Err(error) => Err(error),
         }
     }

@@ -5,7 +5,7 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use std::error::Error as StdError;
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 /// What kind of failure it was.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -79,6 +79,14 @@ impl CloudError {
             || (matches!(self.kind, ErrorKind::Other) && self.code.is_some())
     }
 
+    /// Whether the cloud refused the request because of the time that it says.
+    #[must_use]
+    pub fn is_clock(&self) -> bool {
+        self.code.as_deref() == Some("RequestTimeTooSkewed")
+            || self.message.contains("Signature expired:")
+            || self.message.contains("Signature not yet current:")
+    }
+
     /// What a person can do about it; empty when there is nothing to say.
     #[must_use]
     pub fn advice(&self) -> String {
@@ -88,8 +96,9 @@ impl CloudError {
                     .into()
             }
             ErrorKind::Auth if self.message.contains("type `aws ") => String::new(),
-            ErrorKind::Auth if self.code.as_deref() == Some("RequestTimeTooSkewed") => {
-                "Set this machine's clock (timedatectl set-ntp true).".into()
+            ErrorKind::Auth if self.is_clock() => {
+                "Set this machine's clock (`timedatectl set-ntp true`): the cloud accepts a few minutes of difference."
+                    .into()
             }
             ErrorKind::Auth => {
                 "Check the context's profile; log in again (`aws sso login`) or renew the keys.".into()
@@ -137,14 +146,39 @@ where
     let message = error
         .message()
         .map_or_else(|| code.map_or_else(|| format!("HTTP status {status}"), str::to_owned), str::to_owned);
-    CloudError {
+    let mut told = CloudError {
         kind: kind_of(code.unwrap_or_default(), status),
         action,
         what: what.to_owned(),
         code: code.map(str::to_owned),
         message,
         request_id: request_id(raw),
+    };
+    let off = raw.headers().get("date").and_then(behind);
+    // An answer to HEAD has no code.
+    if told.code.is_none()
+        && status == 403
+        && off.is_some_and(|seconds| seconds.unsigned_abs() > CLOCKS_DIFFER)
+    {
+        (told.kind, told.code) = (ErrorKind::Auth, Some("RequestTimeTooSkewed".into()));
     }
+    if told.is_clock()
+        && let Some(seconds) = off
+    {
+        let side = if seconds < 0 { "ahead of" } else { "behind" };
+        let minutes = seconds.unsigned_abs().div_ceil(60);
+        let _ = write!(told.message, " This machine's clock is {minutes} min {side} the cloud's.");
+    }
+    told
+}
+
+/// Seconds of difference that Lambda does not accept any more; S3 accepts 15 minutes.
+const CLOCKS_DIFFER: u64 = 300;
+
+/// How many seconds this machine's clock is behind what a `Date` header says.
+fn behind(date: &str) -> Option<i64> {
+    let theirs = jiff::fmt::rfc2822::parse(date).ok()?.timestamp().as_second();
+    Some(theirs - i64::try_from(super::now_ms() / 1000).ok()?)
 }
 
 fn request_id(raw: &HttpResponse) -> Option<String> {
@@ -239,6 +273,7 @@ impl fmt::Display for CloudError {
         }
         let what = match self.kind {
             ErrorKind::Unreachable => "the cloud does not answer",
+            ErrorKind::Auth if self.is_clock() => "the clocks differ",
             ErrorKind::Auth => "the cloud does not accept the credentials",
             ErrorKind::Denied => "not allowed",
             ErrorKind::NotFound => "not found",

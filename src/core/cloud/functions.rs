@@ -52,6 +52,8 @@ pub struct FunctionDetail {
     pub concurrency: Option<u32>,
     /// How its last change went.
     pub state: FunctionState,
+    /// Changes with everything that is changed.
+    pub revision: String,
 }
 
 /// How far a function's creation or last change is.
@@ -142,6 +144,7 @@ impl Lambda<'_> {
             tags: output.tags().map(|tags| tags.clone().into_iter().collect()).unwrap_or_default(),
             concurrency: concurrency.and_then(|value| u32::try_from(value).ok()),
             state: state_of(configuration),
+            revision: configuration.revision_id().unwrap_or_default().to_owned(),
         }))
     }
 
@@ -178,11 +181,15 @@ impl Lambda<'_> {
         Ok(())
     }
 
-    /// Gives a function another image.
+    /// Gives a function another image, if its revision is still this one.
     ///
     /// # Errors
-    /// [`CloudError`]
-    pub async fn update_code(&self, settings: &FunctionSettings) -> Result<(), CloudError> {
+    /// [`ErrorKind::Conflict`] when the function was changed, or is being changed.
+    pub async fn update_code(
+        &self,
+        settings: &FunctionSettings,
+        revision: Option<&str>,
+    ) -> Result<(), CloudError> {
         const ACTION: &str = "lambda:UpdateFunctionCode";
         self.limits.lambda_control.acquire().await;
         let request = self
@@ -190,7 +197,8 @@ impl Lambda<'_> {
             .update_function_code()
             .function_name(&settings.name)
             .image_uri(&settings.image)
-            .architectures(Architecture::from(settings.architecture.as_str()));
+            .architectures(Architecture::from(settings.architecture.as_str()))
+            .set_revision_id(revision.map(str::to_owned));
         let call = Box::pin(async {
             request.send().await.map_err(|error| CloudError::from_sdk(ACTION, &settings.name, &error))
         });
@@ -198,11 +206,15 @@ impl Lambda<'_> {
         Ok(())
     }
 
-    /// Changes everything about a function but its image.
+    /// Changes everything about a function but its image, if its revision is still this one.
     ///
     /// # Errors
-    /// [`CloudError`]
-    pub async fn update_configuration(&self, settings: &FunctionSettings) -> Result<(), CloudError> {
+    /// [`ErrorKind::Conflict`] when the function was changed, or is being changed.
+    pub async fn update_configuration(
+        &self,
+        settings: &FunctionSettings,
+        revision: Option<&str>,
+    ) -> Result<(), CloudError> {
         const ACTION: &str = "lambda:UpdateFunctionConfiguration";
         self.limits.lambda_control.acquire().await;
         let request = self
@@ -215,7 +227,8 @@ impl Lambda<'_> {
             .timeout(int(settings.timeout_s))
             .ephemeral_storage(storage(settings)?)
             .environment(environment(settings))
-            .logging_config(logging(settings));
+            .logging_config(logging(settings))
+            .set_revision_id(revision.map(str::to_owned));
         let call = Box::pin(async {
             request.send().await.map_err(|error| CloudError::from_sdk(ACTION, &settings.name, &error))
         });

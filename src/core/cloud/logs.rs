@@ -54,19 +54,23 @@ impl<'a> Logs<'a> {
         }))
     }
 
-    /// Makes a log group. It is no error if it exists.
+    /// Makes a log group. `false` when it exists.
     ///
     /// # Errors
     /// [`CloudError`]
-    pub async fn create_group(&self, name: &str, tags: &BTreeMap<String, String>) -> Result<(), CloudError> {
+    pub async fn create_group(
+        &self,
+        name: &str,
+        tags: &BTreeMap<String, String>,
+    ) -> Result<bool, CloudError> {
         const ACTION: &str = "logs:CreateLogGroup";
         self.limits.logs_control.acquire().await;
         let tags = (!tags.is_empty()).then(|| tags.clone().into_iter().collect());
         let request = self.client.create_log_group().log_group_name(name).set_tags(tags);
         let call = async { request.send().await.map_err(|error| CloudError::from_sdk(ACTION, name, &error)) };
         match within(SMALL, ACTION, call).await {
-            Ok(_) => Ok(()),
-            Err(error) if error.kind == super::ErrorKind::Conflict => Ok(()),
+            Ok(_) => Ok(true),
+            Err(error) if error.kind == super::ErrorKind::Conflict => Ok(false),
             Err(error) => Err(error),
         }
     }

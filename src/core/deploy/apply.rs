@@ -2,8 +2,10 @@
 
 use super::plan::{Action, Plan, Work};
 use super::role::POLICY;
-use super::{DeployError, Undo, secrets, tags, wait};
-use crate::core::cloud::{BucketPermission, Cloud, CloudError, ErrorKind, NewRole, partition};
+use super::{DeployError, Undo, rival, secrets, tags, wait};
+use crate::core::cloud::{
+    BucketPermission, Cloud, CloudError, ErrorKind, FunctionDetail, FunctionSettings, NewRole, partition,
+};
 use crate::core::image::{LayerProgress, PushProgress, push};
 use futures::future::BoxFuture;
 use std::collections::BTreeMap;
@@ -16,6 +18,8 @@ use tokio_util::sync::CancellationToken;
 const SETTLES_WITHIN: Duration = Duration::from_secs(40);
 /// Changes are refused while another one is under way.
 const FREE_WITHIN: Duration = Duration::from_mins(1);
+/// Times that something is written which somebody else changes at the same time.
+const TRIES: u32 = 4;
 
 /// How far applying is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -66,8 +70,17 @@ async fn perform(
     token: &CancellationToken,
 ) -> Result<Applied, DeployError> {
     let steps: Vec<_> = plan.steps.iter().filter(|step| step.action != Action::Keep).collect();
-    let mut applier =
-        Applier { cloud, plan, progress, token, arn: None, undo: Vec::new(), at: 0, of: steps.len() };
+    let mut applier = Applier {
+        cloud,
+        plan,
+        progress,
+        token,
+        arn: None,
+        undo: Vec::new(),
+        at: 0,
+        of: steps.len(),
+        known: plan.found.clone(),
+    };
     let mut done = Vec::new();
     for step in steps {
         let label = format!("{} {}", step.action, step.what);
@@ -82,7 +95,7 @@ async fn perform(
         done.push(label);
     }
     applier.tell("wait until it is active", PushProgress::default());
-    let detail = wait::active(cloud, &plan.function, token).await;
+    let detail = applier.finished().await;
     match detail {
         Ok(detail) => Ok(Applied { function: plan.function.clone(), arn: detail.info.arn, done }),
         Err(error) => {
@@ -102,6 +115,8 @@ struct Applier<'a> {
     undo: Vec<Undo>,
     at: usize,
     of: usize,
+    /// The function as it was found, or was changed by us; anything else was somebody else.
+    known: Option<FunctionSettings>,
 }
 
 impl Applier<'_> {
@@ -138,24 +153,25 @@ impl Applier<'_> {
                 push(image, registry, |push| self.tell(label, push), self.token).await?;
             }
             Work::LogGroup(group, days, tags) => {
-                self.cloud.logs().create_group(group, tags).await?;
-                self.undo.push(Undo::LogGroup(group.clone()));
+                if self.cloud.logs().create_group(group, tags).await? {
+                    self.undo.push(Undo::LogGroup(group.clone()));
+                }
                 self.cloud.logs().set_retention(group, *days).await?;
             }
             Work::Retention(group, days) => self.cloud.logs().set_retention(group, *days).await?,
             Work::Create(settings, tags) => {
-                self.repeated(SETTLES_WITHIN, is_settling, || lambda.create(settings, tags)).await?;
-                self.undo.push(Undo::Function(name.to_owned()));
+                self.create(settings, tags).await?;
             }
             Work::Code(settings) => {
-                self.active().await?;
-                self.repeated(FREE_WITHIN, is_busy, || lambda.update_code(settings)).await?;
+                let known = self.known.as_ref().unwrap_or(settings);
+                let (image, architecture) = (settings.image.clone(), settings.architecture.clone());
+                let next = FunctionSettings { image, architecture, ..known.clone() };
+                self.update(settings, next, true).await?;
             }
             Work::Configure(settings) => {
-                self.active().await?;
-                self.repeated(FREE_WITHIN, is_busy, || lambda.update_configuration(settings)).await?;
+                self.update(settings, FunctionSettings::clone(settings), false).await?;
             }
-            Work::Tag(tags) => lambda.tag(&self.active().await?, tags).await?,
+            Work::Tag(tags) => lambda.tag(&self.active().await?.info.arn, tags).await?,
             Work::Events(events) => {
                 self.active().await?;
                 self.repeated(SETTLES_WITHIN, is_settling, || lambda.set_event_invoke(name, events)).await?;
@@ -173,6 +189,10 @@ impl Applier<'_> {
     }
 
     async fn bucket(&mut self, bucket: &str, tags: &BTreeMap<String, String>) -> Result<(), DeployError> {
+        // In us-east-1 making one's own bucket a second time succeeds; taking it back would take somebody else's.
+        if self.cloud.s3().bucket_exists(bucket).await? {
+            return Ok(());
+        }
         match self.cloud.s3().create_bucket(bucket).await {
             Ok(()) => {
                 self.undo.push(Undo::Bucket(bucket.to_owned()));
@@ -216,18 +236,92 @@ impl Applier<'_> {
         Ok(())
     }
 
-    /// Waits until the function can be changed; its ARN.
-    async fn active(&mut self) -> Result<String, DeployError> {
+    /// Waits until the function can be changed, and is as it is known to be.
+    async fn active(&mut self) -> Result<FunctionDetail, DeployError> {
         let detail = wait::active(self.cloud, &self.plan.function, self.token).await?;
+        if let Some(known) = &self.known {
+            rival::check(known, &detail)?;
+        }
         self.arn = Some(detail.info.arn.clone());
-        Ok(detail.info.arn)
+        Ok(detail)
     }
 
     async fn arn(&mut self) -> Result<String, DeployError> {
         match &self.arn {
             Some(arn) => Ok(arn.clone()),
-            None => self.active().await,
+            None => Ok(self.active().await?.info.arn),
         }
+    }
+
+    async fn create(
+        &mut self,
+        settings: &FunctionSettings,
+        tags: &BTreeMap<String, String>,
+    ) -> Result<(), DeployError> {
+        let lambda = self.cloud.lambda();
+        match self.repeated(SETTLES_WITHIN, is_settling, || lambda.create(settings, tags)).await {
+            Ok(()) => self.undo.push(Undo::Function(settings.name.clone())),
+            // Made by our first try, whose answer was lost, or by somebody else: then it is another one.
+            Err(DeployError::Cloud(error)) if rival::exists(&error) => {
+                self.known = Some(settings.clone());
+                rival::check_tags(tags, &self.active().await?)?;
+            }
+            Err(error) => return Err(error),
+        }
+        self.remember().await
+    }
+
+    /// Reads the function after a change of ours, while nobody else can change it. As it is shown, not as it was asked
+    /// for: some clouds leave things out.
+    async fn remember(&mut self) -> Result<(), DeployError> {
+        self.known = self.cloud.lambda().get(&self.plan.function).await?.map(|detail| detail.settings);
+        Ok(())
+    }
+
+    /// Changes the function's image or the rest of it, unless somebody else has changed it since it was read. It is
+    /// `next` then.
+    async fn update(
+        &mut self,
+        settings: &FunctionSettings,
+        next: FunctionSettings,
+        image: bool,
+    ) -> Result<(), DeployError> {
+        let lambda = self.cloud.lambda();
+        for _ in 0..TRIES {
+            let detail = self.active().await?;
+            let revision = Some(detail.revision.as_str()).filter(|revision| !revision.is_empty());
+            let updated = if image {
+                self.repeated(FREE_WITHIN, is_busy, || lambda.update_code(settings, revision)).await
+            } else {
+                self.repeated(FREE_WITHIN, is_busy, || lambda.update_configuration(settings, revision)).await
+            };
+            match updated {
+                Ok(()) => return self.remember().await,
+                Err(DeployError::Cloud(error)) if rival::is_stale(&error) => {}
+                Err(error) => return Err(error),
+            }
+            // By our own first try, if its answer was lost; or in something that does not matter here.
+            let now = wait::active(self.cloud, &self.plan.function, self.token).await?;
+            if rival::is(&now, &next) {
+                return self.remember().await;
+            }
+        }
+        Err(rival::told(&self.plan.function, "it is changed again and again"))
+    }
+
+    /// Waits until the function is active, and sees that all of it is as it was deployed: who changed it meanwhile has
+    /// won.
+    async fn finished(&mut self) -> Result<FunctionDetail, DeployError> {
+        let detail = self.active().await?;
+        rival::check_tags(&self.plan.wanted.tags, &detail)?;
+        let buckets = self.plan.wanted.inputs.keys().filter(|_| self.of > 0);
+        for bucket in buckets {
+            let now = self.cloud.s3().notifications(bucket).await?.of(&detail.info.arn);
+            if now.len() != self.plan.wanted.triggers(bucket, &detail.info.arn).len() {
+                return Err(rival::told(&self.plan.function, &format!("its trigger of bucket {bucket}")));
+            }
+        }
+        Ok(detail)
     }
 
     async fn permit(&mut self, permission: &BucketPermission) -> Result<(), DeployError> {
@@ -248,16 +342,7 @@ impl Applier<'_> {
         let arn = self.arn().await?;
         let wanted = self.plan.wanted.triggers(bucket, &arn);
         let cloud = self.cloud;
-        let put = || {
-            let (arn, wanted) = (&arn, &wanted);
-            async move {
-                let mut notifications = cloud.s3().notifications(bucket).await?;
-                notifications
-                    .replace(arn, wanted)
-                    .map_err(|error| CloudError { what: bucket.to_owned(), ..error })?;
-                cloud.s3().put_notifications(bucket, &notifications).await
-            }
-        };
+        let put = || rival::write_triggers(cloud, bucket, &arn, &wanted);
         self.repeated(SETTLES_WITHIN, is_settling, put).await?;
         self.undo.push(Undo::Triggers { bucket: bucket.to_owned(), arn });
         Ok(())

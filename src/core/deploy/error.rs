@@ -19,6 +19,9 @@ pub enum DeployError {
     /// The function is not usable after its creation or change.
     #[error("{0}")]
     NotActive(String),
+    /// Somebody else changed the same thing meanwhile, and won.
+    #[error("{0}")]
+    Rival(String),
     /// A step failed after others were done.
     #[error("{step}: {error}{}", so_far(done))]
     Step {
@@ -47,7 +50,7 @@ impl DeployError {
         match self {
             Self::Cloud(error) => Some(error),
             Self::Step { error, .. } => error.cloud(),
-            Self::Image(_) | Self::Unfit(_) | Self::NotActive(_) => None,
+            Self::Image(_) | Self::Unfit(_) | Self::NotActive(_) | Self::Rival(_) => None,
         }
     }
 
@@ -58,7 +61,7 @@ impl DeployError {
             Self::Cloud(error) => error.kind == ErrorKind::Cancelled,
             Self::Image(error) => matches!(error, ImageError::Cancelled),
             Self::Step { error, .. } => error.is_cancelled(),
-            Self::Unfit(_) | Self::NotActive(_) => false,
+            Self::Unfit(_) | Self::NotActive(_) | Self::Rival(_) => false,
         }
     }
 }

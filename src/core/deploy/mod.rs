@@ -8,6 +8,7 @@
 //! undo      takes back what was made
 //! wait      until a function is active
 //! reasons   why it cannot be used, and what to do
+//! rival     somebody else who changes the same function meanwhile
 //! remove    takes a function away with what was made for it; buckets and objects stay
 //! role      the role it runs as: named, or made for it
 //! secrets   the keys of its storage providers
@@ -21,6 +22,7 @@ mod error;
 mod plan;
 mod reasons;
 mod remove;
+mod rival;
 mod role;
 mod runtime;
 mod secrets;

@@ -89,6 +89,8 @@ pub struct Plan {
     /// What a thousand invocations cost, at a guess; `None` in the local context, where they cost nothing.
     pub cost: Option<Guess>,
     pub(super) wanted: Wanted,
+    /// The function as it was found.
+    pub(super) found: Option<FunctionSettings>,
 }
 
 impl Plan {
@@ -203,7 +205,8 @@ async fn make(
     }
     let cost = (!cloud.is_local()).then(|| Prices::of_this_build().guess(&Shape::of(definition), THOUSAND));
     let (function, new) = (definition.name.clone(), existing.is_none());
-    Ok(Plan { function, image, steps, warnings, new, cost, wanted })
+    let found = existing.map(|existing| existing.settings);
+    Ok(Plan { function, image, steps, warnings, new, cost, wanted, found })
 }
 
 /// Invocations whose cost a plan shows.

@@ -52,6 +52,9 @@ pub async fn remove(cloud: &Cloud, function: &str, options: RemoveOptions) -> Re
         buckets.extend(tags::outputs_of(&detail.tags).into_iter().map(|place| place.bucket));
         if cloud.lambda().delete(function).await? {
             report.gone(format!("function {function}"));
+        } else {
+            let why = "it was gone already; somebody else may have removed it meanwhile";
+            report.kept(&format!("function {function}"), why);
         }
     }
     match secrets::remove(cloud, function).await {

@@ -1,5 +1,6 @@
 //! Takes back what was made.
 
+use super::rival;
 use super::role::POLICY;
 use super::secrets;
 use crate::core::cloud::{Cloud, CloudError};
@@ -63,7 +64,7 @@ pub async fn undo(cloud: &Cloud, created: &[Undo]) -> Vec<String> {
 
 /// Removes the triggers that start a function. `false` when there were none.
 pub(super) async fn remove_triggers(cloud: &Cloud, bucket: &str, arn: &str) -> Result<bool, CloudError> {
-    let mut notifications = match cloud.s3().notifications(bucket).await {
+    let notifications = match cloud.s3().notifications(bucket).await {
         Ok(notifications) => notifications,
         Err(error) if error.is_not_found() => return Ok(false),
         Err(error) => return Err(error),
@@ -71,8 +72,7 @@ pub(super) async fn remove_triggers(cloud: &Cloud, bucket: &str, arn: &str) -> R
     if notifications.of(arn).is_empty() {
         return Ok(false);
     }
-    notifications.replace(arn, &[])?;
-    cloud.s3().put_notifications(bucket, &notifications).await?;
+    rival::write_triggers(cloud, bucket, arn, &[]).await?;
     Ok(true)
 }
 

@@ -2,7 +2,7 @@
 
 use super::compose::{Blob, BlobSource, Composed};
 use super::mount::mount;
-use super::registry::{ATTEMPTS, client, explain, is_loopback, log_in, pause, retryable};
+use super::registry::{ATTEMPTS, client, explain, is_loopback, log_in, pause, retryable, unauthorized};
 use super::{Credentials, ImageError};
 use bytes::Bytes;
 use futures::stream::{self, BoxStream, StreamExt as _, TryStreamExt as _};
@@ -242,6 +242,12 @@ impl Pusher<'_> {
                         SendError::Blob(error) => return Err(error),
                         SendError::Registry(error) if attempt < ATTEMPTS && retryable(&error) => {
                             pause(attempt).await;
+                        }
+                        // Logging in looked well, but its answer was that of a registry in trouble, which asks for
+                        // no credentials.
+                        SendError::Registry(error) if attempt == 1 && unauthorized(&error) => {
+                            let credentials = self.registry.credentials.as_ref();
+                            log_in(self.client, self.target, credentials, RegistryOperation::Push).await?;
                         }
                         SendError::Registry(error) => {
                             return Err(self.explain(&format!("cannot push {}", blob.digest), &error));

@@ -244,6 +244,18 @@ pub(super) fn retryable(error: &OciDistributionError) -> bool {
     }
 }
 
+/// Whether the registry does not know who asks.
+pub(super) fn unauthorized(error: &OciDistributionError) -> bool {
+    match error {
+        OciDistributionError::RequestError(error) => {
+            error.status() == Some(reqwest::StatusCode::UNAUTHORIZED)
+        }
+        OciDistributionError::ServerError { code, .. } => *code == 401,
+        OciDistributionError::UnauthorizedError { .. } => true,
+        _ => false,
+    }
+}
+
 /// Waits longer after each attempt.
 pub(super) async fn pause(attempt: u32) {
     tokio::time::sleep(Duration::from_millis(200 << attempt.min(6))).await;

@@ -1,10 +1,12 @@
 //! What a registry holds: list, inspect, remove.
 
 use super::origin::{self, OriginLayer};
-use super::registry::{authentication, client, explain, http, log_in};
+use super::registry::{ATTEMPTS, authentication, client, explain, http, log_in, pause, retryable};
 use super::{Cache, Credentials, ImageError, ImageSettings, Registry, Remote, Source};
 use crate::core::definition::Architecture;
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
+use oci_client::client::Client;
+use oci_client::errors::OciDistributionError;
 use oci_client::{Reference, RegistryOperation};
 use std::collections::BTreeMap;
 
@@ -191,18 +193,43 @@ pub async fn inspect(
 /// # Errors
 /// When it is not there, or the registry does not allow it.
 pub async fn remove(registry: &Registry) -> Result<(), ImageError> {
-    let place = format!("{}/{}", registry.host(), registry.repository);
     let client = client(registry.host(), registry.plain_http())?;
     let reference: Reference = registry.reference();
     log_in(&client, &reference, registry.credentials.as_ref(), RegistryOperation::Push).await?;
+    let mut attempt = 1;
+    loop {
+        match remove_once(registry, &client, &reference).await {
+            Ok(()) => return Ok(()),
+            // Removed by the first try, whose answer was lost.
+            Err(refusal) if attempt > 1 && refusal.status == Some(404) => return Ok(()),
+            Err(refusal) if attempt < ATTEMPTS && refusal.may_pass => pause(attempt).await,
+            Err(refusal) => return Err(refusal.error),
+        }
+        attempt += 1;
+    }
+}
+
+/// Why an image was not removed.
+struct Refusal {
+    error: ImageError,
+    status: Option<u16>,
+    may_pass: bool,
+}
+
+async fn remove_once(registry: &Registry, client: &Client, reference: &Reference) -> Result<(), Refusal> {
+    let place = format!("{}/{}", registry.host(), registry.repository);
     let auth = authentication(registry.credentials.as_ref());
-    let fail = |error| explain(&place, &format!("cannot remove {}", registry.tag), &error);
+    let fail = |error: OciDistributionError| Refusal {
+        may_pass: retryable(&error),
+        status: None,
+        error: explain(&place, &format!("cannot remove {}", registry.tag), &error),
+    };
     let digest = if super::digest::is_sha256(&registry.tag) {
         registry.tag.clone()
     } else {
-        client.fetch_manifest_digest(&reference, &auth).await.map_err(fail)?
+        client.fetch_manifest_digest(reference, &auth).await.map_err(fail)?
     };
-    let token = client.auth(&reference, &auth, RegistryOperation::Push).await.map_err(fail)?;
+    let token = client.auth(reference, &auth, RegistryOperation::Push).await.map_err(fail)?;
     let scheme = if registry.plain_http() { "http" } else { "https" };
     let url = format!("{scheme}://{}/v2/{}/manifests/{digest}", registry.host(), registry.repository);
     let http = http(registry.host()).map_err(|error| fail(error.into()))?;
@@ -213,13 +240,16 @@ pub async fn remove(registry: &Registry) -> Result<(), ImageError> {
         (None, None) => request,
     };
     let answer = request.send().await.map_err(|error| fail(error.into()))?;
-    match answer.status().as_u16() {
-        200..=299 => Ok(()),
-        405 => Err(ImageError::Registry(format!("{place}: the registry does not allow deletion"))),
+    let status = answer.status().as_u16();
+    let words = match status {
+        200..=299 => return Ok(()),
+        405 => format!("{place}: the registry does not allow deletion"),
         code => {
             let text: String = answer.text().await.unwrap_or_default().chars().take(300).collect();
             let text = super::layer::safe(&text);
-            Err(ImageError::Registry(format!("{place}: cannot remove {digest}: HTTP {code} {text}")))
+            format!("{place}: cannot remove {digest}: HTTP {code} {text}")
         }
-    }
+    };
+    let may_pass = status == 429 || status >= 500;
+    Err(Refusal { error: ImageError::Registry(words), status: Some(status), may_pass })
 }

@@ -37,18 +37,21 @@ pub struct FollowOptions {
     pub lost_after: Duration,
     /// Whether the platform's log is asked for the ends of attempts that the ledger does not tell (yet).
     pub reports: bool,
+    /// Without a word for so long, and with nothing running, tasks that have not begun may be lost already.
+    pub stalled_after: Duration,
 }
 
 impl FollowOptions {
     /// For a context.
     #[must_use]
     pub const fn of(context: &RunContext) -> Self {
-        let (fast, slow) = if context.local { (100, 1_000) } else { (1_000, 5_000) };
+        let (fast, slow, stalled) = if context.local { (100, 1_000, 10) } else { (1_000, 5_000, 120) };
         Self {
             fast: Duration::from_millis(fast),
             slow: Duration::from_millis(slow),
             lost_after: Duration::from_hours(7),
             reports: true,
+            stalled_after: Duration::from_secs(stalled),
         }
     }
 }
@@ -206,6 +209,15 @@ impl Follower {
         (!self.tracker.is_complete() && self.unsent() == 0).then(|| Duration::from_millis(quiet))
     }
 
+    /// How long nothing has been heard, when that is long enough to think that the tasks which have not begun are lost.
+    /// Then [`send_again`](super::send_again) sends them again.
+    #[must_use]
+    pub fn stalled_for(&self) -> Option<Duration> {
+        let counts = self.tracker.counts();
+        let waiting = counts.pending > 0 && counts.running == 0;
+        self.quiet_for().filter(|quiet| waiting && *quiet >= self.options.stalled_after)
+    }
+
     fn unsent(&self) -> u64 {
         self.meter.as_ref().map_or(0, |meter| self.tracker.header().tasks.saturating_sub(meter.items_done()))
     }
@@ -240,6 +252,7 @@ impl Follower {
     /// The cloud does not answer; the next look may go well.
     pub async fn poll(&mut self) -> Result<bool, RunError> {
         let mut changed = false;
+        let first = self.all.0.is_none();
         if self.all.is_due(ALL_EVERY) {
             changed |= self.records(None).await?;
             self.far.is_due(Duration::ZERO);
@@ -263,7 +276,9 @@ impl Follower {
             }
         }
         if changed {
-            self.quiet_since_ms = now_ms();
+            // What the first look finds is old news.
+            let heard = self.tracker.last_ended_ms().min(now_ms()).max(self.quiet_since_ms);
+            self.quiet_since_ms = if first { heard } else { now_ms() };
         }
         changed |= self.check_overdue();
         changed |= self.settle().await?;

@@ -23,7 +23,10 @@ use throng_runtime::contract::keys::{cancel_key, record_key, run_key};
 use throng_runtime::contract::{AttemptRecord, FailureClass, Phases, TaskEvent, TaskRef, VERSION};
 use tokio_util::sync::CancellationToken;
 
+mod again;
 mod invoke;
+
+pub use again::send_again;
 
 /// What to process.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -248,22 +251,23 @@ async fn list_objects(
 /// Goes on with a run whose inputs were not all sent.
 ///
 /// # Errors
-/// [`RunError::Refused`] when there is nothing to send from this machine, or the run was cancelled.
+/// [`RunError::AllSent`] when there is nothing to send from this machine; [`RunError::Refused`] when the run was
+/// cancelled, or another throng is sending it.
 pub async fn resume(context: &RunContext, run: &str) -> Result<Launch, RunError> {
     let header = super::follow::read_header(context, run).await?;
     if read(context.store.as_ref(), &context.home, &cancel_key(run)).await?.is_some() {
         return Err(RunError::Refused(format!("run `{run}` was cancelled")));
     }
     let folder = context.folder(run);
-    let nothing = "everything was sent from here, or it was launched on another machine";
+    let nothing = || RunError::AllSent(run.to_owned());
     let claim = plan::claim(&folder)?;
     if claim.is_none() {
-        return Err(RunError::Refused(format!("run `{run}`: {nothing}")));
+        return Err(nothing());
     }
     let (inputs, place) = if header.files {
         let plan = tokio::task::spawn_blocking(move || plan::read(&folder)).await;
         let plan = plan.map_err(|error| RunError::Io(error.to_string()))??;
-        let plan = plan.ok_or_else(|| RunError::Refused(format!("run `{run}`: {nothing}")))?;
+        let plan = plan.ok_or_else(nothing)?;
         (plan.files, Place { bucket: plan.bucket, prefix: plan.prefix })
     } else {
         let mut entries = Vec::new();

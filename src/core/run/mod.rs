@@ -16,7 +16,8 @@
 //!
 //! A run exists once its `run.json` exists, and that is written after its manifest: who sees a run can count on
 //! all of its inputs. What a launch that was killed has not sent yet is known from its journal on the machine that
-//! launched it; [`resume`] sends the rest.
+//! launched it; [`resume`] sends the rest. What was sent and never began (an event can be lost) is sent once more by
+//! [`send_again`], from any machine.
 
 mod cloud;
 mod failure;
@@ -37,7 +38,7 @@ pub use cloud::{Fleet, FunctionFacts, TriggerPlace};
 pub use failure::FailedEvent;
 pub use follow::{FollowOptions, Follower, follow, wait};
 pub use header::{Cancelled, End, RunHeader, StartedBy, is_run_id, new_run_id};
-pub use launch::{Inputs, Launch, LaunchRequest, SendReport, cancel, prepare, resume};
+pub use launch::{Inputs, Launch, LaunchRequest, SendReport, cancel, prepare, resume, send_again};
 pub use list::Lister;
 pub use manifest::{ManifestEntry, read_manifest};
 pub use provider::{Store, Stores};
@@ -144,6 +145,9 @@ pub enum RunError {
         /// What is wrong with it.
         what: String,
     },
+    /// There is nothing left to send from this machine.
+    #[error("run `{0}`: everything was sent from here, or it was launched on another machine")]
+    AllSent(String),
     /// What was asked for makes no sense.
     #[error("{0}")]
     Refused(String),

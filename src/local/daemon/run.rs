@@ -2,6 +2,7 @@
 
 use super::files::{Files, write_json};
 use crate::local::db::{Db, DbError};
+use crate::local::faults::{Faults, Plan};
 use crate::local::lambda::{
     Lambda, LambdaConfig, LambdaParts, Queue, RuntimeApi, SandboxLauncher, TimeScale,
 };
@@ -35,6 +36,8 @@ pub struct ServeOptions {
     pub max_environments: Option<u32>,
     /// Whether to leave the terminal's session.
     pub detach: bool,
+    /// What is to go wrong on purpose.
+    pub faults: Option<Plan>,
 }
 
 impl ServeOptions {
@@ -48,6 +51,7 @@ impl ServeOptions {
             time_scale: 1.0,
             max_environments: None,
             detach: false,
+            faults: None,
         }
     }
 }
@@ -122,9 +126,10 @@ async fn run(options: &ServeOptions, files: &Files) -> Result<(), ServeError> {
             () = until_idle(&watched, idle) => "idle",
         };
         tracing::info!(reason, "ending");
+        // While S3 still answers, or functions that run would fail for want of it.
+        lambda.shutdown().await;
     };
     server::serve(listener, services, stop).await;
-    lambda.shutdown().await;
     Ok(())
 }
 
@@ -182,7 +187,8 @@ async fn open(
     let data = files.data();
     std::fs::create_dir_all(data.join("logs")).map_err(io("its data folder"))?;
     let db = Db::open(&data.join("cloud.db"), "")?;
-    let queue = Arc::new(Queue::open(db.clone()).await?);
+    let faults = options.faults.clone().map_or_else(Faults::none, Faults::of);
+    let queue = Arc::new(Queue::open(db.clone()).await?.with_faults(faults.clone()));
     let store = ObjectStore::open(&data.join("s3"), db.clone(), queue.clone())?;
     let logs = LogStore::open(&data.join("logs"))?;
     let images = ImageStore::open(&data.join("images"))
@@ -207,8 +213,9 @@ async fn open(
         store,
         credentials,
         activity: Activity::default(),
+        faults: faults.clone(),
         lambda: Some(Arc::new(lambda.clone())),
-        logs: Some(Arc::new(LogsApi::new(logs))),
+        logs: Some(Arc::new(LogsApi::new(logs).with_faults(faults))),
         runtime: Some(Arc::new(RuntimeApi(lambda.clone()))),
         registry: Some(Arc::new(registry)),
     };

@@ -184,6 +184,11 @@ impl Scheduler {
         }
     }
 
+    /// Whether the cloud is ending.
+    pub fn is_closed(&self) -> bool {
+        self.state().closed
+    }
+
     pub fn has_environments(&self) -> bool {
         self.state().pools.values().any(|pool| !pool.environments.is_empty())
     }

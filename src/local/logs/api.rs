@@ -3,6 +3,7 @@
 use super::store::LogStore;
 use super::{groups, query, tail};
 use crate::local::db::DbError;
+use crate::local::faults::Faults;
 use crate::local::server::{Body, body::full};
 use bytes::Bytes;
 use http::{Request, Response, StatusCode, header};
@@ -64,13 +65,20 @@ impl From<rusqlite::Error> for ApiError {
 #[derive(Clone, Debug)]
 pub struct LogsApi {
     store: LogStore,
+    faults: Faults,
 }
 
 impl LogsApi {
     /// The service over a store.
     #[must_use]
-    pub const fn new(store: LogStore) -> Self {
-        Self { store }
+    pub fn new(store: LogStore) -> Self {
+        Self { store, faults: Faults::none() }
+    }
+
+    /// With what is to go wrong on purpose.
+    #[must_use]
+    pub fn with_faults(self, faults: Faults) -> Self {
+        Self { faults, ..self }
     }
 
     /// Answers a request whose signature has been checked.
@@ -88,7 +96,8 @@ impl LogsApi {
         };
         if operation == "StartLiveTail" {
             return match read(&body) {
-                Ok(request) => tail::start(&self.store, request).unwrap_or_else(|error| error.response()),
+                Ok(request) => tail::start(&self.store, request, self.faults.clone())
+                    .unwrap_or_else(|error| error.response()),
                 Err(error) => error.response(),
             };
         }

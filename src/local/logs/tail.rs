@@ -2,7 +2,7 @@
 //!
 //! One update each second, possibly empty; at most 500 events in one, the rest is left out and the update says
 //! `sampled` (`API_StartLiveTail`). A client that reads slowly loses the oldest updates. Real sessions were also seen to
-//! lose events without saying so; [`ENV_LOSS`] makes these do the same, so that what reconciles can be tested.
+//! lose events without saying so; a plan of faults makes these do the same, so that what reconciles can be tested.
 
 #![allow(clippy::struct_field_names, reason = "AWS names the fields")]
 
@@ -10,6 +10,7 @@ use super::api::{ApiError, group_name};
 use super::groups::{find_group, group_arn};
 use super::pattern::Pattern;
 use super::store::{Batch, LogStore};
+use crate::local::faults::Faults;
 use crate::local::server::Body;
 use aws_smithy_eventstream::frame::write_message_to;
 use aws_smithy_types::event_stream::{Header, HeaderValue, Message};
@@ -25,8 +26,6 @@ use std::time::Duration;
 use throng_runtime::contract::local::ACCOUNT;
 use tokio::sync::{broadcast, mpsc};
 
-/// The share of events, from 0 to 1, that live tails lose without saying so.
-pub const ENV_LOSS: &str = "THRONG_LOCAL_TAIL_LOSS";
 /// Events in one update at most.
 const UPDATE_EVENTS: usize = 500;
 /// Updates that wait for a slow client at most; then the oldest are lost.
@@ -51,10 +50,10 @@ struct Session {
     groups: Vec<String>,
     request: Start,
     pattern: Pattern,
-    loss: f64,
+    faults: Faults,
 }
 
-pub(super) fn start(store: &LogStore, request: Start) -> Result<Response<Body>, ApiError> {
+pub(super) fn start(store: &LogStore, request: Start, faults: Faults) -> Result<Response<Body>, ApiError> {
     if request.log_group_identifiers.is_empty() || request.log_group_identifiers.len() > 10 {
         return Err(ApiError::invalid("Between 1 and 10 logGroupIdentifiers are needed."));
     }
@@ -76,10 +75,9 @@ pub(super) fn start(store: &LogStore, request: Start) -> Result<Response<Body>, 
     store.db.read_now(|connection| {
         groups.iter().try_for_each(|group| find_group(connection, group).map(|_| ()))
     })?;
-    let loss = std::env::var(ENV_LOSS).ok().and_then(|loss| loss.parse().ok()).unwrap_or(0.0);
     let id = uuid::Uuid::new_v4().to_string();
     let header_id = HttpValue::from_str(&id);
-    let session = Session { id, groups, request, pattern, loss };
+    let session = Session { id, groups, request, pattern, faults };
     let (frames, receiver) = mpsc::channel(WAITING_UPDATES);
     tokio::spawn(session.run(store.tails.subscribe(), frames));
     let frames = futures::stream::unfold(receiver, |mut receiver| async {
@@ -147,7 +145,7 @@ impl Session {
         }
     }
 
-    /// Adds the matching events of a batch; says whether some did not fit.
+    /// Adds the matching events of a batch; says whether it is to say that some were left out.
     fn take(&self, batch: &Batch, results: &mut Vec<Value>) -> bool {
         let Start { log_stream_names: names, log_stream_name_prefixes: prefixes, .. } = &self.request;
         let everything = names.is_empty() && prefixes.is_empty();
@@ -155,13 +153,14 @@ impl Session {
         if !self.groups.contains(&batch.group) || !(everything || chosen()) {
             return false;
         }
-        let mut full = false;
+        let mut sampled = false;
         for event in batch.events.iter().filter(|event| self.pattern.matches(&event.message)) {
-            if self.loss > 0.0 && rand::random::<f64>() < self.loss {
+            if let Some(told) = self.faults.tail(&event.message) {
+                sampled |= told;
                 continue;
             }
             if results.len() == UPDATE_EVENTS {
-                full = true;
+                sampled = true;
                 break;
             }
             results.push(json!({
@@ -169,7 +168,7 @@ impl Session {
                 "message": event.message, "timestamp": event.timestamp_ms, "ingestionTime": batch.ingested_ms,
             }));
         }
-        full
+        sampled
     }
 }
 

@@ -92,6 +92,9 @@ pub async fn status(services: &Services, counts: bool) -> Response<Body> {
     {
         status["lambda"] = shown;
     }
+    if let Some(faults) = services.faults.status() {
+        status["faults"] = faults;
+    }
     if counts
         && let (Ok((buckets, objects, bytes)), Some(map)) =
             (services.store.totals().await, status.as_object_mut())

@@ -4,6 +4,7 @@ use super::auth;
 use super::body::{Body, answer, aws_error, json, text};
 use super::control::{Activity, status};
 use super::{s3_errors, sts};
+use crate::local::faults::{Abort, Faults, Hangup, around};
 use crate::local::logs::LogsApi;
 use crate::local::s3::{ObjectStore, RequestIds};
 use bytes::Bytes;
@@ -48,6 +49,8 @@ pub struct Services {
     pub credentials: LocalCredentials,
     /// Requests that are being answered.
     pub activity: Activity,
+    /// What goes wrong on purpose.
+    pub faults: Faults,
     /// The store of objects.
     pub store: ObjectStore,
     /// S3 over `store`.
@@ -73,6 +76,22 @@ impl Services {
     #[must_use]
     pub fn busy(&self) -> bool {
         [&self.lambda, &self.logs].into_iter().flatten().any(|service| service.busy())
+    }
+
+    /// Answers a request, with the faults that are planned.
+    ///
+    /// # Errors
+    /// [`Hangup`]: a fault; the connection is to be ended.
+    pub async fn answer(
+        &self,
+        request: Request<Incoming>,
+        abort: Option<Abort>,
+    ) -> Result<Response<Body>, Hangup> {
+        if self.faults.is_on() {
+            let handle = |request| self.handle(request);
+            return around(&self.faults, &self.credentials, abort, request, handle).await;
+        }
+        Ok(self.handle(request).await)
     }
 
     /// Answers a request.

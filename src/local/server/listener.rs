@@ -1,10 +1,10 @@
 //! Accepts connections until told to stop, then lets the open ones end.
 
 use super::dispatch::Services;
+use crate::local::faults::Abort;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
@@ -48,9 +48,10 @@ pub async fn serve(listener: TcpListener, services: Arc<Services>, stop: impl Fu
 async fn connection(stream: TcpStream, services: Arc<Services>, mut closed: watch::Receiver<()>) {
     // Without it small answers wait for the client's delayed acknowledgements.
     let _ = stream.set_nodelay(true);
+    let abort = if services.faults.is_on() { Abort::of(&stream) } else { None };
     let service = service_fn(move |request| {
-        let services = services.clone();
-        async move { Ok::<_, Infallible>(services.handle(request).await) }
+        let (services, abort) = (services.clone(), abort.clone());
+        async move { services.answer(request, abort).await }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())

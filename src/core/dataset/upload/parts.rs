@@ -3,6 +3,7 @@
 use super::{Line, Shared, Stamp, Trouble, changed, unreadable};
 use crate::core::dataset::objects::PutPart;
 use futures::{StreamExt, TryStreamExt};
+use md5::{Digest as _, Md5};
 use std::collections::HashMap;
 use std::fs::File;
 use std::path::Path;
@@ -104,7 +105,22 @@ impl Shared {
             return Err(changed(path));
         }
         let bucket = &self.upload.place.bucket;
-        Ok(self.pace.insist(|| self.store.finish_parts(bucket, key, &begun.upload, &sent)).await?)
+        match self.pace.insist(|| self.store.finish_parts(bucket, key, &begun.upload, &sent)).await {
+            // Finished before, by a try whose answer was lost, here or before a kill.
+            Err(error)
+                if error.code.as_deref() == Some("NoSuchUpload") && self.is_whole(key, &sent).await? =>
+            {
+                Ok(())
+            }
+            finished => Ok(finished?),
+        }
+    }
+
+    /// Whether the object is made of these parts.
+    async fn is_whole(&self, key: &str, parts: &[(i32, String)]) -> Result<bool, Trouble> {
+        let bucket = &self.upload.place.bucket;
+        let head = self.pace.insist(|| self.store.head(bucket, key)).await?;
+        Ok(head.is_some_and(|head| whole_etag(parts).as_ref() == Some(&head.etag)))
     }
 
     #[allow(clippy::too_many_arguments, reason = "where a part comes from and where it goes")]
@@ -141,6 +157,16 @@ impl Shared {
     }
 }
 
+/// The `ETag` of an object made of parts: the MD5 of their MD5s, and how many. `None` when those of the parts are no
+/// MD5s (buckets with keys of KMS).
+fn whole_etag(parts: &[(i32, String)]) -> Option<String> {
+    let mut hash = Md5::new();
+    for (_, etag) in parts {
+        hash.update(hex::decode(etag).ok().filter(|digest| digest.len() == 16)?);
+    }
+    Some(format!("{}-{}", hex::encode(hash.finalize()), parts.len()))
+}
+
 async fn open(path: &Path) -> Result<(Arc<File>, Stamp), Trouble> {
     let owned = path.to_owned();
     let opened = tokio::task::spawn_blocking(move || {
@@ -175,6 +201,15 @@ fn read_at(file: &File, offset: u64, length: u64) -> std::io::Result<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_tag_of_the_whole_is_made_of_those_of_the_parts() {
+        // printf a | md5sum, printf b | md5sum; the two digests in binary through md5sum.
+        let parts = [(1, "0cc175b9c0f1b6a831c399e269772661"), (2, "92eb5ffee6ae2fec3ad71c777531578f")];
+        let parts = parts.map(|(number, etag)| (number, etag.to_owned()));
+        assert_eq!(whole_etag(&parts).as_deref(), Some("96e024ba2074fe77e8e965ba43a704be-2"));
+        assert_eq!(whole_etag(&[(1, "of-kms".into())]), None);
+    }
 
     #[test]
     fn parts_are_never_too_many_nor_too_small() {

@@ -9,6 +9,9 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+/// Whoever waits hears of the run this often, although nothing changes.
+const NOW_AND_THEN: Duration = Duration::from_secs(5);
+
 /// Follows until cancelled: sends a view whenever something changed, at least every second while the run is open,
 /// and every error. Goes on looking (slowly) when the run is settled, because a late record may come.
 pub async fn follow(
@@ -56,7 +59,8 @@ pub async fn follow(
     }
 }
 
-/// Waits until every task of a run is final and every record has been read. `each` sees every change.
+/// Waits until every task of a run is final and every record has been read. `each` sees every change, and is called
+/// now and then when there is none.
 ///
 /// # Errors
 /// [`RunError`]; errors that may pass are waited out for half a minute.
@@ -66,11 +70,13 @@ pub async fn wait(
     mut each: impl FnMut(&Follower) + Send,
 ) -> Result<RunSummary, RunError> {
     let mut failing: Option<Instant> = None;
+    let mut shown = Instant::now();
     loop {
         match follower.poll().await {
             Ok(changed) => {
                 failing = None;
-                if changed {
+                if changed || shown.elapsed() >= NOW_AND_THEN {
+                    shown = Instant::now();
                     each(follower);
                 }
                 if follower.settled {

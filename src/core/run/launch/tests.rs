@@ -109,7 +109,7 @@ async fn files_go_to_the_trigger_with_their_task_and_nothing_is_invoked() {
     let stored = world.store.get("in", "x/0007.txt").unwrap();
     assert_eq!(stored.metadata, [(META_RUN, header.id.clone()), (META_TASK, "7".into())]);
     assert_eq!(world.fleet.calls.load(Ordering::SeqCst), 0);
-    assert!(matches!(resume(&world.context, &header.id).await, Err(RunError::Refused(_))), "nothing is left");
+    assert!(matches!(resume(&world.context, &header.id).await, Err(RunError::AllSent(_))), "nothing is left");
 }
 
 #[tokio::test]

@@ -165,6 +165,8 @@ async fn run_one(inner: Arc<Inner>, event: Event, lease: Lease, life: Life) {
     let lambda = Lambda { inner: inner.clone() };
     match lambda.run(invocation, lease).await {
         Outcome::Done { failed: false, .. } => inner.queue.note(Change::Done(event.id)),
+        // Perhaps it failed because its environment was ended with the cloud: its row stays, and it runs again.
+        Outcome::Done { failed: true, .. } if inner.scheduler.is_closed() => {}
         Outcome::Done { payload, failed: true, .. } => outcome::failed(&inner, event, &life, &payload).await,
         Outcome::System(message) => {
             tracing::warn!(function = %event.function, request_id = %event.request_id, %message, "could not be run");

@@ -78,6 +78,12 @@ impl Memory {
         }
     }
 
+    /// A new event is to come later.
+    pub fn comes_later(&mut self, function: &str, due_ms: i64) {
+        let line = self.line(function);
+        line.next_due = Some(line.next_due.map_or(due_ms, |due| due.min(due_ms)));
+    }
+
     /// An event is done.
     pub fn settled(&mut self, id: i64) {
         for line in self.functions.values_mut() {

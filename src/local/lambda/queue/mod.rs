@@ -16,6 +16,7 @@ use super::model::EventConfig;
 use super::names::FunctionRef;
 use super::store::stored;
 use crate::local::db::{Db, DbError};
+use crate::local::faults::{EventFault, Faults};
 use crate::local::s3::NotificationTargets;
 use bytes::Bytes;
 use memory::Memory;
@@ -59,6 +60,7 @@ pub struct Queue {
     ready: Notify,
     changes: Mutex<Vec<Change>>,
     changed: Notify,
+    faults: Faults,
 }
 
 impl std::fmt::Debug for Queue {
@@ -90,7 +92,14 @@ impl Queue {
             ready: Notify::new(),
             changes: Mutex::default(),
             changed: Notify::new(),
+            faults: Faults::none(),
         })
+    }
+
+    /// With what is to go wrong on purpose.
+    #[must_use]
+    pub fn with_faults(self, faults: Faults) -> Self {
+        Self { faults, ..self }
     }
 
     fn memory(&self) -> MutexGuard<'_, Memory> {
@@ -103,9 +112,23 @@ impl Queue {
     /// # Errors
     /// [`DbError`]
     pub fn put(&self, tx: &Transaction<'_>, event: &NewInvocation) -> Result<bool, DbError> {
+        let ruling = self.faults.event("lambda", &String::from_utf8_lossy(&event.payload));
+        let due_ms = ruling.as_ref().and_then(|ruling| ruling.later(&self.faults)).map_or(0, due_after);
+        match ruling.map(|ruling| ruling.fault) {
+            Some(EventFault::Lost) => return Ok(true),
+            // The same request id twice, perhaps at once: Lambda invokes at least once.
+            Some(EventFault::Duplicated) => drop(self.insert(tx, event, 0)?),
+            _ => {}
+        }
+        self.insert(tx, event, due_ms)
+    }
+
+    fn insert(&self, tx: &Transaction<'_>, event: &NewInvocation, due_ms: i64) -> Result<bool, DbError> {
         let id = self.last_id.fetch_add(1, Ordering::Relaxed) + 1;
-        let stored = table::insert(tx, id, event)?;
-        if stored {
+        let stored = table::insert(tx, id, event, due_ms)?;
+        if stored && due_ms > 0 {
+            self.memory().comes_later(&event.function, due_ms);
+        } else if stored {
             self.memory().announced(&event.function, id);
         }
         Ok(stored)
@@ -169,14 +192,30 @@ impl NotificationTargets for Queue {
 
     fn enqueue(&self, transaction: &Transaction<'_>, function_arn: &str, event: &str) -> Result<(), DbError> {
         let Ok(reference) = FunctionRef::parse(function_arn) else { return Ok(()) };
-        let event = NewInvocation::new(reference.name, Bytes::copy_from_slice(event.as_bytes()));
-        self.put(transaction, &event)?;
+        let new = || NewInvocation::new(reference.name.clone(), Bytes::copy_from_slice(event.as_bytes()));
+        let ruling = self.faults.event("s3", event);
+        if let Some(later) = ruling.as_ref().and_then(|ruling| ruling.later(&self.faults)) {
+            self.insert(transaction, &new(), due_after(later))?;
+            return Ok(());
+        }
+        match ruling.map(|ruling| ruling.fault) {
+            Some(EventFault::Lost) => return Ok(()),
+            // Two deliveries of one notification are two invocations.
+            Some(EventFault::Duplicated) => drop(self.put(transaction, &new())?),
+            _ => {}
+        }
+        self.put(transaction, &new())?;
         Ok(())
     }
 
     fn committed(&self) {
         self.wake();
     }
+}
+
+/// A time so much later. Events with a time wait for it, as those do that are tried again.
+fn due_after(wait: std::time::Duration) -> i64 {
+    super::clock::now_ms() + i64::try_from(wait.as_millis()).unwrap_or(i64::MAX / 2).max(1)
 }
 
 /// Limits of an event's life.

@@ -34,14 +34,20 @@ impl NewInvocation {
     }
 }
 
-/// Stores a new event, when its function is there.
-pub(super) fn insert(tx: &Transaction<'_>, id: i64, event: &NewInvocation) -> Result<bool, DbError> {
+/// Stores a new event, when its function is there. `due_ms` is 0 but for events that are to come later.
+pub(super) fn insert(
+    tx: &Transaction<'_>,
+    id: i64,
+    event: &NewInvocation,
+    due_ms: i64,
+) -> Result<bool, DbError> {
     let mut insert = tx.prepare_cached(
         "INSERT INTO lambda_event (id, function, due_ms, attempts, failures, request_id, created_ms, payload)
-         SELECT ?1, ?2, 0, 0, 0, ?3, ?4, ?5 WHERE EXISTS (SELECT 1 FROM lambda_function WHERE name = ?2)",
+         SELECT ?1, ?2, ?6, 0, 0, ?3, ?4, ?5 WHERE EXISTS (SELECT 1 FROM lambda_function WHERE name = ?2)",
     )?;
     let now = super::super::clock::now_ms();
-    let stored = insert.execute(params![id, event.function, event.request_id, now, &event.payload[..]])?;
+    let stored =
+        insert.execute(params![id, event.function, event.request_id, now, &event.payload[..], due_ms])?;
     Ok(stored > 0)
 }
 

@@ -1,0 +1,105 @@
+//! Sends once more what was sent and never began: events can be lost on their way from a bucket to a function.
+
+use super::{
+    Arc, CloudError, ControlFlow, Meter, NotSent, Pace, PathBuf, RunContext, RunError, SendReport, drive,
+    event,
+};
+use crate::core::model::{FailureClass, TaskRow, TaskState};
+use crate::core::run::{Follower, RunHeader, Store, Stores};
+use tokio_util::sync::CancellationToken;
+
+/// Invocations in flight.
+const AT_ONCE: u32 = 64;
+
+/// Invokes the function for every task of a run without a sign of life, by its object. What was not lost but only late
+/// may be done twice; it is counted once.
+///
+/// # Errors
+/// [`RunError::Refused`] when the run was cancelled or nothing is left to be sent.
+pub async fn send_again(
+    context: &RunContext,
+    run: &str,
+    meter: Arc<Meter>,
+    cancel: &CancellationToken,
+) -> Result<SendReport, RunError> {
+    let mut follower = Follower::open(context, run).await?;
+    follower.poll().await?;
+    if follower.tracker().is_cancelled() {
+        return Err(RunError::Refused(format!("run `{run}` was cancelled")));
+    }
+    follower.load_inputs().await?;
+    let tasks = silent(&follower);
+    if tasks.is_empty() {
+        return Err(RunError::Refused(format!(
+            "run `{run}`: every task has begun; there is nothing to send"
+        )));
+    }
+    let header = follower.tracker().header();
+    let function = header.function.clone();
+    super::facts_of(context, &function).await?;
+    let store = Arc::new(Stores::of(context, &function).get(header.provider.as_deref()).await?);
+    let again = Arc::new(Again { context: context.clone(), store, header: header.clone() });
+    meter.total(tasks.len() as u64, 0);
+    let pace = Arc::new(Pace::new(AT_ONCE));
+    let (mut rest, mut report, mut fatal) = (tasks.into_iter(), SendReport::default(), None);
+    let next = || {
+        let row = rest.next()?;
+        let (again, pace) = (again.clone(), pace.clone());
+        Some(async move { again.one(&pace, row).await })
+    };
+    let done = |outcome: Result<Option<NotSent>, CloudError>| match outcome {
+        Ok(None) => {
+            report.sent += 1;
+            meter.item();
+            ControlFlow::Continue(())
+        }
+        Ok(Some(missing)) => {
+            report.failed.push(missing);
+            ControlFlow::Continue(())
+        }
+        Err(error) => {
+            fatal = Some(error);
+            ControlFlow::Break(())
+        }
+    };
+    drive(&pace.clone(), cancel, next, done).await;
+    match fatal {
+        Some(error) => Err(error.into()),
+        None if cancel.is_cancelled() => Err(RunError::Cancelled),
+        None => Ok(report),
+    }
+}
+
+/// Tasks of which nothing was ever heard.
+fn silent(follower: &Follower) -> Vec<TaskRow> {
+    let tracker = follower.tracker();
+    let rows = (0..tracker.header().tasks).filter_map(|task| tracker.row(task));
+    let silent = |row: &&TaskRow| {
+        row.attempts == 0 && (row.state == TaskState::Pending || row.class == Some(FailureClass::Lost))
+    };
+    rows.filter(silent).cloned().collect()
+}
+
+/// Where inputs are and what is invoked for them.
+struct Again {
+    context: RunContext,
+    store: Arc<Store>,
+    header: RunHeader,
+}
+
+impl Again {
+    /// Invokes for one task, if its object is there.
+    async fn one(&self, pace: &Pace, row: TaskRow) -> Result<Option<NotSent>, CloudError> {
+        let (bucket, key) = (row.bucket.as_ref(), row.key.as_ref());
+        if pace.insist(|| self.store.objects.head(bucket, key)).await?.is_none() {
+            let reason =
+                "it was never uploaded: `throng run --resume` on the machine that launched the run sends it";
+            let path = PathBuf::from(format!("s3://{bucket}/{key}"));
+            return Ok(Some(NotSent { index: row.task, path, reason: reason.into() }));
+        }
+        let RunHeader { id, function, provider, .. } = &self.header;
+        let payload = event(id, row.task, provider.as_deref(), bucket, key);
+        pace.insist(|| self.context.fleet.invoke_async(function, payload.clone())).await?;
+        Ok(None)
+    }
+}
