@@ -89,13 +89,15 @@ impl World {
     async fn process(&self, run: &str, task: u64, state: TaskState) {
         let (key, now) = (format!("{task}.out"), now_ms());
         self.cloud.s3().put_object("out", &key, PutBody::from(b"result".to_vec()), &[], false).await.unwrap();
-        let output = OutputObject { bucket: "out".into(), key, size: 6, sha256: String::new() };
+        let output =
+            OutputObject { bucket: "out".into(), key, size: 6, sha256: String::new(), provider: None };
         let record = AttemptRecord {
             version: VERSION,
             function: "f".into(),
             task: Some(TaskRef { run: run.into(), task }),
             bucket: "input".into(),
             key: String::new(),
+            provider: None,
             request_id: format!("request-{task}-{}", u8::from(state == TaskState::Succeeded)),
             state,
             class: None,

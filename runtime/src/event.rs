@@ -35,6 +35,20 @@ pub struct Job {
     pub event: Option<String>,
     /// For the variable `EVENT_TIME`.
     pub time: Option<String>,
+    /// Where the input's bucket is.
+    pub origin: Origin,
+}
+
+/// Which storage an input is in.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub enum Origin {
+    /// The function's own.
+    #[default]
+    Own,
+    /// The storage provider of this name.
+    Provider(String),
+    /// A `MinIO` server that sent an event of its own; the function's inputs say which.
+    Minio,
 }
 
 /// Where an input is.
@@ -62,7 +76,7 @@ pub fn read(payload: &[u8], now: &str) -> Request {
 }
 
 fn plain(bytes: Vec<u8>) -> Job {
-    Job { input: Input::Bytes(bytes), task: None, event: None, time: None }
+    Job { input: Input::Bytes(bytes), task: None, event: None, time: None, origin: Origin::Own }
 }
 
 fn read_value(value: Value, now: &str, request: &mut Request, depth: usize) {
@@ -87,6 +101,10 @@ fn read_value(value: Value, now: &str, request: &mut Request, depth: usize) {
             task: None,
             event: Some(json!({"Records": [&object.record]}).to_string()),
             time: Some(object.event_time.unwrap_or_else(|| now.to_owned())),
+            origin: match object.record.get("eventSource").and_then(Value::as_str) {
+                Some("minio:s3") => Origin::Minio,
+                _ => Origin::Own,
+            },
             input: Input::Object { bucket: object.bucket, key: object.key },
         }));
         return;
@@ -150,8 +168,10 @@ fn own_event(value: &Value, now: &str) -> Option<Job> {
     let event: TaskEvent = serde_json::from_value(value.clone()).ok()?;
     let key = crate::sigv4::encode(&event.key, true).replace("%20", "+");
     let bucket = &event.bucket;
+    let minio = event.provider.as_deref().is_some_and(|provider| provider.starts_with("minio"));
+    let source = if minio { "minio:s3" } else { "aws:s3" };
     let shown = json!({"Records": [{
-        "eventVersion": "2.1", "eventSource": "aws:s3", "eventTime": now, "eventName": "ObjectCreated:Put",
+        "eventVersion": "2.1", "eventSource": source, "eventTime": now, "eventName": "ObjectCreated:Put",
         "s3": {
             "s3SchemaVersion": "1.0",
             "bucket": {"name": bucket, "arn": format!("arn:aws:s3:::{bucket}")},
@@ -162,6 +182,7 @@ fn own_event(value: &Value, now: &str) -> Option<Job> {
         event: Some(shown.to_string()),
         time: Some(now.to_owned()),
         task: event.task,
+        origin: event.provider.map_or(Origin::Own, Origin::Provider),
         input: Input::Object { bucket: event.bucket, key: event.key },
     })
 }
@@ -213,6 +234,17 @@ mod tests {
         let request = read(event.to_string().as_bytes(), "now");
         assert_eq!(request.query, [("a".to_owned(), "1".to_owned())]);
         assert_eq!(request.jobs[0].input, Input::Object { bucket: "b".into(), key: "k".into() });
+    }
+
+    #[test]
+    fn events_say_which_storage_they_are_about() {
+        let record = |source: &str| {
+            let s3 = json!({"bucket": {"name": "b"}, "object": {"key": "k"}});
+            one(&json!({"Key": "b/k", "Records": [{"eventSource": source, "s3": s3}]}).to_string()).origin
+        };
+        assert_eq!((record("aws:s3"), record("minio:s3")), (Origin::Own, Origin::Minio));
+        let own = one(r#"{"throng": null, "bucket": "b", "key": "k", "provider": "minio.lab"}"#);
+        assert_eq!(own.origin, Origin::Provider("minio.lab".into()));
     }
 
     #[test]

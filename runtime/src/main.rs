@@ -42,6 +42,8 @@ mod sigv4;
 #[cfg(target_os = "linux")]
 mod stage;
 #[cfg(target_os = "linux")]
+mod stores;
+#[cfg(target_os = "linux")]
 mod task;
 #[cfg(target_os = "linux")]
 mod variables;

@@ -1,6 +1,7 @@
 //! Stage out: what the script left in its output folder becomes objects.
 
-use crate::s3::{Kind, S3};
+use crate::s3::Kind;
+use crate::stores::Stores;
 use rustix::fs::OFlags;
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
@@ -48,6 +49,8 @@ pub fn files(folder: &Path) -> io::Result<Vec<Found>> {
 
 /// One object to make.
 struct Upload<'a> {
+    /// The storage provider; the function's own storage when `None`.
+    provider: Option<&'a str>,
     bucket: &'a str,
     key: String,
     path: &'a Path,
@@ -56,19 +59,25 @@ struct Upload<'a> {
 /// What was stored, and the first thing that was not.
 #[derive(Default)]
 pub struct Stored {
-    /// Objects, in order of bucket and key.
+    /// Objects, in order of provider, bucket and key.
     pub objects: Vec<OutputObject>,
     /// Class and sentence.
     pub failure: Option<(FailureClass, String)>,
 }
 
 /// Stores files by the rules; `failed` is the request id of a failed task, whose outputs are kept apart.
-pub fn store(files: &[Found], rules: &[OutputRule], failed: Option<&str>, s3: &S3, until: Instant) -> Stored {
+pub fn store(
+    files: &[Found],
+    rules: &[OutputRule],
+    failed: Option<&str>,
+    storage: &Stores<'_>,
+    until: Instant,
+) -> Stored {
     let uploads = plan(files, rules, failed);
     let results = if uploads.len() < 2 {
-        uploads.iter().map(|upload| send(upload, s3, until)).collect()
+        uploads.iter().map(|upload| send(upload, storage, until)).collect()
     } else {
-        send_all(&uploads, s3, until)
+        send_all(&uploads, storage, until)
     };
     let mut stored = Stored::default();
     for result in results {
@@ -77,7 +86,7 @@ pub fn store(files: &[Found], rules: &[OutputRule], failed: Option<&str>, s3: &S
             Err(failure) => stored.failure = stored.failure.or(Some(failure)),
         }
     }
-    stored.objects.sort_by(|a, b| (&a.bucket, &a.key).cmp(&(&b.bucket, &b.key)));
+    stored.objects.sort_by(|a, b| (&a.provider, &a.bucket, &a.key).cmp(&(&b.provider, &b.bucket, &b.key)));
     stored
 }
 
@@ -92,22 +101,24 @@ fn plan<'a>(files: &'a [Found], rules: &'a [OutputRule], failed: Option<&str>) -
                 (Some(id), "") => format!("failed/{id}/{key}"),
                 (Some(id), path) => format!("{path}/failed/{id}{}", key.strip_prefix(path).unwrap_or(&key)),
             };
-            uploads.insert((rule.bucket.as_str(), key), file.path.as_path());
+            let target = (rule.provider.as_deref(), rule.bucket.as_str(), key);
+            uploads.insert(target, file.path.as_path());
         }
     }
-    uploads.into_iter().map(|((bucket, key), path)| Upload { bucket, key, path }).collect()
+    let upload = |((provider, bucket, key), path)| Upload { provider, bucket, key, path };
+    uploads.into_iter().map(upload).collect()
 }
 
 type Sent = Result<OutputObject, (FailureClass, String)>;
 
-fn send_all(uploads: &[Upload<'_>], s3: &S3, until: Instant) -> Vec<Sent> {
+fn send_all(uploads: &[Upload<'_>], storage: &Stores<'_>, until: Instant) -> Vec<Sent> {
     let next = AtomicUsize::new(0);
     let stop = AtomicBool::new(false);
     let work = || {
         let mut sent = Vec::new();
         while !stop.load(Ordering::Relaxed) {
             let Some(upload) = uploads.get(next.fetch_add(1, Ordering::Relaxed)) else { break };
-            let result = send(upload, s3, until);
+            let result = send(upload, storage, until);
             if result.is_err() {
                 stop.store(true, Ordering::Relaxed);
             }
@@ -126,18 +137,19 @@ fn send_all(uploads: &[Upload<'_>], s3: &S3, until: Instant) -> Vec<Sent> {
     })
 }
 
-fn send(upload: &Upload<'_>, s3: &S3, until: Instant) -> Sent {
-    let Upload { bucket, key, path } = upload;
+fn send(upload: &Upload<'_>, storage: &Stores<'_>, until: Instant) -> Sent {
+    let Upload { provider, bucket, key, path } = upload;
     let failed = |class, error: &dyn std::fmt::Display| {
         (class, format!("the output {} could not be stored: {error}", path.display()))
     };
     let file = open(path).map_err(|error| failed(FailureClass::Output, &error))?;
-    match s3.put_file(bucket, key, &file, until) {
+    match storage.with(*provider, until, |s3| s3.put_file(bucket, key, &file, until)) {
         Ok(stored) => Ok(OutputObject {
             bucket: (*bucket).to_owned(),
             key: key.clone(),
             size: stored.size,
             sha256: stored.sha256,
+            provider: provider.map(str::to_owned),
         }),
         Err(error) if error.kind == Kind::Transient && Instant::now() >= until => {
             Err(failed(FailureClass::Timeout, &error))
@@ -160,6 +172,7 @@ mod tests {
 
     fn rule(path: &str, suffix: &[&str]) -> OutputRule {
         OutputRule {
+            provider: None,
             bucket: "b".into(),
             path: path.into(),
             prefix: Vec::new(),
@@ -177,6 +190,12 @@ mod tests {
     fn every_rule_takes_its_files_and_equal_targets_are_one() {
         let rules = [rule("out/", &[]), rule("out", &[".png"]), rule("", &[".txt"])];
         assert_eq!(keys(&rules, None), ["a.txt", "out/a.txt", "out/sub/b.png"]);
+    }
+
+    #[test]
+    fn equal_names_at_different_providers_are_two_objects() {
+        let lab = OutputRule { provider: Some("minio.lab".into()), ..rule("out", &[".txt"]) };
+        assert_eq!(keys(&[rule("out", &[".txt"]), lab.clone(), lab], None), ["out/a.txt", "out/a.txt"]);
     }
 
     #[test]

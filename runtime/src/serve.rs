@@ -8,6 +8,7 @@ use crate::execute::Limits;
 use crate::memory::OomWatch;
 use crate::program::Chooser;
 use crate::s3::S3;
+use crate::stores::Stores;
 use crate::task::{Attempt, Outcome, Worker, error_type};
 use crate::{event, processes, response, variables};
 use std::ffi::OsString;
@@ -52,12 +53,12 @@ fn serve(api: &Api, settings: &Settings, begin: Instant) -> String {
     let cleaner = Cleaner::new(&settings.tmp);
     // A predecessor that crashed cleaned nothing. What cannot be removed is tried again after each task.
     let _ = cleaner.clean();
-    let s3 = S3::from_env();
+    let stores = Stores::new(S3::from_env(), settings);
     let base = variables::base(settings);
     let search =
         base.get(&OsString::from("PATH")).map_or_else(String::new, |path| path.to_string_lossy().into());
     let chooser = Chooser::new(settings, search);
-    let mut worker = Worker { settings, s3: &s3, chooser, base, oom: OomWatch::new() };
+    let mut worker = Worker { settings, stores: &stores, chooser, base, oom: OomWatch::new() };
     let mut init = Some(begin.elapsed());
     loop {
         let invocation = match api.next() {

@@ -1,7 +1,8 @@
 //! Stage in: the folders of a task, and its input in a file.
 
 use crate::event::{Input, Job};
-use crate::s3::{Fetched, Kind, S3, S3Error};
+use crate::s3::{Fetched, Kind, S3Error};
+use crate::stores::Stores;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -51,11 +52,20 @@ pub struct StageError {
 }
 
 /// Puts the input of a job into the input folder.
-pub fn stage(job: &Job, folders: &Folders, s3: &S3, id: &str, until: Instant) -> Result<Staged, StageError> {
+pub fn stage(
+    job: &Job,
+    folders: &Folders,
+    stores: &Stores<'_>,
+    id: &str,
+    until: Instant,
+) -> Result<Staged, StageError> {
     match &job.input {
         Input::Object { bucket, key } => {
             let file = folders.input.join(file_name(key));
-            let fetched = s3.get_file(bucket, key, &file, until).map_err(|error| of_s3(&error, until))?;
+            let fetched = stores
+                .provider_of(job)
+                .and_then(|name| stores.with(name, until, |s3| s3.get_file(bucket, key, &file, until)))
+                .map_err(|error| of_s3(&error, until))?;
             Ok(Staged { file, fetched })
         }
         Input::Bytes(bytes) => {

@@ -8,8 +8,8 @@ use crate::logs::Log;
 use crate::memory::{self, OomWatch};
 use crate::output::{self, Found};
 use crate::program::Chooser;
-use crate::s3::S3;
 use crate::stage::{self, Folders};
+use crate::stores::Stores;
 use crate::variables::{self, Places};
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -25,7 +25,7 @@ pub struct Worker<'a> {
     /// Configuration
     pub settings: &'a Settings,
     /// Storage
-    pub s3: &'a S3,
+    pub stores: &'a Stores<'a>,
     /// Chooses what is executed.
     pub chooser: Chooser<'a>,
     /// Variables that are the same for every task.
@@ -132,6 +132,7 @@ impl Worker<'_> {
             task: job.task.clone(),
             bucket,
             key,
+            provider: self.stores.provider_of(job).ok().flatten().map(str::to_owned),
             request_id: attempt.request_id.to_owned(),
             state: TaskState::Running,
             class: None,
@@ -169,7 +170,7 @@ impl Worker<'_> {
         let name = format!("throng-{}-{number}", attempt.request_id);
         let folders =
             Folders::make(&self.settings.tmp, &name).map_err(|error| of_stage(stage::of_io(&error)))?;
-        let staged = stage::stage(job, &folders, self.s3, attempt.request_id, attempt.limits.until)
+        let staged = stage::stage(job, &folders, self.stores, attempt.request_id, attempt.limits.until)
             .map_err(of_stage)?;
         record.phases.stage_in_ms = millis(begin.elapsed());
         record.bytes_in = staged.fetched.bytes;
@@ -313,7 +314,7 @@ impl Worker<'_> {
             Failure::new(FailureClass::Output, format!("the output folder cannot be read: {error}"))
         })?;
         let kept = failed.then_some(attempt.request_id);
-        let stored = output::store(files, &function.outputs, kept, self.s3, attempt.end);
+        let stored = output::store(files, &function.outputs, kept, self.stores, attempt.end);
         record.bytes_out = stored.objects.iter().map(|object| object.size).sum();
         record.outputs = stored.objects;
         stored.failure.map_or(Ok(()), |(class, message)| Err(Failure::new(class, message)))
@@ -323,7 +324,8 @@ impl Worker<'_> {
         let Some(bucket) = &self.settings.home_bucket else { return Ok(()) };
         let text =
             serde_json::to_vec(record).map_err(|error| format!("the record cannot be written: {error}"))?;
-        self.s3
+        self.stores
+            .own()
             .put_bytes(bucket, &keys::record_key(record), "application/json", &text, until)
             .map_err(|error| format!("the record could not be stored: {error}"))
     }
@@ -339,7 +341,7 @@ impl Worker<'_> {
         };
         let key = keys::running_key(&task.run, task.task, &record.request_id);
         if let Ok(text) = serde_json::to_vec(&marker) {
-            let _ = self.s3.put_bytes(bucket, &key, "application/json", &text, until);
+            let _ = self.stores.own().put_bytes(bucket, &key, "application/json", &text, until);
         }
     }
 }

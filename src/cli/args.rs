@@ -145,7 +145,8 @@ pub struct Deploy {
 pub struct Run {
     /// The function's name, or a definition file, which is deployed first
     pub function: String,
-    /// Files, folders, globs; or `s3://bucket/prefix` for objects that are there already
+    /// Files, folders, globs; or `s3://bucket/prefix` for objects that are there already, `minio.ID://bucket/prefix`
+    /// for objects at a storage provider of the function
     #[arg(required = true)]
     pub inputs: Vec<String>,
     /// Wait for the end and report

@@ -89,6 +89,19 @@ pub fn place(text: &str) -> Result<Place, Fail> {
     Ok(Place { bucket: bucket.to_owned(), prefix: prefix.to_owned() })
 }
 
+/// Reads `s3://bucket[/key]`, or the same at a storage provider of the function: `minio.ID://…`, `s3.ID://…`. `None` when
+/// it is neither, and so a path.
+pub fn remote_place(text: &str) -> Option<Result<(Option<String>, Place), Fail>> {
+    let (scheme, rest) = text.split_once("://")?;
+    let (kind, id) = scheme.split_once('.').unwrap_or((scheme, "default"));
+    let named = !id.is_empty() && id.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b));
+    if !matches!(kind, "s3" | "minio") || !named {
+        return None;
+    }
+    let provider = (scheme != "s3").then(|| format!("{kind}.{id}"));
+    Some(place(rest).map(|place| (provider, place)))
+}
+
 /// Asks on the terminal; without one the answer is no.
 pub fn confirm(question: &str) -> Result<bool, Fail> {
     use std::io::{BufRead, IsTerminal, Write};
@@ -103,3 +116,25 @@ pub fn confirm(question: &str) -> Result<bool, Fail> {
 
 /// How often a status line is written.
 pub const STATUS: Duration = Duration::from_millis(200);
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    #[test]
+    fn places_name_their_storage() {
+        let read = |text: &str| {
+            remote_place(text)
+                .map(|place| place.map(|(provider, place)| (provider, place.to_string())).unwrap())
+        };
+        let of = |provider: Option<&str>, place: &str| Some((provider.map(str::to_owned), place.to_owned()));
+        assert_eq!(read("s3://b/k"), of(None, "b/k"));
+        assert_eq!(read("minio.lab://b/in/"), of(Some("minio.lab"), "b/in/"));
+        assert_eq!(read("minio://b"), of(Some("minio.default"), "b"));
+        assert_eq!(read("s3.far://b"), of(Some("s3.far"), "b"));
+        assert_eq!((read("a/b.txt"), read("ftp://x"), read("minio.://b")), (None, None, None));
+        assert!(remote_place("minio.lab://").is_some_and(|place| place.is_err()));
+    }
+}

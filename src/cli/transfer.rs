@@ -9,7 +9,7 @@ use std::sync::Arc;
 use throng::core::cloud::Cloud;
 use throng::core::dataset::download::{Download, DownloadError, Downloaded};
 use throng::core::dataset::upload::{Upload, UploadError, UploadOptions, Uploaded};
-use throng::core::dataset::{FileList, Meter, S3Objects, scan};
+use throng::core::dataset::{FileList, Meter, Objects, S3Objects, scan};
 use throng::core::model::{Place, Progress, ProgressState};
 
 /// Lists files, and says which were left out.
@@ -66,14 +66,26 @@ pub async fn download(
     keys: Vec<String>,
     to: &Path,
 ) -> Result<Downloaded, Fail> {
+    let store = Arc::new(S3Objects::of(cloud));
+    download_from(session, store, &cloud.context().name, bucket, keys, to).await
+}
+
+/// The same from any store. `whose` tells stores apart that have buckets of the same name.
+pub async fn download_from(
+    session: &Session,
+    store: Arc<dyn Objects>,
+    whose: &str,
+    bucket: &str,
+    keys: Vec<String>,
+    to: &Path,
+) -> Result<Downloaded, Fail> {
     let download = Download {
         bucket: bucket.to_owned(),
         keys,
         to: to.to_owned(),
-        journal: Download::journal_for(&session.dirs.state, &cloud.context().name, bucket, to),
+        journal: Download::journal_for(&session.dirs.state, whose, bucket, to),
     };
     let meter = Arc::new(Meter::default());
-    let store = Arc::new(S3Objects::of(cloud));
     let work = download.fetch(store, meter.clone(), &session.interrupt);
     let downloaded = watched(&format!("download from {bucket}"), &meter, work).await;
     let downloaded = downloaded.map_err(|error| match error {

@@ -186,6 +186,7 @@ pub fn record(number: u64, state: TaskState) -> AttemptRecord {
         task: Some(TaskRef { run: "20261123-115800-k3xq".into(), task: number }),
         bucket: "scans".into(),
         key: format!("mri-slices/in/scan-{number:05}.nii.gz"),
+        provider: None,
         request_id: format!("5ca4a8d2-0000-4000-8000-{number:012}"),
         state,
         class: (state == TaskState::Failed).then_some(FailureClass::Script),
@@ -207,12 +208,14 @@ pub fn record(number: u64, state: TaskState) -> AttemptRecord {
                     key: format!("mri-slices/scan-{number:05}.png"),
                     size: 411_204,
                     sha256: "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08".into(),
+                    provider: None,
                 },
                 OutputObject {
                     bucket: "results".into(),
                     key: format!("mri-slices/scan-{number:05}.json"),
                     size: 913,
                     sha256: "60303ae22b998861bce3b28f33eec1be758a213c86c93c076dbe9f558c11c752".into(),
+                    provider: None,
                 },
             ]
         },

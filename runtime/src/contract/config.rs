@@ -1,5 +1,6 @@
 //! The function's configuration, as the engine puts it into the image.
 
+use super::{ProviderInput, StorageProvider};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -36,6 +37,12 @@ pub struct FunctionConfig {
     /// What happens to outputs of a failed task.
     #[serde(default)]
     pub on_failure: OnFailure,
+    /// Storage providers with keys of their own that its inputs and outputs name, as `minio.lab`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub providers: BTreeMap<String, StorageProvider>,
+    /// Inputs that are there. Nothing there starts the function; a server's own events may be forwarded to it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub provider_inputs: Vec<ProviderInput>,
 }
 
 const fn default_threshold() -> u32 {
@@ -45,6 +52,9 @@ const fn default_threshold() -> u32 {
 /// One `output` entry of a definition: files whose name passes both filters go to `bucket/path`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OutputRule {
+    /// The storage provider, as `minio.lab`; the function's own storage when `None`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub provider: Option<String>,
     /// The bucket.
     pub bucket: String,
     /// Folder within the bucket, without slashes at either end; may be empty.
@@ -95,7 +105,13 @@ mod tests {
 
     fn rule(path: &str, prefix: &[&str], suffix: &[&str]) -> OutputRule {
         let own = |list: &[&str]| list.iter().map(ToString::to_string).collect();
-        OutputRule { bucket: "b".into(), path: path.into(), prefix: own(prefix), suffix: own(suffix) }
+        OutputRule {
+            provider: None,
+            bucket: "b".into(),
+            path: path.into(),
+            prefix: own(prefix),
+            suffix: own(suffix),
+        }
     }
 
     #[test]

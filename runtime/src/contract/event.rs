@@ -22,6 +22,9 @@ pub struct TaskEvent {
     pub bucket: String,
     /// The key of the input, as it is (not URL-encoded).
     pub key: String,
+    /// The storage provider that the bucket is at, as `minio.lab`; the function's own storage when `None`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub provider: Option<String>,
 }
 
 /// An object named by an S3 notification.

@@ -8,6 +8,7 @@
 //! runs/<run>/cancel.json, end.json        a person ended it; it is complete
 //! loose/<function>/<record name>          invocations that belong to no run
 //! aws/lambda/async/<function>/…           written by Lambda: events it gave up on
+//! secrets/<function>/providers.json       keys of the storage providers that the function names
 //! ```
 //!
 //! Record names begin with the time, so that a follower can list from where it was.
@@ -20,6 +21,15 @@ pub const RUNS: &str = "runs/";
 pub const LOOSE: &str = "loose/";
 /// Folder where Lambda's on-failure destination writes.
 pub const ASYNC_FAILURES: &str = "aws/lambda/async/";
+
+/// Folder of keys that functions need.
+pub const SECRETS: &str = "secrets/";
+
+/// `secrets/<function>/providers.json`
+#[must_use]
+pub fn providers_key(function: &str) -> String {
+    format!("{SECRETS}{function}/providers.json")
+}
 
 /// `runs/<run>/run.json`
 #[must_use]

@@ -10,12 +10,16 @@ pub mod keys;
 pub mod layout;
 pub mod local;
 mod log;
+mod providers;
 mod record;
 mod state;
 
 pub use config::{FunctionConfig, OnFailure, OutputRule};
 pub use event::{S3ObjectRef, TaskEvent, TaskRef, object_keys_from_s3_event};
 pub use log::{LogLine, Source};
+pub use providers::{
+    ProviderAccess, ProviderInput, ProviderKeys, ProviderSecrets, StorageProvider, read_secrets,
+};
 pub use record::{AttemptRecord, OutputObject, Phases, RunningMarker};
 pub use state::{FailureClass, ParseWordError, TaskState};
 

@@ -20,6 +20,9 @@ pub struct AttemptRecord {
     /// The input's key; empty when the input was no object.
     #[serde(default)]
     pub key: String,
+    /// The storage provider that the input came from; the function's own storage when `None`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub provider: Option<String>,
     /// The invocation's request id.
     pub request_id: String,
     /// How it ended.
@@ -93,6 +96,9 @@ pub struct OutputObject {
     pub size: u64,
     /// SHA-256 of its bytes, in hexadecimal.
     pub sha256: String,
+    /// The storage provider that it is at; the function's own storage when `None`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub provider: Option<String>,
 }
 
 /// Written when a script has run longer than

@@ -22,11 +22,23 @@ pub enum Kind {
     Elsewhere(String),
     /// No space left on the local disk.
     NoSpace,
+    /// The keys are wrong, or may not do this.
+    Denied,
     /// It will stay.
     Permanent,
 }
 
 impl S3Error {
+    /// An error that stays, in a sentence.
+    pub fn permanent(message: impl Into<String>) -> Self {
+        Self { kind: Kind::Permanent, message: message.into() }
+    }
+
+    /// The same error with words before it.
+    pub fn within(self, words: &str) -> Self {
+        Self { message: format!("{words}: {}", self.message), ..self }
+    }
+
     /// A local file could not be read or written.
     pub fn local(place: &str, error: &std::io::Error) -> Self {
         let kind = match error.kind() {
@@ -47,8 +59,15 @@ impl S3Error {
         Self { kind: Kind::Transient, message: format!("{place}: {problem}") }
     }
 
-    /// The request was answered with an error. `region` is what S3 says about where the bucket is.
-    pub fn from_answer(place: &str, status: StatusCode, body: &str, region: Option<&str>) -> Self {
+    /// The request was answered with an error. `region` is what S3 says about where the bucket is; `provided` tells
+    /// a storage provider with its own keys from the function's own storage.
+    pub fn from_answer(
+        place: &str,
+        status: StatusCode,
+        body: &str,
+        region: Option<&str>,
+        provided: bool,
+    ) -> Self {
         let code = element(body, "Code").unwrap_or_default();
         let said = element(body, "Message").unwrap_or_default();
         let misplaced = matches!(status.as_u16(), 301 | 307 | 400)
@@ -64,11 +83,16 @@ impl S3Error {
             {
                 Kind::Transient
             }
+            _ if matches!(status.as_u16(), 401 | 403) => Kind::Denied,
             _ => Kind::Permanent,
         };
         let hint = match (status.as_u16(), code.as_str()) {
             (404, "NoSuchBucket") => "the bucket does not exist",
             (404, _) => "the object does not exist (any more)",
+            (401 | 403, "InvalidAccessKeyId" | "SignatureDoesNotMatch") if provided => {
+                "the keys of this storage provider are wrong; deploy the function again with the right ones"
+            }
+            (401 | 403, _) if provided => "the keys of this storage provider may not do this",
             (403, _) => "the function's role may not do this; check its S3 permissions",
             (503, _) => "S3 is busy",
             _ => "S3 refuses",

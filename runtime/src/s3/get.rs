@@ -1,6 +1,6 @@
 //! Objects to files.
 
-use super::{Call, Kind, Payload, S3, S3Error, TRIES};
+use super::{ANSWER, Call, Kind, Payload, S3, S3Error, TRIES};
 use std::fs::File;
 use std::io::{Read, Write};
 use std::path::Path;
@@ -24,9 +24,18 @@ pub struct Fetched {
 }
 
 impl S3 {
+    /// A small object: at most [`ANSWER`] bytes.
+    pub fn get_bytes(&self, bucket: &str, key: &str, until: Instant) -> Result<Vec<u8>, S3Error> {
+        let call =
+            Call { method: "GET", bucket, key, query: "", headers: &[], payload: Payload::Empty, until };
+        let mut response = self.call(&call)?;
+        let read = response.body_mut().with_config().limit(ANSWER).read_to_vec();
+        read.map_err(|error| S3Error::broken(&self.place(bucket, key), &error.to_string()))
+    }
+
     /// Streams an object into a new file. A broken connection is taken up where it broke.
     pub fn get_file(&self, bucket: &str, key: &str, to: &Path, until: Instant) -> Result<Fetched, S3Error> {
-        let place = format!("s3://{bucket}/{key}");
+        let place = self.place(bucket, key);
         let mut file = File::create(to).map_err(|error| S3Error::local(&place, &error))?;
         let mut fetched = Fetched::default();
         let mut etag = String::new();

@@ -15,6 +15,7 @@ use std::io::Read;
 use std::os::unix::fs::FileExt;
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
+use throng_runtime::contract::ProviderAccess;
 use ureq::http::{Request, Response, StatusCode};
 use ureq::{Agent, Body, SendBody};
 
@@ -35,6 +36,10 @@ pub struct S3 {
     signer: Option<Signer>,
     /// Regions of buckets that are not in ours, as S3 told.
     regions: Mutex<HashMap<String, String>>,
+    /// Whether the endpoint's certificate is checked.
+    verify: bool,
+    /// Name of the storage provider and where it is, for messages; `None` for the function's own storage.
+    provider: Option<(String, String)>,
 }
 
 /// A body to send.
@@ -77,12 +82,42 @@ impl S3 {
                 .unwrap_or_else(|| "us-east-1".into()),
             signer: Credentials::from_env().map(Signer::new),
             regions: Mutex::default(),
+            verify: true,
+            provider: None,
+        }
+    }
+
+    /// For a storage provider.
+    pub fn of_provider(name: &str, access: &ProviderAccess) -> Self {
+        let ProviderAccess { storage, keys } = access;
+        let credentials = Credentials {
+            access_key: keys.access_key.clone(),
+            secret_key: keys.secret_key.clone(),
+            token: None,
+        };
+        Self {
+            agent: OnceLock::new(),
+            endpoint: storage.endpoint.clone(),
+            region: storage.region.clone(),
+            signer: Some(Signer::new(credentials)),
+            regions: Mutex::default(),
+            verify: storage.verify,
+            provider: Some((name.to_owned(), storage.shown())),
+        }
+    }
+
+    /// An object's name for messages.
+    fn place(&self, bucket: &str, key: &str) -> String {
+        match &self.provider {
+            None => format!("s3://{bucket}/{key}"),
+            Some((name, address)) => format!("{name}://{bucket}/{key} at {address}"),
         }
     }
 
     fn agent(&self) -> &Agent {
         self.agent.get_or_init(|| {
-            http::storage(self.endpoint.as_ref().is_none_or(|endpoint| endpoint.starts_with("https:")))
+            let tls = self.endpoint.as_ref().is_none_or(|endpoint| endpoint.starts_with("https:"));
+            http::storage(tls, self.verify)
         })
     }
 
@@ -132,7 +167,7 @@ impl S3 {
     }
 
     fn call_once(&self, call: &Call<'_>) -> Result<Response<Body>, S3Error> {
-        let place = || format!("s3://{}/{}", call.bucket, call.key);
+        let place = || self.place(call.bucket, call.key);
         let request = self.signed(call).map_err(|error| S3Error::local(&place(), &error))?;
         let sent = match call.payload {
             Payload::Empty if call.method == "GET" || call.method == "DELETE" => {
@@ -151,7 +186,8 @@ impl S3 {
         }
         let body = read_text(&mut response);
         let region = response.headers().get("x-amz-bucket-region").and_then(|value| value.to_str().ok());
-        Err(S3Error::from_answer(&place(), response.status(), &body, region))
+        let provided = self.provider.is_some();
+        Err(S3Error::from_answer(&place(), response.status(), &body, region, provided))
     }
 
     fn signed(&self, call: &Call<'_>) -> std::io::Result<Request<()>> {
@@ -250,6 +286,8 @@ mod tests {
             region: "eu-west-1".into(),
             signer: None,
             regions: Mutex::default(),
+            verify: true,
+            provider: None,
         }
     }
 

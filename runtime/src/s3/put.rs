@@ -50,7 +50,7 @@ impl S3 {
 
     /// Stores a file. Its hash is part of the signature, so S3 refuses what was damaged on the way.
     pub fn put_file(&self, bucket: &str, key: &str, file: &File, until: Instant) -> Result<Stored, S3Error> {
-        let place = format!("s3://{bucket}/{key}");
+        let place = self.place(bucket, key);
         let local = |error: std::io::Error| S3Error::local(&place, &error);
         let size = file.metadata().map_err(local)?.len();
         if size <= SMALL {
@@ -81,7 +81,7 @@ impl S3 {
         size: u64,
         until: Instant,
     ) -> Result<(), S3Error> {
-        let place = format!("s3://{bucket}/{key}");
+        let place = self.place(bucket, key);
         let start = Call {
             method: "POST",
             bucket,
@@ -128,7 +128,7 @@ impl S3 {
         id: &str,
         until: Instant,
     ) -> Result<Vec<String>, S3Error> {
-        let place = format!("s3://{bucket}/{key}");
+        let place = self.place(bucket, key);
         let length = PART.max(size.div_ceil(PARTS));
         let count = size.div_ceil(length);
         let next = AtomicU64::new(0);

@@ -2,6 +2,7 @@
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
+mod provider;
 mod rig;
 
 use base64::Engine as _;
@@ -235,6 +236,7 @@ fn plain_payloads_are_files_and_a_single_output_is_the_answer() {
 fn rules_filter_outputs() {
     let mut function = function(true);
     let rule = |bucket: &str, path: &str, prefix: &[&str], suffix: &[&str]| OutputRule {
+        provider: None,
         bucket: bucket.into(),
         path: path.into(),
         prefix: prefix.iter().map(ToString::to_string).collect(),

@@ -61,6 +61,7 @@ pub fn function(script: bool) -> FunctionConfig {
         workdir: String::new(),
         env: BTreeMap::new(),
         outputs: vec![OutputRule {
+            provider: None,
             bucket: "out".into(),
             path: "results".into(),
             prefix: Vec::new(),
@@ -68,6 +69,8 @@ pub fn function(script: bool) -> FunctionConfig {
         }],
         timeout_threshold: 1,
         on_failure: OnFailure::Discard,
+        providers: BTreeMap::new(),
+        provider_inputs: Vec::new(),
     }
 }
 
@@ -94,7 +97,7 @@ impl Rig {
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
                 let shared = Arc::clone(&shared);
-                std::thread::spawn(move || serve(&stream, &shared));
+                std::thread::spawn(move || serve(&stream, |request| answer(request, &shared)));
             }
         });
         let mut child = Command::new(env!("CARGO_BIN_EXE_throng-runtime"))
@@ -247,31 +250,37 @@ pub fn notification(keys: &[&str]) -> Value {
     serde_json::json!({"Records": keys.iter().map(record).collect::<Vec<_>>()})
 }
 
-struct Request {
-    method: String,
-    path: String,
-    headers: HashMap<String, String>,
-    body: Vec<u8>,
+pub struct Request {
+    pub method: String,
+    pub path: String,
+    pub headers: HashMap<String, String>,
+    pub body: Vec<u8>,
 }
 
-fn serve(stream: &TcpStream, shared: &(Mutex<State>, Condvar)) {
+/// Answers requests until the other side closes.
+fn serve(stream: &TcpStream, answer: impl Fn(&Request) -> Response) {
     stream.set_nodelay(true).unwrap();
+    serve_over(stream, answer);
+}
+
+/// The same over any connection.
+pub fn serve_over(stream: impl Read + Write, answer: impl Fn(&Request) -> Response) {
     let mut reader = BufReader::new(stream);
     while let Some(request) = read_request(&mut reader) {
-        let (status, headers, body) = answer(&request, shared);
+        let (status, headers, body) = answer(&request);
         let mut head = format!("HTTP/1.1 {status} X\r\ncontent-length: {}\r\n", body.len());
         for (name, value) in headers {
             head.extend([name.as_str(), ": ", value.as_str(), "\r\n"]);
         }
         head.push_str("\r\n");
-        let mut out = stream;
-        if out.write_all(&[head.as_bytes(), &body].concat()).is_err() {
+        let out = reader.get_mut();
+        if out.write_all(&[head.as_bytes(), &body].concat()).and_then(|()| out.flush()).is_err() {
             return;
         }
     }
 }
 
-fn read_request(reader: &mut BufReader<&TcpStream>) -> Option<Request> {
+fn read_request(reader: &mut impl BufRead) -> Option<Request> {
     let mut line = String::new();
     reader.read_line(&mut line).ok().filter(|read| *read > 0)?;
     let mut words = line.split_whitespace();
@@ -290,7 +299,7 @@ fn read_request(reader: &mut BufReader<&TcpStream>) -> Option<Request> {
     Some(Request { method, path, headers, body })
 }
 
-type Response = (u16, Vec<(String, String)>, Vec<u8>);
+pub type Response = (u16, Vec<(String, String)>, Vec<u8>);
 
 fn answer(request: &Request, shared: &(Mutex<State>, Condvar)) -> Response {
     match request.path.strip_prefix("/_env/token/2018-06-01/runtime/") {
@@ -368,7 +377,7 @@ fn s3(request: &Request, state: &mut State) -> Response {
     }
 }
 
-fn decode(path: &str) -> String {
+pub fn decode(path: &str) -> String {
     let mut out = Vec::new();
     let mut bytes = path.bytes();
     while let Some(byte) = bytes.next() {

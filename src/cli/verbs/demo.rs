@@ -61,7 +61,7 @@ pub async fn run(session: &Session, args: args::Demo) -> Outcome {
     }
     print::note(&format!("run {id}: {} images", launch.header().tasks));
     let summary = runs::through(session, &context, launch).await?;
-    let results = runs::fetch_outputs(session, &cloud, &context, &summary.id, &args.to).await?;
+    let results = runs::fetch_outputs(session, &context, &summary.id, &args.to).await?;
     let mut table = Table::new(&["IMAGE", "STATE", ">TOOK", ">MEMORY", "RESULTS"]);
     let mut shown = Vec::new();
     for (row, record) in &results {

@@ -4,23 +4,28 @@ use super::deploy;
 use crate::cli::args;
 use crate::cli::fail::{Fail, INTERRUPTED, Outcome, SOME_FAILED, USAGE};
 use crate::cli::print::{self, StatusLine, Table};
-use crate::cli::session::{Session, place};
+use crate::cli::session::{Session, remote_place};
 use crate::cli::{transfer, units};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use throng::core::cloud::{Cloud, now_ms};
+use throng::core::cloud::{Cloud, CloudError, now_ms};
 use throng::core::dataset::Meter;
 use throng::core::dataset::upload::UploadOptions;
-use throng::core::model::{AttemptRecord, Counts, RunSummary, TaskRow, TaskState};
-use throng::core::run::{self, Follower, Inputs, Launch, LaunchRequest, Lister, RunContext, RunError};
+use throng::core::model::{AttemptRecord, Counts, Place, RunSummary, TaskRow, TaskState};
+use throng::core::run::{
+    self, Follower, Inputs, Launch, LaunchRequest, Lister, RunContext, RunError, Stores,
+};
 
 impl From<RunError> for Fail {
     fn from(error: RunError) -> Self {
         match error {
             RunError::Cloud(error) => error.into(),
+            RunError::Provider { error: ref said, .. } => {
+                Self::new(Self::from(CloudError::clone(said)).code, error.to_string())
+            }
             RunError::Scan(_) | RunError::Refused(_) => Self::new(USAGE, error.to_string()),
             RunError::Cancelled => Self::new(INTERRUPTED, error.to_string()),
             _ => Self::new(SOME_FAILED, error.to_string()),
@@ -62,7 +67,7 @@ pub async fn launch(session: &Session, args: args::Run) -> Outcome {
         let summary = through(session, &context, launch).await?;
         report(session, &context, &summary).await?;
         if let Some(to) = &args.to {
-            fetch_outputs(session, &cloud, &context, &summary.id, to).await?;
+            fetch_outputs(session, &context, &summary.id, to).await?;
         }
         return verdict(&summary);
     }
@@ -80,16 +85,20 @@ pub async fn launch(session: &Session, args: args::Run) -> Outcome {
 }
 
 fn inputs(texts: &[String]) -> Result<Inputs, Fail> {
-    let remote = texts.iter().filter(|text| text.starts_with("s3://")).count();
-    if remote == 0 {
+    let remote: Vec<_> = texts.iter().filter_map(|text| remote_place(text)).collect::<Result<_, _>>()?;
+    let Some((provider, first)) = remote.first() else {
         return Ok(Inputs::Files { paths: texts.iter().map(PathBuf::from).collect(), dest: None });
-    }
-    let places = texts.iter().map(|text| place(text)).collect::<Result<Vec<_>, _>>()?;
-    let bucket = places.first().map(|place| place.bucket.clone()).unwrap_or_default();
-    if remote != texts.len() || places.iter().any(|place| place.bucket != bucket) {
+    };
+    let (provider, bucket) = (provider.clone(), first.bucket.clone());
+    let together = |(other, place): &(Option<String>, Place)| *other == provider && place.bucket == bucket;
+    if remote.len() != texts.len() || !remote.iter().all(together) {
         return Err(Fail::usage("the inputs of a run are either files, or objects of one bucket"));
     }
-    Ok(Inputs::Objects { bucket, keys: places.into_iter().map(|place| place.prefix).collect() })
+    Ok(Inputs::Objects {
+        provider,
+        bucket,
+        keys: remote.into_iter().map(|(_, place)| place.prefix).collect(),
+    })
 }
 
 /// The function's name; a definition file is deployed first.
@@ -261,7 +270,6 @@ pub fn verdict(run: &RunSummary) -> Outcome {
 /// Downloads the outputs of a run's succeeded tasks, as their records name them. Gives what was fetched.
 pub async fn fetch_outputs(
     session: &Session,
-    cloud: &Cloud,
     context: &RunContext,
     run: &str,
     to: &Path,
@@ -270,7 +278,7 @@ pub async fn fetch_outputs(
     follower.load_inputs().await?;
     follower.poll().await?;
     let view = follower.view();
-    let (mut records, mut keys) = (Vec::new(), BTreeMap::<String, Vec<String>>::new());
+    let (mut records, mut keys) = (Vec::new(), BTreeMap::<(Option<String>, String), Vec<String>>::new());
     for row in (0..view.len()).filter_map(|index| view.task(index)) {
         let Some(attempt) = run::attempts(context, follower.tracker(), row.task).await?.into_iter().next()
         else {
@@ -278,13 +286,17 @@ pub async fn fetch_outputs(
         };
         if row.state == TaskState::Succeeded {
             for output in &attempt.record.outputs {
-                keys.entry(output.bucket.clone()).or_default().push(output.key.clone());
+                let place = (output.provider.clone(), output.bucket.clone());
+                keys.entry(place).or_default().push(output.key.clone());
             }
         }
         records.push((row.clone(), attempt.record));
     }
-    for (bucket, keys) in keys {
-        let fetched = transfer::download(session, cloud, &bucket, keys, to).await?;
+    let stores = Stores::of(context, &follower.summary().function);
+    for ((provider, bucket), keys) in keys {
+        let store = stores.get(provider.as_deref()).await?.objects;
+        let whose = provider.as_ref().unwrap_or(&context.context);
+        let fetched = transfer::download_from(session, store, whose, &bucket, keys, to).await?;
         if !fetched.failed.is_empty() {
             return Err(Fail::new(SOME_FAILED, format!("{} results were not fetched", fetched.failed.len())));
         }
@@ -343,6 +355,8 @@ pub async fn tasks(session: &Session, args: args::Tasks) -> Outcome {
     follower.load_inputs().await?;
     follower.poll().await?;
     let view = follower.view();
+    let provider = follower.tracker().header().provider.clone();
+    let provider = provider.as_deref();
     if let Some(number) = args.task {
         let row = usize::try_from(number).ok().and_then(|index| view.task(index));
         let Some(row) = row else {
@@ -350,16 +364,16 @@ pub async fn tasks(session: &Session, args: args::Tasks) -> Outcome {
         };
         let records = run::attempts(&context, follower.tracker(), number).await?;
         let records: Vec<_> = records.into_iter().map(|attempt| attempt.record).collect();
-        let mut shown = task_document(row);
+        let mut shown = task_document(provider, row);
         shown["records"] = json!(records);
-        print::result(session.format, &shown, || task_text(row, &records));
+        print::result(session.format, &shown, || task_text(provider, row, &records));
         return Ok(());
     }
     let rows: Vec<_> = (0..view.len())
         .filter_map(|index| view.task(index))
         .filter(|row| args.state.is_empty() || args.state.contains(&row.state))
         .collect();
-    let shown: Vec<_> = rows.iter().map(|row| task_document(row)).collect();
+    let shown: Vec<_> = rows.iter().map(|row| task_document(provider, row)).collect();
     print::result(session.format, &shown, || {
         let mut table =
             Table::new(&[">TASK", "STATE", "CLASS", ">TOOK", ">MEMORY", ">SIZE", ">TRIES", "INPUT"]);
@@ -373,7 +387,7 @@ pub async fn tasks(session: &Session, args: args::Tasks) -> Outcome {
                 row.peak_memory.map(units::bytes).unwrap_or_default(),
                 units::bytes(row.size),
                 row.attempts.to_string(),
-                format!("{}/{}", row.bucket, row.key),
+                format!("{}/{}", of_provider(provider, &row.bucket), row.key),
             ]);
         }
         if table.is_empty() { "No such tasks.\n".to_owned() } else { table.render() }
@@ -382,21 +396,26 @@ pub async fn tasks(session: &Session, args: args::Tasks) -> Outcome {
 }
 
 /// A task as `--output json` prints it.
-fn task_document(row: &TaskRow) -> Value {
+fn task_document(provider: Option<&str>, row: &TaskRow) -> Value {
     json!({
         "task": row.task, "bucket": &*row.bucket, "key": &*row.key, "size": row.size,
         "state": row.state.as_str(), "class": row.class.map(throng_runtime::contract::FailureClass::as_str), "attempts": row.attempts,
         "duration_ms": row.duration_ms, "peak_memory": row.peak_memory, "ended_ms": row.ended_ms,
-        "request_id": row.request_id.as_deref(), "reported": row.is_reported(),
+        "request_id": row.request_id.as_deref(), "reported": row.is_reported(), "provider": provider,
     })
 }
 
-fn task_text(row: &TaskRow, records: &[AttemptRecord]) -> String {
+/// A bucket, with the storage provider that it is at.
+fn of_provider(provider: Option<&str>, bucket: &str) -> String {
+    provider.map_or_else(|| bucket.to_owned(), |provider| format!("{provider}://{bucket}"))
+}
+
+fn task_text(provider: Option<&str>, row: &TaskRow, records: &[AttemptRecord]) -> String {
     let mut text = format!(
         "task {}: {}\n  input     {}/{} ({})\n",
         row.task,
         ending(row),
-        row.bucket,
+        of_provider(provider, &row.bucket),
         row.key,
         units::bytes(row.size)
     );
@@ -425,7 +444,7 @@ fn task_text(row: &TaskRow, records: &[AttemptRecord]) -> String {
             let _ = writeln!(
                 text,
                 "  output    {}/{} ({})",
-                output.bucket,
+                of_provider(output.provider.as_deref(), &output.bucket),
                 output.key,
                 units::bytes(output.size)
             );

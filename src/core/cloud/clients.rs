@@ -34,7 +34,7 @@ pub(super) struct Clients {
 }
 
 /// One pool of connections for the whole program. `TCP_NODELAY` is the connector's default.
-fn http() -> SharedHttpClient {
+pub(super) fn http() -> SharedHttpClient {
     static HTTP: OnceLock<SharedHttpClient> = OnceLock::new();
     let build = || {
         HttpBuilder::new()
@@ -45,7 +45,7 @@ fn http() -> SharedHttpClient {
     HTTP.get_or_init(build).clone()
 }
 
-fn timeouts(read: Duration) -> TimeoutConfig {
+pub(super) fn timeouts(read: Duration) -> TimeoutConfig {
     TimeoutConfig::builder().connect_timeout(Duration::from_secs(5)).read_timeout(read).build()
 }
 

@@ -20,7 +20,7 @@ impl ProvideCredentials for Explained {
     {
         future::ProvideCredentials::new(async {
             self.inner.provide_credentials().await.map_err(|error| {
-                let cause = chain(&error);
+                let cause = chain(&error).split('\n').map(str::trim).collect::<Vec<_>>().join("; ");
                 CredentialsError::provider_error(explain(&self.profile, &cause))
             })
         })

@@ -108,6 +108,9 @@ impl CloudError {
     where
         E: ProvideErrorMetadata + StdError + 'static,
     {
+        if let Some(why) = credentials_error(error) {
+            return Self::new(ErrorKind::Auth, action, what, why);
+        }
         match error {
             SdkError::ServiceError(service) => of_service(action, what, service.err(), service.raw()),
             SdkError::ResponseError(response) => Self {
@@ -115,7 +118,6 @@ impl CloudError {
                 ..Self::new(ErrorKind::Other, action, what, format!("unreadable answer: {}", chain(error)))
             },
             SdkError::TimeoutError(_) => Self::new(ErrorKind::Unreachable, action, what, "no answer in time"),
-            _ if has_credentials_error(error) => Self::new(ErrorKind::Auth, action, what, chain(error)),
             SdkError::DispatchFailure(failure) if failure.is_user() => {
                 Self::new(ErrorKind::Invalid, action, what, chain(error))
             }
@@ -201,15 +203,16 @@ pub(super) fn kind_of(code: &str, status: u16) -> ErrorKind {
     }
 }
 
-fn has_credentials_error(error: &(dyn StdError + 'static)) -> bool {
+/// What was wrong with the credentials, when that is what was wrong.
+fn credentials_error(error: &(dyn StdError + 'static)) -> Option<String> {
     let mut next = Some(error);
     while let Some(error) = next {
-        if error.downcast_ref::<CredentialsError>().is_some() {
-            return true;
-        }
         next = error.source();
+        if error.downcast_ref::<CredentialsError>().is_some() {
+            return Some(next.map_or_else(|| error.to_string(), ToString::to_string));
+        }
     }
-    false
+    None
 }
 
 /// The sentences of an error and its causes, without repetitions.

@@ -16,6 +16,7 @@ mod logs;
 mod multipart;
 mod notify;
 mod regional;
+pub(crate) mod remote;
 mod repositories;
 mod roles;
 mod s3;

@@ -8,7 +8,7 @@ use crate::core::model::ObjectInfo;
 use aws_sdk_s3::Client;
 use aws_sdk_s3::operation::RequestId;
 use aws_sdk_s3::primitives::ByteStream;
-use aws_sdk_s3::types::{Delete, ObjectIdentifier};
+use aws_sdk_s3::types::{Delete, ObjectIdentifier, ServerSideEncryption};
 use bytes::{Bytes, BytesMut};
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -206,6 +206,36 @@ impl<'a> S3<'a> {
             .await
             .map_err(|error| CloudError::from_sdk(ACTION, &format!("{bucket}/{key}"), &error))?;
         Ok(Stored { etag: unquoted(output.e_tag()), request_id: output.request_id().map(str::to_owned) })
+    }
+
+    /// Stores an object that is a secret: encrypted where it lies, and kept by no cache.
+    ///
+    /// # Errors
+    /// [`CloudError`]
+    pub async fn put_secret(
+        &self,
+        bucket: &str,
+        key: &str,
+        body: Bytes,
+        metadata: &[(&str, String)],
+    ) -> Result<(), CloudError> {
+        self.limits.s3_write.acquire().await;
+        let mut request = self
+            .client(bucket)
+            .await
+            .put_object()
+            .bucket(bucket)
+            .key(key)
+            .content_type("application/json")
+            .cache_control("no-store")
+            .server_side_encryption(ServerSideEncryption::Aes256)
+            .body(body.into());
+        for (name, value) in metadata {
+            request = request.metadata(*name, value);
+        }
+        let sent = request.send().await;
+        sent.map(drop)
+            .map_err(|error| CloudError::from_sdk("s3:PutObject", &format!("{bucket}/{key}"), &error))
     }
 
     /// Stores a value as JSON.

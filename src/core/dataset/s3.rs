@@ -1,12 +1,13 @@
 //! [`Objects`] over the AWS SDK.
 
 use super::objects::{Head, List, Listed, Objects, Page, Put, PutPart, Reading};
-use crate::core::cloud::{Cloud, CloudError, ErrorKind, Limits, Regional, millis};
+use crate::core::cloud::{Cloud, CloudError, ErrorKind, Limits, Regional, millis, remote};
 use async_trait::async_trait;
 use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart};
 use aws_smithy_types::byte_stream::ByteStream;
 use futures::StreamExt;
 use std::sync::Arc;
+use throng_runtime::contract::ProviderAccess;
 
 /// S3, or what speaks its protocol. Cheap to clone.
 #[derive(Clone)]
@@ -27,8 +28,17 @@ impl S3Objects {
     /// The objects of a context.
     #[must_use]
     pub fn of(cloud: &Cloud) -> Self {
-        let clients = cloud.s3_clients().clone();
-        Self { once: clients.without_retries(), clients, limits: cloud.limits().clone() }
+        Self::over(cloud.s3_clients().clone(), cloud.limits().clone())
+    }
+
+    /// The objects of a storage provider. Nothing is asked yet.
+    #[must_use]
+    pub fn of_provider(access: &ProviderAccess) -> Self {
+        Self::over(remote::clients(access), Arc::new(Limits::aws("")))
+    }
+
+    fn over(clients: Regional, limits: Arc<Limits>) -> Self {
+        Self { once: clients.without_retries(), clients, limits }
     }
 }
 

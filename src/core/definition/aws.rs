@@ -3,12 +3,12 @@
 use super::fields::{Fields, Spanned, show};
 use super::node::Node;
 use super::problem::{Position, Report};
+use super::providers::{self, Providers, Storage};
 use super::secrets::{Environment, expand};
 use super::{Architecture, Definition, InputRule, OnFailure, limits, place};
 use crate::core::image::Source;
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use throng_runtime::contract::OutputRule;
+use throng_runtime::contract::{OutputRule, ProviderInput};
 
 const ENTRY: &[&str] = &["lambda", "iam", "s3", "api_gateway", "cloudwatch", "batch", "ecr", "boto_profile"];
 const LAMBDA: &[&str] = &[
@@ -92,8 +92,8 @@ pub(super) struct Context<'a> {
     pub base: &'a Path,
     /// Where `${NAME}` comes from.
     pub environment: Environment<'a>,
-    /// Known storage providers, as `type.id`, and whether each has credentials of its own.
-    pub providers: &'a BTreeMap<String, bool>,
+    /// Known storage providers.
+    pub providers: &'a Providers,
 }
 
 /// A definition and where its parts stand, for the checks that follow.
@@ -127,6 +127,8 @@ pub(super) fn read(node: &Node, key: &str, context: &Context<'_>, report: &mut R
     note_unused(&entry, &lambda, &container, report);
     let inputs = read_inputs(&lambda, context, &mut definition, report);
     let outputs = read_outputs(&lambda, context, &mut definition, report);
+    definition.providers =
+        providers::used(context.providers, &definition.provider_inputs, &definition.outputs);
     Read { definition, key: key.to_owned(), at, inputs, outputs }
 }
 
@@ -432,8 +434,18 @@ fn read_inputs(
     for (node, key) in lambda.list("input") {
         let fields = Fields::new(node, &key, &["storage_provider", "path", "suffix"], report);
         let suffixes = fields.texts("suffix", report);
-        place::provider(&fields, node.at, context.providers, "start a function on Lambda", report);
+        let provider = providers::of_place(&fields, node.at, context.providers, report);
         let Some((bucket, path)) = place::bucket_path(&fields, node.at, report) else { continue };
+        let Some(provider) = provider else { continue };
+        if let Storage::Provider(provider) = provider {
+            if let Some(suffix) = suffixes.first() {
+                let message =
+                    "not used: nothing there starts the function; `throng run` takes a folder or an object";
+                report.warn(suffix.at, &fields.key("suffix"), message);
+            }
+            definition.provider_inputs.push(ProviderInput { provider, bucket, path });
+            continue;
+        }
         let rule = |suffix: &str| InputRule {
             bucket: bucket.clone(),
             path: path.clone(),
@@ -469,9 +481,14 @@ fn read_outputs(
                 .collect()
         };
         let (prefix, suffix) = (texts("prefix", report), texts("suffix", report));
-        place::provider(&fields, node.at, context.providers, "receive outputs", report);
+        let provider = providers::of_place(&fields, node.at, context.providers, report);
         let Some((bucket, path)) = place::bucket_path(&fields, node.at, report) else { continue };
-        definition.outputs.push(OutputRule { bucket, path, prefix, suffix });
+        let provider = match provider {
+            None => continue,
+            Some(Storage::Own) => None,
+            Some(Storage::Provider(name)) => Some(name),
+        };
+        definition.outputs.push(OutputRule { provider, bucket, path, prefix, suffix });
         positions.push(node.at);
     }
     positions

@@ -1,9 +1,9 @@
 //! Checks across a definition and across a file: loops, overlaps, names used twice.
 
-use super::InputRule;
 use super::aws::Read;
 use super::fields::show;
 use super::problem::Report;
+use super::{InputRule, providers};
 use std::collections::HashMap;
 use throng_runtime::contract::OutputRule;
 
@@ -13,6 +13,7 @@ pub(super) fn all(functions: &[Read], report: &mut Report) {
     overlaps(functions, report);
     own_loops(functions, report);
     chains(functions, report);
+    providers::loops(functions, report);
 }
 
 fn names(functions: &[Read], report: &mut Report) {
@@ -75,7 +76,8 @@ pub(super) enum Hit {
 /// Whether files stored by `output` can fire `input`.
 pub(super) fn hit(output: &OutputRule, input: &InputRule) -> Hit {
     let ends = |suffix: &str| suffix.ends_with(&input.suffix) || input.suffix.ends_with(suffix);
-    if output.bucket != input.bucket || !(output.suffix.is_empty() || output.suffix.iter().any(|s| ends(s))) {
+    let elsewhere = output.provider.is_some() || output.bucket != input.bucket;
+    if elsewhere || !(output.suffix.is_empty() || output.suffix.iter().any(|s| ends(s))) {
         return Hit::Never;
     }
     let folder = if output.path.is_empty() { String::new() } else { format!("{}/", output.path) };
@@ -188,7 +190,13 @@ mod tests {
     fn output(place: &str, prefix: &[&str], suffix: &[&str]) -> OutputRule {
         let (bucket, path) = place.split_once('/').unwrap_or((place, ""));
         let own = |list: &[&str]| list.iter().map(ToString::to_string).collect();
-        OutputRule { bucket: bucket.into(), path: path.into(), prefix: own(prefix), suffix: own(suffix) }
+        OutputRule {
+            provider: None,
+            bucket: bucket.into(),
+            path: path.into(),
+            prefix: own(prefix),
+            suffix: own(suffix),
+        }
     }
 
     fn input(place: &str, suffix: &str) -> InputRule {
@@ -211,6 +219,11 @@ mod tests {
             (output("b/in", &[], &["g"]), input("b/in", ".jpg"), Hit::Plainly),
             (output("b/in", &[], &["png", "x.jpg"]), input("b/in", ".jpg"), Hit::Plainly),
             (output("c/in", &[], &[]), input("b/in", ""), Hit::Never),
+            (
+                OutputRule { provider: Some("minio.lab".into()), ..output("b/in", &[], &[]) },
+                input("b/in", ""),
+                Hit::Never,
+            ),
         ];
         for (output, input, expected) in cases {
             assert_eq!(hit(&output, &input), expected, "{output:?} {input:?}");

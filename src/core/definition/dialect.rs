@@ -4,20 +4,11 @@ use super::aws::{self, Context};
 use super::fields::{Fields, show};
 use super::node::{Node, Value};
 use super::problem::Report;
-use super::secrets::{Environment, expand};
-use super::{Definition, check};
-use std::collections::BTreeMap;
+use super::secrets::Environment;
+use super::{Definition, check, providers};
 use std::path::Path;
 
 const TOP: &[&str] = &["functions", "storage_providers", "scar", "supervisor"];
-/// Providers and the keys of each entry.
-const PROVIDERS: &[(&str, &[&str])] = &[
-    ("s3", &["access_key", "secret_key", "region"]),
-    ("minio", &["endpoint", "verify", "region", "access_key", "secret_key"]),
-    ("onedata", &["oneprovider_host", "token", "space"]),
-    ("webdav", &["hostname", "login", "password"]),
-    ("rucio", &["endpoint", "account", "auth_host", "rse", "oidc_agent", "client_id", "refresh_token"]),
-];
 
 /// Reads every function of a file.
 pub(super) fn read(
@@ -36,7 +27,7 @@ pub(super) fn read(
     }
     let top = Fields::new(root, "", TOP, report);
     let functions = top.map("functions", &["aws", "oscar"], report);
-    let providers = read_providers(&top, environment, report);
+    let providers = providers::read(&top, environment, report);
     let context = Context { base, environment, providers: &providers };
     let list = functions.list("aws");
     if list.is_empty() {
@@ -89,35 +80,4 @@ fn other_dialect(root: &Node) -> Option<String> {
         "SCAR v1, v2 or v3"
     };
     Some(format!("the dialect of {version} (function {} is a key of `functions`)", show(&name.text)))
-}
-
-/// The storage providers, as `type.id`, and whether each has credentials of its own. Secrets are not kept.
-fn read_providers(
-    top: &Fields<'_>,
-    environment: Environment<'_>,
-    report: &mut Report,
-) -> BTreeMap<String, bool> {
-    let kinds: Vec<&str> = PROVIDERS.iter().map(|(kind, _)| *kind).collect();
-    let block = top.map("storage_providers", &kinds, report);
-    let mut found = BTreeMap::new();
-    for (kind, keys) in PROVIDERS {
-        let Some(node) = block.node(kind) else { continue };
-        let path = block.key(kind);
-        let Value::Map(entries) = &node.value else {
-            let message = format!("must be a map from ids to credentials, this is {}", node.kind());
-            report.error(node.at, &path, message);
-            continue;
-        };
-        for (id, entry) in entries {
-            let fields = Fields::new(entry, &format!("{path}.{}", id.text), keys, report);
-            for key in *keys {
-                if let Some(text) = fields.text(key, report) {
-                    expand(&text, &environment, &fields.key(key), report);
-                }
-            }
-            let own = ["access_key", "secret_key"].iter().any(|key| fields.node(key).is_some());
-            found.insert(format!("{kind}.{}", id.text), own);
-        }
-    }
-    found
 }

@@ -53,6 +53,7 @@ pub fn explain(definition: &Definition) -> Explanation {
     add("variables", variable_lines(definition));
     add("input", input_lines(definition));
     add("output", output_lines(definition));
+    add("providers", provider_lines(definition));
     add("failures", failure_lines(definition));
     add("creates", created_lines(definition));
     Explanation { function: definition.name.clone(), sections }
@@ -103,7 +104,7 @@ fn variable_lines(definition: &Definition) -> Vec<String> {
 }
 
 fn input_lines(definition: &Definition) -> Vec<String> {
-    if definition.inputs.is_empty() {
+    if definition.inputs.is_empty() && definition.provider_inputs.is_empty() {
         return vec!["no trigger: inputs are sent by `throng run` and `throng invoke`".into()];
     }
     let line = |rule: &super::InputRule| {
@@ -113,7 +114,11 @@ fn input_lines(definition: &Definition) -> Vec<String> {
         }
         line + " start it"
     };
-    definition.inputs.iter().map(line).collect()
+    let remote = |input: &throng_runtime::contract::ProviderInput| {
+        format!("{input} starts nothing by itself: `throng run {} {input}` does", definition.name)
+    };
+    let remote = definition.provider_inputs.iter().map(remote);
+    definition.inputs.iter().map(line).chain(remote).collect()
 }
 
 fn output_lines(definition: &Definition) -> Vec<String> {
@@ -131,10 +136,28 @@ fn output_lines(definition: &Definition) -> Vec<String> {
             let _ = write!(line, "{and} ending with {}", any(&rule.suffix));
         }
         let slash = if rule.path.is_empty() { "" } else { "/" };
-        let _ = write!(line, " go to s3://{}/{}{slash}", rule.bucket, rule.path);
+        let scheme = rule.provider.as_deref().unwrap_or("s3");
+        let _ = write!(line, " go to {scheme}://{}/{}{slash}", rule.bucket, rule.path);
         line
     };
     definition.outputs.iter().map(line).collect()
+}
+
+fn provider_lines(definition: &Definition) -> Vec<String> {
+    let line = |(name, provider): (&String, &super::Provider)| {
+        let storage = &provider.storage;
+        let unchecked = if storage.verify { "" } else { ", its certificate is not checked" };
+        let region =
+            storage.endpoint.as_ref().map_or_else(String::new, |_| format!(", region {}", storage.region));
+        format!("{name} is {}{region}{unchecked}", storage.shown())
+    };
+    let mut lines: Vec<_> = definition.providers.iter().map(line).collect();
+    if !lines.is_empty() {
+        lines.push(
+            "their keys go into an encrypted object of the home bucket, not into image or variables".into(),
+        );
+    }
+    lines
 }
 
 fn failure_lines(definition: &Definition) -> Vec<String> {
@@ -152,7 +175,7 @@ fn failure_lines(definition: &Definition) -> Vec<String> {
 
 fn created_lines(definition: &Definition) -> Vec<String> {
     let mut buckets: Vec<&str> = definition.inputs.iter().map(|rule| rule.bucket.as_str()).collect();
-    buckets.extend(definition.outputs.iter().map(|rule| rule.bucket.as_str()));
+    buckets.extend(definition.own_outputs().map(|rule| rule.bucket.as_str()));
     buckets.sort_unstable();
     buckets.dedup();
     let mut lines = vec![

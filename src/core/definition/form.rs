@@ -34,7 +34,13 @@ pub fn from_form(form: &FunctionForm, base: &Path) -> Result<Definition, Definit
     if !form.output.trim().is_empty()
         && let Some((bucket, path)) = place::split(&field(&form.output), "output", &mut report)
     {
-        definition.outputs.push(OutputRule { bucket, path, prefix: Vec::new(), suffix: Vec::new() });
+        definition.outputs.push(OutputRule {
+            provider: None,
+            bucket,
+            path,
+            prefix: Vec::new(),
+            suffix: Vec::new(),
+        });
     }
     for output in &definition.outputs {
         if definition.inputs.iter().any(|input| check::hit(output, input) == check::Hit::Plainly) {

@@ -32,7 +32,7 @@
 //! | `container.environment.Variables` | none | for the script; `${NAME}` is taken from the environment |
 //! | `environment.Variables` | none | of the Lambda function |
 //! | `input[]` | none | `storage_provider: s3`, `path: bucket[/folder]`: new objects there start the function |
-//! | `output[]` | none | the same, and `prefix`, `suffix`: lists that file names are matched with |
+//! | `output[]` | none | the same, and `prefix`, `suffix`: lists that file names are matched with; each entry for itself |
 //! | `description`, `tags`, `region` | | as Lambda's |
 //! | `architectures` | `[x86_64]` | or `[arm64]` |
 //! | `execution_mode` | `lambda` | nothing else in this release |
@@ -41,6 +41,20 @@
 //! | `concurrency` | none | **ours**: at most so many at a time (reserved concurrency) |
 //! | `on_failure` | `discard` | **ours**: `keep` stores what a failed script left, under `failed/` |
 //! | `input[].suffix` | none | **ours**: only keys that end so; text or a list |
+//!
+//! | key under `storage_providers` | default | meaning |
+//! |---|---|---|
+//! | `minio.ID.endpoint` | required | `http[s]://host[:port]`; buckets are in the path |
+//! | `minio.ID.verify` | true | `false` takes any certificate, for servers that signed their own |
+//! | `minio.ID.region`, `s3.ID.region` | `us-east-1` | what requests are signed for; of `s3`, where its buckets are |
+//! | `….access_key`, `….secret_key` | required | `${NAME}` from the environment; a secret in the file is warned about |
+//!
+//! An input or output names one as `storage_provider: minio.ID` (`minio` is `minio.default`). `s3` is what the function's
+//! role may use, unless `s3.default` has keys; `s3.ID` is another AWS account. Keys go into one encrypted object of the
+//! context's home bucket, which the runtime reads with the function's role; endpoints and regions are no secrets.
+//! Nothing at a provider starts a function: `throng run NAME minio.ID://bucket/folder` does, or an event of the server
+//! that is forwarded as the payload of an invocation. `onedata`, `webdav` and `rucio` are read over, and refused
+//! where they are named.
 //!
 //! Beside `lambda`: `iam.role`, `cloudwatch.log_retention_policy_in_days` (30). The blocks `s3`, `ecr`, `batch` and
 //! `api_gateway` are read over. Lists replace the defaults. Relative paths start at the file's folder. Values that came
@@ -56,6 +70,7 @@ mod limits;
 mod node;
 mod place;
 mod problem;
+mod providers;
 mod secrets;
 mod write;
 
@@ -67,6 +82,7 @@ pub use explain::{Explanation, Section, explain};
 pub use form::from_form;
 pub use limits::is_reserved;
 pub use problem::{DefinitionErrors, Position, Problem};
+pub use providers::Provider;
 pub use secrets::Environment;
 pub use throng_runtime::contract::OnFailure;
 pub use write::to_yaml;
@@ -138,8 +154,12 @@ pub struct Definition {
     pub secrets: BTreeMap<String, String>,
     /// Objects that start it.
     pub inputs: Vec<InputRule>,
+    /// Inputs at storage providers: nothing there starts it by itself.
+    pub provider_inputs: Vec<throng_runtime::contract::ProviderInput>,
     /// Where outputs go.
     pub outputs: Vec<throng_runtime::contract::OutputRule>,
+    /// The storage providers that its inputs and outputs name, as `minio.lab`.
+    pub providers: BTreeMap<String, Provider>,
     /// What happens to outputs of failed tasks.
     pub on_failure: OnFailure,
     /// Lambda's own retries of a failed asynchronous invocation, 0–2. 0 unless asked for: the ledger shows what
@@ -158,6 +178,11 @@ pub struct Definition {
 }
 
 impl Definition {
+    /// Outputs that go to the function's own storage, not to a storage provider.
+    pub fn own_outputs(&self) -> impl Iterator<Item = &throng_runtime::contract::OutputRule> {
+        self.outputs.iter().filter(|output| output.provider.is_none())
+    }
+
     /// A definition with defaults only. It has no image yet.
     #[must_use]
     pub fn named(name: impl Into<String>, base: &Path) -> Self {
@@ -176,7 +201,9 @@ impl Definition {
             lambda_env: BTreeMap::new(),
             secrets: BTreeMap::new(),
             inputs: Vec::new(),
+            provider_inputs: Vec::new(),
             outputs: Vec::new(),
+            providers: BTreeMap::new(),
             on_failure: OnFailure::default(),
             retries: 0,
             concurrency: None,
@@ -188,7 +215,7 @@ impl Definition {
     }
 }
 
-/// Values of variables are left out: they may be secret.
+/// Values of variables and keys of storage providers are left out: they may be secret.
 impl fmt::Debug for Definition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Definition")
@@ -204,7 +231,9 @@ impl fmt::Debug for Definition {
             .field("env", &self.env.keys())
             .field("lambda_env", &self.lambda_env.keys())
             .field("inputs", &self.inputs)
+            .field("provider_inputs", &self.provider_inputs)
             .field("outputs", &self.outputs)
+            .field("providers", &self.providers.keys())
             .field("on_failure", &self.on_failure)
             .field("retries", &self.retries)
             .field("concurrency", &self.concurrency)

@@ -58,6 +58,42 @@ pub fn to_yaml(definition: &Definition) -> String {
         let days = definition.log_retention_days;
         let _ = write!(out, "    cloudwatch:\n      log_retention_policy_in_days: {days}\n");
     }
+    out.push_str(&providers(definition));
+    out
+}
+
+/// Keys that stood in the file are not written into another one: they become `${MINIO_LAB_SECRET_KEY}`.
+fn providers(definition: &Definition) -> String {
+    let mut out = String::new();
+    let mut kinds: BTreeMap<&str, Vec<(&str, &super::Provider)>> = BTreeMap::new();
+    for (name, provider) in &definition.providers {
+        let (kind, id) = name.split_once('.').unwrap_or((name, "default"));
+        kinds.entry(kind).or_default().push((id, provider));
+    }
+    if !kinds.is_empty() {
+        out.push_str("storage_providers:\n");
+    }
+    for (kind, providers) in kinds {
+        let _ = writeln!(out, "  {kind}:");
+        for (id, provider) in providers {
+            let _ = writeln!(out, "    {}:", quote(id));
+            let mut line = |key: &str, value: &str| {
+                let _ = writeln!(out, "      {key}: {value}");
+            };
+            if let Some(endpoint) = &provider.storage.endpoint {
+                line("endpoint", &quote(&endpoint.replace("${", "$${")));
+            }
+            if !provider.storage.verify {
+                line("verify", "false");
+            }
+            line("region", &quote(&provider.storage.region));
+            for (key, written) in ["access_key", "secret_key"].into_iter().zip(&provider.written) {
+                let variable = format!("{kind}_{id}_{key}").replace('-', "_").to_uppercase();
+                let text = written.clone().unwrap_or_else(|| format!("${{{variable}}}"));
+                line(key, &quote(&text));
+            }
+        }
+    }
     out
 }
 
@@ -89,7 +125,7 @@ fn places(definition: &Definition) -> Vec<String> {
     };
     let list = |words: &[String]| words.iter().map(|word| quote(word)).collect::<Vec<_>>().join(", ");
     let mut lines = Vec::new();
-    if !definition.inputs.is_empty() {
+    if !definition.inputs.is_empty() || !definition.provider_inputs.is_empty() {
         lines.push("input:".to_owned());
     }
     for input in &definition.inputs {
@@ -99,11 +135,15 @@ fn places(definition: &Definition) -> Vec<String> {
             lines.push(format!("  suffix: {}", quote(&input.suffix)));
         }
     }
+    for input in &definition.provider_inputs {
+        lines.push(format!("- storage_provider: {}", input.provider));
+        lines.push(format!("  path: {}", path(&input.bucket, &input.path)));
+    }
     if !definition.outputs.is_empty() {
         lines.push("output:".to_owned());
     }
     for output in &definition.outputs {
-        lines.push("- storage_provider: s3".to_owned());
+        lines.push(format!("- storage_provider: {}", output.provider.as_deref().unwrap_or("s3")));
         lines.push(format!("  path: {}", path(&output.bucket, &output.path)));
         for (name, words) in [("prefix", &output.prefix), ("suffix", &output.suffix)] {
             if !words.is_empty() {

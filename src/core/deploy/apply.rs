@@ -2,7 +2,7 @@
 
 use super::plan::{Action, Plan, Work};
 use super::role::POLICY;
-use super::{DeployError, Undo, tags, wait};
+use super::{DeployError, Undo, secrets, tags, wait};
 use crate::core::cloud::{BucketPermission, Cloud, CloudError, ErrorKind, NewRole, partition};
 use crate::core::image::{LayerProgress, PushProgress, push};
 use futures::future::BoxFuture;
@@ -166,6 +166,8 @@ impl Applier<'_> {
                 lambda.remove_permission(name, &permission.sid).await?;
             }
             Work::Trigger(bucket) => self.trigger(bucket).await?,
+            Work::StoreKeys(keys) => self.undo.extend(secrets::store(self.cloud, keys).await?),
+            Work::ForgetKeys(bucket, key) => secrets::forget(self.cloud, bucket, key).await?,
         }
         Ok(())
     }

@@ -10,6 +10,7 @@
 //! reasons   why it cannot be used, and what to do
 //! remove    takes a function away with what was made for it; buckets and objects stay
 //! role      the role it runs as: named, or made for it
+//! secrets   the keys of its storage providers
 //! tags      by which throng knows what it made
 //! target    which registry an image goes to
 //! ```
@@ -22,6 +23,7 @@ mod reasons;
 mod remove;
 mod role;
 mod runtime;
+mod secrets;
 mod tags;
 mod target;
 mod undo;

@@ -6,7 +6,7 @@ mod triggers;
 use super::role::Role;
 use super::target;
 use super::wanted::Wanted;
-use super::{DeployError, DeployOptions, diff};
+use super::{DeployError, DeployOptions, diff, secrets};
 use crate::core::cloud::{BucketPermission, Cloud, EventInvoke, FunctionDetail, FunctionSettings, NewRole};
 use crate::core::cost::{Guess, Prices, Shape};
 use crate::core::definition::Definition;
@@ -68,6 +68,9 @@ pub(super) enum Work {
     Permit(BucketPermission),
     Trigger(String),
     Forbid(BucketPermission),
+    StoreKeys(secrets::Keys),
+    /// Bucket and key.
+    ForgetKeys(String, String),
 }
 
 /// What deploying a definition would do.
@@ -180,6 +183,10 @@ async fn make(
         warnings: composed.warnings.clone(),
     };
     planner.buckets().await?;
+    // Before the function, which may be started at once; taken away after it.
+    let keys = secrets::step(cloud, &wanted.home, definition).await?;
+    let (last, first) = keys.into_iter().partition::<Vec<_>, _>(|step| step.action == Action::Remove);
+    planner.steps.extend(first);
     planner.repository(&target).await?;
     planner.image(&composed, target.registry);
     planner.role().await?;
@@ -188,6 +195,8 @@ async fn make(
     planner.events().await?;
     planner.concurrency();
     planner.triggers().await?;
+    planner.steps.extend(last);
+    planner.warnings.extend(secrets::notes(definition));
     let Planner { steps, mut warnings, .. } = planner;
     if cloud.is_local() && definition.region.as_deref().is_some_and(|region| region != cloud.region()) {
         warnings.push("the definition's region has no meaning in the local context".into());

@@ -4,7 +4,7 @@
 
 use super::target::{self, Ecr};
 use super::undo::{remove_role, remove_triggers};
-use super::{DeployError, plan, role, tags};
+use super::{DeployError, plan, role, secrets, tags};
 use crate::core::cloud::{Cloud, CloudError, ErrorKind, FunctionDetail, ListQuery};
 use std::collections::BTreeSet;
 
@@ -53,6 +53,11 @@ pub async fn remove(cloud: &Cloud, function: &str, options: RemoveOptions) -> Re
         if cloud.lambda().delete(function).await? {
             report.gone(format!("function {function}"));
         }
+    }
+    match secrets::remove(cloud, function).await {
+        Ok(true) => report.gone("keys of storage providers".into()),
+        Ok(false) => {}
+        Err(error) => report.kept("keys of storage providers", error),
     }
     log_group(cloud, function, detail.as_ref(), options, &mut report).await?;
     image(cloud, function, detail.as_ref(), &mut report).await?;

@@ -1,6 +1,7 @@
 //! Takes back what was made.
 
 use super::role::POLICY;
+use super::secrets;
 use crate::core::cloud::{Cloud, CloudError};
 
 /// Takes back one thing that was created.
@@ -23,6 +24,13 @@ pub enum Undo {
         /// The function's ARN.
         arn: String,
     },
+    /// The keys of a function's storage providers.
+    Keys {
+        /// The home bucket.
+        bucket: String,
+        /// Key of the object.
+        key: String,
+    },
 }
 
 /// Takes back what a failed [`apply`](super::apply) created, last first. Returns what could not be taken back, with the reason.
@@ -41,6 +49,9 @@ pub async fn undo(cloud: &Cloud, created: &[Undo]) -> Vec<String> {
             Undo::Function(name) => (format!("function {name}"), cloud.lambda().delete(name).await.map(drop)),
             Undo::Triggers { bucket, arn } => {
                 (format!("trigger of bucket {bucket}"), remove_triggers(cloud, bucket, arn).await.map(drop))
+            }
+            Undo::Keys { bucket, key } => {
+                ("keys of storage providers".to_owned(), secrets::forget(cloud, bucket, key).await)
             }
         };
         if let Err(error) = result {

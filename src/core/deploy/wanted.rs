@@ -35,7 +35,7 @@ impl Wanted {
         let mut env = definition.lambda_env.clone();
         env.insert(ENV_HOME_BUCKET.into(), home.clone());
         let mut buckets: BTreeSet<_> = definition.inputs.iter().map(|input| input.bucket.clone()).collect();
-        buckets.extend(definition.outputs.iter().map(|output| output.bucket.clone()));
+        buckets.extend(definition.own_outputs().map(|output| output.bucket.clone()));
         buckets.remove(&home);
         let mut inputs = BTreeMap::<_, Vec<_>>::new();
         for input in &definition.inputs {
@@ -89,8 +89,7 @@ fn all_tags(cloud: &Cloud, definition: &Definition, settings: &FunctionSettings)
     all.insert(tags::CREATED_BY.into(), tags::THRONG.into());
     all.insert(tags::DEFINITION.into(), definition_digest(definition, settings));
     let outputs: Vec<_> = definition
-        .outputs
-        .iter()
+        .own_outputs()
         .map(|output| Place { bucket: output.bucket.clone(), prefix: output.path.clone() })
         .collect();
     if let Some(value) = tags::output_tag(&outputs) {

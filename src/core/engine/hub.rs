@@ -383,7 +383,7 @@ impl Hub {
                 self.launch(function, Inputs::Files { paths, dest: None });
             }
             Command::RunObjects { function, bucket, keys } => {
-                self.launch(function, Inputs::Objects { bucket, keys });
+                self.launch(function, Inputs::Objects { provider: None, bucket, keys });
             }
             Command::CancelRun(run) => ctx.spawn(runs::cancel(ctx.clone(), self.options.clone(), run)),
             Command::Look(_)

@@ -23,11 +23,21 @@ pub(super) struct State {
     next_id: u64,
     /// Asks the connection's keeper to connect again.
     pub reconnect: bool,
+    /// The notice that says why the cloud does not answer.
+    outage: Option<u64>,
 }
 
 impl State {
     pub fn new(snap: Snapshot) -> Self {
-        Self { snap, dirty: true, notices: Vec::new(), progress: Vec::new(), next_id: 1, reconnect: false }
+        Self {
+            snap,
+            dirty: true,
+            notices: Vec::new(),
+            progress: Vec::new(),
+            next_id: 1,
+            reconnect: false,
+            outage: None,
+        }
     }
 
     fn id(&mut self) -> u64 {
@@ -77,9 +87,36 @@ impl State {
             }
             _ => Connection::Online,
         };
+        self.tell_outage(result.err().filter(|_| connection != Connection::Online));
         if self.snap.connection != connection {
             self.snap.connection = connection;
             self.dirty = true;
+        }
+    }
+
+    /// One notice for each outage, however many calls fail, and it goes with the outage. The local cloud comes back by
+    /// itself.
+    fn tell_outage(&mut self, error: Option<&CloudError>) {
+        match (error, self.outage) {
+            (None, Some(id)) => {
+                self.outage = None;
+                self.dismiss(id);
+            }
+            (Some(error), None) if !self.snap.context.local => {
+                let advice = error.advice();
+                let title = match error.kind {
+                    ErrorKind::Auth => "Credentials",
+                    _ => "The cloud does not answer",
+                };
+                let detail = if advice.is_empty() {
+                    error.message.clone()
+                } else {
+                    format!("{}\n{advice}", error.message)
+                };
+                self.notice(Severity::Warning, title, detail);
+                self.outage = self.notices.last().map(|(_, notice)| notice.id);
+            }
+            _ => {}
         }
     }
 
@@ -143,6 +180,18 @@ mod tests {
         assert!(!state.ticks(), "an error does not go away by itself");
         let id = state.snap.notices[0].id;
         state.dismiss(id);
+        assert!(state.snap.notices.is_empty());
+    }
+
+    #[test]
+    fn an_outage_is_one_notice_that_goes_when_it_is_over() {
+        let mut state = State::new(Snapshot::default());
+        let ended = |action| CloudError::new(ErrorKind::Auth, action, "", "type `aws sso login`");
+        state.answered(Err(&ended("lambda:ListFunctions")));
+        state.answered(Err(&ended("s3:ListBucket")));
+        assert_eq!(state.snap.notices.len(), 1);
+        assert_eq!(state.snap.notices[0].detail, "type `aws sso login`");
+        state.answered(Ok(()));
         assert!(state.snap.notices.is_empty());
     }
 

@@ -56,6 +56,12 @@ impl ComposeRequest {
             outputs: definition.outputs.clone(),
             timeout_threshold: definition.timeout_threshold_s,
             on_failure: definition.on_failure,
+            providers: definition
+                .providers
+                .iter()
+                .map(|(name, provider)| (name.clone(), provider.storage.clone()))
+                .collect(),
+            provider_inputs: definition.provider_inputs.clone(),
         };
         Ok(Self {
             source,

@@ -115,6 +115,7 @@ impl FailedEvent {
             task: Some(task),
             bucket,
             key,
+            provider: None,
             request_id: self.request_id,
             state: self.state,
             class: Some(self.class),

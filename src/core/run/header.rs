@@ -46,6 +46,9 @@ pub struct RunHeader {
     /// The bucket of the inputs.
     #[serde(default)]
     pub bucket: String,
+    /// The storage provider that the bucket is at, as `minio.lab`; the context's own storage when `None`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub provider: Option<String>,
     /// Whether the inputs are files of the launching machine, to be uploaded.
     #[serde(default)]
     pub files: bool,

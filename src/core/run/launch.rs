@@ -7,7 +7,7 @@
 use super::cloud::{FunctionFacts, TriggerPlace};
 use super::header::{Cancelled, RunHeader, StartedBy, new_run_id};
 use super::manifest::{ManifestEntry, read_manifest, write_manifest};
-use super::{Fleet, RunContext, RunError, plan};
+use super::{Fleet, RunContext, RunError, Store, Stores, plan};
 use crate::core::cloud::{CloudError, ErrorKind, now_ms};
 use crate::core::dataset::objects::{List, Put, read};
 use crate::core::dataset::pace::{Pace, drive};
@@ -37,6 +37,9 @@ pub enum Inputs {
     },
     /// Objects that are there already.
     Objects {
+        /// The storage provider of the function that the bucket is at, as `minio.lab`; the context's own storage when
+        /// `None`.
+        provider: Option<String>,
         /// Bucket
         bucket: String,
         /// Keys, or prefixes ending with `/` (the empty one: everything).
@@ -102,14 +105,15 @@ pub async fn prepare(
     let started_ms = now_ms();
     let id = new_run_id(started_ms);
     let source = source_of(&request.inputs);
-    let (inputs, place, files) = match request.inputs {
+    let (inputs, provider, place, files) = match request.inputs {
         Inputs::Files { paths, dest } => {
             let list = scan_files(paths, cancel).await?;
-            (list, dest.unwrap_or_else(|| destination(context, &facts, &id)), true)
+            (list, None, dest.unwrap_or_else(|| destination(context, &facts, &id)), true)
         }
-        Inputs::Objects { bucket, keys } => {
-            let list = list_objects(context, &bucket, &keys, cancel).await?;
-            (list, Place { bucket, prefix: String::new() }, false)
+        Inputs::Objects { provider, bucket, keys } => {
+            let store = Stores::of(context, &request.function).get(provider.as_deref()).await?;
+            let list = list_objects(&store, &bucket, &keys, cancel).await?;
+            (list, provider, Place { bucket, prefix: String::new() }, false)
         }
     };
     let place = Place { prefix: place.prefix.trim_matches('/').to_owned(), ..place };
@@ -125,6 +129,7 @@ pub async fn prepare(
             bytes: inputs.bytes(),
             source,
             bucket: place.bucket.clone(),
+            provider,
             files,
             started_by: StartedBy::Trigger,
             throng: env!("CARGO_PKG_VERSION").to_owned(),
@@ -174,8 +179,9 @@ fn source_of(inputs: &Inputs) -> Vec<String> {
         Inputs::Files { paths, .. } => {
             paths.iter().map(|path| path.display().to_string()).take(100).collect()
         }
-        Inputs::Objects { bucket, keys } => {
-            keys.iter().map(|key| format!("s3://{bucket}/{key}")).take(100).collect()
+        Inputs::Objects { provider, bucket, keys } => {
+            let scheme = provider.as_deref().unwrap_or("s3");
+            keys.iter().map(|key| format!("{scheme}://{bucket}/{key}")).take(100).collect()
         }
     }
 }
@@ -199,7 +205,7 @@ async fn scan_files(paths: Vec<PathBuf>, cancel: &CancellationToken) -> Result<F
 }
 
 async fn list_objects(
-    context: &RunContext,
+    store: &Store,
     bucket: &str,
     keys: &[String],
     cancel: &CancellationToken,
@@ -214,7 +220,7 @@ async fn list_objects(
     };
     for asked in keys {
         if !asked.is_empty() && !asked.ends_with('/') {
-            let head = context.store.head(bucket, asked).await?;
+            let head = store.objects.head(bucket, asked).await.map_err(|error| store.error(error))?;
             let head =
                 head.ok_or_else(|| RunError::Refused(format!("there is no object s3://{bucket}/{asked}")))?;
             add(asked.clone(), head.size);
@@ -225,7 +231,7 @@ async fn list_objects(
             if cancel.is_cancelled() {
                 return Err(RunError::Cancelled);
             }
-            let page = context.store.list(&query).await?;
+            let page = store.objects.list(&query).await.map_err(|error| store.error(error))?;
             page.objects.into_iter().for_each(|object| add(object.key, object.size));
             match page.next {
                 Some(token) => query.token = Some(token),
@@ -344,6 +350,7 @@ impl Launch {
             bucket: self.place.bucket.clone(),
             key: self.key(file.name),
             size: file.size,
+            provider: self.header.provider.clone(),
         })
     }
 
@@ -457,6 +464,7 @@ impl Launch {
             task: Some(TaskRef { run: self.header.id.clone(), task: not_sent.index }),
             bucket: entry.bucket,
             key: entry.key,
+            provider: entry.provider,
             request_id: format!("not-sent-{:08x}", rand::random::<u32>()),
             state: TaskState::Failed,
             class: Some(FailureClass::Input),
@@ -497,11 +505,12 @@ async fn watch(context: RunContext, run: String, cancel: CancellationToken) {
     }
 }
 
-fn event(run: &str, task: u64, bucket: &str, key: &str) -> Vec<u8> {
+fn event(run: &str, task: u64, provider: Option<&str>, bucket: &str, key: &str) -> Vec<u8> {
     let event = TaskEvent {
         task: Some(TaskRef { run: run.to_owned(), task }),
         bucket: bucket.to_owned(),
         key: key.to_owned(),
+        provider: provider.map(str::to_owned),
     };
     serde_json::to_vec(&event).unwrap_or_default()
 }

@@ -24,6 +24,9 @@ pub struct ManifestEntry {
     pub key: String,
     /// Size in bytes.
     pub size: u64,
+    /// The storage provider that the bucket is at; the context's own storage when `None`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub provider: Option<String>,
 }
 
 /// How many parts a manifest has.

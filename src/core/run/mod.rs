@@ -3,6 +3,7 @@
 //! ```text
 //! header     what run.json, end.json and cancel.json say; run ids
 //! manifest   the fixed list of inputs, written in parts before the run exists
+//! provider   objects at the storage providers of a function
 //! plan       where the files of a launch are on this machine, so that it can go on after a kill
 //! launch     inputs -> manifest -> run.json -> upload or invoke
 //! failure    what Lambda writes about events it gave up on
@@ -25,6 +26,7 @@ mod launch;
 mod list;
 mod manifest;
 mod plan;
+mod provider;
 mod reports;
 mod statistics;
 mod task;
@@ -38,6 +40,7 @@ pub use header::{Cancelled, End, RunHeader, StartedBy, is_run_id, new_run_id};
 pub use launch::{Inputs, Launch, LaunchRequest, SendReport, cancel, prepare, resume};
 pub use list::Lister;
 pub use manifest::{ManifestEntry, read_manifest};
+pub use provider::{Store, Stores};
 pub use reports::{BadEnd, LogPlace};
 pub use task::{Attempt, attempts};
 pub use tracker::RunTracker;
@@ -117,6 +120,16 @@ pub enum RunError {
     /// A file of this machine
     #[error("{0}")]
     Io(String),
+    /// A storage provider
+    #[error("{name} at {address}: {error}; its keys are those of the last deployment")]
+    Provider {
+        /// Its name
+        name: String,
+        /// Where it is.
+        address: String,
+        /// What it said.
+        error: Box<CloudError>,
+    },
     /// There is no such function.
     #[error("there is no function `{0}` in this context; `throng functions` lists those there are")]
     NoFunction(String),

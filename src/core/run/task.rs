@@ -41,7 +41,8 @@ pub async fn attempts(
 fn parse(header: &RunHeader, task: u64, key: &str, body: &[u8]) -> Option<AttemptRecord> {
     if key.starts_with(ASYNC_FAILURES) {
         let task = TaskRef { run: header.id.clone(), task };
-        return Some(FailedEvent::parse(body)?.into_record(&header.function, task));
+        let record = FailedEvent::parse(body)?.into_record(&header.function, task);
+        return Some(AttemptRecord { provider: header.provider.clone(), ..record });
     }
     serde_json::from_slice(body).ok()
 }

@@ -1,6 +1,6 @@
 //! Proof that nothing was lost: every output that a success names is there, with its size.
 
-use super::{Follower, RunContext, RunError};
+use super::{Follower, RunContext, RunError, Stores};
 use crate::core::dataset::objects::read;
 use crate::core::model::{Counts, TaskState};
 use futures::{StreamExt, TryStreamExt};
@@ -36,8 +36,9 @@ pub async fn verify(context: &RunContext, run: &str) -> Result<Verified, RunErro
     let succeeded = rows.filter(|row| row.state == TaskState::Succeeded);
     let keys = succeeded.filter_map(|row| Some((row.task, row.record_key.clone()?)));
     let keys: Vec<_> = keys.collect();
+    let stores = &Stores::of(context, &tracker.header().function);
     let mut checks = futures::stream::iter(keys)
-        .map(|(task, key)| async move { check(context, task, &key).await })
+        .map(|(task, key)| async move { check(context, stores, task, &key).await })
         .buffer_unordered(AT_ONCE);
     while let Some((outputs, bytes, problems)) = checks.try_next().await? {
         verified.outputs += outputs;
@@ -48,7 +49,12 @@ pub async fn verify(context: &RunContext, run: &str) -> Result<Verified, RunErro
     Ok(verified)
 }
 
-async fn check(context: &RunContext, task: u64, key: &str) -> Result<(u64, u64, Vec<String>), RunError> {
+async fn check(
+    context: &RunContext,
+    stores: &Stores,
+    task: u64,
+    key: &str,
+) -> Result<(u64, u64, Vec<String>), RunError> {
     let (mut outputs, mut bytes, mut problems) = (0, 0, Vec::new());
     let body = read(context.store.as_ref(), &context.home, key).await?;
     let record = body.and_then(|body| serde_json::from_slice::<AttemptRecord>(&body).ok());
@@ -56,8 +62,11 @@ async fn check(context: &RunContext, task: u64, key: &str) -> Result<(u64, u64, 
         return Ok((0, 0, vec![format!("task {task}: its record {key} cannot be read")]));
     };
     for output in &record.outputs {
-        let name = format!("s3://{}/{}", output.bucket, output.key);
-        match context.store.head(&output.bucket, &output.key).await? {
+        let scheme = output.provider.as_deref().unwrap_or("s3");
+        let name = format!("{scheme}://{}/{}", output.bucket, output.key);
+        let store = stores.get(output.provider.as_deref()).await?;
+        let head = store.objects.head(&output.bucket, &output.key).await;
+        match head.map_err(|error| store.error(error))? {
             None => problems.push(format!("task {task}: {name} is missing")),
             Some(head) if head.size != output.size => {
                 problems.push(format!("task {task}: {name} has {} bytes, not {}", head.size, output.size));

@@ -78,7 +78,8 @@ fn outputs_here(app: &mut App) -> Vec<(String, String)> {
     let Place::Task { run, task } = &page.place else { return Vec::new() };
     task::record(&app.snapshot, run, *task, page.attempt).map_or_else(Vec::new, |record| {
         let outputs = chosen.into_iter().filter_map(|row| record.outputs.get(row));
-        outputs.map(|output| (output.bucket.clone(), output.key.clone())).collect()
+        let own = outputs.filter(|output| output.provider.is_none());
+        own.map(|output| (output.bucket.clone(), output.key.clone())).collect()
     })
 }
 
@@ -193,7 +194,7 @@ pub fn open_result(app: &mut App, _: &str) {
             let layer = PreviewLayer::open(&bucket, &key, app);
             app.push(layer);
         }
-        None => app.refuse("There is no object under the cursor."),
+        None => refuse_outputs(app, "There is no object under the cursor."),
     }
 }
 
@@ -212,8 +213,24 @@ fn for_outputs(app: &mut App, what: Awaited) {
 fn all_outputs(app: &App) -> Vec<(String, String)> {
     let Place::Task { run, task } = &app.page().place else { return Vec::new() };
     task::record(&app.snapshot, run, *task, 0).map_or_else(Vec::new, |record| {
-        record.outputs.iter().map(|output| (output.bucket.clone(), output.key.clone())).collect()
+        let own = record.outputs.iter().filter(|output| output.provider.is_none());
+        own.map(|output| (output.bucket.clone(), output.key.clone())).collect()
     })
+}
+
+/// Says why there is no output to show or fetch: some are at a storage provider, which the screen does not read.
+fn refuse_outputs(app: &mut App, otherwise: &str) {
+    let Place::Task { run, task } = &app.page().place else { return app.refuse(otherwise) };
+    let record = task::record(&app.snapshot, run, *task, app.page().attempt);
+    let provider = record.and_then(|record| record.outputs.iter().find_map(|output| output.provider.clone()));
+    match provider {
+        Some(name) => {
+            app.refuse(format!(
+                "The outputs are at {name}: `throng run … --wait --to` or its own tools fetch them."
+            ));
+        }
+        None => app.refuse(otherwise),
+    }
 }
 
 /// Shows the first picture among the outputs of the open task, or else its first output.
@@ -228,7 +245,7 @@ pub fn show_first(app: &mut App) {
             let layer = PreviewLayer::open(bucket, key, app);
             app.push(layer);
         }
-        None => app.refuse("This task has no outputs."),
+        None => refuse_outputs(app, "This task has no outputs."),
     }
 }
 
@@ -237,7 +254,7 @@ pub fn download_all(app: &mut App) {
     let outputs = all_outputs(app);
     let to = app.downloads.clone();
     if outputs.is_empty() {
-        return app.refuse("This task has no outputs.");
+        return refuse_outputs(app, "This task has no outputs.");
     }
     fetch(app, outputs, &to);
 }
@@ -263,7 +280,8 @@ pub fn download(app: &mut App, to: &str) {
         objects.extend(found.into_iter().map(|object| (bucket.clone(), object.key)));
     }
     if objects.is_empty() {
-        return app.refuse("There is nothing to download under the cursor. Outputs are listed in a task.");
+        let otherwise = "There is nothing to download under the cursor. Outputs are listed in a task.";
+        return refuse_outputs(app, otherwise);
     }
     fetch(app, objects, &to);
     app.page_mut().list.marks.clear();

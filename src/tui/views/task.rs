@@ -70,7 +70,8 @@ impl Rows for OutputRows<'_> {
     }
     fn cells(&self, row: usize, look: &Look) -> Vec<Line<'static>> {
         let output = &self.outputs[row];
-        let place = format!("{}/{}", output.bucket, output.key);
+        let at = output.provider.as_ref().map_or_else(String::new, |provider| format!("{provider}://"));
+        let place = format!("{at}{}/{}", output.bucket, output.key);
         vec![
             super::plain(&place),
             Line::raw(text::bytes(output.size)),

@@ -19,6 +19,7 @@ fn record(run: &str, task: u64, state: TaskState, ended_ms: u64) -> AttemptRecor
         task: Some(TaskRef { run: run.into(), task }),
         bucket: "in".into(),
         key: format!("{task:04}.txt"),
+        provider: None,
         request_id: format!("req-{task}-{ended_ms}"),
         state,
         class: (state == TaskState::Failed).then_some(FailureClass::Script),
@@ -36,6 +37,7 @@ fn record(run: &str, task: u64, state: TaskState, ended_ms: u64) -> AttemptRecor
             key: format!("{task}"),
             size: 3,
             sha256: String::new(),
+            provider: None,
         }],
         peak_memory: 4096,
         log_group: String::new(),
@@ -254,7 +256,8 @@ async fn measure_a_hundred_thousand_records() {
     for n in 0..100_000 {
         world.store.insert("b", &format!("d/{n:06}.nii.gz"), "x");
     }
-    let inputs = crate::core::run::Inputs::Objects { bucket: "b".into(), keys: vec![String::new()] };
+    let inputs =
+        crate::core::run::Inputs::Objects { provider: None, bucket: "b".into(), keys: vec![String::new()] };
     let launch = world.prepare(inputs).await.unwrap();
     let run = launch.header().id.clone();
     let now = now_ms() - 200_000;

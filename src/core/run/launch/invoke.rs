@@ -40,7 +40,7 @@ impl AfterPut for Untriggered {
         if self.triggers.iter().any(|trigger| trigger.starts(&self.bucket, key)) {
             return Ok(());
         }
-        self.fleet.invoke_async(&self.function, event(&self.run, index, &self.bucket, key)).await
+        self.fleet.invoke_async(&self.function, event(&self.run, index, None, &self.bucket, key)).await
     }
 }
 
@@ -65,7 +65,7 @@ pub(super) async fn send(
     let next = || {
         let task = tasks.next()?;
         let key = launch.entry(task)?.key;
-        let payload = event(&header.id, task, &launch.place.bucket, &key);
+        let payload = event(&header.id, task, header.provider.as_deref(), &launch.place.bucket, &key);
         let (fleet, function) = (launch.context.fleet.clone(), header.function.clone());
         let (pace, journal) = (pace.clone(), journal.clone());
         Some(async move {

@@ -147,7 +147,11 @@ async fn objects_are_invoked_throttles_and_all() {
     }
     world.store.insert("b", "d/", "");
     world.store.insert("b", "one", "x");
-    let inputs = Inputs::Objects { bucket: "b".into(), keys: vec!["d/".into(), "one".into(), "d/03".into()] };
+    let inputs = Inputs::Objects {
+        provider: None,
+        bucket: "b".into(),
+        keys: vec!["d/".into(), "one".into(), "d/03".into()],
+    };
     let report = send(world.prepare(inputs).await.unwrap()).await.unwrap();
     assert_eq!(report.sent, 51);
     let keys: HashSet<_> =
@@ -197,8 +201,10 @@ async fn a_cancelled_run_is_sent_no_further() {
     for n in 0..20_000 {
         world.store.insert("b", &format!("{n:05}"), "x");
     }
-    let launch =
-        world.prepare(Inputs::Objects { bucket: "b".into(), keys: vec![String::new()] }).await.unwrap();
+    let launch = world
+        .prepare(Inputs::Objects { provider: None, bucket: "b".into(), keys: vec![String::new()] })
+        .await
+        .unwrap();
     let run = launch.header().id.clone();
     assert_eq!(launch.header().tasks, 20_000);
     cancel(&world.context, &run).await.unwrap();
@@ -209,12 +215,33 @@ async fn a_cancelled_run_is_sent_no_further() {
 }
 
 #[tokio::test]
+async fn a_run_over_a_storage_provider_goes_on_with_its_name_in_every_event() {
+    let world = World::new(Vec::new());
+    world.store.insert("b", "x", "1");
+    let inputs = Inputs::Objects { provider: None, bucket: "b".into(), keys: vec![String::new()] };
+    let launch = world.prepare(inputs).await.unwrap();
+    let header = RunHeader { provider: Some("minio.lab".into()), ..launch.header().clone() };
+    drop(launch);
+    let run = header.id.clone();
+    world.store.insert("home", &run_key(&run), serde_json::to_vec(&header).unwrap());
+    let launch = resume(&world.context, &run).await.unwrap();
+    assert_eq!(launch.manifest()[0].provider.as_deref(), Some("minio.lab"));
+    assert_eq!(send(launch).await.unwrap().sent, 1);
+    assert_eq!(world.fleet.invoked.lock().unwrap()[0].provider.as_deref(), Some("minio.lab"));
+
+    let provider = Some("minio.lab".to_owned());
+    let inputs = Inputs::Objects { provider, bucket: "b".into(), keys: vec![String::new()] };
+    let error = world.prepare(inputs).await.unwrap_err();
+    assert!(error.to_string().contains("no storage providers"), "never the own bucket of that name: {error}");
+}
+
+#[tokio::test]
 async fn what_cannot_be_launched_is_refused_and_leaves_no_run() {
     let world = World::new(Vec::new());
     let request = LaunchRequest { function: "g".into(), inputs: world.files(1), parameters: BTreeMap::new() };
     let error = prepare(&world.context, request, &CancellationToken::new()).await.unwrap_err();
     assert!(matches!(error, RunError::NoFunction(_)));
-    let inputs = Inputs::Objects { bucket: "b".into(), keys: vec!["none".into()] };
+    let inputs = Inputs::Objects { provider: None, bucket: "b".into(), keys: vec!["none".into()] };
     assert!(world.prepare(inputs).await.unwrap_err().to_string().contains("s3://b/none"));
     let missing = Inputs::Files { paths: vec!["/no/such".into()], dest: None };
     assert!(world.prepare(missing).await.is_err());

@@ -1,0 +1,163 @@
+//! The keys of a function's storage providers: one encrypted object of the home bucket, which the runtime reads with the
+//! function's role. They are in no image, variable, plan, message or ledger.
+
+use super::plan::{Action, Step, Work};
+use super::{DeployError, Undo};
+use crate::core::cloud::{Cloud, CloudError, ErrorKind};
+use crate::core::definition::Definition;
+use bytes::Bytes;
+use sha2::{Digest as _, Sha256};
+use std::fmt;
+use throng_runtime::contract::keys::providers_key;
+use throng_runtime::contract::{ProviderAccess, ProviderSecrets, VERSION};
+
+/// User metadata: SHA-256 of the object, so that a plan tells whether it changed without reading it.
+const DIGEST: &str = "throng-sha256";
+
+/// An object of keys to be stored.
+#[derive(Clone)]
+pub(super) struct Keys {
+    bucket: String,
+    key: String,
+    body: Bytes,
+    /// SHA-256 of the body, in hexadecimal.
+    digest: String,
+    new: bool,
+}
+
+impl fmt::Debug for Keys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Keys").field("bucket", &self.bucket).field("key", &self.key).finish_non_exhaustive()
+    }
+}
+
+impl Keys {
+    /// What a definition asks for; `None` when it names no storage provider.
+    fn of(home: &str, definition: &Definition) -> Result<Option<Self>, DeployError> {
+        if definition.providers.is_empty() {
+            return Ok(None);
+        }
+        let access = |provider: &crate::core::definition::Provider| ProviderAccess {
+            storage: provider.storage.clone(),
+            keys: provider.keys.clone(),
+        };
+        let providers = definition.providers.iter().map(|(name, provider)| (name.clone(), access(provider)));
+        let secrets = ProviderSecrets { version: VERSION, providers: providers.collect() };
+        let body = serde_json::to_vec(&secrets)
+            .map_err(|_| DeployError::Unfit("the keys of the storage providers cannot be written".into()))?;
+        let digest = hex::encode(Sha256::digest(&body));
+        let key = providers_key(&definition.name);
+        Ok(Some(Self { bucket: home.to_owned(), key, body: body.into(), digest, new: false }))
+    }
+}
+
+/// The step for a function's keys; `None` when there are none and none are wanted.
+pub(super) async fn step(
+    cloud: &Cloud,
+    home: &str,
+    definition: &Definition,
+) -> Result<Option<Step>, DeployError> {
+    let wanted = Keys::of(home, definition)?;
+    let key = providers_key(&definition.name);
+    let is = match cloud.s3().head(home, &key).await {
+        Ok(head) => Some(head.metadata.get(DIGEST).cloned().unwrap_or_default()),
+        Err(error) if error.is_not_found() => None,
+        // Who may not look there has stored none there either.
+        Err(error) if error.kind == ErrorKind::Denied && wanted.is_none() => None,
+        Err(error) => return Err(error.into()),
+    };
+    let names: Vec<&str> = definition.providers.keys().map(String::as_str).collect();
+    let step = |action, detail: String, work| Step {
+        action,
+        what: "keys of storage providers".into(),
+        detail,
+        work,
+    };
+    let detail = format!("{}: encrypted, in {home}/{key}", names.join(", "));
+    Ok(match (wanted, is) {
+        (None, None) => None,
+        (None, Some(_)) => {
+            let work = vec![Work::ForgetKeys(home.to_owned(), key)];
+            Some(step(Action::Remove, "the definition names none any more".into(), work))
+        }
+        (Some(wanted), Some(is)) if is == wanted.digest => Some(step(Action::Keep, detail, Vec::new())),
+        (Some(wanted), is) => {
+            let action = if is.is_some() { Action::Change } else { Action::Create };
+            let keys = Keys { new: is.is_none(), ..wanted };
+            Some(step(action, detail, vec![Work::StoreKeys(keys)]))
+        }
+    })
+}
+
+/// Stores them. What takes them back, when they were not there before.
+pub(super) async fn store(cloud: &Cloud, keys: &Keys) -> Result<Option<Undo>, CloudError> {
+    let Keys { bucket, key, body, digest, new } = keys;
+    cloud.s3().put_secret(bucket, key, body.clone(), &[(DIGEST, digest.clone())]).await?;
+    Ok(new.then(|| Undo::Keys { bucket: bucket.clone(), key: key.clone() }))
+}
+
+/// Removes an object of keys.
+pub(super) async fn forget(cloud: &Cloud, bucket: &str, key: &str) -> Result<(), CloudError> {
+    let failed = cloud.s3().delete_many(bucket, &[key.to_owned()]).await?;
+    match failed.into_iter().next() {
+        None => Ok(()),
+        Some((_, reason)) => {
+            Err(CloudError::new(ErrorKind::Denied, "s3:DeleteObject", &format!("{bucket}/{key}"), reason))
+        }
+    }
+}
+
+/// Removes the keys of a function. `false` when there were none.
+pub(super) async fn remove(cloud: &Cloud, function: &str) -> Result<bool, CloudError> {
+    let Ok(home) = cloud.home_bucket() else { return Ok(false) };
+    let key = providers_key(function);
+    match cloud.s3().head(home, &key).await {
+        Ok(_) => forget(cloud, home, &key).await.map(|()| true),
+        Err(error) if error.is_not_found() => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// What a person should know of inputs that start nothing.
+pub(super) fn notes(definition: &Definition) -> Vec<String> {
+    let note = |input: &throng_runtime::contract::ProviderInput| {
+        format!(
+            "nothing in {input} starts the function by itself: `throng run {} {input}` starts it on what is there, or \
+             let the server's webhook be forwarded to it as a payload",
+            definition.name
+        )
+    };
+    definition.provider_inputs.iter().map(note).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+    use crate::core::definition::{Environment, parse};
+    use std::path::Path;
+
+    fn definition(secret: &str) -> Definition {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("prog"), "x").unwrap();
+        let text = "functions:\n  aws:\n  - lambda:\n      name: f\n      container: {image: 'scratch:prog'}\n      output: [{storage_provider: minio.lab, path: bucket}]\nstorage_providers:\n  minio:\n    lab: {endpoint: 'http://h:1', access_key: id, secret_key: '${S}'}\n";
+        let lookup = |_: &str| Some(secret.to_owned());
+        let document = parse(text, &folder.path().join(Path::new("f.yaml")), Environment(&lookup)).unwrap();
+        document.definitions.into_iter().next().unwrap()
+    }
+
+    #[test]
+    fn keys_have_a_digest_and_are_never_shown() {
+        let keys = |secret| Keys::of("home", &definition(secret)).unwrap().unwrap();
+        let (one, two) = (keys("hidden-secret"), keys("other-secret"));
+        assert_eq!(one.digest, keys("hidden-secret").digest);
+        assert_ne!(one.digest, two.digest);
+        assert_eq!(one.key, "secrets/f/providers.json");
+        assert!(
+            !format!("{one:?}").contains("hidden")
+                && !format!("{:?}", definition("hidden")).contains("hidden")
+        );
+        assert!(Keys::of("home", &Definition::named("f", Path::new("/"))).unwrap().is_none());
+    }
+}
