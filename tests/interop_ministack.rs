@@ -110,7 +110,12 @@ fn the_runtime_and_throng_work_on_ministack() {
     home.ok(&["rm", "--yes", "function", "many"]);
     assert_eq!(home.json(&["functions"]).as_array().unwrap().len(), 1);
     home.ok(&["rm", "--yes", "object", "data/there/"]);
-    Report::of(recorder.folder(), &["--requests-only"]).assert_no_problem();
+    let report = Report::of(recorder.folder(), &["--requests-only"]);
+    report.assert_no_problem();
+    let read = report.operations("seen", &["logs"]);
+    assert!(read.contains("logs:StartLiveTail") && read.contains("logs:FilterLogEvents"), "{read:?}");
+    // 25 inputs by throng; outputs and records by the runtime.
+    assert!(report.0["seen"]["s3"]["PutObject"].as_u64() >= Some(75), "the runtime's requests are missing");
     drop(server);
     assert_no_process_works_in(&home);
 }
