@@ -16,7 +16,8 @@ url, runtime, work = sys.argv[1:]
 keys = dict(endpoint_url=url, region_name="us-east-1", aws_access_key_id="test", aws_secret_access_key="test")
 s3, functions = boto3.client("s3", **keys), boto3.client("lambda", **keys)
 SCRIPT = 'echo "counting $(basename "$INPUT_FILE_PATH")"; wc -c < "$INPUT_FILE_PATH" > "$TMP_OUTPUT_DIR/$(basename "$INPUT_FILE_PATH").count"'
-OWN_FOLDER = f'#!/bin/sh\nTHRONG_TMP=$(mktemp -d "{work}/XXXXXX") exec "$(dirname "$0")/runtime"\n'
+# ministack tells functions its own address; here they are to use the URL that was given.
+OWN_FOLDER = f'#!/bin/sh\nAWS_ENDPOINT_URL={url} THRONG_TMP=$(mktemp -d "{work}/XXXXXX") exec "$(dirname "$0")/runtime"\n'
 
 
 def make(name, files):
