@@ -53,7 +53,7 @@ fn ends(definition: &Definition) -> (Vec<String>, Vec<String>) {
 }
 
 fn notes(document: &Document, index: usize) -> String {
-    document.origins[index].notes.iter().map(|note| format!("{note}\n")).collect()
+    document.origins[index].notes.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
 }
 
 #[test]
