@@ -160,6 +160,7 @@ mod tests {
     #[test]
     fn parameters_never_take_the_place_of_what_is_reserved_or_configured() {
         let job = Job {
+            origin: crate::event::Origin::Own,
             input: crate::event::Input::Bytes(Vec::new()),
             task: None,
             event: None,

@@ -147,7 +147,7 @@ async fn launch(cloud: &Cloud, dirs: &Dirs, tasks: u64) -> Vec<String> {
     for index in 0..FUNCTIONS {
         let request = LaunchRequest {
             function: format!("bench-{index}"),
-            inputs: Inputs::Objects { bucket: INPUTS.into(), keys: vec!["in/".into()] },
+            inputs: Inputs::Objects { provider: None, bucket: INPUTS.into(), keys: vec!["in/".into()] },
             parameters: BTreeMap::new(),
         };
         let launch = prepare(&context, request, &CancellationToken::new()).await.expect("a run");
@@ -287,6 +287,7 @@ impl Invocations {
     fn record(&self, task: u64, request_id: String) -> AttemptRecord {
         let now = now_ms();
         AttemptRecord {
+            provider: None,
             version: VERSION,
             function: format!("bench-{}", self.index),
             task: Some(TaskRef { run: self.run.clone(), task }),

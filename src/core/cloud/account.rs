@@ -3,6 +3,7 @@
 use super::error::CloudError;
 use super::lambda::Lambda;
 use super::{Cloud, SMALL, now_ms, within};
+use aws_sdk_lambda::types::AccountLimit;
 use aws_smithy_runtime_api::box_error::BoxError;
 use aws_smithy_runtime_api::client::interceptors::Intercept;
 use aws_smithy_runtime_api::client::interceptors::context::BeforeDeserializationInterceptorContextRef;
@@ -34,9 +35,8 @@ impl Lambda<'_> {
         })
         .await?;
         let limit = output.account_limit();
-        let concurrent = limit.map(|limit| limit.concurrent_executions()).unwrap_or_default();
-        let unreserved =
-            limit.and_then(|limit| limit.unreserved_concurrent_executions()).unwrap_or(concurrent);
+        let concurrent = limit.map(AccountLimit::concurrent_executions).unwrap_or_default();
+        let unreserved = limit.and_then(AccountLimit::unreserved_concurrent_executions).unwrap_or(concurrent);
         let number = |value: i32| u64::try_from(value).unwrap_or_default();
         Ok(AccountLimits { concurrent: number(concurrent), unreserved: number(unreserved) })
     }

@@ -8,7 +8,7 @@ use crate::core::policies::Scope;
 
 /// Name of the check that all others depend on.
 pub(super) const CREDENTIALS: &str = "credentials";
-/// From here on requests are refused (SigV4; S3 allows 15 minutes).
+/// From here on requests are refused (`SigV4`; S3 allows 15 minutes).
 const REFUSED_MS: u64 = 5 * 60 * 1000;
 /// From here on it is worth a word.
 const ODD_MS: u64 = 30 * 1000;

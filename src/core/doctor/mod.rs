@@ -63,7 +63,7 @@ pub async fn examine(cloud: &Cloud, buckets: &[String]) -> Vec<Check> {
             return checks;
         }
     }
-    checks.extend(cloud::examine(cloud).await);
+    checks.extend(Box::pin(cloud::examine(cloud)).await);
     if !cloud.is_local() {
         checks.extend(permissions::examine(cloud, buckets).await);
     }

@@ -8,13 +8,12 @@ use throng_runtime::contract::local::ACCOUNT;
 impl Planner<'_> {
     pub(super) async fn triggers(&mut self) -> Result<(), DeployError> {
         let name = self.wanted.settings.name.clone();
-        let arn = match self.existing {
-            Some(existing) => existing.info.arn.clone(),
-            None => {
-                // Nobody has it yet: the account does not matter.
-                let region = self.cloud.region();
-                format!("arn:{}:lambda:{region}:{ACCOUNT}:function:{name}", partition(region))
-            }
+        let arn = if let Some(existing) = self.existing {
+            existing.info.arn.clone()
+        } else {
+            // Nobody has it yet: the account does not matter.
+            let region = self.cloud.region();
+            format!("arn:{}:lambda:{region}:{ACCOUNT}:function:{name}", partition(region))
         };
         let permissions = match self.existing {
             Some(_) => self.cloud.lambda().bucket_permissions(&name).await?,
