@@ -39,6 +39,9 @@ fn home() -> Home {
     );
     home.set("AWS_CONFIG_FILE", &home.path().join("aws/config").display().to_string());
     home.set("AWS_EC2_METADATA_DISABLED", "true");
+    // Somebody else's keys in the environment: the context's profile wins.
+    home.set("AWS_ACCESS_KEY_ID", "AKIASOMEBODYELSE");
+    home.set("AWS_SECRET_ACCESS_KEY", "theirs");
     home
 }
 

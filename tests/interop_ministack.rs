@@ -107,7 +107,9 @@ fn the_runtime_and_throng_work_on_ministack() {
     });
     assert!(follow.is_ok());
 
-    home.ok(&["rm", "--yes", "function", "many"]);
+    let refused = home.run(&["rm", "--yes", "function", "many"]);
+    assert_eq!(refused.status.code(), Some(4), "throng did not make it");
+    home.ok(&["rm", "--yes", "function", "many", "--foreign"]);
     assert_eq!(home.json(&["functions"]).as_array().unwrap().len(), 1);
     home.ok(&["rm", "--yes", "object", "data/there/"]);
     let report = Report::of(recorder.folder(), &["--requests-only"]);

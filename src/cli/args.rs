@@ -313,9 +313,12 @@ pub enum RmWhat {
         /// Also remove the buckets of inputs and outputs that throng made and that are empty
         #[arg(long)]
         buckets: bool,
-        /// With --buckets: also those that hold objects, with the objects
-        #[arg(long, requires = "buckets")]
+        /// Also remove such buckets that hold objects, with the objects
+        #[arg(long)]
         with_data: bool,
+        /// Also functions that throng did not make
+        #[arg(long)]
+        foreign: bool,
     },
     /// Objects: `bucket/key`, or `bucket/folder/` for everything below
     Object {

@@ -175,3 +175,25 @@ async fn a_wrong_form_is_refused_with_the_field() {
         .await;
     assert!(snap.notices[0].detail.contains("memory"), "{:?}", snap.notices[0]);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_function_that_throng_did_not_make_is_neither_taken_over_nor_removed() {
+    let home = Home::new();
+    let cloud = home.cloud().await;
+    let ours = definition(home.path(), "ours", "ours-data");
+    apply(&cloud, &plan(&cloud, &home, &ours).await.unwrap()).await.unwrap();
+    let mut settings = cloud.lambda().get("ours").await.unwrap().unwrap().settings;
+    settings.name = "theirs".into();
+    cloud.lambda().create(&settings, &std::collections::BTreeMap::new()).await.unwrap();
+
+    let same_name = definition(home.path(), "theirs", "ours-data");
+    let error = plan(&cloud, &home, &same_name).await.unwrap_err().to_string();
+    assert!(error.contains("throng did not make it"), "{error}");
+    let error = deploy::remove(&cloud, "theirs", RemoveOptions::default()).await.unwrap_err().to_string();
+    assert!(error.contains("--foreign"), "{error}");
+    assert!(cloud.lambda().get("theirs").await.unwrap().is_some(), "it is there still");
+    let all = RemoveOptions { foreign: true, ..RemoveOptions::default() };
+    let removed = deploy::remove(&cloud, "theirs", all).await.unwrap();
+    assert!(removed.left.iter().any(|left| left.starts_with("image ")), "{removed:?}");
+    assert!(cloud.lambda().get("theirs").await.unwrap().is_none());
+}

@@ -1,7 +1,7 @@
 //! `deploy`, `check`.
 
 use crate::cli::args::{self, Format};
-use crate::cli::fail::{Fail, INTERRUPTED, Outcome, REFUSED};
+use crate::cli::fail::{Fail, INTERRUPTED, Outcome, REFUSED, USAGE};
 use crate::cli::print::{self, StatusLine};
 use crate::cli::session::Session;
 use crate::cli::units;
@@ -14,7 +14,7 @@ use throng::core::cloud::Cloud;
 use throng::core::cost::Guess;
 use throng::core::definition::{self, Definition, DefinitionErrors, Document};
 use throng::core::deploy::{self, Applied, DeployError, DeployOptions, DeployProgress, Plan};
-use throng::core::image::{LayerProgress, LayerState};
+use throng::core::image::{ImageError, LayerProgress, LayerState};
 
 impl From<DeployError> for Fail {
     fn from(error: DeployError) -> Self {
@@ -28,8 +28,18 @@ impl From<DeployError> for Fail {
                 let text = if advice.is_empty() { error.to_string() } else { format!("{error}\n{advice}") };
                 Self::new(code, text)
             }
-            None => Self::new(REFUSED, error.to_string()),
+            None => Self::new(code_of(&error), error.to_string()),
         }
+    }
+}
+
+/// What a person must mend in the definition is wrong usage; the rest was refused.
+fn code_of(error: &DeployError) -> u8 {
+    match error {
+        DeployError::Definition(_) | DeployError::Image(ImageError::Spec(_) | ImageError::File { .. }) => {
+            USAGE
+        }
+        _ => REFUSED,
     }
 }
 

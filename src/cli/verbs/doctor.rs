@@ -38,13 +38,11 @@ pub async fn examine(session: &Session, args: &args::Doctor) -> Outcome {
         }
     };
     print::result(session.format, &checks, || text(&checks));
-    if let Some(cloud) = cloud.filter(|cloud| !cloud.is_local() && session.format == Format::Table) {
-        print::out("\nLeast privilege, for a person who deploys and runs:\n");
-        print_policy(&cloud, Policy::Person, &args.buckets).await?;
+    if cloud.is_some_and(|cloud| !cloud.is_local()) && session.format == Format::Table {
         print::out(
-            "\nLeast privilege, for the role of a function (throng makes such a role unless one is named):\n",
+            "Least privilege: `throng doctor --policy person` prints a policy for whoever deploys and runs,\n`--policy \
+             function` one for a function's role, each for the buckets that --bucket names.\n",
         );
-        print_policy(&cloud, Policy::Function, &args.buckets).await?;
     }
     let bad = checks.iter().filter(|check| !check.ok).count();
     match (bad, session.format) {

@@ -16,8 +16,8 @@ struct Shown<'f> {
     name: &'f str,
     arn: &'f str,
     state: &'f str,
-    state_reason: &'f str,
-    image: &'f str,
+    state_reason: Option<&'f str>,
+    image: Option<&'f str>,
     memory_mb: u32,
     timeout_s: u32,
     tmp_mb: u32,
@@ -28,14 +28,19 @@ struct Shown<'f> {
     modified_ms: Option<u64>,
 }
 
+/// Lists do not tell everything.
+fn known(text: &str) -> Option<&str> {
+    Some(text).filter(|text| !text.is_empty())
+}
+
 impl<'f> From<&'f FunctionInfo> for Shown<'f> {
     fn from(info: &'f FunctionInfo) -> Self {
         Self {
             name: &info.name,
             arn: &info.arn,
             state: &info.state,
-            state_reason: &info.state_reason,
-            image: &info.image,
+            state_reason: known(&info.state_reason),
+            image: known(&info.image),
             memory_mb: info.memory_mb,
             timeout_s: info.timeout_s,
             tmp_mb: info.tmp_mb,
@@ -84,7 +89,7 @@ fn table(functions: &[FunctionInfo]) -> String {
     if functions.is_empty() {
         return "No functions. `throng deploy FILE` makes one.\n".to_owned();
     }
-    let mut table = Table::new(&["NAME", "STATE", ">MEMORY", ">TIMEOUT", "ARCH", "MODIFIED", "IMAGE"]);
+    let mut table = Table::new(&["NAME", "STATE", ">MEMORY", ">TIMEOUT", "ARCH", "MODIFIED"]);
     for function in functions {
         table.row([
             function.name.clone(),
@@ -93,7 +98,6 @@ fn table(functions: &[FunctionInfo]) -> String {
             format!("{} s", function.timeout_s),
             function.architecture.clone(),
             function.modified_ms.map(units::time).unwrap_or_default(),
-            function.image.clone(),
         ]);
     }
     table.render()

@@ -13,8 +13,9 @@ use throng::core::deploy::{self, RemoveOptions};
 pub async fn remove(session: &Session, args: Rm) -> Outcome {
     let cloud = session.cloud_for_changes().await?;
     match args.what {
-        RmWhat::Function { names, definition, all, keep_logs, buckets, with_data } => {
-            let options = RemoveOptions { keep_logs, buckets, with_data };
+        RmWhat::Function { names, definition, all, keep_logs, buckets, with_data, foreign } => {
+            let buckets = buckets || with_data;
+            let options = RemoveOptions { keep_logs, buckets, with_data, foreign };
             let names = match (definition, all) {
                 (Some(file), _) => [names, definitions::names_in(&file)?].concat(),
                 (None, true) => managed(&cloud).await?,

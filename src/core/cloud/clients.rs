@@ -8,6 +8,8 @@ use super::regional::Regional;
 use super::watch::{HostPrefix, Watch};
 use crate::core::config::ContextConfig;
 use aws_config::BehaviorVersion;
+use aws_config::profile::ProfileFileCredentialsProvider;
+use aws_config::provider_config::ProviderConfig;
 use aws_config::{Region, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_sdk_s3::config::{RequestChecksumCalculation, ResponseChecksumValidation, SharedCredentialsProvider};
@@ -72,7 +74,7 @@ pub(super) fn local_sdk_config(found: &Found) -> SdkConfig {
 pub(super) async fn aws_sdk_config(context: &ContextConfig) -> Result<SdkConfig, CloudError> {
     let mut loader = aws_config::defaults(BehaviorVersion::latest())
         .http_client(http())
-        .retry_config(RetryConfig::standard().with_max_attempts(6))
+        .retry_config(RetryConfig::standard().with_max_attempts(4))
         .timeout_config(timeouts(Duration::from_mins(5)));
     if let Some(profile) = &context.profile {
         loader = loader.profile_name(profile);
@@ -95,11 +97,22 @@ pub(super) async fn aws_sdk_config(context: &ContextConfig) -> Result<SdkConfig,
     Ok(config)
 }
 
-/// The same, with credentials that say what to do when there are none.
+/// The same, with credentials that say what to do when there are none. A context that names a profile has that
+/// profile's, whatever the environment holds, as with `aws --profile`.
 fn explained(config: SdkConfig, context: &ContextConfig) -> SdkConfig {
-    let Some(provider) = config.credentials_provider() else { return config };
-    let profile = context.profile.clone().or_else(|| std::env::var("AWS_PROFILE").ok());
-    let provider = Explained { inner: provider, profile: profile.unwrap_or_else(|| "default".into()) };
+    let inner = match &context.profile {
+        Some(profile) => {
+            let place =
+                ProviderConfig::empty().with_region(config.region().cloned()).with_http_client(http());
+            let provider = ProfileFileCredentialsProvider::builder().configure(&place).profile_name(profile);
+            SharedCredentialsProvider::new(provider.build())
+        }
+        None => match config.credentials_provider() {
+            Some(provider) => provider,
+            None => return config,
+        },
+    };
+    let provider = Explained { inner, profile: context.profile.clone() };
     config.to_builder().credentials_provider(SharedCredentialsProvider::new(provider)).build()
 }
 

@@ -92,8 +92,7 @@ impl CloudError {
     pub fn advice(&self) -> String {
         match self.kind {
             ErrorKind::Unreachable => {
-                "Check the network and the context's region and endpoint; for the local context, `throng local status`."
-                    .into()
+                "Check the network, and the context's region and endpoint (`throng doctor`).".into()
             }
             ErrorKind::Auth if self.message.contains("type `aws ") => String::new(),
             ErrorKind::Auth if self.is_clock() => {

@@ -16,6 +16,9 @@ pub enum DeployError {
     /// The definition does not fit the context.
     #[error("{0}")]
     Unfit(String),
+    /// The definition itself must be changed.
+    #[error("{0}")]
+    Definition(String),
     /// The function is not usable after its creation or change.
     #[error("{0}")]
     NotActive(String),
@@ -50,7 +53,9 @@ impl DeployError {
         match self {
             Self::Cloud(error) => Some(error),
             Self::Step { error, .. } => error.cloud(),
-            Self::Image(_) | Self::Unfit(_) | Self::NotActive(_) | Self::Rival(_) => None,
+            Self::Image(_) | Self::Unfit(_) | Self::Definition(_) | Self::NotActive(_) | Self::Rival(_) => {
+                None
+            }
         }
     }
 
@@ -61,7 +66,7 @@ impl DeployError {
             Self::Cloud(error) => error.kind == ErrorKind::Cancelled,
             Self::Image(error) => matches!(error, ImageError::Cancelled),
             Self::Step { error, .. } => error.is_cancelled(),
-            Self::Unfit(_) | Self::NotActive(_) | Self::Rival(_) => false,
+            Self::Unfit(_) | Self::Definition(_) | Self::NotActive(_) | Self::Rival(_) => false,
         }
     }
 }

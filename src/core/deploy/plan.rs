@@ -6,7 +6,7 @@ mod triggers;
 use super::role::Role;
 use super::target;
 use super::wanted::Wanted;
-use super::{DeployError, DeployOptions, diff, secrets};
+use super::{DeployError, DeployOptions, diff, secrets, tags};
 use crate::core::cloud::{BucketPermission, Cloud, EventInvoke, FunctionDetail, FunctionSettings, NewRole};
 use crate::core::cost::{Guess, Prices, Shape};
 use crate::core::definition::Definition;
@@ -157,7 +157,7 @@ async fn make(
         && !cloud.is_local()
         && region != cloud.region()
     {
-        return Err(DeployError::Unfit(format!(
+        return Err(DeployError::Definition(format!(
             "the definition is for region {region}, the context {} is in {}",
             cloud.context().name,
             cloud.region()
@@ -252,6 +252,13 @@ impl Planner<'_> {
             self.step(Action::Create, what, detail, work);
             return Ok(());
         };
+        if !tags::is_ours(&existing.tags) {
+            return Err(DeployError::Unfit(format!(
+                "function {} exists, and throng did not make it: choose another name, or give it to throng with the tag \
+                 createdby=throng",
+                wanted.name
+            )));
+        }
         if existing.settings.image.is_empty() {
             return Err(DeployError::Unfit(format!(
                 "function {} exists and is not made of an image (its kind cannot be changed): delete it or choose \

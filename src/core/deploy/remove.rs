@@ -17,6 +17,8 @@ pub struct RemoveOptions {
     pub buckets: bool,
     /// With `buckets`: also those that hold objects, with the objects.
     pub with_data: bool,
+    /// Also a function that throng did not make.
+    pub foreign: bool,
 }
 
 /// What came of removing a function.
@@ -45,6 +47,11 @@ impl Removed {
 /// There is nothing of that name, or the cloud refused.
 pub async fn remove(cloud: &Cloud, function: &str, options: RemoveOptions) -> Result<Removed, DeployError> {
     let detail = cloud.lambda().get(function).await?;
+    if detail.as_ref().is_some_and(|detail| !tags::is_ours(&detail.tags)) && !options.foreign {
+        return Err(DeployError::Unfit(format!(
+            "throng did not make function {function}: it is left as it is (`--foreign` removes it all the same)"
+        )));
+    }
     let mut report = Removed::default();
     let mut buckets = BTreeSet::new();
     if let Some(detail) = &detail {
@@ -210,7 +217,10 @@ async fn remove_bucket(
     } else if !s3.notifications(bucket).await?.triggers().is_empty() {
         report.kept(&what, "its objects start something else, too");
     } else if !options.with_data && !empty().await? {
-        report.kept(&what, "it holds objects");
+        let way = format!(
+            "it holds objects; `throng rm object {bucket}/FOLDER/`, then `throng rm bucket {bucket}`"
+        );
+        report.kept(&what, way);
     } else {
         delete_all(cloud, bucket).await?;
         s3.delete_bucket(bucket).await?;
