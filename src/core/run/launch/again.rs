@@ -1,11 +1,15 @@
 //! Sends once more what was sent and never began: events can be lost on their way from a bucket to a function.
 
-use super::{
-    Arc, CloudError, ControlFlow, Meter, NotSent, Pace, PathBuf, RunContext, RunError, SendReport, drive,
-    event,
-};
+use super::{SendReport, event};
+use crate::core::cloud::CloudError;
+use crate::core::dataset::Meter;
+use crate::core::dataset::pace::{Pace, drive};
+use crate::core::dataset::upload::NotSent;
 use crate::core::model::{FailureClass, TaskRow, TaskState};
-use crate::core::run::{Follower, RunHeader, Store, Stores};
+use crate::core::run::{Follower, RunContext, RunError, RunHeader, Store, Stores};
+use std::ops::ControlFlow;
+use std::path::PathBuf;
+use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
 /// Invocations in flight.

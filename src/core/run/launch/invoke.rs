@@ -1,13 +1,16 @@
 //! Tasks that no trigger starts: one asynchronous invocation each.
 
-use super::{
-    AfterPut, Arc, CloudError, ControlFlow, Fleet, Launch, Meter, Pace, RunError, SendReport, TriggerPlace,
-    drive, event,
-};
-use crate::core::cloud::ErrorKind;
-use crate::core::dataset::Journal;
+use super::{Launch, SendReport, event};
+use crate::core::cloud::{CloudError, ErrorKind};
+use crate::core::dataset::pace::{Pace, drive};
+use crate::core::dataset::upload::AfterPut;
+use crate::core::dataset::{Journal, Meter};
+use crate::core::run::cloud::TriggerPlace;
+use crate::core::run::{Fleet, RunError};
 use async_trait::async_trait;
 use std::collections::HashSet;
+use std::ops::ControlFlow;
+use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
 /// Invocations in flight.
