@@ -1,10 +1,10 @@
 //! Creates, updates, tags and deletes functions.
 
+use super::FunctionSettings;
 use super::convert::{environment, int, logging, storage};
-use super::{FunctionSettings, existed};
 use crate::core::cloud::error::CloudError;
 use crate::core::cloud::lambda::Lambda;
-use crate::core::cloud::{SMALL, within};
+use crate::core::cloud::{existed, small};
 use aws_sdk_lambda::types::{Architecture, FunctionCode, PackageType};
 use std::collections::BTreeMap;
 
@@ -35,10 +35,7 @@ impl Lambda<'_> {
             .environment(environment(settings))
             .logging_config(logging(settings))
             .set_tags(Some(tags.clone().into_iter().collect()));
-        let call = Box::pin(async {
-            request.send().await.map_err(|error| CloudError::from_sdk(ACTION, &settings.name, &error))
-        });
-        within(SMALL, ACTION, call).await?;
+        small(ACTION, &settings.name, request.send()).await?;
         Ok(())
     }
 
@@ -60,10 +57,7 @@ impl Lambda<'_> {
             .image_uri(&settings.image)
             .architectures(Architecture::from(settings.architecture.as_str()))
             .set_revision_id(revision.map(str::to_owned));
-        let call = Box::pin(async {
-            request.send().await.map_err(|error| CloudError::from_sdk(ACTION, &settings.name, &error))
-        });
-        within(SMALL, ACTION, call).await?;
+        small(ACTION, &settings.name, request.send()).await?;
         Ok(())
     }
 
@@ -90,10 +84,7 @@ impl Lambda<'_> {
             .environment(environment(settings))
             .logging_config(logging(settings))
             .set_revision_id(revision.map(str::to_owned));
-        let call = Box::pin(async {
-            request.send().await.map_err(|error| CloudError::from_sdk(ACTION, &settings.name, &error))
-        });
-        within(SMALL, ACTION, call).await?;
+        small(ACTION, &settings.name, request.send()).await?;
         Ok(())
     }
 
@@ -105,8 +96,7 @@ impl Lambda<'_> {
         const ACTION: &str = "lambda:DeleteFunction";
         self.limits.lambda_control.acquire().await;
         let request = self.client.delete_function().function_name(name);
-        let call = async { request.send().await.map_err(|error| CloudError::from_sdk(ACTION, name, &error)) };
-        existed(within(SMALL, ACTION, call).await)
+        existed(small(ACTION, name, request.send()).await)
     }
 
     /// Sets tags; others stay.
@@ -118,10 +108,7 @@ impl Lambda<'_> {
         self.limits.lambda_control.acquire().await;
         let tags = Some(tags.clone().into_iter().collect());
         let request = self.client.tag_resource().resource(arn).set_tags(tags);
-        within(SMALL, ACTION, async {
-            request.send().await.map_err(|error| CloudError::from_sdk(ACTION, arn, &error))
-        })
-        .await?;
+        small(ACTION, arn, request.send()).await?;
         Ok(())
     }
 }

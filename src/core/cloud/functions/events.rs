@@ -1,10 +1,9 @@
 //! Concurrency, asynchronous events, and who may start a function.
 
 use super::convert::int;
-use super::existed;
 use crate::core::cloud::error::CloudError;
 use crate::core::cloud::lambda::Lambda;
-use crate::core::cloud::{SMALL, within};
+use crate::core::cloud::{existed, small};
 use aws_sdk_lambda::types::{DestinationConfig, OnFailure};
 
 /// How Lambda treats asynchronous events of a function.
@@ -39,17 +38,11 @@ impl Lambda<'_> {
                 .put_function_concurrency()
                 .function_name(name)
                 .reserved_concurrent_executions(int(value));
-            within(SMALL, ACTION, async {
-                request.send().await.map_err(|error| CloudError::from_sdk(ACTION, name, &error))
-            })
-            .await?;
+            small(ACTION, name, request.send()).await?;
         } else {
             const ACTION: &str = "lambda:DeleteFunctionConcurrency";
             let request = self.client.delete_function_concurrency().function_name(name);
-            within(SMALL, ACTION, async {
-                request.send().await.map_err(|error| CloudError::from_sdk(ACTION, name, &error))
-            })
-            .await?;
+            small(ACTION, name, request.send()).await?;
         }
         Ok(())
     }
@@ -62,8 +55,7 @@ impl Lambda<'_> {
         const ACTION: &str = "lambda:GetFunctionEventInvokeConfig";
         self.limits.lambda_control.acquire().await;
         let request = self.client.get_function_event_invoke_config().function_name(name);
-        let call = async { request.send().await.map_err(|error| CloudError::from_sdk(ACTION, name, &error)) };
-        match within(SMALL, ACTION, call).await {
+        match small(ACTION, name, request.send()).await {
             Ok(output) => Ok(Some(EventInvoke {
                 retries: output.maximum_retry_attempts().and_then(|value| u32::try_from(value).ok()),
                 on_failure: output
@@ -93,10 +85,7 @@ impl Lambda<'_> {
             .function_name(name)
             .set_maximum_retry_attempts(config.retries.map(int))
             .set_destination_config(destination);
-        within(SMALL, ACTION, async {
-            request.send().await.map_err(|error| CloudError::from_sdk(ACTION, name, &error))
-        })
-        .await?;
+        small(ACTION, name, request.send()).await?;
         Ok(())
     }
 
@@ -108,8 +97,7 @@ impl Lambda<'_> {
         const ACTION: &str = "lambda:GetPolicy";
         self.limits.lambda_control.acquire().await;
         let request = self.client.get_policy().function_name(name);
-        let call = async { request.send().await.map_err(|error| CloudError::from_sdk(ACTION, name, &error)) };
-        match within(SMALL, ACTION, call).await {
+        match small(ACTION, name, request.send()).await {
             Ok(output) => Ok(permissions_of(output.policy().unwrap_or_default())),
             Err(error) if error.is_not_found() => Ok(Vec::new()),
             Err(error) => Err(error),
@@ -138,10 +126,7 @@ impl Lambda<'_> {
             .principal("s3.amazonaws.com")
             .source_arn(bucket_arn)
             .source_account(account);
-        within(SMALL, ACTION, async {
-            request.send().await.map_err(|error| CloudError::from_sdk(ACTION, name, &error))
-        })
-        .await?;
+        small(ACTION, name, request.send()).await?;
         Ok(())
     }
 
@@ -153,8 +138,7 @@ impl Lambda<'_> {
         const ACTION: &str = "lambda:RemovePermission";
         self.limits.lambda_control.acquire().await;
         let request = self.client.remove_permission().function_name(name).statement_id(sid);
-        let call = async { request.send().await.map_err(|error| CloudError::from_sdk(ACTION, name, &error)) };
-        existed(within(SMALL, ACTION, call).await)
+        existed(small(ACTION, name, request.send()).await)
     }
 }
 

@@ -14,7 +14,7 @@ pub use events::{BucketPermission, EventInvoke};
 
 use super::error::{CloudError, ErrorKind};
 use super::lambda::Lambda;
-use super::{SMALL, within};
+use super::small;
 use crate::core::model::FunctionInfo;
 use convert::{info_of, settings_of, state_of};
 use std::collections::BTreeMap;
@@ -92,10 +92,7 @@ impl Lambda<'_> {
         const ACTION: &str = "lambda:ListFunctions";
         self.limits.lambda_control.acquire().await;
         let request = self.client.list_functions().set_marker(token);
-        let output = within(SMALL, ACTION, async {
-            request.send().await.map_err(|error| CloudError::from_sdk(ACTION, "", &error))
-        })
-        .await?;
+        let output = small(ACTION, "", request.send()).await?;
         let functions = output.functions().iter().map(info_of).collect();
         Ok((functions, output.next_marker().filter(|marker| !marker.is_empty()).map(str::to_owned)))
     }
@@ -108,8 +105,7 @@ impl Lambda<'_> {
         const ACTION: &str = "lambda:GetFunction";
         self.limits.lambda_get.acquire().await;
         let request = self.client.get_function().function_name(name);
-        let call = async { request.send().await.map_err(|error| CloudError::from_sdk(ACTION, name, &error)) };
-        let output = match within(SMALL, ACTION, call).await {
+        let output = match small(ACTION, name, request.send()).await {
             Ok(output) => output,
             Err(error) if error.is_not_found() => return Ok(None),
             Err(error) => return Err(error),
@@ -135,14 +131,5 @@ impl Lambda<'_> {
             state: state_of(configuration),
             revision: configuration.revision_id().unwrap_or_default().to_owned(),
         }))
-    }
-}
-
-/// Whether what was to be deleted was there.
-pub(super) fn existed<T>(result: Result<T, CloudError>) -> Result<bool, CloudError> {
-    match result {
-        Ok(_) => Ok(true),
-        Err(error) if error.is_not_found() => Ok(false),
-        Err(error) => Err(error),
     }
 }
