@@ -3,7 +3,7 @@
 use crate::tui::app::App;
 use crate::tui::place::Place;
 use crate::tui::views::{run, task};
-use throng::core::model::{ObjectInfo, RunSummary, TaskRow};
+use throng::core::model::{ObjectInfo, OutputObject, RunSummary, TaskRow};
 
 /// The data's row under the cursor.
 pub(super) fn row(app: &mut App) -> Option<usize> {
@@ -64,9 +64,12 @@ pub(super) fn outputs_here(app: &mut App) -> Vec<(String, String)> {
     let chosen = chosen(app);
     let page = app.page();
     let Place::Task { run, task } = &page.place else { return Vec::new() };
-    task::record(&app.snapshot, run, *task, page.attempt).map_or_else(Vec::new, |record| {
-        let outputs = chosen.into_iter().filter_map(|row| record.outputs.get(row));
-        let own = outputs.filter(|output| output.provider.is_none());
-        own.map(|output| (output.bucket.clone(), output.key.clone())).collect()
-    })
+    task::record(&app.snapshot, run, *task, page.attempt)
+        .map_or_else(Vec::new, |record| own(chosen.into_iter().filter_map(|row| record.outputs.get(row))))
+}
+
+/// Bucket and key of the outputs that the screen reads: those at a storage provider are left out.
+pub(super) fn own<'a>(outputs: impl Iterator<Item = &'a OutputObject>) -> Vec<(String, String)> {
+    let own = outputs.filter(|output| output.provider.is_none());
+    own.map(|output| (output.bucket.clone(), output.key.clone())).collect()
 }

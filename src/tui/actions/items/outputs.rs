@@ -1,6 +1,6 @@
 //! Shows and fetches objects: those of a listing, and those that tasks have put.
 
-use super::here::{objects_here, outputs_here, task_here};
+use super::here::{objects_here, outputs_here, own, task_here};
 use crate::tui::actions::program::expand;
 use crate::tui::app::{App, Awaited};
 use crate::tui::layers::preview::PreviewLayer;
@@ -44,10 +44,7 @@ fn for_outputs(app: &mut App, what: Awaited) {
 /// All outputs of the newest attempt of the open task.
 fn all_outputs(app: &App) -> Vec<(String, String)> {
     let Place::Task { run, task } = &app.page().place else { return Vec::new() };
-    task::record(&app.snapshot, run, *task, 0).map_or_else(Vec::new, |record| {
-        let own = record.outputs.iter().filter(|output| output.provider.is_none());
-        own.map(|output| (output.bucket.clone(), output.key.clone())).collect()
-    })
+    task::record(&app.snapshot, run, *task, 0).map_or_else(Vec::new, |record| own(record.outputs.iter()))
 }
 
 /// Says why there is no output to show or fetch: some are at a storage provider, which the screen does not read.
