@@ -9,6 +9,7 @@ use std::process::{Command, Output, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
+use throng::local::daemon::{self, State};
 
 /// A home of its own for one test. Its local cloud ends with it.
 pub struct Home {
@@ -133,6 +134,18 @@ pub fn between(input: &str, output: &str) -> String {
         "      input: [{{storage_provider: s3, path: {input}}}]\n      \
          output: [{{storage_provider: s3, path: {output}}}]\n"
     )
+}
+
+/// Waits until a local cloud answers in its folder; gives its endpoint.
+pub fn wait_until_running(folder: &Path) -> String {
+    let mut found = None;
+    wait_for("the local cloud runs", || {
+        if let State::Running(endpoint, _) = daemon::status(folder) {
+            found = Some(endpoint.endpoint);
+        }
+        found.is_some()
+    });
+    found.expect("an endpoint")
 }
 
 /// Waits for a condition, two minutes at the most.
