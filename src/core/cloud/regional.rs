@@ -86,3 +86,75 @@ impl Regional {
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use aws_credential_types::Credentials;
+    use aws_sdk_s3::config::BehaviorVersion;
+    use aws_sdk_s3::config::retry::RetryConfig as Retry;
+    use aws_smithy_runtime_api::client::http::{
+        HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector,
+    };
+    use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
+    use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+    use aws_smithy_types::body::SdkBody;
+
+    /// S3 as it is: only the region of the bucket `far` answers, the others tell where it is.
+    #[derive(Clone, Debug, Default)]
+    struct Wire(Arc<Mutex<Vec<String>>>);
+
+    impl HttpConnector for Wire {
+        fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+            let host = request.uri().split('/').nth(2).unwrap_or_default().to_owned();
+            lock(&self.0).push(format!("{} {host}", request.method()));
+            let right = host.contains("eu-west-1");
+            let status = if right { 200 } else { 301 };
+            let mut response = HttpResponse::new(status.try_into().unwrap(), SdkBody::empty());
+            response.headers_mut().insert("x-amz-bucket-region", "eu-west-1");
+            HttpConnectorFuture::ready(Ok(response))
+        }
+    }
+
+    impl HttpClient for Wire {
+        fn http_connector(&self, _: &HttpConnectorSettings, _: &RuntimeComponents) -> SharedHttpConnector {
+            SharedHttpConnector::new(self.clone())
+        }
+    }
+
+    fn regional(wire: &Wire, one_for_all: bool) -> Regional {
+        let config = aws_sdk_s3::Config::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new("us-east-2"))
+            .credentials_provider(Credentials::new("a", "b", None, None, "test"))
+            .retry_config(Retry::disabled())
+            .http_client(wire.clone())
+            .build();
+        Regional::new(Client::from_conf(config), "us-east-2", one_for_all)
+    }
+
+    #[tokio::test]
+    async fn a_bucket_is_asked_in_its_own_region_which_is_found_out_once() {
+        let wire = Wire::default();
+        let regional = regional(&wire, false);
+        for key in ["a", "b"] {
+            regional.of("far").await.head_object().bucket("far").key(key).send().await.unwrap();
+        }
+        let home = "HEAD far.s3.us-east-2.amazonaws.com";
+        let far = "HEAD far.s3.eu-west-1.amazonaws.com";
+        assert_eq!(*lock(&wire.0), [home, far, far]);
+        // A clone without retries knows it already; a bucket that is made anew is looked for again.
+        regional.without_retries().of("far").await.head_object().bucket("far").key("c").send().await.unwrap();
+        regional.forget("far");
+        regional.of("far").await;
+        assert_eq!(lock(&wire.0)[3..], [far, home]);
+    }
+
+    #[tokio::test]
+    async fn another_endpoint_has_every_bucket() {
+        let wire = Wire::default();
+        assert_eq!(regional(&wire, true).region_of("far").await, None);
+        assert!(lock(&wire.0).is_empty(), "nothing was asked");
+    }
+}

@@ -390,3 +390,26 @@ fn is_settling(error: &CloudError) -> bool {
 fn is_busy(error: &CloudError) -> bool {
     error.kind == ErrorKind::Conflict && error.message.contains("in progress")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Lambda's words about a role that IAM has made a moment ago, and a bucket whose permission is as new.
+    #[test]
+    fn what_has_not_arrived_everywhere_yet_is_tried_again() {
+        let error =
+            |message: &str| CloudError::new(ErrorKind::Invalid, "lambda:CreateFunction", "f", message);
+        for message in [
+            "The role defined for the function cannot be assumed by Lambda.",
+            "The function's execution role does not have permissions to call PutObject on S3",
+            "Lambda was unable to configure access to your environment variables because the KMS key is invalid for \
+             CreateGrant. Please check your KMS key settings.",
+            "Unable to validate the following destination configurations",
+        ] {
+            let unfolded = message.split_whitespace().collect::<Vec<_>>().join(" ");
+            assert!(is_settling(&error(&unfolded)), "{message}");
+        }
+        assert!(!is_settling(&error("1 validation error detected: memorySize")));
+    }
+}

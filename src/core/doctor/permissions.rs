@@ -7,9 +7,8 @@ use crate::core::policies::{self, Policy};
 /// Where a policy says "any", a name that nobody has is asked for.
 const ANY: &str = "throng-doctor";
 
-/// A statement of a policy: what it is about, actions, resources.
+/// A statement of a policy: actions and resources.
 struct Statement {
-    name: String,
     actions: Vec<String>,
     resources: Vec<String>,
 }
@@ -78,11 +77,9 @@ async fn of_role(cloud: &Cloud, role: &str, needed: &[Statement]) -> Check {
 
 async fn lacking(cloud: &Cloud, principal: &str, needed: &[Statement]) -> Result<Vec<String>, CloudError> {
     let mut missing = Vec::new();
-    for Statement { name, actions, resources } in needed {
+    for Statement { actions, resources } in needed {
         let actions: Vec<_> = actions.iter().map(String::as_str).collect();
-        for action in cloud.roles().missing(principal, &actions, resources).await? {
-            missing.push(format!("{action} ({})", name.to_lowercase()));
-        }
+        missing.extend(cloud.roles().missing(principal, &actions, resources).await?);
     }
     Ok(missing)
 }
@@ -90,7 +87,6 @@ async fn lacking(cloud: &Cloud, principal: &str, needed: &[Statement]) -> Result
 fn statements(policy: Policy) -> Vec<Statement> {
     let concrete = |arn: String| if arn == "*" { arn } else { arn.replace('*', ANY) };
     let read = |statement: policies::Statement| Statement {
-        name: statement.sid,
         actions: statement.action,
         resources: statement.resource.into_iter().map(concrete).collect(),
     };
