@@ -10,19 +10,12 @@ use screen::Screen;
 use serde_json::Value;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
-use std::time::{Duration, Instant};
-use support::{Home, shell_root};
+use support::{Home, wait_for};
 
 /// A home whose context `lab` is the local cloud seen as AWS: found by endpoint, with the keys of a profile.
 fn home() -> Home {
     let mut home = Home::new();
-    shell_root(&home.path().join("root"));
-    home.write("f.sh", "#!/bin/sh\n");
-    home.write(
-        "f.yaml",
-        "functions:\n  aws:\n  - lambda:\n      name: seen\n      init_script: f.sh\n      container: {image: 'rootfs:root'}\n",
-    );
-    home.ok(&["deploy", "f.yaml"]);
+    home.ok(&["deploy", &home.function("seen", "#!/bin/sh\n", "")]);
     let status = home.json(&["local", "status"]);
     let endpoint = status["endpoint"].as_str().expect("an endpoint");
     home.write(
@@ -72,14 +65,6 @@ fn good(home: &Home) -> String {
 
 fn asked(folder: &Path) -> usize {
     std::fs::read_to_string(folder.join("asked")).map_or(0, |text| text.lines().count())
-}
-
-fn wait_for(what: &str, mut condition: impl FnMut() -> bool) {
-    let begin = Instant::now();
-    while !condition() {
-        assert!(begin.elapsed() < Duration::from_mins(2), "waited in vain: {what}");
-        std::thread::sleep(Duration::from_millis(20));
-    }
 }
 
 #[test]

@@ -10,20 +10,12 @@ mod support;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::time::{Duration, Instant};
-use support::{Home, shell_root};
+use support::{Home, between, wait_for};
 
 /// A function from a small root filesystem with a shell, reading from `data/in`, writing to `data/out`.
 fn function(home: &Home, name: &str, script: &str, settings: &str) -> String {
-    if !home.path().join("root").exists() {
-        shell_root(&home.path().join("root"));
-    }
-    home.write(&format!("{name}.sh"), script);
-    let definition = format!(
-        "functions:\n  aws:\n  - lambda:\n      name: {name}\n      init_script: {name}.sh\n      container:\n        image: 'rootfs:root'\n        timeout_threshold: 1\n{settings}      input: [{{storage_provider: s3, path: {name}-data/in}}]\n      output: [{{storage_provider: s3, path: {name}-data/out}}]\n"
-    );
-    home.write(&format!("{name}.yaml"), &definition);
-    format!("{name}.yaml")
+    let places = between(&format!("{name}-data/in"), &format!("{name}-data/out"));
+    home.function(name, script, &format!("        timeout_threshold: 1\n{settings}{places}"))
 }
 
 fn settings(memory: u32, timeout: u32) -> String {
@@ -39,14 +31,6 @@ fn endings(home: &Home, run: &str) -> BTreeMap<String, String> {
         (name, format!("{}{class}", task["state"].as_str().unwrap()))
     };
     tasks.as_array().unwrap().iter().map(task).collect()
-}
-
-fn wait_for(what: &str, mut condition: impl FnMut() -> bool) {
-    let begin = Instant::now();
-    while !condition() {
-        assert!(begin.elapsed() < Duration::from_mins(1), "waited in vain: {what}");
-        std::thread::sleep(Duration::from_millis(50));
-    }
 }
 
 #[test]

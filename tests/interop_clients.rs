@@ -16,7 +16,7 @@ use recorder::Recorder;
 use report::Report;
 use std::path::Path;
 use std::process::Command;
-use support::{Home, shell_root};
+use support::Home;
 use throng::core::dirs::Dirs;
 use throng::local::daemon::{self, State};
 use throng_runtime::contract::local::AccessKey;
@@ -32,14 +32,8 @@ struct Cloud {
 impl Cloud {
     fn start() -> Self {
         let home = Home::new();
-        shell_root(&home.path().join("root"));
-        home.write("echo.sh", "#!/bin/sh\ncat \"$INPUT_FILE_PATH\"\necho\n");
-        home.write(
-            "echo.yaml",
-            "functions:\n  aws:\n  - lambda:\n      name: echo\n      memory: 256\n      init_script: echo.sh\n      \
-             container: {image: 'rootfs:root'}\n",
-        );
-        home.ok(&["deploy", "echo.yaml"]);
+        let script = "#!/bin/sh\ncat \"$INPUT_FILE_PATH\"\necho\n";
+        home.ok(&["deploy", &home.function("echo", script, "      memory: 256\n")]);
         let folder = Dirs::under(&home.path().join("home")).local_cloud();
         let State::Running(endpoint, _) = daemon::status(&folder) else { panic!("no local cloud") };
         let recorder = Recorder::before(endpoint.endpoint.strip_prefix("http://").unwrap());

@@ -13,7 +13,7 @@ mod tools;
 
 use screen::Screen;
 use server::Server;
-use support::{Home, shell_root};
+use support::Home;
 
 /// A home that knows the local context and one with moto behind it, and has the function `here` in the local one.
 fn home() -> (Home, Server, Server) {
@@ -22,13 +22,8 @@ fn home() -> (Home, Server, Server) {
     let settings = format!("endpoint = \"{}\"\nregistry = \"{}\"", moto.url(), registry.host);
     let mut home = Home::in_context("moto", &settings);
     home.set("THRONG_CONTEXT", "local");
-    shell_root(&home.path().join("root"));
-    home.write("f.sh", "#!/bin/sh\ncp \"$INPUT_FILE_PATH\" \"$TMP_OUTPUT_DIR\"\n");
-    home.write(
-        "here.yaml",
-        "functions:\n  aws:\n  - lambda:\n      name: here\n      init_script: f.sh\n      container: {image: 'rootfs:root'}\n",
-    );
-    home.ok(&["deploy", "here.yaml"]);
+    let script = "#!/bin/sh\ncp \"$INPUT_FILE_PATH\" \"$TMP_OUTPUT_DIR\"\n";
+    home.ok(&["deploy", &home.function("here", script, "")]);
     (home, moto, registry)
 }
 
@@ -43,7 +38,7 @@ fn session(rows: u16, cols: u16) {
     // Launched on AWS: the plan comes first, with its cost.
     screen.press("n");
     screen.wait_for("Launch a function");
-    screen.press("there\trootfs:root\tf.sh\t\x15256\t\x1530\x13");
+    screen.press("there\trootfs:root\there.sh\t\x15256\t\x1530\x13");
     let plan = screen.wait_for("1,000 invocations");
     assert!(plan.contains("create role throng-us-east-1-there"), "{plan}");
     screen.press("\x1b");

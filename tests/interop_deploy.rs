@@ -16,7 +16,7 @@ use std::fs;
 use std::os::unix::process::ExitStatusExt as _;
 use std::process::Command;
 use std::time::{Duration, Instant};
-use support::{Home, shell_root};
+use support::Home;
 
 const MIB: u64 = 1 << 20;
 /// Of the layer, which cannot be compressed.
@@ -32,14 +32,9 @@ fn a_deployment_killed_while_it_pushes_goes_on() {
         "mini",
         &format!("endpoint = \"{}\"\nregistry = \"{}\"", ministack.url(), recorder.host()),
     );
-    shell_root(&home.path().join("root"));
+    home.function("f", "#!/bin/sh\n", "");
     let noise = Command::new("head").args(["-c", &LAYER.to_string(), "/dev/urandom"]).output().unwrap();
     fs::write(home.path().join("root/noise"), noise.stdout).unwrap();
-    home.write("f.sh", "#!/bin/sh\n");
-    home.write(
-        "f.yaml",
-        "functions:\n  aws:\n  - lambda:\n      name: f\n      init_script: f.sh\n      container: {image: 'rootfs:root'}\n",
-    );
 
     let mut deploy = home.command(&["deploy", "f.yaml"]).spawn().unwrap();
     let begin = Instant::now();

@@ -22,7 +22,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
-use support::{Home, shell_root};
+use support::Home;
 use throng::core::definition::Architecture;
 use throng::core::image::embedded;
 
@@ -145,13 +145,7 @@ fn an_image_goes_to_ministack_s_ecr_and_comes_back_by_skopeo() {
     tools::debian(&[("skopeo", "skopeo")]);
     let server = server::ministack(&tools::ministack());
     let home = Home::in_context("mini", &format!("endpoint = \"{}\"", server.url()));
-    shell_root(&home.path().join("root"));
-    home.write("f.sh", "#!/bin/sh\n");
-    home.write(
-        "f.yaml",
-        "functions:\n  aws:\n  - lambda:\n      name: f\n      init_script: f.sh\n      container: {image: 'rootfs:root'}\n",
-    );
-    home.ok(&["deploy", "f.yaml"]);
+    home.ok(&["deploy", &home.function("f", "#!/bin/sh\n", "")]);
     let password = Command::new(tools::clients().join("aws"))
         .args(["--endpoint-url", &server.url(), "ecr", "get-login-password"])
         .envs([

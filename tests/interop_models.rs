@@ -20,8 +20,8 @@ use serde_json::Value;
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
-use support::{Home, shell_root};
+use std::time::Instant;
+use support::{Home, between, wait_for};
 use throng::core::cloud::{Cloud, ErrorKind, PutBody};
 use throng::core::config::ContextConfig;
 use throng::core::dirs::Dirs;
@@ -29,12 +29,8 @@ use throng::core::dirs::Dirs;
 /// A function `f` that copies its input. `trigger` is also in its script, so that another one is another image.
 fn definition(home: &Home, settings: &str, trigger: &str) {
     let script = "echo \"saw $(cat \"$INPUT_FILE_PATH\")\"\ncp \"$INPUT_FILE_PATH\" \"$TMP_OUTPUT_DIR/\"\n";
-    home.write("f.sh", &format!("#!/bin/sh\n# {trigger}\n{script}"));
-    let text = format!(
-        "functions:\n  aws:\n  - lambda:\n      name: f\n      init_script: f.sh\n      container:\n        image: 'rootfs:root'\n\
-         {settings}      input: [{{storage_provider: s3, path: {trigger}}}]\n      output: [{{storage_provider: s3, path: model-data/out}}]\n"
-    );
-    home.write("f.yaml", &text);
+    let more = settings.to_owned() + &between(trigger, "model-data/out");
+    home.function("f", &format!("#!/bin/sh\n# {trigger}\n{script}"), &more);
 }
 
 /// `logs --follow` until it shows `text`; then it is interrupted, as from a terminal.
@@ -51,14 +47,6 @@ fn follow_until(home: &Home, text: &str) {
     nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGINT).unwrap();
     follow.wait().unwrap();
     assert!(shown, "the log never showed {text}");
-}
-
-fn wait_for(what: &str, mut condition: impl FnMut() -> bool) {
-    let begin = Instant::now();
-    while !condition() {
-        assert!(begin.elapsed() < Duration::from_mins(1), "waited in vain: {what}");
-        std::thread::sleep(Duration::from_millis(5));
-    }
 }
 
 /// The home's local cloud with a recorder before it, which the program takes for the cloud.
@@ -79,7 +67,6 @@ fn a_session_on_the_local_cloud_speaks_as_the_models_say() {
     home = Home::new();
     recorder = record_local_cloud(&home);
     home.write("home/config/config.toml", "[upload]\nmultipart_mb = 5\npart_mb = 5\nconcurrency = 2\n");
-    shell_root(&home.path().join("root"));
     let started = Instant::now();
 
     definition(&home, "      memory: 256\n      concurrency: 3\n", "model-data/in");
@@ -219,7 +206,6 @@ fn a_session_on_moto_asks_as_the_models_say() {
             registry.host
         ),
     );
-    shell_root(&home.path().join("root"));
     definition(&home, "      memory: 256\n      concurrency: 3\n", "model-data/in");
     home.run(&["doctor"]);
     home.ok(&["deploy", "f.yaml", "--dry-run"]);
@@ -261,7 +247,6 @@ fn a_session_on_ministack_asks_as_the_models_say() {
     let ministack = server::ministack(&tools::ministack());
     let recorder = Recorder::before(&ministack.host);
     let home = Home::in_context("mini", &format!("endpoint = \"http://{}\"", recorder.host()));
-    shell_root(&home.path().join("root"));
     definition(&home, "      memory: 256\n", "model-data/in");
     home.run(&["doctor"]);
     home.ok(&["deploy", "f.yaml"]);

@@ -4,13 +4,14 @@
 #![cfg(feature = "interop")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
+mod support;
 #[path = "support/tools.rs"]
 mod tools;
 
 use std::process::{Child, Command, Output, Stdio};
-use std::time::{Duration, Instant};
+use support::wait_until_running;
 use throng::core::dirs::Dirs;
-use throng::local::daemon::{self, State};
+use throng::local::daemon;
 
 struct Cloud {
     home: tempfile::TempDir,
@@ -31,14 +32,7 @@ impl Cloud {
             .spawn()
             .unwrap();
         let folder = Dirs::under(home.path()).local_cloud();
-        let begin = Instant::now();
-        let endpoint = loop {
-            if let State::Running(endpoint, _) = daemon::status(&folder) {
-                break endpoint.endpoint;
-            }
-            assert!(begin.elapsed() < Duration::from_secs(30), "no daemon");
-            std::thread::sleep(Duration::from_millis(10));
-        };
+        let endpoint = wait_until_running(&folder);
         let pair = daemon::read_credentials(&folder).unwrap().user;
         Self { home, process, endpoint, id: pair.access_key_id, secret: pair.secret_access_key }
     }

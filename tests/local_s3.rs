@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
+mod support;
+
 use aws_sdk_s3::Client;
 use aws_sdk_s3::config::{BehaviorVersion, Credentials, Region};
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
@@ -13,7 +15,8 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
+use support::{wait_for, wait_until_running};
 use throng::local::daemon::{self, ServeOptions, State};
 
 /// A daemon in this process, on a folder of its own.
@@ -49,17 +52,6 @@ impl Drop for Cloud {
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }
-    }
-}
-
-fn wait_until_running(folder: &Path) -> String {
-    let begin = Instant::now();
-    loop {
-        if let State::Running(endpoint, _) = daemon::status(folder) {
-            return endpoint.endpoint;
-        }
-        assert!(begin.elapsed() < Duration::from_secs(30), "no daemon");
-        std::thread::sleep(Duration::from_millis(5));
     }
 }
 
@@ -803,11 +795,7 @@ fn a_daemon_is_one_per_folder_and_leaves_no_endpoint_behind() {
     assert_eq!(second.endpoint, first.endpoint);
     // After a kill -9 the files are stale; the next start does not mind.
     Command::new("kill").args(["-9", &second.pid.to_string()]).status().unwrap();
-    let begin = Instant::now();
-    while daemon::status(&folder) != State::Stopped {
-        assert!(begin.elapsed() < Duration::from_secs(10));
-        std::thread::sleep(Duration::from_millis(5));
-    }
+    wait_for("the killed one is seen to be gone", || daemon::status(&folder) == State::Stopped);
     assert!(folder.join("endpoint.json").exists());
     assert!(start().wait().unwrap().success());
     assert!(matches!(daemon::status(&folder), State::Running(..)));

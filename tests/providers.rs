@@ -11,7 +11,7 @@ mod tools;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::process::Output;
-use support::{Home, shell_root};
+use support::Home;
 
 /// Where the other endpoint is, and its keys.
 struct Lab {
@@ -40,19 +40,13 @@ impl Lab {
     /// A function whose inputs are in `pictures/in` of the endpoint. What it makes goes there, logs also to the context's
     /// own bucket.
     fn write_definition(&self, home: &Home) -> &'static str {
-        if !home.path().join("root").exists() {
-            shell_root(&home.path().join("root"));
-        }
         let script = "#!/bin/sh\nname=$(head -c 3 \"$INPUT_FILE_PATH\")\n\
                       tr a-z A-Z < \"$INPUT_FILE_PATH\" > \"$TMP_OUTPUT_DIR/$name.txt\"\nenv > \"$TMP_OUTPUT_DIR/$name.log\"\nenv\n";
-        home.write("upper.sh", script);
-        home.write(
-            "upper.yaml",
-            &format!(
-                "functions:\n  aws:\n  - lambda:\n      name: upper\n      memory: 256\n      timeout: 30\n      init_script: upper.sh\n      container: {{image: 'rootfs:root'}}\n      input: [{{storage_provider: minio.lab, path: pictures/in}}]\n      output:\n      - {{storage_provider: minio.lab, path: results/upper, suffix: [.txt]}}\n      - {{storage_provider: s3, path: own-logs, suffix: [.log]}}\nstorage_providers:\n  minio:\n    lab: {{endpoint: '{}', access_key: '${{LAB_ID}}', secret_key: '${{LAB_SECRET}}'}}\n",
-                self.endpoint
-            ),
+        let more = format!(
+            "      memory: 256\n      timeout: 30\n      input: [{{storage_provider: minio.lab, path: pictures/in}}]\n      output:\n      - {{storage_provider: minio.lab, path: results/upper, suffix: [.txt]}}\n      - {{storage_provider: s3, path: own-logs, suffix: [.log]}}\nstorage_providers:\n  minio:\n    lab: {{endpoint: '{}', access_key: '${{LAB_ID}}', secret_key: '${{LAB_SECRET}}'}}\n",
+            self.endpoint
         );
+        home.function("upper", script, &more);
         "upper.yaml"
     }
 
@@ -242,7 +236,7 @@ mod foreign {
     use super::*;
     use std::net::{TcpListener, TcpStream};
     use std::process::{Child, Command, Stdio};
-    use std::time::{Duration, Instant};
+    use support::wait_for;
 
     struct Served(Child);
 
@@ -273,11 +267,7 @@ mod foreign {
             .spawn()
             .unwrap();
         let _served = Served(child);
-        let begin = Instant::now();
-        while TcpStream::connect(&address).is_err() {
-            assert!(begin.elapsed() < Duration::from_secs(30), "rclone does not listen");
-            std::thread::sleep(Duration::from_millis(20));
-        }
+        wait_for("rclone listens", || TcpStream::connect(&address).is_ok());
         let lab = Lab {
             endpoint: format!("http://{address}"),
             id: "rclone-id".into(),

@@ -102,7 +102,7 @@ fn options_without_a_counterpart_end_with_a_sentence() {
 #[cfg(target_os = "linux")]
 mod cloud {
     use super::*;
-    use support::shell_root;
+    use support::{shell_root, wait_for};
 
     const OLD_SCRIPT: &str = "#!/bin/sh\n\
         [ \"$SCAR_INPUT_FILE\" = \"/tmp/$REQUEST_ID/input/note.txt\" ] || exit 3\n\
@@ -194,13 +194,5 @@ mod cloud {
         );
         home.ok(&["rm", "-a", "--yes"]);
         assert_eq!(home.json(&["functions"]), serde_json::json!([]));
-    }
-
-    fn wait_for(what: &str, mut condition: impl FnMut() -> bool) {
-        let begin = std::time::Instant::now();
-        while !condition() {
-            assert!(begin.elapsed() < std::time::Duration::from_mins(1), "waited in vain: {what}");
-            std::thread::sleep(std::time::Duration::from_millis(50));
-        }
     }
 }

@@ -13,16 +13,7 @@ use serde_json::Value;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
-use support::{Home, shell_root};
-
-fn wait_for(what: &str, mut condition: impl FnMut() -> bool) {
-    let begin = Instant::now();
-    while !condition() {
-        assert!(begin.elapsed() < Duration::from_mins(2), "waited in vain: {what}");
-        std::thread::sleep(Duration::from_millis(100));
-    }
-}
+use support::{Home, between, wait_for};
 
 /// A process that ends with the test.
 struct Ends(Child);
@@ -139,13 +130,9 @@ fn collect(mut from: impl std::io::Read + Send + 'static) -> Arc<Mutex<String>> 
 }
 
 fn deploy(cloud: &Home, name: &str, script: &str) {
-    shell_root(&cloud.path().join("root"));
-    cloud.write(&format!("{name}.sh"), script);
-    let yaml = format!(
-        "functions:\n  aws:\n  - lambda:\n      name: {name}\n      memory: 256\n      timeout: 60\n      init_script: {name}.sh\n      container: {{image: 'rootfs:root'}}\n      input: [{{storage_provider: s3, path: {name}-data/in}}]\n      output: [{{storage_provider: s3, path: {name}-data/out}}]\n"
-    );
-    cloud.write(&format!("{name}.yaml"), &yaml);
-    cloud.ok(&["deploy", &format!("{name}.yaml")]);
+    let places = between(&format!("{name}-data/in"), &format!("{name}-data/out"));
+    let yaml = cloud.function(name, script, &format!("      memory: 256\n      timeout: 60\n{places}"));
+    cloud.ok(&["deploy", &yaml]);
 }
 
 #[test]

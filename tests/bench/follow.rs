@@ -18,7 +18,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
-use support::{Home, shell_root};
+use support::{Home, between};
 use throng::core::cloud::{Calls, Cloud, CloudError, ConnectOptions, PutBody, local, now_ms};
 use throng::core::config::{Config, ContextConfig};
 use throng::core::dataset::upload::UploadOptions;
@@ -66,14 +66,11 @@ fn main() {
 }
 
 fn deploy(home: &Home) {
-    shell_root(&home.path().join("root"));
-    home.write("x.sh", "#!/bin/sh\ntrue\n");
     for index in 0..FUNCTIONS {
-        let definition = format!(
-            "functions:\n  aws:\n  - lambda:\n      name: bench-{index}\n      memory: 128\n      timeout: 120\n      init_script: x.sh\n      container: {{image: 'rootfs:root'}}\n      input: [{{storage_provider: s3, path: bench-{index}/in}}]\n      output: [{{storage_provider: s3, path: bench-{index}/out}}]\n"
-        );
-        home.write(&format!("bench-{index}.yaml"), &definition);
-        home.ok(&["deploy", &format!("bench-{index}.yaml")]);
+        let name = format!("bench-{index}");
+        let places = between(&format!("{name}/in"), &format!("{name}/out"));
+        let more = format!("      memory: 128\n      timeout: 120\n{places}");
+        home.ok(&["deploy", &home.function(&name, "#!/bin/sh\ntrue\n", &more)]);
     }
 }
 

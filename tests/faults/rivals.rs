@@ -1,6 +1,7 @@
 //! Two instances of throng acting on one function at once: one wins, the other is told.
 
-use crate::world::{Ended, World, ended, rule, wait_for};
+use crate::support::wait_for;
+use crate::world::{Ended, World, ended, rule};
 use std::path::Path;
 use throng::core::cloud::Cloud;
 use throng::core::definition::{self, Definition};

@@ -1,9 +1,8 @@
 //! A home whose local cloud has a fault plan.
 
-use crate::support::{Home, shell_root};
+use crate::support::{Home, between};
 use serde_json::Value;
 use std::process::{Child, Command, Output, Stdio};
-use std::time::{Duration, Instant};
 use throng::core::cloud::{Cloud, ConnectOptions};
 use throng::core::config::ContextConfig;
 use throng::core::dirs::Dirs;
@@ -80,18 +79,9 @@ impl World {
 
     /// A definition of a function with this script, reading from `<name>-data/in`, writing to `<name>-data/out`.
     pub fn function(&self, name: &str, script: &str, more: &str) -> String {
-        if !self.home.path().join("root").exists() {
-            shell_root(&self.home.path().join("root"));
-        }
-        self.home.write(&format!("{name}.sh"), script);
-        let definition = format!(
-            "functions:\n  aws:\n  - lambda:\n      name: {name}\n      init_script: {name}.sh\n      timeout: 20\n      \
-             container: {{image: 'rootfs:root', timeout_threshold: 1}}\n      \
-             input: [{{storage_provider: s3, path: {name}-data/in}}]\n      \
-             output: [{{storage_provider: s3, path: {name}-data/out}}]\n{more}"
-        );
-        self.home.write(&format!("{name}.yaml"), &definition);
-        format!("{name}.yaml")
+        let places = between(&format!("{name}-data/in"), &format!("{name}-data/out"));
+        let settings = "        timeout_threshold: 1\n      timeout: 20\n";
+        self.home.function(name, script, &format!("{settings}{places}{more}"))
     }
 
     pub fn inputs(&self, count: usize) {
@@ -123,12 +113,4 @@ pub fn rule(on: &str, fault: &str) -> String {
     let (name, rest) = (words.next().unwrap(), words.next().unwrap_or(""));
     let rest = rest.replace(", ", "\n");
     format!("[[rule]]\non = \"{on}\"\nfault = \"{name}\"\n{rest}\n")
-}
-
-pub fn wait_for(what: &str, mut condition: impl FnMut() -> bool) {
-    let begin = Instant::now();
-    while !condition() {
-        assert!(begin.elapsed() < Duration::from_mins(2), "waited in vain: {what}");
-        std::thread::sleep(Duration::from_millis(30));
-    }
 }

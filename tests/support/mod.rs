@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
+use throng::local::daemon::{self, State};
 
 /// A home of its own for one test. Its local cloud ends with it.
 pub struct Home {
@@ -107,6 +108,52 @@ impl Home {
         std::fs::create_dir_all(path.parent().expect("a folder")).expect("makes the folder");
         std::fs::write(&path, body).expect("writes the file");
         path
+    }
+
+    /// Writes the script and the definition of a function from a root filesystem with a shell; gives the definition's
+    /// name. `more` are further lines: six spaces before a setting of the function, eight before one of its container.
+    pub fn function(&self, name: &str, script: &str, more: &str) -> String {
+        let root = self.path().join("root");
+        if !root.exists() {
+            shell_root(&root);
+        }
+        self.write(&format!("{name}.sh"), script);
+        let file = format!("{name}.yaml");
+        let definition = format!(
+            "functions:\n  aws:\n  - lambda:\n      name: {name}\n      init_script: {name}.sh\n      \
+             container:\n        image: 'rootfs:root'\n{more}"
+        );
+        self.write(&file, &definition);
+        file
+    }
+}
+
+/// Lines for [`Home::function`]: inputs come from one folder, as `bucket/prefix`, and outputs go to another.
+pub fn between(input: &str, output: &str) -> String {
+    format!(
+        "      input: [{{storage_provider: s3, path: {input}}}]\n      \
+         output: [{{storage_provider: s3, path: {output}}}]\n"
+    )
+}
+
+/// Waits until a local cloud answers in its folder; gives its endpoint.
+pub fn wait_until_running(folder: &Path) -> String {
+    let mut found = None;
+    wait_for("the local cloud runs", || {
+        if let State::Running(endpoint, _) = daemon::status(folder) {
+            found = Some(endpoint.endpoint);
+        }
+        found.is_some()
+    });
+    found.expect("an endpoint")
+}
+
+/// Waits for a condition, two minutes at the most.
+pub fn wait_for(what: &str, mut condition: impl FnMut() -> bool) {
+    let begin = Instant::now();
+    while !condition() {
+        assert!(begin.elapsed() < Duration::from_mins(2), "waited in vain: {what}");
+        std::thread::sleep(Duration::from_millis(10));
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::error::CloudError;
 use super::lambda::Lambda;
-use super::{Cloud, SMALL, now_ms, within};
+use super::{Cloud, now_ms, small};
 use aws_sdk_lambda::types::AccountLimit;
 use aws_smithy_runtime_api::box_error::BoxError;
 use aws_smithy_runtime_api::client::interceptors::Intercept;
@@ -30,10 +30,7 @@ impl Lambda<'_> {
         const ACTION: &str = "lambda:GetAccountSettings";
         self.limits.lambda_control.acquire().await;
         let request = self.client.get_account_settings();
-        let output = within(SMALL, ACTION, async {
-            request.send().await.map_err(|error| CloudError::from_sdk(ACTION, "", &error))
-        })
-        .await?;
+        let output = small(ACTION, "", request.send()).await?;
         let limit = output.account_limit();
         let concurrent = limit.map(AccountLimit::concurrent_executions).unwrap_or_default();
         let unreserved = limit.and_then(AccountLimit::unreserved_concurrent_executions).unwrap_or(concurrent);
@@ -52,8 +49,7 @@ impl Cloud {
         const ACTION: &str = "sts:GetCallerIdentity";
         let seen = ServerDate::default();
         let request = self.0.clients.sts.get_caller_identity().customize().interceptor(seen.clone());
-        let call = async { request.send().await.map_err(|error| CloudError::from_sdk(ACTION, "", &error)) };
-        let outcome = within(SMALL, ACTION, call).await;
+        let outcome = small(ACTION, "", request.send()).await;
         let server = *seen.0.lock().unwrap_or_else(PoisonError::into_inner);
         match (server, outcome) {
             (Some(server), _) => Ok(server.saturating_sub(i64::try_from(now_ms()).unwrap_or(i64::MAX))),

@@ -2,7 +2,7 @@
 
 use super::error::CloudError;
 use super::s3::S3;
-use super::{ErrorKind, SMALL, millis, within};
+use super::{ErrorKind, SMALL, millis, small, within};
 use crate::core::model::BucketInfo;
 use aws_sdk_s3::types::{
     BucketLocationConstraint, CreateBucketConfiguration, PublicAccessBlockConfiguration, Tag, Tagging,
@@ -21,10 +21,7 @@ impl S3<'_> {
         loop {
             self.limits.s3_read.acquire().await;
             let request = self.clients.home().list_buckets().set_continuation_token(token);
-            let output = within(SMALL, ACTION, async {
-                request.send().await.map_err(|error| CloudError::from_sdk(ACTION, "", &error))
-            })
-            .await?;
+            let output = small(ACTION, "", request.send()).await?;
             buckets.extend(output.buckets().iter().filter_map(|bucket| {
                 Some(BucketInfo {
                     name: bucket.name()?.to_owned(),
@@ -81,10 +78,7 @@ impl S3<'_> {
                 .build();
             request = request.create_bucket_configuration(place);
         }
-        within(SMALL, ACTION, async {
-            request.send().await.map_err(|error| CloudError::from_sdk(ACTION, bucket, &error))
-        })
-        .await?;
+        small(ACTION, bucket, request.send()).await?;
         self.clients.forget(bucket);
         Ok(())
     }
@@ -97,10 +91,7 @@ impl S3<'_> {
         const ACTION: &str = "s3:DeleteBucket";
         self.limits.s3_write.acquire().await;
         let request = self.client(bucket).await.delete_bucket().bucket(bucket);
-        within(SMALL, ACTION, async {
-            request.send().await.map_err(|error| CloudError::from_sdk(ACTION, bucket, &error))
-        })
-        .await?;
+        small(ACTION, bucket, request.send()).await?;
         self.clients.forget(bucket);
         Ok(())
     }
@@ -118,9 +109,7 @@ impl S3<'_> {
         const ACTION: &str = "s3:GetBucketPublicAccessBlock";
         self.limits.s3_read.acquire().await;
         let request = self.client(bucket).await.get_public_access_block().bucket(bucket);
-        let call =
-            async { request.send().await.map_err(|error| CloudError::from_sdk(ACTION, bucket, &error)) };
-        match within(SMALL, ACTION, call).await {
+        match small(ACTION, bucket, request.send()).await {
             Ok(output) => Ok(output.public_access_block_configuration().is_some_and(|all| {
                 [
                     all.block_public_acls(),
@@ -155,10 +144,7 @@ impl S3<'_> {
             .put_public_access_block()
             .bucket(bucket)
             .public_access_block_configuration(all);
-        within(SMALL, ACTION, async {
-            request.send().await.map_err(|error| CloudError::from_sdk(ACTION, bucket, &error))
-        })
-        .await?;
+        small(ACTION, bucket, request.send()).await?;
         Ok(())
     }
 
@@ -170,9 +156,7 @@ impl S3<'_> {
         const ACTION: &str = "s3:GetBucketTagging";
         self.limits.s3_read.acquire().await;
         let request = self.client(bucket).await.get_bucket_tagging().bucket(bucket);
-        let call =
-            async { request.send().await.map_err(|error| CloudError::from_sdk(ACTION, bucket, &error)) };
-        match within(SMALL, ACTION, call).await {
+        match small(ACTION, bucket, request.send()).await {
             Ok(output) => {
                 Ok(output.tag_set().iter().map(|tag| (tag.key().into(), tag.value().into())).collect())
             }
@@ -195,10 +179,7 @@ impl S3<'_> {
         let tags = tags.iter().map(tag).collect::<Result<Vec<_>, _>>().map_err(invalid)?;
         let tagging = Tagging::builder().set_tag_set(Some(tags)).build().map_err(invalid)?;
         let request = self.client(bucket).await.put_bucket_tagging().bucket(bucket).tagging(tagging);
-        within(SMALL, ACTION, async {
-            request.send().await.map_err(|error| CloudError::from_sdk(ACTION, bucket, &error))
-        })
-        .await?;
+        small(ACTION, bucket, request.send()).await?;
         Ok(())
     }
 }

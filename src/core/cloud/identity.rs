@@ -1,7 +1,7 @@
 //! Who a context's credentials are.
 
 use super::error::CloudError;
-use super::{Cloud, ErrorKind, SMALL, within};
+use super::{Cloud, ErrorKind, small};
 
 /// Who asks.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,10 +42,7 @@ pub(super) async fn ask(client: &aws_sdk_sts::Client) -> Result<Identity, CloudE
     // Nobody needs a permission for this call.
     const ACTION: &str = "sts:GetCallerIdentity";
     let request = client.get_caller_identity();
-    let output = within(SMALL, ACTION, async {
-        request.send().await.map_err(|error| CloudError::from_sdk(ACTION, "", &error))
-    })
-    .await?;
+    let output = small(ACTION, "", request.send()).await?;
     match (output.account(), output.arn()) {
         (Some(account), Some(arn)) => Ok(Identity { account: account.to_owned(), arn: arn.to_owned() }),
         _ => Err(CloudError::new(ErrorKind::Other, ACTION, "", "the answer names no account")),

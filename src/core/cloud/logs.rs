@@ -2,7 +2,7 @@
 
 use super::budget::Limits;
 use super::error::CloudError;
-use super::{SMALL, within};
+use super::{existed, small};
 use aws_sdk_cloudwatchlogs::Client;
 use std::collections::BTreeMap;
 
@@ -37,10 +37,7 @@ impl<'a> Logs<'a> {
         const ACTION: &str = "logs:DescribeLogGroups";
         self.limits.logs_describe.acquire().await;
         let request = self.client.describe_log_groups().log_group_name_prefix(name);
-        let output = within(SMALL, ACTION, async {
-            request.send().await.map_err(|error| CloudError::from_sdk(ACTION, name, &error))
-        })
-        .await?;
+        let output = small(ACTION, name, request.send()).await?;
         let group = output.log_groups().iter().find(|group| group.log_group_name() == Some(name));
         Ok(group.map(|group| LogGroup {
             name: name.to_owned(),
@@ -67,8 +64,7 @@ impl<'a> Logs<'a> {
         self.limits.logs_control.acquire().await;
         let tags = (!tags.is_empty()).then(|| tags.clone().into_iter().collect());
         let request = self.client.create_log_group().log_group_name(name).set_tags(tags);
-        let call = async { request.send().await.map_err(|error| CloudError::from_sdk(ACTION, name, &error)) };
-        match within(SMALL, ACTION, call).await {
+        match small(ACTION, name, request.send()).await {
             Ok(_) => Ok(true),
             Err(error) if error.kind == super::ErrorKind::Conflict => Ok(false),
             Err(error) => Err(error),
@@ -84,10 +80,7 @@ impl<'a> Logs<'a> {
         self.limits.logs_control.acquire().await;
         let days = i32::try_from(days).unwrap_or(i32::MAX);
         let request = self.client.put_retention_policy().log_group_name(name).retention_in_days(days);
-        within(SMALL, ACTION, async {
-            request.send().await.map_err(|error| CloudError::from_sdk(ACTION, name, &error))
-        })
-        .await?;
+        small(ACTION, name, request.send()).await?;
         Ok(())
     }
 
@@ -99,10 +92,7 @@ impl<'a> Logs<'a> {
         const ACTION: &str = "logs:ListTagsForResource";
         self.limits.logs_control.acquire().await;
         let request = self.client.list_tags_for_resource().resource_arn(arn);
-        let output = within(SMALL, ACTION, async {
-            request.send().await.map_err(|error| CloudError::from_sdk(ACTION, arn, &error))
-        })
-        .await?;
+        let output = small(ACTION, arn, request.send()).await?;
         Ok(output.tags.unwrap_or_default().into_iter().collect())
     }
 
@@ -114,11 +104,6 @@ impl<'a> Logs<'a> {
         const ACTION: &str = "logs:DeleteLogGroup";
         self.limits.logs_control.acquire().await;
         let request = self.client.delete_log_group().log_group_name(name);
-        let call = async { request.send().await.map_err(|error| CloudError::from_sdk(ACTION, name, &error)) };
-        match within(SMALL, ACTION, call).await {
-            Ok(_) => Ok(true),
-            Err(error) if error.is_not_found() => Ok(false),
-            Err(error) => Err(error),
-        }
+        existed(small(ACTION, name, request.send()).await)
     }
 }

@@ -40,6 +40,9 @@ pub use s3::{GetObject, ListQuery, ObjectBody, ObjectHead, ObjectPage, PutBody, 
 
 use crate::core::config::ContextConfig;
 use crate::core::dirs::Dirs;
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use budget::Account;
 use clients::Clients;
 use std::collections::BTreeMap;
@@ -299,6 +302,33 @@ pub(crate) async fn within<T>(
 
 /// Deadline of a small call, with its retries.
 pub(crate) const SMALL: Duration = Duration::from_secs(30);
+
+/// A small call about `what` as it is sent: it has a deadline, and its error is told in our words.
+fn small<T, E>(
+    action: &'static str,
+    what: &str,
+    sent: impl Future<Output = Result<T, SdkError<E, HttpResponse>>>,
+) -> impl Future<Output = Result<T, CloudError>>
+where
+    E: ProvideErrorMetadata + std::error::Error + 'static,
+{
+    // The SDK's futures are large: they stay out of those that await them.
+    let sent = Box::pin(sent);
+    within(
+        SMALL,
+        action,
+        async move { sent.await.map_err(|error| CloudError::from_sdk(action, what, &error)) },
+    )
+}
+
+/// Whether what was to be deleted was there.
+fn existed<T>(result: Result<T, CloudError>) -> Result<bool, CloudError> {
+    match result {
+        Ok(_) => Ok(true),
+        Err(error) if error.is_not_found() => Ok(false),
+        Err(error) => Err(error),
+    }
+}
 
 pub(crate) fn millis(time: &aws_smithy_types::DateTime) -> Option<u64> {
     time.to_millis().ok().and_then(|millis| u64::try_from(millis).ok())

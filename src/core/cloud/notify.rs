@@ -3,7 +3,7 @@
 
 use super::error::{CloudError, ErrorKind};
 use super::s3::S3;
-use super::{SMALL, within};
+use super::small;
 use aws_sdk_s3::types::{
     Event, FilterRule, FilterRuleName, LambdaFunctionConfiguration, NotificationConfiguration,
     NotificationConfigurationFilter, S3KeyFilter,
@@ -174,10 +174,7 @@ impl S3<'_> {
         const ACTION: &str = "s3:GetBucketNotification";
         self.limits.s3_read.acquire().await;
         let request = self.client(bucket).await.get_bucket_notification_configuration().bucket(bucket);
-        let output = within(SMALL, ACTION, async {
-            request.send().await.map_err(|error| CloudError::from_sdk(ACTION, bucket, &error))
-        })
-        .await?;
+        let output = small(ACTION, bucket, request.send()).await?;
         Ok(Notifications(
             NotificationConfiguration::builder()
                 .set_topic_configurations(output.topic_configurations)
@@ -205,10 +202,7 @@ impl S3<'_> {
             .put_bucket_notification_configuration()
             .bucket(bucket)
             .notification_configuration(notifications.0.clone());
-        within(SMALL, ACTION, async {
-            request.send().await.map_err(|error| CloudError::from_sdk(ACTION, bucket, &error))
-        })
-        .await?;
+        small(ACTION, bucket, request.send()).await?;
         Ok(())
     }
 }

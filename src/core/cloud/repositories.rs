@@ -2,7 +2,7 @@
 
 use super::budget::Limits;
 use super::error::{CloudError, ErrorKind};
-use super::{SMALL, within};
+use super::{existed, small};
 use aws_sdk_ecr::Client;
 use aws_sdk_ecr::types::{ImageFailureCode, ImageIdentifier, Tag};
 use base64::Engine as _;
@@ -56,10 +56,7 @@ impl<'a> Repositories<'a> {
         const ACTION: &str = "ecr:GetAuthorizationToken";
         self.limits.other.acquire().await;
         let request = self.client.get_authorization_token();
-        let output = within(SMALL, ACTION, async {
-            request.send().await.map_err(|error| CloudError::from_sdk(ACTION, "", &error))
-        })
-        .await?;
+        let output = small(ACTION, "", request.send()).await?;
         let unreadable = || CloudError::new(ErrorKind::Other, ACTION, "", "the answer holds no token");
         let data = output.authorization_data().first().ok_or_else(unreadable)?;
         let decoded = base64::prelude::BASE64_STANDARD
@@ -84,8 +81,7 @@ impl<'a> Repositories<'a> {
         const ACTION: &str = "ecr:DescribeRepositories";
         self.limits.other.acquire().await;
         let request = self.client.describe_repositories().repository_names(name);
-        let call = async { request.send().await.map_err(|error| CloudError::from_sdk(ACTION, name, &error)) };
-        match within(SMALL, ACTION, call).await {
+        match small(ACTION, name, request.send()).await {
             Ok(output) => Ok(output.repositories().first().map(|found| repository(name, found))),
             Err(error) if error.is_not_found() => Ok(None),
             Err(error) => Err(error),
@@ -105,10 +101,7 @@ impl<'a> Repositories<'a> {
         })?;
         let tags = (!tags.is_empty()).then_some(tags);
         let request = self.client.create_repository().repository_name(name).set_tags(tags);
-        within(SMALL, ACTION, async {
-            request.send().await.map_err(|error| CloudError::from_sdk(ACTION, name, &error))
-        })
-        .await?;
+        small(ACTION, name, request.send()).await?;
         Ok(())
     }
 
@@ -120,8 +113,7 @@ impl<'a> Repositories<'a> {
         const ACTION: &str = "ecr:GetLifecyclePolicy";
         self.limits.other.acquire().await;
         let request = self.client.get_lifecycle_policy().repository_name(name);
-        let call = async { request.send().await.map_err(|error| CloudError::from_sdk(ACTION, name, &error)) };
-        match within(SMALL, ACTION, call).await {
+        match small(ACTION, name, request.send()).await {
             Ok(output) => Ok(output.lifecycle_policy_text().map(str::to_owned)),
             Err(error) if error.is_not_found() => Ok(None),
             Err(error) => Err(error),
@@ -136,10 +128,7 @@ impl<'a> Repositories<'a> {
         const ACTION: &str = "ecr:PutLifecyclePolicy";
         self.limits.other.acquire().await;
         let request = self.client.put_lifecycle_policy().repository_name(name).lifecycle_policy_text(rules);
-        within(SMALL, ACTION, async {
-            request.send().await.map_err(|error| CloudError::from_sdk(ACTION, name, &error))
-        })
-        .await?;
+        small(ACTION, name, request.send()).await?;
         Ok(())
     }
 
@@ -151,10 +140,7 @@ impl<'a> Repositories<'a> {
         const ACTION: &str = "ecr:ListTagsForResource";
         self.limits.other.acquire().await;
         let request = self.client.list_tags_for_resource().resource_arn(arn);
-        let output = within(SMALL, ACTION, async {
-            request.send().await.map_err(|error| CloudError::from_sdk(ACTION, arn, &error))
-        })
-        .await?;
+        let output = small(ACTION, arn, request.send()).await?;
         Ok(output.tags().iter().map(|tag| (tag.key().to_owned(), tag.value().to_owned())).collect())
     }
 
@@ -168,10 +154,7 @@ impl<'a> Repositories<'a> {
         loop {
             self.limits.other.acquire().await;
             let request = self.client.describe_repositories().set_next_token(token);
-            let output = within(SMALL, ACTION, async {
-                request.send().await.map_err(|error| CloudError::from_sdk(ACTION, "", &error))
-            })
-            .await?;
+            let output = small(ACTION, "", request.send()).await?;
             let page = output.repositories().iter();
             names.extend(page.filter_map(|found| found.repository_name().map(str::to_owned)));
             token = output.next_token().filter(|token| !token.is_empty()).map(str::to_owned);
@@ -196,8 +179,7 @@ impl<'a> Repositories<'a> {
             image.image_tag(tag_or_digest)
         };
         let request = self.client.batch_delete_image().repository_name(name).image_ids(image.build());
-        let call = async { request.send().await.map_err(|error| CloudError::from_sdk(ACTION, name, &error)) };
-        match within(SMALL, ACTION, call).await {
+        match small(ACTION, name, request.send()).await {
             Ok(output) => match output.failures().first() {
                 None => Ok(true),
                 Some(failure) if failure.failure_code() == Some(&ImageFailureCode::ImageNotFound) => {
@@ -221,8 +203,7 @@ impl<'a> Repositories<'a> {
         const ACTION: &str = "ecr:DeleteRepository";
         self.limits.other.acquire().await;
         let request = self.client.delete_repository().repository_name(name).force(true);
-        let call = async { request.send().await.map_err(|error| CloudError::from_sdk(ACTION, name, &error)) };
-        super::functions::existed(within(SMALL, ACTION, call).await)
+        existed(small(ACTION, name, request.send()).await)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::budget::Limits;
 use super::error::{CloudError, ErrorKind};
-use super::{SMALL, within};
+use super::{existed, small};
 use aws_sdk_iam::Client;
 use aws_sdk_iam::types::{PolicyEvaluationDecisionType, Tag};
 use std::collections::BTreeMap;
@@ -51,8 +51,7 @@ impl<'a> Roles<'a> {
         const ACTION: &str = "iam:GetRole";
         self.limits.other.acquire().await;
         let request = self.client.get_role().role_name(name);
-        let call = async { request.send().await.map_err(|error| CloudError::from_sdk(ACTION, name, &error)) };
-        match within(SMALL, ACTION, call).await {
+        match small(ACTION, name, request.send()).await {
             Ok(output) => Ok(output.role().map(|role| Role {
                 arn: role.arn().to_owned(),
                 tags: role.tags().iter().map(|tag| (tag.key().into(), tag.value().into())).collect(),
@@ -81,10 +80,7 @@ impl<'a> Roles<'a> {
             .description(&role.description)
             .assume_role_policy_document(&role.trust)
             .set_tags((!tags.is_empty()).then_some(tags));
-        within(SMALL, ACTION, async {
-            request.send().await.map_err(|error| CloudError::from_sdk(ACTION, &role.name, &error))
-        })
-        .await?;
+        small(ACTION, &role.name, request.send()).await?;
         Ok(())
     }
 
@@ -96,8 +92,7 @@ impl<'a> Roles<'a> {
         const ACTION: &str = "iam:GetRolePolicy";
         self.limits.other.acquire().await;
         let request = self.client.get_role_policy().role_name(role).policy_name(policy);
-        let call = async { request.send().await.map_err(|error| CloudError::from_sdk(ACTION, role, &error)) };
-        match within(SMALL, ACTION, call).await {
+        match small(ACTION, role, request.send()).await {
             Ok(output) => {
                 // IAM answers with the document percent-encoded (RFC 3986).
                 let decoded =
@@ -118,10 +113,7 @@ impl<'a> Roles<'a> {
         self.limits.other.acquire().await;
         let request =
             self.client.put_role_policy().role_name(role).policy_name(policy).policy_document(document);
-        within(SMALL, ACTION, async {
-            request.send().await.map_err(|error| CloudError::from_sdk(ACTION, role, &error))
-        })
-        .await?;
+        small(ACTION, role, request.send()).await?;
         Ok(())
     }
 
@@ -133,8 +125,7 @@ impl<'a> Roles<'a> {
         const ACTION: &str = "iam:DeleteRolePolicy";
         self.limits.other.acquire().await;
         let request = self.client.delete_role_policy().role_name(role).policy_name(policy);
-        let call = async { request.send().await.map_err(|error| CloudError::from_sdk(ACTION, role, &error)) };
-        super::functions::existed(within(SMALL, ACTION, call).await)
+        existed(small(ACTION, role, request.send()).await)
     }
 
     /// Deletes a role that has no policies any more. `false` when there was none.
@@ -145,8 +136,7 @@ impl<'a> Roles<'a> {
         const ACTION: &str = "iam:DeleteRole";
         self.limits.other.acquire().await;
         let request = self.client.delete_role().role_name(role);
-        let call = async { request.send().await.map_err(|error| CloudError::from_sdk(ACTION, role, &error)) };
-        super::functions::existed(within(SMALL, ACTION, call).await)
+        existed(small(ACTION, role, request.send()).await)
     }
 
     /// Which of `actions` a user or role may not do on `resources` (all when empty), as its policies say.
@@ -171,10 +161,7 @@ impl<'a> Roles<'a> {
                 .set_action_names(Some(actions.iter().map(|&action| action.to_owned()).collect()))
                 .set_resource_arns((!resources.is_empty()).then(|| resources.to_vec()))
                 .set_marker(marker);
-            let output = within(SMALL, ACTION, async {
-                request.send().await.map_err(|error| CloudError::from_sdk(ACTION, principal, &error))
-            })
-            .await?;
+            let output = small(ACTION, principal, request.send()).await?;
             let denied = output
                 .evaluation_results()
                 .iter()

@@ -3,7 +3,7 @@
 use super::budget::Limits;
 use super::error::{CloudError, ErrorKind};
 use super::regional::Regional;
-use super::{SMALL, millis, within};
+use super::{millis, small};
 use crate::core::model::ObjectInfo;
 use aws_sdk_s3::Client;
 use aws_sdk_s3::operation::RequestId;
@@ -351,13 +351,7 @@ impl<'a> S3<'a> {
             .set_delimiter(query.delimiter.map(str::to_owned))
             .set_continuation_token(query.token.map(str::to_owned))
             .set_max_keys(query.max);
-        let output = within(SMALL, ACTION, async {
-            request
-                .send()
-                .await
-                .map_err(|error| CloudError::from_sdk(ACTION, &format!("{bucket}/{}", query.prefix), &error))
-        })
-        .await?;
+        let output = small(ACTION, &format!("{bucket}/{}", query.prefix), request.send()).await?;
         let folders = output.common_prefixes().iter().filter_map(|folder| {
             let key = folder.prefix()?.to_owned();
             Some(ObjectInfo { key, folder: true, size: 0, modified_ms: None, etag: String::new() })

@@ -1,11 +1,14 @@
 //! Sends once more what was sent and never began: events can be lost on their way from a bucket to a function.
 
-use super::{
-    Arc, CloudError, ControlFlow, Meter, NotSent, Pace, PathBuf, RunContext, RunError, SendReport, drive,
-    event,
-};
+use super::{SendReport, event, invoke};
+use crate::core::cloud::CloudError;
+use crate::core::dataset::Meter;
+use crate::core::dataset::pace::Pace;
+use crate::core::dataset::upload::NotSent;
 use crate::core::model::{FailureClass, TaskRow, TaskState};
-use crate::core::run::{Follower, RunHeader, Store, Stores};
+use crate::core::run::{Follower, RunContext, RunError, RunHeader, Store, Stores};
+use std::path::PathBuf;
+use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
 /// Invocations in flight.
@@ -41,33 +44,13 @@ pub async fn send_again(
     let again = Arc::new(Again { context: context.clone(), store, header: header.clone() });
     meter.total(tasks.len() as u64, 0);
     let pace = Arc::new(Pace::new(AT_ONCE));
-    let (mut rest, mut report, mut fatal) = (tasks.into_iter(), SendReport::default(), None);
+    let mut rest = tasks.into_iter();
     let next = || {
         let row = rest.next()?;
         let (again, pace) = (again.clone(), pace.clone());
         Some(async move { again.one(&pace, row).await })
     };
-    let done = |outcome: Result<Option<NotSent>, CloudError>| match outcome {
-        Ok(None) => {
-            report.sent += 1;
-            meter.item();
-            ControlFlow::Continue(())
-        }
-        Ok(Some(missing)) => {
-            report.failed.push(missing);
-            ControlFlow::Continue(())
-        }
-        Err(error) => {
-            fatal = Some(error);
-            ControlFlow::Break(())
-        }
-    };
-    drive(&pace.clone(), cancel, next, done).await;
-    match fatal {
-        Some(error) => Err(error.into()),
-        None if cancel.is_cancelled() => Err(RunError::Cancelled),
-        None => Ok(report),
-    }
+    invoke::all(&pace.clone(), cancel, &meter, SendReport::default(), next).await
 }
 
 /// Tasks of which nothing was ever heard.

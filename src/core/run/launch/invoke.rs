@@ -1,13 +1,16 @@
 //! Tasks that no trigger starts: one asynchronous invocation each.
 
-use super::{
-    AfterPut, Arc, CloudError, ControlFlow, Fleet, Launch, Meter, Pace, RunError, SendReport, TriggerPlace,
-    drive, event,
-};
-use crate::core::cloud::ErrorKind;
-use crate::core::dataset::Journal;
+use super::{Launch, SendReport, event};
+use crate::core::cloud::{CloudError, ErrorKind};
+use crate::core::dataset::pace::{Pace, drive};
+use crate::core::dataset::upload::{AfterPut, NotSent};
+use crate::core::dataset::{Journal, Meter};
+use crate::core::run::cloud::TriggerPlace;
+use crate::core::run::{Fleet, RunError};
 use async_trait::async_trait;
 use std::collections::HashSet;
+use std::ops::ControlFlow;
+use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
 /// Invocations in flight.
@@ -58,8 +61,8 @@ pub(super) async fn send(
     let sent: HashSet<u64> = sent.into_iter().collect();
     meter.total(header.tasks, 0);
     let pace = Arc::new(Pace::new(AT_ONCE));
-    let (journal, mut report, mut fatal) = (Arc::new(journal), SendReport::default(), None);
-    report.skipped = sent.len() as u64;
+    let journal = Arc::new(journal);
+    let report = SendReport { skipped: sent.len() as u64, ..SendReport::default() };
     (0..report.skipped).for_each(|_| meter.skip(0));
     let mut tasks = (0..header.tasks).filter(|task| !sent.contains(task));
     let next = || {
@@ -72,13 +75,34 @@ pub(super) async fn send(
             pace.insist(|| fleet.invoke_async(&function, payload.clone())).await?;
             journal.append(&task).map_err(|error| {
                 CloudError::new(ErrorKind::Other, "journal", "", format!("cannot write it: {error}"))
-            })
+            })?;
+            Ok(None)
         })
     };
-    let done = |outcome: Result<(), CloudError>| match outcome {
-        Ok(()) => {
+    all(&pace.clone(), cancel, &meter, report, next).await
+}
+
+/// Makes invocations and adds to the report what came of each: nothing to say, or why it was not made. The first error
+/// ends it.
+pub(super) async fn all<F>(
+    pace: &Pace,
+    cancel: &CancellationToken,
+    meter: &Meter,
+    mut report: SendReport,
+    next: impl FnMut() -> Option<F> + Send,
+) -> Result<SendReport, RunError>
+where
+    F: Future<Output = Result<Option<NotSent>, CloudError>> + Send + 'static,
+{
+    let mut fatal = None;
+    let done = |outcome| match outcome {
+        Ok(None) => {
             report.sent += 1;
             meter.item();
+            ControlFlow::Continue(())
+        }
+        Ok(Some(missing)) => {
+            report.failed.push(missing);
             ControlFlow::Continue(())
         }
         Err(error) => {
@@ -86,7 +110,7 @@ pub(super) async fn send(
             ControlFlow::Break(())
         }
     };
-    drive(&pace, cancel, next, done).await;
+    drive(pace, cancel, next, done).await;
     match fatal {
         Some(error) => Err(error.into()),
         None if cancel.is_cancelled() => Err(RunError::Cancelled),

@@ -1,12 +1,19 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 use super::*;
+use crate::core::cloud::{CloudError, ErrorKind};
 use crate::core::dataset::memory::{Memory, throttled};
 use crate::core::dataset::upload::UploadOptions;
-use crate::core::run::{Follower, read_manifest};
+use crate::core::model::TaskState;
+use crate::core::run::header::StartedBy;
+use crate::core::run::{Fleet, Follower, read_manifest};
 use async_trait::async_trait;
+use std::collections::HashSet;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
+use throng_runtime::contract::FailureClass;
+use throng_runtime::contract::keys::run_key;
 use throng_runtime::contract::layout::{META_RUN, META_TASK};
+use tokio_util::sync::CancellationToken;
 
 /// Functions of a test.
 #[derive(Default)]

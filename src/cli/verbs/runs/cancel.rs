@@ -1,0 +1,21 @@
+//! `cancel`: nothing more of a run begins.
+
+use super::{context, resolve};
+use crate::cli::args;
+use crate::cli::fail::Outcome;
+use crate::cli::print;
+use crate::cli::session::Session;
+use serde_json::json;
+use throng::core::run::{self, Follower};
+
+pub async fn cancel(session: &Session, args: args::Cancel) -> Outcome {
+    let cloud = session.cloud_for_changes().await?;
+    let context = context(session, &cloud)?;
+    let run = resolve(&context, &args.run).await?;
+    Follower::open(&context, &run).await?;
+    run::cancel(&context, &run).await?;
+    print::result(session.format, &json!({"id": run, "cancelled": true}), || {
+        format!("Run {run} is cancelled: what has begun ends, nothing else begins.\n")
+    });
+    Ok(())
+}

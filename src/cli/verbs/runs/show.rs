@@ -1,0 +1,150 @@
+//! `runs`: one run, or all of them, as text and as a document.
+
+use super::follow::{follow, stalled};
+use super::tasks::ending;
+use super::{context, resolve};
+use crate::cli::args;
+use crate::cli::fail::{Fail, Outcome, SOME_FAILED};
+use crate::cli::print::{self, Table};
+use crate::cli::session::Session;
+use crate::cli::units;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use throng::core::cloud::now_ms;
+use throng::core::model::{AttemptRecord, RunSummary, TaskState};
+use throng::core::run::{self, Follower, Lister, RunContext};
+
+pub async fn list(session: &Session, args: args::Runs) -> Outcome {
+    let cloud = session.cloud().await?;
+    let context = context(session, &cloud)?;
+    if let Some(run) = &args.run {
+        let mut follower = Follower::open(&context, &resolve(&context, run).await?).await?;
+        if args.wait {
+            let summary = follow(session, &mut follower).await?;
+            report(session, &context, &summary).await?;
+            return verdict(&summary);
+        }
+        follower.poll().await?;
+        let summary = follower.summary();
+        print::result(session.format, &document(&summary), || one(&summary));
+        if let Some(words) = stalled(&follower) {
+            print::note(&words);
+        }
+        return Ok(());
+    }
+    let runs = Lister::new(context).list(args.limit).await?;
+    let shown: Vec<_> = runs.iter().map(document).collect();
+    print::result(session.format, &shown, || {
+        let mut table =
+            Table::new(&["RUN", "FUNCTION", "STARTED", ">TASKS", ">SUCCEEDED", ">OTHER", ">OPEN", ">TOOK"]);
+        for run in &runs {
+            let counts = &run.counts;
+            let took = run.ended_ms.map(|ended| units::millis(ended.saturating_sub(run.started_ms)));
+            table.row([
+                run.id.clone(),
+                run.function.clone(),
+                units::time(run.started_ms),
+                counts.total().to_string(),
+                counts.succeeded.to_string(),
+                counts.unsuccessful().to_string(),
+                (counts.total() - counts.done()).to_string(),
+                took.unwrap_or_else(|| "running".to_owned()),
+            ]);
+        }
+        if table.is_empty() {
+            "No runs. `throng run FUNCTION FILES` launches one.\n".to_owned()
+        } else {
+            table.render()
+        }
+    });
+    Ok(())
+}
+
+/// A run as `--output json` prints it.
+pub fn document(run: &RunSummary) -> Value {
+    let counts = &run.counts;
+    let classes: BTreeMap<_, _> = run.classes.iter().map(|(class, count)| (class.as_str(), count)).collect();
+    json!({
+        "id": run.id, "function": run.function, "image": run.image, "started_ms": run.started_ms,
+        "ended_ms": run.ended_ms, "cancelled": run.cancelled, "settled": run.settled, "classes": classes,
+        "counts": {"total": counts.total(), "pending": counts.pending, "running": counts.running,
+            "succeeded": counts.succeeded, "failed": counts.failed, "timed-out": counts.timed_out,
+            "expired": counts.expired, "cancelled": counts.cancelled},
+    })
+}
+
+pub(super) async fn report(session: &Session, context: &RunContext, run: &RunSummary) -> Outcome {
+    let mut shown = document(run);
+    shown["shown_complete_ms"] = json!(now_ms());
+    print::result(session.format, &shown, || one(run));
+    if run.counts.failed + run.counts.timed_out > 0 {
+        explain_failures(context, run).await?;
+    }
+    Ok(())
+}
+
+/// The first failures with their reasons, on standard error.
+async fn explain_failures(context: &RunContext, run: &RunSummary) -> Outcome {
+    const SHOWN: usize = 5;
+    let mut follower = Follower::open(context, &run.id).await?;
+    follower.load_inputs().await?;
+    follower.poll().await?;
+    let view = follower.view();
+    let failed = (0..view.len()).filter_map(|index| view.task(index)).filter(|row| {
+        row.state.is_final() && row.state != TaskState::Succeeded && row.state != TaskState::Cancelled
+    });
+    for row in failed.take(SHOWN) {
+        let records = run::attempts(context, follower.tracker(), row.task).await?;
+        let why = records.first().map(|attempt| reason(&attempt.record)).unwrap_or_default();
+        print::note(&format!("task {} ({}): {}: {why}", row.task, row.key, ending(row)));
+    }
+    print::note(&format!("`throng tasks {} --state failed` lists them", run.id));
+    Ok(())
+}
+
+fn reason(record: &AttemptRecord) -> String {
+    let tail = record.stderr_tail.last().map(String::as_str).unwrap_or_default();
+    match (&record.error, tail) {
+        (Some(error), "") => error.clone(),
+        (Some(error), tail) => format!("{error}: {tail}"),
+        (None, tail) => tail.to_owned(),
+    }
+}
+
+fn one(run: &RunSummary) -> String {
+    let counts = &run.counts;
+    let mut text = format!("run {}  {}\n", run.id, print::clean(&run.function));
+    let _ = writeln!(text, "  started   {}", units::time(run.started_ms));
+    match run.ended_ms {
+        Some(ended) => {
+            let took = ended.saturating_sub(run.started_ms);
+            let _ = writeln!(text, "  ended     {} after {}", units::time(ended), units::millis(took));
+        }
+        None => text.push_str("  ended     not yet\n"),
+    }
+    for (name, count) in [
+        ("succeeded", counts.succeeded),
+        ("failed", counts.failed),
+        ("timed out", counts.timed_out),
+        ("expired", counts.expired),
+        ("cancelled", counts.cancelled),
+        ("running", counts.running),
+        ("pending", counts.pending),
+    ] {
+        if count > 0 {
+            let _ = writeln!(text, "  {name:<9} {count}");
+        }
+    }
+    let _ = writeln!(text, "  total     {}", counts.total());
+    let classes: Vec<_> = run.classes.iter().map(|(class, count)| format!("{class} {count}")).collect();
+    if !classes.is_empty() {
+        let _ = writeln!(text, "  failures  {}", classes.join(", "));
+    }
+    text
+}
+
+/// All succeeded, or not.
+pub fn verdict(run: &RunSummary) -> Outcome {
+    if run.counts.succeeded == run.counts.total() { Ok(()) } else { Err(Fail::silent(SOME_FAILED)) }
+}

@@ -1,0 +1,128 @@
+//! `tasks`: the tasks of a run, or one with its attempts.
+
+use super::{context, resolve};
+use crate::cli::args;
+use crate::cli::fail::{Fail, Outcome};
+use crate::cli::print::{self, Table};
+use crate::cli::session::Session;
+use crate::cli::units;
+use serde_json::{Value, json};
+use std::fmt::Write as _;
+use throng::core::model::{AttemptRecord, TaskRow};
+use throng::core::run::{self, Follower};
+
+pub async fn tasks(session: &Session, args: args::Tasks) -> Outcome {
+    let cloud = session.cloud().await?;
+    let context = context(session, &cloud)?;
+    let run = resolve(&context, &args.run).await?;
+    let mut follower = Follower::open(&context, &run).await?;
+    follower.load_inputs().await?;
+    follower.poll().await?;
+    let view = follower.view();
+    let provider = follower.tracker().header().provider.clone();
+    let provider = provider.as_deref();
+    if let Some(number) = args.task {
+        let row = usize::try_from(number).ok().and_then(|index| view.task(index));
+        let Some(row) = row else {
+            return Err(Fail::not_found(format!("run {run} has {} tasks, from 0", view.len())));
+        };
+        let records = run::attempts(&context, follower.tracker(), number).await?;
+        let records: Vec<_> = records.into_iter().map(|attempt| attempt.record).collect();
+        let mut shown = task_document(provider, row);
+        shown["records"] = json!(records);
+        print::result(session.format, &shown, || task_text(provider, row, &records));
+        return Ok(());
+    }
+    let rows: Vec<_> = (0..view.len())
+        .filter_map(|index| view.task(index))
+        .filter(|row| args.state.is_empty() || args.state.contains(&row.state))
+        .collect();
+    let shown: Vec<_> = rows.iter().map(|row| task_document(provider, row)).collect();
+    print::result(session.format, &shown, || {
+        let mut table =
+            Table::new(&[">TASK", "STATE", "CLASS", ">TOOK", ">MEMORY", ">SIZE", ">TRIES", "INPUT"]);
+        for row in &rows {
+            table.row([
+                row.task.to_string(),
+                // Told by the platform's log alone: the ledger may still say otherwise.
+                format!("{}{}", row.state, if row.is_reported() { "?" } else { "" }),
+                row.class.map(|class| class.to_string()).unwrap_or_default(),
+                row.duration_ms.map(units::millis).unwrap_or_default(),
+                row.peak_memory.map(units::bytes).unwrap_or_default(),
+                units::bytes(row.size),
+                row.attempts.to_string(),
+                format!("{}/{}", of_provider(provider, &row.bucket), row.key),
+            ]);
+        }
+        if table.is_empty() { "No such tasks.\n".to_owned() } else { table.render() }
+    });
+    Ok(())
+}
+
+/// A task as `--output json` prints it.
+fn task_document(provider: Option<&str>, row: &TaskRow) -> Value {
+    json!({
+        "task": row.task, "bucket": &*row.bucket, "key": &*row.key, "size": row.size,
+        "state": row.state.as_str(), "class": row.class.map(throng_runtime::contract::FailureClass::as_str), "attempts": row.attempts,
+        "duration_ms": row.duration_ms, "peak_memory": row.peak_memory, "ended_ms": row.ended_ms,
+        "request_id": row.request_id.as_deref(), "provider": provider, "reported": row.is_reported(),
+    })
+}
+
+/// A bucket, with the storage provider that it is at.
+fn of_provider(provider: Option<&str>, bucket: &str) -> String {
+    provider.map_or_else(|| bucket.to_owned(), |provider| format!("{provider}://{bucket}"))
+}
+
+fn task_text(provider: Option<&str>, row: &TaskRow, records: &[AttemptRecord]) -> String {
+    let mut text = format!(
+        "task {}: {}\n  input     {}/{} ({})\n",
+        row.task,
+        ending(row),
+        of_provider(provider, &row.bucket),
+        row.key,
+        units::bytes(row.size)
+    );
+    for (index, record) in records.iter().enumerate() {
+        let phases = &record.phases;
+        let _ = writeln!(
+            text,
+            "attempt {}: {} at {}, request {}\n  phases    init {:.0} ms, in {:.0} ms, run {:.0} ms, out {:.0} ms\n  memory    {} at most",
+            records.len() - index,
+            record.state,
+            units::time(record.ended_ms),
+            record.request_id,
+            phases.init_ms,
+            phases.stage_in_ms,
+            phases.run_ms,
+            phases.stage_out_ms,
+            units::bytes(record.peak_memory),
+        );
+        if let Some(code) = record.exit_code {
+            let _ = writeln!(text, "  exit code {code}");
+        }
+        if let Some(error) = &record.error {
+            let _ = writeln!(text, "  error     {error}");
+        }
+        for output in &record.outputs {
+            let _ = writeln!(
+                text,
+                "  output    {}/{} ({})",
+                of_provider(output.provider.as_deref(), &output.bucket),
+                output.key,
+                units::bytes(output.size)
+            );
+        }
+        for line in &record.stderr_tail {
+            let _ = writeln!(text, "  stderr    {line}");
+        }
+    }
+    text.lines().map(|line| print::clean(line) + "\n").collect()
+}
+
+pub(super) fn ending(row: &TaskRow) -> String {
+    match row.class {
+        Some(class) if class.as_str() != row.state.as_str() => format!("{} ({class})", row.state),
+        _ => row.state.to_string(),
+    }
+}

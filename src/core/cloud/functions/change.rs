@@ -1,0 +1,114 @@
+//! Creates, updates, tags and deletes functions.
+
+use super::FunctionSettings;
+use super::convert::{environment, int, logging, storage};
+use crate::core::cloud::error::CloudError;
+use crate::core::cloud::lambda::Lambda;
+use crate::core::cloud::{existed, small};
+use aws_sdk_lambda::types::{Architecture, FunctionCode, PackageType};
+use std::collections::BTreeMap;
+
+impl Lambda<'_> {
+    /// Creates a function.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Conflict`](crate::core::cloud::ErrorKind::Conflict) when it exists.
+    pub async fn create(
+        &self,
+        settings: &FunctionSettings,
+        tags: &BTreeMap<String, String>,
+    ) -> Result<(), CloudError> {
+        const ACTION: &str = "lambda:CreateFunction";
+        self.limits.lambda_control.acquire().await;
+        let request = self
+            .client
+            .create_function()
+            .function_name(&settings.name)
+            .package_type(PackageType::Image)
+            .code(FunctionCode::builder().image_uri(&settings.image).build())
+            .role(&settings.role)
+            .description(&settings.description)
+            .memory_size(int(settings.memory_mb))
+            .timeout(int(settings.timeout_s))
+            .ephemeral_storage(storage(settings)?)
+            .architectures(Architecture::from(settings.architecture.as_str()))
+            .environment(environment(settings))
+            .logging_config(logging(settings))
+            .set_tags(Some(tags.clone().into_iter().collect()));
+        small(ACTION, &settings.name, request.send()).await?;
+        Ok(())
+    }
+
+    /// Gives a function another image, if its revision is still this one.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Conflict`](crate::core::cloud::ErrorKind::Conflict) when the function was changed, or is being changed.
+    pub async fn update_code(
+        &self,
+        settings: &FunctionSettings,
+        revision: Option<&str>,
+    ) -> Result<(), CloudError> {
+        const ACTION: &str = "lambda:UpdateFunctionCode";
+        self.limits.lambda_control.acquire().await;
+        let request = self
+            .client
+            .update_function_code()
+            .function_name(&settings.name)
+            .image_uri(&settings.image)
+            .architectures(Architecture::from(settings.architecture.as_str()))
+            .set_revision_id(revision.map(str::to_owned));
+        small(ACTION, &settings.name, request.send()).await?;
+        Ok(())
+    }
+
+    /// Changes everything about a function but its image, if its revision is still this one.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Conflict`](crate::core::cloud::ErrorKind::Conflict) when the function was changed, or is being changed.
+    pub async fn update_configuration(
+        &self,
+        settings: &FunctionSettings,
+        revision: Option<&str>,
+    ) -> Result<(), CloudError> {
+        const ACTION: &str = "lambda:UpdateFunctionConfiguration";
+        self.limits.lambda_control.acquire().await;
+        let request = self
+            .client
+            .update_function_configuration()
+            .function_name(&settings.name)
+            .role(&settings.role)
+            .description(&settings.description)
+            .memory_size(int(settings.memory_mb))
+            .timeout(int(settings.timeout_s))
+            .ephemeral_storage(storage(settings)?)
+            .environment(environment(settings))
+            .logging_config(logging(settings))
+            .set_revision_id(revision.map(str::to_owned));
+        small(ACTION, &settings.name, request.send()).await?;
+        Ok(())
+    }
+
+    /// Deletes a function. `false` when there was none.
+    ///
+    /// # Errors
+    /// [`CloudError`]
+    pub async fn delete(&self, name: &str) -> Result<bool, CloudError> {
+        const ACTION: &str = "lambda:DeleteFunction";
+        self.limits.lambda_control.acquire().await;
+        let request = self.client.delete_function().function_name(name);
+        existed(small(ACTION, name, request.send()).await)
+    }
+
+    /// Sets tags; others stay.
+    ///
+    /// # Errors
+    /// [`CloudError`]
+    pub async fn tag(&self, arn: &str, tags: &BTreeMap<String, String>) -> Result<(), CloudError> {
+        const ACTION: &str = "lambda:TagResource";
+        self.limits.lambda_control.acquire().await;
+        let tags = Some(tags.clone().into_iter().collect());
+        let request = self.client.tag_resource().resource(arn).set_tags(tags);
+        small(ACTION, arn, request.send()).await?;
+        Ok(())
+    }
+}

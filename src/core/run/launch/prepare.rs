@@ -1,0 +1,122 @@
+//! A run is made: its inputs are fixed, then the plan, the manifest and run.json are written.
+
+use super::inputs::{list_objects, scan_files};
+use super::{Inputs, Launch, LaunchRequest, facts_of};
+use crate::core::cloud::now_ms;
+use crate::core::dataset::objects::Put;
+use crate::core::dataset::pace::Pace;
+use crate::core::model::Place;
+use crate::core::run::cloud::FunctionFacts;
+use crate::core::run::header::{RunHeader, StartedBy, new_run_id};
+use crate::core::run::manifest::write_manifest;
+use crate::core::run::{RunContext, RunError, Stores, plan};
+use std::sync::Arc;
+use throng_runtime::contract::VERSION;
+use throng_runtime::contract::keys::run_key;
+use tokio_util::sync::CancellationToken;
+
+/// Fixes the inputs of a run and writes its manifest and run.json: afterwards the run exists.
+///
+/// # Errors
+/// [`RunError`]; no run exists then.
+pub async fn prepare(
+    context: &RunContext,
+    request: LaunchRequest,
+    cancel: &CancellationToken,
+) -> Result<Launch, RunError> {
+    let facts = facts_of(context, &request.function).await?;
+    let started_ms = now_ms();
+    let id = new_run_id(started_ms);
+    let source = source_of(&request.inputs);
+    let (inputs, provider, place, files) = match request.inputs {
+        Inputs::Files { paths, dest } => {
+            let list = scan_files(paths, cancel).await?;
+            (list, None, dest.unwrap_or_else(|| destination(context, &facts, &id)), true)
+        }
+        Inputs::Objects { provider, bucket, keys } => {
+            let store = Stores::of(context, &request.function).get(provider.as_deref()).await?;
+            let list = list_objects(&store, &bucket, &keys, cancel).await?;
+            (list, provider, Place { bucket, prefix: String::new() }, false)
+        }
+    };
+    let place = Place { prefix: place.prefix.trim_matches('/').to_owned(), ..place };
+    let mut launch = Launch {
+        header: RunHeader {
+            version: VERSION,
+            id,
+            function: request.function,
+            image: facts.image,
+            parameters: request.parameters,
+            started_ms,
+            tasks: inputs.len() as u64,
+            bytes: inputs.bytes(),
+            source,
+            bucket: place.bucket.clone(),
+            provider,
+            files,
+            started_by: StartedBy::Trigger,
+            throng: env!("CARGO_PKG_VERSION").to_owned(),
+        },
+        context: context.clone(),
+        inputs: Arc::new(inputs),
+        place,
+        triggers: facts.triggers,
+        claim: None,
+    };
+    let folder = context.folder(&launch.header.id);
+    std::fs::create_dir_all(&folder)
+        .map_err(|error| RunError::Io(format!("{}: {error}", folder.display())))?;
+    launch.claim = plan::claim(&folder)?;
+    let triggered = launch.inputs.iter().all(|file| launch.is_triggered(&launch.key(file.name)));
+    if !files || !triggered {
+        launch.header.started_by = StartedBy::Invoke;
+    }
+    launch.write().await?;
+    Ok(launch)
+}
+
+/// Where files go when nobody says: to the function's first trigger, else beside the run.
+fn destination(context: &RunContext, facts: &FunctionFacts, id: &str) -> Place {
+    match facts.triggers.first() {
+        Some(trigger) => {
+            // A prefix that does not end a folder still says which folder.
+            let folder = trigger.prefix.rfind('/').map_or("", |slash| &trigger.prefix[..slash]);
+            Place { bucket: trigger.bucket.clone(), prefix: folder.to_owned() }
+        }
+        None => Place { bucket: context.home.clone(), prefix: format!("inputs/{id}") },
+    }
+}
+
+fn source_of(inputs: &Inputs) -> Vec<String> {
+    match inputs {
+        Inputs::Files { paths, .. } => {
+            paths.iter().map(|path| path.display().to_string()).take(100).collect()
+        }
+        Inputs::Objects { provider, bucket, keys } => {
+            let scheme = provider.as_deref().unwrap_or("s3");
+            keys.iter().map(|key| format!("{scheme}://{bucket}/{key}")).take(100).collect()
+        }
+    }
+}
+
+impl Launch {
+    async fn write(&self) -> Result<(), RunError> {
+        let Self { context, header, .. } = self;
+        if header.files {
+            let (folder, inputs, place) =
+                (context.folder(&header.id), self.inputs.clone(), self.place.clone());
+            let write = move || plan::write(&folder, &place.bucket, &place.prefix, &inputs);
+            tokio::task::spawn_blocking(write).await.map_err(|error| RunError::Io(error.to_string()))??;
+        }
+        write_manifest(context, &header.id, header.tasks, |task| self.entry(task)).await?;
+        let body = serde_json::to_vec_pretty(header).map_err(|error| RunError::Io(error.to_string()))?;
+        let put = Put {
+            bucket: context.home.clone(),
+            key: run_key(&header.id),
+            body: body.into(),
+            ..Put::default()
+        };
+        Pace::new(1).insist(|| context.store.put(put.clone())).await?;
+        Ok(())
+    }
+}

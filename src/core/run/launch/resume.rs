@@ -1,0 +1,48 @@
+//! Goes on with a run whose sending broke off.
+
+use super::{Launch, facts_of};
+use crate::core::dataset::FileList;
+use crate::core::dataset::objects::read;
+use crate::core::model::Place;
+use crate::core::run::follow::read_header;
+use crate::core::run::manifest::{ManifestEntry, read_manifest};
+use crate::core::run::{RunContext, RunError, plan};
+use std::path::PathBuf;
+use std::sync::Arc;
+use throng_runtime::contract::keys::cancel_key;
+
+/// Goes on with a run whose inputs were not all sent.
+///
+/// # Errors
+/// [`RunError::AllSent`] when there is nothing to send from this machine; [`RunError::Refused`] when the run was
+/// cancelled, or another throng is sending it.
+pub async fn resume(context: &RunContext, run: &str) -> Result<Launch, RunError> {
+    let header = read_header(context, run).await?;
+    if read(context.store.as_ref(), &context.home, &cancel_key(run)).await?.is_some() {
+        return Err(RunError::Refused(format!("run `{run}` was cancelled")));
+    }
+    let folder = context.folder(run);
+    let nothing = || RunError::AllSent(run.to_owned());
+    let claim = plan::claim(&folder)?;
+    if claim.is_none() {
+        return Err(nothing());
+    }
+    let (inputs, place) = if header.files {
+        let plan = tokio::task::spawn_blocking(move || plan::read(&folder)).await;
+        let plan = plan.map_err(|error| RunError::Io(error.to_string()))??;
+        let plan = plan.ok_or_else(nothing)?;
+        (plan.files, Place { bucket: plan.bucket, prefix: plan.prefix })
+    } else {
+        let mut entries = Vec::new();
+        read_manifest(context, &header, |part| entries.extend(part)).await?;
+        entries.sort_unstable_by_key(|entry: &ManifestEntry| entry.task);
+        let mut list = FileList::default();
+        let base = list.add_base(PathBuf::new());
+        for entry in &entries {
+            list.push(base, &entry.key, entry.size);
+        }
+        (list, Place { bucket: header.bucket.clone(), prefix: String::new() })
+    };
+    let triggers = facts_of(context, &header.function).await?.triggers;
+    Ok(Launch { context: context.clone(), header, inputs: Arc::new(inputs), place, triggers, claim })
+}

@@ -1,0 +1,137 @@
+//! Sends a launch's inputs; a file that cannot be sent becomes a failed task.
+
+use super::cancel::watch;
+use super::{Launch, SendReport, invoke};
+use crate::core::cloud::{CloudError, now_ms};
+use crate::core::dataset::Meter;
+use crate::core::dataset::objects::Put;
+use crate::core::dataset::pace::{Pace, drive};
+use crate::core::dataset::upload::{AfterPut, NotSent, Upload, UploadError};
+use crate::core::model::TaskState;
+use crate::core::run::header::StartedBy;
+use crate::core::run::{RunError, plan};
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use throng_runtime::contract::keys::record_key;
+use throng_runtime::contract::{AttemptRecord, FailureClass, Phases, TaskRef, VERSION};
+use tokio_util::sync::CancellationToken;
+
+impl Launch {
+    /// Sends every input that was not sent yet. It ends early when the run is cancelled, by this or any other
+    /// throng.
+    ///
+    /// # Errors
+    /// [`RunError`]; the rest can be sent by [`resume`](super::resume()).
+    pub async fn send(self, meter: Arc<Meter>, cancel: &CancellationToken) -> Result<SendReport, RunError> {
+        let token = cancel.child_token();
+        let watcher = tokio::spawn(watch(self.context.clone(), self.header.id.clone(), token.clone()));
+        let report = if self.header.files {
+            self.send_files(meter, &token).await
+        } else {
+            invoke::send(&self, meter, &token).await
+        };
+        watcher.abort();
+        match report {
+            // Not by our caller, so by the run's cancel.json.
+            Err(RunError::Cancelled) if !cancel.is_cancelled() => {
+                self.forget().await;
+                Ok(SendReport { cancelled: true, ..SendReport::default() })
+            }
+            Ok(report) => {
+                self.forget().await;
+                Ok(report)
+            }
+            other => other,
+        }
+    }
+
+    /// Everything was sent: the plan and the journal have served.
+    async fn forget(&self) {
+        let folder = self.context.folder(&self.header.id);
+        let _ = tokio::task::spawn_blocking(move || plan::remove(&folder)).await;
+    }
+
+    async fn send_files(
+        &self,
+        meter: Arc<Meter>,
+        cancel: &CancellationToken,
+    ) -> Result<SendReport, RunError> {
+        let invokes = self.header.started_by == StartedBy::Invoke;
+        let after: Option<Arc<dyn AfterPut>> =
+            if invokes { Some(Arc::new(invoke::Untriggered::of(self))) } else { None };
+        let upload = Upload {
+            files: self.inputs.clone(),
+            place: self.place.clone(),
+            run: Some(self.header.id.clone()),
+            journal: self.context.folder(&self.header.id).join("sent.journal"),
+            options: self.context.upload,
+            after,
+        };
+        let uploaded = upload.send(self.context.store.clone(), meter, cancel).await;
+        let uploaded = uploaded.map_err(|error| match error {
+            UploadError::Cancelled => RunError::Cancelled,
+            other => other.into(),
+        })?;
+        self.record_failures(&uploaded.failed).await?;
+        let (sent, skipped) = (uploaded.sent, uploaded.skipped);
+        Ok(SendReport { sent, skipped, failed: uploaded.failed, cancelled: false })
+    }
+
+    /// A file that cannot be sent is a task that failed: without a record it would be pending for ever.
+    async fn record_failures(&self, failed: &[NotSent]) -> Result<(), RunError> {
+        let pace = Pace::new(32);
+        let mut error = None;
+        let mut records = failed.iter().filter_map(|not_sent| self.failure(not_sent));
+        let next = || {
+            let put = records.next()?;
+            let store = self.context.store.clone();
+            Some(async move { Pace::new(1).insist(|| store.put(put.clone())).await })
+        };
+        let done = |outcome: Result<String, CloudError>| match outcome {
+            Ok(_) => ControlFlow::Continue(()),
+            Err(failed) => {
+                error = Some(failed);
+                ControlFlow::Break(())
+            }
+        };
+        drive(&pace, &CancellationToken::new(), next, done).await;
+        error.map_or(Ok(()), |error| Err(error.into()))
+    }
+
+    fn failure(&self, not_sent: &NotSent) -> Option<Put> {
+        let entry = self.entry(not_sent.index)?;
+        let now = now_ms();
+        let record = AttemptRecord {
+            version: VERSION,
+            function: self.header.function.clone(),
+            task: Some(TaskRef { run: self.header.id.clone(), task: not_sent.index }),
+            bucket: entry.bucket,
+            key: entry.key,
+            provider: entry.provider,
+            request_id: format!("not-sent-{:08x}", rand::random::<u32>()),
+            state: TaskState::Failed,
+            class: Some(FailureClass::Input),
+            exit_code: None,
+            signal: None,
+            error: Some(not_sent.reason.clone()),
+            started_ms: now,
+            ended_ms: now,
+            phases: Phases::default(),
+            cold: false,
+            bytes_in: 0,
+            bytes_out: 0,
+            outputs: Vec::new(),
+            peak_memory: 0,
+            log_group: String::new(),
+            log_stream: String::new(),
+            stderr_tail: Vec::new(),
+        };
+        let body = serde_json::to_vec(&record).ok()?;
+        Some(Put {
+            bucket: self.context.home.clone(),
+            key: record_key(&record),
+            body: body.into(),
+            ..Put::default()
+        })
+    }
+}

@@ -1,0 +1,48 @@
+//! What a path and its query name.
+
+use http::Request;
+use hyper::body::Incoming;
+
+/// What a path names.
+pub(super) enum Target<'a> {
+    Base,
+    Catalog,
+    Tags(&'a str),
+    Manifest(&'a str, &'a str),
+    Blob(&'a str, &'a str),
+    Uploads(&'a str),
+    Upload(&'a str, &'a str),
+}
+
+pub(super) fn target(path: &str) -> Option<Target<'_>> {
+    let path = path.strip_prefix("/v2")?;
+    if matches!(path, "" | "/") {
+        return Some(Target::Base);
+    }
+    let path = path.strip_prefix('/')?;
+    if path == "_catalog" {
+        return Some(Target::Catalog);
+    }
+    if let Some(name) = path.strip_suffix("/tags/list") {
+        return Some(Target::Tags(name));
+    }
+    if let Some(name) = path.strip_suffix("/blobs/uploads").or_else(|| path.strip_suffix("/blobs/uploads/")) {
+        return Some(Target::Uploads(name));
+    }
+    let (head, last) = path.rsplit_once('/')?;
+    if let Some(name) = head.strip_suffix("/blobs/uploads") {
+        return Some(Target::Upload(name, last));
+    }
+    if let Some(name) = head.strip_suffix("/manifests") {
+        return Some(Target::Manifest(name, last));
+    }
+    head.strip_suffix("/blobs").map(|name| Target::Blob(name, last))
+}
+
+/// A decoded parameter of the query.
+pub(super) fn parameter(request: &Request<Incoming>, name: &str) -> Option<String> {
+    request.uri().query()?.split('&').find_map(|pair| {
+        let value = pair.strip_prefix(name)?.strip_prefix('=')?;
+        percent_encoding::percent_decode_str(value).decode_utf8().ok().map(std::borrow::Cow::into_owned)
+    })
+}

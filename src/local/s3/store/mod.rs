@@ -1,0 +1,21 @@
+//! Buckets and objects: what one transaction does.
+//!
+//! ```text
+//! buckets      are made, listed and removed
+//! read         an object's record and where its bytes are
+//! write        an object is stored or removed, with its event, and what that leaves to be done
+//! conditions   what must hold for it
+//! time         the clock, and numbers that grow with it
+//! ```
+
+mod buckets;
+mod conditions;
+mod read;
+mod time;
+mod write;
+
+pub use buckets::bucket;
+pub use conditions::{Conditions, DeleteConditions, Tag};
+pub use read::{Content, head, named_files};
+pub use time::now_ms;
+pub use write::{Aftermath, NewObject, Stored, Writer};

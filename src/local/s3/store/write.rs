@@ -1,0 +1,269 @@
+//! An object is stored or removed, with its event, and what that leaves to be done.
+
+use super::buckets::{BucketRow, bucket};
+use super::conditions::{Conditions, DeleteConditions};
+use super::read::Content;
+use super::time::{Sequencer, now_ms};
+use crate::local::s3::blobs::{Blobs, Draft};
+use crate::local::s3::checksum::Checksums;
+use crate::local::s3::error::StoreError;
+use crate::local::s3::intake::{Payload, Received};
+use crate::local::s3::meta::{ObjectMeta, PartLayout, Piece};
+use crate::local::s3::notify::{Happening, Notification, RequestIds, event_text};
+use crate::local::s3::{NotificationTargets, ObjectStore};
+use rusqlite::{OptionalExtension as _, Transaction, params};
+use std::sync::Arc;
+
+/// What a committed change leaves to be done.
+#[derive(Debug, Default)]
+pub struct Aftermath {
+    /// Files that no record names any more.
+    pub garbage: Vec<Piece>,
+    /// Files that a record names now.
+    pub drafts: Vec<Draft>,
+    /// Whether an event was put on a queue.
+    pub enqueued: bool,
+}
+
+/// An object to be stored.
+#[derive(Debug)]
+pub struct NewObject {
+    /// Bucket
+    pub bucket: String,
+    /// Key
+    pub key: String,
+    /// Size in bytes.
+    pub size: u64,
+    /// `ETag` without quotes.
+    pub etag: String,
+    /// The rest of its record.
+    pub meta: ObjectMeta,
+    /// Its bytes.
+    pub content: Content,
+    /// Files among its bytes that no record names yet.
+    pub drafts: Vec<Draft>,
+    /// What must hold.
+    pub conditions: Conditions,
+    /// `ObjectCreated:Put` …; `None` for no event.
+    pub event: Option<&'static str>,
+    /// The request that stores it.
+    pub ids: RequestIds,
+}
+
+impl NewObject {
+    /// An object of one part, from what was received.
+    #[must_use]
+    pub fn received(bucket: &str, key: &str, received: Received, meta: ObjectMeta, ids: RequestIds) -> Self {
+        let size = received.size;
+        let (content, drafts) = match received.payload {
+            Payload::Inline(data) => (Content::Inline(data), Vec::new()),
+            Payload::Files(files) => {
+                let (drafts, pieces) = files.into_iter().unzip();
+                let part = PartLayout { size, pieces, checksums: Checksums::default(), number: 0 };
+                (Content::Parts(vec![part]), drafts)
+            }
+        };
+        Self {
+            bucket: bucket.to_owned(),
+            key: key.to_owned(),
+            size,
+            etag: hex::encode(received.md5),
+            meta,
+            content,
+            drafts,
+            conditions: Conditions::default(),
+            event: Some("ObjectCreated:Put"),
+            ids,
+        }
+    }
+}
+
+/// What was stored.
+#[derive(Clone, Debug)]
+pub struct Stored {
+    /// `ETag` without quotes.
+    pub etag: String,
+    /// When.
+    pub modified_ms: i64,
+    /// Its checksums.
+    pub meta: ObjectMeta,
+    /// Size in bytes.
+    pub size: u64,
+}
+
+/// The part of the store that works inside transactions.
+#[derive(Clone)]
+pub struct Writer {
+    pub(in crate::local::s3) targets: Arc<dyn NotificationTargets>,
+    pub(in crate::local::s3) sequencer: Arc<Sequencer>,
+}
+
+impl Writer {
+    /// Stores an object in place of the one that is there.
+    ///
+    /// # Errors
+    /// `NoSuchBucket`, `PreconditionFailed`, `NoSuchKey` for If-Match without an object
+    pub fn put(&self, tx: &Transaction<'_>, new: NewObject) -> Result<(Stored, Aftermath), StoreError> {
+        let bucket = bucket(tx, &new.bucket)?;
+        let key = new.key.as_bytes();
+        let old: Option<(String, i64)> = tx
+            .prepare_cached("SELECT etag, body FROM s3_object WHERE bucket = ?1 AND key = ?2")?
+            .query_row(params![bucket.id, key], |row| Ok((row.get(0)?, row.get(1)?)))
+            .optional()?;
+        new.conditions.check(old.as_ref().map(|(etag, _)| etag.as_str()))?;
+        let mut aftermath = Aftermath { drafts: new.drafts, ..Aftermath::default() };
+        if let Some((_, body)) = old {
+            aftermath.garbage = remove_body(tx, body)?;
+        }
+        let body = insert_body(tx, &new.content)?;
+        let modified_ms = now_ms();
+        let meta = serde_json::to_string(&new.meta)?;
+        let size = i64::try_from(new.size).unwrap_or(i64::MAX);
+        tx.prepare_cached(
+            "INSERT OR REPLACE INTO s3_object (bucket, key, size, modified_ms, etag, body, meta)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        )?
+        .execute(params![bucket.id, key, size, modified_ms, new.etag, body, meta])?;
+        if let Some(event) = new.event {
+            let object = Some((new.size, new.etag.as_str()));
+            let place = Place { row: &bucket, name: &new.bucket };
+            aftermath.enqueued = self.notify(tx, &place, &new.key, event, object, &new.ids)?;
+        }
+        Ok((Stored { etag: new.etag, modified_ms, meta: new.meta, size: new.size }, aftermath))
+    }
+
+    /// Removes an object; one that is not there is no error.
+    ///
+    /// # Errors
+    /// `NoSuchBucket`, `PreconditionFailed`
+    pub fn delete(
+        &self,
+        tx: &Transaction<'_>,
+        name: &str,
+        key: &str,
+        conditions: &DeleteConditions,
+        ids: &RequestIds,
+    ) -> Result<Aftermath, StoreError> {
+        let row = bucket(tx, name)?;
+        let old: Option<(String, i64, i64, i64)> = tx
+            .prepare_cached(
+                "SELECT etag, body, size, modified_ms FROM s3_object WHERE bucket = ?1 AND key = ?2",
+            )?
+            .query_row(params![row.id, key.as_bytes()], |row| {
+                Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
+            })
+            .optional()?;
+        let Some((etag, body, size, modified_ms)) = old else {
+            return if conditions.if_match.is_some() {
+                Err(StoreError::no_key())
+            } else {
+                Ok(Aftermath::default())
+            };
+        };
+        conditions.check(&etag, size, modified_ms)?;
+        let mut aftermath = Aftermath { garbage: remove_body(tx, body)?, ..Aftermath::default() };
+        tx.prepare_cached("DELETE FROM s3_object WHERE bucket = ?1 AND key = ?2")?
+            .execute(params![row.id, key.as_bytes()])?;
+        let place = Place { row: &row, name };
+        aftermath.enqueued = self.notify(tx, &place, key, "ObjectRemoved:Delete", None, ids)?;
+        Ok(aftermath)
+    }
+
+    fn notify(
+        &self,
+        tx: &Transaction<'_>,
+        place: &Place<'_>,
+        key: &str,
+        event: &str,
+        object: Option<(u64, &str)>,
+        ids: &RequestIds,
+    ) -> Result<bool, StoreError> {
+        let Some(notification) = &place.row.notification else { return Ok(false) };
+        let notification: Notification = serde_json::from_str(notification)?;
+        let mut enqueued = false;
+        for target in notification.functions(event, key) {
+            let happening = Happening {
+                event,
+                bucket: place.name,
+                key,
+                object,
+                sequencer: self.sequencer.next(),
+                time_ms: now_ms(),
+                ids,
+            };
+            self.targets.enqueue(tx, &target.arn, &event_text(target, &happening))?;
+            enqueued = true;
+        }
+        Ok(enqueued)
+    }
+}
+
+struct Place<'a> {
+    row: &'a BucketRow,
+    name: &'a str,
+}
+
+fn insert_body(tx: &Transaction<'_>, content: &Content) -> Result<i64, StoreError> {
+    match content {
+        Content::Inline(data) => {
+            tx.prepare_cached("INSERT INTO s3_body (data) VALUES (?1)")?.execute([data.as_ref()])?;
+        }
+        Content::Parts(parts) => {
+            tx.prepare_cached("INSERT INTO s3_body (layout) VALUES (?1)")?
+                .execute([serde_json::to_string(parts)?])?;
+        }
+    }
+    Ok(tx.last_insert_rowid())
+}
+
+/// Removes a body's row; its files are the caller's to remove after the commit.
+fn remove_body(tx: &Transaction<'_>, body: i64) -> Result<Vec<Piece>, StoreError> {
+    let layout: Option<Option<String>> = tx
+        .prepare_cached("DELETE FROM s3_body WHERE id = ?1 RETURNING layout")?
+        .query_row([body], |row| row.get(0))
+        .optional()?;
+    let Some(Some(layout)) = layout else { return Ok(Vec::new()) };
+    Ok(Content::Parts(serde_json::from_str(&layout)?).pieces())
+}
+
+impl ObjectStore {
+    /// Stores an object.
+    ///
+    /// # Errors
+    /// As `Writer::put`.
+    pub async fn put(&self, new: NewObject) -> Result<Stored, StoreError> {
+        let writer = self.writer.clone();
+        let (stored, aftermath) = self.db.write(move |tx| writer.put(tx, new)).await?;
+        self.settle(aftermath);
+        Ok(stored)
+    }
+
+    /// Removes an object.
+    ///
+    /// # Errors
+    /// As `Writer::delete`.
+    pub async fn delete(
+        &self,
+        bucket: &str,
+        key: &str,
+        conditions: DeleteConditions,
+        ids: RequestIds,
+    ) -> Result<(), StoreError> {
+        let (writer, bucket, key) = (self.writer.clone(), bucket.to_owned(), key.to_owned());
+        let aftermath = self.db.write(move |tx| writer.delete(tx, &bucket, &key, &conditions, &ids)).await?;
+        self.settle(aftermath);
+        Ok(())
+    }
+
+    /// Does what a commit left to be done.
+    pub(in crate::local::s3) fn settle(&self, aftermath: Aftermath) {
+        aftermath.drafts.into_iter().for_each(Draft::keep);
+        if aftermath.enqueued {
+            self.writer.targets.committed();
+        }
+        if !aftermath.garbage.is_empty() {
+            let blobs: Blobs = self.blobs.clone();
+            tokio::task::spawn_blocking(move || blobs.remove_pieces(&aftermath.garbage));
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! Makes, cancels and deletes.
+
+use super::here::{function_here, objects_here, row, run_here};
+use crate::tui::app::App;
+use crate::tui::layers::confirm::Confirm;
+use crate::tui::layers::line::{LineInput, Purpose};
+use crate::tui::place::Place;
+use crate::tui::text;
+use throng::core::engine::Command;
+use throng::core::model::ProgressState;
+
+pub fn new_bucket(app: &mut App, name: &str) {
+    if name.is_empty() {
+        app.push(LineInput::new(Purpose::NewBucket, ""));
+    } else {
+        app.send(Command::CreateBucket(name.to_owned()));
+    }
+}
+
+pub fn cancel(app: &mut App, _: &str) {
+    if app.page().place == Place::Transfers {
+        let at = row(app);
+        let Some(progress) = at.and_then(|at| app.snapshot.progress.get(at)).cloned() else { return };
+        if progress.state != ProgressState::Active {
+            return app.refuse("It has ended already.");
+        }
+        let id = progress.id;
+        let lines = vec![progress.label];
+        return app
+            .push(Confirm::yes("Cancel this?", lines, move |app| app.send(Command::CancelProgress(id))));
+    }
+    let Some(run) = run_here(app) else { return };
+    if run.ended_ms.is_some() {
+        return app.refuse("This run has ended already.");
+    }
+    let lines = vec![
+        format!("{} of {}", run.id, run.function),
+        format!(
+            "{} not begun will not be; {} running go on to their end.",
+            text::plural(run.counts.pending, "task"),
+            run.counts.running
+        ),
+    ];
+    app.push(Confirm::yes("Cancel this run?", lines, move |app| app.send(Command::CancelRun(run.id))));
+}
+
+pub fn delete(app: &mut App, _: &str) {
+    let at = row(app);
+    match &app.page().place {
+        Place::Functions | Place::Function(_) => {
+            let Some(name) = function_here(app) else { return };
+            let lines = vec![
+                format!("The function {name}, its trigger and its log go."),
+                "Buckets and objects stay.".to_owned(),
+            ];
+            let word = name.clone();
+            app.push(Confirm::typed("Delete this function?", lines, &word, move |app| {
+                app.send(Command::DeleteFunction(name));
+                if matches!(app.page().place, Place::Function(_)) {
+                    app.tabs[0].truncate(1);
+                    app.look_at();
+                }
+            }));
+        }
+        Place::Buckets => {
+            let Some(name) =
+                at.and_then(|at| app.snapshot.buckets.items.get(at)).map(|bucket| bucket.name.clone())
+            else {
+                return;
+            };
+            let lines = vec![format!("The bucket {name}. It must be empty.")];
+            let word = name.clone();
+            app.push(Confirm::typed("Delete this bucket?", lines, &word, move |app| {
+                app.send(Command::DeleteBucket(name));
+            }));
+        }
+        Place::Objects { .. } => delete_objects(app),
+        _ => {}
+    }
+}
+
+fn delete_objects(app: &mut App) {
+    let Some((bucket, objects)) = objects_here(app) else { return };
+    let bytes: u64 = objects.iter().map(|object| object.size).sum();
+    let folders = objects.iter().filter(|object| object.folder).count();
+    let mut lines =
+        vec![format!("{} in {bucket}, {}", text::plural(objects.len() as u64, "item"), text::bytes(bytes))];
+    if folders > 0 {
+        lines.push(format!("and everything below {}.", text::plural(folders as u64, "folder")));
+    }
+    lines.extend(objects.iter().take(5).map(|object| format!("  {}", object.key)));
+    let keys: Vec<String> = objects.into_iter().map(|object| object.key).collect();
+    app.push(Confirm::yes("Delete these?", lines, move |app| {
+        app.send(Command::DeleteObjects { bucket, keys });
+        app.page_mut().list.marks.clear();
+    }));
+}

@@ -1,0 +1,75 @@
+//! What is under the cursor.
+
+use crate::tui::app::App;
+use crate::tui::place::Place;
+use crate::tui::views::{run, task};
+use throng::core::model::{ObjectInfo, OutputObject, RunSummary, TaskRow};
+
+/// The data's row under the cursor.
+pub(super) fn row(app: &mut App) -> Option<usize> {
+    app.with_list(|list, _| list.row())
+}
+
+/// The marked rows, or the one under the cursor.
+fn chosen(app: &mut App) -> Vec<usize> {
+    app.with_list(|list, rows| list.chosen(rows))
+}
+
+pub(super) fn function_here(app: &mut App) -> Option<String> {
+    let at = row(app);
+    match &app.page().place {
+        Place::Function(name) => Some(name.clone()),
+        Place::Functions => Some(app.snapshot.functions.items.get(at?)?.name.clone()),
+        _ => None,
+    }
+}
+
+/// The run under the cursor, or the one that is open.
+pub(super) fn run_here(app: &mut App) -> Option<RunSummary> {
+    let at = row(app);
+    match &app.page().place {
+        Place::Runs => app.snapshot.runs.items.get(at?).cloned(),
+        Place::Function(name) => {
+            app.snapshot.runs.items.iter().filter(|run| run.function == *name).nth(at?).cloned()
+        }
+        Place::Run(id) | Place::Task { run: id, .. } => run::view(&app.snapshot, id)
+            .map(|view| &view.summary)
+            .or_else(|| app.snapshot.runs.items.iter().find(|run| run.id == *id))
+            .cloned(),
+        _ => None,
+    }
+}
+
+pub(super) fn task_here(app: &mut App) -> Option<(String, TaskRow)> {
+    let at = row(app);
+    match &app.page().place {
+        Place::Run(id) => Some((id.clone(), run::view(&app.snapshot, id)?.task(at?)?.clone())),
+        Place::Task { run, task } => Some((run.clone(), task::view(&app.snapshot, run, *task)?.row.clone()?)),
+        _ => None,
+    }
+}
+
+pub(super) fn objects_here(app: &mut App) -> Option<(String, Vec<ObjectInfo>)> {
+    let chosen = chosen(app);
+    let Place::Objects { bucket, prefix } = &app.page().place else { return None };
+    let view =
+        app.snapshot.objects.as_ref().filter(|view| view.bucket == *bucket && view.prefix == *prefix)?;
+    let objects: Vec<ObjectInfo> =
+        chosen.into_iter().filter_map(|row| view.listing.items.get(row).cloned()).collect();
+    (!objects.is_empty()).then(|| (bucket.clone(), objects))
+}
+
+/// Outputs of the open task: bucket and key.
+pub(super) fn outputs_here(app: &mut App) -> Vec<(String, String)> {
+    let chosen = chosen(app);
+    let page = app.page();
+    let Place::Task { run, task } = &page.place else { return Vec::new() };
+    task::record(&app.snapshot, run, *task, page.attempt)
+        .map_or_else(Vec::new, |record| own(chosen.into_iter().filter_map(|row| record.outputs.get(row))))
+}
+
+/// Bucket and key of the outputs that the screen reads: those at a storage provider are left out.
+pub(super) fn own<'a>(outputs: impl Iterator<Item = &'a OutputObject>) -> Vec<(String, String)> {
+    let own = outputs.filter(|output| output.provider.is_none());
+    own.map(|output| (output.bucket.clone(), output.key.clone())).collect()
+}

@@ -1,0 +1,73 @@
+//! Files, objects or a payload for a function.
+
+use super::here::{function_here, objects_here};
+use crate::tui::app::App;
+use crate::tui::drop::{Dropped, parse};
+use crate::tui::layers::drop::{DropDialog, Target};
+use crate::tui::layers::editor::Payload;
+use crate::tui::layers::files::Files;
+use crate::tui::layers::menu::{Item, Menu};
+use crate::tui::text;
+use crate::tui::views::functions::short_image;
+use std::path::PathBuf;
+use throng::core::engine::Command;
+
+/// Chooses files for what is under the cursor.
+pub fn upload(app: &mut App, path: &str) {
+    if let Dropped::Here(paths) = parse(path) {
+        return dropped(app, paths);
+    }
+    let target = Target::suggested(app);
+    let title = match &target {
+        Some(Target::Function(name)) => format!("Files for {name}"),
+        Some(Target::Bucket(bucket, prefix)) => format!("Files for {bucket}/{prefix}"),
+        None => return app.refuse("There is no function and no bucket yet. Press n to launch a function."),
+    };
+    app.push(DropDialog::new(Vec::new(), target, app));
+    app.push(Files::many(&title, path));
+}
+
+/// Files were dropped on the terminal.
+pub fn dropped(app: &mut App, paths: Vec<PathBuf>) {
+    let target = Target::suggested(app);
+    app.push(DropDialog::new(paths, target, app));
+}
+
+pub fn run_objects(app: &mut App, function: &str) {
+    let Some((bucket, objects)) = objects_here(app) else { return };
+    let keys: Vec<String> = objects.into_iter().map(|object| object.key).collect();
+    if !function.is_empty() {
+        return start_over(app, function, bucket, keys);
+    }
+    let items: Vec<Item> = app
+        .snapshot
+        .functions
+        .items
+        .iter()
+        .map(|found| {
+            let (name, bucket, keys) = (found.name.clone(), bucket.clone(), keys.clone());
+            Item::new(&found.name, short_image(&found.image), move |app| {
+                start_over(app, &name, bucket.clone(), keys.clone());
+            })
+        })
+        .collect();
+    if items.is_empty() {
+        app.refuse("There is no function yet. Press n to launch one.");
+    } else {
+        app.push(Menu::new(&format!("Process {} with", text::plural(keys.len() as u64, "item")), items));
+    }
+}
+
+fn start_over(app: &mut App, function: &str, bucket: String, keys: Vec<String>) {
+    app.say(format!("Starting a run of {function} …"));
+    app.send(Command::RunObjects { function: function.to_owned(), bucket, keys });
+    app.page_mut().list.marks.clear();
+    app.open(2, Vec::new());
+}
+
+pub fn invoke(app: &mut App, name: &str) {
+    let function = if name.is_empty() { function_here(app) } else { Some(name.to_owned()) };
+    if let Some(function) = function {
+        app.push(Payload::new(&function));
+    }
+}

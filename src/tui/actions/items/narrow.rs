@@ -1,0 +1,34 @@
+//! Which tasks and which attempt are shown.
+
+use crate::tui::app::App;
+use crate::tui::filter::States;
+use crate::tui::place::Place;
+use crate::tui::views::task;
+
+/// Goes through the states, or to the one that is named.
+pub fn states(app: &mut App, word: &str) {
+    let now = app.page().list.filter.states;
+    let next = match word {
+        "" => now.next(),
+        "all" => States::All,
+        "unsuccessful" => States::Unsuccessful,
+        word => match word.parse() {
+            Ok(state) => States::Only(state),
+            Err(_) => return app.refuse(format!("There is no state {word}.")),
+        },
+    };
+    app.page_mut().list.filter.states = next;
+    app.say(format!("Showing {} tasks.", next.word()));
+}
+
+pub fn newer_attempt(app: &mut App, _: &str) {
+    let page = app.page_mut();
+    page.attempt = page.attempt.saturating_sub(1);
+}
+
+pub fn older_attempt(app: &mut App, _: &str) {
+    let Place::Task { run, task } = &app.page().place else { return };
+    let attempts = task::view(&app.snapshot, run, *task).map_or(0, |view| view.records.items.len());
+    let page = app.page_mut();
+    page.attempt = (page.attempt + 1).min(attempts.saturating_sub(1));
+}

@@ -1,0 +1,50 @@
+//! Goes to what is under the cursor.
+
+use super::here::{function_here, row, run_here, task_here};
+use super::log::log_of;
+use super::outputs::open_result;
+use crate::tui::app::App;
+use crate::tui::place::Place;
+
+/// Goes to what is under the cursor.
+pub fn enter(app: &mut App, _: &str) {
+    let at = row(app);
+    let place = match (&app.page().place, at) {
+        (Place::Functions, Some(_)) => function_here(app).map(Place::Function),
+        (Place::Buckets, Some(at)) => app
+            .snapshot
+            .buckets
+            .items
+            .get(at)
+            .map(|bucket| Place::Objects { bucket: bucket.name.clone(), prefix: String::new() }),
+        (Place::Objects { bucket, prefix }, Some(at)) => {
+            let bucket = bucket.clone();
+            let object =
+                app.snapshot.objects.as_ref().filter(|view| view.bucket == bucket && view.prefix == *prefix);
+            match object.and_then(|view| view.listing.items.get(at)) {
+                Some(object) if object.folder => Some(Place::Objects { bucket, prefix: object.key.clone() }),
+                Some(_) => return open_result(app, ""),
+                None => None,
+            }
+        }
+        (Place::Runs | Place::Function(_), Some(_)) => run_here(app).map(|run| Place::Run(run.id)),
+        (Place::Run(_), Some(_)) => task_here(app).map(|(run, task)| Place::Task { run, task: task.task }),
+        (Place::Running, Some(at)) => {
+            let invocation = app.snapshot.running.items.get(at).cloned();
+            match invocation {
+                Some(found) => match (found.run, found.task) {
+                    (Some(run), Some(task)) => {
+                        return app.open(2, vec![Place::Run(run.clone()), Place::Task { run, task }]);
+                    }
+                    _ => return log_of(app, ""),
+                },
+                None => None,
+            }
+        }
+        (Place::Task { .. }, _) => return open_result(app, ""),
+        _ => None,
+    };
+    if let Some(place) = place {
+        app.enter(place);
+    }
+}
