@@ -178,6 +178,7 @@ fn of_end(header: &RunHeader, end: &[u8]) -> Option<RunSummary> {
         rate: 0.0,
         eta_s: None,
         unsent: 0,
+        stalled_ms: None,
         settled: true,
     })
 }

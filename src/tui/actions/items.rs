@@ -15,7 +15,7 @@ use crate::tui::place::Place;
 use crate::tui::text;
 use crate::tui::views::{run, task};
 use throng::core::engine::{Command, LogQuery};
-use throng::core::model::{ObjectInfo, ProgressState, RunSummary, TaskRow, TaskState};
+use throng::core::model::{FailureClass, ObjectInfo, ProgressState, RunSummary, TaskRow, TaskState};
 
 /// The data's row under the cursor.
 fn row(app: &mut App) -> Option<usize> {
@@ -408,6 +408,27 @@ pub fn cancel(app: &mut App, _: &str) {
         ),
     ];
     app.push(Confirm::yes("Cancel this run?", lines, move |app| app.send(Command::CancelRun(run.id))));
+}
+
+/// Sends again the tasks of a run that have not begun.
+pub fn resume(app: &mut App, _: &str) {
+    let Some(run) = run_here(app) else { return app.refuse("There is no run under the cursor.") };
+    let lost = run.classes.get(&FailureClass::Lost).copied().unwrap_or(0);
+    let waiting = run.counts.pending + lost;
+    if run.cancelled {
+        return app.refuse("This run was cancelled.");
+    }
+    if run.unsent > 0 {
+        return app.refuse("The inputs of this run are being sent.");
+    }
+    if waiting == 0 {
+        return app.refuse("Every task of this run has begun: there is nothing to send.");
+    }
+    let lines = vec![
+        format!("{} of {}", run.id, run.function),
+        format!("{} not begun; what was only late is counted once.", text::plural(waiting, "task")),
+    ];
+    app.push(Confirm::yes("Send again?", lines, move |app| app.send(Command::ResumeRun(run.id))));
 }
 
 pub fn delete(app: &mut App, _: &str) {

@@ -182,6 +182,23 @@ async fn cancelling_ends_a_run_and_the_list_shows_it() {
 }
 
 #[tokio::test]
+async fn a_run_of_which_nothing_is_heard_has_stalled_until_something_is() {
+    let world = World::new(vec![trigger("in", "", "")]);
+    let (run, mut follower) = launched(&world, 2).await;
+    follower.poll().await.unwrap();
+    assert_eq!(follower.summary().stalled_ms, None, "it was launched just now");
+    follower.quiet_since_ms -= 3_600_000;
+    let quiet = follower.summary().stalled_ms.unwrap();
+    assert!((3_600_000..3_660_000).contains(&quiet), "{quiet}");
+    assert!(follower.view().summary.stalled_ms >= Some(quiet));
+    world.store.insert("home", &running_key(&run, 0, "req"), "{}");
+    follower.markers = Due::default();
+    follower.poll().await.unwrap();
+    follower.quiet_since_ms -= 3_600_000;
+    assert_eq!(follower.summary().stalled_ms, None, "a task runs");
+}
+
+#[tokio::test]
 async fn what_nobody_hears_of_is_lost_at_last() {
     let world = World::new(vec![trigger("in", "", "")]);
     let (_, mut follower) = launched(&world, 2).await;
