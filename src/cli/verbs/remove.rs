@@ -61,7 +61,11 @@ pub async fn remove(session: &Session, args: Rm) -> Outcome {
 fn place_of_objects(text: &str) -> Result<Place, Fail> {
     let place = place(text)?;
     if place.prefix.is_empty() {
-        return Err(Fail::usage(format!("`{text}` names no object; `{text}/` and a folder, or rm bucket")));
+        let bucket = &place.bucket;
+        return Err(Fail::usage(format!(
+            "`{text}` names no object: add its key, or the name of a folder, as in `{bucket}/folder/`; \
+             `throng rm bucket {bucket}` deletes a bucket that is empty"
+        )));
     }
     Ok(place)
 }
