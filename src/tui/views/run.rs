@@ -221,17 +221,14 @@ fn counts(view: &RunView, look: &Look) -> Line<'static> {
 fn stalled(view: &RunView, look: &Look) -> Option<Line<'static>> {
     let quiet = view.summary.stalled_ms?;
     let pending = view.summary.counts.pending;
-    let (tasks, have, their) =
-        if pending == 1 { ("task", "has", "its event") } else { ("tasks", "have", "their events") };
-    let text = format!(
-        "{} {tasks} {have} not begun for {}: {their} may be lost; ",
-        text::count(pending),
-        text::ago(0, quiet)
-    );
+    let (tasks, events, them) =
+        if pending == 1 { ("task has", "its event", "it") } else { ("tasks have", "their events", "them") };
+    let for_long = text::ago(0, quiet);
+    let text = format!("{} {tasks} not begun for {for_long}: {events} may be lost; ", text::count(pending));
     Some(Line::from(vec![
         Span::styled(text, look.theme.warn),
         Span::styled("R", look.theme.key),
-        Span::styled(" sends again", look.theme.warn),
+        Span::styled(format!(" sends {them} again"), look.theme.warn),
     ]))
 }
 
