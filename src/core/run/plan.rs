@@ -120,6 +120,20 @@ mod tests {
     use super::*;
 
     #[test]
+    fn files_that_were_named_from_the_current_folder_are_found_from_any_other() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut files = FileList::default();
+        for base in ["", "."] {
+            let base = files.add_base(base.into());
+            files.push(base, &format!("in/{base}"), 1);
+        }
+        write(dir.path(), "b", "in", &files).unwrap();
+        let here = std::env::current_dir().unwrap();
+        let plan = read(dir.path()).unwrap().unwrap();
+        assert_eq!(plan.files.bases(), [here]);
+    }
+
+    #[test]
     fn a_plan_comes_back() {
         let dir = tempfile::tempdir().unwrap();
         let mut files = FileList::default();
