@@ -63,7 +63,8 @@ pub(super) fn write(folder: &Path, bucket: &str, prefix: &str, files: &FileList)
     std::fs::create_dir_all(folder).map_err(&fail)?;
     let temporary = tempfile::NamedTempFile::new_in(folder).map_err(&fail)?;
     let mut out = BufWriter::new(temporary.as_file());
-    let absolute = |base: &PathBuf| std::path::absolute(base).unwrap_or_else(|_| base.clone());
+    // With the dot, or an empty base, which is the current folder, could not be made absolute.
+    let absolute = |base: &PathBuf| std::path::absolute(base.join(".")).unwrap_or_else(|_| base.clone());
     let bases = files.bases().iter().map(absolute).collect();
     let head = Head { bucket: bucket.to_owned(), prefix: prefix.to_owned(), bases };
     let mut line = |json: Result<String, serde_json::Error>| -> std::io::Result<()> {
