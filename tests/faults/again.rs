@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use throng::core::config::Config;
 use throng::core::engine::{Command, Engine, EngineOptions, Scope, Severity, Snapshot};
-use throng::core::model::{ProgressState, RunSummary};
+use throng::core::model::{Progress, ProgressState, RunSummary};
 
 fn engine(world: &World) -> Engine {
     let exe = Some(PathBuf::from(env!("CARGO_BIN_EXE_throng")));
@@ -20,7 +20,7 @@ async fn until(engine: &Engine, what: &str, test: impl Fn(&Snapshot) -> bool) ->
     let wait = snapshots.wait_for(|snapshot| test(snapshot));
     match tokio::time::timeout(Duration::from_mins(1), wait).await {
         Ok(found) => found.unwrap().clone(),
-        Err(_) => panic!("{what} did not come; last: {:#?}", engine.snapshots().borrow().notices),
+        Err(late) => panic!("{what} did not come ({late}); last: {:#?}", engine.snapshots().borrow().notices),
     }
 }
 
@@ -57,8 +57,10 @@ async fn a_stalled_run_is_shown_and_sent_again_once() {
     let snap = until(&engine, "the end", whole).await;
     assert_eq!(opened(&snap).unwrap().stalled_ms, None);
     let label = format!("send again for run {run}");
-    let row = snap.progress.iter().find(|row| row.label == label).expect("a row of progress");
-    assert_eq!((row.state.clone(), row.items, row.items_total), (ProgressState::Done, 3, Some(3)));
+    let done = |row: &Progress| {
+        row.label == label && row.state == ProgressState::Done && (row.items, row.items_total) == (3, Some(3))
+    };
+    until(&engine, "a row of progress", |snap| snap.progress.iter().any(done)).await;
 
     engine.send(Command::ResumeRun(run.clone()));
     until(&engine, "a refusal", |snap| notice(snap, Severity::Error, "every task has begun")).await;

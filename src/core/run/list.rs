@@ -30,7 +30,7 @@ pub struct Lister {
 
 /// What became of looking at a run.
 enum Looked {
-    Ended(RunSummary),
+    Ended(Box<RunSummary>),
     Open(Box<Follower>),
     Nothing(String),
 }
@@ -84,7 +84,7 @@ impl Lister {
         let mut failed = None;
         while let Some(outcome) = looked.next().await {
             match outcome {
-                Ok(Looked::Ended(summary)) => drop(self.ended.insert(summary.id.clone(), summary)),
+                Ok(Looked::Ended(summary)) => drop(self.ended.insert(summary.id.clone(), *summary)),
                 Ok(Looked::Open(follower)) => {
                     let id = follower.tracker().header().id.clone();
                     self.open.insert(id, (*follower, Instant::now()));
@@ -161,7 +161,7 @@ async fn look(
         };
         let end = read(context.store.as_ref(), &context.home, &end_key(&id)).await?;
         if let Some(summary) = end.and_then(|end| of_end(&header, &end)) {
-            return Ok(Looked::Ended(summary));
+            return Ok(Looked::Ended(Box::new(summary)));
         }
         let mut follower = Follower::of(context, header);
         // Reading logs is rationed; a list can wait for the ledger.
@@ -170,7 +170,7 @@ async fn look(
     };
     follower.poll().await?;
     if follower.is_settled() {
-        return Ok(Looked::Ended(follower.summary()));
+        return Ok(Looked::Ended(Box::new(follower.summary())));
     }
     Ok(Looked::Open(Box::new(follower)))
 }
