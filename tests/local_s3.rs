@@ -812,3 +812,41 @@ fn an_idle_daemon_ends_by_itself() {
     daemon::serve(&options).unwrap();
     assert!(!folder.path().join("endpoint.json").exists());
 }
+
+#[test]
+fn a_daemon_whose_folder_is_deleted_ends_by_itself() {
+    let home = tempfile::tempdir().unwrap();
+    let folder = home.path().join("data/local");
+    let options = ServeOptions::new(folder.clone());
+    let thread = std::thread::spawn(move || daemon::serve(&options));
+    wait_until_running(&folder);
+    // Another one in its place is not its own.
+    std::fs::rename(home.path().join("data"), home.path().join("away")).unwrap();
+    std::fs::create_dir_all(&folder).unwrap();
+    std::fs::write(folder.join("daemon.lock"), "").unwrap();
+    std::fs::write(folder.join("endpoint.json"), "another's").unwrap();
+    let begin = Instant::now();
+    while !thread.is_finished() {
+        assert!(begin.elapsed() < Duration::from_secs(20), "it goes on without its folder");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    thread.join().unwrap().unwrap();
+    assert!(folder.join("endpoint.json").exists(), "another's files are left alone");
+}
+
+#[test]
+fn a_daemon_in_the_background_does_not_make_again_a_folder_that_was_deleted() {
+    let home = tempfile::tempdir().unwrap();
+    let folder = home.path().join("data/local");
+    let mut serve = std::process::Command::new(env!("CARGO_BIN_EXE_throng"))
+        .args(["local", "serve", "--detach"])
+        .env("THRONG_HOME", home.path())
+        .spawn()
+        .unwrap();
+    let begin = Instant::now();
+    while serve.try_wait().unwrap().is_none() && begin.elapsed() < Duration::from_secs(20) {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let _ = serve.kill();
+    assert!(!serve.wait().unwrap().success() && !folder.exists());
+}

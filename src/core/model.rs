@@ -164,6 +164,9 @@ pub struct RunSummary {
     pub eta_s: Option<f64>,
     /// Tasks whose inputs are still to be sent by this throng; 0 when none.
     pub unsent: u64,
+    /// Milliseconds for which nothing was heard of the run, when that is long enough to think that the tasks which
+    /// have not begun are lost.
+    pub stalled_ms: Option<u64>,
     /// Whether every record has been read, so that the counts are exact.
     pub settled: bool,
 }

@@ -2,7 +2,7 @@
 //!
 //! One daemon per folder: it holds a lock on `daemon.lock` for as long as it lives, so the kernel frees it whatever
 //! ends the daemon. `endpoint.json` is there while it listens; after a `kill -9` it is stale, and whoever reads it
-//! finds nobody listening, or another process id.
+//! finds nobody listening, or another process id. A daemon whose folder was deleted ends by itself.
 
 mod client;
 mod files;

@@ -119,6 +119,7 @@ fn run(id: &str, function: &str, age: u64, ended: Option<u64>, counts: Counts) -
         rate: if ended.is_none() { 18.4 } else { 0.0 },
         eta_s: if ended.is_none() { Some(31.0) } else { None },
         unsent: 0,
+        stalled_ms: None,
         settled: true,
     }
 }
@@ -443,4 +444,21 @@ pub fn notice(id: u64, severity: Severity) -> Notice {
         detail: "The image debian:12 has no platform linux/amd64: it offers linux/s390x.\nIn functions.yaml, line 4, `image`.\nChoose another image, or set `architecture`.".into(),
         time_ms: NOW - 5000,
     }
+}
+
+/// As [`busy`], but for two minutes nothing was heard of the run: the events of its last three tasks are lost.
+pub fn stalled() -> Snapshot {
+    let mut view = run_view(1215);
+    for row in Arc::make_mut(&mut view.tasks).iter_mut().flat_map(Arc::make_mut) {
+        if row.state == TaskState::Running {
+            *row = TaskRow { task: row.task, key: row.key.clone(), ..task(8) };
+        }
+    }
+    let counts = &mut view.summary.counts;
+    counts.succeeded += std::mem::take(&mut counts.running);
+    view.summary = RunSummary { rate: 0.0, eta_s: None, stalled_ms: Some(125_000), ..view.summary };
+    let mut snapshot = busy();
+    Arc::make_mut(&mut snapshot.runs.items)[0] = view.summary.clone();
+    snapshot.run = Some(view);
+    snapshot
 }

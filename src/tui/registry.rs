@@ -16,7 +16,7 @@ pub enum Risk {
     None,
     /// Makes or starts something.
     Changes,
-    /// Ends or deletes something, after asking.
+    /// Ends, deletes or repeats something, after asking.
     Asks,
 }
 
@@ -183,6 +183,16 @@ pub static ACTIONS: &[Action] = &[
         .on(&[Function, Runs, Run, Transfers])
         .hint("cancel")
         .risk(Risk::Asks),
+    Action::new(
+        "resume",
+        &["R"],
+        "here",
+        items::resume,
+        "Send what was not sent of the run, or what was and has not begun; asks first",
+    )
+    .on(&[Function, Runs, Run])
+    .hint("send again")
+    .risk(Risk::Asks),
     Action::new(
         "delete",
         &["d", "ctrl-d", "delete"],

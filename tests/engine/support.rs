@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command as Process, Stdio};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use throng::core::cloud::{Cloud, ConnectOptions};
 use throng::core::config::{Config, ContextConfig};
 use throng::core::dirs::Dirs;
@@ -48,6 +48,16 @@ impl Home {
         let _ = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status();
     }
 
+    /// Whether any process has this home: a daemon, or what starts one.
+    fn is_used(&self) -> bool {
+        let variable = format!("THRONG_HOME={}", self.path().display());
+        let processes = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+        processes.into_iter().any(|process| {
+            let environment = std::fs::read(process.path().join("environ")).unwrap_or_default();
+            environment.split(|byte| *byte == 0).any(|entry| entry == variable.as_bytes())
+        })
+    }
+
     /// The daemon's process id.
     pub fn pid(&self) -> i32 {
         let text = std::fs::read_to_string(self.dirs.local_cloud().join("endpoint.json")).unwrap();
@@ -57,8 +67,16 @@ impl Home {
 }
 
 impl Drop for Home {
+    /// Stops the daemon, and again whatever was being started: an engine that has just ended may have asked for it.
     fn drop(&mut self) {
-        self.local("stop");
+        let begin = Instant::now();
+        loop {
+            self.local("stop");
+            if !self.is_used() || begin.elapsed() > Duration::from_secs(20) {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
     }
 }
 

@@ -9,10 +9,10 @@ use throng::core::dataset::upload::UploadOptions;
 use throng::core::run::{Follower, RunContext, RunError, follow};
 use tokio_util::sync::CancellationToken;
 
-const TASKS: usize = 30;
+pub const TASKS: usize = 30;
 
 /// A world with a deployed function and inputs, then these rules.
-fn ready(rules: &str) -> World {
+pub fn ready(rules: &str) -> World {
     let world = World::new("");
     world.home.ok(&["deploy", &world.copier("copy", "      memory: 128\n")]);
     world.inputs(TASKS);

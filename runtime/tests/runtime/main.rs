@@ -8,6 +8,7 @@ mod rig;
 use base64::Engine as _;
 use rig::{Rig, children, function, notification};
 use serde_json::json;
+use std::os::unix::fs::PermissionsExt as _;
 use std::time::{Duration, Instant};
 use throng_runtime::contract::{FailureClass, OnFailure, OutputRule, Source, TaskState, keys::RecordName};
 
@@ -158,12 +159,16 @@ fn nothing_of_one_task_is_visible_to_the_next() {
          echo x > \"$HOME/secret\"; mkdir -p \"$HOME/d/secret\"; ln -s / \"$HOME/d/link\"; chmod 500 \"$HOME/d\"\n\
          export LEFT=1; exit 0",
     );
+    // The folder of all tasks, which inside a function is /tmp and here must not be.
+    let closing = base64::engine::general_purpose::STANDARD.encode("chmod 700 \"$THRONG_TMP\"");
+    let mode = |rig: &Rig| std::fs::metadata(&rig.tmp).unwrap().permissions().mode() & 0o7777;
+    assert_ne!(mode(&rig), 0o700);
     for _ in 0..2 {
         rig.put("in/secret-input", b"x");
-        let answer = rig.invoke(&json!({"script": "Y2htb2QgNzAwIC90bXA=", "a": 1}));
-        drop(answer);
+        assert!(rig.invoke(&json!({"script": closing, "a": 1})).ok);
         rig.assert_clean();
     }
+    assert_eq!(mode(&rig), 0o700, "the script closes the folder of this test, not the machine's");
     rig.put("in/a", b"");
     assert!(rig.notify(&["a"]).ok);
     rig.assert_clean();

@@ -9,6 +9,7 @@ use serde_json::json;
 use std::fmt::Write as _;
 use throng::core::cloud::{Cloud, CloudError, ListQuery};
 use throng::core::deploy::{self, RemoveOptions};
+use throng::core::model::Place;
 
 pub async fn remove(session: &Session, args: Rm) -> Outcome {
     let cloud = session.cloud_for_changes().await?;
@@ -29,12 +30,7 @@ pub async fn remove(session: &Session, args: Rm) -> Outcome {
         }
         RmWhat::Object { places } => {
             for text in &places {
-                let place = place(text)?;
-                if place.prefix.is_empty() {
-                    return Err(Fail::usage(format!(
-                        "`{text}` names no object; `{text}/` and a folder, or rm bucket"
-                    )));
-                }
+                let place = place_of_objects(text)?;
                 let keys = keys(&cloud, &place.bucket, &place.prefix).await?;
                 if keys.is_empty() {
                     return Err(Fail::not_found(format!("there is no object {place}")));
@@ -60,6 +56,19 @@ pub async fn remove(session: &Session, args: Rm) -> Outcome {
             Ok(cloud.s3().delete_bucket(&name).await?)
         }
     }
+}
+
+/// Where an object is, or a folder of objects: a bucket alone is neither.
+fn place_of_objects(text: &str) -> Result<Place, Fail> {
+    let place = place(text)?;
+    if place.prefix.is_empty() {
+        let bucket = &place.bucket;
+        return Err(Fail::usage(format!(
+            "`{text}` names no object: add its key, or the name of a folder, as in `{bucket}/folder/`; \
+             `throng rm bucket {bucket}` deletes a bucket that is empty"
+        )));
+    }
+    Ok(place)
 }
 
 /// Every function that throng made.
@@ -117,5 +126,21 @@ async fn keys(cloud: &Cloud, bucket: &str, prefix: &str) -> Result<Vec<String>, 
         if token.is_none() {
             return Ok(keys);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn a_bucket_alone_is_no_object_and_the_advice_fits_however_it_was_written() {
+        for text in ["pictures", "pictures/", "s3://pictures", "s3://pictures/"] {
+            let said = place_of_objects(text).unwrap_err().message;
+            assert!(said.contains(&format!("`{text}`")) && said.contains("`pictures/folder/`"), "{said}");
+            assert!(said.contains("`throng rm bucket pictures`") && !said.contains("pictures//"), "{said}");
+        }
+        assert_eq!(place_of_objects("pictures/in/").unwrap().prefix, "in/");
     }
 }

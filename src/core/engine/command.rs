@@ -115,6 +115,9 @@ pub enum Command {
     },
     /// Invoke no more tasks of a run; those that have not begun become cancelled.
     CancelRun(String),
+    /// Send the inputs of a run that were not sent; when there are none, those whose tasks have not begun once more.
+    /// The front end has asked.
+    ResumeRun(String),
     /// Fetch an object so that it can be shown.
     Preview {
         /// Bucket

@@ -7,7 +7,9 @@ use super::snapshot::{
     Connection, ContextInfo, Listing, ListingState, ObjectsView, PlanView, Severity, Snapshot, TaskView,
 };
 use super::state::State;
-use super::{EngineOptions, actions, budget, connection, deploying, follow_logs, launches, planning, runs};
+use super::{
+    EngineOptions, actions, again, budget, connection, deploying, follow_logs, launches, planning, runs,
+};
 use crate::core::cloud::Cloud;
 use crate::core::config::ContextConfig;
 use crate::core::model::Place;
@@ -386,6 +388,11 @@ impl Hub {
                 self.launch(function, Inputs::Objects { provider: None, bucket, keys });
             }
             Command::CancelRun(run) => ctx.spawn(runs::cancel(ctx.clone(), self.options.clone(), run)),
+            Command::ResumeRun(run) => {
+                let progress = state.begin(format!("send again for run {run}"));
+                let (memory, options) = (self.memory.clone(), self.options.clone());
+                ctx.spawn(again::resume(ctx.clone(), progress, run, memory, options));
+            }
             Command::Look(_)
             | Command::Refresh
             | Command::MoreObjects
@@ -452,6 +459,7 @@ const fn changes(command: &Command) -> bool {
             | Command::RunObjects { .. }
             | Command::Invoke { .. }
             | Command::CancelRun(_)
+            | Command::ResumeRun(_)
             | Command::DeleteObjects { .. }
             | Command::CreateBucket(_)
             | Command::DeleteBucket(_)

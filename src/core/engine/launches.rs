@@ -78,7 +78,11 @@ fn of_upload(error: UploadError) -> CloudError {
 }
 
 /// Tells which files failed; an error when there are any.
-fn some_failed(title: &'static str, ctx: &Ctx, failed: Vec<(String, String)>) -> Result<(), CloudError> {
+pub(super) fn some_failed(
+    title: &'static str,
+    ctx: &Ctx,
+    failed: Vec<(String, String)>,
+) -> Result<(), CloudError> {
     if failed.is_empty() {
         return Ok(());
     }

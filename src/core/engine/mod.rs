@@ -19,6 +19,7 @@
 //! ```
 
 mod actions;
+mod again;
 mod budget;
 mod command;
 mod connection;

@@ -1,14 +1,15 @@
 //! Runs, tasks and running invocations: reading them. Launching is in `launches`.
 
 use super::EngineOptions;
+use super::again::Again;
 use super::context::{Ctx, sentence};
 use super::listings::ready;
-use super::snapshot::{ListingState, Severity, Snapshot, TaskView};
+use super::snapshot::{ListingState, RunView, Severity, Snapshot, TaskView};
 use crate::core::cloud::{Cloud, CloudError, ErrorKind};
 use crate::core::dataset::upload::UploadOptions;
 use crate::core::dataset::{Meter, objects};
-use crate::core::model::{InvocationInfo, TaskState};
-use crate::core::run::{self, Follower, Lister, RunContext, RunError};
+use crate::core::model::{InvocationInfo, RunSummary, TaskState};
+use crate::core::run::{self, FollowOptions, Follower, Lister, RunContext, RunError};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -29,6 +30,8 @@ pub(super) struct Memory {
     followers: tokio::sync::Mutex<HashMap<String, Follower>>,
     markers: Mutex<HashMap<String, RunningMarker>>,
     meters: Mutex<HashMap<String, Arc<Meter>>>,
+    /// Runs that were sent again from here.
+    pub again: Again,
 }
 
 impl Memory {
@@ -45,6 +48,15 @@ impl Memory {
     /// Whether they are being sent.
     pub fn is_sending(&self, run: &str) -> bool {
         lock(&self.meters).contains_key(run)
+    }
+
+    /// Adds what the home bucket does not tell: what is being sent from here, or was sent again.
+    fn complete(&self, run: &mut RunSummary, stalled_after: Duration) {
+        if let Some(meter) = lock(&self.meters).get(&run.id) {
+            run.unsent = run.counts.total().saturating_sub(meter.items_done());
+            run.stalled_ms = None;
+        }
+        run.stalled_ms = self.again.stalled_ms(&run.id, run.stalled_ms, stalled_after);
     }
 
     async fn open(&self, context: &RunContext, run: &str) -> Result<Follower, RunError> {
@@ -96,18 +108,18 @@ pub(super) async fn list(ctx: Ctx, memory: Arc<Memory>, options: Arc<EngineOptio
         async move {
             let mut guard = memory.lister.lock().await;
             let known = guard.take().filter(|(of, _)| of.same(&cloud));
+            let context = context(&cloud, &options)?;
+            let stalled_after = FollowOptions::of(&context).stalled_after;
             let (_, lister) = match known {
                 Some(known) => guard.insert(known),
-                None => guard.insert((cloud.clone(), Lister::new(context(&cloud, &options)?))),
+                None => guard.insert((cloud.clone(), Lister::new(context))),
             };
             let mut runs = match lister.list(MOST_RUNS).await.map_err(as_cloud) {
                 Err(error) if no_home(&error) => Vec::new(),
                 outcome => outcome?,
             };
             for run in &mut runs {
-                if let Some(meter) = lock(&memory.meters).get(&run.id) {
-                    run.unsent = run.counts.total().saturating_sub(meter.items_done());
-                }
+                memory.complete(run, stalled_after);
             }
             ctx.show(move |snap| snap.runs = ready(runs));
             Ok(())
@@ -126,7 +138,7 @@ pub(super) async fn open(mut ctx: Ctx, memory: Arc<Memory>, options: Arc<EngineO
             memory.open(&context, &run).await.map_err(as_cloud)
         };
         match opened.await {
-            Ok(follower) => follow(&mut ctx, follower).await,
+            Ok(follower) => follow(&mut ctx, &memory, follower).await,
             Err(error) => {
                 let title = format!("Run {run} cannot be read");
                 let gone = error.is_not_found();
@@ -141,7 +153,7 @@ pub(super) async fn open(mut ctx: Ctx, memory: Arc<Memory>, options: Arc<EngineO
 }
 
 /// Shows a run until the cloud is another one.
-async fn follow(ctx: &mut Ctx, follower: Follower) {
+async fn follow(ctx: &mut Ctx, memory: &Memory, follower: Follower) {
     let (sender, mut views) = watch::channel(None);
     let reports = ctx.clone();
     let errors = move |error: Option<RunError>| {
@@ -149,13 +161,16 @@ async fn follow(ctx: &mut Ctx, follower: Follower) {
         reports.update(move |state| state.answered(error.as_ref().map_or(Ok(()), Err)));
     };
     let token = ctx.token.child_token();
+    let stalled_after = follower.options().stalled_after;
     let following = run::follow(follower, sender, errors, token.clone());
     let shown = ctx.clone();
     let showing = async move {
         while views.changed().await.is_ok() {
             let view = views.borrow_and_update().clone();
             if let Some(view) = view {
-                shown.show(move |snap| snap.run = Some(crate::core::engine::RunView::clone(&view)));
+                let mut view = RunView::clone(&view);
+                memory.complete(&mut view.summary, stalled_after);
+                shown.show(move |snap| snap.run = Some(view));
             }
         }
     };

@@ -179,6 +179,12 @@ impl Follower {
         self.pause = options.fast;
     }
 
+    /// How it follows.
+    #[must_use]
+    pub const fn options(&self) -> &FollowOptions {
+        &self.options
+    }
+
     /// The inputs of this run are being sent by this process.
     pub fn set_meter(&mut self, meter: Arc<Meter>) {
         self.meter = Some(meter);
@@ -225,13 +231,20 @@ impl Follower {
     /// As an open run is shown.
     #[must_use]
     pub fn view(&self) -> RunView {
-        self.tracker.view(now_ms(), self.unsent(), self.settled)
+        let mut view = self.tracker.view(now_ms(), self.unsent(), self.settled);
+        view.summary.stalled_ms = self.stalled_ms();
+        view
     }
 
     /// As lists show it.
     #[must_use]
     pub fn summary(&self) -> RunSummary {
-        self.tracker.summary(now_ms(), self.unsent(), self.settled)
+        let summary = self.tracker.summary(now_ms(), self.unsent(), self.settled);
+        RunSummary { stalled_ms: self.stalled_ms(), ..summary }
+    }
+
+    fn stalled_ms(&self) -> Option<u64> {
+        self.stalled_for().map(|quiet| u64::try_from(quiet.as_millis()).unwrap_or(u64::MAX))
     }
 
     /// Reads the inputs, unless they are known.

@@ -30,7 +30,7 @@ pub struct Lister {
 
 /// What became of looking at a run.
 enum Looked {
-    Ended(RunSummary),
+    Ended(Box<RunSummary>),
     Open(Box<Follower>),
     Nothing(String),
 }
@@ -47,24 +47,44 @@ impl Lister {
     /// # Errors
     /// The cloud does not answer.
     pub async fn list(&mut self, most: usize) -> Result<Vec<RunSummary>, RunError> {
-        let ids = self.ids(most).await?;
-        self.ended.retain(|id, _| ids.contains(id));
-        self.open.retain(|id, _| ids.contains(id));
-        let mut looks = Vec::new();
-        for id in &ids {
-            let waits = self.without.get(id).is_some_and(|at| at.elapsed() < STALE_EVERY);
-            if self.ended.contains_key(id) || waits {
-                continue;
+        let mut rest = self.ids().await?.into_iter();
+        let mut shown: Vec<String> = Vec::new();
+        // A launch that was killed early leaves a folder that is no run: then an older one is looked at.
+        loop {
+            let wanted = rest.by_ref().filter(|id| !self.waits(id)).take(most - shown.len());
+            let wanted: Vec<String> = wanted.collect();
+            if wanted.is_empty() {
+                break;
             }
-            looks.push((id.clone(), self.open.remove(id)));
+            self.look_at(&wanted).await?;
+            shown.extend(wanted.into_iter().filter(|id| self.summary(id).is_some()));
         }
+        self.ended.retain(|id, _| shown.contains(id));
+        self.open.retain(|id, _| shown.contains(id));
+        Ok(shown.iter().filter_map(|id| self.summary(id)).collect())
+    }
+
+    /// Whether a folder was seen not to be a run a moment ago.
+    fn waits(&self, id: &str) -> bool {
+        self.without.get(id).is_some_and(|at| at.elapsed() < STALE_EVERY)
+    }
+
+    fn summary(&self, id: &str) -> Option<RunSummary> {
+        let open = || self.open.get(id).map(|(follower, _)| follower.summary());
+        self.ended.get(id).cloned().or_else(open)
+    }
+
+    /// Looks at those that have not ended as far as is known.
+    async fn look_at(&mut self, ids: &[String]) -> Result<(), RunError> {
+        let open = ids.iter().filter(|id| !self.ended.contains_key(*id)).cloned();
+        let looks: Vec<_> = open.map(|id| (self.open.remove(&id), id)).collect();
         let context = &self.context;
         let mut looked =
-            futures::stream::iter(looks).map(|(id, open)| look(context, id, open)).buffer_unordered(AT_ONCE);
+            futures::stream::iter(looks).map(|(open, id)| look(context, id, open)).buffer_unordered(AT_ONCE);
         let mut failed = None;
         while let Some(outcome) = looked.next().await {
             match outcome {
-                Ok(Looked::Ended(summary)) => drop(self.ended.insert(summary.id.clone(), summary)),
+                Ok(Looked::Ended(summary)) => drop(self.ended.insert(summary.id.clone(), *summary)),
                 Ok(Looked::Open(follower)) => {
                     let id = follower.tracker().header().id.clone();
                     self.open.insert(id, (*follower, Instant::now()));
@@ -73,14 +93,7 @@ impl Lister {
                 Err(error) => failed = Some(error),
             }
         }
-        if let Some(error) = failed {
-            return Err(error);
-        }
-        let summary = |id: &String| {
-            let open = || self.open.get(id).map(|(follower, _)| follower.summary());
-            self.ended.get(id).cloned().or_else(open)
-        };
-        Ok(ids.iter().filter_map(summary).collect())
+        failed.map_or(Ok(()), Err)
     }
 
     /// Attempts under way in all open runs, as far as the last [`Lister::list`] saw.
@@ -108,7 +121,8 @@ impl Lister {
         self.without.remove(run);
     }
 
-    async fn ids(&self, most: usize) -> Result<Vec<String>, RunError> {
+    /// The names of all folders of runs, newest first.
+    async fn ids(&self) -> Result<Vec<String>, RunError> {
         let list =
             List { bucket: self.context.home.clone(), prefix: RUNS.into(), folders: true, ..List::default() };
         let mut ids = Vec::new();
@@ -124,7 +138,6 @@ impl Lister {
             outcome => outcome?,
         }
         ids.sort_unstable_by(|a, b| b.cmp(a));
-        ids.truncate(most);
         Ok(ids)
     }
 }
@@ -148,7 +161,7 @@ async fn look(
         };
         let end = read(context.store.as_ref(), &context.home, &end_key(&id)).await?;
         if let Some(summary) = end.and_then(|end| of_end(&header, &end)) {
-            return Ok(Looked::Ended(summary));
+            return Ok(Looked::Ended(Box::new(summary)));
         }
         let mut follower = Follower::of(context, header);
         // Reading logs is rationed; a list can wait for the ledger.
@@ -157,7 +170,7 @@ async fn look(
     };
     follower.poll().await?;
     if follower.is_settled() {
-        return Ok(Looked::Ended(follower.summary()));
+        return Ok(Looked::Ended(Box::new(follower.summary())));
     }
     Ok(Looked::Open(Box::new(follower)))
 }
@@ -178,6 +191,7 @@ fn of_end(header: &RunHeader, end: &[u8]) -> Option<RunSummary> {
         rate: 0.0,
         eta_s: None,
         unsent: 0,
+        stalled_ms: None,
         settled: true,
     })
 }

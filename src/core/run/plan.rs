@@ -63,7 +63,8 @@ pub(super) fn write(folder: &Path, bucket: &str, prefix: &str, files: &FileList)
     std::fs::create_dir_all(folder).map_err(&fail)?;
     let temporary = tempfile::NamedTempFile::new_in(folder).map_err(&fail)?;
     let mut out = BufWriter::new(temporary.as_file());
-    let absolute = |base: &PathBuf| std::path::absolute(base).unwrap_or_else(|_| base.clone());
+    // With the dot, or an empty base, which is the current folder, could not be made absolute.
+    let absolute = |base: &PathBuf| std::path::absolute(base.join(".")).unwrap_or_else(|_| base.clone());
     let bases = files.bases().iter().map(absolute).collect();
     let head = Head { bucket: bucket.to_owned(), prefix: prefix.to_owned(), bases };
     let mut line = |json: Result<String, serde_json::Error>| -> std::io::Result<()> {
@@ -118,6 +119,20 @@ pub(super) fn remove(folder: &Path) {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+
+    #[test]
+    fn files_that_were_named_from_the_current_folder_are_found_from_any_other() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut files = FileList::default();
+        for base in ["", "."] {
+            let base = files.add_base(base.into());
+            files.push(base, &format!("in/{base}"), 1);
+        }
+        write(dir.path(), "b", "in", &files).unwrap();
+        let here = std::env::current_dir().unwrap();
+        let plan = read(dir.path()).unwrap().unwrap();
+        assert_eq!(plan.files.bases(), [here]);
+    }
 
     #[test]
     fn a_plan_comes_back() {

@@ -83,6 +83,17 @@ impl Files {
         }
     }
 
+    /// Whether a lock is still the one in the folder: not when the folder was deleted, or another one is in its place.
+    #[must_use]
+    pub fn holds(&self, lock: &File) -> bool {
+        use std::os::unix::fs::MetadataExt as _;
+        match (std::fs::metadata(self.lock()), lock.metadata()) {
+            (Ok(there), Ok(held)) => (there.dev(), there.ino()) == (held.dev(), held.ino()),
+            (Err(error), _) => error.kind() != io::ErrorKind::NotFound,
+            (_, Err(_)) => true,
+        }
+    }
+
     /// The endpoint file; `None` when it is absent or unreadable.
     #[must_use]
     pub fn read_endpoint(&self) -> Option<LocalEndpoint> {

@@ -10,6 +10,7 @@ use crate::local::logs::{LogStore, LogsApi};
 use crate::local::registry::ImageStore;
 use crate::local::s3::{self, ObjectStore};
 use crate::local::server::{self, Activity, Services};
+use std::fs::File;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -20,6 +21,8 @@ use tokio::signal::unix::{SignalKind, signal};
 
 /// How often unused images are removed.
 const SWEEP: Duration = Duration::from_hours(1);
+/// How often it is seen to that the folder is still there.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// How a daemon is run.
 #[derive(Clone, Debug, PartialEq)]
@@ -74,7 +77,7 @@ fn io(what: &'static str) -> impl FnOnce(std::io::Error) -> ServeError {
     move |error| ServeError::Io(what, error)
 }
 
-/// Runs the daemon until it is stopped or idle.
+/// Runs the daemon until it is stopped or idle, or its folder is gone.
 ///
 /// # Errors
 /// `ServeError`
@@ -84,21 +87,26 @@ pub fn serve(options: &ServeOptions) -> Result<(), ServeError> {
         let _ = nix::unistd::setsid();
     }
     let files = Files::new(&options.folder);
-    files.create_folder().map_err(io("its folder"))?;
-    let Some(_lock) = files.try_lock().map_err(io("its lock"))? else {
+    // Whoever starts one in the background has made the folder: if it is gone, so is who wanted a cloud in it.
+    if !options.detach {
+        files.create_folder().map_err(io("its folder"))?;
+    }
+    let Some(lock) = files.try_lock().map_err(io("its lock"))? else {
         return Err(ServeError::Running(options.folder.clone()));
     };
     // Whoever left it here is dead: the lock was free.
     let _ = std::fs::remove_file(files.endpoint());
     let runtime =
         tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(io("its threads"))?;
-    let outcome = runtime.block_on(run(options, &files));
-    let _ = std::fs::remove_file(files.endpoint());
+    let outcome = runtime.block_on(run(options, &files, &lock));
+    if files.holds(&lock) {
+        let _ = std::fs::remove_file(files.endpoint());
+    }
     runtime.shutdown_timeout(Duration::from_secs(5));
     outcome
 }
 
-async fn run(options: &ServeOptions, files: &Files) -> Result<(), ServeError> {
+async fn run(options: &ServeOptions, files: &Files, lock: &File) -> Result<(), ServeError> {
     let credentials = files.credentials_or_new().map_err(io("credentials.json"))?;
     let listener = listen(options.port, files).await?;
     let address = listener.local_addr().map_err(io("its port"))?;
@@ -118,12 +126,13 @@ async fn run(options: &ServeOptions, files: &Files) -> Result<(), ServeError> {
     tracing::info!(%address, "listening");
     let watched = services.clone();
     let idle = options.idle;
-    let stop = async move {
+    let stop = async {
         let reason = tokio::select! {
             _ = terminate.recv() => "terminated",
             _ = interrupt.recv() => "interrupted",
             () = watched.activity.stop_requested() => "stopped",
             () = until_idle(&watched, idle) => "idle",
+            () = until_gone(files, lock) => "its folder is gone",
         };
         tracing::info!(reason, "ending");
         // While S3 still answers, or functions that run would fail for want of it.
@@ -158,6 +167,14 @@ async fn listen(port: Option<u16>, files: &Files) -> Result<TcpListener, ServeEr
         return Ok(listener);
     }
     bind(0).await.map_err(io("its port"))
+}
+
+/// Until the folder was deleted or is another one: nobody can find this daemon any more, and nothing that it keeps
+/// can be read again.
+async fn until_gone(files: &Files, lock: &File) {
+    while files.holds(lock) {
+        tokio::time::sleep(LOOK).await;
+    }
 }
 
 async fn until_idle(services: &Services, idle: Duration) {

@@ -307,6 +307,24 @@ fn runs_are_cancelled_after_asking() {
 }
 
 #[test]
+fn runs_are_sent_again_after_asking() {
+    let id = "20261123-115800-k3xq";
+    let again = [Command::ResumeRun(id.into())];
+    let mut fake = Fake::new(stalled());
+    assert_eq!(fake.keys("3<enter>Rn").asked(), []);
+    assert_eq!(fake.keys("Ry").asked(), again);
+    assert_eq!(fake.keys(":resume<enter>y").asked(), again);
+    assert_eq!(fake.keys("3Ry").asked(), again, "from the list as well");
+    assert_eq!(fake.keys("jRy").asked(), [], "every task of that one has begun");
+    let mut read_only = stalled();
+    read_only.context.read_only = true;
+    assert_eq!(Fake::new(read_only).keys("3<enter>Ry").asked(), []);
+    let mut sending = stalled();
+    sending.run.as_mut().unwrap().summary.unsent = 5;
+    assert_eq!(Fake::new(sending).keys("3<enter>Ry").asked(), []);
+}
+
+#[test]
 fn leaving_asks_while_something_is_sent() {
     let mut snapshot = busy();
     let mut fake = Fake::new(snapshot.clone());

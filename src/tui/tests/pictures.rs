@@ -69,6 +69,13 @@ fn run() {
 }
 
 #[test]
+fn a_stalled_run_says_what_to_do() {
+    pictures("run_stalled", &stalled(), "3<enter>");
+    pictures("run_stalled_asks", &stalled(), "3<enter>R");
+    pictures("runs_stalled", &stalled(), "3");
+}
+
+#[test]
 fn failed_tasks_by_time() {
     pictures("run_failed", &busy(), "3<enter>fssssss");
 }

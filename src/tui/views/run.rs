@@ -130,6 +130,7 @@ const fn rank(state: TaskState) -> u8 {
 #[must_use]
 pub fn header(view: &RunView, width: usize, tall: bool, look: &Look) -> Vec<Line<'static>> {
     let mut lines = vec![progress(view, width, look), counts(view, look)];
+    lines.extend(stalled(view, look));
     let statistics = statistics(view, look);
     if tall {
         lines.insert(0, launched(view, look));
@@ -214,6 +215,21 @@ fn counts(view: &RunView, look: &Look) -> Line<'static> {
         spans.push(Span::styled("counting", theme.dim));
     }
     Line::from(spans)
+}
+
+/// Why nothing happens any more, and what to do.
+fn stalled(view: &RunView, look: &Look) -> Option<Line<'static>> {
+    let quiet = view.summary.stalled_ms?;
+    let pending = view.summary.counts.pending;
+    let (tasks, events, them) =
+        if pending == 1 { ("task has", "its event", "it") } else { ("tasks have", "their events", "them") };
+    let for_long = text::ago(0, quiet);
+    let text = format!("{} {tasks} not begun for {for_long}: {events} may be lost; ", text::count(pending));
+    Some(Line::from(vec![
+        Span::styled(text, look.theme.warn),
+        Span::styled("R", look.theme.key),
+        Span::styled(format!(" sends {them} again"), look.theme.warn),
+    ]))
 }
 
 fn statistics(view: &RunView, look: &Look) -> Line<'static> {

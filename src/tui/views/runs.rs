@@ -53,6 +53,9 @@ impl<'a> RunRows<'a> {
 pub fn state(run: &RunSummary, look: &Look) -> (String, Style) {
     let theme = &look.theme;
     let bad = run.counts.unsuccessful();
+    if run.ended_ms.is_none() && run.stalled_ms.is_some() {
+        return (format!("{} stalled", theme.symbols.state(TaskState::Pending)), theme.warn);
+    }
     let (state, word) = match () {
         () if run.ended_ms.is_none() && run.unsent > 0 => (TaskState::Running, "sending"),
         () if run.ended_ms.is_none() && run.cancelled => (TaskState::Running, "cancelling"),

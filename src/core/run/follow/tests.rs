@@ -182,6 +182,40 @@ async fn cancelling_ends_a_run_and_the_list_shows_it() {
 }
 
 #[tokio::test]
+async fn launches_that_were_killed_before_they_were_runs_hide_no_run_from_a_short_list() {
+    let world = World::new(vec![trigger("in", "", "")]);
+    let (older, _) = launched(&world, 1).await;
+    let (newer, _) = launched(&world, 1).await;
+    for n in 0..3 {
+        world.store.insert("home", &format!("runs/99991231-23595{n}-zzzz/manifest/00000000"), "");
+    }
+    let mut lister = Lister::new(world.context.clone());
+    let mut runs = vec![older, newer];
+    runs.sort_by(|a, b| b.cmp(a));
+    for most in [1, 2, 10, 1] {
+        let listed: Vec<_> = lister.list(most).await.unwrap().into_iter().map(|run| run.id).collect();
+        assert_eq!(listed, runs[..most.min(2)], "{most}");
+    }
+}
+
+#[tokio::test]
+async fn a_run_of_which_nothing_is_heard_has_stalled_until_something_is() {
+    let world = World::new(vec![trigger("in", "", "")]);
+    let (run, mut follower) = launched(&world, 2).await;
+    follower.poll().await.unwrap();
+    assert_eq!(follower.summary().stalled_ms, None, "it was launched just now");
+    follower.quiet_since_ms -= 3_600_000;
+    let quiet = follower.summary().stalled_ms.unwrap();
+    assert!((3_600_000..3_660_000).contains(&quiet), "{quiet}");
+    assert!(follower.view().summary.stalled_ms >= Some(quiet));
+    world.store.insert("home", &running_key(&run, 0, "req"), "{}");
+    follower.markers = Due::default();
+    follower.poll().await.unwrap();
+    follower.quiet_since_ms -= 3_600_000;
+    assert_eq!(follower.summary().stalled_ms, None, "a task runs");
+}
+
+#[tokio::test]
 async fn what_nobody_hears_of_is_lost_at_last() {
     let world = World::new(vec![trigger("in", "", "")]);
     let (_, mut follower) = launched(&world, 2).await;

@@ -70,6 +70,7 @@ impl RunTracker {
             rate,
             eta_s: (rate > 0.0 && open > 0).then(|| float(open) / rate),
             unsent: unsent.min(self.counts.pending),
+            stalled_ms: None,
             settled,
         }
     }

@@ -1,4 +1,4 @@
-//! Makes, cancels and deletes.
+//! Makes, sends again, cancels and deletes.
 
 use super::here::{function_here, objects_here, row, run_here};
 use crate::tui::app::App;
@@ -7,7 +7,7 @@ use crate::tui::layers::line::{LineInput, Purpose};
 use crate::tui::place::Place;
 use crate::tui::text;
 use throng::core::engine::Command;
-use throng::core::model::ProgressState;
+use throng::core::model::{FailureClass, ProgressState};
 
 pub fn new_bucket(app: &mut App, name: &str) {
     if name.is_empty() {
@@ -42,6 +42,27 @@ pub fn cancel(app: &mut App, _: &str) {
         ),
     ];
     app.push(Confirm::yes("Cancel this run?", lines, move |app| app.send(Command::CancelRun(run.id))));
+}
+
+/// Sends again the tasks of a run that have not begun.
+pub fn resume(app: &mut App, _: &str) {
+    let Some(run) = run_here(app) else { return app.refuse("There is no run under the cursor.") };
+    let lost = run.classes.get(&FailureClass::Lost).copied().unwrap_or(0);
+    let waiting = run.counts.pending + lost;
+    if run.cancelled {
+        return app.refuse("This run was cancelled.");
+    }
+    if run.unsent > 0 {
+        return app.refuse("The inputs of this run are being sent.");
+    }
+    if waiting == 0 {
+        return app.refuse("Every task of this run has begun: there is nothing to send.");
+    }
+    let lines = vec![
+        format!("{} of {}", run.id, run.function),
+        format!("{} not begun; what was only late is counted once.", text::plural(waiting, "task")),
+    ];
+    app.push(Confirm::yes("Send again?", lines, move |app| app.send(Command::ResumeRun(run.id))));
 }
 
 pub fn delete(app: &mut App, _: &str) {

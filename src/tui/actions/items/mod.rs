@@ -5,7 +5,7 @@
 //! open      goes to it
 //! outputs   shows and fetches objects: those of a listing, and those that tasks have put
 //! launch    files, objects or a payload for a function
-//! change    makes, cancels and deletes
+//! change    makes, sends again, cancels and deletes
 //! narrow    which tasks and which attempt are shown
 //! log       follows its log
 //! copy      its names and texts
@@ -20,7 +20,7 @@ mod narrow;
 mod open;
 mod outputs;
 
-pub use change::{cancel, delete, new_bucket};
+pub use change::{cancel, delete, new_bucket, resume};
 pub use copy::copyable;
 pub use launch::{dropped, invoke, run_objects, upload};
 pub use log::log_of;
