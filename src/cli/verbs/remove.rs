@@ -8,15 +8,19 @@ use crate::cli::session::{Session, confirm, place};
 use serde_json::json;
 use std::fmt::Write as _;
 use throng::core::cloud::{Cloud, CloudError, ListQuery};
-use throng::core::deploy::{self, RemoveOptions};
+use throng::core::deploy::{self, BucketsOf, RemoveOptions};
 use throng::core::model::Place;
 
 pub async fn remove(session: &Session, args: Rm) -> Outcome {
     let cloud = session.cloud_for_changes().await?;
     match args.what {
         RmWhat::Function { names, definition, all, keep_logs, buckets, with_data, foreign } => {
-            let buckets = buckets || with_data;
-            let options = RemoveOptions { keep_logs, buckets, with_data, foreign };
+            let buckets = match (buckets, with_data) {
+                (_, true) => BucketsOf::GoWithData,
+                (true, false) => BucketsOf::GoEmpty,
+                (false, false) => BucketsOf::Stay,
+            };
+            let options = RemoveOptions { keep_logs, buckets, foreign };
             let names = match (definition, all) {
                 (Some(file), _) => [names, definitions::names_in(&file)?].concat(),
                 (None, true) => managed(&cloud).await?,
@@ -84,10 +88,10 @@ async fn functions(
     options: RemoveOptions,
     yes: bool,
 ) -> Outcome {
-    let data = match options {
-        RemoveOptions { with_data: true, .. } => ", and its buckets WITH ALL OBJECTS",
-        RemoveOptions { buckets: true, .. } => ", and its buckets that are empty",
-        _ => "",
+    let data = match options.buckets {
+        BucketsOf::GoWithData => ", and its buckets WITH ALL OBJECTS",
+        BucketsOf::GoEmpty => ", and its buckets that are empty",
+        BucketsOf::Stay => "",
     };
     let question = format!("Remove {} with what was made for it{data}?", names.join(", "));
     if !yes && !confirm(&question)? {

@@ -35,7 +35,7 @@ mod wanted;
 pub use apply::{Applied, DeployProgress, apply};
 pub use error::DeployError;
 pub use plan::{Action, Plan, Step, plan};
-pub use remove::{RemoveOptions, Removed, remove};
+pub use remove::{BucketsOf, RemoveOptions, Removed, remove};
 pub use runtime::embedded_runtime;
 pub use tags::{is_ours, outputs_of};
 pub use target::{Ecr, Target, images, place_of, remove_image};

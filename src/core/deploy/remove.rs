@@ -13,12 +13,22 @@ use std::collections::BTreeSet;
 pub struct RemoveOptions {
     /// Keep the log group.
     pub keep_logs: bool,
-    /// Remove the buckets of inputs and outputs that throng made and that are empty.
-    pub buckets: bool,
-    /// With `buckets`: also those that hold objects, with the objects.
-    pub with_data: bool,
+    /// What becomes of the buckets of inputs and outputs that throng made.
+    pub buckets: BucketsOf,
     /// Also a function that throng did not make.
     pub foreign: bool,
+}
+
+/// What becomes of the buckets of a function that is removed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum BucketsOf {
+    /// They stay.
+    #[default]
+    Stay,
+    /// Those that are empty go.
+    GoEmpty,
+    /// They go with all objects.
+    GoWithData,
 }
 
 /// What came of removing a function.
@@ -208,7 +218,7 @@ async fn remove_bucket(
         let page = s3.list_page(bucket, ListQuery { max: Some(1), ..ListQuery::default() }).await?;
         Ok::<_, CloudError>(page.items.is_empty())
     };
-    if !options.buckets {
+    if options.buckets == BucketsOf::Stay {
         report.kept(&what, "with its objects");
     } else if !ours {
         report.kept(&what, "throng did not make it");
@@ -216,7 +226,7 @@ async fn remove_bucket(
         report.kept(&what, "it is the context's home bucket");
     } else if !s3.notifications(bucket).await?.triggers().is_empty() {
         report.kept(&what, "its objects start something else, too");
-    } else if !options.with_data && !empty().await? {
+    } else if options.buckets == BucketsOf::GoEmpty && !empty().await? {
         let way = format!(
             "it holds objects; `throng rm object {bucket}/FOLDER/`, then `throng rm bucket {bucket}`"
         );
