@@ -190,11 +190,11 @@ async fn launches_that_were_killed_before_they_were_runs_hide_no_run_from_a_shor
         world.store.insert("home", &format!("runs/99991231-23595{n}-zzzz/manifest/00000000"), "");
     }
     let mut lister = Lister::new(world.context.clone());
-    let mut runs = vec![older, newer];
+    let mut runs = [older, newer];
     runs.sort_by(|a, b| b.cmp(a));
     for most in [1, 2, 10, 1] {
-        let listed: Vec<_> = lister.list(most).await.unwrap().into_iter().map(|run| run.id).collect();
-        assert_eq!(listed, runs[..most.min(2)], "{most}");
+        let ids: Vec<_> = lister.list(most).await.unwrap().into_iter().map(|run| run.id).collect();
+        assert_eq!(ids, runs[..most.min(2)], "{most}");
     }
 }
 
