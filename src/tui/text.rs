@@ -261,6 +261,12 @@ pub fn clock(ms: u64, zone: &TimeZone) -> String {
     format_time(ms, zone, "%H:%M:%S%.3f")
 }
 
+/// Day and minute, without the year: `11-27 23:41`.
+#[must_use]
+pub fn day_time(ms: u64, zone: &TimeZone) -> String {
+    format_time(ms, zone, "%m-%d %H:%M")
+}
+
 fn format_time(ms: u64, zone: &TimeZone, format: &str) -> String {
     i64::try_from(ms)
         .ok()

@@ -12,12 +12,12 @@ use std::sync::Arc;
 use throng::core::model::{RunSummary, TaskState};
 
 const COLUMNS: [Column; 9] = [
-    Column { down: true, ..Column::text("STARTED", 19, 0, 2) },
-    Column::text("FUNCTION", 14, 2, 0),
+    Column { down: true, ..Column::text("STARTED", 11, 0, 0) },
+    Column::text("FUNCTION", 12, 2, 0),
     Column::text("STATE", 13, 0, 0),
-    Column::text("PROGRESS", 16, 1, 1),
+    Column::text("PROGRESS", 10, 1, 1),
     Column::number("DONE", 15, 0),
-    Column::number("FAILED", 7, 0),
+    Column::number("FAILED", 6, 0),
     Column::number("RATE", 8, 4),
     Column::number("TIME", 8, 3),
     Column::text("RUN", 22, 0, 5),
@@ -100,10 +100,10 @@ impl Rows for RunRows<'_> {
         let done = if run.settled { "" } else { "~" };
         let total = run.counts.total();
         vec![
-            Line::from(Span::styled(text::date_time(run.started_ms, &look.zone), theme.dim)),
+            Line::from(Span::styled(text::day_time(run.started_ms, &look.zone), theme.dim)),
             plain(&run.function),
             Line::from(Span::styled(word, style)),
-            bar::line(&run.counts, 14, theme),
+            bar::line(&run.counts, 10, theme),
             Line::raw(format!("{done}{}/{}", text::count(run.counts.done()), text::count(total))),
             Line::from(Span::styled(text::count(bad), if bad > 0 { theme.bad } else { theme.dim })),
             Line::raw(rate),

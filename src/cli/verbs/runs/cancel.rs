@@ -12,7 +12,16 @@ pub async fn cancel(session: &Session, args: args::Cancel) -> Outcome {
     let cloud = session.cloud_for_changes().await?;
     let context = context(session, &cloud)?;
     let run = resolve(&context, &args.run).await?;
-    Follower::open(&context, &run).await?;
+    let mut follower = Follower::open(&context, &run).await?;
+    follower.poll().await?;
+    if follower.tracker().is_complete() {
+        print::result(
+            session.format,
+            &json!({"id": run, "cancelled": follower.tracker().is_cancelled()}),
+            || format!("Run {run} has ended already: nothing was changed.\n"),
+        );
+        return Ok(());
+    }
     run::cancel(&context, &run).await?;
     print::result(session.format, &json!({"id": run, "cancelled": true}), || {
         format!("Run {run} is cancelled: what has begun ends, nothing else begins.\n")

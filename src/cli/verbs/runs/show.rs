@@ -78,7 +78,7 @@ pub(super) async fn report(session: &Session, context: &RunContext, run: &RunSum
     let mut shown = document(run);
     shown["shown_complete_ms"] = json!(now_ms());
     print::result(session.format, &shown, || one(run));
-    if run.counts.failed + run.counts.timed_out > 0 {
+    if run.counts.failed + run.counts.timed_out + run.counts.expired > 0 {
         explain_failures(context, run).await?;
     }
     Ok(())
@@ -99,11 +99,16 @@ async fn explain_failures(context: &RunContext, run: &RunSummary) -> Outcome {
         let why = records.first().map(|attempt| reason(&attempt.record)).unwrap_or_default();
         print::note(&format!("task {} ({}): {}: {why}", row.task, row.key, ending(row)));
     }
-    print::note(&format!("`throng tasks {} --state failed` lists them", run.id));
+    let counts = &run.counts;
+    let states = [(counts.failed, "failed"), (counts.timed_out, "timed-out"), (counts.expired, "expired")];
+    let states: String =
+        states.iter().filter(|(count, _)| *count > 0).map(|(_, state)| format!(" --state {state}")).collect();
+    print::note(&format!("`throng tasks {}{states}` lists them", run.id));
     Ok(())
 }
 
-fn reason(record: &AttemptRecord) -> String {
+/// Why an attempt failed, in one line.
+pub(super) fn reason(record: &AttemptRecord) -> String {
     let tail = record.stderr_tail.last().map(String::as_str).unwrap_or_default();
     match (&record.error, tail) {
         (Some(error), "") => error.clone(),

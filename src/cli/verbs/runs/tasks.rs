@@ -1,15 +1,17 @@
 //! `tasks`: the tasks of a run, or one with its attempts.
 
+use super::show::reason;
 use super::{context, resolve};
-use crate::cli::args;
+use crate::cli::args::{self, Format};
 use crate::cli::fail::{Fail, Outcome};
 use crate::cli::print::{self, Table};
 use crate::cli::session::Session;
 use crate::cli::units;
+use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use serde_json::{Value, json};
 use std::fmt::Write as _;
-use throng::core::model::{AttemptRecord, TaskRow};
-use throng::core::run::{self, Follower};
+use throng::core::model::{AttemptRecord, TaskRow, TaskState};
+use throng::core::run::{self, Follower, RunContext};
 
 pub async fn tasks(session: &Session, args: args::Tasks) -> Outcome {
     let cloud = session.cloud().await?;
@@ -38,10 +40,15 @@ pub async fn tasks(session: &Session, args: args::Tasks) -> Outcome {
         .filter(|row| args.state.is_empty() || args.state.contains(&row.state))
         .collect();
     let shown: Vec<_> = rows.iter().map(|row| task_document(provider, row)).collect();
+    let whys = match session.format {
+        Format::Table => reasons(&context, &follower, &rows, &args.state).await?,
+        Format::Json => Vec::new(),
+    };
     print::result(session.format, &shown, || {
+        let why = if whys.is_empty() { "" } else { "WHY" };
         let mut table =
-            Table::new(&[">TASK", "STATE", "CLASS", ">TOOK", ">MEMORY", ">SIZE", ">TRIES", "INPUT"]);
-        for row in &rows {
+            Table::new(&[">TASK", "STATE", "CLASS", ">TOOK", ">MEMORY", ">SIZE", ">TRIES", "INPUT", why]);
+        for (number, row) in rows.iter().enumerate() {
             table.row([
                 row.task.to_string(),
                 // Told by the platform's log alone: the ledger may still say otherwise.
@@ -52,11 +59,36 @@ pub async fn tasks(session: &Session, args: args::Tasks) -> Outcome {
                 units::bytes(row.size),
                 row.attempts.to_string(),
                 format!("{}/{}", of_provider(provider, &row.bucket), row.key),
+                whys.get(number).cloned().unwrap_or_default(),
             ]);
         }
         if table.is_empty() { "No such tasks.\n".to_owned() } else { table.render() }
     });
     Ok(())
+}
+
+/// Failures of this many tasks are explained; each costs a request or two.
+const EXPLAINED: usize = 200;
+/// Requests in flight.
+const AT_ONCE: usize = 16;
+
+/// Why tasks failed, where a person asked for those that did.
+async fn reasons(
+    context: &RunContext,
+    follower: &Follower,
+    rows: &[&TaskRow],
+    states: &[TaskState],
+) -> Result<Vec<String>, Fail> {
+    let bad = [TaskState::Failed, TaskState::TimedOut, TaskState::Expired];
+    if states.is_empty() || !states.iter().all(|state| bad.contains(state)) {
+        return Ok(Vec::new());
+    }
+    let explained =
+        rows.iter().take(EXPLAINED).map(|row| run::attempts(context, follower.tracker(), row.task));
+    let attempts =
+        stream::iter(explained.collect::<Vec<_>>()).buffered(AT_ONCE).try_collect::<Vec<_>>().await?;
+    let last = |attempts: &Vec<run::Attempt>| attempts.first().map(|attempt| reason(&attempt.record));
+    Ok(attempts.iter().map(|attempts| last(attempts).unwrap_or_default()).collect())
 }
 
 /// A task as `--output json` prints it.
