@@ -107,6 +107,14 @@ esac
     let expected: BTreeMap<_, _> = expected.into_iter().map(|(a, b)| (a.to_owned(), b.to_owned())).collect();
     assert_eq!(endings(&home, "last"), expected);
 
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(said.contains("--state failed --state timed-out` lists them"), "{said}");
+    let listed = home.ok(&["tasks", "last", "--state", "failed"]);
+    assert!(listed.contains("exit code 3: it broke: no such thing"), "{listed}");
+    let cancelled = home.ok(&["cancel", "last"]);
+    assert!(cancelled.contains("has ended already"), "{cancelled}");
+    assert_eq!(home.json(&["runs", "last"])["cancelled"], false);
+
     let failed = home.json(&["tasks", "last", "--state", "failed"]);
     let number =
         failed.as_array().unwrap().iter().find(|task| task["class"] == "script").unwrap()["task"].to_string();
