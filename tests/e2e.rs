@@ -10,6 +10,7 @@ mod support;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 use support::{Home, shell_root};
 
@@ -217,6 +218,19 @@ fn logs_and_answers_of_one_invocation() {
     home.ok(&["rm", "--yes", "function", "greet"]);
     assert_eq!(home.run(&["functions", "greet"]).status.code(), Some(1));
     assert_eq!(home.json(&["image", "ls"]), serde_json::json!([]), "its image is gone, too");
+}
+
+#[test]
+fn a_reader_that_goes_away_is_no_error() {
+    for verb in [&["completions", "bash"][..], &["man"]] {
+        let home = Home::new();
+        let mut command = home.command(verb);
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        drop(child.stdout.take());
+        let output = child.wait_with_output().unwrap();
+        let text = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success() && text.is_empty(), "{verb:?}: {text}");
+    }
 }
 
 #[test]

@@ -43,11 +43,15 @@ pub fn main() -> ExitCode {
 fn dispatch(cli: Cli) -> Outcome {
     match &cli.verb {
         Some(Verb::Completions { shell }) => {
-            clap_complete::generate(*shell, &mut Cli::command(), "throng", &mut std::io::stdout());
+            let mut text = Vec::new();
+            clap_complete::generate(*shell, &mut Cli::command(), "throng", &mut text);
+            print::out(&String::from_utf8_lossy(&text));
             return Ok(());
         }
         Some(Verb::Man) => {
-            clap_mangen::Man::new(Cli::command()).render(&mut std::io::stdout())?;
+            let mut text = Vec::new();
+            clap_mangen::Man::new(Cli::command()).render(&mut text)?;
+            print::out(&String::from_utf8_lossy(&text));
             return Ok(());
         }
         _ => {}
