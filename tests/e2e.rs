@@ -208,6 +208,16 @@ fn logs_and_answers_of_one_invocation() {
     assert!(home.ok(&["deploy", &yaml]).contains("Nothing had to be changed"));
     let answer = home.ok(&["invoke", "greet", "--data", "{\"name\": \"world\"}"]);
     assert!(answer.contains("hello {\"name\""), "{answer}");
+    home.write("say.sh", "printf '<%s>' \"$@\"\n");
+    assert_eq!(home.ok(&["invoke", "greet", "--script", "say.sh", "--", "a b", "c"]), "<a b><c>");
+    home.write("bad.sh", "echo \"cannot\"; exit 3\n");
+    let failed = home.run(&["invoke", "greet", "--script", "bad.sh"]);
+    let text = String::from_utf8_lossy(&failed.stderr).into_owned();
+    assert_eq!(failed.status.code(), Some(1));
+    assert!(text.starts_with("throng: the function failed: ") && !text.contains("errorMessage"), "{text}");
+    let lines = ["INFO  START", "cannot"]
+        .map(|end| text.lines().any(|line| line.starts_with("greet ") && line.ends_with(end)));
+    assert_eq!(lines, [true, true], "{text}");
     let mut log = String::new();
     wait_for("the log has the lines", || {
         log = home.ok(&["logs", "greet"]);

@@ -197,7 +197,7 @@ pub struct Invoke {
     /// The payload: a file, or `-` for standard input
     #[arg(short, long, value_name = "FILE", group = "event")]
     pub payload: Option<PathBuf>,
-    /// The payload itself
+    /// The payload itself: JSON
     #[arg(short, long, value_name = "TEXT", group = "event")]
     pub data: Option<String>,
     /// As an HTTP request: a file as its body
@@ -218,7 +218,7 @@ pub struct Invoke {
     /// Write the answer to a file
     #[arg(long, value_name = "FILE")]
     pub to: Option<PathBuf>,
-    /// Arguments for the image's entry point, in place of its own
+    /// Arguments for the image's entry point, in place of its own; with --script, for the script
     #[arg(last = true, conflicts_with = "event")]
     pub arguments: Vec<String>,
 }

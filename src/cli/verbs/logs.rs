@@ -164,6 +164,17 @@ impl Status {
     }
 }
 
+/// A line as people see it, without the time of day.
+pub fn words(entry: &LogEntry) -> String {
+    let who = match (entry.task, entry.request_id.as_deref()) {
+        (Some(task), _) => format!("#{task}"),
+        (None, Some(id)) => id.chars().take(8).collect(),
+        (None, None) => "-".to_owned(),
+    };
+    let (function, message) = (print::clean(&entry.function), print::clean(&entry.message));
+    format!("{function} {who:<8} {:<5} {message}", entry.level)
+}
+
 fn line(format: Format, entry: &LogEntry) {
     match format {
         Format::Json => {
@@ -190,13 +201,7 @@ fn line(format: Format, entry: &LogEntry) {
                     time.to_zoned_datetime(jiff::tz::TimeZone::system()).strftime("%H:%M:%S%.3f").to_string()
                 })
                 .unwrap_or_default();
-            let who = match (entry.task, entry.request_id.as_deref()) {
-                (Some(task), _) => format!("#{task}"),
-                (None, Some(id)) => id.chars().take(8).collect(),
-                (None, None) => "-".to_owned(),
-            };
-            let (function, message) = (print::clean(&entry.function), print::clean(&entry.message));
-            print::out(&format!("{time} {function} {who:<8} {:<5} {message}\n", entry.level));
+            print::out(&format!("{time} {}\n", words(entry)));
         }
     }
 }
