@@ -5,6 +5,7 @@ use crate::cli::args::{self, Format};
 use crate::cli::fail::{Fail, Outcome};
 use crate::cli::print;
 use crate::cli::session::Session;
+use crate::cli::units;
 use serde::Serialize;
 use std::collections::HashSet;
 use throng::core::cloud::{Cloud, now_ms};
@@ -151,7 +152,7 @@ impl Status {
             words.push("SAMPLED".to_owned());
         }
         if view.missed > 0 {
-            words.push(format!("{} lines came late", view.missed));
+            words.push(format!("{} came late", units::plural(view.missed, "line")));
         }
         if view.is_settled() {
             words.push("settled".to_owned());
