@@ -10,6 +10,7 @@ mod support;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::process::Stdio;
 use support::{Home, between, wait_for};
 
 /// A function from a small root filesystem with a shell, reading from `data/in`, writing to `data/out`.
@@ -199,6 +200,16 @@ fn logs_and_answers_of_one_invocation() {
     assert!(home.ok(&["deploy", &yaml]).contains("Nothing had to be changed"));
     let answer = home.ok(&["invoke", "greet", "--data", "{\"name\": \"world\"}"]);
     assert!(answer.contains("hello {\"name\""), "{answer}");
+    home.write("say.sh", "printf '<%s>' \"$@\"\n");
+    assert_eq!(home.ok(&["invoke", "greet", "--script", "say.sh", "--", "a b", "c"]), "<a b><c>");
+    home.write("bad.sh", "echo \"cannot\"; exit 3\n");
+    let failed = home.run(&["invoke", "greet", "--script", "bad.sh"]);
+    let text = String::from_utf8_lossy(&failed.stderr).into_owned();
+    assert_eq!(failed.status.code(), Some(1));
+    assert!(text.starts_with("throng: the function failed: ") && !text.contains("errorMessage"), "{text}");
+    let lines = ["INFO  START", "cannot"]
+        .map(|end| text.lines().any(|line| line.starts_with("greet ") && line.ends_with(end)));
+    assert_eq!(lines, [true, true], "{text}");
     let mut log = String::new();
     wait_for("the log has the lines", || {
         log = home.ok(&["logs", "greet"]);
@@ -209,6 +220,19 @@ fn logs_and_answers_of_one_invocation() {
     home.ok(&["rm", "--yes", "function", "greet"]);
     assert_eq!(home.run(&["functions", "greet"]).status.code(), Some(1));
     assert_eq!(home.json(&["image", "ls"]), serde_json::json!([]), "its image is gone, too");
+}
+
+#[test]
+fn a_reader_that_goes_away_is_no_error() {
+    for verb in [&["completions", "bash"][..], &["man"]] {
+        let home = Home::new();
+        let mut command = home.command(verb);
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        drop(child.stdout.take());
+        let output = child.wait_with_output().unwrap();
+        let text = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success() && text.is_empty(), "{verb:?}: {text}");
+    }
 }
 
 #[test]

@@ -77,6 +77,12 @@ fn migrate_writes_what_reads_the_same() {
     home.ok(&["migrate", "darknet-v2.yaml", "--in-place"]);
     assert_eq!(std::fs::read_to_string(home.path().join("darknet-v2.yaml.bak")).unwrap(), old);
     assert_eq!(sections("darknet-v2.yaml"), before);
+    let said = home.run(&["migrate", "darknet-v2.yaml", "--in-place", "--force"]);
+    assert!(said.status.success() && String::from_utf8_lossy(&said.stderr).contains("nothing to do"));
+    home.write("darknet-v2.yaml", &old);
+    let kept = home.run(&["migrate", "darknet-v2.yaml", "--in-place", "--force"]);
+    assert_eq!(kept.status.code(), Some(2), "the old file that was kept stays");
+    assert_eq!(std::fs::read_to_string(home.path().join("darknet-v2.yaml.bak")).unwrap(), old);
     let broken = home.write("broken.yaml", "functions:\n  f: {image: a/b, time: 1000}\n");
     assert_eq!(home.run(&["migrate", "broken.yaml", "--in-place"]).status.code(), Some(2));
     assert!(std::fs::read_to_string(broken).unwrap().contains("time: 1000"), "nothing was written");

@@ -18,7 +18,7 @@ pub struct Request {
     pub jobs: Vec<Job>,
     /// A script to run in place of the function's own.
     pub script: Option<Vec<u8>>,
-    /// Arguments for the image's entry point, in place of its own.
+    /// Arguments for the script of the event; without one, for the image's entry point in place of its own.
     pub arguments: Option<Vec<String>>,
     /// Variables from an HTTP request's query.
     pub query: Vec<(String, String)>,

@@ -1,4 +1,4 @@
-//! What is executed for a task: the event's script, the event's arguments, the function's script, or the image's own
+//! What is executed for a task: the event's script with the event's arguments, the entry point with them, the function's script, or the image's own
 //! entry point.
 
 use crate::event::Request;
@@ -43,7 +43,9 @@ impl<'a> Chooser<'a> {
         if let Some(text) = &request.script {
             write_script(scratch, text)
                 .map_err(|error| format!("the event's script cannot be written: {error}"))?;
-            return of_script(scratch);
+            let mut program = of_script(scratch)?;
+            program.arguments.extend(request.arguments.iter().flatten().map(OsString::from));
+            return Ok(program);
         }
         if let Some(arguments) = &request.arguments {
             return self.of_image(arguments);

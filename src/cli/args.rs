@@ -19,23 +19,26 @@ pub struct Cli {
     pub verb: Option<Verb>,
 }
 
+/// The heading of [`Global`].
+const GLOBAL: &str = "Global options";
+
 /// Options of every verb.
 #[derive(Clone, Debug, Default, Args)]
 pub struct Global {
     /// Where functions run: `local`, or a context of config.toml
-    #[arg(short, long, global = true, env = "THRONG_CONTEXT", value_name = "NAME")]
+    #[arg(short, long, global = true, help_heading = GLOBAL, env = "THRONG_CONTEXT", value_name = "NAME")]
     pub context: Option<String>,
     /// The context that uses this AWS profile
-    #[arg(long, global = true, value_name = "PROFILE")]
+    #[arg(long, global = true, help_heading = GLOBAL, value_name = "PROFILE")]
     pub profile: Option<String>,
     /// Another config.toml
-    #[arg(long, global = true, value_name = "FILE")]
+    #[arg(long, global = true, help_heading = GLOBAL, value_name = "FILE")]
     pub config: Option<PathBuf>,
     /// How results are printed
-    #[arg(short, long, global = true, value_enum, default_value_t)]
+    #[arg(short, long, global = true, help_heading = GLOBAL, value_enum, default_value_t)]
     pub output: Format,
     /// Say more on standard error (also: `THRONG_LOG=debug`)
-    #[arg(short, long, global = true)]
+    #[arg(short, long, global = true, help_heading = GLOBAL)]
     pub verbose: bool,
 }
 
@@ -194,7 +197,7 @@ pub struct Invoke {
     /// The payload: a file, or `-` for standard input
     #[arg(short, long, value_name = "FILE", group = "event")]
     pub payload: Option<PathBuf>,
-    /// The payload itself
+    /// The payload itself: JSON
     #[arg(short, long, value_name = "TEXT", group = "event")]
     pub data: Option<String>,
     /// As an HTTP request: a file as its body
@@ -215,7 +218,7 @@ pub struct Invoke {
     /// Write the answer to a file
     #[arg(long, value_name = "FILE")]
     pub to: Option<PathBuf>,
-    /// Arguments for the image's entry point, in place of its own
+    /// Arguments for the image's entry point, in place of its own; with --script, for the script
     #[arg(last = true, conflicts_with = "event")]
     pub arguments: Vec<String>,
 }

@@ -25,8 +25,11 @@ pub fn main() -> ExitCode {
     let _ = color_eyre::install();
     let mut words = std::env::args_os();
     let program = words.next().unwrap_or_else(|| "throng".into());
-    let outcome = scar::translate(words.collect()).map_err(Fail::usage).and_then(|arguments| {
-        let cli = Cli::parse_from(std::iter::once(program).chain(arguments));
+    let outcome = scar::translate(words.collect()).map_err(Fail::usage).and_then(|translated| {
+        let cli = Cli::parse_from(std::iter::once(program).chain(translated.arguments));
+        if let Some(warning) = &translated.warning {
+            print::note(&format!("warning: {warning}"));
+        }
         dispatch(cli)
     });
     match outcome {
@@ -43,11 +46,15 @@ pub fn main() -> ExitCode {
 fn dispatch(cli: Cli) -> Outcome {
     match &cli.verb {
         Some(Verb::Completions { shell }) => {
-            clap_complete::generate(*shell, &mut Cli::command(), "throng", &mut std::io::stdout());
+            let mut text = Vec::new();
+            clap_complete::generate(*shell, &mut Cli::command(), "throng", &mut text);
+            print::out(&String::from_utf8_lossy(&text));
             return Ok(());
         }
         Some(Verb::Man) => {
-            clap_mangen::Man::new(Cli::command()).render(&mut std::io::stdout())?;
+            let mut text = Vec::new();
+            clap_mangen::Man::new(Cli::command()).render(&mut text)?;
+            print::out(&String::from_utf8_lossy(&text));
             return Ok(());
         }
         _ => {}

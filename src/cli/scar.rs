@@ -2,7 +2,8 @@
 //!
 //! SCAR has options of two and three letters behind one dash (`-ib`, `-api`), which no parser of today reads, and names
 //! functions by `-n` and `-f`. Those forms cannot be ours, so they are translated; what could be ours is ours:
-//! `throng ls` lists buckets, `throng log -f NAME` follows. Options that have no counterpart end with a sentence.
+//! `throng ls` lists buckets, `throng log -f NAME` follows. Of options that have no counterpart those without which the
+//! result would be another end with a sentence; the others are named in a warning.
 //!
 //! | SCAR | throng |
 //! |---|---|
@@ -27,18 +28,33 @@ const LOG_SINCE: &str = "30d";
 /// Our options that take a value, and can stand among SCAR's.
 const WITH_VALUE: [&str; 7] = ["-c", "--context", "--config", "--output", "--since", "--run", "--task"];
 
-/// Arguments after the program's name, in our words. The error is a sentence.
-pub fn translate(arguments: Vec<OsString>) -> Result<Vec<OsString>, String> {
-    let Some(at) = verb_at(&arguments) else { return Ok(arguments) };
+/// Arguments in our words.
+#[derive(Default)]
+pub struct Translated {
+    pub arguments: Vec<OsString>,
+    /// Which of SCAR's options are not needed, and why; a line.
+    pub warning: Option<String>,
+}
+
+impl From<Vec<OsString>> for Translated {
+    fn from(arguments: Vec<OsString>) -> Self {
+        Self { arguments, warning: None }
+    }
+}
+
+/// Translates the arguments after the program's name. The error is a sentence.
+pub fn translate(arguments: Vec<OsString>) -> Result<Translated, String> {
+    let Some(at) = verb_at(&arguments) else { return Ok(arguments.into()) };
     let (before, rest) = arguments.split_at(at);
     let (Some(verb), after) =
         (rest.first().and_then(|verb| verb.to_str()), rest.get(1..).unwrap_or_default())
     else {
-        return Ok(arguments);
+        return Ok(arguments.into());
     };
+    let mut needless = Vec::new();
     let translated = match verb {
-        "init" | "deploy" => deploy(verb, after)?,
-        "update" => update(after)?,
+        "init" | "deploy" => deploy(verb, after, &mut needless)?,
+        "update" => update(after, &mut needless)?,
         "run" if names_function(after) => run(after)?,
         "invoke" if names_function(after) => invoke(after)?,
         "rm" if names_function(after) || begins(after, &["-a", "--all"]) => remove(after)?,
@@ -49,13 +65,14 @@ pub fn translate(arguments: Vec<OsString>) -> Result<Vec<OsString>, String> {
         // Ours alone, but `-o` reads like SCAR's there.
         "migrate" => assemble(&["migrate"], [], parse(after, table::MIGRATE, false)?),
         // `-p` is ours here.
-        "invoke" => return Ok(arguments),
+        "invoke" => return Ok(arguments.into()),
         _ => {
             let parsed = parse(after, &[], false)?;
             [vec![verb.into()], parsed.options].concat()
         }
     };
-    Ok([before.to_vec(), translated].concat())
+    let warning = (!needless.is_empty()).then(|| format!("not needed: {}", needless.join(", ")));
+    Ok(Translated { arguments: [before.to_vec(), translated].concat(), warning })
 }
 
 /// Where the verb stands: behind options of every verb.
@@ -114,6 +131,8 @@ struct Parsed {
     options: Vec<OsString>,
     /// Values that are positional with us: a function or path, and a bucket.
     slots: [Option<OsString>; 2],
+    /// Options without a counterpart that nobody misses, with the reasons.
+    needless: Vec<String>,
     /// What stands behind: SCAR's arguments of the container, or ours.
     rest: Vec<OsString>,
 }
@@ -121,6 +140,16 @@ struct Parsed {
 impl Parsed {
     fn has(&self, option: &str) -> bool {
         self.options.iter().any(|known| known == option)
+    }
+
+    /// Whether something stands among the options that is neither an option nor the value of one.
+    fn has_positional(&self) -> bool {
+        let before = std::iter::once(None).chain(self.options.iter().map(Some));
+        let is_value = |before: Option<&OsString>| {
+            before.and_then(|before| before.to_str()).is_some_and(|before| WITH_VALUE.contains(&before))
+        };
+        let mut pairs = self.options.iter().zip(before);
+        pairs.any(|(word, before)| !word.to_string_lossy().starts_with('-') && !is_value(before))
     }
 
     fn without(mut self, option: &str) -> Self {
@@ -176,6 +205,12 @@ fn parse(arguments: &[OsString], table: &[Old], remainder: bool) -> Result<Parse
             }
             Means::Flag(ours) => parsed.options.extend(ours.iter().map(OsString::from)),
             Means::Slot(slot) => parsed.slots[slot] = Some(value()?),
+            Means::Needless { value: has_value, why } => {
+                if has_value {
+                    value()?;
+                }
+                parsed.needless.push(format!("`{name}` ({why})"));
+            }
             Means::Gone(why) => return Err(format!("`{name}` of SCAR has no counterpart: {why}")),
         }
     }
@@ -200,13 +235,24 @@ fn assemble(verb: &[&str], places: impl IntoIterator<Item = OsString>, parsed: P
     out
 }
 
-fn deploy(verb: &str, arguments: &[OsString]) -> Result<Vec<OsString>, String> {
-    Ok(assemble(&[verb], [], parse(arguments, table::INIT, false)?))
+fn deploy(verb: &str, arguments: &[OsString], needless: &mut Vec<String>) -> Result<Vec<OsString>, String> {
+    let mut parsed = parse(arguments, table::INIT, false)?;
+    let given = |option: &str| {
+        parsed.options.iter().any(|known| {
+            known.to_string_lossy().strip_prefix(option).is_some_and(|rest| rest.starts_with('='))
+        })
+    };
+    let named = given("--name") || given("--conf-file") || parsed.has_positional();
+    if let Some(option) = ["--image", "--image-file"].into_iter().find(|option| !named && given(option)) {
+        return Err(format!("a function of {option} needs a name: add `-n NAME`"));
+    }
+    needless.append(&mut parsed.needless);
+    Ok(assemble(&[verb], [], parsed))
 }
 
-fn update(arguments: &[OsString]) -> Result<Vec<OsString>, String> {
+fn update(arguments: &[OsString], needless: &mut Vec<String>) -> Result<Vec<OsString>, String> {
     if has(arguments, &["-f", "--conf-file"]) {
-        return deploy("deploy", arguments);
+        return deploy("deploy", arguments, needless);
     }
     Err("`update` of SCAR is `throng deploy FILE`: change the definition, deploy it again, and what differs is \
          changed"

@@ -129,7 +129,7 @@ pub fn remote_place(text: &str) -> Option<Result<(Option<String>, Place), Fail>>
 pub fn confirm(question: &str) -> Result<bool, Fail> {
     use std::io::{BufRead, IsTerminal, Write};
     if !std::io::stdin().is_terminal() {
-        return Err(Fail::usage(format!("{question}: say --yes to do it without being asked")));
+        return Err(Fail::usage(format!("{question} Say --yes to do it without being asked.")));
     }
     write!(std::io::stderr(), "{question} [y/N] ")?;
     let mut answer = String::new();

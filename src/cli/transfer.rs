@@ -124,7 +124,9 @@ pub fn progress(progress: &Progress) -> String {
         _ => String::new(),
     };
     let of = |total: Option<String>| total.map(|total| format!("/{total}")).unwrap_or_default();
-    let items = format!("{}{}", progress.items, of(progress.items_total.map(|total| total.to_string())));
+    let noun = if progress.items_total.unwrap_or(progress.items) == 1 { "file" } else { "files" };
+    let items =
+        format!("{}{} {noun}", progress.items, of(progress.items_total.map(|total| total.to_string())));
     let bytes = format!("{}{}", units::bytes(progress.bytes), of(progress.bytes_total.map(units::bytes)));
     let failed = if progress.failed > 0 { format!(", {} failed", progress.failed) } else { String::new() };
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "for people")]
@@ -132,5 +134,5 @@ pub fn progress(progress: &Progress) -> String {
         units::bytes(progress.rate.max(0.0) as u64),
         progress.eta_s.map(|eta| format!(", {} left", units::millis((eta.max(0.0) * 1000.0) as u64))),
     );
-    format!("{} {bar} {items} files, {bytes}, {rate}/s{failed}{}", progress.label, eta.unwrap_or_default())
+    format!("{} {bar} {items}, {bytes}, {rate}/s{failed}{}", progress.label, eta.unwrap_or_default())
 }

@@ -3,6 +3,7 @@
 #![allow(clippy::cast_precision_loss, reason = "figures for people")]
 
 use std::time::Duration;
+pub use throng::core::model::plural;
 
 /// Reads `90`, `90s`, `15m`, `2h`, `7d`.
 pub fn duration(text: &str) -> Result<Duration, String> {
@@ -68,6 +69,7 @@ mod tests {
 
     #[test]
     fn amounts_are_short() {
+        assert_eq!((plural(0, "file"), plural(1, "file")), ("0 files".into(), "1 file".into()));
         assert_eq!(bytes(1023), "1023 B");
         assert_eq!(bytes(1536), "1.5 KiB");
         assert_eq!(bytes(50 << 30), "50 GiB");

@@ -218,8 +218,11 @@ fn images_without_a_script_run_their_entry_point() {
 #[test]
 fn scripts_come_with_events() {
     let mut rig = Rig::with_script("echo own");
-    let answer = rig.invoke(&json!({"script": "ZWNobyBmcm9tIHRoZSBldmVudA==", "cmd_args": "[\"x\"]"}));
+    // echo from the event; then: printf "<%s>" "$@"
+    let answer = rig.invoke(&json!({"script": "ZWNobyBmcm9tIHRoZSBldmVudA=="}));
     assert_eq!(body(&answer), b"from the event\n");
+    let answer = rig.invoke(&json!({"script": "cHJpbnRmICI8JXM+IiAiJEAi", "cmd_args": "[\"x\", \"y z\"]"}));
+    assert_eq!(body(&answer), b"<x><y z>");
     assert_eq!(body(&rig.invoke(&json!({}))), b"own\n");
 }
 

@@ -10,8 +10,10 @@ pub(super) enum Means {
     Flag(&'static [&'static str]),
     /// A positional argument: 0 is the function or the path, 1 the bucket.
     Slot(usize),
-    /// Nothing, and why.
+    /// Nothing, and why; without it the result would be another.
     Gone(&'static str),
+    /// Nothing, since nothing is needed; why, and whether it has a value.
+    Needless { value: bool, why: &'static str },
 }
 
 /// An option of SCAR.
@@ -32,7 +34,13 @@ pub(super) const EVERY: &[Old] = &[
     old("-j", "--json", Means::Flag(&["--output", "json"])),
 ];
 
-const BATCH: Means = Means::Gone("functions run on Lambda only, not on AWS Batch; leave it out");
+const BATCH: &str = "functions run on Lambda only, not on AWS Batch";
+const WARM: Means = Means::Needless { value: false, why: "the first tasks of a run warm the function up" };
+
+const fn needless(why: &'static str) -> Means {
+    Means::Needless { value: true, why }
+}
+
 const FOLDER: Means =
     Means::Gone("write the folder behind the bucket: `-ib bucket/folder`, `-ob bucket/folder`");
 
@@ -61,32 +69,22 @@ pub(super) const INIT: &[Old] = &[
         "--layers",
         Means::Gone("Lambda takes no layers beside an image; put the files into the image"),
     ),
-    old("-rt", "--runtime", Means::Gone("every function runs from its own image; leave it out")),
-    old("-sv", "--supervisor-version", Means::Gone("the runtime is part of throng; leave it out")),
-    old(
-        "-ph",
-        "--preheat",
-        Means::Gone("the first tasks of a run warm the function up; `throng invoke NAME` does it by hand"),
-    ),
-    old("-p", "--preheat", Means::Gone("the first tasks of a run warm the function up")),
+    old("-rt", "--runtime", needless("every function runs from its own image")),
+    old("-sv", "--supervisor-version", needless("the runtime is part of throng")),
+    old("-ph", "--preheat", WARM),
+    old("-p", "--preheat", WARM),
     old("-ep", "--extra-payload", Means::Gone("put the files into the image")),
-    old(
-        "-db",
-        "--deployment-bucket",
-        Means::Gone(
-            "the image goes to the context's registry, nothing passes through a bucket; leave it out",
-        ),
-    ),
+    old("-db", "--deployment-bucket", needless("the image goes to the context's registry")),
     old(
         "-api",
         "--api-gateway-name",
-        Means::Gone(
+        needless(
             "there are no HTTP endpoints; `throng invoke NAME --data-binary FILE` sends the same request",
         ),
     ),
-    old("-bm", "--batch-memory", BATCH),
-    old("-bc", "--batch-vcpus", BATCH),
-    old("-g", "--enable-gpu", BATCH),
+    old("-bm", "--batch-memory", needless(BATCH)),
+    old("-bc", "--batch-vcpus", needless(BATCH)),
+    old("-g", "--enable-gpu", Means::Gone("functions run on Lambda only, which has no GPU; leave it out")),
 ];
 
 const FUNCTION: Old = old("-n", "--name", Means::Slot(0));

@@ -8,7 +8,7 @@ use clap::Parser;
 
 fn translated(line: &str) -> Result<String, String> {
     let arguments = shlex::split(line).unwrap().into_iter().map(OsString::from).collect();
-    let out = translate(arguments)?;
+    let out = translate(arguments)?.arguments;
     Ok(shlex::try_join(out.iter().map(|word| word.to_str().unwrap())).unwrap())
 }
 
@@ -97,19 +97,32 @@ fn what_is_ours_stays_ours() {
 fn options_without_a_counterpart_say_why() {
     for (line, word) in [
         ("init -n f -i x -l arn:aws:lambda:x", "layers"),
-        ("init -f x.yaml -rt python3.7", "image"),
-        ("init -f x.yaml -sv latest", "part of throng"),
-        ("init -f x.yaml -ph", "warm"),
-        ("init -f x.yaml -api name", "invoke"),
-        ("init -f x.yaml -db bucket", "registry"),
-        ("init -f x.yaml -bm 1024", "Batch"),
         ("init -n f -i x -ib b -inf folder", "bucket/folder"),
         ("put -b b -bf folder -p x", "bucket/folder"),
         ("update -n f -m 1024", "throng deploy"),
         ("run -n f -ib bucket -s x.sh", "takes no script"),
+        ("init -f x.yaml -g", "GPU"),
+        ("init -i ubuntu -c local", "needs a name"),
         ("init -n", "needs a value"),
     ] {
         let error = translated(line).expect_err(line);
         assert!(error.contains(word), "{line}: {error}");
     }
+}
+
+#[test]
+fn options_that_nobody_misses_are_named_in_one_line() {
+    let line = "init -f x.yaml -ph -rt python3.7 -sv latest -api name -db bucket -bm 1024 -m 512";
+    let arguments = shlex::split(line).unwrap().into_iter().map(OsString::from).collect();
+    let Translated { arguments, warning } = translate(arguments).unwrap();
+    assert_eq!(arguments, ["init", "--conf-file=x.yaml", "--memory=512"]);
+    let warning = warning.unwrap();
+    assert!(
+        warning.starts_with("not needed: `-ph` (the first tasks") && !warning.contains('\n'),
+        "{warning}"
+    );
+    for option in ["-rt", "-sv", "-api", "-db", "-bm"] {
+        assert!(warning.contains(&format!(", `{option}` (")), "{option}: {warning}");
+    }
+    assert!(translated("deploy x.yaml --image ubuntu").is_ok(), "the file gives the name");
 }

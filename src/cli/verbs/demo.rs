@@ -59,7 +59,7 @@ pub async fn run(session: &Session, args: args::Demo) -> Outcome {
             Err(error) => Err(Fail::new(SOME_FAILED, error.to_string())),
         };
     }
-    print::note(&format!("run {id}: {} images", launch.header().tasks));
+    print::note(&format!("run {id}: {}", units::plural(launch.header().tasks, "image")));
     let summary = runs::through(session, &context, launch).await?;
     let results = runs::fetch_outputs(session, &context, &summary.id, &args.to).await?;
     let mut table = Table::new(&["IMAGE", "STATE", ">TOOK", ">MEMORY", "RESULTS"]);

@@ -1,16 +1,18 @@
 //! `invoke`.
 
-use super::deploy;
+use super::{deploy, logs};
 use crate::cli::args::{self, Format};
 use crate::cli::fail::{Fail, Outcome, SOME_FAILED};
 use crate::cli::print;
 use crate::cli::session::Session;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use serde::de::IgnoredAny;
 use serde_json::{Map, Value, json};
 use std::io::Read;
 use std::path::Path;
 use throng::core::cloud::Cloud;
+use throng::core::logs::{Parser, RawEvent};
 
 pub async fn invoke(session: &Session, args: args::Invoke) -> Outcome {
     let payload = payload(&args)?;
@@ -66,15 +68,38 @@ pub async fn send(
         Format::Table => {}
     }
     if failed {
-        let log = if answer.log_tail.is_empty() { String::new() } else { format!("\n{}", answer.log_tail) };
-        let payload = String::from_utf8_lossy(&answer.payload);
-        return Err(Fail::new(SOME_FAILED, format!("the function failed: {payload}{log}")));
+        let log = tail(function, &answer.log_tail);
+        return Err(Fail::new(SOME_FAILED, format!("the function failed: {}{log}", reason(&answer.payload))));
     }
     Ok(())
 }
 
+/// Why a function failed, from what it answered: the error's message and its type.
+fn reason(payload: &[u8]) -> String {
+    let error: Value = serde_json::from_slice(payload).unwrap_or_default();
+    let text = |name: &str| error.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
+    match (text("errorMessage"), text("errorType")) {
+        (Some(message), Some(kind)) => format!("{message} ({kind})"),
+        (Some(one), None) | (None, Some(one)) => one.to_owned(),
+        (None, None) => String::from_utf8_lossy(payload).into_owned(),
+    }
+}
+
+/// The end of a log as `logs` prints its lines, each behind a line end. Its lines come without their times.
+fn tail(function: &str, log: &str) -> String {
+    let mut parser = Parser::default();
+    let mut entry = |line: &str| {
+        let event = RawEvent { time_ms: 0, stream: String::new(), message: line.to_owned(), id: None };
+        format!("\n{}", logs::words(&parser.entry(function, &event)))
+    };
+    log.lines().filter(|line| !line.trim().is_empty()).map(&mut entry).collect()
+}
+
 fn payload(args: &args::Invoke) -> Result<Vec<u8>, Fail> {
     if let Some(data) = &args.data {
+        if !data.trim().is_empty() {
+            serde_json::from_str::<IgnoredAny>(data).map_err(|error| not_json(data, &error))?;
+        }
         return Ok(data.clone().into_bytes());
     }
     match &args.payload {
@@ -98,6 +123,14 @@ fn payload(args: &args::Invoke) -> Result<Vec<u8>, Fail> {
         return http(&body, args.parameters.as_deref());
     }
     Ok(Vec::new())
+}
+
+fn not_json(data: &str, error: &serde_json::Error) -> Fail {
+    // A line that can be pasted; long texts are better in a file anyway.
+    let quoted = Some(json!(data).to_string()).filter(|text| text.len() < 60);
+    let quoted = quoted.and_then(|text| shlex::try_quote(&text).ok().map(|word| word.into_owned()));
+    let text = quoted.map_or_else(String::new, |word| format!("-d {word} sends it as a JSON text, "));
+    Fail::usage(format!("--data is not JSON: {error}; {text}--data-binary FILE sends a file as it is"))
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, Fail> {
@@ -202,5 +235,28 @@ mod tests {
         let arguments = ["a b".to_owned(), "-c".to_owned()];
         let event: Value = serde_json::from_slice(&overrides(None, &arguments).unwrap()).unwrap();
         assert_eq!(event, json!({"cmd_args": "[\"a b\",\"-c\"]"}));
+    }
+
+    #[test]
+    fn a_failure_is_a_sentence() {
+        let answer = br#"{"errorMessage": "the script ended with code 3", "errorType": "Throng.Exit"}"#;
+        assert_eq!(reason(answer), "the script ended with code 3 (Throng.Exit)");
+        assert_eq!((reason(b"oops"), reason(br#"{"a": 1}"#)), ("oops".into(), r#"{"a": 1}"#.into()));
+        let log = "START RequestId: 01234567-89ab Version: $LATEST\nhello \u{1b}[31m\n";
+        assert_eq!(tail("f", log), "\nf 01234567 INFO  START\nf -              hello \u{241b}[31m");
+    }
+
+    #[test]
+    fn text_that_is_no_json_is_not_sent() {
+        let data = |text: &str| {
+            let words = ["throng", "invoke", "f", "-d", text];
+            let cli = <args::Cli as clap::Parser>::parse_from(words);
+            let Some(args::Verb::Invoke(args)) = cli.verb else { unreachable!("it is `invoke`") };
+            payload(&args)
+        };
+        let message = data("hello").unwrap_err().message;
+        assert!(message.contains(r#"-d '"hello"'"#) && message.contains("--data-binary"), "{message}");
+        assert_eq!(data(r#""hello""#).unwrap(), br#""hello""#);
+        assert_eq!(data("").unwrap(), b"");
     }
 }

@@ -5,7 +5,7 @@ use crate::cli::fail::{Fail, Outcome, SOME_FAILED, UNREACHABLE};
 use crate::cli::print;
 use crate::cli::session::{confirm, dirs};
 use crate::cli::units;
-use serde_json::json;
+use serde_json::{Value, json};
 use std::fmt::Write as _;
 use std::path::Path;
 use std::time::Duration;
@@ -66,7 +66,9 @@ fn failed(error: &daemon::DaemonError) -> Fail {
 
 fn status(folder: &Path, env: bool, format: Format) -> Outcome {
     let State::Running(endpoint, status) = daemon::status(folder) else {
-        print::result(format, &json!({ "running": false }), || {
+        let document = json!({ "running": false, "endpoint": null, "pid": null, "version": null,
+            "started_ms": null, "status": null });
+        print::result(format, &document, || {
             "The local cloud is not running. `throng local start` starts it; other verbs do it by themselves.\n".into()
         });
         return Err(Fail::silent(UNREACHABLE));
@@ -93,13 +95,50 @@ fn status(folder: &Path, env: bool, format: Format) -> Outcome {
             endpoint.version,
             units::time(endpoint.started_ms)
         );
-        for (name, value) in status.as_object().into_iter().flatten() {
-            if value.is_number() || value.is_string() {
-                let _ = writeln!(text, "  {name:<20} {value}");
-            }
+        for (name, value) in facts(&status) {
+            let _ = writeln!(text, "  {name:<20} {value}");
         }
         text.push_str("Other programs: eval \"$(throng local status --env)\"\n");
         text
     });
     Ok(())
+}
+
+/// What a daemon says of itself, for people, beside what names it.
+fn facts(status: &Value) -> Vec<(&'static str, String)> {
+    let number = |name: &str| status.get(name).and_then(Value::as_u64);
+    let running = status.pointer("/lambda/running").and_then(Value::as_array).map(Vec::len);
+    let mut facts = Vec::new();
+    facts.extend(number("uptimeMs").map(|ms| ("up for", units::millis(ms))));
+    facts.extend(number("memoryBytes").map(|bytes| ("memory", units::bytes(bytes))));
+    facts.extend(number("requests").map(|count| ("requests answered", count.to_string())));
+    // This one is open, too.
+    facts.extend(
+        number("openRequests").map(|open| ("requests under way", open.saturating_sub(1).to_string())),
+    );
+    facts.extend(running.map(|count| ("running invocations", count.to_string())));
+    facts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_status_has_words_and_units() {
+        let status = json!({"version": "0.1.0", "pid": 7, "uptimeMs": 245_000, "requests": 12,
+            "openRequests": 1, "memoryBytes": 47_185_920, "lambda": {"running": [{}, {}]}});
+        let text: Vec<_> =
+            facts(&status).into_iter().map(|(name, value)| format!("{name}: {value}")).collect();
+        assert_eq!(
+            text,
+            [
+                "up for: 4m 05s",
+                "memory: 45 MiB",
+                "requests answered: 12",
+                "requests under way: 0",
+                "running invocations: 2"
+            ]
+        );
+    }
 }

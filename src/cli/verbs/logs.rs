@@ -5,6 +5,7 @@ use crate::cli::args::{self, Format};
 use crate::cli::fail::{Fail, Outcome};
 use crate::cli::print;
 use crate::cli::session::Session;
+use crate::cli::units;
 use serde::Serialize;
 use std::collections::HashSet;
 use throng::core::cloud::{Cloud, now_ms};
@@ -151,7 +152,7 @@ impl Status {
             words.push("SAMPLED".to_owned());
         }
         if view.missed > 0 {
-            words.push(format!("{} lines came late", view.missed));
+            words.push(format!("{} came late", units::plural(view.missed, "line")));
         }
         if view.is_settled() {
             words.push("settled".to_owned());
@@ -162,6 +163,17 @@ impl Status {
             self.0 = now;
         }
     }
+}
+
+/// A line as people see it, without the time of day.
+pub fn words(entry: &LogEntry) -> String {
+    let who = match (entry.task, entry.request_id.as_deref()) {
+        (Some(task), _) => format!("#{task}"),
+        (None, Some(id)) => id.chars().take(8).collect(),
+        (None, None) => "-".to_owned(),
+    };
+    let (function, message) = (print::clean(&entry.function), print::clean(&entry.message));
+    format!("{function} {who:<8} {:<5} {message}", entry.level)
 }
 
 fn line(format: Format, entry: &LogEntry) {
@@ -190,13 +202,7 @@ fn line(format: Format, entry: &LogEntry) {
                     time.to_zoned_datetime(jiff::tz::TimeZone::system()).strftime("%H:%M:%S%.3f").to_string()
                 })
                 .unwrap_or_default();
-            let who = match (entry.task, entry.request_id.as_deref()) {
-                (Some(task), _) => format!("#{task}"),
-                (None, Some(id)) => id.chars().take(8).collect(),
-                (None, None) => "-".to_owned(),
-            };
-            let (function, message) = (print::clean(&entry.function), print::clean(&entry.message));
-            print::out(&format!("{time} {function} {who:<8} {:<5} {message}\n", entry.level));
+            print::out(&format!("{time} {}\n", words(entry)));
         }
     }
 }

@@ -5,7 +5,7 @@ use crate::cli::fail::{Fail, Outcome};
 use crate::cli::print;
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use throng::core::definition::{self, Definition, Environment, Migration};
+use throng::core::definition::{self, Definition, Environment, Migration, Origin};
 use throng::core::image::Source;
 
 pub fn migrate(args: &args::Migrate) -> Outcome {
@@ -29,9 +29,14 @@ pub fn migrate(args: &args::Migrate) -> Outcome {
         }
     }
     if args.in_place {
+        if migration.document.origins.iter().all(|origin| *origin == Origin::default()) {
+            print::note(&format!("{} is in today's form already; nothing to do", args.file.display()));
+            return Ok(());
+        }
         let kept = backup(&args.file);
-        if kept.exists() && !args.force {
-            let message = format!("{} is there already; --force writes over it", kept.display());
+        // Not even by force: it may be the only copy of what somebody wrote.
+        if kept.exists() {
+            let message = format!("{} is there already; move it away, or use --to FILE", kept.display());
             return Err(Fail::usage(message));
         }
         std::fs::copy(&args.file, &kept)

@@ -106,14 +106,14 @@ pub async fn put(session: &Session, args: args::Put) -> Outcome {
     let failed: Vec<_> = uploaded.failed.iter().map(|file| file.path.display().to_string()).collect();
     let document = json!({ "sent": uploaded.sent, "skipped": uploaded.skipped, "failed": failed });
     print::result(session.format, &document, || match uploaded.skipped {
-        0 => format!("{} files are at {place}.\n", uploaded.sent),
+        0 => format!("{} at {place}.\n", are(uploaded.sent, "file")),
         skipped => {
-            format!("{} files are at {place}, {skipped} of them from before.\n", uploaded.sent + skipped)
+            format!("{} at {place}, {skipped} of them from before.\n", are(uploaded.sent + skipped, "file"))
         }
     });
     match failed.len() {
         0 => Ok(()),
-        count => Err(Fail::new(SOME_FAILED, format!("{count} files were not sent"))),
+        count => Err(Fail::new(SOME_FAILED, format!("{} not sent", were(count, "file")))),
     }
 }
 
@@ -125,10 +125,21 @@ pub async fn get(session: &Session, args: args::Get) -> Outcome {
     let failed: Vec<_> = downloaded.failed.iter().map(|object| object.key.clone()).collect();
     let document = json!({ "fetched": downloaded.fetched, "skipped": downloaded.skipped, "failed": failed });
     print::result(session.format, &document, || {
-        format!("{} objects are in {}.\n", downloaded.fetched + downloaded.skipped, args.to.display())
+        let there = are(downloaded.fetched + downloaded.skipped, "object");
+        format!("{there} in {}.\n", args.to.display())
     });
     match failed.len() {
         0 => Ok(()),
-        count => Err(Fail::new(SOME_FAILED, format!("{count} objects were not fetched"))),
+        count => Err(Fail::new(SOME_FAILED, format!("{} not fetched", were(count, "object")))),
     }
+}
+
+/// `1 file is`, `2 files are`
+fn are(count: u64, one: &str) -> String {
+    format!("{} {}", units::plural(count, one), if count == 1 { "is" } else { "are" })
+}
+
+/// `1 file was`, `2 files were`
+fn were(count: usize, one: &str) -> String {
+    format!("{} {}", units::plural(count as u64, one), if count == 1 { "was" } else { "were" })
 }

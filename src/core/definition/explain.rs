@@ -205,7 +205,9 @@ fn created_lines(definition: &Definition) -> Vec<String> {
         format!("log group /aws/lambda/{}, kept {} days", definition.name, definition.log_retention_days),
     ];
     if !buckets.is_empty() {
-        lines.push(format!("buckets that are missing: of {}", buckets.join(", ")));
+        let (noun, exist) =
+            if buckets.len() == 1 { ("bucket", "it exists") } else { ("buckets", "they exist") };
+        lines.push(format!("{noun} {}, unless {exist}", buckets.join(", ")));
     }
     if !definition.inputs.is_empty() {
         lines.push("permission for S3 to invoke it, and a notification for each input".into());

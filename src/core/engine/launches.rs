@@ -11,7 +11,7 @@ use crate::core::dataset::download::{Download, DownloadError};
 use crate::core::dataset::scan::FileList;
 use crate::core::dataset::upload::{Upload, UploadError};
 use crate::core::dataset::{Meter, S3Objects, scan};
-use crate::core::model::Place;
+use crate::core::model::{Place, plural};
 use crate::core::run::{self, Inputs, Launch, LaunchRequest, RunError};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -35,7 +35,7 @@ pub(super) async fn upload(
         let cloud = ctx.cloud_now().await?;
         let context = context(&cloud, &options)?;
         let files = scanned(paths.clone(), &progress.token).await?;
-        progress.relabel(format!("upload {} files to {to}", files.len()));
+        progress.relabel(format!("upload {} to {to}", plural(files.len() as u64, "file")));
         let unreadable = files.problems.iter().map(|problem| (problem.path.clone(), problem.reason.clone()));
         let mut failed: Vec<_> = unreadable.collect();
         let meter = Arc::new(Meter::default());
@@ -148,7 +148,7 @@ pub(super) async fn launch(
     match cancellable(&progress, "run", prepared).await {
         Ok(launch) => {
             let header = launch.header();
-            let title = format!("Run {} of {function}: {} tasks", header.id, header.tasks);
+            let title = format!("Run {} of {function}: {}", header.id, plural(header.tasks, "task"));
             ctx.update(move |state| state.notice(Severity::Info, title, ""));
             ctx.refresh.notify_one();
             send(&ctx, &memory, launch, Some(progress)).await;

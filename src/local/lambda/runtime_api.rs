@@ -121,10 +121,13 @@ async fn next(inbox: &mpsc::UnboundedSender<Message>) -> Response<Body> {
     if inbox.send(Message::Next(reply)).is_err() {
         return gone();
     }
-    match event.await {
-        Ok(event) => event_response(event),
-        Err(_) => gone(),
+    if let Ok(event) = event.await {
+        return event_response(event);
     }
+    // The environment ends. As on AWS its runtime is killed while it waits, and has nothing to say; there is an answer
+    // only for one that outlives that.
+    inbox.closed().await;
+    gone()
 }
 
 fn event_response(event: NextEvent) -> Response<Body> {
@@ -206,5 +209,27 @@ pub(super) struct TokenGuard {
 impl Drop for TokenGuard {
     fn drop(&mut self) {
         self.tokens.remove(&self.token);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::panic)]
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_waiting_runtime_hears_nothing_until_its_environment_is_gone() {
+        let (inbox, mut messages) = mpsc::unbounded_channel();
+        let answer = tokio::spawn(async move { next(&inbox).await });
+        let Some(Message::Next(reply)) = messages.recv().await else { panic!("it asks") };
+        drop(reply);
+        // There is one thread: the other task goes as far as it can.
+        for _ in 0..8 {
+            tokio::task::yield_now().await;
+        }
+        assert!(!answer.is_finished(), "it would complain in the log before it is killed");
+        drop(messages);
+        assert_eq!(answer.await.unwrap().status(), StatusCode::INTERNAL_SERVER_ERROR);
     }
 }

@@ -30,7 +30,7 @@ impl Payload {
         self.lines.iter().map(Field::text).collect::<Vec<_>>().join("\n")
     }
 
-    /// What is wrong with it as JSON; it may be sent all the same.
+    /// What is wrong with it as JSON, which is all that Lambda takes.
     fn verdict(&self) -> Result<&'static str, String> {
         let text = self.text();
         if text.trim().is_empty() {
@@ -38,7 +38,7 @@ impl Payload {
         }
         serde_json::from_str::<serde_json::Value>(&text)
             .map(|_| "JSON")
-            .map_err(|error| format!("sent as it is, not JSON: {error}"))
+            .map_err(|error| format!("not JSON: {error}; a text stands in quotes"))
     }
 }
 
@@ -49,6 +49,10 @@ impl Layer for Payload {
             KeyCode::Esc => return Outcome::Close,
             KeyCode::Char('c') if control => return Outcome::Close,
             KeyCode::Char('s') if control => {
+                if let Err(bad) = self.verdict() {
+                    app.refuse(bad);
+                    return Outcome::Keep;
+                }
                 app.say(format!("Invoking {} …", self.function));
                 app.send(Command::Invoke {
                     function: self.function.clone(),

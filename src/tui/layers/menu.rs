@@ -45,9 +45,20 @@ impl Menu {
         Self { title: title.to_owned(), items, field: Field::default(), position: 0 }
     }
 
+    /// What matches, the likeliest first: the name that was typed, names that begin so, the others in their order.
     fn shown(&self) -> Vec<&Item> {
-        let pattern = Pattern::new(self.field.text());
-        self.items.iter().filter(|item| pattern.matches(&format!("{} {}", item.name, item.detail))).collect()
+        let typed = self.field.text();
+        let pattern = Pattern::new(typed);
+        let matches = |item: &&Item| pattern.matches(&format!("{} {}", item.name, item.detail));
+        let mut shown: Vec<_> = self.items.iter().filter(matches).collect();
+        let typed = typed.trim().to_lowercase();
+        if !typed.is_empty() {
+            shown.sort_by_key(|item| {
+                let name = item.name.to_lowercase();
+                (name != typed, !name.starts_with(&typed))
+            });
+        }
+        shown
     }
 }
 

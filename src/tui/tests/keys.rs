@@ -70,6 +70,27 @@ fn a_filter_is_live_and_escape_takes_it_back() {
 }
 
 #[test]
+fn the_name_that_is_typed_is_chosen_before_names_that_hold_it() {
+    let mut snapshot = busy();
+    let context = |name: &str| ContextInfo { name: name.into(), ..ContextInfo::default() };
+    snapshot.contexts = ["old-lab", "lab-2", "lab"].map(context).into();
+    let mut fake = Fake::new(snapshot);
+    assert_eq!(fake.keys("clab<enter>").asked(), [Command::SwitchContext("lab".into())]);
+    assert_eq!(fake.keys("clab-<enter>").asked(), [Command::SwitchContext("lab-2".into())]);
+    assert_eq!(fake.keys("cLAB<down><down><enter>").asked(), [], "big letters match themselves only");
+    assert_eq!(fake.keys("<esc>cla<down><down><enter>").asked(), [Command::SwitchContext("old-lab".into())]);
+}
+
+#[test]
+fn a_payload_that_is_no_json_stays_in_its_editor() {
+    let mut fake = Fake::new(busy());
+    assert_eq!(fake.keys("i<ctrl-u>hello<ctrl-s>").asked(), []);
+    assert!(matches!(&fake.app.message, Some((text, Severity::Warning)) if text.contains("not JSON")));
+    let asked = fake.keys("\"<home>\"<ctrl-s>").asked();
+    assert!(matches!(&asked[..], [Command::Invoke { payload, .. }] if payload == b"\"hello\""), "{asked:?}");
+}
+
+#[test]
 fn the_prompt_completes_and_refuses() {
     let mut fake = Fake::new(busy());
     assert_eq!(fake.keys(":context lab<enter>").asked(), [Command::SwitchContext("lab".into())]);
