@@ -223,6 +223,27 @@ fn logs_and_answers_of_one_invocation() {
 }
 
 #[test]
+fn an_idle_environment_ends_without_a_word() {
+    let mut home = Home::new();
+    // A minute of waiting lasts 60 ms.
+    home.set("THRONG_LOCAL_TIME_SCALE", "1000");
+    home.ok(&["deploy", &function(&home, "quiet", "#!/bin/sh\necho here\n", &settings(256, 20))]);
+    let mut log = String::new();
+    for _ in 0..4 {
+        home.ok(&["invoke", "quiet", "--data", "{}"]);
+        wait_for("no environment is left", || {
+            let status = home.json(&["local", "status"]);
+            status["status"]["lambda"]["environments"].as_array().is_some_and(Vec::is_empty)
+        });
+    }
+    wait_for("the log has the lines", || {
+        log = home.ok(&["logs", "quiet"]);
+        log.matches("REPORT").count() == 4
+    });
+    assert!(!log.contains("ERROR") && !log.contains("throng-runtime:"), "{log}");
+}
+
+#[test]
 fn a_reader_that_goes_away_is_no_error() {
     for verb in [&["completions", "bash"][..], &["man"]] {
         let home = Home::new();

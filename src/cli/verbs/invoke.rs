@@ -9,6 +9,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::de::IgnoredAny;
 use serde_json::{Map, Value, json};
+use std::borrow::Cow;
 use std::io::Read;
 use std::path::Path;
 use throng::core::cloud::Cloud;
@@ -128,7 +129,7 @@ fn payload(args: &args::Invoke) -> Result<Vec<u8>, Fail> {
 fn not_json(data: &str, error: &serde_json::Error) -> Fail {
     // A line that can be pasted; long texts are better in a file anyway.
     let quoted = Some(json!(data).to_string()).filter(|text| text.len() < 60);
-    let quoted = quoted.and_then(|text| shlex::try_quote(&text).ok().map(|word| word.into_owned()));
+    let quoted = quoted.and_then(|text| shlex::try_quote(&text).ok().map(Cow::into_owned));
     let text = quoted.map_or_else(String::new, |word| format!("-d {word} sends it as a JSON text, "));
     Fail::usage(format!("--data is not JSON: {error}; {text}--data-binary FILE sends a file as it is"))
 }

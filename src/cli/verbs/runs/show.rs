@@ -101,9 +101,11 @@ async fn explain_failures(context: &RunContext, run: &RunSummary) -> Outcome {
     }
     let counts = &run.counts;
     let states = [(counts.failed, "failed"), (counts.timed_out, "timed-out"), (counts.expired, "expired")];
-    let states: String =
-        states.iter().filter(|(count, _)| *count > 0).map(|(_, state)| format!(" --state {state}")).collect();
-    print::note(&format!("`throng tasks {}{states}` lists them", run.id));
+    let named = states.iter().filter(|(count, _)| *count > 0).fold(String::new(), |mut text, (_, state)| {
+        let _ = write!(text, " --state {state}");
+        text
+    });
+    print::note(&format!("`throng tasks {}{named}` lists them", run.id));
     Ok(())
 }
 
