@@ -8,7 +8,7 @@ use crate::core::cloud::{Cloud, CloudError};
 use crate::core::definition::{self, Definition};
 use crate::core::deploy::{self, DeployError, DeployOptions, DeployProgress, RemoveOptions};
 use crate::core::image::LayerState;
-use crate::core::model::{FunctionForm, ProgressState};
+use crate::core::model::{FunctionForm, ProgressState, plural};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -66,8 +66,10 @@ async fn all(
         let name = definition.name.clone();
         match one(&cloud, progress, &definition, &options).await {
             Ok(done) => {
-                let detail =
-                    if done.is_empty() { "nothing had to be changed".into() } else { done.join("\n") };
+                let detail = match done.len() {
+                    0 => "nothing had to be changed".to_owned(),
+                    steps => format!("{}\n{}", plural(steps as u64, "step"), done.join("\n")),
+                };
                 ctx.update(move |state| state.notice(Severity::Info, format!("{name} is deployed"), detail));
             }
             Err(error) if error.is_cancelled() => {

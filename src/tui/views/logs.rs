@@ -3,6 +3,7 @@
 use crate::tui::filter::Pattern;
 use crate::tui::list::Look;
 use crate::tui::text;
+use crate::tui::theme::Theme;
 use ratatui::style::{Modifier, Style};
 use ratatui::text::{Line, Span};
 use std::cell::Cell;
@@ -213,9 +214,7 @@ impl LogState {
             let name = text::clean(&entry.function);
             head.push(Span::styled(format!("{:<16} ", text::clip(&name, 16)), theme.dim));
         }
-        if let Some(task) = entry.task {
-            head.push(Span::styled(format!("#{task:<5} "), theme.key));
-        }
+        head.push(whose(entry, theme));
         let (mark, style) = severity(entry, look);
         head.push(Span::styled(format!("{mark:<5} "), style));
         let indent: usize = head.iter().map(Span::width).sum();
@@ -252,6 +251,17 @@ impl LogState {
         }
         spans.push(Span::styled(text[from..].to_owned(), style));
         spans
+    }
+}
+
+/// Whose line it is, in a column of its own: the task, or for the platform's lines the beginning of the request's id.
+fn whose(entry: &LogEntry, theme: &Theme) -> Span<'static> {
+    match (entry.task, entry.request_id.as_deref()) {
+        (Some(task), _) => Span::styled(format!("{:<6} ", format!("#{task}")), theme.key),
+        (None, Some(id)) => {
+            Span::styled(format!("{:<6} ", text::clean(&id.chars().take(6).collect::<String>())), theme.dim)
+        }
+        (None, None) => Span::raw("       "),
     }
 }
 
