@@ -100,6 +100,9 @@ fn request(reader: &mut BufReader<&TcpStream>) -> Option<(String, String, Vec<u8
 
 /// AWS's emulator, out of the wheel of AWS's SAM CLI; fetched once.
 pub fn emulator() -> PathBuf {
+    // Tests run beside each other, and the first one fetches it.
+    static FETCHING: Mutex<()> = Mutex::new(());
+    let _one_at_a_time = FETCHING.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/interop/rie");
     let program = folder.join("aws-lambda-rie");
     if !program.exists() {
