@@ -1,4 +1,5 @@
 //! What a newer AWS may answer: states, architectures, package types and members that nobody knows yet break no list.
+//! And what is said where nobody answers.
 #![cfg(target_os = "linux")]
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic, missing_docs)]
 
@@ -55,4 +56,15 @@ fn a_list_with_words_that_nobody_knows_is_shown() {
         "as AWS says it: {functions}"
     );
     assert!(home.ok(&["functions"]).contains("Hibernating"));
+}
+
+#[test]
+fn where_nobody_listens_doctor_says_so_and_ends_with_3() {
+    let nobody = TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("an address");
+    let settings = format!("endpoint = \"http://{nobody}\"\nhome_bucket = \"home\"");
+    let home = Home::in_context("nobody", &settings);
+    let output = home.run(&["doctor"]);
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert_eq!(output.status.code(), Some(3), "{text}");
+    assert!(text.contains("FAIL  credentials") && text.contains("does not answer"), "{text}");
 }

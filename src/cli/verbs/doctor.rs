@@ -1,7 +1,7 @@
 //! `doctor`: whether this machine and the context can do the job, and what to change.
 
 use crate::cli::args::{self, Format, Policy};
-use crate::cli::fail::{Fail, Outcome, SOME_FAILED};
+use crate::cli::fail::{Fail, Outcome, SOME_FAILED, UNREACHABLE};
 use crate::cli::print;
 use crate::cli::session::Session;
 use std::fmt::Write as _;
@@ -22,7 +22,7 @@ pub async fn examine(session: &Session, args: &args::Doctor) -> Outcome {
         for finding in sandbox::check() {
             let ok = finding.level != sandbox::Level::Bad;
             let Finding { subject, detail, remedy, .. } = finding;
-            checks.push(Check { what: subject, ok, found: detail, advice: remedy });
+            checks.push(Check { ok, ..Check::note(&subject, detail, remedy) });
         }
     }
     let cloud = match Cloud::connect(context, &session.dirs).await {
@@ -33,7 +33,7 @@ pub async fn examine(session: &Session, args: &args::Doctor) -> Outcome {
             Some(cloud)
         }
         Err(error) => {
-            checks.push(Check::bad("context", error.to_string(), error.advice()));
+            checks.push(Check::failed("context", &error));
             None
         }
     };
@@ -45,12 +45,11 @@ pub async fn examine(session: &Session, args: &args::Doctor) -> Outcome {
         );
     }
     let bad = checks.iter().filter(|check| !check.ok).count();
+    let code = if checks.iter().any(|check| check.unreachable) { UNREACHABLE } else { SOME_FAILED };
     match (bad, session.format) {
         (0, _) => Ok(()),
-        (_, Format::Json) => Err(Fail::silent(SOME_FAILED)),
-        (bad, Format::Table) => {
-            Err(Fail::new(SOME_FAILED, format!("{bad} of {} checks failed", checks.len())))
-        }
+        (_, Format::Json) => Err(Fail::silent(code)),
+        (bad, Format::Table) => Err(Fail::new(code, format!("{bad} of {} checks failed", checks.len()))),
     }
 }
 

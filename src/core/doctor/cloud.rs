@@ -25,12 +25,12 @@ async fn home(cloud: &Cloud) -> Check {
     const WHAT: &str = "home bucket";
     let bucket = match cloud.home_bucket() {
         Ok(bucket) => bucket,
-        Err(error) => return Check::bad(WHAT, error.to_string(), error.advice()),
+        Err(error) => return Check::failed(WHAT, &error),
     };
     match cloud.s3().bucket_exists(bucket).await {
         Ok(true) => {}
         Ok(false) => return Check::good(WHAT, format!("{bucket} (made by the first deployment)")),
-        Err(error) => return Check::bad(WHAT, error.to_string(), error.advice()),
+        Err(error) => return Check::failed(WHAT, &error),
     }
     if let Some(region) = cloud.s3().foreign_region(bucket).await {
         return Check::bad(

@@ -26,30 +26,40 @@ pub struct Check {
     pub found: String,
     /// What to change; empty when nothing has to be.
     pub advice: String,
+    /// Whether nobody answered.
+    #[serde(skip)]
+    pub unreachable: bool,
 }
 
 impl Check {
     /// All is well.
     pub fn good(what: &str, found: impl Into<String>) -> Self {
-        Self { what: what.to_owned(), ok: true, found: found.into(), advice: String::new() }
+        Self::note(what, found, "")
     }
 
     /// The job can be done; something could be better, or was not to be found out.
     pub fn note(what: &str, found: impl Into<String>, advice: impl Into<String>) -> Self {
-        Self { what: what.to_owned(), ok: true, found: found.into(), advice: advice.into() }
+        let (what, found, advice) = (what.to_owned(), found.into(), advice.into());
+        Self { what, ok: true, found, advice, unreachable: false }
     }
 
     /// The job cannot be done.
     pub fn bad(what: &str, found: impl Into<String>, advice: impl Into<String>) -> Self {
-        Self { what: what.to_owned(), ok: false, found: found.into(), advice: advice.into() }
+        Self { ok: false, ..Self::note(what, found, advice) }
     }
 
     /// Of a call's outcome.
     pub fn of<T>(what: &str, outcome: Result<T, CloudError>, found: impl FnOnce(T) -> String) -> Self {
         match outcome {
             Ok(value) => Self::good(what, found(value)),
-            Err(error) => Self::bad(what, error.to_string(), error.advice()),
+            Err(error) => Self::failed(what, &error),
         }
+    }
+
+    /// Of a call that failed.
+    pub fn failed(what: &str, error: &CloudError) -> Self {
+        let unreachable = error.is_unreachable();
+        Self { unreachable, ..Self::bad(what, error.to_string(), error.advice()) }
     }
 }
 

@@ -17,7 +17,7 @@ pub(super) async fn examine(cloud: &Cloud, buckets: &[String]) -> Vec<Check> {
     let (scope, identity) = match (policy_scope(cloud, buckets).await, cloud.identity().await) {
         (Ok(scope), Ok(identity)) => (scope, identity),
         (Err(error), _) | (_, Err(error)) => {
-            return vec![Check::bad("permissions", error.to_string(), error.advice())];
+            return vec![Check::failed("permissions", &error)];
         }
     };
     let mut checks = vec![of_person(cloud, identity, &statements(policies::person(&scope))).await];
