@@ -17,7 +17,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 use throng_runtime::contract::{
-    AttemptRecord, FailureClass, OnFailure, Phases, RunningMarker, TaskRef, TaskState, VERSION, keys, layout,
+    AttemptRecord, FailureClass, OnFailure, Phases, RunningMarker, TaskRef, TaskState, keys, layout,
 };
 
 /// What stays the same for all tasks of an environment.
@@ -132,29 +132,15 @@ impl Worker<'_> {
         };
         let init_ms = attempt.init.map_or(0.0, millis);
         AttemptRecord {
-            version: VERSION,
-            function: self.settings.function.name.clone(),
             task: job.task.clone(),
             bucket,
             key,
             provider: self.stores.provider_of(job).ok().flatten().map(str::to_owned),
-            request_id: attempt.request_id.to_owned(),
-            state: TaskState::Running,
-            class: None,
-            exit_code: None,
-            signal: None,
-            error: None,
-            started_ms: clock::now_ms(),
-            ended_ms: 0,
             phases: Phases { init_ms, ..Phases::default() },
             cold: attempt.init.is_some(),
-            bytes_in: 0,
-            bytes_out: 0,
-            outputs: Vec::new(),
-            peak_memory: 0,
             log_group: self.settings.log_group.clone(),
             log_stream: self.settings.log_stream.clone(),
-            stderr_tail: Vec::new(),
+            ..AttemptRecord::begun(&self.settings.function.name, attempt.request_id, clock::now_ms())
         }
     }
 

@@ -71,6 +71,38 @@ pub struct AttemptRecord {
     pub stderr_tail: Vec<String>,
 }
 
+impl AttemptRecord {
+    /// Of an attempt that has begun and of which nothing else is known yet.
+    #[must_use]
+    pub fn begun(function: &str, request_id: &str, at_ms: u64) -> Self {
+        Self {
+            version: super::VERSION,
+            function: function.to_owned(),
+            task: None,
+            bucket: String::new(),
+            key: String::new(),
+            provider: None,
+            request_id: request_id.to_owned(),
+            state: TaskState::Running,
+            class: None,
+            exit_code: None,
+            signal: None,
+            error: None,
+            started_ms: at_ms,
+            ended_ms: at_ms,
+            phases: Phases::default(),
+            cold: false,
+            bytes_in: 0,
+            bytes_out: 0,
+            outputs: Vec::new(),
+            peak_memory: 0,
+            log_group: String::new(),
+            log_stream: String::new(),
+            stderr_tail: Vec::new(),
+        }
+    }
+}
+
 /// Milliseconds spent in each phase of an attempt.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]

@@ -5,7 +5,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use throng_runtime::contract::keys::ASYNC_FAILURES;
 use throng_runtime::contract::{
-    AttemptRecord, FailureClass, Phases, TaskEvent, TaskRef, TaskState, VERSION, object_keys_from_s3_event,
+    AttemptRecord, FailureClass, TaskEvent, TaskRef, TaskState, object_keys_from_s3_event,
 };
 
 /// An event that Lambda gave up on.
@@ -110,29 +110,13 @@ impl FailedEvent {
     pub fn into_record(self, function: &str, task: TaskRef) -> AttemptRecord {
         let (bucket, key) = self.objects.into_iter().next().unwrap_or_default();
         AttemptRecord {
-            version: VERSION,
-            function: function.to_owned(),
             task: Some(task),
             bucket,
             key,
-            provider: None,
-            request_id: self.request_id,
             state: self.state,
             class: Some(self.class),
-            exit_code: None,
-            signal: None,
             error: Some(self.message),
-            started_ms: self.at_ms,
-            ended_ms: self.at_ms,
-            phases: Phases::default(),
-            cold: false,
-            bytes_in: 0,
-            bytes_out: 0,
-            outputs: Vec::new(),
-            peak_memory: 0,
-            log_group: String::new(),
-            log_stream: String::new(),
-            stderr_tail: Vec::new(),
+            ..AttemptRecord::begun(function, &self.request_id, self.at_ms)
         }
     }
 }

@@ -13,7 +13,7 @@ use crate::core::run::{RunError, plan};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use throng_runtime::contract::keys::record_key;
-use throng_runtime::contract::{AttemptRecord, FailureClass, Phases, TaskRef, VERSION};
+use throng_runtime::contract::{AttemptRecord, FailureClass, TaskRef};
 use tokio_util::sync::CancellationToken;
 
 impl Launch {
@@ -100,31 +100,16 @@ impl Launch {
 
     fn failure(&self, not_sent: &NotSent) -> Option<Put> {
         let entry = self.entry(not_sent.index)?;
-        let now = now_ms();
+        let request_id = format!("not-sent-{:08x}", rand::random::<u32>());
         let record = AttemptRecord {
-            version: VERSION,
-            function: self.header.function.clone(),
             task: Some(TaskRef { run: self.header.id.clone(), task: not_sent.index }),
             bucket: entry.bucket,
             key: entry.key,
             provider: entry.provider,
-            request_id: format!("not-sent-{:08x}", rand::random::<u32>()),
             state: TaskState::Failed,
             class: Some(FailureClass::Input),
-            exit_code: None,
-            signal: None,
             error: Some(not_sent.reason.clone()),
-            started_ms: now,
-            ended_ms: now,
-            phases: Phases::default(),
-            cold: false,
-            bytes_in: 0,
-            bytes_out: 0,
-            outputs: Vec::new(),
-            peak_memory: 0,
-            log_group: String::new(),
-            log_stream: String::new(),
-            stderr_tail: Vec::new(),
+            ..AttemptRecord::begun(&self.header.function, &request_id, now_ms())
         };
         let body = serde_json::to_vec(&record).ok()?;
         Some(Put {
