@@ -58,7 +58,7 @@ fn session(rows: u16, cols: u16) {
     screen.press(":context moto\r");
     screen.wait_for("there");
     screen.press("2");
-    screen.wait_for("throng-home-123456789012-us-east-1");
+    screen.wait_for("throng-home-123456789012");
     screen.press("1d");
     screen.wait_for("type there");
     screen.press("there\r");

@@ -11,6 +11,7 @@ use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 use std::cell::Cell;
+use std::sync::Arc;
 use throng::core::deploy::Action;
 use throng::core::engine::{Command, PlanView, PlannedFunction, Wish};
 
@@ -18,6 +19,8 @@ use throng::core::engine::{Command, PlanView, PlannedFunction, Wish};
 #[derive(Debug)]
 pub struct PlanLayer {
     wish: Wish,
+    /// The plan of another time, which is there until the engine has heard that a new one is wanted.
+    old: Option<Arc<[PlannedFunction]>>,
     top: Cell<usize>,
     height: Cell<usize>,
 }
@@ -25,12 +28,27 @@ pub struct PlanLayer {
 impl PlanLayer {
     /// Asks for the plan.
     pub fn open(wish: Wish, app: &mut App) -> Self {
+        let old = match &app.snapshot.plan {
+            Some(PlanView::Ready(plan)) => Some(plan.clone()),
+            _ => None,
+        };
         app.send(Command::Plan(wish.clone()));
-        Self { wish, top: Cell::new(0), height: Cell::new(1) }
+        Self { wish, old, top: Cell::new(0), height: Cell::new(1) }
+    }
+
+    /// How far the plan is that was asked for here.
+    fn view<'a>(&self, app: &'a App) -> &'a PlanView {
+        match &app.snapshot.plan {
+            Some(PlanView::Ready(plan)) if self.old.as_ref().is_some_and(|old| Arc::ptr_eq(old, plan)) => {
+                &PlanView::Making
+            }
+            Some(view) => view,
+            None => &PlanView::Making,
+        }
     }
 
     fn apply(&self, app: &mut App) -> Outcome {
-        if !matches!(app.snapshot.plan, Some(PlanView::Ready(_))) {
+        if !matches!(self.view(app), PlanView::Ready(_)) {
             return Outcome::Keep;
         }
         let (name, command) = match &self.wish {
@@ -96,15 +114,15 @@ impl Layer for PlanLayer {
 
     fn draw(&self, frame: &mut Frame<'_>, area: Rect, app: &App) {
         let theme = &app.look.theme;
-        let (mut all, ready) = match &app.snapshot.plan {
-            None | Some(PlanView::Making) => {
+        let (mut all, ready) = match self.view(app) {
+            PlanView::Making => {
                 (vec![Line::styled("reading the image and asking the cloud …", theme.dim)], false)
             }
-            Some(PlanView::Failed(why)) => {
+            PlanView::Failed(why) => {
                 let clean = |line: &str| Line::styled(text::clean(line).into_owned(), theme.bad);
                 (why.lines().map(clean).collect(), false)
             }
-            Some(PlanView::Ready(plans)) => {
+            PlanView::Ready(plans) => {
                 let blank = std::iter::once_with(Line::default);
                 (
                     plans

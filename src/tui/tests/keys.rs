@@ -155,10 +155,13 @@ fn where_it_costs_money_the_plan_is_shown_before_anything_is_done() {
     let form = form.clone();
     assert_eq!(fake.keys("<enter>").asked(), [], "there is nothing to agree to yet");
     snapshot.plan = Some(planned());
-    fake.see(snapshot);
+    fake.see(snapshot.clone());
     assert_eq!(fake.keys("<esc>").asked(), [Command::ClosePlan]);
     assert_eq!(fake.app.layers.len(), 1, "back in the form");
     fake.keys("<ctrl-s>").asked();
+    assert_eq!(fake.keys("<enter>").asked(), [], "the plan of the last time is not agreed to");
+    snapshot.plan = Some(planned());
+    fake.see(snapshot);
     assert_eq!(fake.keys("<enter>").asked(), [Command::DeployForm(form), Command::ClosePlan]);
     assert!(fake.app.layers.is_empty(), "both are gone");
 }

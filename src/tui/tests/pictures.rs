@@ -186,10 +186,15 @@ fn beginnings() {
 
 #[test]
 fn plans() {
-    let with = |plan| Snapshot { plan: Some(plan), ..busy() };
-    pictures("plan", &with(planned()), "nresize<tab>debian:12<ctrl-d>");
     let failed = PlanView::Failed("bucket pictures belongs to somebody else: choose another name".into());
-    pictures("plan_failed", &with(failed), "nresize<tab>debian:12<ctrl-d>");
+    for (name, plan) in [("plan", planned()), ("plan_failed", failed)] {
+        for size in SIZES {
+            let mut fake = Fake::new(busy());
+            fake.keys("nresize<tab>debian:12<ctrl-d>");
+            fake.see(Snapshot { plan: Some(plan.clone()), ..busy() });
+            insta::assert_snapshot!(format!("{name}_{}x{}", size.0, size.1), picture(&mut fake, size));
+        }
+    }
 }
 
 #[test]
