@@ -68,7 +68,7 @@ pub fn engine(
     (Engine::from_parts(send, receive), commands, snapshots)
 }
 
-fn listing<T>(items: Vec<T>) -> Listing<T> {
+pub fn listing<T>(items: Vec<T>) -> Listing<T> {
     Listing { items: Arc::new(items), state: ListingState::Ready, read_ms: Some(NOW) }
 }
 
@@ -76,7 +76,7 @@ fn place(bucket: &str, prefix: &str) -> Place {
     Place { bucket: bucket.into(), prefix: prefix.into() }
 }
 
-fn function(name: &str, state: &str, memory_mb: u32, age: u64) -> FunctionInfo {
+pub fn function(name: &str, state: &str, memory_mb: u32, age: u64) -> FunctionInfo {
     FunctionInfo {
         name: name.into(),
         arn: format!("arn:aws:lambda:us-east-1:000000000000:function:{name}"),

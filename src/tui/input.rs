@@ -35,7 +35,11 @@ pub fn handle(app: &mut App, batch: Vec<Event>) -> bool {
         }
         flush(app, &mut pasted);
         match event {
-            Event::Key(key) => app.key(key),
+            Event::Key(key) => {
+                // Keys that come together act on what the newest snapshot has, not on rows that are gone.
+                app.prepare();
+                app.key(key);
+            }
             Event::Mouse(mouse) => self::mouse(app, mouse),
             _ => {}
         }

@@ -167,6 +167,19 @@ fn where_it_costs_money_the_plan_is_shown_before_anything_is_done() {
 }
 
 #[test]
+fn keys_that_come_together_act_on_what_is_there_now() {
+    let mut snapshot = busy();
+    let mut fake = Fake::new(snapshot.clone());
+    fake.keys("12");
+    // Another context meanwhile, with other functions.
+    snapshot.functions = listing(vec![function("elsewhere", "Active", 512, 1)]);
+    fake.see(snapshot);
+    let key = |char| Event::Key(KeyEvent::new(KeyCode::Char(char), KeyModifiers::NONE));
+    input::handle(&mut fake.app, vec![key('1'), key('d')]);
+    assert_eq!(fake.keys("elsewhere<enter>").asked(), [Command::DeleteFunction("elsewhere".into())]);
+}
+
+#[test]
 fn a_dry_run_can_be_had_where_nothing_costs_money() {
     let mut fake = Fake::new(busy());
     let asked = fake.keys("nresize<tab>debian:12<ctrl-d>").asked();
