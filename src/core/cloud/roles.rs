@@ -4,7 +4,7 @@ use super::budget::Limits;
 use super::error::{CloudError, ErrorKind};
 use super::{existed, small};
 use aws_sdk_iam::Client;
-use aws_sdk_iam::types::{PolicyEvaluationDecisionType, Tag};
+use aws_sdk_iam::types::{ContextEntry, ContextKeyTypeEnum, PolicyEvaluationDecisionType, Tag};
 use std::collections::BTreeMap;
 
 /// Roles of a context.
@@ -150,6 +150,12 @@ impl<'a> Roles<'a> {
         resources: &[String],
     ) -> Result<Vec<String>, CloudError> {
         const ACTION: &str = "iam:SimulatePrincipalPolicy";
+        // Policies give roles away to Lambda alone; without this the simulation takes the condition for unmet.
+        let to_lambda = ContextEntry::builder()
+            .context_key_name("iam:PassedToService")
+            .context_key_type(ContextKeyTypeEnum::String)
+            .context_key_values("lambda.amazonaws.com")
+            .build();
         let mut missing = Vec::new();
         let mut marker = None;
         loop {
@@ -160,6 +166,7 @@ impl<'a> Roles<'a> {
                 .policy_source_arn(principal)
                 .set_action_names(Some(actions.iter().map(|&action| action.to_owned()).collect()))
                 .set_resource_arns((!resources.is_empty()).then(|| resources.to_vec()))
+                .context_entries(to_lambda.clone())
                 .set_marker(marker);
             let output = small(ACTION, principal, request.send()).await?;
             let denied = output
