@@ -57,6 +57,7 @@ impl Check {
     }
 
     /// Of a call that failed.
+    #[must_use]
     pub fn failed(what: &str, error: &CloudError) -> Self {
         let unreachable = error.is_unreachable();
         Self { unreachable, ..Self::bad(what, error.to_string(), error.advice()) }
