@@ -10,7 +10,7 @@ use crossterm::event::{KeyEvent, KeyEventKind};
 use ratatui::layout::Rect;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
-use throng::core::engine::{Command, Engine, Scope, Severity, Snapshot};
+use throng::core::engine::{Command, ContextInfo, Engine, Scope, Severity, Snapshot};
 use tokio::sync::Notify;
 
 /// A place that was gone to, and where its list stands.
@@ -98,6 +98,8 @@ pub struct App {
     pub bell: Arc<Notify>,
     awaited: Option<(Place, Awaited)>,
     scope: Option<Scope>,
+    /// Changes of context that were asked for.
+    switches: u64,
     more_asked: Option<(String, String, usize)>,
     clock: fn() -> u64,
 }
@@ -128,6 +130,7 @@ impl App {
             bell: Arc::default(),
             awaited: None,
             scope: None,
+            switches: 0,
             more_asked: None,
             clock,
         }
@@ -138,17 +141,36 @@ impl App {
         self.engine.send(command);
     }
 
-    /// Takes the engine's newest snapshot.
+    /// Takes the engine's newest snapshot, unless it is of a context that the person has left.
     pub fn take(&mut self, snapshot: Arc<Snapshot>) {
-        let other_context =
-            snapshot.context.name != self.snapshot.context.name && !self.snapshot.context.name.is_empty();
-        self.snapshot = snapshot;
-        if other_context {
-            // What was open belongs to the other cloud.
-            self.tabs = TABS.iter().map(|(_, place)| vec![Page::new(place.clone())]).collect();
-            self.logs = LogState::default();
-            self.scope = None;
+        if snapshot.switches >= self.switches {
+            self.snapshot = snapshot;
         }
+    }
+
+    /// Goes to another context. What is open belongs to the cloud before and goes at once: keys that come before the
+    /// engine has changed must not reach its rows, for what they ask for is done in the new context.
+    pub fn switch_context(&mut self, context: ContextInfo) {
+        self.switches += 1;
+        self.send(Command::SwitchContext(context.name.clone()));
+        self.tabs = TABS.iter().map(|(_, place)| vec![Page::new(place.clone())]).collect();
+        self.logs = LogState::default();
+        (self.awaited, self.more_asked) = (None, None);
+        while let Some(mut layer) = self.layers.pop() {
+            layer.closed(self);
+        }
+        let old = &self.snapshot;
+        self.snapshot = Arc::new(Snapshot {
+            version: old.version,
+            switches: self.switches,
+            context,
+            contexts: old.contexts.clone(),
+            progress: old.progress.clone(),
+            notices: old.notices.clone(),
+            ..Snapshot::default()
+        });
+        self.scope = None;
+        self.look_at();
     }
 
     /// The open page.

@@ -314,6 +314,7 @@ pub fn busy() -> Snapshot {
     let all = |succeeded, failed| Counts { succeeded, failed, ..Counts::default() };
     Snapshot {
         version: 1,
+        switches: 0,
         context: local.clone(),
         contexts: vec![local, lab].into(),
         connection: Connection::Online,

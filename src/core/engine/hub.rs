@@ -143,6 +143,8 @@ impl Hub {
     }
 
     fn publish(&mut self) {
+        // What a notice says has ended is not still under way.
+        self.state.show_progress();
         self.state.dirty = false;
         self.state.snap.version += 1;
         self.snapshots.send_replace(Arc::new(self.state.snap.clone()));
@@ -206,6 +208,8 @@ impl Hub {
     }
 
     fn switch(&mut self, name: &str) {
+        self.state.snap.switches += 1;
+        self.state.dirty = true;
         let context = match self.options.config.context(Some(name)) {
             Ok(context) => context.clone(),
             Err(error) => return self.state.notice(Severity::Error, "No such context", error.to_string()),
@@ -215,13 +219,13 @@ impl Hub {
         let old = std::mem::take(&mut self.state.snap);
         self.state.snap = Snapshot {
             version: old.version,
+            switches: old.switches,
             context: info_of(&self.context),
             contexts: old.contexts,
             progress: old.progress,
             notices: old.notices,
             ..Snapshot::default()
         };
-        self.state.dirty = true;
         self.connect();
         let scope = match old.scope {
             Scope::Objects { .. } => Scope::Buckets,

@@ -16,6 +16,8 @@ pub struct Snapshot {
     pub version: u64,
     /// The context that is shown.
     pub context: ContextInfo,
+    /// How often a change of context was asked for until here, also in vain.
+    pub switches: u64,
     /// All contexts of the configuration, the local one first.
     pub contexts: Arc<[ContextInfo]>,
     /// Whether the cloud answers.

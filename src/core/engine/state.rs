@@ -155,7 +155,8 @@ impl State {
         self.show_progress();
     }
 
-    fn show_progress(&mut self) {
+    /// Brings the rows of what takes a while up to date.
+    pub fn show_progress(&mut self) {
         let now = Instant::now();
         let rows: Arc<[_]> = self.progress.iter_mut().map(|entry| entry.row(now)).collect();
         if rows != self.snap.progress {

@@ -101,11 +101,10 @@ pub fn context(app: &mut App, name: &str) {
 }
 
 fn switch(app: &mut App, name: &str) {
-    if app.snapshot.contexts.iter().any(|context| context.name == name) {
-        app.say(format!("Switching to {name} …"));
-        app.send(Command::SwitchContext(name.to_owned()));
-    } else {
-        app.refuse(format!("There is no context {name}. Press c for those there are."));
+    let known = app.snapshot.contexts.iter().find(|context| context.name == name).cloned();
+    match known {
+        Some(context) => app.switch_context(context),
+        None => app.refuse(format!("There is no context {name}. Press c for those there are.")),
     }
 }
 
@@ -160,18 +159,25 @@ pub fn help(app: &mut App, _: &str) {
     app.push(Pager::new("Keys and commands", lines).hanging());
 }
 
+/// How much of what is under way the question before leaving names.
+const MOST_NAMED: usize = 5;
+
 /// Leaves; asks first when something would stop.
 pub fn quit(app: &mut App, _: &str) {
-    let active =
-        app.snapshot.progress.iter().filter(|progress| progress.state == ProgressState::Active).count();
-    if active == 0 {
+    let active = app.snapshot.progress.iter().filter(|progress| progress.state == ProgressState::Active);
+    let active: Vec<_> = active.map(|progress| progress.label.as_str()).collect();
+    if active.is_empty() {
         app.quit = true;
         return;
     }
-    let lines = vec![
-        format!("{} under way in this program:", crate::tui::text::plural(active as u64, "transfer")),
-        "leaving stops it; uploads go on where they were next time.".to_owned(),
+    let mut lines = vec!["Under way in this program:".to_owned()];
+    lines.extend(active.iter().take(MOST_NAMED).map(|label| format!("  {label}")));
+    if active.len() > MOST_NAMED {
+        lines.push(format!("  and {} more", active.len() - MOST_NAMED));
+    }
+    lines.extend([
+        "Leaving stops it; uploads go on where they were next time.".to_owned(),
         "Tasks that have been sent go on without throng.".to_owned(),
-    ];
+    ]);
     app.push(Confirm::yes("Leave now?", lines, |app| app.quit = true));
 }
