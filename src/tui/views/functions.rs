@@ -1,28 +1,13 @@
 //! All functions.
 
-use super::{identity, plain, styled};
-use crate::tui::filter::Filter;
-use crate::tui::list::{Column, Identity, Look, RowKey, Rows};
+use super::items::Item;
+use super::{plain, styled};
+use crate::tui::list::{Column, Look, RowKey};
 use crate::tui::text;
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 use std::cmp::Ordering;
-use std::sync::Arc;
 use throng::core::model::FunctionInfo;
-
-const COLUMNS: [Column; 8] = [
-    Column::text("NAME", 18, 3, 0),
-    Column::text("STATE", 10, 0, 0),
-    Column::number("MEMORY", 8, 2),
-    Column::number("TIMEOUT", 8, 3),
-    Column::number("TMP", 8, 6),
-    Column::text("ARCH", 7, 0, 5),
-    Column::text("IMAGE", 20, 4, 4),
-    Column { down: true, ..Column::text("CHANGED", 8, 0, 1) },
-];
-
-/// Functions as rows.
-pub struct FunctionRows<'a>(pub &'a Arc<Vec<FunctionInfo>>);
 
 /// Symbol, word and style of a function's state.
 #[must_use]
@@ -48,42 +33,42 @@ pub fn short_image(image: &str) -> String {
     text::clean(&shown).into_owned()
 }
 
-impl Rows for FunctionRows<'_> {
-    fn columns(&self) -> &'static [Column] {
-        &COLUMNS
+impl Item for FunctionInfo {
+    const COLUMNS: &'static [Column] = &[
+        Column::text("NAME", 18, 3, 0),
+        Column::text("STATE", 10, 0, 0),
+        Column::number("MEMORY", 8, 2),
+        Column::number("TIMEOUT", 8, 3),
+        Column::number("TMP", 8, 6),
+        Column::text("ARCH", 7, 0, 5),
+        Column::text("IMAGE", 20, 4, 4),
+        Column { down: true, ..Column::text("CHANGED", 8, 0, 1) },
+    ];
+
+    fn key(&self) -> RowKey {
+        RowKey::Text(self.name.clone())
     }
-    fn len(&self) -> usize {
-        self.0.len()
-    }
-    fn identities(&self) -> Vec<Identity> {
-        vec![identity(self.0)]
-    }
-    fn key(&self, row: usize) -> RowKey {
-        RowKey::Text(self.0[row].name.clone())
-    }
-    fn cells(&self, row: usize, look: &Look) -> Vec<Line<'static>> {
-        let function = &self.0[row];
-        let (state, style) = state(function, look);
+    fn cells(&self, look: &Look) -> Vec<Line<'static>> {
+        let (state, style) = state(self, look);
         vec![
-            plain(&function.name),
+            plain(&self.name),
             Line::from(Span::styled(state, style)),
-            Line::raw(format!("{} MB", function.memory_mb)),
-            Line::raw(format!("{} s", function.timeout_s)),
-            Line::raw(format!("{} MB", function.tmp_mb)),
-            styled(&function.architecture, look.theme.dim),
-            Line::from(Span::styled(short_image(&function.image), look.theme.dim)),
+            Line::raw(format!("{} MB", self.memory_mb)),
+            Line::raw(format!("{} s", self.timeout_s)),
+            Line::raw(format!("{} MB", self.tmp_mb)),
+            styled(&self.architecture, look.theme.dim),
+            Line::from(Span::styled(short_image(&self.image), look.theme.dim)),
             Line::from(Span::styled(
-                function.modified_ms.map_or_else(String::new, |then| text::ago(then, look.now)),
+                self.modified_ms.map_or_else(String::new, |then| text::ago(then, look.now)),
                 look.theme.dim,
             )),
         ]
     }
-    fn admits(&self, row: usize, filter: &Filter) -> bool {
-        let function = &self.0[row];
-        filter.pattern.matches(&format!("{} {} {}", function.name, function.state, function.image))
+    fn words(&self) -> String {
+        format!("{} {} {}", self.name, self.state, self.image)
     }
-    fn compare(&self, a: usize, b: usize, column: usize) -> Ordering {
-        let (a, b) = (&self.0[a], &self.0[b]);
+    fn compare(&self, other: &Self, column: usize) -> Ordering {
+        let (a, b) = (self, other);
         match column {
             0 => a.name.cmp(&b.name),
             1 => a.state.cmp(&b.state),

@@ -3,6 +3,7 @@
 pub mod buckets;
 pub mod function;
 pub mod functions;
+pub mod items;
 pub mod logs;
 pub mod objects;
 pub mod run;
@@ -13,6 +14,7 @@ pub mod transfers;
 
 use super::list::{Identity, Rows};
 use super::place::Place;
+use items::Items;
 use ratatui::text::{Line, Span};
 use std::cmp::Ordering;
 use std::sync::Arc;
@@ -22,14 +24,14 @@ use throng::core::engine::{ListingState, Snapshot};
 #[must_use]
 pub fn rows<'a>(place: &'a Place, snapshot: &'a Snapshot, attempt: usize) -> Box<dyn Rows + 'a> {
     match place {
-        Place::Functions => Box::new(functions::FunctionRows(&snapshot.functions.items)),
-        Place::Function(name) => Box::new(runs::RunRows::of_function(&snapshot.runs.items, name)),
-        Place::Buckets => Box::new(buckets::BucketRows(&snapshot.buckets.items)),
+        Place::Functions => Box::new(Items::all(&snapshot.functions.items)),
+        Place::Function(name) => Box::new(Items::those(&snapshot.runs.items, |run| run.function == *name)),
+        Place::Buckets => Box::new(Items::all(&snapshot.buckets.items)),
         Place::Objects { bucket, prefix } => Box::new(objects::ObjectRows::new(snapshot, bucket, prefix)),
-        Place::Runs => Box::new(runs::RunRows::all(&snapshot.runs.items)),
+        Place::Runs => Box::new(Items::all(&snapshot.runs.items)),
         Place::Run(run) => Box::new(run::TaskRows::new(snapshot, run)),
         Place::Task { run, task } => Box::new(task::OutputRows::new(snapshot, run, *task, attempt)),
-        Place::Running => Box::new(running::InvocationRows(&snapshot.running.items)),
+        Place::Running => Box::new(Items::all(&snapshot.running.items)),
         Place::Transfers => Box::new(transfers::ProgressRows(&snapshot.progress)),
         Place::Logs => Box::new(Nothing),
     }

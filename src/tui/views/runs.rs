@@ -1,52 +1,14 @@
 //! All runs, or those of one function.
 
-use super::{by_float, identity, plain};
-use crate::tui::filter::Filter;
-use crate::tui::list::{Column, Identity, Look, RowKey, Rows};
+use super::items::Item;
+use super::{by_float, plain};
+use crate::tui::list::{Column, Look, RowKey};
 use crate::tui::text;
 use crate::tui::widgets::bar;
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 use std::cmp::Ordering;
-use std::sync::Arc;
 use throng::core::model::{RunSummary, TaskState};
-
-const COLUMNS: [Column; 9] = [
-    Column { down: true, ..Column::text("STARTED", 11, 0, 0) },
-    Column::text("FUNCTION", 12, 2, 0),
-    Column::text("STATE", 13, 0, 0),
-    Column::text("PROGRESS", 10, 1, 1),
-    Column::number("DONE", 15, 0),
-    Column::number("FAILED", 6, 0),
-    Column::number("RATE", 8, 4),
-    Column::number("TIME", 8, 3),
-    Column::text("RUN", 22, 0, 5),
-];
-
-/// Runs as rows.
-pub struct RunRows<'a> {
-    items: &'a Arc<Vec<RunSummary>>,
-    chosen: Vec<usize>,
-}
-
-impl<'a> RunRows<'a> {
-    /// All runs.
-    #[must_use]
-    pub fn all(items: &'a Arc<Vec<RunSummary>>) -> Self {
-        Self { items, chosen: (0..items.len()).collect() }
-    }
-
-    /// The runs of a function.
-    #[must_use]
-    pub fn of_function(items: &'a Arc<Vec<RunSummary>>, name: &str) -> Self {
-        let chosen = (0..items.len()).filter(|row| items[*row].function == name).collect();
-        Self { items, chosen }
-    }
-
-    fn run(&self, row: usize) -> &RunSummary {
-        &self.items[self.chosen[row]]
-    }
-}
 
 /// Symbol, word and style for how a run stands.
 #[must_use]
@@ -74,49 +36,50 @@ pub fn elapsed(run: &RunSummary, now: u64) -> u64 {
     run.ended_ms.unwrap_or(now).saturating_sub(run.started_ms)
 }
 
-impl Rows for RunRows<'_> {
-    fn columns(&self) -> &'static [Column] {
-        &COLUMNS
+impl Item for RunSummary {
+    const COLUMNS: &'static [Column] = &[
+        Column { down: true, ..Column::text("STARTED", 11, 0, 0) },
+        Column::text("FUNCTION", 12, 2, 0),
+        Column::text("STATE", 13, 0, 0),
+        Column::text("PROGRESS", 10, 1, 1),
+        Column::number("DONE", 15, 0),
+        Column::number("FAILED", 6, 0),
+        Column::number("RATE", 8, 4),
+        Column::number("TIME", 8, 3),
+        Column::text("RUN", 22, 0, 5),
+    ];
+
+    fn key(&self) -> RowKey {
+        RowKey::Text(self.id.clone())
     }
-    fn len(&self) -> usize {
-        self.chosen.len()
-    }
-    fn identities(&self) -> Vec<Identity> {
-        vec![identity(self.items)]
-    }
-    fn key(&self, row: usize) -> RowKey {
-        RowKey::Text(self.run(row).id.clone())
-    }
-    fn cells(&self, row: usize, look: &Look) -> Vec<Line<'static>> {
-        let run = self.run(row);
+    fn cells(&self, look: &Look) -> Vec<Line<'static>> {
         let theme = &look.theme;
-        let (word, style) = state(run, look);
-        let bad = run.counts.unsuccessful();
-        let rate = if run.ended_ms.is_none() && run.rate > 0.0 {
-            format!("{:.1}/s", run.rate)
+        let (word, style) = state(self, look);
+        let bad = self.counts.unsuccessful();
+        let rate = if self.ended_ms.is_none() && self.rate > 0.0 {
+            format!("{:.1}/s", self.rate)
         } else {
             String::new()
         };
-        let done = if run.settled { "" } else { "~" };
-        let total = run.counts.total();
+        let done = if self.settled { "" } else { "~" };
+        let total = self.counts.total();
         vec![
-            Line::from(Span::styled(text::day_time(run.started_ms, &look.zone), theme.dim)),
-            plain(&run.function),
+            Line::from(Span::styled(text::day_time(self.started_ms, &look.zone), theme.dim)),
+            plain(&self.function),
             Line::from(Span::styled(word, style)),
-            bar::line(&run.counts, 10, theme),
-            Line::raw(format!("{done}{}/{}", text::count(run.counts.done()), text::count(total))),
+            bar::line(&self.counts, 10, theme),
+            Line::raw(format!("{done}{}/{}", text::count(self.counts.done()), text::count(total))),
             Line::from(Span::styled(text::count(bad), if bad > 0 { theme.bad } else { theme.dim })),
             Line::raw(rate),
-            Line::raw(text::seconds(elapsed(run, look.now) as f64 / 1000.0)),
-            Line::from(Span::styled(text::clean(&run.id).into_owned(), theme.dim)),
+            Line::raw(text::seconds(elapsed(self, look.now) as f64 / 1000.0)),
+            Line::from(Span::styled(text::clean(&self.id).into_owned(), theme.dim)),
         ]
     }
-    fn admits(&self, row: usize, filter: &Filter) -> bool {
-        let run = self.run(row);
-        filter.pattern.matches(&format!("{} {}", run.function, run.id))
+    fn words(&self) -> String {
+        format!("{} {}", self.function, self.id)
     }
-    fn compare(&self, a: usize, b: usize, column: usize) -> Ordering {
-        let (a, b) = (self.run(a), self.run(b));
+    fn compare(&self, other: &Self, column: usize) -> Ordering {
+        let (a, b) = (self, other);
         let share = |run: &RunSummary| run.counts.done() as f64 / run.counts.total().max(1) as f64;
         match column {
             0 => a.started_ms.cmp(&b.started_ms),
