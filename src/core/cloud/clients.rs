@@ -3,6 +3,7 @@
 use super::budget::Limits;
 use super::credentials::Explained;
 use super::error::{CloudError, ErrorKind};
+use super::host::Telling;
 use super::local::Found;
 use super::regional::Regional;
 use super::watch::{HostPrefix, Watch};
@@ -39,10 +40,11 @@ pub(super) struct Clients {
 pub(super) fn http() -> SharedHttpClient {
     static HTTP: OnceLock<SharedHttpClient> = OnceLock::new();
     let build = || {
-        HttpBuilder::new()
+        let client = HttpBuilder::new()
             .pool_idle_timeout(Duration::from_secs(20))
             .tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring))
-            .build_https()
+            .build_https();
+        SharedHttpClient::new(Telling(client))
     };
     HTTP.get_or_init(build).clone()
 }

@@ -91,9 +91,13 @@ impl CloudError {
     #[must_use]
     pub fn advice(&self) -> String {
         match self.kind {
-            ErrorKind::Unreachable => {
-                "Check the network, and the context's region and endpoint (`throng doctor`).".into()
+            // AWS has a name for each service in each region, and none in a region that is not there.
+            ErrorKind::Unreachable
+                if self.message.contains(".amazonaws.com") && self.message.contains("lookup") =>
+            {
+                "Check that the region is spelt right, and that this machine can look names up.".into()
             }
+            ErrorKind::Unreachable => "Check the network, and the context's region and endpoint.".into(),
             ErrorKind::Auth if self.message.contains("type `aws ") => String::new(),
             ErrorKind::Auth if self.is_clock() => {
                 "Set this machine's clock (`timedatectl set-ntp true`): the cloud accepts a few minutes of difference."
@@ -125,11 +129,18 @@ impl CloudError {
                 request_id: request_id(response.raw()),
                 ..Self::new(ErrorKind::Other, action, what, format!("unreadable answer: {}", chain(error)))
             },
-            SdkError::TimeoutError(_) => Self::new(ErrorKind::Unreachable, action, what, "no answer in time"),
+            SdkError::TimeoutError(_) => {
+                let from = super::host::silent(error).map(|(host, _)| format!(" from {host}"));
+                let message = format!("no answer{} in time", from.unwrap_or_default());
+                Self::new(ErrorKind::Unreachable, action, what, message)
+            }
             SdkError::DispatchFailure(failure) if failure.is_user() => {
                 Self::new(ErrorKind::Invalid, action, what, chain(error))
             }
-            SdkError::DispatchFailure(_) => Self::new(ErrorKind::Unreachable, action, what, chain(error)),
+            SdkError::DispatchFailure(_) => {
+                let told = super::host::silent(error).map(|(host, reason)| format!("{host}: {reason}"));
+                Self::new(ErrorKind::Unreachable, action, what, told.unwrap_or_else(|| chain(error)))
+            }
             SdkError::ConstructionFailure(_) => Self::new(ErrorKind::Invalid, action, what, chain(error)),
             _ => Self::new(ErrorKind::Other, action, what, chain(error)),
         }

@@ -8,6 +8,7 @@ mod clients;
 mod credentials;
 mod error;
 mod functions;
+mod host;
 mod identity;
 mod lambda;
 mod limiter;
