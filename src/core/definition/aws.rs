@@ -3,12 +3,11 @@
 use super::fields::{Fields, Spanned, show};
 use super::node::Node;
 use super::problem::{Position, Report};
-use super::providers::{self, Providers, Storage};
+use super::providers::{self, Providers};
 use super::secrets::{Environment, expand};
-use super::{Architecture, Definition, InputRule, OnFailure, limits, place};
+use super::{Architecture, Definition, OnFailure, flows, limits};
 use crate::core::image::Source;
 use std::path::{Path, PathBuf};
-use throng_runtime::contract::{OutputRule, ProviderInput};
 
 const ENTRY: &[&str] = &["lambda", "iam", "s3", "api_gateway", "cloudwatch", "batch", "ecr", "boto_profile"];
 const LAMBDA: &[&str] = &[
@@ -125,8 +124,8 @@ pub(super) fn read(node: &Node, key: &str, context: &Context<'_>, report: &mut R
     read_variables(&lambda, &container, context, &mut definition, report);
     read_rest(&entry, &lambda, context, &mut definition, report);
     note_unused(&entry, &lambda, &container, report);
-    let inputs = read_inputs(&lambda, context, &mut definition, report);
-    let outputs = read_outputs(&lambda, context, &mut definition, report);
+    let inputs = flows::inputs(&lambda, context.providers, &mut definition, report);
+    let outputs = flows::outputs(&lambda, context.providers, &mut definition, report);
     definition.providers =
         providers::used(context.providers, &definition.provider_inputs, &definition.outputs);
     Read { definition, key: key.to_owned(), at, inputs, outputs }
@@ -422,74 +421,4 @@ fn is_empty(node: &Node) -> bool {
         Value::List(items) => items.is_empty(),
         Value::Map(entries) => entries.iter().all(|(_, node)| node.is_null() || is_empty(node)),
     }
-}
-
-fn read_inputs(
-    lambda: &Fields<'_>,
-    context: &Context<'_>,
-    definition: &mut Definition,
-    report: &mut Report,
-) -> Vec<Position> {
-    let mut positions = Vec::new();
-    for (node, key) in lambda.list("input") {
-        let fields = Fields::new(node, &key, &["storage_provider", "path", "suffix"], report);
-        let suffixes = fields.texts("suffix", report);
-        let provider = providers::of_place(&fields, node.at, context.providers, report);
-        let Some((bucket, path)) = place::bucket_path(&fields, node.at, report) else { continue };
-        let Some(provider) = provider else { continue };
-        if let Storage::Provider(provider) = provider {
-            if let Some(suffix) = suffixes.first() {
-                let message =
-                    "not used: nothing there starts the function; `throng run` takes a folder or an object";
-                report.warn(suffix.at, &fields.key("suffix"), message);
-            }
-            definition.provider_inputs.push(ProviderInput { provider, bucket, path });
-            continue;
-        }
-        let rule = |suffix: &str| InputRule {
-            bucket: bucket.clone(),
-            path: path.clone(),
-            suffix: suffix.to_owned(),
-        };
-        if suffixes.is_empty() {
-            definition.inputs.push(rule(""));
-            positions.push(node.at);
-        }
-        for suffix in suffixes {
-            definition.inputs.push(rule(&suffix.value));
-            positions.push(suffix.at);
-        }
-    }
-    positions
-}
-
-fn read_outputs(
-    lambda: &Fields<'_>,
-    context: &Context<'_>,
-    definition: &mut Definition,
-    report: &mut Report,
-) -> Vec<Position> {
-    let mut positions = Vec::new();
-    for (node, key) in lambda.list("output") {
-        let fields = Fields::new(node, &key, &["storage_provider", "path", "prefix", "suffix"], report);
-        let texts = |name: &str, report: &mut Report| {
-            fields
-                .texts(name, report)
-                .into_iter()
-                .map(|text| text.value)
-                .filter(|text| !text.is_empty())
-                .collect()
-        };
-        let (prefix, suffix) = (texts("prefix", report), texts("suffix", report));
-        let provider = providers::of_place(&fields, node.at, context.providers, report);
-        let Some((bucket, path)) = place::bucket_path(&fields, node.at, report) else { continue };
-        let provider = match provider {
-            None => continue,
-            Some(Storage::Own) => None,
-            Some(Storage::Provider(name)) => Some(name),
-        };
-        definition.outputs.push(OutputRule { provider, bucket, path, prefix, suffix });
-        positions.push(node.at);
-    }
-    positions
 }

@@ -69,6 +69,7 @@ mod dialects;
 mod emit;
 mod explain;
 mod fields;
+mod flows;
 mod form;
 mod limits;
 mod migrate;

@@ -1,0 +1,79 @@
+//! `input` and `output` of a function.
+
+use super::fields::Fields;
+use super::problem::{Position, Report};
+use super::providers::{self, Providers, Storage};
+use super::{Definition, InputRule, place};
+use throng_runtime::contract::{OutputRule, ProviderInput};
+
+/// Reads what starts the function, or is given to it by `throng run`, and says where each entry stands.
+pub(super) fn inputs(
+    lambda: &Fields<'_>,
+    declared: &Providers,
+    definition: &mut Definition,
+    report: &mut Report,
+) -> Vec<Position> {
+    let mut positions = Vec::new();
+    for (node, key) in lambda.list("input") {
+        let fields = Fields::new(node, &key, &["storage_provider", "path", "suffix"], report);
+        let suffixes = fields.texts("suffix", report);
+        let provider = providers::of_place(&fields, node.at, declared, report);
+        let Some((bucket, path)) = place::bucket_path(&fields, node.at, report) else { continue };
+        let Some(provider) = provider else { continue };
+        if let Storage::Provider(provider) = provider {
+            if let Some(suffix) = suffixes.first() {
+                let message =
+                    "not used: nothing there starts the function; `throng run` takes a folder or an object";
+                report.warn(suffix.at, &fields.key("suffix"), message);
+            }
+            definition.provider_inputs.push(ProviderInput { provider, bucket, path });
+            continue;
+        }
+        let rule = |suffix: &str| InputRule {
+            bucket: bucket.clone(),
+            path: path.clone(),
+            suffix: suffix.to_owned(),
+        };
+        if suffixes.is_empty() {
+            definition.inputs.push(rule(""));
+            positions.push(node.at);
+        }
+        for suffix in suffixes {
+            definition.inputs.push(rule(&suffix.value));
+            positions.push(suffix.at);
+        }
+    }
+    positions
+}
+
+/// Reads where results go, and says where each entry stands.
+pub(super) fn outputs(
+    lambda: &Fields<'_>,
+    declared: &Providers,
+    definition: &mut Definition,
+    report: &mut Report,
+) -> Vec<Position> {
+    let mut positions = Vec::new();
+    for (node, key) in lambda.list("output") {
+        let fields = Fields::new(node, &key, &["storage_provider", "path", "prefix", "suffix"], report);
+        let texts = |name: &str, report: &mut Report| {
+            fields
+                .texts(name, report)
+                .into_iter()
+                .map(|text| text.value)
+                .filter(|text| !text.is_empty())
+                .collect()
+        };
+        let (prefix, suffix) = (texts("prefix", report), texts("suffix", report));
+        let provider = providers::of_place(&fields, node.at, declared, report);
+        let Some((bucket, path)) = place::bucket_path(&fields, node.at, report) else { continue };
+        let provider = match provider {
+            None => continue,
+            Some(Storage::Own) => None,
+            Some(Storage::Provider(name)) => Some(name),
+        };
+        definition.outputs.push(OutputRule { provider, bucket, path, prefix, suffix });
+        positions.push(node.at);
+    }
+    positions
+}
