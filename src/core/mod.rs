@@ -14,3 +14,4 @@ pub mod logs;
 pub mod model;
 pub mod policies;
 pub mod run;
+pub mod words;

@@ -330,9 +330,3 @@ pub struct FunctionForm {
     /// Architecture; the machine's own when `None`.
     pub architecture: Option<Architecture>,
 }
-
-/// A number with its noun: `1 file`, `2 files`.
-#[must_use]
-pub fn plural(count: u64, one: &str) -> String {
-    format!("{count} {one}{}", if count == 1 { "" } else { "s" })
-}

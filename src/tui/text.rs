@@ -2,6 +2,7 @@
 
 use jiff::{Timestamp, tz::TimeZone};
 use std::borrow::Cow;
+pub use throng::core::words::{count, how_many, plural};
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 /// Stands for a character that must not reach the terminal.
@@ -159,26 +160,6 @@ pub fn wrap_words(text: &str, columns: usize) -> Vec<&str> {
 #[must_use]
 pub fn small(number: usize) -> u16 {
     u16::try_from(number).unwrap_or(u16::MAX)
-}
-
-/// `12,345`
-#[must_use]
-pub fn count(number: u64) -> String {
-    let digits = number.to_string();
-    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out
-}
-
-/// `1 file`, `2 files`
-#[must_use]
-pub fn plural(number: u64, one: &str) -> String {
-    format!("{} {one}{}", count(number), if number == 1 { "" } else { "s" })
 }
 
 /// `118 MB`: three digits, powers of 1000 as disks and networks count.

@@ -4,6 +4,7 @@ use crate::cli::args::{self, Format, Policy};
 use crate::cli::fail::{Fail, Outcome, SOME_FAILED, UNREACHABLE};
 use crate::cli::print;
 use crate::cli::session::Session;
+use crate::cli::units;
 use std::fmt::Write as _;
 use throng::core::cloud::Cloud;
 use throng::core::doctor::{self, Check};
@@ -49,7 +50,9 @@ pub async fn examine(session: &Session, args: &args::Doctor) -> Outcome {
     match (bad, session.format) {
         (0, _) => Ok(()),
         (_, Format::Json) => Err(Fail::silent(code)),
-        (bad, Format::Table) => Err(Fail::new(code, format!("{bad} of {} checks failed", checks.len()))),
+        (bad, Format::Table) => {
+            Err(Fail::new(code, format!("{bad} of {} failed", units::how_many(checks.len(), "check"))))
+        }
     }
 }
 

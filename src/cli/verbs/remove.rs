@@ -5,6 +5,7 @@ use crate::cli::args::{Rm, RmWhat};
 use crate::cli::fail::{Fail, Outcome, REFUSED};
 use crate::cli::print;
 use crate::cli::session::{Session, confirm, place};
+use crate::cli::units;
 use serde_json::json;
 use std::fmt::Write as _;
 use throng::core::cloud::{Cloud, CloudError, ListQuery};
@@ -39,7 +40,9 @@ pub async fn remove(session: &Session, args: Rm) -> Outcome {
                 if keys.is_empty() {
                     return Err(Fail::not_found(format!("there is no object {place}")));
                 }
-                if !args.yes && !confirm(&format!("Delete {} objects at {place}?", keys.len()))? {
+                if !args.yes
+                    && !confirm(&format!("Delete {} at {place}?", units::how_many(keys.len(), "object")))?
+                {
                     continue;
                 }
                 let failed = cloud.s3().delete_many(&place.bucket, &keys).await?;
@@ -47,9 +50,12 @@ pub async fn remove(session: &Session, args: Rm) -> Outcome {
                     print::note(&format!("{key}: {reason}"));
                 }
                 if !failed.is_empty() {
-                    return Err(Fail::new(REFUSED, format!("{} objects were not deleted", failed.len())));
+                    return Err(Fail::new(
+                        REFUSED,
+                        format!("not deleted: {}", units::how_many(failed.len(), "object")),
+                    ));
                 }
-                print::note(&format!("deleted {} objects at {place}", keys.len()));
+                print::note(&format!("deleted {} at {place}", units::how_many(keys.len(), "object")));
             }
             Ok(())
         }

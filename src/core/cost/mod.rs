@@ -121,7 +121,7 @@ impl Prices {
 
 impl fmt::Display for Guess {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} invocations:", thousands(self.invocations))?;
+        write!(f, "{} invocations:", crate::core::words::count(self.invocations.into()))?;
         for (number, (duration, dollars)) in self.at.iter().enumerate() {
             let comma = if number == 0 { "" } else { "," };
             let most = if number + 1 == self.at.len() { "at most " } else { "" };
@@ -143,18 +143,6 @@ impl fmt::Display for Dollars {
             amount => write!(f, "${amount:.4}"),
         }
     }
-}
-
-fn thousands(number: u32) -> String {
-    let digits = number.to_string();
-    let mut out = String::new();
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out
 }
 
 #[cfg(test)]

@@ -2,15 +2,17 @@
 
 use super::Check;
 use crate::core::cloud::Cloud;
+use crate::core::words::how_many;
 
 pub(super) async fn examine(cloud: &Cloud) -> Vec<Check> {
     let (s3, lambda, logs) = (cloud.s3(), cloud.lambda(), cloud.logs());
     let (buckets, functions, group) =
         tokio::join!(s3.list_buckets(), lambda.list_page(None), logs.group("/aws/lambda/throng-doctor"));
     vec![
-        Check::of("S3", buckets, |buckets| format!("{} buckets", buckets.len())),
+        Check::of("S3", buckets, |buckets| how_many(buckets.len(), "bucket")),
         Check::of("Lambda", functions, |(functions, more)| {
-            format!("{}{} functions", functions.len(), if more.is_some() { "+" } else { "" })
+            let more = if more.is_some() { " and more" } else { "" };
+            format!("{}{more}", how_many(functions.len(), "function"))
         }),
         Check::of("CloudWatch Logs", group, |_| "answers".to_owned()),
         home(cloud).await,

@@ -4,6 +4,7 @@ use super::client::RawEvent;
 use super::report::Report;
 use crate::core::engine::LogQuery;
 use crate::core::model::{LogEntry, Source};
+use crate::core::words::plural;
 use serde_json::Value;
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -157,9 +158,9 @@ fn dropped(record: &Value) -> String {
     let number = |name: &str| record.get(name).and_then(Value::as_u64).unwrap_or(0);
     let reason = record.get("reason").and_then(Value::as_str).unwrap_or("no reason given");
     format!(
-        "the platform dropped {} lines ({} bytes): {reason}",
-        number("droppedRecords"),
-        number("droppedBytes")
+        "the platform dropped {} ({}): {reason}",
+        plural(number("droppedRecords"), "line"),
+        plural(number("droppedBytes"), "byte")
     )
 }
 

@@ -44,8 +44,9 @@ pub(super) fn stalled(follower: &Follower) -> Option<String> {
     let (id, pending) = (&follower.tracker().header().id, follower.tracker().counts().pending);
     let quiet = units::millis(u64::try_from(quiet.as_millis()).unwrap_or(u64::MAX));
     Some(format!(
-        "{pending} tasks have not begun, and nothing was heard of the run for {quiet}: their events may be lost.\n\
-         `throng run --resume {id}` sends them again (what was only late is counted once)"
+        "not begun: {}; nothing was heard of the run for {quiet}: events may be lost.\n\
+         `throng run --resume {id}` sends them again (what was only late is counted once)",
+        units::plural(pending, "task")
     ))
 }
 

@@ -9,6 +9,7 @@ use crate::cli::fail::{Fail, Outcome, SOME_FAILED};
 use crate::cli::print;
 use crate::cli::session::{Session, remote_place};
 use crate::cli::transfer;
+use crate::cli::units;
 use crate::cli::verbs::invoke::{self, Answer};
 use crate::cli::verbs::{deploy, sources};
 use serde_json::json;
@@ -54,7 +55,8 @@ pub async fn launch(session: &Session, args: args::Run) -> Outcome {
     let request = LaunchRequest { function, inputs, parameters: BTreeMap::new() };
     let launch = run::prepare(&context, request, &session.interrupt).await?;
     let id = &launch.header().id;
-    print::note(&format!("run {id}: {} tasks with {}", launch.header().tasks, launch.header().function));
+    let tasks = units::plural(launch.header().tasks, "task");
+    print::note(&format!("run {id}: {tasks} with {}", launch.header().function));
     send(session, &args, &context, launch).await
 }
 

@@ -3,6 +3,7 @@
 use crate::cli::fail::{Fail, SOME_FAILED};
 use crate::cli::session::Session;
 use crate::cli::transfer;
+use crate::cli::units;
 use std::collections::BTreeMap;
 use std::path::Path;
 use throng::core::model::{AttemptRecord, TaskRow, TaskState};
@@ -39,7 +40,10 @@ pub async fn fetch_outputs(
         let whose = provider.as_ref().unwrap_or(&context.context);
         let fetched = transfer::download_from(session, store, whose, &bucket, keys, to).await?;
         if !fetched.failed.is_empty() {
-            return Err(Fail::new(SOME_FAILED, format!("{} results were not fetched", fetched.failed.len())));
+            return Err(Fail::new(
+                SOME_FAILED,
+                format!("not fetched: {}", units::how_many(fetched.failed.len(), "result")),
+            ));
         }
     }
     Ok(records)

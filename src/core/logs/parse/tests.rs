@@ -97,7 +97,7 @@ fn lines_of_every_age_are_told_from_a_programs() {
             r#"{"time":"2026-08-20T12:31:32.123Z","type":"platform.logsDropped","record":{"droppedBytes":12345,"droppedRecords":123,"reason":"Some logs were dropped because the downstream consumer is slower than the logs production rate"}}"#,
             "",
             "WARN",
-            "dropped 123 lines (12345 bytes)",
+            "dropped 123 lines (12,345 bytes)",
         ),
         (
             r#"{"time":"2026-08-20T12:31:32.123Z","type":"platform.runtimeDone","record":{"requestId":"79b4f56e-95b1-4643-9700-2807f4e68189","status":"failure","errorType":"Runtime.ExitError","metrics":{"durationMs":140.0,"producedBytes":16}}}"#,

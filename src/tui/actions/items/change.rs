@@ -105,7 +105,7 @@ fn delete_objects(app: &mut App) {
     let bytes: u64 = objects.iter().map(|object| object.size).sum();
     let folders = objects.iter().filter(|object| object.folder).count();
     let mut lines =
-        vec![format!("{} in {bucket}, {}", text::plural(objects.len() as u64, "item"), text::bytes(bytes))];
+        vec![format!("{} in {bucket}, {}", text::how_many(objects.len(), "item"), text::bytes(bytes))];
     if folders > 0 {
         lines.push(format!("and everything below {}.", text::plural(folders as u64, "folder")));
     }
