@@ -1,14 +1,16 @@
 //! Deploys and removes functions.
 
-use super::EngineOptions;
+use super::command::Wish;
 use super::context::Ctx;
 use super::progress::ProgressHandle;
 use super::snapshot::Severity;
+use super::{EngineOptions, planning};
 use crate::core::cloud::{Cloud, CloudError};
-use crate::core::definition::{self, Definition};
+use crate::core::definition::Definition;
 use crate::core::deploy::{self, DeployError, DeployOptions, DeployProgress, RemoveOptions};
 use crate::core::image::LayerState;
-use crate::core::model::{FunctionForm, ProgressState, plural};
+use crate::core::model::{FunctionForm, ProgressState};
+use crate::core::words::plural;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -19,30 +21,25 @@ pub(super) async fn form(
     form: FunctionForm,
     options: Arc<EngineOptions>,
 ) {
-    let base = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("."));
-    let definitions = definition::from_form(&form, &base).map(|definition| vec![definition]);
-    match definitions {
-        Ok(definitions) => all(&mut ctx, &progress, definitions, &options).await,
-        Err(errors) => {
-            refused(&ctx, &progress, format!("{} was not deployed", form.name), errors.to_string());
-        }
+    let name = form.name.clone();
+    match planning::read(Wish::Form(form)).await {
+        Ok(wanted) => all(&mut ctx, &progress, wanted.definitions, &options).await,
+        Err(why) => refused(&ctx, &progress, format!("{name} was not deployed"), why),
     }
 }
 
 /// Deploys every function of a file.
 pub(super) async fn file(mut ctx: Ctx, progress: ProgressHandle, path: PathBuf, options: Arc<EngineOptions>) {
     let shown = path.display().to_string();
-    let document = tokio::task::spawn_blocking(move || definition::load(&path)).await;
-    match document {
-        Ok(Ok(document)) => {
-            for warning in document.warnings {
+    match planning::read(Wish::File(path)).await {
+        Ok(wanted) => {
+            for warning in wanted.warnings {
                 let text = warning.to_string();
                 ctx.update(|state| state.notice(Severity::Warning, "Definition", text));
             }
-            all(&mut ctx, &progress, document.definitions, &options).await;
+            all(&mut ctx, &progress, wanted.definitions, &options).await;
         }
-        Ok(Err(errors)) => refused(&ctx, &progress, format!("{shown} was not deployed"), errors.to_string()),
-        Err(error) => refused(&ctx, &progress, format!("{shown} was not deployed"), error.to_string()),
+        Err(why) => refused(&ctx, &progress, format!("{shown} was not deployed"), why),
     }
 }
 

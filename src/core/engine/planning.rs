@@ -4,7 +4,7 @@ use super::EngineOptions;
 use super::command::Wish;
 use super::context::{Ctx, sentence};
 use super::snapshot::{PlanView, PlannedFunction};
-use crate::core::definition::{self, Definition};
+use crate::core::definition::{self, Definition, DefinitionErrors, Problem};
 use crate::core::deploy::{self, DeployOptions};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -19,11 +19,11 @@ pub(super) async fn plan(mut ctx: Ctx, wish: Wish, options: Arc<EngineOptions>) 
 }
 
 async fn all(ctx: &mut Ctx, wish: Wish, options: &EngineOptions) -> Result<Vec<PlannedFunction>, String> {
-    let definitions = definitions(wish).await?;
+    let wanted = read(wish).await?;
     let cloud = ctx.cloud_now().await.map_err(|error| sentence(&error))?;
     let options = DeployOptions::of(&options.dirs);
     let mut plans = Vec::new();
-    for definition in &definitions {
+    for definition in &wanted.definitions {
         let plan = deploy::plan(&cloud, definition, &options, &ctx.token).await;
         let plan = plan.map_err(|error| match error.cloud() {
             Some(cloud) => sentence(cloud),
@@ -34,17 +34,25 @@ async fn all(ctx: &mut Ctx, wish: Wish, options: &EngineOptions) -> Result<Vec<P
     Ok(plans)
 }
 
-/// The definitions of a wish. Relative paths of a form start at the working folder.
-pub(super) async fn definitions(wish: Wish) -> Result<Vec<Definition>, String> {
+/// What a wish says.
+pub(super) struct Wanted {
+    pub definitions: Vec<Definition>,
+    pub warnings: Vec<Problem>,
+}
+
+/// Reads a wish. Relative paths of a form start at the working folder.
+pub(super) async fn read(wish: Wish) -> Result<Wanted, String> {
     let read = move || match wish {
         Wish::Form(form) => {
             let base = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("."));
-            definition::from_form(&form, &base).map(|definition| vec![definition])
+            let definition = definition::from_form(&form, &base)?;
+            Ok(Wanted { definitions: vec![definition], warnings: Vec::new() })
         }
-        Wish::File(path) => definition::load(&path).map(|document| document.definitions),
+        Wish::File(path) => definition::load(&path)
+            .map(|document| Wanted { definitions: document.definitions, warnings: document.warnings }),
     };
     match tokio::task::spawn_blocking(read).await {
-        Ok(read) => read.map_err(|errors| errors.to_string()),
+        Ok(read) => read.map_err(|errors: DefinitionErrors| errors.to_string()),
         Err(error) => Err(error.to_string()),
     }
 }
