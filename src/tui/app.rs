@@ -1,8 +1,8 @@
 //! The state of the program, apart from how it looks.
 
 use super::layer::{Layer, Outcome};
-use super::list::{ListState, Look, Rows};
-use super::place::{Kind, Place, TABS};
+use super::list::{ListState, Look, RowKey, Rows};
+use super::place::{Kind, Place, TABS, tab};
 use super::registry::{self, Action};
 use super::views::{self, logs::LogState};
 use super::widgets::table::Places;
@@ -98,6 +98,8 @@ pub struct App {
     pub bell: Arc<Notify>,
     awaited: Option<(Place, Awaited)>,
     scope: Option<Scope>,
+    /// A run was started, and no key was pressed since.
+    starting: bool,
     /// Changes of context that were asked for.
     switches: u64,
     more_asked: Option<(String, String, usize)>,
@@ -130,6 +132,7 @@ impl App {
             bell: Arc::default(),
             awaited: None,
             scope: None,
+            starting: false,
             switches: 0,
             more_asked: None,
             clock,
@@ -143,9 +146,25 @@ impl App {
 
     /// Takes the engine's newest snapshot, unless it is of a context that the person has left.
     pub fn take(&mut self, snapshot: Arc<Snapshot>) {
-        if snapshot.switches >= self.switches {
-            self.snapshot = snapshot;
+        if snapshot.switches < self.switches {
+            return;
         }
+        if self.starting
+            && snapshot.launched != self.snapshot.launched
+            && let Some(run) = &snapshot.launched
+        {
+            self.starting = false;
+            self.page_mut().list.seek(RowKey::Text(run.clone()));
+        }
+        self.snapshot = snapshot;
+    }
+
+    /// Starts a run and goes to the runs, with the cursor on it once it is there.
+    pub fn start_run(&mut self, function: &str, command: Command) {
+        self.say(format!("Starting a run of {function} …"));
+        self.send(command);
+        self.open(tab::RUNS, Vec::new());
+        self.starting = true;
     }
 
     /// Goes to another context. What is open belongs to the cloud before and goes at once: keys that come before the
@@ -325,6 +344,7 @@ impl App {
             return;
         }
         self.message = None;
+        self.starting = false;
         if self.layers.is_empty() {
             if let Some(action) = registry::by_key(key, self.kind()) {
                 self.perform(action, "");

@@ -315,6 +315,7 @@ pub fn busy() -> Snapshot {
     Snapshot {
         version: 1,
         switches: 0,
+        launched: None,
         context: local.clone(),
         contexts: vec![local, lab].into(),
         connection: Connection::Online,

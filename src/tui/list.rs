@@ -107,6 +107,8 @@ pub struct ListState {
     pub marks: BTreeSet<RowKey>,
     position: usize,
     key: Option<RowKey>,
+    /// Where the cursor goes as soon as it is there.
+    sought: Option<RowKey>,
     index: Vec<u32>,
     total: usize,
     parts: Vec<(Identity, Vec<u32>)>,
@@ -124,7 +126,7 @@ impl ListState {
             && self.total == rows.len()
             && self.parts.len() == identities.len()
             && self.parts.iter().zip(&identities).all(|((known, _), new)| Arc::ptr_eq(known, new));
-        if same {
+        if same && self.sought.is_none() {
             return;
         }
         if settings.0 != self.indexed.0 {
@@ -166,6 +168,11 @@ impl ListState {
 
     /// The cursor stays on what it was on, wherever that is now.
     fn find_again(&mut self, rows: &dyn Rows) {
+        if let Some(sought) = &self.sought
+            && self.index.iter().any(|row| rows.key(*row as usize) == *sought)
+        {
+            self.key = self.sought.take();
+        }
         if let Some(key) = &self.key {
             let here = self.index.get(self.position).is_some_and(|row| rows.key(*row as usize) == *key);
             if !here && let Some(found) = self.index.iter().position(|row| rows.key(*row as usize) == *key) {
@@ -208,8 +215,14 @@ impl ListState {
         self.total
     }
 
+    /// Moves the cursor to a row as soon as it is there, unless it is moved elsewhere before.
+    pub fn seek(&mut self, key: RowKey) {
+        self.sought = Some(key);
+    }
+
     /// Moves the cursor.
     pub fn go(&mut self, position: usize, rows: &dyn Rows) {
+        self.sought = None;
         self.position = position.min(self.index.len().saturating_sub(1));
         self.key = self.row().map(|row| rows.key(row));
     }

@@ -89,6 +89,20 @@ pub const TABS: [(&str, Place); 6] = [
     ("Transfers", Place::Transfers),
 ];
 
+/// Places of the tabs that are gone to by name.
+pub mod tab {
+    /// Functions
+    pub const FUNCTIONS: usize = 0;
+    /// Runs
+    pub const RUNS: usize = 2;
+    /// Running invocations
+    pub const RUNNING: usize = 3;
+    /// Logs
+    pub const LOGS: usize = 4;
+    /// Transfers
+    pub const TRANSFERS: usize = 5;
+}
+
 impl Place {
     /// Its kind.
     #[must_use]

@@ -11,8 +11,9 @@ use crate::core::dataset::download::{Download, DownloadError};
 use crate::core::dataset::scan::FileList;
 use crate::core::dataset::upload::{Upload, UploadError};
 use crate::core::dataset::{Meter, S3Objects, scan};
-use crate::core::model::{Place, plural};
+use crate::core::model::Place;
 use crate::core::run::{self, Inputs, Launch, LaunchRequest, RunError};
+use crate::core::words::{how_many, plural};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -35,7 +36,7 @@ pub(super) async fn upload(
         let cloud = ctx.cloud_now().await?;
         let context = context(&cloud, &options)?;
         let files = scanned(paths.clone(), &progress.token).await?;
-        progress.relabel(format!("upload {} to {to}", plural(files.len() as u64, "file")));
+        progress.relabel(format!("upload {} to {to}", how_many(files.len(), "file")));
         let unreadable = files.problems.iter().map(|problem| (problem.path.clone(), problem.reason.clone()));
         let mut failed: Vec<_> = unreadable.collect();
         let meter = Arc::new(Meter::default());
@@ -149,7 +150,11 @@ pub(super) async fn launch(
         Ok(launch) => {
             let header = launch.header();
             let title = format!("Run {} of {function}: {}", header.id, plural(header.tasks, "task"));
-            ctx.update(move |state| state.notice(Severity::Info, title, ""));
+            let id = header.id.clone();
+            ctx.update(move |state| {
+                state.snap.launched = Some(id);
+                state.notice(Severity::Info, title, "");
+            });
             ctx.refresh.notify_one();
             send(&ctx, &memory, launch, Some(progress)).await;
         }

@@ -34,6 +34,8 @@ pub struct Snapshot {
     pub objects: Option<ObjectsView>,
     /// Runs, newest first.
     pub runs: Listing<RunSummary>,
+    /// The run that was launched here last.
+    pub launched: Option<String>,
     /// The run that is looked at, or was last.
     pub run: Option<RunView>,
     /// The task that is looked at, or was last.

@@ -3,7 +3,7 @@
 use crate::tui::app::App;
 use crate::tui::filter::{Filter, Pattern};
 use crate::tui::layers::line::{LineInput, Purpose};
-use crate::tui::place::{Kind, Place};
+use crate::tui::place::{Kind, Place, tab};
 use throng::core::engine::{Command, LogQuery};
 
 /// How far back a log begins that is followed by itself, in seconds.
@@ -128,7 +128,7 @@ pub fn runs(app: &mut App, id: &str) {
 }
 
 pub fn running(app: &mut App, _: &str) {
-    app.open_tab(3);
+    app.open_tab(tab::RUNNING);
 }
 
 pub fn logs(app: &mut App, function: &str) {
@@ -138,12 +138,12 @@ pub fn logs(app: &mut App, function: &str) {
     } else if app.tab != 4 && app.snapshot.logs.is_none() {
         follow(app, LogQuery { since_s: SINCE, ..LogQuery::default() });
     } else {
-        app.open_tab(4);
+        app.open_tab(tab::LOGS);
     }
 }
 
 pub fn transfers(app: &mut App, _: &str) {
-    app.open_tab(5);
+    app.open_tab(tab::TRANSFERS);
 }
 
 /// Shows other log lines.
@@ -154,7 +154,7 @@ pub fn follow(app: &mut App, query: LogQuery) {
     logs.filter = Pattern::default();
     logs.pan = 0;
     app.send(Command::FollowLogs(query));
-    app.open_tab(4);
+    app.open_tab(tab::LOGS);
 }
 
 fn go(app: &mut App, tab: usize, argument: &str, place: impl Fn(&str) -> Place) {
@@ -179,5 +179,5 @@ pub fn previous_tab(app: &mut App, _: &str) {
 
 /// Opens a tab as its key does.
 pub fn switch(app: &mut App, tab: usize) {
-    if tab == 4 { logs(app, "") } else { app.open_tab(tab) }
+    if tab == tab::LOGS { logs(app, "") } else { app.open_tab(tab) }
 }

@@ -133,9 +133,7 @@ impl DropDialog {
         let paths = std::mem::take(&mut self.paths);
         match target {
             Target::Function(function) => {
-                app.say(format!("Starting a run of {function} …"));
-                app.send(Command::RunFiles { function, paths });
-                app.open(2, Vec::new());
+                app.start_run(&function.clone(), Command::RunFiles { function, paths });
             }
             Target::Bucket(bucket, prefix) => {
                 app.say(format!("Uploading to {bucket}/{prefix} …"));

@@ -5,6 +5,7 @@ use super::plan::PlanLayer;
 use crate::tui::actions::program::expand;
 use crate::tui::app::App;
 use crate::tui::layer::{Answer, Layer, Outcome};
+use crate::tui::place::tab;
 use crate::tui::text;
 use crate::tui::widgets::input::Field;
 use crate::tui::widgets::popup;
@@ -146,7 +147,7 @@ fn wish(wish: Wish, app: &mut App, plan: bool) -> Outcome {
     };
     app.say(format!("Deploying {name} …"));
     app.send(command);
-    app.open_tab(0);
+    app.open_tab(tab::FUNCTIONS);
     Outcome::Close
 }
 

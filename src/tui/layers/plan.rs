@@ -3,6 +3,7 @@
 use super::pager::{scroll_key, wrapped};
 use crate::tui::app::App;
 use crate::tui::layer::{Answer, Layer, Outcome};
+use crate::tui::place::tab;
 use crate::tui::text;
 use crate::tui::theme::Theme;
 use crate::tui::widgets::popup;
@@ -57,7 +58,7 @@ impl PlanLayer {
         };
         app.say(format!("Deploying {name} …"));
         app.send(command);
-        app.open_tab(0);
+        app.open_tab(tab::FUNCTIONS);
         Outcome::Answer(Answer::Done)
     }
 }

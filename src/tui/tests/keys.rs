@@ -7,6 +7,7 @@ use crossterm::event::{Event, KeyCode, KeyEvent, KeyModifiers, MouseButton, Mous
 use std::path::PathBuf;
 use std::sync::Arc;
 use throng::core::engine::{Command, ContextInfo, LogQuery, Scope, Severity, Wish};
+use throng::core::model::RunSummary;
 
 #[test]
 fn tabs_tell_the_engine_what_is_looked_at() {
@@ -177,6 +178,35 @@ fn keys_that_come_together_act_on_what_is_there_now() {
     let key = |char| Event::Key(KeyEvent::new(KeyCode::Char(char), KeyModifiers::NONE));
     input::handle(&mut fake.app, vec![key('1'), key('d')]);
     assert_eq!(fake.keys("elsewhere<enter>").asked(), [Command::DeleteFunction("elsewhere".into())]);
+}
+
+#[test]
+fn the_cursor_goes_to_the_run_that_was_started() {
+    let mut snapshot = busy();
+    let mut fake = Fake::new(snapshot.clone());
+    let dropped = |fake: &mut Fake| {
+        fake.keys("1");
+        input::handle(&mut fake.app, vec![Event::Paste("/etc/hostname".into())]);
+        assert!(matches!(fake.keys("<enter>").asked()[..], [Command::RunFiles { .. }]));
+    };
+    let here = |fake: &mut Fake| fake.keys("").app.page().list.row().unwrap();
+    dropped(&mut fake);
+    // The engine tells the launch before the list has the run.
+    let new = RunSummary { id: "20261123T120001Z-new".into(), ..snapshot.runs.items[0].clone() };
+    snapshot.launched = Some(new.id.clone());
+    fake.see(snapshot.clone());
+    assert_eq!(here(&mut fake), 0);
+    let mut runs = snapshot.runs.items.to_vec();
+    runs.insert(1, new);
+    snapshot.runs = listing(runs);
+    fake.see(snapshot.clone());
+    assert_eq!(here(&mut fake), 1);
+    // Who has gone elsewhere meanwhile is not fetched back.
+    dropped(&mut fake);
+    fake.keys("gg");
+    snapshot.launched = Some("another".into());
+    fake.see(snapshot);
+    assert_eq!(here(&mut fake), 0);
 }
 
 #[test]

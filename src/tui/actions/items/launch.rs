@@ -54,15 +54,13 @@ pub fn run_objects(app: &mut App, function: &str) {
     if items.is_empty() {
         app.refuse("There is no function yet. Press n to launch one.");
     } else {
-        app.push(Menu::new(&format!("Process {} with", text::plural(keys.len() as u64, "item")), items));
+        app.push(Menu::new(&format!("Process {} with", text::how_many(keys.len(), "item")), items));
     }
 }
 
 fn start_over(app: &mut App, function: &str, bucket: String, keys: Vec<String>) {
-    app.say(format!("Starting a run of {function} …"));
-    app.send(Command::RunObjects { function: function.to_owned(), bucket, keys });
     app.page_mut().list.marks.clear();
-    app.open(2, Vec::new());
+    app.start_run(function, Command::RunObjects { function: function.to_owned(), bucket, keys });
 }
 
 pub fn invoke(app: &mut App, name: &str) {

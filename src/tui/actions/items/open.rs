@@ -4,7 +4,7 @@ use super::here::{function_here, row, run_here, task_here};
 use super::log::log_of;
 use super::outputs::open_result;
 use crate::tui::app::App;
-use crate::tui::place::Place;
+use crate::tui::place::{Place, tab};
 
 /// Goes to what is under the cursor.
 pub fn enter(app: &mut App, _: &str) {
@@ -34,7 +34,7 @@ pub fn enter(app: &mut App, _: &str) {
             match invocation {
                 Some(found) => match (found.run, found.task) {
                     (Some(run), Some(task)) => {
-                        return app.open(2, vec![Place::Run(run.clone()), Place::Task { run, task }]);
+                        return app.open(tab::RUNS, vec![Place::Run(run.clone()), Place::Task { run, task }]);
                     }
                     _ => return log_of(app, ""),
                 },
