@@ -66,5 +66,8 @@ fn where_nobody_listens_doctor_says_so_and_ends_with_3() {
     let output = home.run(&["doctor"]);
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     assert_eq!(output.status.code(), Some(3), "{text}");
-    assert!(text.contains("FAIL  credentials") && text.contains("does not answer"), "{text}");
+    assert!(
+        text.contains("FAIL  credentials") && text.contains(&format!("does not answer: {nobody}: ")),
+        "{text}"
+    );
 }

@@ -3,11 +3,14 @@
 #![cfg(target_os = "linux")]
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic, missing_docs)]
 
+#[path = "support/screen.rs"]
+mod screen;
 mod support;
 #[cfg(feature = "interop")]
 #[path = "support/tools.rs"]
 mod tools;
 
+use screen::Screen;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::process::Output;
@@ -158,6 +161,24 @@ fn a_run_over_another_endpoint_leaves_its_keys_nowhere() {
     assert!(!buckets.contains("pictures") && !buckets.contains("results"), "{buckets}");
     let fetched = files_with(&home.path().join("fetched"), "ONE FILE");
     assert_eq!(fetched.len(), 1, "{fetched:?}");
+
+    // The screen shows results from there, and fetches them.
+    let mut screen = Screen::open(&home, 24, 80, &[]);
+    screen.press("3");
+    screen.wait_for("succeeded");
+    screen.press("\r");
+    screen.wait_for("txt");
+    screen.press("\r");
+    screen.wait_for("minio.lab://results/upper");
+    screen.press("Go");
+    screen.wait_for("copy address");
+    screen.wait_for("minio.lab://results/upper");
+    screen.wait_for(" FILE");
+    let there = files_with(home.path(), " FILE").len();
+    screen.press("w\x1b6");
+    screen.wait_for("done");
+    assert_eq!(files_with(home.path(), " FILE").len(), there + 1);
+    assert!(screen.quit(), "the terminal is as it was");
 
     // The keys: in one object of the home bucket and nowhere else, be it image, function, log, ledger or journal.
     let log = home.ok(&["logs", "upper"]);

@@ -61,6 +61,33 @@ impl std::fmt::Display for Place {
     }
 }
 
+/// A storage provider that a function names; its keys are kept for the function.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ProviderOf {
+    /// The function's name.
+    pub function: String,
+    /// The provider as definitions name it: `minio.lab`.
+    pub provider: String,
+}
+
+/// An object, and in whose storage it is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ObjectPlace {
+    /// The context's own storage when `None`.
+    pub from: Option<ProviderOf>,
+    /// Bucket
+    pub bucket: String,
+    /// Key
+    pub key: String,
+}
+
+impl std::fmt::Display for ObjectPlace {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let scheme = self.from.as_ref().map_or("s3", |from| &from.provider);
+        write!(f, "{scheme}://{}/{}", self.bucket, self.key)
+    }
+}
+
 /// A bucket as a list shows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BucketInfo {

@@ -1,5 +1,6 @@
 use crate::support::{Home, Watched};
 use throng::core::engine::{Command, Connection, ListingState, Scope, Severity};
+use throng::core::model::ObjectPlace;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn buckets_and_objects_are_listed_paged_shown_and_deleted() {
@@ -45,7 +46,8 @@ async fn buckets_and_objects_are_listed_paged_shown_and_deleted() {
         })
         .await;
 
-    engine.send(Command::Preview { bucket: "pictures".into(), key: "in/00007.txt".into() });
+    let place = ObjectPlace { from: None, bucket: "pictures".into(), key: "in/00007.txt".into() };
+    engine.send(Command::Preview(place));
     let snap = engine
         .until("the preview", |snap| snap.preview.as_ref().is_some_and(|preview| preview.body.is_some()))
         .await;
@@ -54,7 +56,12 @@ async fn buckets_and_objects_are_listed_paged_shown_and_deleted() {
     engine.until("no preview", |snap| snap.preview.is_none()).await;
 
     let to = home.path().join("down");
-    engine.send(Command::Download { bucket: "pictures".into(), keys: vec!["in/".into()], to: to.clone() });
+    engine.send(Command::Download {
+        from: None,
+        bucket: "pictures".into(),
+        keys: vec!["in/".into()],
+        to: to.clone(),
+    });
     let snap = engine
         .until("the download", |snap| {
             snap.progress.iter().any(|row| row.state == throng::core::model::ProgressState::Done)

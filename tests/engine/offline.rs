@@ -83,9 +83,7 @@ async fn another_context_is_switched_to_at_once_even_when_it_does_not_answer() {
     .await
     .expect("at once");
     assert_eq!(snap.context.region, "eu-west-1");
-    let snap = engine.until("offline", |snap| matches!(snap.connection, Connection::Offline(_))).await;
-    let Connection::Offline(text) = &snap.connection else { unreachable!() };
-    assert!(text.contains("127.0.0.1:9: Connection refused"), "which of its endpoints: {text}");
+    engine.until("offline", |snap| matches!(snap.connection, Connection::Offline(_))).await;
     engine.send(Command::SwitchContext("local".into()));
     let snap = engine
         .until("back", |snap| snap.context.name == "local" && snap.connection == Connection::Online)

@@ -2,51 +2,12 @@
 
 use super::context::Ctx;
 use super::progress::ProgressHandle;
-use super::snapshot::{Preview, Severity, Snapshot};
+use super::snapshot::Severity;
 use crate::core::cloud::{Cloud, CloudError, ErrorKind, ListQuery};
 use crate::core::model::ProgressState;
-use std::sync::Arc;
 
-/// Most bytes of an object that are fetched to be shown.
-const PREVIEW_BYTES: usize = 8 << 20;
 /// Longest answer of a function that a notice shows, in characters.
 const ANSWER_CHARS: usize = 4000;
-
-/// Shows that an object is being fetched.
-pub(super) fn begin_preview(snap: &mut Snapshot, bucket: &str, key: &str) {
-    snap.preview = Some(Preview {
-        bucket: bucket.to_owned(),
-        key: key.to_owned(),
-        size: 0,
-        content_type: String::new(),
-        body: None,
-        error: None,
-    });
-}
-
-/// Fetches an object's beginning.
-pub(super) async fn preview(mut ctx: Ctx, bucket: String, key: String) {
-    let read = async {
-        let cloud = ctx.cloud_now().await?;
-        let object = cloud.s3().get_object(&bucket, &key, None).await?;
-        let body = object.body.collect(PREVIEW_BYTES).await?;
-        Ok::<_, CloudError>((object.head, body))
-    };
-    let result = read.await;
-    ctx.show(move |snap| {
-        let shown = snap.preview.as_mut().filter(|shown| shown.bucket == bucket && shown.key == key);
-        let Some(shown) = shown else { return };
-        match result {
-            Ok((head, body)) => {
-                shown.size = head.size;
-                shown.content_type = head.content_type;
-                shown.body = Some(Arc::from(&body[..]));
-                shown.error = None;
-            }
-            Err(error) => shown.error = Some(super::context::sentence(&error)),
-        }
-    });
-}
 
 /// Ends a progress row by a result, with a notice when it failed.
 pub(super) fn finish(

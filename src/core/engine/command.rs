@@ -1,6 +1,6 @@
 //! What a front end can ask for.
 
-use crate::core::model::FunctionForm;
+use crate::core::model::{FunctionForm, ObjectPlace, ProviderOf};
 use std::path::PathBuf;
 
 /// What the front end is looking at, so that the engine refreshes that and nothing else.
@@ -119,16 +119,13 @@ pub enum Command {
     /// The front end has asked.
     ResumeRun(String),
     /// Fetch an object so that it can be shown.
-    Preview {
-        /// Bucket
-        bucket: String,
-        /// Key
-        key: String,
-    },
+    Preview(ObjectPlace),
     /// Forget the object that is shown.
     ClosePreview,
     /// Fetch objects to a local folder.
     Download {
+        /// The provider that has them; the context's own storage when `None`.
+        from: Option<ProviderOf>,
         /// Bucket
         bucket: String,
         /// Keys, or prefixes ending with `/`.

@@ -8,7 +8,8 @@ use super::snapshot::{
 };
 use super::state::State;
 use super::{
-    EngineOptions, actions, again, budget, connection, deploying, follow_logs, launches, planning, runs,
+    EngineOptions, actions, again, budget, connection, deploying, fetching, follow_logs, launches, planning,
+    runs,
 };
 use crate::core::cloud::Cloud;
 use crate::core::config::ContextConfig;
@@ -349,14 +350,15 @@ impl Hub {
         let ctx = self.action_ctx();
         let state = &mut self.state;
         match command {
-            Command::Preview { bucket, key } => {
-                actions::begin_preview(&mut state.snap, &bucket, &key);
+            Command::Preview(place) => {
+                fetching::begin_preview(&mut state.snap, place.clone());
                 state.dirty = true;
-                ctx.spawn(actions::preview(ctx.clone(), bucket, key));
+                ctx.spawn(fetching::preview(ctx.clone(), place, self.options.clone()));
             }
-            Command::Download { bucket, keys, to } => {
+            Command::Download { from, bucket, keys, to } => {
                 let progress = state.begin(format!("download from {bucket} to {}", to.display()));
-                ctx.spawn(launches::download(ctx.clone(), progress, bucket, keys, to, self.options.clone()));
+                let wanted = fetching::Wanted { from, bucket, keys, to };
+                ctx.spawn(fetching::download(ctx.clone(), progress, wanted, self.options.clone()));
             }
             Command::DeleteObjects { bucket, keys } => {
                 let progress = state.begin(format!("delete from {bucket}"));

@@ -7,10 +7,9 @@ use super::progress::ProgressHandle;
 use super::runs::{Memory, as_cloud, context};
 use super::snapshot::Severity;
 use crate::core::cloud::{CloudError, ErrorKind};
-use crate::core::dataset::download::{Download, DownloadError};
 use crate::core::dataset::scan::FileList;
 use crate::core::dataset::upload::{Upload, UploadError};
-use crate::core::dataset::{Meter, S3Objects, scan};
+use crate::core::dataset::{Meter, scan};
 use crate::core::model::Place;
 use crate::core::run::{self, Inputs, Launch, LaunchRequest, RunError};
 use crate::core::words::{how_many, plural};
@@ -96,39 +95,6 @@ pub(super) fn some_failed(
     let detail = lines.join("\n");
     ctx.update(move |state| state.notice(Severity::Error, title, detail));
     Err(CloudError::new(ErrorKind::Other, "transfer", "", format!("{number} failed; the others are done")))
-}
-
-/// Fetches objects into a folder.
-pub(super) async fn download(
-    mut ctx: Ctx,
-    progress: ProgressHandle,
-    bucket: String,
-    keys: Vec<String>,
-    to: PathBuf,
-    options: Arc<EngineOptions>,
-) {
-    let work = async {
-        let cloud = ctx.cloud_now().await?;
-        let meter = Arc::new(Meter::default());
-        progress.attach(meter.clone());
-        let name = &cloud.context().name;
-        let download = Download {
-            journal: Download::journal_for(&options.dirs.state, name, &bucket, &to),
-            bucket,
-            keys,
-            to,
-        };
-        let store = Arc::new(S3Objects::of(&cloud));
-        let done = download.fetch(store, meter, &progress.token).await.map_err(|error| match error {
-            DownloadError::Cloud(error) => error,
-            DownloadError::Cancelled => CloudError::cancelled("download"),
-            error => CloudError::new(ErrorKind::Invalid, "download", "", error.to_string()),
-        })?;
-        let failed = done.failed.into_iter().map(|object| (object.key, object.reason)).collect();
-        some_failed("Some objects were not fetched", &ctx, failed)
-    };
-    let result = work.await;
-    finish(&ctx, &progress, "The download failed", &result);
 }
 
 /// Launches a run and sends its inputs.

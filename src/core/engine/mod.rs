@@ -25,6 +25,7 @@ mod command;
 mod connection;
 mod context;
 mod deploying;
+mod fetching;
 mod follow_logs;
 mod hub;
 mod launches;

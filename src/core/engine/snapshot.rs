@@ -4,8 +4,8 @@ use super::{LogQuery, Scope};
 use crate::core::cloud::Slowed;
 use crate::core::deploy::{Action, Plan, Step};
 use crate::core::model::{
-    AttemptRecord, BucketInfo, Counts, FunctionInfo, InvocationInfo, LogEntry, Millis, ObjectInfo, Progress,
-    RunStatistics, RunSummary, TaskRow,
+    AttemptRecord, BucketInfo, Counts, FunctionInfo, InvocationInfo, LogEntry, Millis, ObjectInfo,
+    ObjectPlace, Progress, RunStatistics, RunSummary, TaskRow,
 };
 use std::sync::Arc;
 
@@ -235,10 +235,8 @@ impl LogView {
 /// An object that was fetched to be shown.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Preview {
-    /// Bucket
-    pub bucket: String,
-    /// Key
-    pub key: String,
+    /// Which one.
+    pub place: ObjectPlace,
     /// Size of the whole object in bytes.
     pub size: u64,
     /// Content type, as stored.

@@ -19,6 +19,7 @@ use ratatui_image::{Image, Resize};
 use std::cell::{Cell, RefCell};
 use std::sync::{Arc, OnceLock};
 use throng::core::engine::{Command, Preview};
+use throng::core::model::ObjectPlace;
 
 /// Largest side of an image in pixels, and memory for decoding it.
 const LARGEST_SIDE: u32 = 20_000;
@@ -28,8 +29,7 @@ const LARGEST_TEXT: usize = 4 << 20;
 
 /// The object that is shown.
 pub struct PreviewLayer {
-    bucket: String,
-    key: String,
+    place: ObjectPlace,
     top: Cell<usize>,
     height: Cell<usize>,
     text: OnceLock<Vec<String>>,
@@ -49,11 +49,10 @@ enum Drawn {
 impl PreviewLayer {
     /// Asks the engine for the object.
     #[must_use]
-    pub fn open(bucket: &str, key: &str, app: &App) -> Self {
-        app.send(Command::Preview { bucket: bucket.to_owned(), key: key.to_owned() });
+    pub fn open(place: ObjectPlace, app: &App) -> Self {
+        app.send(Command::Preview(place.clone()));
         Self {
-            bucket: bucket.to_owned(),
-            key: key.to_owned(),
+            place,
             top: Cell::new(0),
             height: Cell::new(1),
             text: OnceLock::new(),
@@ -64,7 +63,7 @@ impl PreviewLayer {
     }
 
     fn object<'a>(&self, app: &'a App) -> Option<&'a Preview> {
-        app.snapshot.preview.as_ref().filter(|shown| shown.bucket == self.bucket && shown.key == self.key)
+        app.snapshot.preview.as_ref().filter(|shown| shown.place == self.place)
     }
 
     fn draw_text(&self, frame: &mut Frame<'_>, area: Rect, body: &[u8]) {
@@ -220,12 +219,12 @@ impl Layer for PreviewLayer {
             KeyCode::Char('w') => {
                 let to = app.downloads.clone();
                 app.say(format!("Fetching to {} …", to.display()));
-                app.send(Command::Download { bucket: self.bucket.clone(), keys: vec![self.key.clone()], to });
+                let ObjectPlace { from, bucket, key } = self.place.clone();
+                app.send(Command::Download { from, bucket, keys: vec![key], to });
                 Outcome::Keep
             }
             KeyCode::Char('y') => {
-                let place = format!("s3://{}/{}", self.bucket, self.key);
-                crate::tui::actions::program::copy_text(app, &place);
+                crate::tui::actions::program::copy_text(app, &self.place.to_string());
                 Outcome::Keep
             }
             KeyCode::Esc | KeyCode::Char('q' | 'o') | KeyCode::Backspace | KeyCode::Enter => Outcome::Close,
@@ -245,7 +244,8 @@ impl Layer for PreviewLayer {
     fn draw(&self, frame: &mut Frame<'_>, area: Rect, app: &App) {
         let look = &app.look;
         frame.render_widget(Clear, area);
-        let title = text::clean(&format!(" {}/{} ", self.bucket, self.key)).into_owned();
+        let title =
+            text::clean(&format!(" {} ", self.place.to_string().trim_start_matches("s3://"))).into_owned();
         let width = usize::from(area.width);
         frame.buffer_mut().set_stringn(
             area.x,

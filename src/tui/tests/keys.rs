@@ -7,7 +7,7 @@ use crossterm::event::{Event, KeyCode, KeyEvent, KeyModifiers, MouseButton, Mous
 use std::path::PathBuf;
 use std::sync::Arc;
 use throng::core::engine::{Command, ContextInfo, LogQuery, Scope, Severity, Wish};
-use throng::core::model::RunSummary;
+use throng::core::model::{ObjectPlace, ProviderOf, RunSummary};
 
 #[test]
 fn tabs_tell_the_engine_what_is_looked_at() {
@@ -319,10 +319,33 @@ fn opening_a_result_fetches_and_forgets_it() {
     let mut fake = Fake::new(busy());
     let asked = fake.keys("3<enter>jj<enter>o").asked();
     let key = "mri-slices/scan-00002.png".to_owned();
-    assert_eq!(asked, [Command::Preview { bucket: "results".into(), key: key.clone() }]);
+    let place = ObjectPlace { from: None, bucket: "results".into(), key: key.clone() };
+    assert_eq!(asked, [Command::Preview(place)]);
     fake.app.downloads = "/tmp/results".into();
-    let fetch = Command::Download { bucket: "results".into(), keys: vec![key], to: "/tmp/results".into() };
-    assert_eq!(fake.keys("w<esc>").asked(), [fetch, Command::ClosePreview]);
+    let fetch = |from, bucket: &str, key: String| Command::Download {
+        from,
+        bucket: bucket.into(),
+        keys: vec![key],
+        to: "/tmp/results".into(),
+    };
+    assert_eq!(fake.keys("w<esc>").asked(), [fetch(None, "results", key), Command::ClosePreview]);
+}
+
+#[test]
+fn outputs_at_a_storage_provider_are_shown_and_fetched_from_there() {
+    let mut snapshot = busy();
+    let view = snapshot.task.as_mut().unwrap();
+    let mut record = view.records.items[0].clone();
+    record.outputs[0].provider = Some("minio.lab".into());
+    let (bucket, key) = (record.outputs[0].bucket.clone(), record.outputs[0].key.clone());
+    let from = Some(ProviderOf { function: record.function.clone(), provider: "minio.lab".into() });
+    view.records = listing(vec![record]);
+    let mut fake = Fake::new(snapshot);
+    fake.app.downloads = "/tmp/results".into();
+    let asked = fake.keys("3<enter>jj<enter>gow").asked();
+    let place = ObjectPlace { from: from.clone(), bucket: bucket.clone(), key: key.clone() };
+    let to = "/tmp/results".into();
+    assert_eq!(asked, [Command::Preview(place), Command::Download { from, bucket, keys: vec![key], to }]);
 }
 
 #[test]

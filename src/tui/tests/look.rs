@@ -38,20 +38,19 @@ fn at_the_screens() {
                         records.items = Arc::new(vec![record(number, state)]);
                         snapshot.task = Some(TaskView { run, row: Some(row), records });
                     }
-                    Command::Preview { bucket, key } => {
+                    Command::Preview(place) => {
                         let image = image::RgbImage::from_fn(160, 120, |x, y| {
                             image::Rgb([(x + 40) as u8, (y * 2) as u8, 120])
                         });
                         let mut png = std::io::Cursor::new(Vec::new());
                         image.write_to(&mut png, image::ImageFormat::Png).unwrap();
-                        let body: Arc<[u8]> = if key.ends_with("png") {
+                        let body: Arc<[u8]> = if place.key.ends_with("png") {
                             png.into_inner().into()
                         } else {
                             br#"{"mean": 113.7}"#[..].into()
                         };
                         snapshot.preview = Some(Preview {
-                            bucket,
-                            key,
+                            place,
                             size: body.len() as u64,
                             content_type: "image/png".into(),
                             body: Some(body),

@@ -12,7 +12,7 @@ use throng::core::cloud::Slowed;
 use throng::core::engine::{
     Connection, Listing, ListingState, LogView, PlanView, Preview, Severity, Snapshot, TaskView,
 };
-use throng::core::model::{TaskRow, TaskState};
+use throng::core::model::{ObjectPlace, TaskRow, TaskState};
 
 const SIZES: [(u16, u16); 2] = [(80, 24), (200, 50)];
 
@@ -237,8 +237,7 @@ fn dropped_files() {
 fn preview(body: &[u8], kind: &str) -> Snapshot {
     let mut snapshot = busy();
     snapshot.preview = Some(Preview {
-        bucket: "scans".into(),
-        key: "README.txt".into(),
+        place: ObjectPlace { from: None, bucket: "scans".into(), key: "README.txt".into() },
         size: body.len() as u64,
         content_type: kind.into(),
         body: Some(body.into()),

@@ -64,8 +64,7 @@ pub fn copyable(app: &mut App) -> Vec<(String, String)> {
         }
         Place::Task { .. } => {
             let outputs = outputs_here(app);
-            let places: Vec<String> =
-                outputs.iter().map(|(bucket, key)| format!("s3://{bucket}/{key}")).collect();
+            let places: Vec<String> = outputs.iter().map(ToString::to_string).collect();
             add("output", &places.join("\n"));
             if let Some((run, task)) = task_here(app) {
                 add("input", &format!("s3://{}/{}", task.bucket, task.key));

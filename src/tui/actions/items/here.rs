@@ -3,7 +3,9 @@
 use crate::tui::app::App;
 use crate::tui::place::Place;
 use crate::tui::views::{run, task};
-use throng::core::model::{ObjectInfo, OutputObject, RunSummary, TaskRow};
+use throng::core::model::{
+    AttemptRecord, ObjectInfo, ObjectPlace, OutputObject, ProviderOf, RunSummary, TaskRow,
+};
 
 /// The data's row under the cursor.
 pub(super) fn row(app: &mut App) -> Option<usize> {
@@ -59,17 +61,19 @@ pub(super) fn objects_here(app: &mut App) -> Option<(String, Vec<ObjectInfo>)> {
     (!objects.is_empty()).then(|| (bucket.clone(), objects))
 }
 
-/// Outputs of the open task: bucket and key.
-pub(super) fn outputs_here(app: &mut App) -> Vec<(String, String)> {
+/// The chosen outputs of the open task.
+pub(super) fn outputs_here(app: &mut App) -> Vec<ObjectPlace> {
     let chosen = chosen(app);
     let page = app.page();
     let Place::Task { run, task } = &page.place else { return Vec::new() };
-    task::record(&app.snapshot, run, *task, page.attempt)
-        .map_or_else(Vec::new, |record| own(chosen.into_iter().filter_map(|row| record.outputs.get(row))))
+    let Some(record) = task::record(&app.snapshot, run, *task, page.attempt) else { return Vec::new() };
+    let outputs = chosen.into_iter().filter_map(|row| record.outputs.get(row));
+    outputs.map(|output| place(record, output)).collect()
 }
 
-/// Bucket and key of the outputs that the screen reads: those at a storage provider are left out.
-pub(super) fn own<'a>(outputs: impl Iterator<Item = &'a OutputObject>) -> Vec<(String, String)> {
-    let own = outputs.filter(|output| output.provider.is_none());
-    own.map(|output| (output.bucket.clone(), output.key.clone())).collect()
+/// Where an output is.
+pub(super) fn place(record: &AttemptRecord, output: &OutputObject) -> ObjectPlace {
+    let provider = output.provider.clone();
+    let from = provider.map(|provider| ProviderOf { function: record.function.clone(), provider });
+    ObjectPlace { from, bucket: output.bucket.clone(), key: output.key.clone() }
 }

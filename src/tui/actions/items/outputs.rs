@@ -1,6 +1,6 @@
 //! Shows and fetches objects: those of a listing, and those that tasks have put.
 
-use super::here::{objects_here, outputs_here, own, task_here};
+use super::here::{self, objects_here, outputs_here, task_here};
 use crate::tui::actions::program::expand;
 use crate::tui::app::{App, Awaited};
 use crate::tui::layers::preview::PreviewLayer;
@@ -9,24 +9,28 @@ use crate::tui::views::task;
 use std::collections::BTreeMap;
 use std::path::Path;
 use throng::core::engine::Command;
-use throng::core::model::TaskState;
+use throng::core::model::{ObjectPlace, TaskState};
 
 /// Shows an object.
 pub fn open_result(app: &mut App, _: &str) {
     let place = match &app.page().place {
         Place::Objects { .. } => objects_here(app).and_then(|(bucket, objects)| {
-            objects.into_iter().find(|object| !object.folder).map(|object| (bucket, object.key))
+            objects.into_iter().find(|object| !object.folder).map(|object| ObjectPlace {
+                from: None,
+                bucket,
+                key: object.key,
+            })
         }),
         Place::Task { .. } => outputs_here(app).into_iter().next(),
         Place::Run(_) => return for_outputs(app, Awaited::Show),
         _ => None,
     };
     match place {
-        Some((bucket, key)) => {
-            let layer = PreviewLayer::open(&bucket, &key, app);
+        Some(place) => {
+            let layer = PreviewLayer::open(place, app);
             app.push(layer);
         }
-        None => refuse_outputs(app, "There is no object under the cursor."),
+        None => app.refuse("There is no object under the cursor."),
     }
 }
 
@@ -42,24 +46,11 @@ fn for_outputs(app: &mut App, what: Awaited) {
 }
 
 /// All outputs of the newest attempt of the open task.
-fn all_outputs(app: &App) -> Vec<(String, String)> {
+fn all_outputs(app: &App) -> Vec<ObjectPlace> {
     let Place::Task { run, task } = &app.page().place else { return Vec::new() };
-    task::record(&app.snapshot, run, *task, 0).map_or_else(Vec::new, |record| own(record.outputs.iter()))
-}
-
-/// Says why there is no output to show or fetch: some are at a storage provider, which the screen does not read.
-fn refuse_outputs(app: &mut App, otherwise: &str) {
-    let Place::Task { run, task } = &app.page().place else { return app.refuse(otherwise) };
-    let record = task::record(&app.snapshot, run, *task, app.page().attempt);
-    let provider = record.and_then(|record| record.outputs.iter().find_map(|output| output.provider.clone()));
-    match provider {
-        Some(name) => {
-            app.refuse(format!(
-                "The outputs are at {name}: `throng run … --wait --to` or its own tools fetch them."
-            ));
-        }
-        None => app.refuse(otherwise),
-    }
+    task::record(&app.snapshot, run, *task, 0).map_or_else(Vec::new, |record| {
+        record.outputs.iter().map(|output| here::place(record, output)).collect()
+    })
 }
 
 /// Shows the first picture among the outputs of the open task, or else its first output.
@@ -69,12 +60,13 @@ pub fn show_first(app: &mut App) {
         let ending = key.rsplit_once('.').map_or("", |(_, ending)| ending).to_ascii_lowercase();
         ["png", "jpg", "jpeg", "gif", "webp", "bmp", "tif", "tiff"].contains(&ending.as_str())
     };
-    match outputs.iter().find(|(_, key)| picture(key)).or_else(|| outputs.first()) {
-        Some((bucket, key)) => {
-            let layer = PreviewLayer::open(bucket, key, app);
+    let first = outputs.iter().find(|place| picture(&place.key)).or_else(|| outputs.first());
+    match first.cloned() {
+        Some(place) => {
+            let layer = PreviewLayer::open(place, app);
             app.push(layer);
         }
-        None => refuse_outputs(app, "This task has no outputs."),
+        None => app.refuse("This task has no outputs."),
     }
 }
 
@@ -83,19 +75,19 @@ pub fn download_all(app: &mut App) {
     let outputs = all_outputs(app);
     let to = app.downloads.clone();
     if outputs.is_empty() {
-        return refuse_outputs(app, "This task has no outputs.");
+        return app.refuse("This task has no outputs.");
     }
     fetch(app, outputs, &to);
 }
 
-fn fetch(app: &mut App, objects: Vec<(String, String)>, to: &Path) {
-    let mut by_bucket: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    for (bucket, key) in objects {
-        by_bucket.entry(bucket).or_default().push(key);
+fn fetch(app: &mut App, objects: Vec<ObjectPlace>, to: &Path) {
+    let mut by_bucket: BTreeMap<_, Vec<String>> = BTreeMap::new();
+    for object in objects {
+        by_bucket.entry((object.from, object.bucket)).or_default().push(object.key);
     }
     app.say(format!("Fetching to {} …", to.display()));
-    for (bucket, keys) in by_bucket {
-        app.send(Command::Download { bucket, keys, to: to.to_owned() });
+    for ((from, bucket), keys) in by_bucket {
+        app.send(Command::Download { from, bucket, keys, to: to.to_owned() });
     }
 }
 
@@ -106,11 +98,11 @@ pub fn download(app: &mut App, to: &str) {
     let to = if to.is_empty() { app.downloads.clone() } else { expand(to) };
     let mut objects = outputs_here(app);
     if let Some((bucket, found)) = objects_here(app) {
-        objects.extend(found.into_iter().map(|object| (bucket.clone(), object.key)));
+        let own = |key| ObjectPlace { from: None, bucket: bucket.clone(), key };
+        objects.extend(found.into_iter().map(|object| own(object.key)));
     }
     if objects.is_empty() {
-        let otherwise = "There is nothing to download under the cursor. Outputs are listed in a task.";
-        return refuse_outputs(app, otherwise);
+        return app.refuse("There is nothing to download under the cursor. Outputs are listed in a task.");
     }
     fetch(app, objects, &to);
     app.page_mut().list.marks.clear();

@@ -1,0 +1,121 @@
+//! Shows and fetches objects: the context's own, and those at a storage provider of a function.
+
+use super::EngineOptions;
+use super::actions::finish;
+use super::context::{Ctx, sentence};
+use super::launches::some_failed;
+use super::progress::ProgressHandle;
+use super::runs::{as_cloud, context};
+use super::snapshot::{Preview, Snapshot};
+use crate::core::cloud::{Cloud, CloudError, ErrorKind};
+use crate::core::dataset::Meter;
+use crate::core::dataset::download::{Download, DownloadError};
+use crate::core::model::{ObjectPlace, ProviderOf};
+use crate::core::run::{Store, Stores};
+use futures::TryStreamExt as _;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// Most bytes of an object that are fetched to be shown.
+const PREVIEW_BYTES: usize = 8 << 20;
+
+/// Shows that an object is being fetched.
+pub(super) fn begin_preview(snap: &mut Snapshot, place: ObjectPlace) {
+    snap.preview = Some(Preview { place, size: 0, content_type: String::new(), body: None, error: None });
+}
+
+/// An object's size, content type and beginning.
+type Beginning = (u64, String, Vec<u8>);
+
+/// Fetches an object's beginning.
+pub(super) async fn preview(mut ctx: Ctx, place: ObjectPlace, options: Arc<EngineOptions>) {
+    let result = match ctx.cloud_now().await {
+        Ok(cloud) => beginning(&cloud, &place, &options).await,
+        Err(error) => Err(error),
+    };
+    ctx.show(move |snap| {
+        let Some(shown) = snap.preview.as_mut().filter(|shown| shown.place == place) else { return };
+        match result {
+            Ok((size, content_type, body)) => {
+                (shown.size, shown.content_type) = (size, content_type);
+                shown.body = Some(body.into());
+                shown.error = None;
+            }
+            Err(error) => shown.error = Some(sentence(&error)),
+        }
+    });
+}
+
+async fn beginning(
+    cloud: &Cloud,
+    place: &ObjectPlace,
+    options: &EngineOptions,
+) -> Result<Beginning, CloudError> {
+    let ObjectPlace { from, bucket, key } = place;
+    if from.is_none() {
+        let object = cloud.s3().get_object(bucket, key, None).await?;
+        let body = object.body.collect(PREVIEW_BYTES).await?;
+        return Ok((object.head.size, object.head.content_type, body.to_vec()));
+    }
+    let store = store(cloud, options, from.as_ref()).await?;
+    let told = |error| as_cloud(store.error(error));
+    let reading = store.objects.open(bucket, key).await.map_err(told)?.ok_or_else(|| {
+        CloudError::new(ErrorKind::NotFound, "s3:GetObject", &place.to_string(), "there is no such object")
+    })?;
+    let (mut body, mut stream) = (Vec::new(), reading.body);
+    while body.len() < PREVIEW_BYTES
+        && let Some(chunk) = stream.try_next().await.map_err(told)?
+    {
+        body.extend_from_slice(&chunk);
+    }
+    body.truncate(PREVIEW_BYTES);
+    Ok((reading.size, String::new(), body))
+}
+
+async fn store(
+    cloud: &Cloud,
+    options: &EngineOptions,
+    from: Option<&ProviderOf>,
+) -> Result<Store, CloudError> {
+    let context = context(cloud, options)?;
+    let (function, provider) =
+        from.map_or(("", None), |from| (from.function.as_str(), Some(from.provider.as_str())));
+    Stores::of(&context, function).get(provider).await.map_err(as_cloud)
+}
+
+/// What is fetched, and where to.
+pub(super) struct Wanted {
+    pub from: Option<ProviderOf>,
+    pub bucket: String,
+    pub keys: Vec<String>,
+    pub to: PathBuf,
+}
+
+/// Fetches objects into a folder.
+pub(super) async fn download(
+    mut ctx: Ctx,
+    progress: ProgressHandle,
+    wanted: Wanted,
+    options: Arc<EngineOptions>,
+) {
+    let work = async {
+        let cloud = ctx.cloud_now().await?;
+        let meter = Arc::new(Meter::default());
+        progress.attach(meter.clone());
+        let Wanted { from, bucket, keys, to } = wanted;
+        let store = store(&cloud, &options, from.as_ref()).await?;
+        let whose = from.as_ref().map_or(&cloud.context().name, |from| &from.provider);
+        let journal = Download::journal_for(&options.dirs.state, whose, &bucket, &to);
+        let download = Download { bucket, keys, to, journal };
+        let done = download.fetch(store.objects.clone(), meter, &progress.token).await;
+        let done = done.map_err(|error| match error {
+            DownloadError::Cloud(error) => as_cloud(store.error(error)),
+            DownloadError::Cancelled => CloudError::cancelled("download"),
+            error => CloudError::new(ErrorKind::Invalid, "download", "", error.to_string()),
+        })?;
+        let failed = done.failed.into_iter().map(|object| (object.key, object.reason)).collect();
+        some_failed("Some objects were not fetched", &ctx, failed)
+    };
+    let result = work.await;
+    finish(&ctx, &progress, "The download failed", &result);
+}
