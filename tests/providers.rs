@@ -175,7 +175,10 @@ fn a_run_over_another_endpoint_leaves_its_keys_nowhere() {
     screen.wait_for("minio.lab://results/upper");
     screen.wait_for(" FILE");
     let there = files_with(home.path(), " FILE").len();
-    screen.press("w\x1b6");
+    screen.press("w");
+    screen.press("\x1b");
+    screen.wait_without("copy address");
+    screen.press("6");
     screen.wait_for("done");
     assert_eq!(files_with(home.path(), " FILE").len(), there + 1);
     assert!(screen.quit(), "the terminal is as it was");
