@@ -92,11 +92,27 @@ impl Db {
         T: Send + 'static,
         E: From<DbError> + Send + 'static,
     {
+        self.write_then(change, |done| done).await
+    }
+
+    /// The same, with what must follow the commit: `settle` gets what `change` returned, on the writer's thread, also
+    /// when the caller is gone by then (a request ends when its client does). It must not block.
+    ///
+    /// # Errors
+    /// Those of [`write`](Self::write).
+    pub async fn write_then<T, U, E, F, S>(&self, change: F, settle: S) -> Result<U, E>
+    where
+        F: FnOnce(&Transaction<'_>) -> Result<T, E> + Send + 'static,
+        S: FnOnce(T) -> U + Send + 'static,
+        T: Send + 'static,
+        U: Send + 'static,
+        E: From<DbError> + Send + 'static,
+    {
         let (sender, receiver) = oneshot::channel();
         let job: Job = Box::new(move |transaction| {
             let outcome = in_savepoint(transaction, change);
             Box::new(move |committed| {
-                let outcome = if committed { outcome } else { Err(E::from(DbError::Closed)) };
+                let outcome = if committed { outcome.map(settle) } else { Err(E::from(DbError::Closed)) };
                 let _ = sender.send(outcome);
             })
         });

@@ -8,6 +8,7 @@ use rusqlite::{Transaction, params};
 use std::collections::BTreeMap;
 use std::ops::Bound;
 use std::sync::{Arc, PoisonError, RwLock};
+use tokio::sync::{Mutex, OwnedMutexGuard};
 
 /// Tables of this part.
 pub(super) const SCHEMA: &str = "
@@ -17,9 +18,10 @@ CREATE TABLE IF NOT EXISTS lambda_function (name TEXT PRIMARY KEY, doc TEXT NOT 
 /// The functions. Reading never touches the disk.
 pub struct Functions {
     db: Db,
-    known: RwLock<BTreeMap<String, Arc<Function>>>,
-    /// One change at a time, so that none is lost between reading and writing.
-    changing: tokio::sync::Mutex<()>,
+    known: Arc<RwLock<BTreeMap<String, Arc<Function>>>>,
+    /// One change at a time, so that none is lost between reading and writing. Held until it is known, also when who
+    /// asked for it is gone by then.
+    changing: Arc<Mutex<()>>,
 }
 
 impl Functions {
@@ -40,7 +42,7 @@ impl Functions {
                 Err(error) => tracing::error!(%name, %error, "a stored function cannot be read"),
             }
         }
-        Ok(Self { db, known: RwLock::new(known), changing: tokio::sync::Mutex::default() })
+        Ok(Self { db, known: Arc::new(RwLock::new(known)), changing: Arc::default() })
     }
 
     pub fn get(&self, name: &str) -> Option<Arc<Function>> {
@@ -66,11 +68,11 @@ impl Functions {
 
     /// Stores a new function.
     pub async fn insert(&self, function: Function) -> Result<Arc<Function>, ApiError> {
-        let _one = self.changing.lock().await;
+        let one = self.changing.clone().lock_owned().await;
         if self.get(&function.name).is_some() {
             return Err(ApiError::conflict(format!("Function already exist: {}", function.name)));
         }
-        self.put(function).await
+        self.put(function, one).await
     }
 
     /// Changes a function and stores it. `change` may refuse; then nothing changes.
@@ -79,43 +81,46 @@ impl Functions {
         name: &str,
         change: impl FnOnce(&mut Function) -> Result<(), ApiError>,
     ) -> Result<Arc<Function>, ApiError> {
-        let _one = self.changing.lock().await;
+        let one = self.changing.clone().lock_owned().await;
         let mut function = (*self.find(name)?).clone();
         change(&mut function)?;
-        self.put(function).await
+        self.put(function, one).await
     }
 
-    async fn put(&self, function: Function) -> Result<Arc<Function>, ApiError> {
+    async fn put(&self, function: Function, one: OwnedMutexGuard<()>) -> Result<Arc<Function>, ApiError> {
         let document =
             serde_json::to_string(&function).map_err(|error| ApiError::service(error.to_string()))?;
-        let name = function.name.clone();
-        self.db
-            .write(move |tx| {
-                tx.prepare_cached("INSERT OR REPLACE INTO lambda_function VALUES (?1, ?2)")
-                    .and_then(|mut put| put.execute(params![name, document]))
-                    .map_err(DbError::from)
-            })
-            .await?;
-        let function = Arc::new(function);
-        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
-        known.insert(function.name.clone(), function.clone());
-        Ok(function)
+        let (name, known) = (function.name.clone(), self.known.clone());
+        let store = move |tx: &Transaction<'_>| {
+            tx.prepare_cached("INSERT OR REPLACE INTO lambda_function VALUES (?1, ?2)")
+                .and_then(|mut put| put.execute(params![name, document]))
+                .map_err(DbError::from)
+        };
+        let show = move |_| {
+            let function = Arc::new(function);
+            let mut known = known.write().unwrap_or_else(PoisonError::into_inner);
+            known.insert(function.name.clone(), function.clone());
+            drop(one);
+            function
+        };
+        Ok(self.db.write_then(store, show).await?)
     }
 
     /// Removes a function with its queued events.
     pub async fn remove(&self, name: &str) -> Result<(), ApiError> {
-        let _one = self.changing.lock().await;
+        let one = self.changing.clone().lock_owned().await;
         self.find(name)?;
-        let own = name.to_owned();
-        self.db
-            .write(move |tx| {
-                tx.execute("DELETE FROM lambda_event WHERE function = ?1", [&own])?;
-                tx.execute("DELETE FROM lambda_function WHERE name = ?1", [&own])?;
-                Ok::<_, DbError>(())
-            })
-            .await?;
-        self.known.write().unwrap_or_else(PoisonError::into_inner).remove(name);
-        Ok(())
+        let (own, gone, known) = (name.to_owned(), name.to_owned(), self.known.clone());
+        let remove = move |tx: &Transaction<'_>| {
+            tx.execute("DELETE FROM lambda_event WHERE function = ?1", [&own])?;
+            tx.execute("DELETE FROM lambda_function WHERE name = ?1", [&own])?;
+            Ok::<_, DbError>(())
+        };
+        let hide = move |()| {
+            known.write().unwrap_or_else(PoisonError::into_inner).remove(&gone);
+            drop(one);
+        };
+        Ok(self.db.write_then(remove, hide).await?)
     }
 }
 

@@ -340,34 +340,30 @@ impl ObjectStore {
         };
         let (drafts, pieces): (Vec<_>, Vec<Piece>) = files.into_iter().unzip();
         let (size, md5, checksums) = (received.size, received.md5, received.checksums);
-        let (modified_ms, aftermath) = self
-            .db
-            .write(move |tx| {
-                let upload = find(tx, &name)?;
-                let modified_ms = now_ms();
-                let old: Option<String> = tx
-                    .prepare_cached("DELETE FROM s3_part WHERE upload = ?1 AND number = ?2 RETURNING pieces")?
-                    .query_row(params![upload.id, number], |row| row.get(0))
-                    .optional()?;
-                let garbage = old.map_or(Ok(Vec::new()), |old| serde_json::from_str(&old))?;
-                tx.prepare_cached(
-                    "INSERT INTO s3_part (upload, number, size, modified_ms, md5, checksums, pieces)
+        self.commit(move |tx| {
+            let upload = find(tx, &name)?;
+            let modified_ms = now_ms();
+            let old: Option<String> = tx
+                .prepare_cached("DELETE FROM s3_part WHERE upload = ?1 AND number = ?2 RETURNING pieces")?
+                .query_row(params![upload.id, number], |row| row.get(0))
+                .optional()?;
+            let garbage = old.map_or(Ok(Vec::new()), |old| serde_json::from_str(&old))?;
+            tx.prepare_cached(
+                "INSERT INTO s3_part (upload, number, size, modified_ms, md5, checksums, pieces)
                      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-                )?
-                .execute(params![
-                    upload.id,
-                    number,
-                    i64::try_from(size).unwrap_or(i64::MAX),
-                    modified_ms,
-                    md5,
-                    serde_json::to_string(&checksums)?,
-                    serde_json::to_string(&pieces)?
-                ])?;
-                Ok::<_, StoreError>((modified_ms, Aftermath { garbage, drafts, enqueued: false }))
-            })
-            .await?;
-        self.settle(aftermath);
-        Ok(modified_ms)
+            )?
+            .execute(params![
+                upload.id,
+                number,
+                i64::try_from(size).unwrap_or(i64::MAX),
+                modified_ms,
+                md5,
+                serde_json::to_string(&checksums)?,
+                serde_json::to_string(&pieces)?
+            ])?;
+            Ok::<_, StoreError>((modified_ms, Aftermath { garbage, drafts, enqueued: false }))
+        })
+        .await
     }
 
     /// Makes the object out of its parts.
@@ -376,9 +372,7 @@ impl ObjectStore {
     /// `NoSuchUpload`, `InvalidPart`, `InvalidPartOrder`, `EntityTooSmall`, `BadDigest`, `PreconditionFailed`
     pub async fn complete_upload(&self, completion: Completion) -> Result<Stored, StoreError> {
         let writer = self.writer.clone();
-        let (stored, aftermath) = self.db.write(move |tx| writer.complete(tx, completion)).await?;
-        self.settle(aftermath);
-        Ok(stored)
+        self.commit(move |tx| writer.complete(tx, completion)).await
     }
 
     /// Gives an upload up.
@@ -386,19 +380,15 @@ impl ObjectStore {
     /// # Errors
     /// `NoSuchUpload`
     pub async fn abort_upload(&self, name: UploadName) -> Result<(), StoreError> {
-        let garbage = self
-            .db
-            .write(move |tx| {
-                let upload = find(tx, &name)?;
-                let garbage =
-                    parts(tx, &upload.id, 0, usize::MAX)?.into_iter().flat_map(|part| part.pieces).collect();
-                tx.prepare_cached("DELETE FROM s3_part WHERE upload = ?1")?.execute([&upload.id])?;
-                tx.prepare_cached("DELETE FROM s3_upload WHERE id = ?1")?.execute([&upload.id])?;
-                Ok::<_, StoreError>(garbage)
-            })
-            .await?;
-        self.settle(Aftermath { garbage, ..Aftermath::default() });
-        Ok(())
+        self.commit(move |tx| {
+            let upload = find(tx, &name)?;
+            let garbage =
+                parts(tx, &upload.id, 0, usize::MAX)?.into_iter().flat_map(|part| part.pieces).collect();
+            tx.prepare_cached("DELETE FROM s3_part WHERE upload = ?1")?.execute([&upload.id])?;
+            tx.prepare_cached("DELETE FROM s3_upload WHERE id = ?1")?.execute([&upload.id])?;
+            Ok(((), Aftermath { garbage, ..Aftermath::default() }))
+        })
+        .await
     }
 
     /// Parts of an upload with numbers above `after`, at most `max`.

@@ -8,6 +8,7 @@ use super::multipart::{Completion, ListedPart, UploadMeta, UploadName};
 use super::notify::{Notification, Target, TargetKind};
 use super::store::{Conditions, Content, DeleteConditions, NewObject, Tag};
 use super::*;
+use futures::TryStreamExt as _;
 use proptest::prelude::*;
 use std::collections::BTreeSet;
 use std::sync::Mutex;
@@ -107,6 +108,30 @@ fn key_of(item: &Result<String, String>) -> &str {
     match item {
         Ok(text) | Err(text) => text,
     }
+}
+
+/// A client that dies takes its request with it; what was committed by then must be whole.
+#[tokio::test]
+async fn an_object_is_whole_when_its_request_ends_before_the_answer() {
+    let fixture = fixture().await;
+    let data = vec![7; 300_000];
+    for number in 0..20 {
+        let key = format!("k{number}");
+        let new = file_object(&fixture.store, &key, &data).await;
+        {
+            let mut put = std::pin::pin!(fixture.store.put(new));
+            let _ = futures::poll!(put.as_mut());
+        }
+        // The change is on its way: this one comes after it.
+        fixture.store.put(object("after", b"x")).await.unwrap();
+        let (_, content) = fixture.store.get("bkt", &key).unwrap();
+        let all = 0..data.len() as u64;
+        let blob =
+            outflow::of_files(&fixture.store.blobs, &content.pieces(), all).expect("its file is there");
+        let read: Vec<u8> = blob.try_collect::<Vec<_>>().await.unwrap().concat();
+        assert_eq!(read, data, "{key}");
+    }
+    assert_eq!(files(fixture.folder.path()), 20);
 }
 
 proptest! {

@@ -139,10 +139,12 @@ impl Queue {
     /// # Errors
     /// [`DbError`]
     pub async fn push(self: &Arc<Self>, event: NewInvocation) -> Result<bool, DbError> {
-        let queue = self.clone();
-        let stored = self.db.write(move |tx| queue.put(tx, &event)).await?;
-        self.wake();
-        Ok(stored)
+        let (queue, woken) = (self.clone(), self.clone());
+        let wake = move |stored| {
+            woken.wake();
+            stored
+        };
+        self.db.write_then(move |tx| queue.put(tx, &event), wake).await
     }
 
     /// A transaction with [`put`](Self::put) has been committed.

@@ -63,28 +63,23 @@ impl ObjectStore {
     /// `NoSuchBucket`, `BucketNotEmpty`
     pub async fn delete_bucket(&self, name: &str) -> Result<(), StoreError> {
         let name = name.to_owned();
-        let garbage = self
-            .db
-            .write(move |tx| {
-                let row = bucket(tx, &name)?;
-                let used: bool = tx.query_row(
-                    "SELECT EXISTS (SELECT 1 FROM s3_object WHERE bucket = ?1)",
-                    [row.id],
-                    |row| row.get(0),
-                )?;
-                if used {
-                    return Err(StoreError::refused(
-                        S3ErrorCode::BucketNotEmpty,
-                        "The bucket you tried to delete is not empty",
-                    ));
-                }
-                let garbage = multipart::remove_uploads(tx, row.id)?;
-                tx.execute("DELETE FROM s3_bucket WHERE id = ?1", [row.id])?;
-                Ok(garbage)
-            })
-            .await?;
-        self.settle(Aftermath { garbage, ..Aftermath::default() });
-        Ok(())
+        self.commit(move |tx| {
+            let row = bucket(tx, &name)?;
+            let used: bool =
+                tx.query_row("SELECT EXISTS (SELECT 1 FROM s3_object WHERE bucket = ?1)", [row.id], |row| {
+                    row.get(0)
+                })?;
+            if used {
+                return Err(StoreError::refused(
+                    S3ErrorCode::BucketNotEmpty,
+                    "The bucket you tried to delete is not empty",
+                ));
+            }
+            let garbage = multipart::remove_uploads(tx, row.id)?;
+            tx.execute("DELETE FROM s3_bucket WHERE id = ?1", [row.id])?;
+            Ok(((), Aftermath { garbage, ..Aftermath::default() }))
+        })
+        .await
     }
 
     /// All buckets by name, with when they were made.

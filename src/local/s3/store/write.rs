@@ -13,6 +13,7 @@ use crate::local::s3::notify::{Happening, Notification, RequestIds, event_text};
 use crate::local::s3::{NotificationTargets, ObjectStore};
 use rusqlite::{OptionalExtension as _, Transaction, params};
 use std::sync::Arc;
+use tokio::runtime::Handle;
 
 /// What a committed change leaves to be done.
 #[derive(Debug, Default)]
@@ -233,9 +234,7 @@ impl ObjectStore {
     /// As `Writer::put`.
     pub async fn put(&self, new: NewObject) -> Result<Stored, StoreError> {
         let writer = self.writer.clone();
-        let (stored, aftermath) = self.db.write(move |tx| writer.put(tx, new)).await?;
-        self.settle(aftermath);
-        Ok(stored)
+        self.commit(move |tx| writer.put(tx, new)).await
     }
 
     /// Removes an object.
@@ -250,20 +249,32 @@ impl ObjectStore {
         ids: RequestIds,
     ) -> Result<(), StoreError> {
         let (writer, bucket, key) = (self.writer.clone(), bucket.to_owned(), key.to_owned());
-        let aftermath = self.db.write(move |tx| writer.delete(tx, &bucket, &key, &conditions, &ids)).await?;
-        self.settle(aftermath);
-        Ok(())
+        self.commit(move |tx| Ok(((), writer.delete(tx, &bucket, &key, &conditions, &ids)?))).await
     }
 
-    /// Does what a commit left to be done.
-    pub(in crate::local::s3) fn settle(&self, aftermath: Aftermath) {
+    /// Commits a change and does what it leaves to be done, also when the request has ended meanwhile: a file that a
+    /// record names must not go with the request that brought it.
+    pub(in crate::local::s3) async fn commit<T: Send + 'static>(
+        &self,
+        change: impl FnOnce(&Transaction<'_>) -> Result<(T, Aftermath), StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let (store, runtime) = (self.clone(), Handle::current());
+        self.db
+            .write_then(change, move |(done, aftermath)| {
+                store.settle(aftermath, &runtime);
+                done
+            })
+            .await
+    }
+
+    fn settle(&self, aftermath: Aftermath, runtime: &Handle) {
         aftermath.drafts.into_iter().for_each(Draft::keep);
         if aftermath.enqueued {
             self.writer.targets.committed();
         }
         if !aftermath.garbage.is_empty() {
             let blobs: Blobs = self.blobs.clone();
-            tokio::task::spawn_blocking(move || blobs.remove_pieces(&aftermath.garbage));
+            runtime.spawn_blocking(move || blobs.remove_pieces(&aftermath.garbage));
         }
     }
 }
