@@ -222,6 +222,32 @@ fn logs_and_answers_of_one_invocation() {
     assert_eq!(home.json(&["image", "ls"]), serde_json::json!([]), "its image is gone, too");
 }
 
+/// Somebody removed the image of a function that is deployed: deploying brings it back.
+#[test]
+fn a_function_whose_image_is_gone_is_repaired_by_deploying() {
+    let home = Home::new();
+    let yaml = function(&home, "again", "#!/bin/sh\necho here\n", &settings(256, 20));
+    home.ok(&["deploy", &yaml]);
+    let asked = home.run(&["image", "rm", "again"]);
+    let text = String::from_utf8_lossy(&asked.stderr).into_owned();
+    assert!(!asked.status.success() && text.contains("Function again is made of it"), "{text}");
+    home.ok(&["image", "rm", "again", "--yes"]);
+    let planned = home.ok(&["deploy", "--dry-run", &yaml]);
+    assert!(planned.contains("its registry has it no more"), "{planned}");
+    home.ok(&["deploy", &yaml]);
+    assert!(home.ok(&["deploy", &yaml]).contains("Nothing had to be changed"));
+    // Once the cloud has noticed, too.
+    home.ok(&["image", "rm", "again", "--yes"]);
+    home.ok(&["local", "stop"]);
+    home.ok(&["local", "start"]);
+    wait_for("the function has failed", || home.json(&["functions", "again"])["state"] == "Failed");
+    home.ok(&["deploy", &yaml]);
+    assert_eq!(home.ok(&["invoke", "again", "--data", "{}"]), "here\n");
+    home.ok(&["image", "rm", "again", "--yes"]);
+    let removed = home.ok(&["rm", "function", "again", "--yes"]);
+    assert!(!removed.contains("404"), "{removed}");
+}
+
 #[test]
 fn an_idle_environment_ends_without_a_word() {
     let mut home = Home::new();

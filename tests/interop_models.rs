@@ -256,7 +256,7 @@ fn a_session_on_ministack_asks_as_the_models_say() {
     assert!(images.to_string().contains("throng/f"), "{images}");
     home.ok(&["image", "inspect", "throng/f"]);
     assert_eq!(home.json(&["functions", "f"])["memory_mb"], 512);
-    home.ok(&["image", "rm", "throng/f"]);
+    home.ok(&["image", "rm", "--yes", "throng/f"]);
     home.ok(&["rm", "--yes", "function", "f"]);
     assert_eq!(home.json(&["functions"]), serde_json::json!([]));
 

@@ -373,6 +373,9 @@ pub enum Image {
     Rm {
         /// `repository[:tag|@digest]`
         image: String,
+        /// Do not ask
+        #[arg(short, long)]
+        yes: bool,
     },
 }
 

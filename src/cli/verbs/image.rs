@@ -1,9 +1,10 @@
 //! `image`: what the context's registry holds.
 
+use super::functions;
 use crate::cli::args::Image;
 use crate::cli::fail::{Fail, Outcome, REFUSED};
 use crate::cli::print::{self, Table};
-use crate::cli::session::Session;
+use crate::cli::session::{Session, confirm};
 use crate::cli::units;
 use serde_json::json;
 use std::fmt::Write as _;
@@ -32,14 +33,45 @@ pub async fn control(session: &Session, verb: Image) -> Outcome {
             show(session, &detail);
             Ok(())
         }
-        Image::Rm { image } => {
-            session.cloud_for_changes().await?;
+        Image::Rm { image, yes } => {
+            let cloud = session.cloud_for_changes().await?;
             let place = place(&cloud, &image).await?;
+            let name = format!("{}:{}", place.registry.repository, place.registry.tag);
+            let users = users(&cloud, &place).await?;
+            let warning = match users.len() {
+                0 => String::new(),
+                1 => format!(" Function {} is made of it and will fail.", users[0]),
+                _ => format!(" Functions {} are made of it and will fail.", users.join(", ")),
+            };
+            if !yes && !confirm(&format!("Remove the image {name}?{warning}"))? {
+                return Ok(());
+            }
             deploy::remove_image(&cloud, &place).await?;
-            print::note(&format!("removed {}:{}", place.registry.repository, place.registry.tag));
+            let then = if users.is_empty() { "" } else { "; deploying again brings it back" };
+            print::note(&format!("removed {name}{then}"));
             Ok(())
         }
     }
+}
+
+/// The functions that may be made of an image: repositories are named after theirs, in lower case, and lists of
+/// functions do not say images.
+async fn users(cloud: &Cloud, place: &Target) -> Result<Vec<String>, Fail> {
+    let digest = Some(place.registry.tag.as_str()).filter(|tag| tag.starts_with("sha256:"));
+    let of = |image: &str| {
+        image.split_once('@').is_some_and(|(uri, of)| uri == place.uri && digest.is_none_or(|is| is == of))
+    };
+    let repository = place.registry.repository.rsplit('/').next().unwrap_or_default();
+    let mut users = Vec::new();
+    for function in functions::all(cloud).await? {
+        if function.name.to_lowercase() == repository
+            && let Some(detail) = cloud.lambda().get(&function.name).await?
+            && of(&detail.settings.image)
+        {
+            users.push(function.name);
+        }
+    }
+    Ok(users)
 }
 
 /// Reads `repository[:tag|@digest]`; a name without a slash is a function's.

@@ -239,6 +239,10 @@ impl Applier<'_> {
     /// Waits until the function can be changed, and is as it is known to be.
     async fn active(&mut self) -> Result<FunctionDetail, DeployError> {
         let detail = wait::active(self.cloud, &self.plan.function, self.token).await?;
+        self.as_known(detail)
+    }
+
+    fn as_known(&mut self, detail: FunctionDetail) -> Result<FunctionDetail, DeployError> {
         if let Some(known) = &self.known {
             rival::check(known, &detail)?;
         }
@@ -288,7 +292,13 @@ impl Applier<'_> {
     ) -> Result<(), DeployError> {
         let lambda = self.cloud.lambda();
         for _ in 0..TRIES {
-            let detail = self.active().await?;
+            // Another image may be what a function needs that cannot be used.
+            let detail = if image {
+                let detail = wait::settled(self.cloud, &self.plan.function, self.token).await?;
+                self.as_known(detail)?
+            } else {
+                self.active().await?
+            };
             let revision = Some(detail.revision.as_str()).filter(|revision| !revision.is_empty());
             let updated = if image {
                 self.repeated(FREE_WITHIN, is_busy, || lambda.update_code(settings, revision)).await

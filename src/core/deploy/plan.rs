@@ -6,11 +6,11 @@ mod triggers;
 use super::role::Role;
 use super::target;
 use super::wanted::Wanted;
-use super::{DeployError, DeployOptions, diff, secrets, tags};
+use super::{DeployError, DeployOptions, diff, secrets, tags, wait};
 use crate::core::cloud::{BucketPermission, Cloud, EventInvoke, FunctionDetail, FunctionSettings, NewRole};
 use crate::core::cost::{Guess, Prices, Shape};
 use crate::core::definition::Definition;
-use crate::core::image::{ComposeRequest, Composed, Registry, compose};
+use crate::core::image::{ComposeRequest, Composed, Registry, compose, holds};
 use futures::future::BoxFuture;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -190,10 +190,10 @@ async fn make(
     let (last, first) = keys.into_iter().partition::<Vec<_>, _>(|step| step.action == Action::Remove);
     planner.steps.extend(first);
     planner.repository(&target).await?;
-    planner.image(&composed, target.registry);
+    let there = planner.image(&composed, target.registry).await;
     planner.role().await?;
     planner.log_group().await?;
-    planner.function()?;
+    planner.function(there)?;
     planner.events().await?;
     planner.concurrency();
     planner.triggers().await?;
@@ -225,22 +225,31 @@ impl Planner<'_> {
         self.steps.push(Step { action, what, detail: detail.into(), work });
     }
 
-    fn image(&mut self, composed: &Composed, registry: Registry) {
+    /// Says whether the image is in its registry, as far as can be seen: somebody may have removed it.
+    async fn image(&mut self, composed: &Composed, registry: Registry) -> bool {
         let what = format!("image {}", registry.repository);
         let new = diff::short(&self.wanted.settings.image).to_owned();
         let same = self
             .existing
             .is_some_and(|existing| diff::same_image(&existing.settings.image, &self.wanted.settings.image));
-        if same {
-            return self.step(Action::Keep, what, new, Vec::new());
+        let there = same
+            && holds(&registry, &composed.digest).await.unwrap_or_else(|error| {
+                self.warnings.push(format!("not known whether the image is still there: {error}"));
+                true
+            });
+        if there {
+            self.step(Action::Keep, what, new, Vec::new());
+            return true;
         }
         let mib = composed.size().div_ceil(1 << 20);
-        let detail = format!("push {new}, {mib} MiB or less");
+        let again = if same { " again: its registry has it no more" } else { "" };
+        let detail = format!("push {new}{again}, {mib} MiB or less");
         let work = vec![Work::Push(Box::new(composed.clone()), registry)];
         self.step(Action::Create, what, detail, work);
+        !same
     }
 
-    fn function(&mut self) -> Result<(), DeployError> {
+    fn function(&mut self, image_there: bool) -> Result<(), DeployError> {
         let wanted = &self.wanted.settings;
         let what = format!("function {}", wanted.name);
         let Some(existing) = self.existing else {
@@ -272,6 +281,9 @@ impl Planner<'_> {
         if other_architecture || !diff::same_image(&existing.settings.image, &wanted.image) {
             let (old, new) = (diff::short(&existing.settings.image), diff::short(&wanted.image));
             words.push(format!("image {old} → {new}"));
+            work.push(Work::Code(Box::new(wanted.clone())));
+        } else if !image_there || wait::has_failed(&existing.state) {
+            words.push("the same image again".into());
             work.push(Work::Code(Box::new(wanted.clone())));
         }
         let changes = diff::settings(&existing.settings, wanted);

@@ -176,6 +176,9 @@ async fn image(
         report.kept(&what, "throng did not make it");
         return Ok(());
     }
+    if matches!(crate::core::image::holds(&target.registry, digest).await, Ok(false)) {
+        return Ok(());
+    }
     digest.clone_into(&mut target.registry.tag);
     match target::remove_image(cloud, &target).await {
         Ok(()) => report.gone(what),

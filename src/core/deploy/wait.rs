@@ -17,6 +17,20 @@ pub(super) async fn active(
     name: &str,
     token: &CancellationToken,
 ) -> Result<FunctionDetail, DeployError> {
+    let detail = settled(cloud, name, token).await?;
+    match problem(name, &detail.state) {
+        Some(problem) => Err(DeployError::NotActive(problem)),
+        None => Ok(detail),
+    }
+}
+
+/// Waits until nothing is under way any more, be it that the function can be used or not: its image can be changed in
+/// either case.
+pub(super) async fn settled(
+    cloud: &Cloud,
+    name: &str,
+    token: &CancellationToken,
+) -> Result<FunctionDetail, DeployError> {
     let deadline = Instant::now() + LONGEST;
     let mut pause = Duration::from_millis(if cloud.is_local() { 20 } else { 500 });
     loop {
@@ -26,12 +40,9 @@ pub(super) async fn active(
         let Some(detail) = cloud.lambda().get(name).await? else {
             return Err(DeployError::NotActive(format!("function {name} is gone: somebody deleted it")));
         };
-        if let Some(problem) = problem(name, &detail.state) {
-            return Err(DeployError::NotActive(problem));
-        }
         let ready = matches!(detail.state.state.as_str(), "Active" | "Inactive")
             && detail.state.update != "InProgress";
-        if ready {
+        if ready || has_failed(&detail.state) {
             return Ok(detail);
         }
         if Instant::now() > deadline {
@@ -47,6 +58,11 @@ pub(super) async fn active(
         }
         pause = (pause * 3 / 2).min(Duration::from_secs(2));
     }
+}
+
+/// Whether a function, or its last change, has failed.
+pub(super) fn has_failed(state: &FunctionState) -> bool {
+    state.state == "Failed" || state.update == "Failed"
 }
 
 /// Why a function cannot be used, when it cannot.

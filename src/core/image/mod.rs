@@ -31,7 +31,7 @@ pub use cache::Cache;
 pub use compose::{Blob, BlobSource, ComposeRequest, Composed, compose};
 pub use error::ImageError;
 pub use push::{LayerProgress, LayerState, PushProgress, Registry, push};
-pub use registry::Remote;
+pub use registry::{Remote, holds};
 pub use source::{NamedFile, Source};
 pub use store::{ImageDetail, ImageEntry, LayerDetail, greet, inspect, list, list_in, remove};
 

@@ -256,14 +256,35 @@ pub(super) fn unauthorized(error: &OciDistributionError) -> bool {
     }
 }
 
+/// Whether a registry has an image, by its digest.
+///
+/// # Errors
+/// It does not answer, or does not let us look.
+pub async fn holds(registry: &super::Registry, digest: &str) -> Result<bool, ImageError> {
+    let client = client(registry.host(), registry.plain_http())?;
+    let reference = registry.reference().clone_with_digest(digest.to_owned());
+    log_in(&client, &reference, registry.credentials.as_ref(), RegistryOperation::Pull).await?;
+    let mut attempt = 1;
+    loop {
+        match client.pull_manifest_raw(&reference, &RegistryAuth::Anonymous, ACCEPTED).await {
+            Ok(_) => return Ok(true),
+            Err(OciDistributionError::ImageManifestNotFoundError(_)) => return Ok(false),
+            Err(error) if status_of(&error) == Some(404) => return Ok(false),
+            Err(error) if attempt < ATTEMPTS && retryable(&error) => pause(attempt).await,
+            Err(error) => return Err(explain(&reference.whole(), "cannot look for the image", &error)),
+        }
+        attempt += 1;
+    }
+}
+
 /// Waits longer after each attempt.
 pub(super) async fn pause(attempt: u32) {
     tokio::time::sleep(Duration::from_millis(200 << attempt.min(6))).await;
 }
 
-/// An error for people, with what to do about the frequent ones.
-pub(super) fn explain(place: &str, what: &str, error: &OciDistributionError) -> ImageError {
-    let code = match error {
+/// The HTTP status that an error stands for, where it says one.
+fn status_of(error: &OciDistributionError) -> Option<u16> {
+    match error {
         OciDistributionError::RequestError(error) => error.status().map(|status| status.as_u16()),
         OciDistributionError::ServerError { code, .. } => Some(*code),
         OciDistributionError::UnauthorizedError { .. } => Some(401),
@@ -277,7 +298,12 @@ pub(super) fn explain(place: &str, what: &str, error: &OciDistributionError) -> 
             })
         }
         _ => None,
-    };
+    }
+}
+
+/// An error for people, with what to do about the frequent ones.
+pub(super) fn explain(place: &str, what: &str, error: &OciDistributionError) -> ImageError {
+    let code = status_of(error);
     let hint = match error {
         OciDistributionError::ImageManifestNotFoundError(_) => "; check the name and the tag",
         OciDistributionError::AuthenticationFailure(_) => "; check the credentials (docker login)",
