@@ -248,6 +248,34 @@ fn a_function_whose_image_is_gone_is_repaired_by_deploying() {
     assert!(!removed.contains("404"), "{removed}");
 }
 
+/// What has begun ends, what was queued does not run, and the run has not ended before that is so.
+#[test]
+fn cancelling_a_run_stops_what_is_queued_and_waits_for_what_runs() {
+    let home = Home::new();
+    let more = format!("{}      concurrency: 1\n", settings(256, 60));
+    let script = "#!/bin/sh\nsleep 6\ncp \"$INPUT_FILE_PATH\" \"$TMP_OUTPUT_DIR\"\n";
+    home.ok(&["deploy", &function(&home, "slow", script, &more)]);
+    for name in ["a", "b", "c", "d"] {
+        home.write(&format!("set/{name}"), name);
+    }
+    home.ok(&["run", "slow", "set"]);
+    let counts = |name: &str| home.json(&["runs", "last"])["counts"][name].as_u64().unwrap();
+    wait_for("the first task runs", || counts("running") == 1);
+    home.ok(&["cancel", "last"]);
+    let run = home.json(&["runs", "last"]);
+    assert_eq!((&run["settled"], &run["ended_ms"]), (&false.into(), &Value::Null), "{run}");
+    assert_eq!((counts("running"), counts("cancelled")), (1, 3));
+    wait_for("the end", || home.json(&["runs", "last"])["settled"] == true);
+    assert_eq!((counts("succeeded"), counts("cancelled")), (1, 3));
+    // The queue comes to its end without having done any work.
+    wait_for("every task was looked at", || {
+        let tasks = home.json(&["tasks", "last"]);
+        tasks.as_array().unwrap().iter().all(|task| task["attempts"] == 1)
+    });
+    assert_eq!((counts("succeeded"), counts("cancelled")), (1, 3));
+    assert_eq!(home.json(&["ls", "slow-data/out/", "-r"]).as_array().unwrap().len(), 1);
+}
+
 #[test]
 fn an_idle_environment_ends_without_a_word() {
     let mut home = Home::new();

@@ -13,6 +13,7 @@ use crate::stores::Stores;
 use crate::variables::{self, Places};
 use std::collections::BTreeMap;
 use std::ffi::OsString;
+use std::io::{self, Write as _};
 use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -52,6 +53,11 @@ pub struct Attempt<'a> {
     pub init: Option<Duration>,
 }
 
+/// What is said of a task whose run was cancelled while it was queued.
+const CANCELLED: &str = "the run was cancelled while this task was queued: its script was ended";
+/// How long the answer whether that is so may take.
+const ASK_FOR: Duration = Duration::from_secs(5);
+
 /// Why a task did not succeed.
 pub struct Failure {
     /// What to call it.
@@ -64,6 +70,15 @@ impl Failure {
     fn new(class: FailureClass, message: impl Into<String>) -> Self {
         Self { class, message: message.into() }
     }
+}
+
+/// How an attempt ended that did not fail.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Done {
+    /// The script did its work.
+    Finished,
+    /// Its run was cancelled before it began.
+    Cancelled,
 }
 
 /// What became of a task.
@@ -98,18 +113,26 @@ impl Worker<'_> {
         let mut record = self.blank_record(attempt, job);
         let mut files = Vec::new();
         let result = self.attempt(attempt, job, &mut log, &mut record, &mut files);
-        let mut failure = result.err();
-        if let Some(failure) = &failure {
-            log.note("ERROR", &failure.message);
-        }
         record.ended_ms = clock::now_ms().max(after_ms + 1);
-        record.state = match failure.as_ref().map(|failure| failure.class) {
-            None => TaskState::Succeeded,
-            Some(FailureClass::Timeout) => TaskState::TimedOut,
-            Some(_) => TaskState::Failed,
+        record.state = match &result {
+            Ok(Done::Finished) => TaskState::Succeeded,
+            Ok(Done::Cancelled) => TaskState::Cancelled,
+            Err(Failure { class: FailureClass::Timeout, .. }) => TaskState::TimedOut,
+            Err(_) => TaskState::Failed,
         };
-        record.class = failure.as_ref().map(|failure| failure.class);
-        record.error = failure.as_ref().map(|failure| failure.message.clone());
+        match &result {
+            Ok(Done::Finished) => {}
+            Ok(Done::Cancelled) => {
+                log.note("WARN", CANCELLED);
+                record.error = Some(CANCELLED.to_owned());
+            }
+            Err(failure) => {
+                log.note("ERROR", &failure.message);
+                record.class = Some(failure.class);
+                record.error = Some(failure.message.clone());
+            }
+        }
+        let mut failure = result.err();
         record.stderr_tail = log.tail().map(str::to_owned).collect();
         let ended_ms = record.ended_ms;
         if let Err(message) = self.store_record(&record, attempt.end) {
@@ -151,7 +174,7 @@ impl Worker<'_> {
         log: &mut Log<'_>,
         record: &mut AttemptRecord,
         files: &mut Vec<Found>,
-    ) -> Result<(), Failure> {
+    ) -> Result<Done, Failure> {
         let of_stage = |error: stage::StageError| Failure::new(error.class, error.message);
         if clock::left(attempt.limits.until).is_zero() {
             return Err(Failure::new(FailureClass::Timeout, "no time was left to begin"));
@@ -175,6 +198,9 @@ impl Worker<'_> {
         record.phases.run_ms = millis(begin.elapsed());
         let ended = ended.map_err(|error| Failure::new(FailureClass::Init, error))?;
         (record.exit_code, record.signal, record.peak_memory) = (ended.code, ended.signal, ended.peak);
+        if ended.stopped {
+            return Ok(Done::Cancelled);
+        }
         let failure = self.judge(&ended, attempt, log, record);
 
         let begin = Instant::now();
@@ -187,7 +213,7 @@ impl Worker<'_> {
                 }
                 Err(failure)
             }
-            None => stored,
+            None => stored.map(|()| Done::Finished),
         }
     }
 
@@ -230,11 +256,20 @@ impl Worker<'_> {
         record: &AttemptRecord,
     ) -> Result<Ended, String> {
         let at = Instant::now() + Duration::from_secs(layout::MARKER_AFTER_SECS);
+        let (stop, stopper) = io::pipe().map_err(|error| error.to_string())?;
+        let mut stopper = Some(stopper);
         std::thread::scope(|scope| {
             let mut ring = || {
-                scope.spawn(|| self.store_marker(record, attempt.end));
+                let stopper = stopper.take();
+                scope.spawn(move || {
+                    if self.is_cancelled(record, attempt.end) {
+                        let _ = stopper.map(|mut stopper| stopper.write_all(b"."));
+                    } else {
+                        self.store_marker(record, attempt.end);
+                    }
+                });
             };
-            execute::run(command, attempt.limits, log, Alarm { at, ring: &mut ring })
+            execute::run(command, attempt.limits, log, Alarm { at, ring: &mut ring, stop })
         })
         .map_err(|error| {
             let program = Path::new(command.get_program()).display();
@@ -335,5 +370,13 @@ impl Worker<'_> {
         if let Ok(text) = serde_json::to_vec(&marker) {
             let _ = self.stores.own().put_bytes(bucket, &key, "application/json", &text, until);
         }
+    }
+
+    /// Whether the task's run was cancelled before the task began, while it was queued. Asked beside the script, so that
+    /// short tasks pay nothing for it; who cannot ask goes on.
+    fn is_cancelled(&self, record: &AttemptRecord, end: Instant) -> bool {
+        let (Some(bucket), Some(task)) = (&self.settings.home_bucket, &record.task) else { return false };
+        let until = end.min(Instant::now() + ASK_FOR);
+        self.stores.own().get_bytes(bucket, &keys::cancel_key(&task.run), until).is_ok()
     }
 }

@@ -345,6 +345,7 @@ impl Follower {
         let prefix = running_prefix(&self.tracker.header().id);
         let list = List { bucket: self.context.home.clone(), prefix, ..List::default() };
         let (mut changed, mut pages, tracker) = (false, 0, &mut self.tracker);
+        let begun = now_ms();
         each_page(self.context.store.as_ref(), list, |page| {
             pages += 1;
             for object in &page.objects {
@@ -353,6 +354,7 @@ impl Follower {
             true
         })
         .await?;
+        changed |= tracker.markers_read(begun);
         self.marker_pages = pages.clamp(1, 30);
         Ok(changed)
     }

@@ -24,6 +24,9 @@ mod shown;
 
 use attempt::{Attempt, Task, Verdict};
 
+/// An attempt's marker is stored this long after its begin, with a difference of clocks: [`layout::MARKER_AFTER_SECS`]
+/// and some.
+const MARKED_WITHIN_MS: Millis = (layout::MARKER_AFTER_SECS + 4) * 1000;
 /// Seconds of history that a view has.
 const HISTORY: u64 = 60;
 /// Seconds over which the rate is taken.
@@ -43,6 +46,8 @@ pub struct RunTracker {
     counts: Counts,
     classes: BTreeMap<FailureClass, u64>,
     cancelled_ms: Option<Millis>,
+    /// When the markers were listed last.
+    markers_ms: Millis,
     lost_ms: Option<Millis>,
     durations: Histogram,
     statistics: RunStatistics,
@@ -89,6 +94,7 @@ impl RunTracker {
             counts: Counts { pending: header.tasks, ..Counts::default() },
             classes: BTreeMap::new(),
             cancelled_ms: None,
+            markers_ms: 0,
             lost_ms: None,
             durations: Histogram::default(),
             statistics: RunStatistics::default(),
@@ -117,7 +123,27 @@ impl RunTracker {
     #[must_use]
     pub const fn is_complete(&self) -> bool {
         let open = self.counts.pending + self.counts.running;
-        open == 0 && (self.reported == 0 || self.lost_ms.is_some())
+        open == 0 && (self.reported == 0 || self.lost_ms.is_some()) && self.knows_what_had_begun()
+    }
+
+    /// Whether tasks that count as cancelled cannot have begun before that: those that had have a marker by now, and
+    /// the markers have been read since.
+    const fn knows_what_had_begun(&self) -> bool {
+        match self.cancelled_ms {
+            Some(at) if self.counts.cancelled > 0 && self.lost_ms.is_none() => {
+                self.markers_ms >= at.saturating_add(MARKED_WITHIN_MS)
+            }
+            _ => true,
+        }
+    }
+
+    /// All markers were listed; `at_ms` is when that began. Returns whether that ends the run.
+    pub const fn markers_read(&mut self, at_ms: Millis) -> bool {
+        let before = self.is_complete();
+        if at_ms > self.markers_ms {
+            self.markers_ms = at_ms;
+        }
+        before != self.is_complete()
     }
 
     /// Tasks whose end is known from the platform's log alone.

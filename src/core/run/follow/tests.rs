@@ -8,7 +8,7 @@ use crate::core::run::launch::tests::{FakeFleet, World, trigger};
 use crate::core::run::{BadEnd, Fleet, FunctionFacts, Lister, attempts, cancel, verify};
 use serde_json::json;
 use std::sync::atomic::{AtomicBool, Ordering};
-use throng_runtime::contract::keys::{record_key, running_key};
+use throng_runtime::contract::keys::{cancel_key, record_key, running_key};
 use throng_runtime::contract::{AttemptRecord, OutputObject, Phases, TaskRef};
 use tokio_util::sync::CancellationToken;
 
@@ -173,6 +173,24 @@ async fn cancelling_ends_a_run_and_the_list_shows_it() {
     let open = lister.list(10).await.unwrap();
     assert_eq!((open[0].counts.succeeded, open[0].counts.pending, open[0].settled), (1, 3, false));
     cancel(&world.context, &run).await.unwrap();
+    follower.poll().await.unwrap();
+    let summary = follower.summary();
+    assert!(summary.cancelled && !summary.settled, "a task that has just begun may not have said so yet");
+    assert_eq!(summary.ended_ms, None);
+    // Some seconds later, who looks for the first time sees what had begun.
+    let cancelled = format!(r#"{{"version":1,"at_ms":{}}}"#, now_ms() - 10_000);
+    world.store.insert("home", &cancel_key(&run), cancelled);
+    world.store.insert("home", &running_key(&run, 1, "q"), "{}");
+    let mut follower = Follower::open(&world.context, &run).await.unwrap();
+    follower.poll().await.unwrap();
+    let summary = follower.summary();
+    assert_eq!((summary.counts.cancelled, summary.counts.running), (2, 1));
+    assert!(!summary.settled && summary.ended_ms.is_none());
+    // It ended as its runtime found the run cancelled.
+    put(
+        &world.store,
+        &AttemptRecord { request_id: "q".into(), ..record(&run, 1, TaskState::Cancelled, now_ms()) },
+    );
     follower.poll().await.unwrap();
     let summary = follower.summary();
     assert!(summary.cancelled && summary.settled);
