@@ -24,7 +24,7 @@ pub async fn cancel(session: &Session, args: args::Cancel) -> Outcome {
     }
     run::cancel(&context, &run).await?;
     print::result(session.format, &json!({"id": run, "cancelled": true}), || {
-        format!("Run {run} is cancelled: what has begun ends, nothing else begins.\n")
+        format!("Run {run} is cancelled: what runs goes on to its end, what is queued does no work.\n")
     });
     Ok(())
 }
