@@ -33,7 +33,9 @@ struct Idle;
 impl Fleet for Idle {
     async fn facts(&self, _function: &str) -> Result<Option<FunctionFacts>, CloudError> {
         let trigger = TriggerPlace { bucket: "input".into(), prefix: "x/".into(), suffix: String::new() };
-        Ok(Some(FunctionFacts { image: String::new(), state: "Active".into(), triggers: vec![trigger] }))
+        let facts =
+            FunctionFacts { state: "Active".into(), triggers: vec![trigger], ..FunctionFacts::default() };
+        Ok(Some(facts))
     }
 
     async fn invoke_async(&self, _function: &str, _payload: Vec<u8>) -> Result<(), CloudError> {

@@ -170,7 +170,7 @@ pub struct Migrate {
 #[derive(Debug, Args)]
 pub struct Run {
     /// The function's name, or a definition file, which is deployed first
-    #[arg(required_unless_present = "resume")]
+    #[arg(required_unless_present_any = ["resume", "again"])]
     pub function: Option<String>,
     /// Files, folders, globs; or `s3://bucket/prefix` for objects that are there already, `minio.ID://bucket/prefix`
     /// for objects at a storage provider of the function. With a definition file and without any: the objects at its
@@ -179,6 +179,9 @@ pub struct Run {
     /// Send what this run (its id, or `last`) has not sent yet, else what was sent and never began
     #[arg(long, value_name = "RUN", conflicts_with_all = ["function", "inputs"])]
     pub resume: Option<String>,
+    /// Launch a new run over the inputs of every task of this run (its id, or `last`) that did not succeed
+    #[arg(long, value_name = "RUN", conflicts_with_all = ["function", "inputs", "resume"])]
+    pub again: Option<String>,
     /// Wait for the end and report
     #[arg(short, long)]
     pub wait: bool,

@@ -61,6 +61,10 @@ impl Memory {
         self.objects.lock().unwrap().insert((bucket.to_owned(), key.to_owned()), stored);
     }
 
+    pub fn delete(&self, bucket: &str, key: &str) {
+        self.objects.lock().unwrap().remove(&(bucket.to_owned(), key.to_owned()));
+    }
+
     pub fn keys(&self, bucket: &str) -> Vec<String> {
         let objects = self.objects.lock().unwrap();
         objects.keys().filter(|(b, _)| b == bucket).map(|(_, key)| key.clone()).collect()

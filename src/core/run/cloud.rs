@@ -3,7 +3,7 @@
 use super::reports::{self, BadEnd, LogPlace};
 use crate::core::cloud::{Cloud, CloudError};
 use crate::core::logs::{LogClient, LogGroup};
-use crate::core::model::Millis;
+use crate::core::model::{FunctionInfo, Millis};
 use async_trait::async_trait;
 
 /// Objects in this place start the function.
@@ -34,6 +34,8 @@ pub struct FunctionFacts {
     pub state: String,
     /// What starts it, as the buckets' notifications say now.
     pub triggers: Vec<TriggerPlace>,
+    /// Memory in MiB.
+    pub memory_mb: u32,
 }
 
 /// The functions of a context.
@@ -78,7 +80,8 @@ impl Fleet for Cloud {
                 }
             }
         }
-        Ok(Some(FunctionFacts { image: detail.info.image, state: detail.info.state, triggers }))
+        let FunctionInfo { image, state, memory_mb, .. } = detail.info;
+        Ok(Some(FunctionFacts { image, state, triggers, memory_mb }))
     }
 
     async fn invoke_async(&self, function: &str, payload: Vec<u8>) -> Result<(), CloudError> {

@@ -11,6 +11,7 @@
 //! send      files uploaded; those that cannot be are failed tasks
 //! invoke    tasks that no trigger starts
 //! again     what was sent and never began
+//! rerun     what did not succeed of a run that has ended, as the inputs of a new one
 //! cancel    cancel.json, written and watched for
 //! ```
 
@@ -19,6 +20,7 @@ mod cancel;
 mod inputs;
 mod invoke;
 mod prepare;
+mod rerun;
 mod resume;
 mod send;
 
@@ -59,6 +61,11 @@ pub enum Inputs {
         /// Keys, or prefixes ending with `/` (the empty one: everything).
         keys: Vec<String>,
     },
+    /// The inputs of every task of a run that ended without success, as far as they are still there.
+    Unsuccessful {
+        /// The run's id. It has ended.
+        run: String,
+    },
 }
 
 /// What to launch.
@@ -93,6 +100,8 @@ pub struct Launch {
     inputs: Arc<FileList>,
     place: Place,
     triggers: Vec<TriggerPlace>,
+    /// Inputs that were asked for and are not there.
+    absent: u64,
     /// Held while this launch lives, so that nobody else sends the same inputs.
     claim: Option<std::fs::File>,
 }
@@ -129,6 +138,12 @@ impl Launch {
     #[must_use]
     pub fn junk(&self) -> u64 {
         self.inputs.junk
+    }
+
+    /// Inputs of [`Inputs::Unsuccessful`] that are no longer there, or never were: they are left out.
+    #[must_use]
+    pub const fn absent(&self) -> u64 {
+        self.absent
     }
 
     /// The inputs, for a follower that need not read them again.

@@ -26,6 +26,9 @@ pub async fn launch(session: &Session, args: args::Run) -> Outcome {
     if let Some(run) = &args.resume {
         return resume(session, &args, run).await;
     }
+    if let Some(run) = &args.again {
+        return again(session, &args, run).await;
+    }
     let named = args.function.clone().unwrap_or_default();
     let inputs = inputs(&args.inputs)?;
     let defined = definition(&named)?;
@@ -52,12 +55,36 @@ pub async fn launch(session: &Session, args: args::Run) -> Outcome {
         return invoke::send(session, &cloud, &function, Vec::new(), answer).await;
     };
     let context = context(session, &cloud)?;
+    begin(session, &args, &context, function, inputs).await
+}
+
+/// Launches a run and sends its inputs.
+async fn begin(
+    session: &Session,
+    args: &args::Run,
+    context: &RunContext,
+    function: String,
+    inputs: Inputs,
+) -> Outcome {
     let request = LaunchRequest { function, inputs, parameters: BTreeMap::new() };
-    let launch = run::prepare(&context, request, &session.interrupt).await?;
+    let launch = run::prepare(context, request, &session.interrupt).await?;
     let id = &launch.header().id;
     let tasks = units::plural(launch.header().tasks, "task");
     print::note(&format!("run {id}: {tasks} with {}", launch.header().function));
-    send(session, &args, &context, launch).await
+    if launch.absent() > 0 {
+        let absent = units::plural(launch.absent(), "input");
+        print::note(&format!("{absent} not there any more: left out"));
+    }
+    send(session, args, context, launch).await
+}
+
+/// A new run over what did not succeed of another.
+async fn again(session: &Session, args: &args::Run, run: &str) -> Outcome {
+    let cloud = session.cloud_for_changes().await?;
+    let context = context(session, &cloud)?;
+    let run = resolve(&context, run).await?;
+    let function = Follower::open(&context, &run).await?.tracker().header().function.clone();
+    begin(session, args, &context, function, Inputs::Unsuccessful { run }).await
 }
 
 /// Sends what a run has not sent; when that is nothing, what was sent and never began.

@@ -1,6 +1,7 @@
 //! A run is made: its inputs are fixed, then the plan, the manifest and run.json are written.
 
 use super::inputs::{list_objects, scan_files};
+use super::rerun::unsuccessful;
 use super::{Inputs, Launch, LaunchRequest, facts_of};
 use crate::core::cloud::now_ms;
 use crate::core::dataset::objects::Put;
@@ -28,6 +29,7 @@ pub async fn prepare(
     let started_ms = now_ms();
     let id = new_run_id(started_ms);
     let source = source_of(&request.inputs);
+    let mut absent = 0;
     let (inputs, provider, place, files) = match request.inputs {
         Inputs::Files { paths, dest } => {
             let list = scan_files(paths, cancel).await?;
@@ -37,6 +39,11 @@ pub async fn prepare(
             let store = Stores::of(context, &request.function).get(provider.as_deref()).await?;
             let list = list_objects(&store, &bucket, &keys, cancel).await?;
             (list, provider, Place { bucket, prefix: String::new() }, false)
+        }
+        Inputs::Unsuccessful { run } => {
+            let found = unsuccessful(context, &run, cancel).await?;
+            absent = found.absent;
+            (found.inputs, found.provider, Place { bucket: found.bucket, prefix: String::new() }, false)
         }
     };
     let place = Place { prefix: place.prefix.trim_matches('/').to_owned(), ..place };
@@ -61,6 +68,7 @@ pub async fn prepare(
         inputs: Arc::new(inputs),
         place,
         triggers: facts.triggers,
+        absent,
         claim: None,
     };
     let folder = context.folder(&launch.header.id);
@@ -96,6 +104,7 @@ fn source_of(inputs: &Inputs) -> Vec<String> {
             let scheme = provider.as_deref().unwrap_or("s3");
             keys.iter().map(|key| format!("{scheme}://{bucket}/{key}")).take(100).collect()
         }
+        Inputs::Unsuccessful { run } => vec![format!("what did not succeed of run {run}")],
     }
 }
 

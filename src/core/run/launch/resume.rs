@@ -44,5 +44,13 @@ pub async fn resume(context: &RunContext, run: &str) -> Result<Launch, RunError>
         (list, Place { bucket: header.bucket.clone(), prefix: String::new() })
     };
     let triggers = facts_of(context, &header.function).await?.triggers;
-    Ok(Launch { context: context.clone(), header, inputs: Arc::new(inputs), place, triggers, claim })
+    Ok(Launch {
+        context: context.clone(),
+        header,
+        inputs: Arc::new(inputs),
+        place,
+        triggers,
+        absent: 0,
+        claim,
+    })
 }

@@ -1,6 +1,6 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 use super::*;
-use crate::core::cloud::{CloudError, ErrorKind};
+use crate::core::cloud::{CloudError, ErrorKind, now_ms};
 use crate::core::dataset::memory::{Memory, throttled};
 use crate::core::dataset::upload::UploadOptions;
 use crate::core::model::TaskState;
@@ -10,9 +10,9 @@ use async_trait::async_trait;
 use std::collections::HashSet;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
-use throng_runtime::contract::FailureClass;
-use throng_runtime::contract::keys::run_key;
+use throng_runtime::contract::keys::{record_key, run_key};
 use throng_runtime::contract::layout::{META_RUN, META_TASK};
+use throng_runtime::contract::{AttemptRecord, FailureClass};
 use tokio_util::sync::CancellationToken;
 
 /// Functions of a test.
@@ -58,7 +58,12 @@ impl World {
         Self::with(
             Memory::default(),
             FakeFleet {
-                facts: FunctionFacts { image: "r/f@sha256:1".into(), state: "Active".into(), triggers },
+                facts: FunctionFacts {
+                    image: "r/f@sha256:1".into(),
+                    state: "Active".into(),
+                    triggers,
+                    memory_mb: 256,
+                },
                 ..FakeFleet::default()
             },
         )
@@ -253,4 +258,39 @@ async fn what_cannot_be_launched_is_refused_and_leaves_no_run() {
     let missing = Inputs::Files { paths: vec!["/no/such".into()], dest: None };
     assert!(world.prepare(missing).await.is_err());
     assert!(world.store.keys("home").is_empty());
+}
+
+#[tokio::test]
+async fn what_did_not_succeed_becomes_a_new_run_over_what_is_there() {
+    let world = World::new(vec![trigger("in", "x/", ".txt")]);
+    let launch = world.prepare(world.files(6)).await.unwrap();
+    let (run, never) = (launch.header().id.clone(), CancellationToken::new());
+    let again = |run: &str| {
+        let inputs = Inputs::Unsuccessful { run: run.to_owned() };
+        LaunchRequest { function: "f".into(), inputs, parameters: BTreeMap::new() }
+    };
+    send(launch).await.unwrap();
+    let error = prepare(&world.context, again(&run), &never).await.unwrap_err();
+    assert!(error.to_string().contains("has not ended"), "{error}");
+    for task in 0..6 {
+        let record = AttemptRecord {
+            task: Some(TaskRef { run: run.clone(), task }),
+            state: if task < 3 { TaskState::Succeeded } else { TaskState::Failed },
+            class: (task >= 3).then_some(FailureClass::Script),
+            ..AttemptRecord::begun("f", &format!("request-{task}"), now_ms())
+        };
+        world.store.insert("home", &record_key(&record), serde_json::to_vec(&record).unwrap());
+    }
+    world.store.delete("in", "x/0005.txt");
+    let launch = prepare(&world.context, again(&run), &never).await.unwrap();
+    assert_eq!(launch.absent(), 1, "an input was deleted meanwhile");
+    let header = launch.header().clone();
+    assert_ne!(header.id, run);
+    let keys: Vec<_> = launch.manifest().into_iter().map(|entry| (entry.bucket, entry.key)).collect();
+    assert_eq!(keys, ["x/0003.txt", "x/0004.txt"].map(|key| ("in".to_owned(), key.to_owned())));
+    assert_eq!((header.tasks, header.started_by), (2, StartedBy::Invoke), "storing nothing triggers nothing");
+    send(launch).await.unwrap();
+    let invoked = world.fleet.invoked.lock().unwrap();
+    assert_eq!(invoked.len(), 2);
+    assert!(invoked.iter().all(|event| event.task.as_ref().is_some_and(|task| task.run == header.id)));
 }

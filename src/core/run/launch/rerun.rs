@@ -1,0 +1,80 @@
+//! What did not succeed of a run that has ended, as the inputs of a new one.
+
+use crate::core::cloud::CloudError;
+use crate::core::dataset::FileList;
+use crate::core::model::{TaskRow, TaskState};
+use crate::core::run::{Follower, RunContext, RunError, Store, Stores};
+use futures::{StreamExt as _, TryStreamExt as _};
+use std::path::PathBuf;
+use tokio_util::sync::CancellationToken;
+
+/// Objects that are looked for at a time.
+const AT_ONCE: usize = 64;
+
+/// Inputs of tasks without success.
+pub(super) struct Unsuccessful {
+    /// Keys of the objects.
+    pub inputs: FileList,
+    /// Their bucket.
+    pub bucket: String,
+    /// The storage provider that it is at.
+    pub provider: Option<String>,
+    /// Objects that are not there: a file that was never uploaded, or what somebody has deleted since.
+    pub absent: u64,
+}
+
+/// The inputs of every task of a run that ended without success.
+///
+/// # Errors
+/// [`RunError::Refused`] when the run is open, every task has succeeded, or none of the inputs is there.
+pub(super) async fn unsuccessful(
+    context: &RunContext,
+    run: &str,
+    cancel: &CancellationToken,
+) -> Result<Unsuccessful, RunError> {
+    let mut follower = Follower::open(context, run).await?;
+    follower.poll().await?;
+    if !follower.tracker().is_complete() {
+        return Err(RunError::Refused(format!(
+            "run `{run}` has not ended: what does not succeed can be run again when it has. `throng run --resume {run}` \
+             sends what has not begun"
+        )));
+    }
+    follower.load_inputs().await?;
+    let rows = without_success(&follower);
+    if rows.is_empty() {
+        return Err(RunError::Refused(format!(
+            "run `{run}`: every task has succeeded; there is nothing to run again"
+        )));
+    }
+    let (asked, header) = (rows.len() as u64, follower.tracker().header());
+    let store = Stores::of(context, &header.function).get(header.provider.as_deref()).await?;
+    let look =
+        futures::stream::iter(rows).map(|row| size_of(&store, row)).buffered(AT_ONCE).try_collect::<Vec<_>>();
+    let found = cancel.run_until_cancelled(look).await.ok_or(RunError::Cancelled)?;
+    let found = found.map_err(|error| store.error(error))?;
+    let mut inputs = FileList::default();
+    let base = inputs.add_base(PathBuf::new());
+    for (row, size) in found.into_iter().flatten() {
+        inputs.push(base, &row.key, size);
+    }
+    if inputs.is_empty() {
+        return Err(RunError::Refused(format!(
+            "run `{run}`: no input of the tasks that did not succeed is in {}: launch their files again",
+            header.bucket
+        )));
+    }
+    let absent = asked - inputs.len() as u64;
+    Ok(Unsuccessful { inputs, bucket: header.bucket.clone(), provider: header.provider.clone(), absent })
+}
+
+fn without_success(follower: &Follower) -> Vec<TaskRow> {
+    let tracker = follower.tracker();
+    let rows = (0..tracker.header().tasks).filter_map(|task| tracker.row(task));
+    rows.filter(|row| row.state.is_final() && row.state != TaskState::Succeeded).cloned().collect()
+}
+
+/// A task with the size that its input has now; `None` when there is none.
+async fn size_of(store: &Store, row: TaskRow) -> Result<Option<(TaskRow, u64)>, CloudError> {
+    Ok(store.objects.head(&row.bucket, &row.key).await?.map(|head| (row, head.size)))
+}
