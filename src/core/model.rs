@@ -198,6 +198,17 @@ pub struct RunSummary {
     pub settled: bool,
 }
 
+impl RunSummary {
+    /// Milliseconds without a word from which on it is likelier that events were lost than that the cloud is busy.
+    const LOSS_MS: u64 = 60_000;
+
+    /// Whether nothing was heard for so long that tasks which have not begun are probably lost.
+    #[must_use]
+    pub fn may_have_lost(&self) -> bool {
+        self.stalled_ms.is_some_and(|quiet| quiet >= Self::LOSS_MS)
+    }
+}
+
 /// One task of an open run.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TaskRow {

@@ -121,6 +121,23 @@ impl FailedEvent {
     }
 }
 
+/// Why an attempt did not succeed, in words for people. `memory_mb` is the function's memory, where it is known.
+#[must_use]
+pub fn reason(record: &AttemptRecord, memory_mb: Option<u32>) -> Option<String> {
+    if record.class != Some(FailureClass::Memory) || is_measured(record) {
+        return record.error.clone();
+    }
+    // The platform's own words tell of a killed runtime, not why it was killed.
+    let memory = memory_mb.map_or_else(|| "memory".to_owned(), |mb| format!("{mb} MiB of memory"));
+    Some(format!("ran out of its {memory}: raise `memory` in its definition and deploy it again"))
+}
+
+/// Whether an attempt's times, bytes and memory are known. They are not of one that could not write its own record.
+#[must_use]
+pub fn is_measured(record: &AttemptRecord) -> bool {
+    record.ended_ms > record.started_ms || !record.log_stream.is_empty()
+}
+
 /// State and class by an error's type and words.
 pub(super) fn classify(condition: &str, kind: &str, message: &str) -> (TaskState, FailureClass) {
     if condition == "EventAgeExceeded" {
@@ -196,6 +213,20 @@ mod tests {
             let event = FailedEvent::parse(&record(condition, &Value::Null, &answer)).unwrap();
             assert_eq!((event.state, event.class), (state, class), "{condition} {kind} {message}");
         }
+    }
+
+    #[test]
+    fn a_kill_for_want_of_memory_is_explained() {
+        let answer = json!({"errorType": "Runtime.ExitError", "errorMessage":
+            "RequestId: 2ea Error: Runtime exited with error: signal: killed"});
+        let event = FailedEvent::parse(&record("RetriesExhausted", &Value::Null, &answer)).unwrap();
+        let record = event.into_record("f", TaskRef { run: "r".into(), task: 0 });
+        assert!(!is_measured(&record));
+        let why = reason(&record, Some(256)).unwrap();
+        assert!(why.contains("its 256 MiB of memory: raise `memory`"), "{why}");
+        assert!(reason(&record, None).unwrap().contains("its memory: raise"));
+        let script = AttemptRecord { class: Some(FailureClass::Script), ..record };
+        assert_eq!(reason(&script, Some(256)), script.error, "others are told in their own words");
     }
 
     #[test]

@@ -12,11 +12,15 @@ use throng::core::run::{self, Follower, RunError};
 pub(super) async fn follow(session: &Session, follower: &mut Follower) -> Result<RunSummary, Fail> {
     let id = follower.summary().id;
     let mut line = StatusLine::new();
-    let mut told = false;
+    let (mut told, mut warned) = (false, false);
     let each = |follower: &Follower| {
-        line.show(&status(&follower.summary()));
-        if !told && let Some(words) = stalled(follower) {
-            told = true;
+        let summary = follower.summary();
+        line.show(&status(&summary));
+        let lost = summary.may_have_lost();
+        if (!told || lost && !warned)
+            && let Some(words) = stalled(&summary)
+        {
+            (told, warned) = (true, lost);
             print::note(&words);
         }
     };
@@ -39,15 +43,19 @@ pub(super) async fn follow(session: &Session, follower: &mut Follower) -> Result
 }
 
 /// What to do when tasks have not begun and nothing is heard of the run.
-pub(super) fn stalled(follower: &Follower) -> Option<String> {
-    let quiet = follower.stalled_for()?;
-    let (id, pending) = (&follower.tracker().header().id, follower.tracker().counts().pending);
-    let quiet = units::millis(u64::try_from(quiet.as_millis()).unwrap_or(u64::MAX));
-    Some(format!(
-        "not begun: {}; nothing was heard of the run for {quiet}: events may be lost.\n\
-         `throng run --resume {id}` sends them again (what was only late is counted once)",
-        units::plural(pending, "task")
-    ))
+pub(super) fn stalled(run: &RunSummary) -> Option<String> {
+    let quiet = units::millis(run.stalled_ms?);
+    let pending = units::plural(run.counts.pending, "task");
+    let what = if run.may_have_lost() {
+        format!("not begun: {pending}; nothing was heard of the run for {quiet}: events may be lost.")
+    } else {
+        format!(
+            "waiting: {pending}; nothing of the run has begun or ended for {quiet} (the cloud may be busy, or events were \
+             lost)."
+        )
+    };
+    let id = &run.id;
+    Some(format!("{what}\n`throng run --resume {id}` sends them again (what was only late is counted once)"))
 }
 
 fn status(run: &RunSummary) -> String {

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use throng::core::cloud::now_ms;
-use throng::core::model::{AttemptRecord, RunSummary, TaskState};
+use throng::core::model::{AttemptRecord, FailureClass, RunSummary, TaskState};
 use throng::core::run::{self, Follower, Lister, RunContext};
 
 pub async fn list(session: &Session, args: args::Runs) -> Outcome {
@@ -28,7 +28,7 @@ pub async fn list(session: &Session, args: args::Runs) -> Outcome {
         follower.poll().await?;
         let summary = follower.summary();
         print::result(session.format, &document(&summary), || one(&summary));
-        if let Some(words) = stalled(&follower) {
+        if let Some(words) = stalled(&summary) {
             print::note(&words);
         }
         return Ok(());
@@ -96,7 +96,8 @@ async fn explain_failures(context: &RunContext, run: &RunSummary) -> Outcome {
     });
     for row in failed.take(SHOWN) {
         let records = run::attempts(context, follower.tracker(), row.task).await?;
-        let why = records.first().map(|attempt| reason(&attempt.record)).unwrap_or_default();
+        let memory = memory_of(context, records.iter().map(|attempt| &attempt.record)).await;
+        let why = records.first().map(|attempt| reason(&attempt.record, memory)).unwrap_or_default();
         print::note(&format!("task {} ({}): {}: {why}", row.task, row.key, ending(row)));
     }
     let counts = &run.counts;
@@ -109,11 +110,20 @@ async fn explain_failures(context: &RunContext, run: &RunSummary) -> Outcome {
     Ok(())
 }
 
+/// The memory of the function in MiB, asked for only when an attempt ran out of it.
+pub(super) async fn memory_of<'a>(
+    context: &RunContext,
+    mut records: impl Iterator<Item = &'a AttemptRecord>,
+) -> Option<u32> {
+    let record = records.find(|record| record.class == Some(FailureClass::Memory))?;
+    context.fleet.facts(&record.function).await.ok().flatten().map(|facts| facts.memory_mb)
+}
+
 /// Why an attempt failed, in one line.
-pub(super) fn reason(record: &AttemptRecord) -> String {
+pub(super) fn reason(record: &AttemptRecord, memory_mb: Option<u32>) -> String {
     let tail = record.stderr_tail.last().map(String::as_str).unwrap_or_default();
-    match (&record.error, tail) {
-        (Some(error), "") => error.clone(),
+    match (run::reason(record, memory_mb), tail) {
+        (Some(error), "") => error,
         (Some(error), tail) => format!("{error}: {tail}"),
         (None, tail) => tail.to_owned(),
     }

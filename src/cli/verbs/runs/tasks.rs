@@ -1,6 +1,6 @@
 //! `tasks`: the tasks of a run, or one with its attempts.
 
-use super::show::reason;
+use super::show::{memory_of, reason};
 use super::{context, resolve};
 use crate::cli::args::{self, Format};
 use crate::cli::fail::{Fail, Outcome};
@@ -30,9 +30,10 @@ pub async fn tasks(session: &Session, args: args::Tasks) -> Outcome {
         };
         let records = run::attempts(&context, follower.tracker(), number).await?;
         let records: Vec<_> = records.into_iter().map(|attempt| attempt.record).collect();
+        let memory = memory_of(&context, records.iter()).await;
         let mut shown = task_document(provider, row);
         shown["records"] = json!(records);
-        print::result(session.format, &shown, || task_text(provider, row, &records));
+        print::result(session.format, &shown, || task_text(provider, row, &records, memory));
         return Ok(());
     }
     let rows: Vec<_> = (0..view.len())
@@ -87,7 +88,8 @@ async fn reasons(
         rows.iter().take(EXPLAINED).map(|row| run::attempts(context, follower.tracker(), row.task));
     let attempts =
         stream::iter(explained.collect::<Vec<_>>()).buffered(AT_ONCE).try_collect::<Vec<_>>().await?;
-    let last = |attempts: &Vec<run::Attempt>| attempts.first().map(|attempt| reason(&attempt.record));
+    let memory = memory_of(context, attempts.iter().flatten().map(|attempt| &attempt.record)).await;
+    let last = |attempts: &Vec<run::Attempt>| attempts.first().map(|attempt| reason(&attempt.record, memory));
     Ok(attempts.iter().map(|attempts| last(attempts).unwrap_or_default()).collect())
 }
 
@@ -106,7 +108,12 @@ fn of_provider(provider: Option<&str>, bucket: &str) -> String {
     provider.map_or_else(|| bucket.to_owned(), |provider| format!("{provider}://{bucket}"))
 }
 
-fn task_text(provider: Option<&str>, row: &TaskRow, records: &[AttemptRecord]) -> String {
+fn task_text(
+    provider: Option<&str>,
+    row: &TaskRow,
+    records: &[AttemptRecord],
+    memory_mb: Option<u32>,
+) -> String {
     let mut text = format!(
         "task {}: {}\n  input     {}/{} ({})\n",
         row.task,
@@ -116,24 +123,30 @@ fn task_text(provider: Option<&str>, row: &TaskRow, records: &[AttemptRecord]) -
         units::bytes(row.size)
     );
     for (index, record) in records.iter().enumerate() {
-        let phases = &record.phases;
         let _ = writeln!(
             text,
-            "attempt {}: {} at {}, request {}\n  phases    init {:.0} ms, in {:.0} ms, run {:.0} ms, out {:.0} ms\n  memory    {} at most",
+            "attempt {}: {} at {}, request {}",
             records.len() - index,
             record.state,
             units::time(record.ended_ms),
             record.request_id,
-            phases.init_ms,
-            phases.stage_in_ms,
-            phases.run_ms,
-            phases.stage_out_ms,
-            units::bytes(record.peak_memory),
         );
+        if run::is_measured(record) {
+            let phases = &record.phases;
+            let _ = writeln!(
+                text,
+                "  phases    init {:.0} ms, in {:.0} ms, run {:.0} ms, out {:.0} ms\n  memory    {} at most",
+                phases.init_ms,
+                phases.stage_in_ms,
+                phases.run_ms,
+                phases.stage_out_ms,
+                units::bytes(record.peak_memory),
+            );
+        }
         if let Some(code) = record.exit_code {
             let _ = writeln!(text, "  exit code {code}");
         }
-        if let Some(error) = &record.error {
+        if let Some(error) = run::reason(record, memory_mb) {
             let _ = writeln!(text, "  error     {error}");
         }
         for output in &record.outputs {
