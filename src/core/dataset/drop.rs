@@ -53,7 +53,8 @@ const MOST_PIECES: usize = 256;
 /// [`NoDrop`]: it is ordinary text, or names files that are not here.
 pub fn parse(text: &str, exists: &dyn Fn(&Path) -> bool) -> Result<Drop, NoDrop> {
     let text = strip_end(text);
-    if text.is_empty() || text.len() > LONGEST {
+    // Nobody drops the whole machine.
+    if text.is_empty() || text == "/" || text.len() > LONGEST {
         return Err(NoDrop::Text);
     }
     let text = text.replace("\r\n", "\n");
@@ -73,8 +74,10 @@ pub fn parse(text: &str, exists: &dyn Fn(&Path) -> bool) -> Result<Drop, NoDrop>
             Err(_) => {}
         }
     }
-    if let Some(paths) = guess(&text, exists) {
-        return Ok(Drop { paths });
+    match guess(&text, exists) {
+        Some(Ok(paths)) => return Ok(Drop { paths }),
+        Some(Err(missing)) if absent.is_empty() => absent = missing,
+        _ => {}
     }
     Err(if absent.is_empty() { NoDrop::Text } else { NoDrop::Missing(absent) })
 }
@@ -102,6 +105,14 @@ fn is_absolute(text: &str) -> bool {
     text.starts_with('/')
 }
 
+/// An absolute path, or one that begins at the person's home.
+fn rooted(text: &str) -> Option<PathBuf> {
+    match text.strip_prefix("~/") {
+        Some(rest) => std::env::var_os("HOME").map(|home| PathBuf::from(home).join(rest)),
+        None => is_absolute(text).then(|| PathBuf::from(text)),
+    }
+}
+
 /// Whether `text` starts like `C:\`, `C:/` or `\\server\`.
 fn is_windows(text: &str) -> bool {
     let bytes = text.as_bytes();
@@ -114,8 +125,8 @@ fn is_windows(text: &str) -> bool {
 
 /// The whole text is a path that exists, spaces and all.
 fn whole(text: &str, exists: &dyn Fn(&Path) -> bool) -> Vec<PathBuf> {
-    let path = Path::new(text);
-    if (is_absolute(text) || is_windows(text)) && exists(path) { vec![path.to_owned()] } else { Vec::new() }
+    let path = rooted(text).or_else(|| is_windows(text).then(|| PathBuf::from(text)));
+    path.filter(|path| exists(path)).into_iter().collect()
 }
 
 /// Several lines, each of them a path or a URI: raw where such a file exists, else with its escapes removed.
@@ -131,14 +142,14 @@ fn one_line(line: &str, exists: &dyn Fn(&Path) -> bool) -> Option<PathBuf> {
     if let Some(path) = from_uri(line) {
         return Some(path);
     }
-    let raw = PathBuf::from(line);
-    if (is_absolute(line) || is_windows(line)) && exists(&raw) {
+    let path = |line: &str| rooted(line).or_else(|| is_windows(line).then(|| PathBuf::from(line)));
+    if let Some(raw) = path(line).filter(|path| exists(path)) {
         return Some(raw);
     }
     let line = line.trim_end_matches(' ');
     match shlex::split(line).as_deref() {
-        Some([word]) if is_absolute(word) => Some(PathBuf::from(word)),
-        _ => (is_absolute(line) || is_windows(line)).then(|| PathBuf::from(line)),
+        Some([word]) if rooted(word).is_some() => rooted(word),
+        _ => path(line),
     }
 }
 
@@ -200,15 +211,14 @@ fn split_double_quotes(text: &str) -> Option<Vec<String>> {
 /// Words as a POSIX shell reads them, all of them absolute.
 fn words(text: &str, _exists: &dyn Fn(&Path) -> bool) -> Vec<PathBuf> {
     let Some(words) = shlex::split(text) else { return Vec::new() };
-    let path = |word: String| {
-        from_uri(&word).or_else(|| (is_absolute(&word) && !word.contains('\0')).then(|| PathBuf::from(word)))
-    };
-    words.into_iter().map(path).collect::<Option<_>>().unwrap_or_default()
+    let path = |word: &String| from_uri(word).or_else(|| rooted(word).filter(|_| !word.contains('\0')));
+    words.iter().map(path).collect::<Option<_>>().unwrap_or_default()
 }
 
 /// Paths that are not quoted, or with only their spaces escaped, so that a quote or a backslash in a name is
-/// itself. What exists decides where one ends: the longest name that exists wins.
-fn guess(text: &str, exists: &dyn Fn(&Path) -> bool) -> Option<Vec<PathBuf>> {
+/// itself. What exists decides where one ends: the longest name that exists wins. An error names what is missing beside
+/// paths that exist.
+fn guess(text: &str, exists: &dyn Fn(&Path) -> bool) -> Option<Result<Vec<PathBuf>, Vec<String>>> {
     if !is_absolute(text) {
         return None;
     }
@@ -218,21 +228,32 @@ fn guess(text: &str, exists: &dyn Fn(&Path) -> bool) -> Option<Vec<PathBuf>> {
     if pieces.len() > MOST_PIECES {
         return None;
     }
-    let mut paths = Vec::new();
+    let name = |at: usize, end: usize| pieces[at..end].join(" ").replace('\0', " ");
+    let (mut paths, mut missing) = (Vec::new(), Vec::new());
     let mut at = 0;
     while at < pieces.len() {
         if !is_absolute(pieces[at]) {
             return None;
         }
         let found = (at + 1..=pieces.len()).rev().find_map(|end| {
-            let path = PathBuf::from(pieces[at..end].join(" ").replace('\0', " "));
+            let path = PathBuf::from(name(at, end));
             exists(&path).then_some((path, end))
         });
-        let (path, end) = found?;
-        paths.push(path);
-        at = end;
+        if let Some((path, end)) = found {
+            paths.push(path);
+            at = end;
+        } else {
+            let next = (at + 1..pieces.len()).find(|next| is_absolute(pieces[*next]));
+            let end = next.unwrap_or(pieces.len());
+            missing.push(name(at, end));
+            at = end;
+        }
     }
-    Some(paths)
+    match (paths.is_empty(), missing.is_empty()) {
+        (true, _) => None,
+        (false, true) => Some(Ok(paths)),
+        (false, false) => Some(Err(missing)),
+    }
 }
 
 #[cfg(test)]
@@ -288,7 +309,8 @@ mod tests {
 
     #[test]
     fn text_is_not_taken_for_files() {
-        for text in ["", " ", "hello", "see /etc/passwd", "a/b", "http://x/y", "C: drive", "'", "file:x", "~"]
+        for text in
+            ["", " ", "hello", "see /etc/passwd", "a/b", "http://x/y", "C: drive", "'", "file:x", "~", "/"]
         {
             assert_eq!(drop_of(text, &["/etc/passwd"]), Err(NoDrop::Text), "{text:?}");
         }
@@ -301,6 +323,13 @@ mod tests {
         assert_eq!(error, NoDrop::Missing(vec!["/Users/me/a b.png".into()]));
         assert!(error.to_string().contains("/Users/me/a b.png") && error.to_string().contains("SSH"));
         assert_eq!(drop_of(r"C:\d\x", &[]), Err(NoDrop::Missing(vec![r"C:\d\x".into()])));
+        let one = |text| match drop_of(text, &["/d/f1.txt", "/d/my file.txt"]) {
+            Err(NoDrop::Missing(missing)) => missing,
+            other => panic!("{text}: {other:?}"),
+        };
+        assert_eq!(one("/d/f1.txt /d/nosuch.txt"), ["/d/nosuch.txt"]);
+        assert_eq!(one("/d/my file.txt /d/no such.txt /d/f1.txt"), ["/d/no such.txt"]);
+        assert_eq!(one("'/d/my file.txt' file:///d/gone"), ["/d/gone"]);
         assert_eq!(drop_of("/a\n/b", &[]), Err(NoDrop::Missing(vec!["/a".into(), "/b".into()])));
     }
 
