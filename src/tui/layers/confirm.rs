@@ -54,6 +54,10 @@ impl Layer for Confirm {
             (KeyCode::Char('c'), _) if control => Outcome::Close,
             (KeyCode::Char('y' | 'Y'), None) => self.go(app),
             (KeyCode::Enter, Some(word)) if self.field.text() == word => self.go(app),
+            (KeyCode::Enter, Some(word)) => {
+                app.refuse(format!("That is not {word}: nothing is done."));
+                Outcome::Keep
+            }
             (_, Some(_)) => {
                 self.field.key(key);
                 Outcome::Keep

@@ -20,10 +20,10 @@ pub struct Payload {
 }
 
 impl Payload {
-    /// An empty object.
+    /// An empty object, the cursor between its braces.
     #[must_use]
     pub fn new(function: &str) -> Self {
-        Self { function: function.to_owned(), lines: vec![Field::new("{}")], row: 0 }
+        Self { function: function.to_owned(), lines: vec![Field::inside("{}")], row: 0 }
     }
 
     fn text(&self) -> String {
@@ -61,8 +61,9 @@ impl Layer for Payload {
                 return Outcome::Close;
             }
             KeyCode::Enter => {
+                let rest = self.lines[self.row].split();
                 self.row += 1;
-                self.lines.insert(self.row, Field::default());
+                self.lines.insert(self.row, rest);
             }
             KeyCode::Backspace if self.lines[self.row].text().is_empty() && self.lines.len() > 1 => {
                 self.lines.remove(self.row);

@@ -127,10 +127,10 @@ impl Layer for Menu {
             let name = text::clean(&item.name);
             let name = text::clip(&name, names.max(8));
             let pad = " ".repeat(names.saturating_sub(text::width(&name)) + 2);
-            let line = Line::from(vec![
-                Span::raw(format!("{name}{pad}")),
-                Span::styled(text::clean(&item.detail).into_owned(), theme.dim),
-            ]);
+            let head = format!("{name}{pad}");
+            let detail = text::clean(&item.detail);
+            let detail = text::clip(&detail, usize::from(inner.width).saturating_sub(text::width(&head)));
+            let line = Line::from(vec![Span::raw(head), Span::styled(detail.into_owned(), theme.dim)]);
             let place = Rect { y, height: 1, ..inner };
             frame.buffer_mut().set_line(inner.x, y, &line, inner.width);
             if row == self.position {

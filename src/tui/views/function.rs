@@ -21,7 +21,7 @@ pub fn facts(function: &FunctionInfo, look: &Look) -> Facts {
     facts.add(
         "size",
         &format!(
-            "{} MB memory, {} s, {} MB /tmp, {}",
+            "{} MiB memory, {} s, {} MiB /tmp, {}",
             function.memory_mb, function.timeout_s, function.tmp_mb, function.architecture
         ),
     );

@@ -53,9 +53,9 @@ impl Item for FunctionInfo {
         vec![
             plain(&self.name),
             Line::from(Span::styled(state, style)),
-            Line::raw(format!("{} MB", self.memory_mb)),
+            Line::raw(format!("{} MiB", self.memory_mb)),
             Line::raw(format!("{} s", self.timeout_s)),
-            Line::raw(format!("{} MB", self.tmp_mb)),
+            Line::raw(format!("{} MiB", self.tmp_mb)),
             styled(&self.architecture, look.theme.dim),
             Line::from(Span::styled(short_image(&self.image), look.theme.dim)),
             Line::from(Span::styled(

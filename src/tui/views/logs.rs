@@ -29,6 +29,8 @@ pub struct LogState {
     pub times: bool,
     /// Columns that are scrolled past on the left.
     pub pan: usize,
+    /// Lines are of several functions: each says of which.
+    several: bool,
     parts: Vec<(Arc<Vec<LogEntry>>, Vec<u16>)>,
     filtered_by: Pattern,
     cursor: usize,
@@ -45,6 +47,7 @@ impl Default for LogState {
             wrap: false,
             times: true,
             pan: 0,
+            several: false,
             parts: Vec::new(),
             filtered_by: Pattern::default(),
             cursor: 0,
@@ -61,6 +64,7 @@ impl LogState {
             self.parts.clear();
             return;
         };
+        self.several = view.query.functions.len() != 1 && view.query.run.is_none();
         if self.filter != self.filtered_by {
             self.parts.clear();
             self.filtered_by = self.filter.clone();
@@ -210,9 +214,10 @@ impl LogState {
         if self.times {
             head.push(Span::styled(format!("{} ", text::clock(entry.time_ms, &look.zone)), theme.dim));
         }
-        if width >= 120 {
+        if width >= 120 || self.several {
             let name = text::clean(&entry.function);
-            head.push(Span::styled(format!("{:<16} ", text::clip(&name, 16)), theme.dim));
+            let columns = if width >= 120 { 16 } else { 12 };
+            head.push(Span::styled(format!("{:<columns$} ", text::clip(&name, columns)), theme.dim));
         }
         head.push(whose(entry, theme));
         let (mark, style) = severity(entry, look);

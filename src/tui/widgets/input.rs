@@ -20,6 +20,23 @@ impl Field {
         Self(Input::new(text.to_owned()))
     }
 
+    /// With a text, the cursor before its last character.
+    #[must_use]
+    pub fn inside(text: &str) -> Self {
+        let end = text.chars().count().saturating_sub(1);
+        Self(Input::new(text.to_owned()).with_cursor(end))
+    }
+
+    /// Keeps what is before the cursor, and gives the rest, with the cursor at its beginning.
+    #[must_use]
+    pub fn split(&mut self) -> Self {
+        let text = self.text().to_owned();
+        let at = text.char_indices().nth(self.0.cursor()).map_or(text.len(), |(at, _)| at);
+        let (before, after) = text.split_at(at);
+        self.set(before);
+        Self(Input::new(after.to_owned()).with_cursor(0))
+    }
+
     /// The text.
     #[must_use]
     pub fn text(&self) -> &str {

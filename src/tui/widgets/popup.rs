@@ -43,10 +43,21 @@ pub fn hints(frame: &mut Frame<'_>, inner: Rect, hints: &[(&str, &str)], look: &
     if inner.height == 0 {
         return;
     }
+    let wide = |hints: &[&(&str, &str)], gap: usize| {
+        hints.iter().map(|(key, what)| text::width(key) + text::width(what) + 1 + gap).sum::<usize>()
+            - gap.min(hints.len())
+    };
+    let room = usize::from(inner.width);
+    let mut shown: Vec<_> = hints.iter().collect();
+    // The last one is the way out.
+    while shown.len() > 1 && wide(&shown, 2) > room {
+        shown.remove(shown.len() - 2);
+    }
+    let gap = " ".repeat(if wide(&shown, 3) <= room { 3 } else { 2 });
     let mut spans = Vec::new();
-    for (key, what) in hints {
+    for (key, what) in shown {
         spans.push(Span::styled((*key).to_owned(), look.theme.key));
-        spans.push(Span::styled(format!(" {what}   "), look.theme.dim));
+        spans.push(Span::styled(format!(" {what}{gap}"), look.theme.dim));
     }
     frame.buffer_mut().set_line(inner.x, inner.bottom() - 1, &Line::from(spans), inner.width);
 }

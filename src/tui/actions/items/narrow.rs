@@ -4,6 +4,7 @@ use crate::tui::app::App;
 use crate::tui::filter::States;
 use crate::tui::place::Place;
 use crate::tui::views::task;
+use throng::core::model::TaskState;
 
 /// Goes through the states, or to the one that is named.
 pub fn states(app: &mut App, word: &str) {
@@ -14,7 +15,10 @@ pub fn states(app: &mut App, word: &str) {
         "unsuccessful" => States::Unsuccessful,
         word => match word.parse() {
             Ok(state) => States::Only(state),
-            Err(_) => return app.refuse(format!("There is no state {word}.")),
+            Err(_) => {
+                let states = TaskState::ALL.map(TaskState::as_str).join(", ");
+                return app.refuse(format!("No state {word}: all, unsuccessful, {states}."));
+            }
         },
     };
     app.page_mut().list.filter.states = next;
