@@ -78,6 +78,8 @@ pub struct App {
     pub tab: usize,
     /// Where the reader of the log is.
     pub logs: LogState,
+    /// The tab from which the log was opened that is followed; going back from it leads there.
+    pub log_from: Option<usize>,
     /// Dialogs; the last is on top.
     pub layers: Vec<Box<dyn Layer>>,
     /// One line about what was just done, until the next key.
@@ -100,6 +102,8 @@ pub struct App {
     scope: Option<Scope>,
     /// A run was started, and no key was pressed since.
     starting: bool,
+    /// The newest run is opened once the runs have been read, unless a key is pressed before.
+    newest: bool,
     /// Changes of context that were asked for.
     switches: u64,
     more_asked: Option<(String, String, usize)>,
@@ -121,6 +125,7 @@ impl App {
             tabs: TABS.iter().map(|(_, place)| vec![Page::new(place.clone())]).collect(),
             tab: 0,
             logs: LogState::default(),
+            log_from: None,
             layers: Vec::new(),
             message: None,
             effects: Vec::new(),
@@ -133,6 +138,7 @@ impl App {
             awaited: None,
             scope: None,
             starting: false,
+            newest: false,
             switches: 0,
             more_asked: None,
             clock,
@@ -156,6 +162,14 @@ impl App {
             self.starting = false;
             self.page_mut().list.seek(RowKey::Text(run.clone()));
         }
+        let known = |id: u64| self.snapshot.notices.iter().any(|notice| notice.id == id);
+        let told = snapshot.notices.iter().any(|notice| !known(notice.id));
+        // What was said to be under way has come to something.
+        let under_way =
+            |(text, severity): &(String, Severity)| *severity == Severity::Info && text.ends_with('…');
+        if told && self.message.as_ref().is_some_and(under_way) {
+            self.message = None;
+        }
         self.snapshot = snapshot;
     }
 
@@ -174,6 +188,7 @@ impl App {
         self.send(Command::SwitchContext(context.name.clone()));
         self.tabs = TABS.iter().map(|(_, place)| vec![Page::new(place.clone())]).collect();
         self.logs = LogState::default();
+        self.log_from = None;
         (self.awaited, self.more_asked) = (None, None);
         while let Some(mut layer) = self.layers.pop() {
             layer.closed(self);
@@ -233,6 +248,23 @@ impl App {
         }
         self.more_objects();
         self.outputs_arrived();
+        if self.newest {
+            self.open_newest();
+        }
+    }
+
+    /// Opens the newest run, at once or when the runs have been read.
+    pub fn open_newest(&mut self) {
+        let runs = &self.snapshot.runs;
+        self.newest = false;
+        match (runs.items.first(), runs.read_ms) {
+            (Some(run), _) => {
+                let id = run.id.clone();
+                self.enter(Place::Run(id));
+            }
+            (None, Some(_)) => self.refuse("There is no run yet."),
+            (None, None) => self.newest = true,
+        }
     }
 
     /// Goes to a task, and does something with its outputs once they are known.
@@ -344,7 +376,7 @@ impl App {
             return;
         }
         self.message = None;
-        self.starting = false;
+        (self.starting, self.newest) = (false, false);
         if self.layers.is_empty() {
             if let Some(action) = registry::by_key(key, self.kind()) {
                 self.perform(action, "");

@@ -303,6 +303,7 @@ pub fn busy() -> Snapshot {
         name: "local".into(),
         local: true,
         region: "us-east-1".into(),
+        home: Some("throng-home-000000000000".into()),
         ..ContextInfo::default()
     };
     let lab = ContextInfo {
@@ -358,6 +359,7 @@ pub fn busy() -> Snapshot {
             run("20261122-170000-b1nc", "old-thing", 68_400, Some(68_390), all(0, 12)),
         ]),
         run: Some(view),
+        unreadable: None,
         task: Some(TaskView {
             run: "20261123-115800-k3xq".into(),
             row: Some(task(2)),

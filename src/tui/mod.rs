@@ -37,7 +37,8 @@ use color_eyre::eyre::{Result, WrapErr};
 use list::Look;
 use std::path::PathBuf;
 use theme::{Depth, Theme};
-use throng::core::engine::Engine;
+use throng::core::engine::{Engine, Snapshot};
+use throng::core::model::RunSummary;
 
 /// How the program begins and looks.
 #[allow(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
@@ -111,12 +112,29 @@ pub async fn run(engine: Engine, options: TuiOptions) -> Result<()> {
 
 /// What goes on without us, said where it stays readable.
 fn farewell(app: &app::App) {
-    for run in app.snapshot.runs.items.iter().filter(|run| run.ended_ms.is_none()).take(5) {
-        let (done, total) = (run.counts.done(), run.counts.total());
-        let id = text::clean(&run.id).into_owned();
-        eprintln!("Run {id} goes on: {done} of {total} tasks have ended. `throng` shows it again.");
+    for line in still_open(&app.snapshot, app.look.now) {
+        eprintln!("{line}");
     }
 }
+
+/// Runs that were open when they were read last, and how old that news is.
+fn still_open(snapshot: &Snapshot, now: u64) -> Vec<String> {
+    let age = snapshot.runs.read_ms.map_or(0, |read| now.saturating_sub(read));
+    let open = snapshot.runs.items.iter().filter(|run| run.ended_ms.is_none()).take(5);
+    let line = |run: &RunSummary| {
+        let (done, total) = (run.counts.done(), run.counts.total());
+        let id = text::clean(&run.id).into_owned();
+        if age < OLD_MS {
+            format!("Run {id} goes on: {done} of {total} tasks have ended. `throng` shows it again.")
+        } else {
+            format!("Run {id} had not ended {} ago: `throng runs {id}` tells.", text::ago(0, age))
+        }
+    };
+    open.map(line).collect()
+}
+
+/// From this age on, in milliseconds, it is said how old the news of a run is.
+const OLD_MS: u64 = 30_000;
 
 fn now() -> u64 {
     u64::try_from(jiff::Timestamp::now().as_millisecond()).unwrap_or(0)

@@ -150,10 +150,16 @@ pub static ACTIONS: &[Action] = &[
     Action::new("result", &["o"], "here", items::open_result, "Show an object: text, JSON or image")
         .on(&[Objects, Run, Task])
         .hint("show"),
-    Action::new("download", &["w"], "here", items::download, "Fetch the marked objects to a local folder")
-        .on(&[Objects, Task, Run])
-        .hint("download")
-        .takes(Argument::Path),
+    Action::new(
+        "download",
+        &["w"],
+        "here",
+        items::download,
+        "Fetch the marked objects, or the results of a run, to a local folder",
+    )
+    .on(&[Objects, Task, Run])
+    .hint("download")
+    .takes(Argument::Path),
     Action::new("invoke", &["i"], "here", items::invoke, "Invoke the function once with a payload")
         .on(&[Functions, Function])
         .hint("invoke")
@@ -188,21 +194,15 @@ pub static ACTIONS: &[Action] = &[
         &["R"],
         "here",
         items::resume,
-        "Send what was not sent of the run, or what was and has not begun; asks first",
+        "Run again what did not succeed; of an open run, send again what has not begun",
     )
     .on(&[Function, Runs, Run])
-    .hint("send again")
+    .hint("again")
     .risk(Risk::Asks),
-    Action::new(
-        "delete",
-        &["d", "ctrl-d", "delete"],
-        "here",
-        items::delete,
-        "Delete the marked things; asks first",
-    )
-    .on(&[Functions, Function, Buckets, Objects])
-    .hint("delete")
-    .risk(Risk::Asks),
+    Action::new("delete", &["d", "ctrl-d", "delete"], "here", items::delete, "Delete the marked things")
+        .on(&[Functions, Function, Buckets, Objects])
+        .hint("delete")
+        .risk(Risk::Asks),
     // logs
     Action::new("pause", &["space", "p"], "log", logs::pause, "Stop following, or follow again")
         .on(&[Logs])

@@ -111,7 +111,11 @@ fn summary(app: &App) -> Vec<Span<'static>> {
     let total = format!("{}{}", text::count(list.total().min(1 << 40) as u64), if more { "+" } else { "" });
     let count =
         if list.filter.is_empty() { total } else { format!("{} of {total}", text::count(list.len() as u64)) };
-    spans.push(Span::styled(count, theme.dim));
+    let state = views::state(&page.place, &app.snapshot);
+    let read = !matches!(state, ListingState::Unread | ListingState::Reading) || list.total() > 0;
+    if read {
+        spans.push(Span::styled(count, theme.dim));
+    }
     if !list.marks.is_empty() {
         spans.push(Span::styled(format!("{dot}{} marked", list.marks.len()), theme.marked));
     }
@@ -122,8 +126,12 @@ fn summary(app: &App) -> Vec<Span<'static>> {
         spans.push(Span::styled(format!("{dot}/"), theme.dim));
         spans.push(Span::styled(text::clean(list.filter.pattern.text()).into_owned(), theme.warn));
     }
-    if *views::state(&page.place, &app.snapshot) == ListingState::Reading {
+    if *state == ListingState::Reading && app.snapshot.connection.trouble().is_none() {
+        let dot = if read { dot.as_str() } else { "" };
         spans.push(Span::styled(format!("{dot}reading"), theme.active));
+    }
+    if spans.len() == 1 {
+        return Vec::new();
     }
     spans.push(Span::raw(" "));
     spans
@@ -162,7 +170,7 @@ fn banner(buffer: &mut Buffer, body: &mut Rect, app: &App) {
             Span::styled(" read", theme.dim),
         ];
         if hidden > 0 {
-            hint.push(Span::styled(format!(" {hidden} more lines"), theme.dim));
+            hint.push(Span::styled(format!(" {}", text::how_many(hidden, "more line")), theme.dim));
         }
         if others > 0 {
             hint.push(Span::styled(format!("   {} more", text::plural(others as u64, "notice")), theme.dim));
@@ -264,11 +272,21 @@ fn nothing(buffer: &mut Buffer, body: Rect, app: &App, rows: &dyn Rows) {
         (_, Connection::Offline(why)) if rows.len() == 0 => {
             ("The cloud does not answer.".to_owned(), why.clone(), theme.bad)
         }
+        (_, Connection::NotSignedIn(why)) if rows.len() == 0 => {
+            ("You are not signed in to this cloud.".to_owned(), why.clone(), theme.bad)
+        }
+        (_, Connection::Unusable(why)) if rows.len() == 0 => {
+            ("This context cannot be used as it is configured.".to_owned(), why.clone(), theme.bad)
+        }
         _ if rows.len() > 0 => {
             ("Nothing matches.".to_owned(), "esc clears the filter.".to_owned(), theme.dim)
         }
         (ListingState::Unread | ListingState::Reading, _) => {
             ("reading …".to_owned(), String::new(), theme.dim)
+        }
+        _ if no_function(app).is_some() => {
+            let first = format!("There is no function {}.", no_function(app).unwrap_or_default());
+            (first, "Press 1 for those there are.".to_owned(), theme.dim)
         }
         (ListingState::Ready, _) => {
             let [first, second] = views::empty(&page.place);
@@ -285,6 +303,14 @@ fn nothing(buffer: &mut Buffer, body: Rect, app: &App, rows: &dyn Rows) {
     for (row, line) in lines.iter().take(usize::from(body.height.saturating_sub(2))).enumerate() {
         buffer.set_line(body.x + 4, body.y + 2 + text::small(row), line, body.width.saturating_sub(5));
     }
+}
+
+/// The name of the open function when there is none of that name.
+fn no_function(app: &App) -> Option<String> {
+    let Place::Function(name) = &app.page().place else { return None };
+    let functions = &app.snapshot.functions;
+    let known = functions.items.iter().any(|function| function.name == *name);
+    (functions.read_ms.is_some() && !known).then(|| text::clean(name).into_owned())
 }
 
 /// What is under the cursor, beside the table.
@@ -317,8 +343,12 @@ fn one_task(buffer: &mut Buffer, body: Rect, app: &App, hits: &mut Hits, run: &s
     let theme = &app.look.theme;
     let page = app.page();
     let Some(view) = task::view(&app.snapshot, run, number) else { return rows(buffer, body, app, hits) };
-    let lines = task::facts(view, page.attempt, usize::from(body.width).saturating_sub(4), &app.look)
-        .lines(&app.look);
+    let width = usize::from(body.width).saturating_sub(4);
+    let memory = task::record(&app.snapshot, run, number, page.attempt).and_then(|record| {
+        let mut functions = app.snapshot.functions.items.iter();
+        functions.find(|function| function.name == record.function).map(|function| function.memory_mb)
+    });
+    let lines = task::facts(view, page.attempt, memory, width, &app.look).wrapped(width, &app.look);
     let rest = above(buffer, body, &lines);
     let record = task::record(&app.snapshot, run, number, page.attempt);
     let tail: Vec<String> = record.map_or_else(Vec::new, |record| {

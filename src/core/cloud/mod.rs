@@ -193,6 +193,18 @@ impl Cloud {
         self.0.local.as_ref().map(|found| &found.credentials.user)
     }
 
+    /// Which daemon it is, when it is the local cloud: its process and when it began, in milliseconds since 1970.
+    #[must_use]
+    pub fn local_start(&self) -> Option<(u32, u64)> {
+        self.0.local.as_ref().map(|found| (found.endpoint.pid, found.endpoint.started_ms))
+    }
+
+    /// The region that a context would be used in, when it, its profile or the environment says one. Asks no cloud.
+    pub async fn region_of(context: &ContextConfig) -> Option<String> {
+        let config = clients::aws_sdk_config(context).await.ok()?;
+        config.region().map(ToString::to_string)
+    }
+
     /// The home bucket: manifests, records, failed events.
     ///
     /// # Errors

@@ -106,6 +106,13 @@ pub enum Command {
         /// Keys, or prefixes ending with `/`.
         keys: Vec<String>,
     },
+    /// Process the inputs of a run's tasks without success once more, as a new run. The front end has asked.
+    RunAgain {
+        /// The function's name.
+        function: String,
+        /// The run that has ended.
+        run: String,
+    },
     /// Invoke once, with a payload (empty for none), and show the answer.
     Invoke {
         /// The function's name.
@@ -130,6 +137,13 @@ pub enum Command {
         bucket: String,
         /// Keys, or prefixes ending with `/`.
         keys: Vec<String>,
+        /// Folder
+        to: PathBuf,
+    },
+    /// Fetch what all succeeded tasks of a run have put to a local folder.
+    DownloadRun {
+        /// The run's id.
+        run: String,
         /// Folder
         to: PathBuf,
     },

@@ -113,5 +113,21 @@ impl Ctx {
 /// An error with what to do, in one line.
 pub(super) fn sentence(error: &CloudError) -> String {
     let advice = error.advice();
-    if advice.is_empty() { error.to_string() } else { format!("{error}. {advice}") }
+    let text = error.to_string();
+    // The cloud's own words may end as a sentence does.
+    if advice.is_empty() { text } else { format!("{}. {advice}", text.trim_end().trim_end_matches('.')) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sentence_ends_once() {
+        for words in ["no permissions.", "no permissions"] {
+            let error = CloudError::new(ErrorKind::Auth, "sts:GetCallerIdentity", "", words);
+            let text = sentence(&error);
+            assert!(text.contains("no permissions. Check") && !text.contains(".."), "{text}");
+        }
+    }
 }

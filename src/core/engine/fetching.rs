@@ -1,19 +1,20 @@
 //! Shows and fetches objects: the context's own, and those at a storage provider of a function.
 
 use super::EngineOptions;
-use super::actions::finish;
+use super::actions::{cancellable, finish};
 use super::context::{Ctx, sentence};
 use super::launches::some_failed;
 use super::progress::ProgressHandle;
 use super::runs::{as_cloud, context};
-use super::snapshot::{Preview, Snapshot};
+use super::snapshot::{Preview, Severity, Snapshot};
 use crate::core::cloud::{Cloud, CloudError, ErrorKind};
 use crate::core::dataset::Meter;
 use crate::core::dataset::download::{Download, DownloadError};
 use crate::core::model::{ObjectPlace, ProviderOf};
-use crate::core::run::{Store, Stores};
+use crate::core::run::{self, Store, Stores};
+use crate::core::words::plural;
 use futures::TryStreamExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// Most bytes of an object that are fetched to be shown.
@@ -104,18 +105,75 @@ pub(super) async fn download(
         progress.attach(meter.clone());
         let Wanted { from, bucket, keys, to } = wanted;
         let store = store(&cloud, &options, from.as_ref()).await?;
-        let whose = from.as_ref().map_or(&cloud.context().name, |from| &from.provider);
-        let journal = Download::journal_for(&options.dirs.state, whose, &bucket, &to);
-        let download = Download { bucket, keys, to, journal };
-        let done = download.fetch(store.objects.clone(), meter, &progress.token).await;
-        let done = done.map_err(|error| match error {
-            DownloadError::Cloud(error) => as_cloud(store.error(error)),
-            DownloadError::Cancelled => CloudError::cancelled("download"),
-            error => CloudError::new(ErrorKind::Invalid, "download", "", error.to_string()),
-        })?;
-        let failed = done.failed.into_iter().map(|object| (object.key, object.reason)).collect();
-        some_failed("Some objects were not fetched", &ctx, failed)
+        let whose = from.map_or_else(|| cloud.context().name.clone(), |from| from.provider);
+        let fetched = fetch(&ctx, &progress, &options, (&store, &whose), meter, (bucket, keys, &to)).await?;
+        tell(&ctx, fetched, &to);
+        Ok(())
     };
     let result = work.await;
     finish(&ctx, &progress, "The download failed", &result);
+}
+
+/// Fetches what the succeeded tasks of a run have put into a folder.
+pub(super) async fn download_run(
+    mut ctx: Ctx,
+    progress: ProgressHandle,
+    run: String,
+    to: PathBuf,
+    options: Arc<EngineOptions>,
+) {
+    let work = async {
+        let cloud = ctx.cloud_now().await?;
+        let context = context(&cloud, &options)?;
+        let results = cancellable(&progress, "download", async {
+            run::results(&context, &run).await.map_err(as_cloud)
+        });
+        let results = results.await?;
+        let stores = Stores::of(&context, &results.function);
+        let mut fetched = 0;
+        for ((provider, bucket), keys) in results.keys() {
+            let store = stores.get(provider.as_deref()).await.map_err(as_cloud)?;
+            let whose = provider.unwrap_or_else(|| context.context.clone());
+            let meter = Arc::new(Meter::default());
+            progress.attach(meter.clone());
+            let wanted = (bucket, keys, to.as_path());
+            fetched += fetch(&ctx, &progress, &options, (&store, &whose), meter, wanted).await?;
+        }
+        if fetched == 0 {
+            let why = "no task of it has put anything";
+            return Err(CloudError::new(ErrorKind::NotFound, "download", &run, why));
+        }
+        tell(&ctx, fetched, &to);
+        Ok(())
+    };
+    let result = work.await;
+    finish(&ctx, &progress, format!("The results of run {run} were not all fetched"), &result);
+}
+
+/// Fetches keys of a bucket; gives how many objects are there now.
+async fn fetch(
+    ctx: &Ctx,
+    progress: &ProgressHandle,
+    options: &EngineOptions,
+    (store, whose): (&Store, &str),
+    meter: Arc<Meter>,
+    (bucket, keys, to): (String, Vec<String>, &Path),
+) -> Result<u64, CloudError> {
+    let journal = Download::journal_for(&options.dirs.state, whose, &bucket, to);
+    let download = Download { bucket, keys, to: to.to_owned(), journal };
+    let done = download.fetch(store.objects.clone(), meter, &progress.token).await;
+    let done = done.map_err(|error| match error {
+        DownloadError::Cloud(error) => as_cloud(store.error(error)),
+        DownloadError::Cancelled => CloudError::cancelled("download"),
+        error => CloudError::new(ErrorKind::Invalid, "download", "", error.to_string()),
+    })?;
+    let failed = done.failed.into_iter().map(|object| (object.key, object.reason)).collect();
+    some_failed("Some objects were not fetched", ctx, failed)?;
+    Ok(done.fetched + done.skipped)
+}
+
+fn tell(ctx: &Ctx, objects: u64, to: &Path) {
+    let are = if objects == 1 { "is" } else { "are" };
+    let title = format!("{} {are} in {}", plural(objects, "object"), to.display());
+    ctx.update(move |state| state.notice(Severity::Info, title, ""));
 }

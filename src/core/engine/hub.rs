@@ -9,7 +9,7 @@ use super::snapshot::{
 use super::state::State;
 use super::{
     EngineOptions, actions, again, budget, connection, deploying, fetching, follow_logs, launches, planning,
-    runs,
+    runs, survey,
 };
 use crate::core::cloud::Cloud;
 use crate::core::config::ContextConfig;
@@ -203,6 +203,7 @@ impl Hub {
         );
         ctx.spawn(keeper);
         ctx.spawn(budget::watch(ctx.clone()));
+        ctx.spawn(survey::pulse(ctx.clone(), self.memory.clone(), self.options.clone()));
         let ctx = self.action_ctx();
         ctx.spawn(listings::first_look(ctx.clone()));
         ctx.spawn(runs::resume_all(ctx.clone(), self.memory.clone(), self.options.clone()));
@@ -265,12 +266,13 @@ impl Hub {
             }
             Scope::Runs => {
                 reading(&mut snap.runs);
-                ctx.spawn(runs::list(ctx.clone(), self.memory.clone(), self.options.clone()));
+                ctx.spawn(survey::runs(ctx.clone(), self.memory.clone(), self.options.clone()));
             }
             Scope::Run { run } => {
                 if snap.run.as_ref().is_some_and(|view| view.summary.id != run) {
                     snap.run = None;
                 }
+                snap.unreadable = None;
                 ctx.spawn(runs::open(ctx.clone(), self.memory.clone(), self.options.clone(), run));
             }
             Scope::Task { run, task } => {
@@ -279,7 +281,7 @@ impl Hub {
             }
             Scope::Running => {
                 reading(&mut snap.running);
-                ctx.spawn(runs::running(ctx.clone(), self.memory.clone(), self.options.clone()));
+                ctx.spawn(survey::running(ctx.clone(), self.memory.clone(), self.options.clone()));
             }
             Scope::Logs => {}
         }
@@ -360,6 +362,10 @@ impl Hub {
                 let wanted = fetching::Wanted { from, bucket, keys, to };
                 ctx.spawn(fetching::download(ctx.clone(), progress, wanted, self.options.clone()));
             }
+            Command::DownloadRun { run, to } => {
+                let progress = state.begin(format!("download the results of run {run} to {}", to.display()));
+                ctx.spawn(fetching::download_run(ctx.clone(), progress, run, to, self.options.clone()));
+            }
             Command::DeleteObjects { bucket, keys } => {
                 let progress = state.begin(format!("delete from {bucket}"));
                 ctx.spawn(actions::delete_objects(ctx.clone(), progress, bucket, keys));
@@ -393,6 +399,7 @@ impl Hub {
             Command::RunObjects { function, bucket, keys } => {
                 self.launch(function, Inputs::Objects { provider: None, bucket, keys });
             }
+            Command::RunAgain { function, run } => self.launch(function, Inputs::Unsuccessful { run }),
             Command::CancelRun(run) => ctx.spawn(runs::cancel(ctx.clone(), self.options.clone(), run)),
             Command::ResumeRun(run) => {
                 let progress = state.begin(format!("send again for run {run}"));
@@ -451,6 +458,7 @@ pub(super) fn info_of(context: &ContextConfig) -> ContextInfo {
         region: context.region.clone().unwrap_or_else(|| region.to_owned()),
         read_only: context.read_only,
         color: context.color.clone(),
+        home: context.home_bucket.clone(),
     }
 }
 
@@ -463,6 +471,7 @@ const fn changes(command: &Command) -> bool {
             | Command::Upload { .. }
             | Command::RunFiles { .. }
             | Command::RunObjects { .. }
+            | Command::RunAgain { .. }
             | Command::Invoke { .. }
             | Command::CancelRun(_)
             | Command::ResumeRun(_)

@@ -50,7 +50,12 @@ pub(super) async fn upload(
         };
         let uploaded = upload.send(context.store.clone(), meter, &progress.token).await.map_err(of_upload)?;
         failed.extend(uploaded.failed.into_iter().map(|file| (file.path.display().to_string(), file.reason)));
-        some_failed("Some files were not uploaded", &ctx, failed)
+        some_failed("Some files were not uploaded", &ctx, failed)?;
+        let files = uploaded.sent + uploaded.skipped;
+        let are = if files == 1 { "is" } else { "are" };
+        let title = format!("{} {are} in {to}", plural(files, "file"));
+        ctx.update(move |state| state.notice(Severity::Info, title, ""));
+        Ok(())
     };
     let result = work.await;
     finish(&ctx, &progress, "The upload failed", &result);
@@ -114,12 +119,18 @@ pub(super) async fn launch(
     };
     match cancellable(&progress, "run", prepared).await {
         Ok(launch) => {
+            memory.survey.open();
             let header = launch.header();
             let title = format!("Run {} of {function}: {}", header.id, plural(header.tasks, "task"));
             let id = header.id.clone();
+            let absent = match launch.absent() {
+                0 => String::new(),
+                absent => format!("{} not there any more: left out", plural(absent, "input")),
+            };
             ctx.update(move |state| {
                 state.snap.launched = Some(id);
-                state.notice(Severity::Info, title, "");
+                let severity = if absent.is_empty() { Severity::Info } else { Severity::Warning };
+                state.notice(severity, title, absent);
             });
             ctx.refresh.notify_one();
             send(&ctx, &memory, launch, Some(progress)).await;

@@ -35,6 +35,7 @@ mod progress;
 mod runs;
 mod snapshot;
 mod state;
+mod survey;
 
 pub use command::{Command, LogQuery, Scope, Wish};
 pub use snapshot::{

@@ -12,10 +12,6 @@ use tokio_util::sync::CancellationToken;
 const WINDOW: Duration = Duration::from_secs(5);
 /// Samples are at least this far apart.
 const SAMPLE: Duration = Duration::from_millis(200);
-/// How long an ended row stays.
-const STAYS: Duration = Duration::from_secs(8);
-/// How long a failed row stays.
-const FAILED_STAYS: Duration = Duration::from_mins(1);
 
 #[derive(Debug, Default)]
 struct Counters {
@@ -115,12 +111,9 @@ impl Entry {
         self.handle.token.cancel();
     }
 
-    /// Whether the row has been shown long enough.
-    pub fn is_over(&self, now: Instant) -> bool {
-        self.handle.text().ended.as_ref().is_some_and(|(at, state)| {
-            let stays = if matches!(state, ProgressState::Failed(_)) { FAILED_STAYS } else { STAYS };
-            now.saturating_duration_since(*at) > stays
-        })
+    /// Whether it has ended.
+    pub fn is_over(&self) -> bool {
+        self.handle.text().ended.is_some()
     }
 
     /// What people see.
@@ -219,13 +212,12 @@ mod tests {
     }
 
     #[test]
-    fn an_ended_row_stays_for_a_while() {
+    fn the_first_end_counts() {
         let (mut entry, handle) = Entry::new(1, "x".into());
+        assert!(!entry.is_over());
         handle.end(ProgressState::Done);
         handle.end(ProgressState::Cancelled);
-        let now = Instant::now();
-        assert_eq!(entry.row(now).state, ProgressState::Done, "the first end counts");
-        assert!(!entry.is_over(now));
-        assert!(entry.is_over(now + STAYS + Duration::from_secs(1)));
+        assert_eq!(entry.row(Instant::now()).state, ProgressState::Done);
+        assert!(entry.is_over());
     }
 }

@@ -1,34 +1,29 @@
-//! Runs, tasks and running invocations: reading them. Launching is in `launches`.
+//! An open run and an open task: reading them. All of them are read in `survey`, launched in `launches`.
 
 use super::EngineOptions;
 use super::again::Again;
 use super::context::{Ctx, sentence};
 use super::listings::ready;
 use super::snapshot::{ListingState, RunView, Severity, Snapshot, TaskView};
+use super::survey::Survey;
 use crate::core::cloud::{Cloud, CloudError, ErrorKind};
+use crate::core::dataset::Meter;
 use crate::core::dataset::upload::UploadOptions;
-use crate::core::dataset::{Meter, objects};
-use crate::core::model::{InvocationInfo, RunSummary, TaskState};
-use crate::core::run::{self, FollowOptions, Follower, Lister, RunContext, RunError};
+use crate::core::model::RunSummary;
+use crate::core::run::{self, Follower, RunContext, RunError};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use throng_runtime::contract::{RunningMarker, keys};
 use tokio::sync::watch;
 
-/// Runs that are listed.
-const MOST_RUNS: usize = 500;
-/// Running invocations that are shown.
-const MOST_RUNNING: usize = 1000;
 /// Pause after an error.
 const AGAIN: Duration = Duration::from_secs(3);
 
 /// What is kept of runs between two looks at them.
 #[derive(Default)]
 pub(super) struct Memory {
-    lister: tokio::sync::Mutex<Option<(Cloud, Lister)>>,
-    followers: tokio::sync::Mutex<HashMap<String, Follower>>,
-    markers: Mutex<HashMap<String, RunningMarker>>,
+    /// All runs, as they were seen last.
+    pub survey: Survey,
     meters: Mutex<HashMap<String, Arc<Meter>>>,
     /// Runs that were sent again from here.
     pub again: Again,
@@ -51,7 +46,7 @@ impl Memory {
     }
 
     /// Adds what the home bucket does not tell: what is being sent from here, or was sent again.
-    fn complete(&self, run: &mut RunSummary, stalled_after: Duration) {
+    pub fn complete(&self, run: &mut RunSummary, stalled_after: Duration) {
         if let Some(meter) = lock(&self.meters).get(&run.id) {
             run.unsent = run.counts.total().saturating_sub(meter.items_done());
             run.stalled_ms = None;
@@ -95,39 +90,6 @@ pub(super) fn as_cloud(error: RunError) -> CloudError {
     }
 }
 
-/// Whether there is no home bucket yet, so that there are no runs.
-fn no_home(error: &CloudError) -> bool {
-    error.is_not_found() && error.code.as_deref() == Some("NoSuchBucket")
-}
-
-/// All runs.
-pub(super) async fn list(ctx: Ctx, memory: Arc<Memory>, options: Arc<EngineOptions>) {
-    let fail = |snap: &mut Snapshot, text| snap.runs.state = ListingState::Failed(text);
-    let read = |cloud: Cloud, ctx: Ctx| {
-        let (memory, options) = (memory.clone(), options.clone());
-        async move {
-            let mut guard = memory.lister.lock().await;
-            let known = guard.take().filter(|(of, _)| of.same(&cloud));
-            let context = context(&cloud, &options)?;
-            let stalled_after = FollowOptions::of(&context).stalled_after;
-            let (_, lister) = match known {
-                Some(known) => guard.insert(known),
-                None => guard.insert((cloud.clone(), Lister::new(context))),
-            };
-            let mut runs = match lister.list(MOST_RUNS).await.map_err(as_cloud) {
-                Err(error) if no_home(&error) => Vec::new(),
-                outcome => outcome?,
-            };
-            for run in &mut runs {
-                memory.complete(run, stalled_after);
-            }
-            ctx.show(move |snap| snap.runs = ready(runs));
-            Ok(())
-        }
-    };
-    ctx.poll(read, fail).await;
-}
-
 /// One run with its tasks.
 pub(super) async fn open(mut ctx: Ctx, memory: Arc<Memory>, options: Arc<EngineOptions>, run: String) {
     loop {
@@ -142,6 +104,8 @@ pub(super) async fn open(mut ctx: Ctx, memory: Arc<Memory>, options: Arc<EngineO
             Err(error) => {
                 let title = format!("Run {run} cannot be read");
                 let gone = error.is_not_found();
+                let failed = (run.clone(), ListingState::Failed(sentence(&error)));
+                ctx.show(move |snap| snap.unreadable = Some(failed));
                 ctx.update(move |state| state.error(title, &error));
                 if gone {
                     return;
@@ -170,7 +134,10 @@ async fn follow(ctx: &mut Ctx, memory: &Memory, follower: Follower) {
             if let Some(view) = view {
                 let mut view = RunView::clone(&view);
                 memory.complete(&mut view.summary, stalled_after);
-                shown.show(move |snap| snap.run = Some(view));
+                if view.summary.ended_ms.is_none() {
+                    memory.survey.open();
+                }
+                shown.show(move |snap| show_run(snap, view));
             }
         }
     };
@@ -180,6 +147,18 @@ async fn follow(ctx: &mut Ctx, memory: &Memory, follower: Follower) {
         _ = ctx.cloud.changed() => {}
     }
     token.cancel();
+}
+
+/// Shows an open run, in the list of runs as well: that was read some time before.
+fn show_run(snap: &mut Snapshot, view: RunView) {
+    let listed = snap.runs.items.iter().position(|run| run.id == view.summary.id);
+    if let Some(at) = listed
+        && snap.runs.items[at] != view.summary
+    {
+        Arc::make_mut(&mut snap.runs.items)[at] = view.summary.clone();
+    }
+    snap.unreadable = None;
+    snap.run = Some(view);
 }
 
 /// One task: its state and the records of its attempts.
@@ -249,79 +228,6 @@ async fn follow_task(
         }
         follower.poll().await.map_err(as_cloud)?;
     }
-}
-
-/// Invocations that are under way, by the markers of open runs.
-pub(super) async fn running(ctx: Ctx, memory: Arc<Memory>, options: Arc<EngineOptions>) {
-    let fail = |snap: &mut Snapshot, text| snap.running.state = ListingState::Failed(text);
-    let read = |cloud: Cloud, ctx: Ctx| {
-        let (memory, options) = (memory.clone(), options.clone());
-        async move {
-            let context = context(&cloud, &options)?;
-            let mut lister = Lister::new(context.clone());
-            let runs = match lister.list(MOST_RUNS).await.map_err(as_cloud) {
-                Err(error) if no_home(&error) => Vec::new(),
-                outcome => outcome?,
-            };
-            let open: Vec<_> = runs.into_iter().filter(|run| run.ended_ms.is_none()).collect();
-            let mut all = Vec::new();
-            let mut followers = memory.followers.lock().await;
-            followers.retain(|id, _| open.iter().any(|run| run.id == *id));
-            for run in &open {
-                let mut follower = match followers.remove(&run.id) {
-                    Some(follower) => follower,
-                    None => memory.open(&context, &run.id).await.map_err(as_cloud)?,
-                };
-                follower.poll().await.map_err(as_cloud)?;
-                follower.load_inputs().await.map_err(as_cloud)?;
-                invocations(&context, &memory, &follower, &mut all).await;
-                followers.insert(run.id.clone(), follower);
-            }
-            all.sort_by_key(|invocation: &InvocationInfo| invocation.started_ms);
-            ctx.show(move |snap| snap.running = ready(all));
-            Ok(())
-        }
-    };
-    ctx.poll(read, fail).await;
-}
-
-/// Running tasks of a run, with what their markers say.
-async fn invocations(
-    context: &RunContext,
-    memory: &Memory,
-    follower: &Follower,
-    all: &mut Vec<InvocationInfo>,
-) {
-    let header = follower.tracker().header();
-    let view = follower.view();
-    let running = view.tasks.iter().flat_map(|chunk| chunk.iter());
-    let running: Vec<_> = running.filter(|row| row.state == TaskState::Running).cloned().collect();
-    for row in running {
-        if all.len() >= MOST_RUNNING {
-            return;
-        }
-        let request_id = row.request_id.as_deref().unwrap_or_default().to_owned();
-        let key = keys::running_key(&header.id, row.task, &request_id);
-        let known = lock(&memory.markers).get(&key).cloned();
-        let marker = if known.is_some() { known } else { marker(context, memory, key).await };
-        all.push(InvocationInfo {
-            function: header.function.clone(),
-            request_id,
-            run: Some(header.id.clone()),
-            task: Some(row.task),
-            input: Some(format!("{}/{}", row.bucket, row.key)),
-            started_ms: marker.as_ref().map_or(header.started_ms, |marker| marker.started_ms),
-            log_stream: marker.map(|marker| marker.log_stream),
-        });
-    }
-}
-
-/// Reads a marker and remembers it.
-async fn marker(context: &RunContext, memory: &Memory, key: String) -> Option<RunningMarker> {
-    let body = objects::read(context.store.as_ref(), &context.home, &key).await.ok()??;
-    let marker: RunningMarker = serde_json::from_slice(&body).ok()?;
-    lock(&memory.markers).insert(key, marker.clone());
-    Some(marker)
 }
 
 /// Ends a run: what has not begun is cancelled.

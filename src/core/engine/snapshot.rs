@@ -38,6 +38,8 @@ pub struct Snapshot {
     pub launched: Option<String>,
     /// The run that is looked at, or was last.
     pub run: Option<RunView>,
+    /// The run that is looked at and cannot be read, by its id, and why.
+    pub unreadable: Option<(String, ListingState)>,
     /// The task that is looked at, or was last.
     pub task: Option<TaskView>,
     /// Running invocations
@@ -48,7 +50,7 @@ pub struct Snapshot {
     pub preview: Option<Preview>,
     /// What deploying would do, when that was asked.
     pub plan: Option<PlanView>,
-    /// Transfers and deployments, newest first; ended ones stay for a while.
+    /// Transfers and deployments, newest first; the last fifty that have ended stay.
     pub progress: Arc<[Progress]>,
     /// What a person should know; errors stay until dismissed. Oldest first.
     pub notices: Arc<[Notice]>,
@@ -67,6 +69,8 @@ pub struct ContextInfo {
     pub read_only: bool,
     /// A colour name for the header, when the configuration gives one.
     pub color: Option<String>,
+    /// The home bucket, once it is known.
+    pub home: Option<String>,
 }
 
 /// Whether the cloud answers.
@@ -79,6 +83,21 @@ pub enum Connection {
     Online,
     /// It did not, with a sentence why and what to do.
     Offline(String),
+    /// There are no credentials, or the cloud does not accept them; a sentence why and what to do.
+    NotSignedIn(String),
+    /// The context cannot be used as it is configured; a sentence why and what to do.
+    Unusable(String),
+}
+
+impl Connection {
+    /// Why nothing can be asked of the cloud, unless it can or that is not known yet.
+    #[must_use]
+    pub fn trouble(&self) -> Option<&str> {
+        match self {
+            Self::Connecting | Self::Online => None,
+            Self::Offline(why) | Self::NotSignedIn(why) | Self::Unusable(why) => Some(why),
+        }
+    }
 }
 
 /// A list and how current it is.

@@ -1,5 +1,6 @@
 //! What the hub owns: the snapshot being built, notices, progress.
 
+use super::context::sentence;
 use super::progress::{Entry, ProgressHandle};
 use super::snapshot::{Connection, Notice, Severity, Snapshot};
 use crate::core::cloud::{CloudError, ErrorKind, now_ms};
@@ -8,6 +9,8 @@ use std::time::{Duration, Instant};
 
 /// How long an informative notice stays.
 const INFO_STAYS: Duration = Duration::from_secs(6);
+/// Ended transfers and deployments that are kept; the oldest go first.
+const MOST_ENDED: usize = 50;
 /// Most notices kept; the oldest go first.
 const MOST_NOTICES: usize = 50;
 
@@ -83,7 +86,7 @@ impl State {
         let connection = match result {
             Err(error) if matches!(error.kind, ErrorKind::Unreachable | ErrorKind::Auth) => {
                 self.reconnect |= self.snap.context.local && error.is_unreachable();
-                Connection::Offline(format!("{error}. {}", error.advice()))
+                trouble(error)
             }
             _ => Connection::Online,
         };
@@ -92,6 +95,17 @@ impl State {
             self.snap.connection = connection;
             self.dirty = true;
         }
+    }
+
+    /// The local cloud has ended and was started again. Where runs are open, a person should know what that means.
+    pub fn restarted(&mut self) {
+        let open = self.snap.runs.items.iter().any(|run| run.ended_ms.is_none());
+        let (severity, detail) = if open {
+            (Severity::Warning, "Tasks that were running begin again; what had ended is kept.")
+        } else {
+            (Severity::Info, "")
+        };
+        self.notice(severity, "The local cloud was started again", detail);
     }
 
     /// One notice for each outage, however many calls fail, and it goes with the outage. The local cloud comes back by
@@ -124,6 +138,7 @@ impl State {
     pub fn begin(&mut self, label: impl Into<String>) -> ProgressHandle {
         let id = self.id();
         let (entry, handle) = Entry::new(id, label.into());
+        self.forget_ended();
         self.progress.insert(0, entry);
         self.show_progress();
         handle
@@ -138,7 +153,8 @@ impl State {
 
     /// Whether time passing changes what is shown.
     pub fn ticks(&self) -> bool {
-        !self.progress.is_empty() || self.notices.iter().any(|(_, notice)| notice.severity == Severity::Info)
+        self.progress.iter().any(|entry| !entry.is_over())
+            || self.notices.iter().any(|(_, notice)| notice.severity == Severity::Info)
     }
 
     /// Brings progress and notices up to the time.
@@ -151,8 +167,16 @@ impl State {
         if self.notices.len() != before {
             self.show_notices();
         }
-        self.progress.retain(|entry| !entry.is_over(now));
         self.show_progress();
+    }
+
+    /// What has ended stays to be read, but not for ever: the newest come first.
+    fn forget_ended(&mut self) {
+        let mut ended = 0;
+        self.progress.retain(|entry| {
+            ended += usize::from(entry.is_over());
+            !entry.is_over() || ended <= MOST_ENDED
+        });
     }
 
     /// Brings the rows of what takes a while up to date.
@@ -166,9 +190,18 @@ impl State {
     }
 }
 
+/// What an error that is no answer says of the connection.
+fn trouble(error: &CloudError) -> Connection {
+    match error.kind {
+        ErrorKind::Auth => Connection::NotSignedIn(sentence(error)),
+        _ => Connection::Offline(sentence(error)),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::core::model::ProgressState;
 
     #[test]
     fn the_same_words_twice_are_one_notice_and_errors_stay() {
@@ -185,6 +218,23 @@ mod tests {
     }
 
     #[test]
+    fn what_has_ended_stays_and_does_not_tick() {
+        let mut state = State::new(Snapshot::default());
+        for number in 0..60 {
+            state.begin(number.to_string()).end(ProgressState::Done);
+        }
+        let under_way = state.begin("now");
+        state.tick();
+        let shown: Vec<_> = state.snap.progress.iter().map(|row| row.label.as_str()).collect();
+        assert_eq!((shown.len(), shown[0], shown[1], shown[50]), (51, "now", "59", "10"));
+        assert!(state.ticks());
+        under_way.end(ProgressState::Done);
+        state.tick();
+        assert!(!state.ticks(), "nothing of it changes any more");
+        assert_eq!(state.snap.progress[0].state, ProgressState::Done);
+    }
+
+    #[test]
     fn an_outage_is_one_notice_that_goes_when_it_is_over() {
         let mut state = State::new(Snapshot::default());
         let ended = |action| CloudError::new(ErrorKind::Auth, action, "", "type `aws sso login`");
@@ -192,8 +242,36 @@ mod tests {
         state.answered(Err(&ended("s3:ListBucket")));
         assert_eq!(state.snap.notices.len(), 1);
         assert_eq!(state.snap.notices[0].detail, "type `aws sso login`");
+        assert!(matches!(&state.snap.connection, Connection::NotSignedIn(why) if why.contains("aws sso")));
         state.answered(Ok(()));
         assert!(state.snap.notices.is_empty());
+    }
+
+    #[test]
+    fn a_restart_is_told_with_what_it_means_for_open_runs() {
+        let mut state = State::new(Snapshot::default());
+        state.restarted();
+        assert_eq!(state.snap.notices[0].severity, Severity::Info, "nothing was going on");
+        let run = crate::core::model::RunSummary {
+            id: "r".into(),
+            function: "f".into(),
+            image: String::new(),
+            started_ms: 0,
+            ended_ms: None,
+            counts: crate::core::model::Counts { running: 1, ..Default::default() },
+            classes: std::collections::BTreeMap::new(),
+            cancelled: false,
+            rate: 0.0,
+            eta_s: None,
+            unsent: 0,
+            stalled_ms: None,
+            settled: false,
+        };
+        state.snap.runs.items = Arc::new(vec![run]);
+        state.restarted();
+        let notice = state.snap.notices.last().unwrap();
+        assert_eq!(notice.severity, Severity::Warning);
+        assert!(notice.detail.contains("begin again"));
     }
 
     #[test]

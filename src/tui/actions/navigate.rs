@@ -64,6 +64,8 @@ pub fn back(app: &mut App, _: &str) {
             logs.filter = Pattern::default();
         } else if logs.frozen.is_some() {
             logs.follow();
+        } else if let Some(tab) = app.log_from.take() {
+            app.open_tab(tab);
         }
         return;
     }
@@ -124,6 +126,10 @@ pub fn buckets(app: &mut App, name: &str) {
 }
 
 pub fn runs(app: &mut App, id: &str) {
+    if id == "last" {
+        app.open(tab::RUNS, Vec::new());
+        return app.open_newest();
+    }
     go(app, 2, id, |id| Place::Run(id.to_owned()));
 }
 
@@ -132,6 +138,7 @@ pub fn running(app: &mut App, _: &str) {
 }
 
 pub fn logs(app: &mut App, function: &str) {
+    app.log_from = None;
     if !function.is_empty() {
         let query = LogQuery { functions: vec![function.to_owned()], since_s: SINCE, ..LogQuery::default() };
         follow(app, query);

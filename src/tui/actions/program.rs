@@ -7,10 +7,11 @@ use crate::tui::layers::help::help_lines;
 use crate::tui::layers::menu::{Item, Menu};
 use crate::tui::layers::notices::Notices;
 use crate::tui::layers::pager::Pager;
+use crate::tui::layers::plan::PlanLayer;
 use crate::tui::layers::prompt::Prompt;
 use crate::tui::theme::{self, Depth, Theme};
 use std::path::PathBuf;
-use throng::core::engine::{Command, Severity};
+use throng::core::engine::{Command, Severity, Wish};
 use throng::core::model::ProgressState;
 
 pub fn launch(app: &mut App, _: &str) {
@@ -22,8 +23,8 @@ pub fn deploy(app: &mut App, path: &str) {
         return launch(app, "");
     }
     let path = expand(path.trim());
-    app.say(format!("Deploying {} …", path.display()));
-    app.send(Command::DeployFile(path));
+    let plan = PlanLayer::open(Wish::File(path), app);
+    app.push(plan);
 }
 
 /// A typed path: `~/` is the person's home.

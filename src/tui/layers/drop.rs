@@ -1,5 +1,6 @@
 //! Files were dropped or chosen: what shall be done with them?
 
+use super::plan::PlanLayer;
 use crate::tui::app::{App, Job};
 use crate::tui::layer::{Answer, Layer, Outcome};
 use crate::tui::place::Place;
@@ -9,8 +10,9 @@ use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
-use std::path::PathBuf;
-use throng::core::engine::Command;
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+use throng::core::engine::{Command, Wish};
 
 /// Files that are counted at most before the dialog says "more than".
 const MOST: u64 = 200_000;
@@ -18,6 +20,8 @@ const MOST: u64 = 200_000;
 /// Where files can go.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Target {
+    /// The dropped file is a definition, and its functions are deployed.
+    Deploy(PathBuf),
     /// Each is processed by a function.
     Function(String),
     /// They are stored in a folder of a bucket.
@@ -30,7 +34,7 @@ impl Target {
     pub fn suggested(app: &mut App) -> Option<Self> {
         let snapshot = app.snapshot.clone();
         let row = app.with_list(|list, _| list.row());
-        match &app.page().place {
+        let target = match &app.page().place {
             Place::Functions => Some(Self::Function(snapshot.functions.items.get(row?)?.name.clone())),
             Place::Function(name) => Some(Self::Function(name.clone())),
             Place::Buckets => {
@@ -45,8 +49,26 @@ impl Target {
                 .filter(|view| view.summary.id == *run)
                 .map(|view| Self::Function(view.summary.function.clone())),
             _ => None,
-        }
+        };
+        target.filter(|target| !target.is_home(app))
     }
+
+    /// Whether it is throng's own bucket: files of a person do not belong there.
+    fn is_home(&self, app: &App) -> bool {
+        matches!(self, Self::Bucket(bucket, _) if Some(bucket) == app.snapshot.context.home.as_ref())
+    }
+}
+
+/// The largest file that is looked into for a definition, in bytes.
+const DEFINITION: u64 = 1 << 20;
+
+/// Whether a file looks like a definition: YAML with functions.
+fn is_definition(path: &Path) -> bool {
+    let yaml = path.extension().is_some_and(|ending| ending == "yaml" || ending == "yml");
+    let small = || std::fs::metadata(path).is_ok_and(|meta| meta.is_file() && meta.len() <= DEFINITION);
+    yaml && small()
+        && std::fs::read_to_string(path)
+            .is_ok_and(|text| text.lines().any(|line| line.starts_with("functions:")))
 }
 
 /// How much was dropped.
@@ -60,8 +82,14 @@ struct Amount {
 
 fn count(paths: &[PathBuf]) -> Amount {
     let mut amount = Amount::default();
+    // A file that is dropped beside its folder is one file.
+    let mut seen = HashSet::new();
     for entry in paths.iter().flat_map(|path| walkdir::WalkDir::new(path).follow_links(true)) {
-        match entry.map(|entry| entry.metadata().map(|meta| (meta.is_file(), meta.len()))) {
+        let looked = entry.map(|entry| {
+            let meta = entry.metadata().map(|meta| (meta.is_file(), meta.len()));
+            meta.map(|(file, bytes)| (file && seen.insert(entry.into_path()), bytes))
+        });
+        match looked {
             Ok(Ok((true, bytes))) => {
                 amount.files += 1;
                 amount.bytes += bytes;
@@ -89,10 +117,6 @@ impl DropDialog {
     /// For files that are here.
     #[must_use]
     pub fn new(paths: Vec<PathBuf>, target: Option<Target>, app: &App) -> Self {
-        let amount = {
-            let paths = paths.clone();
-            app.job(move || count(&paths))
-        };
         let mut targets: Vec<Target> = target.into_iter().collect();
         let functions =
             app.snapshot.functions.items.iter().map(|function| Target::Function(function.name.clone()));
@@ -102,12 +126,14 @@ impl DropDialog {
             .items
             .iter()
             .map(|bucket| Target::Bucket(bucket.name.clone(), String::new()));
-        for other in functions.chain(buckets) {
+        for other in functions.chain(buckets.filter(|bucket| !bucket.is_home(app))) {
             if !targets.contains(&other) {
                 targets.push(other);
             }
         }
-        Self { paths, amount, targets, position: 0 }
+        let mut dialog = Self { paths: Vec::new(), amount: app.job(Amount::default), targets, position: 0 };
+        dialog.add(paths, app);
+        dialog
     }
 
     /// More files were dropped at once.
@@ -116,6 +142,12 @@ impl DropDialog {
             if !self.paths.contains(&path) {
                 self.paths.push(path);
             }
+        }
+        self.targets.retain(|target| !matches!(target, Target::Deploy(_)));
+        if let [path] = &self.paths[..]
+            && is_definition(path)
+        {
+            self.targets.insert(0, Target::Deploy(path.clone()));
         }
         let paths = self.paths.clone();
         self.amount = app.job(move || count(&paths));
@@ -132,6 +164,10 @@ impl DropDialog {
         }
         let paths = std::mem::take(&mut self.paths);
         match target {
+            Target::Deploy(path) => {
+                let plan = PlanLayer::open(Wish::File(path), app);
+                app.push(plan);
+            }
             Target::Function(function) => {
                 app.start_run(&function.clone(), Command::RunFiles { function, paths });
             }
@@ -214,6 +250,10 @@ impl Layer for DropDialog {
         let skip = (self.position + 1).saturating_sub(room);
         for target in self.targets.iter().skip(skip).take(room) {
             let (verb, name) = match target {
+                Target::Deploy(path) => {
+                    let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+                    ("deploy definition  ", name)
+                }
                 Target::Function(name) => ("process each with  ", name.clone()),
                 Target::Bucket(bucket, prefix) if prefix.is_empty() => {
                     ("upload to bucket   ", bucket.clone())

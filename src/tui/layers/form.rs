@@ -20,7 +20,7 @@ const FIELDS: [(&str, &str); 7] = [
     ("name", "letters, digits, - and _; at most 64"),
     ("image", "registry reference, archive, folder, or scratch"),
     ("script", "path of the script; empty for the image's own command"),
-    ("memory MB", "128 to 10240"),
+    ("memory MiB", "128 to 10240"),
     ("timeout s", "1 to 900"),
     ("input", "bucket or bucket/folder whose new objects start it; may be empty"),
     ("output", "bucket or bucket/folder for results; may be empty"),
@@ -39,12 +39,14 @@ pub struct LaunchForm {
     fields: Vec<Field>,
     focus: usize,
     error: Option<(usize, String)>,
+    /// It was said that leaving forgets what is filled in.
+    warned: bool,
 }
 
 impl Default for LaunchForm {
     fn default() -> Self {
         let fields = ["", "", "", "512", "300", "", ""].map(Field::new);
-        Self { fields: fields.into(), focus: 0, error: None }
+        Self { fields: fields.into(), focus: 0, error: None, warned: false }
     }
 }
 
@@ -105,6 +107,18 @@ impl LaunchForm {
         }
     }
 
+    /// Leaves; says first that what was filled in would be forgotten.
+    fn leave(&mut self, app: &mut App) -> Outcome {
+        let filled =
+            [NAME, IMAGE, SCRIPT, INPUT, OUTPUT].into_iter().any(|field| !self.value(field).is_empty());
+        if !filled {
+            return Outcome::Close;
+        }
+        self.warned = true;
+        app.refuse("esc once more forgets what is filled in.");
+        Outcome::Keep
+    }
+
     /// Completes a path or a bucket.
     fn complete(&mut self, app: &App) {
         let typed = self.value(self.focus);
@@ -154,9 +168,11 @@ fn wish(wish: Wish, app: &mut App, plan: bool) -> Outcome {
 impl Layer for LaunchForm {
     fn key(&mut self, key: KeyEvent, app: &mut App) -> Outcome {
         let control = key.modifiers.contains(KeyModifiers::CONTROL);
+        let warned = std::mem::take(&mut self.warned);
         match key.code {
-            KeyCode::Esc => return Outcome::Close,
-            KeyCode::Char('c') if control => return Outcome::Close,
+            KeyCode::Esc if warned => return Outcome::Close,
+            KeyCode::Esc => return self.leave(app),
+            KeyCode::Char('c') if control => return self.leave(app),
             KeyCode::Char('s') if control => return self.submit(app, false),
             KeyCode::Char('d') if control => return self.submit(app, true),
             KeyCode::Char('y') if control => app.push(Files::one("Definition file", &[".yaml", ".yml"])),
@@ -193,7 +209,7 @@ impl Layer for LaunchForm {
         let Some(path) = paths.first() else { return Outcome::Keep };
         let yaml = path.extension().is_some_and(|ending| ending == "yaml" || ending == "yml");
         if yaml {
-            return wish(Wish::File(path.clone()), app, false);
+            return wish(Wish::File(path.clone()), app, true);
         }
         self.fields[SCRIPT].set(&path.display().to_string());
         Outcome::Keep

@@ -367,6 +367,24 @@ fn logs_are_followed_of_what_is_under_the_cursor() {
 }
 
 #[test]
+fn going_back_from_a_log_leads_to_where_it_was_opened() {
+    let mut fake = Fake::new(busy());
+    fake.keys("3<enter>j<enter>");
+    let task = fake.app.page().place.clone();
+    assert!(matches!(task, Place::Task { .. }));
+    fake.keys("l");
+    assert_eq!(fake.app.kind(), Kind::Logs);
+    fake.keys("k/slice<enter><esc><esc>");
+    assert_eq!(fake.app.kind(), Kind::Logs, "what narrows the log is cleared first, then it is followed");
+    fake.keys("<esc>");
+    assert_eq!(fake.app.page().place, task);
+    fake.keys("<esc>");
+    assert_eq!(fake.app.kind(), Kind::Run);
+    fake.keys("l5<esc>");
+    assert_eq!(fake.app.kind(), Kind::Logs, "who went there by the tab is not led elsewhere");
+}
+
+#[test]
 fn scrolling_up_pauses_and_the_end_follows() {
     let mut fake = Fake::new(busy());
     fake.keys("5kk");
@@ -427,13 +445,51 @@ fn runs_are_sent_again_after_asking() {
     assert_eq!(fake.keys("Ry").asked(), again);
     assert_eq!(fake.keys(":resume<enter>y").asked(), again);
     assert_eq!(fake.keys("3Ry").asked(), again, "from the list as well");
-    assert_eq!(fake.keys("jRy").asked(), [], "every task of that one has begun");
     let mut read_only = stalled();
     read_only.context.read_only = true;
     assert_eq!(Fake::new(read_only).keys("3<enter>Ry").asked(), []);
     let mut sending = stalled();
     sending.run.as_mut().unwrap().summary.unsent = 5;
     assert_eq!(Fake::new(sending).keys("3<enter>Ry").asked(), []);
+}
+
+#[test]
+fn what_did_not_succeed_is_run_again_after_asking() {
+    let mut fake = Fake::new(busy());
+    assert_eq!(fake.keys("3jRn").asked(), []);
+    let again = Command::RunAgain { function: "grayscale".into(), run: "20261123-104455-p0aa".into() };
+    assert_eq!(fake.keys("Ry").asked(), [again]);
+    let mut snapshot = busy();
+    snapshot.launched = Some("20261123-090012-77fd".into());
+    fake.see(snapshot);
+    assert_eq!(fake.keys("").app.page().list.row(), Some(2), "the cursor goes to the new run");
+    assert_eq!(fake.keys("Ry").asked(), [], "every task of that one has succeeded");
+    let mut read_only = busy();
+    read_only.context.read_only = true;
+    assert_eq!(Fake::new(read_only).keys("3jRy").asked(), []);
+}
+
+#[test]
+fn what_was_read_long_ago_is_not_told_as_news() {
+    let mut snapshot = busy();
+    assert!(crate::tui::still_open(&snapshot, NOW)[0].contains("goes on: 12"), "now");
+    let late = crate::tui::still_open(&snapshot, NOW + 120_000);
+    assert!(late[0].contains("had not ended 2m ago"), "{late:?}");
+    let screen = |snapshot: &throng::core::engine::Snapshot| {
+        let mut fake = Fake::new(snapshot.clone());
+        let mut terminal = ratatui::Terminal::new(ratatui::backend::TestBackend::new(100, 24)).unwrap();
+        crate::tui::event_loop::frame(&mut terminal, &mut fake.app).unwrap();
+        terminal.backend().to_string()
+    };
+    assert!(screen(&snapshot).contains("1 Functions (4)"));
+    snapshot.functions.read_ms = Some(NOW - 120_000);
+    assert!(screen(&snapshot).contains("1 Functions  "));
+    // The list of what runs is old, the runs have ended.
+    let runs = Arc::make_mut(&mut snapshot.runs.items);
+    (runs[0].ended_ms, runs[0].counts.running) = (Some(NOW), 0);
+    let text = screen(&snapshot);
+    assert!(!text.contains("running") && text.contains("4 Running  "), "{text}");
+    assert!(crate::tui::still_open(&snapshot, NOW).is_empty());
 }
 
 #[test]

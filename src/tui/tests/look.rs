@@ -15,6 +15,7 @@ fn at_the_screens() {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     runtime.block_on(async {
         let mut snapshot = busy();
+        snapshot.runs.read_ms = u64::try_from(jiff::Timestamp::now().as_millisecond()).ok();
         if std::env::var_os("THRONG_TUI_TROUBLE").is_some() {
             snapshot.notices = vec![notice(1, Severity::Error)].into();
             snapshot.progress = transfers().into();

@@ -5,3 +5,4 @@ mod cost;
 mod keys;
 mod look;
 mod pictures;
+mod said;

@@ -179,6 +179,13 @@ fn beginnings() {
     };
     snapshot.context.name = "local".into();
     pictures("offline", &snapshot, "");
+    snapshot.functions.state = ListingState::Reading;
+    snapshot.context.region = "eu-west-1".into();
+    snapshot.connection = Connection::NotSignedIn(
+        "The SSO session of profile lab has ended. Type `aws sso login --profile lab`.".into(),
+    );
+    pictures("not_signed_in", &snapshot, "");
+    snapshot.context.region = String::new();
     snapshot.connection = Connection::Online;
     snapshot.functions.state = ListingState::Ready;
     pictures("empty", &snapshot, "");

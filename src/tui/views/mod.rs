@@ -49,6 +49,9 @@ pub fn state<'a>(place: &Place, snapshot: &'a Snapshot) -> &'a ListingState {
             .filter(|view| view.bucket == *bucket && view.prefix == *prefix)
             .map_or(&ListingState::Reading, |view| &view.listing.state),
         Place::Runs | Place::Function(_) => &snapshot.runs.state,
+        Place::Run(run) if snapshot.unreadable.as_ref().is_some_and(|(id, _)| id == run) => {
+            snapshot.unreadable.as_ref().map_or(&ListingState::Reading, |(_, state)| state)
+        }
         Place::Run(run) => match snapshot.run.as_ref().filter(|view| view.summary.id == *run) {
             Some(view) if !view.loading => &ListingState::Ready,
             _ => &ListingState::Reading,
@@ -84,6 +87,9 @@ pub const fn empty(place: &Place) -> [&'static str; 2] {
         Place::Transfers => ["No transfers.", "Uploads, downloads and deployments appear here."],
     }
 }
+
+/// Stands for a number that is not known.
+const NOT_KNOWN: &str = "–";
 
 /// No rows.
 struct Nothing;

@@ -1,6 +1,6 @@
 //! One run: how it stands, and its tasks.
 
-use super::{plain, runs};
+use super::{NOT_KNOWN, plain, runs};
 use crate::tui::filter::Filter;
 use crate::tui::list::{Column, Identity, Look, RowKey, Rows};
 use crate::tui::text;
@@ -221,10 +221,15 @@ fn counts(view: &RunView, look: &Look) -> Line<'static> {
 fn stalled(view: &RunView, look: &Look) -> Option<Line<'static>> {
     let quiet = view.summary.stalled_ms?;
     let pending = view.summary.counts.pending;
-    let (tasks, events, them) =
-        if pending == 1 { ("task has", "its event", "it") } else { ("tasks have", "their events", "them") };
     let for_long = text::ago(0, quiet);
-    let text = format!("{} {tasks} not begun for {for_long}: {events} may be lost; ", text::count(pending));
+    let (events, them) = if pending == 1 { ("its event", "it") } else { ("their events", "them") };
+    let text = if view.summary.may_have_lost() {
+        let tasks = if pending == 1 { "task has" } else { "tasks have" };
+        format!("{} {tasks} not begun for {for_long}: {events} may be lost; ", text::count(pending))
+    } else {
+        let tasks = text::plural(pending, "task");
+        format!("waiting {for_long}: {tasks}; the cloud is busy or lost {them}; ")
+    };
     Some(Line::from(vec![
         Span::styled(text, look.theme.warn),
         Span::styled("R", look.theme.key),
@@ -235,13 +240,18 @@ fn stalled(view: &RunView, look: &Look) -> Option<Line<'static>> {
 fn statistics(view: &RunView, look: &Look) -> Line<'static> {
     let dim = look.theme.dim;
     let numbers = &view.statistics;
+    // Before the first attempt has ended nothing is known: 0 ms would be a lie.
+    let measured = numbers.total_ms > 0 || numbers.max_memory > 0;
+    let time = |ms: u64| if measured { text::duration(ms) } else { NOT_KNOWN.to_owned() };
+    let memory =
+        if numbers.max_memory > 0 { text::mebibytes(numbers.max_memory) } else { NOT_KNOWN.to_owned() };
     let mut spans = Vec::new();
     for (name, value) in [
-        ("p50 ", text::duration(numbers.p50_ms)),
-        ("p95 ", text::duration(numbers.p95_ms)),
-        ("max ", text::duration(numbers.max_ms)),
-        ("memory ", text::mebibytes(numbers.max_memory)),
-        ("worked ", text::duration(numbers.total_ms)),
+        ("p50 ", time(numbers.p50_ms)),
+        ("p95 ", time(numbers.p95_ms)),
+        ("max ", time(numbers.max_ms)),
+        ("memory ", memory),
+        ("worked ", time(numbers.total_ms)),
     ] {
         spans.push(Span::styled(name, dim));
         spans.push(Span::raw(format!("{value}   ")));

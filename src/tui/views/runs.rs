@@ -16,7 +16,9 @@ pub fn state(run: &RunSummary, look: &Look) -> (String, Style) {
     let theme = &look.theme;
     let bad = run.counts.unsuccessful();
     if run.ended_ms.is_none() && run.stalled_ms.is_some() {
-        return (format!("{} stalled", theme.symbols.state(TaskState::Pending)), theme.warn);
+        let (word, style) =
+            if run.may_have_lost() { ("stalled", theme.warn) } else { ("waiting", theme.active) };
+        return (format!("{} {word}", theme.symbols.state(TaskState::Pending)), style);
     }
     let (state, word) = match () {
         () if run.ended_ms.is_none() && run.unsent > 0 => (TaskState::Running, "sending"),
@@ -34,6 +36,11 @@ pub fn state(run: &RunSummary, look: &Look) -> (String, Style) {
 #[must_use]
 pub fn elapsed(run: &RunSummary, now: u64) -> u64 {
     run.ended_ms.unwrap_or(now).saturating_sub(run.started_ms)
+}
+
+/// Tasks that failed in one way or another; what a person cancelled did not.
+const fn failed(run: &RunSummary) -> u64 {
+    run.counts.unsuccessful() - run.counts.cancelled
 }
 
 impl Item for RunSummary {
@@ -55,7 +62,7 @@ impl Item for RunSummary {
     fn cells(&self, look: &Look) -> Vec<Line<'static>> {
         let theme = &look.theme;
         let (word, style) = state(self, look);
-        let bad = self.counts.unsuccessful();
+        let bad = failed(self);
         let rate = if self.ended_ms.is_none() && self.rate > 0.0 {
             format!("{:.1}/s", self.rate)
         } else {
@@ -88,7 +95,7 @@ impl Item for RunSummary {
                 .cmp(&(b.ended_ms.is_some(), b.counts.unsuccessful() > 0)),
             3 => by_float(share(a), share(b)),
             4 => a.counts.done().cmp(&b.counts.done()),
-            5 => a.counts.unsuccessful().cmp(&b.counts.unsuccessful()),
+            5 => failed(a).cmp(&failed(b)),
             6 => by_float(a.rate, b.rate),
             7 => elapsed(a, u64::MAX).cmp(&elapsed(b, u64::MAX)),
             _ => a.id.cmp(&b.id),

@@ -1,6 +1,6 @@
 //! One task: its attempts, and the outputs of the one that is chosen.
 
-use super::identity;
+use super::{NOT_KNOWN, identity};
 use crate::tui::filter::Filter;
 use crate::tui::list::{Column, Identity, Look, RowKey, Rows};
 use crate::tui::text;
@@ -10,6 +10,7 @@ use ratatui::text::{Line, Span};
 use std::cmp::Ordering;
 use throng::core::engine::{Snapshot, TaskView};
 use throng::core::model::{AttemptRecord, OutputObject};
+use throng::core::run;
 
 const COLUMNS: [Column; 3] = [
     Column { end: true, ..Column::text("OUTPUT", 30, 1, 0) },
@@ -93,7 +94,7 @@ impl Rows for OutputRows<'_> {
 
 /// Everything about the chosen attempt but its outputs and its standard error.
 #[must_use]
-pub fn facts(view: &TaskView, attempt: usize, width: usize, look: &Look) -> Facts {
+pub fn facts(view: &TaskView, attempt: usize, memory_mb: Option<u32>, width: usize, look: &Look) -> Facts {
     let theme = &look.theme;
     let mut facts = Facts::default();
     if let Some(row) = &view.row {
@@ -116,22 +117,34 @@ pub fn facts(view: &TaskView, attempt: usize, width: usize, look: &Look) -> Fact
         let shown = records.len() - attempt.min(records.len() - 1);
         facts.add("attempt", &format!("{shown} of {}   ([ and ] show others)", records.len()));
     }
-    facts.add("error", record.error.as_deref().unwrap_or(""));
-    facts.line("time", phases(record, width.saturating_sub(12), look));
-    let cold = if record.cold { ", cold start" } else { "" };
-    facts.add(
-        "data",
-        &format!(
-            "{} in, {} out, peak memory {}{cold}",
-            text::bytes(record.bytes_in),
-            text::bytes(record.bytes_out),
-            text::mebibytes(record.peak_memory)
-        ),
-    );
-    facts.add("began", &text::date_time(record.started_ms, &look.zone));
+    facts.add("error", &run::reason(record, memory_mb).unwrap_or_default());
+    if run::is_measured(record) {
+        measured(&mut facts, record, width, look);
+    } else {
+        // It could not write its own record; the platform's log may have told how long it took.
+        let row = view.row.as_ref().filter(|row| row.request_id.as_deref() == Some(&record.request_id));
+        let told = |value: Option<u64>, show: fn(u64) -> String| {
+            value.filter(|value| *value > 0).map_or_else(|| NOT_KNOWN.to_owned(), show)
+        };
+        let time = told(row.and_then(|row| row.duration_ms), text::duration);
+        let peak = told(row.and_then(|row| row.peak_memory), text::mebibytes);
+        facts.add("time", &format!("{time}, peak memory {peak}"));
+        facts.add("ended", &text::date_time(record.ended_ms, &look.zone));
+    }
     facts.add("request", &record.request_id);
     facts.add("log", &format!("{} {}", record.log_group, record.log_stream));
     facts
+}
+
+/// What the runtime measured.
+fn measured(facts: &mut Facts, record: &AttemptRecord, width: usize, look: &Look) {
+    facts.line("time", phases(record, width.saturating_sub(12), look));
+    let cold = if record.cold { ", cold start" } else { "" };
+    let peak =
+        if record.peak_memory > 0 { text::mebibytes(record.peak_memory) } else { NOT_KNOWN.to_owned() };
+    let (bytes_in, bytes_out) = (text::bytes(record.bytes_in), text::bytes(record.bytes_out));
+    facts.add("data", &format!("{bytes_in} in, {bytes_out} out, peak memory {peak}{cold}"));
+    facts.add("began", &text::date_time(record.started_ms, &look.zone));
 }
 
 fn outcome(record: &AttemptRecord, look: &Look) -> String {

@@ -30,6 +30,27 @@ impl Facts {
         self.0.push((name, line));
     }
 
+    /// As lines of at most `width` columns: values that are longer go on below.
+    #[must_use]
+    pub fn wrapped(&self, width: usize, look: &Look) -> Vec<Line<'static>> {
+        let room = width.saturating_sub(NAMES).max(20);
+        let mut lines = Vec::new();
+        for ((_, value), line) in self.0.iter().zip(self.lines(look)) {
+            if value.width() <= room {
+                lines.push(line);
+                continue;
+            }
+            let style = value.spans.first().map_or(value.style, |span| span.style);
+            let text = value.to_string();
+            let mut name = line.spans.into_iter().next();
+            for piece in text::wrap_words(&text, room) {
+                let name = name.take().unwrap_or_else(|| Span::raw(" ".repeat(NAMES)));
+                lines.push(Line::from(vec![name, Span::styled(piece.to_owned(), style)]));
+            }
+        }
+        lines
+    }
+
     /// As lines for the screen.
     #[must_use]
     pub fn lines(&self, look: &Look) -> Vec<Line<'static>> {

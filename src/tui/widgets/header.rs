@@ -7,11 +7,13 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::{Modifier, Style};
 use ratatui::text::{Line, Span};
-use throng::core::engine::{Connection, Severity};
+use throng::core::engine::{Connection, Listing, Severity, Snapshot};
 use throng::core::model::ProgressState;
 
 /// Slowed APIs that are named; the header has one line.
 const SLOWED_SHOWN: usize = 2;
+/// A list that was read this long ago is not counted in its tab, in milliseconds.
+const FRESH_MS: u64 = 60_000;
 
 /// Draws context, region, connection; on the right what goes on.
 pub fn draw(buffer: &mut Buffer, area: Rect, app: &App) {
@@ -22,6 +24,8 @@ pub fn draw(buffer: &mut Buffer, area: Rect, app: &App) {
         Connection::Connecting => (hollow, "connecting", theme.active),
         Connection::Online => (filled, "online", theme.good),
         Connection::Offline(_) => ("x", "offline", theme.bad),
+        Connection::NotSignedIn(_) => ("x", "not signed in", theme.bad),
+        Connection::Unusable(_) => ("x", "not connected", theme.bad),
     };
     let name =
         if context.name.is_empty() { "…".to_owned() } else { text::clean(&context.name).into_owned() };
@@ -71,6 +75,17 @@ fn right(app: &App, room: usize) -> Line<'static> {
     Line::from(spans.collect::<Vec<_>>())
 }
 
+/// Tasks that run, as the newest list of runs says.
+fn running(snapshot: &Snapshot) -> u64 {
+    snapshot.runs.items.iter().map(|run| run.counts.running).sum()
+}
+
+/// How many there are of what was read just now; 0 of what was read long ago, for nobody keeps that number right.
+fn fresh<T>(listing: &Listing<T>, now: u64) -> u64 {
+    let fresh = listing.read_ms.is_some_and(|read| now.saturating_sub(read) < FRESH_MS);
+    if fresh { listing.items.len() as u64 } else { 0 }
+}
+
 fn words(app: &App) -> Vec<(Matters, Span<'static>)> {
     let theme = &app.look.theme;
     let snapshot = &app.snapshot;
@@ -78,13 +93,7 @@ fn words(app: &App) -> Vec<(Matters, Span<'static>)> {
     let mut add = |matters: Matters, text: String, style: Style| {
         words.push((matters, Span::styled(text, style)));
     };
-    let running: u64 = snapshot
-        .runs
-        .items
-        .iter()
-        .map(|run| run.counts.running)
-        .sum::<u64>()
-        .max(snapshot.running.items.len() as u64);
+    let running = running(snapshot);
     if running > 0 {
         add(
             Matters::Little,
@@ -119,32 +128,41 @@ pub fn tabs(buffer: &mut Buffer, area: Rect, app: &App) -> Vec<(Rect, usize)> {
     let theme = &app.look.theme;
     let snapshot = &app.snapshot;
     let counts = [
-        snapshot.functions.items.len(),
-        snapshot.buckets.items.len(),
-        snapshot.runs.items.len(),
-        snapshot.running.items.len(),
+        fresh(&snapshot.functions, app.look.now),
+        fresh(&snapshot.buckets, app.look.now),
+        fresh(&snapshot.runs, app.look.now),
+        running(snapshot),
         0,
-        snapshot.progress.iter().filter(|progress| progress.state == ProgressState::Active).count(),
+        snapshot.progress.iter().filter(|progress| progress.state == ProgressState::Active).count() as u64,
     ];
-    let narrow = area.width < 78;
-    let (mut x, mut places) = (area.x, Vec::new());
-    for (number, ((name, _), count)) in TABS.iter().zip(counts).enumerate() {
-        let open = number == app.tab;
-        let style = if open { theme.accent.add_modifier(Modifier::UNDERLINED) } else { Style::new() };
-        let count =
-            if count > 0 && !narrow { format!(" {}", text::count(count as u64)) } else { String::new() };
-        let line = Line::from(vec![
-            Span::styled(format!(" {} ", number + 1), theme.key),
-            Span::styled((*name).to_owned(), style),
-            Span::styled(count, theme.dim),
-            Span::raw(" "),
-        ]);
+    let room = usize::from(area.width);
+    let shapes = [(true, "  "), (true, " "), (false, "  "), (false, " ")];
+    let line = |(counted, gap): (bool, &str)| {
+        let tab = |(number, ((name, _), count)): (usize, (&(&str, _), u64))| {
+            let open = number == app.tab;
+            let style = if open { theme.accent.add_modifier(Modifier::UNDERLINED) } else { Style::new() };
+            let counted = counted && count > 0;
+            let count = if counted { format!(" ({})", text::count(count)) } else { String::new() };
+            Line::from(vec![
+                Span::styled(format!("{} ", number + 1), theme.key),
+                Span::styled((*name).to_owned(), style),
+                Span::styled(count, theme.dim),
+                Span::raw(gap.to_owned()),
+            ])
+        };
+        TABS.iter().zip(counts).enumerate().map(tab).collect::<Vec<_>>()
+    };
+    // Where there is no room for the numbers, the names are more important.
+    let wide = |lines: &[Line<'_>]| lines.iter().map(Line::width).sum::<usize>();
+    let fitting = shapes.into_iter().map(line).find(|lines| wide(lines) <= room);
+    let (mut x, mut places) = (area.x + 1, Vec::new());
+    for (number, line) in fitting.unwrap_or_else(|| line((false, " "))).iter().enumerate() {
         let width = text::small(line.width());
-        if x + width > area.right() {
+        if x >= area.right() {
             break;
         }
-        buffer.set_line(x, area.y, &line, width);
-        places.push((Rect { x, width, height: 1, ..area }, number));
+        buffer.set_line(x, area.y, line, area.right() - x);
+        places.push((Rect { x, width: width.min(area.right() - x), height: 1, ..area }, number));
         x += width;
     }
     places

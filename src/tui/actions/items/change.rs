@@ -7,7 +7,7 @@ use crate::tui::layers::line::{LineInput, Purpose};
 use crate::tui::place::Place;
 use crate::tui::text;
 use throng::core::engine::Command;
-use throng::core::model::{FailureClass, ProgressState};
+use throng::core::model::{ProgressState, RunSummary};
 
 pub fn new_bucket(app: &mut App, name: &str) {
     if name.is_empty() {
@@ -33,22 +33,32 @@ pub fn cancel(app: &mut App, _: &str) {
     if run.ended_ms.is_some() {
         return app.refuse("This run has ended already.");
     }
-    let lines = vec![
-        format!("{} of {}", run.id, run.function),
-        format!(
-            "{} not begun will not be; {} running go on to their end.",
-            text::plural(run.counts.pending, "task"),
-            run.counts.running
-        ),
-    ];
+    let lines = vec![format!("{} of {}", run.id, run.function), waiting_and_running(&run)];
     app.push(Confirm::yes("Cancel this run?", lines, move |app| app.send(Command::CancelRun(run.id))));
 }
 
-/// Sends again the tasks of a run that have not begun.
+/// What becomes of the tasks of a run that is cancelled.
+fn waiting_and_running(run: &RunSummary) -> String {
+    let waiting = match run.counts.pending {
+        0 => "Every task has begun".to_owned(),
+        1 => "1 task that has not begun will not be".to_owned(),
+        many => format!("{} tasks that have not begun will not be", text::count(many)),
+    };
+    let running = match run.counts.running {
+        0 => "nothing is running".to_owned(),
+        1 => "1 that is running goes on to its end".to_owned(),
+        many => format!("{} that are running go on to their end", text::count(many)),
+    };
+    format!("{waiting}; {running}.")
+}
+
+/// Of an open run, sends again the tasks that have not begun; of one that has ended, runs again what did not succeed.
 pub fn resume(app: &mut App, _: &str) {
     let Some(run) = run_here(app) else { return app.refuse("There is no run under the cursor.") };
-    let lost = run.classes.get(&FailureClass::Lost).copied().unwrap_or(0);
-    let waiting = run.counts.pending + lost;
+    if run.ended_ms.is_some() {
+        return run_again(app, run);
+    }
+    let waiting = run.counts.pending;
     if run.cancelled {
         return app.refuse("This run was cancelled.");
     }
@@ -56,7 +66,7 @@ pub fn resume(app: &mut App, _: &str) {
         return app.refuse("The inputs of this run are being sent.");
     }
     if waiting == 0 {
-        return app.refuse("Every task of this run has begun: there is nothing to send.");
+        return app.refuse("Every task has begun. When all have ended, R runs again what did not succeed.");
     }
     let lines = vec![
         format!("{} of {}", run.id, run.function),
@@ -65,14 +75,39 @@ pub fn resume(app: &mut App, _: &str) {
     app.push(Confirm::yes("Send again?", lines, move |app| app.send(Command::ResumeRun(run.id))));
 }
 
+fn run_again(app: &mut App, run: RunSummary) {
+    let bad = run.counts.unsuccessful();
+    if bad == 0 {
+        return app.refuse("Every task of this run has succeeded: there is nothing to run again.");
+    }
+    let lines = vec![
+        format!("{} of {}", run.id, run.function),
+        format!("{} did not succeed: a new run with their inputs.", text::plural(bad, "task")),
+    ];
+    let title = if bad == 1 {
+        "Run the one that did not succeed again?".to_owned()
+    } else {
+        format!("Run the {} that did not succeed again?", text::count(bad))
+    };
+    app.push(Confirm::yes(&title, lines, move |app| {
+        let RunSummary { id: run, function, .. } = run;
+        app.start_run(&function.clone(), Command::RunAgain { function, run });
+    }));
+}
+
 pub fn delete(app: &mut App, _: &str) {
     let at = row(app);
     match &app.page().place {
         Place::Functions | Place::Function(_) => {
             let Some(name) = function_here(app) else { return };
             let lines = vec![
-                format!("The function {name}, its trigger and its log go."),
-                "Buckets and objects stay.".to_owned(),
+                format!("The function {name} goes, with its triggers, its log group,"),
+                if app.snapshot.context.local {
+                    "its image and the keys of its storage providers.".to_owned()
+                } else {
+                    "its image repository, its role and the keys of its storage providers.".to_owned()
+                },
+                "Buckets and objects stay; so does what throng did not make for it.".to_owned(),
             ];
             let word = name.clone();
             app.push(Confirm::typed("Delete this function?", lines, &word, move |app| {

@@ -21,6 +21,8 @@ pub fn upload(app: &mut App, path: &str) {
     let title = match &target {
         Some(Target::Function(name)) => format!("Files for {name}"),
         Some(Target::Bucket(bucket, prefix)) => format!("Files for {bucket}/{prefix}"),
+        Some(Target::Deploy(_)) => "Files".to_owned(),
+        None if !app.snapshot.functions.items.is_empty() => "Files".to_owned(),
         None => return app.refuse("There is no function and no bucket yet. Press n to launch a function."),
     };
     app.push(DropDialog::new(Vec::new(), target, app));
@@ -29,6 +31,10 @@ pub fn upload(app: &mut App, path: &str) {
 
 /// Files were dropped on the terminal.
 pub fn dropped(app: &mut App, paths: Vec<PathBuf>) {
+    if app.snapshot.context.read_only {
+        let name = app.snapshot.context.name.clone();
+        return app.refuse(format!("Context {name} is read-only: files are neither processed nor uploaded."));
+    }
     let target = Target::suggested(app);
     app.push(DropDialog::new(paths, target, app));
 }

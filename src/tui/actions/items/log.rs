@@ -10,7 +10,11 @@ use throng::core::engine::LogQuery;
 pub fn log_of(app: &mut App, _: &str) {
     let query = log_query(app);
     match query {
-        Some(query) => navigate::follow(app, query),
+        Some(query) => {
+            let from = app.tab;
+            navigate::follow(app, query);
+            app.log_from = Some(from);
+        }
         None => app.refuse("There is nothing under the cursor that has a log."),
     }
 }

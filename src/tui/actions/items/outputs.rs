@@ -3,6 +3,7 @@
 use super::here::{self, objects_here, outputs_here, task_here};
 use crate::tui::actions::program::expand;
 use crate::tui::app::{App, Awaited};
+use crate::tui::layers::menu::{Item, Menu};
 use crate::tui::layers::preview::PreviewLayer;
 use crate::tui::place::Place;
 use crate::tui::views::task;
@@ -91,9 +92,30 @@ fn fetch(app: &mut App, objects: Vec<ObjectPlace>, to: &Path) {
     }
 }
 
+/// Asks whether one task's outputs are wanted or those of the whole run.
+fn of_task_or_run(app: &mut App, run: &str) {
+    let to = app.downloads.join(run);
+    let all = to.clone();
+    let id = run.to_owned();
+    let mut items = vec![Item::new("all results of the run", format!("into {}", to.display()), move |app| {
+        fetch_run(app, &id, &all);
+    })];
+    if let Some((_, row)) = task_here(app) {
+        let into = format!("into {}", app.downloads.display());
+        let name = format!("the outputs of task {}", row.task);
+        items.insert(0, Item::new(name, into, |app| for_outputs(app, Awaited::Download)));
+    }
+    app.push(Menu::new("Download", items));
+}
+
+fn fetch_run(app: &mut App, run: &str, to: &Path) {
+    app.say(format!("Fetching to {} …", to.display()));
+    app.send(Command::DownloadRun { run: run.to_owned(), to: to.to_owned() });
+}
+
 pub fn download(app: &mut App, to: &str) {
-    if matches!(app.page().place, Place::Run(_)) && to.is_empty() {
-        return for_outputs(app, Awaited::Download);
+    if let Place::Run(run) = app.page().place.clone() {
+        return if to.is_empty() { of_task_or_run(app, &run) } else { fetch_run(app, &run, &expand(to)) };
     }
     let to = if to.is_empty() { app.downloads.clone() } else { expand(to) };
     let mut objects = outputs_here(app);

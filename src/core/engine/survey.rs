@@ -1,0 +1,157 @@
+//! All runs, and what is under way in them: often while they are looked at, and slowly whatever is looked at, so that the
+//! numbers which every screen shows are not those of long ago.
+
+use super::EngineOptions;
+use super::context::Ctx;
+use super::listings::ready;
+use super::runs::{Memory, as_cloud, context};
+use super::snapshot::{ListingState, Snapshot};
+use crate::core::cloud::{Cloud, CloudError};
+use crate::core::dataset::objects;
+use crate::core::model::{InvocationInfo, Millis};
+use crate::core::run::{FollowOptions, Lister, RunContext};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+use throng_runtime::contract::{RunningMarker, keys};
+use tokio::sync::Notify;
+
+/// Runs that are listed.
+const MOST_RUNS: usize = 500;
+/// Running invocations that are shown.
+const MOST_RUNNING: usize = 1000;
+/// Pause between two surveys while something else is looked at, where they cost nothing.
+const LOCAL_PULSE: Duration = Duration::from_secs(3);
+/// The same on AWS, where a survey is a few listings for each open run; none are made while no run is open.
+const PULSE: Duration = Duration::from_secs(15);
+/// Clocks differ: a marker that was stored this long after its time may still be of the same attempt.
+const CLOCKS_MS: Millis = 5_000;
+
+/// What is kept between two surveys.
+#[derive(Default)]
+pub(super) struct Survey {
+    lister: tokio::sync::Mutex<Option<(Cloud, Lister)>>,
+    markers: Mutex<HashMap<String, RunningMarker>>,
+    seen: Mutex<Seen>,
+    /// A run is open that was not open before.
+    begun: Notify,
+}
+
+#[derive(Clone, Copy, Default)]
+struct Seen {
+    at: Option<Instant>,
+    open: bool,
+}
+
+impl Survey {
+    /// A run is open: it is surveyed until it has ended.
+    pub fn open(&self) {
+        let was = std::mem::replace(&mut lock(&self.seen).open, true);
+        if !was {
+            self.begun.notify_one();
+        }
+    }
+
+    fn saw(&self, open: Option<bool>) {
+        let mut seen = lock(&self.seen);
+        seen.at = Some(Instant::now());
+        seen.open = open.unwrap_or(seen.open);
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// All runs, while they are looked at.
+pub(super) async fn runs(ctx: Ctx, memory: Arc<Memory>, options: Arc<EngineOptions>) {
+    let fail = |snap: &mut Snapshot, text| snap.runs.state = ListingState::Failed(text);
+    ctx.poll(|cloud, ctx| look(cloud, ctx, memory.clone(), options.clone(), false), fail).await;
+}
+
+/// Invocations that are under way, while they are looked at.
+pub(super) async fn running(ctx: Ctx, memory: Arc<Memory>, options: Arc<EngineOptions>) {
+    let fail = |snap: &mut Snapshot, text| snap.running.state = ListingState::Failed(text);
+    ctx.poll(|cloud, ctx| look(cloud, ctx, memory.clone(), options.clone(), true), fail).await;
+}
+
+/// Both, whatever is looked at. What fails is told where it is looked at.
+pub(super) async fn pulse(mut ctx: Ctx, memory: Arc<Memory>, options: Arc<EngineOptions>) {
+    loop {
+        let Some(cloud) = ctx.cloud().await else { return };
+        let (local, seen) = (cloud.is_local(), *lock(&memory.survey.seen));
+        if !local && !seen.open {
+            memory.survey.begun.notified().await;
+            continue;
+        }
+        let period = if local { LOCAL_PULSE } else { PULSE };
+        let wait = seen.at.map_or(Duration::ZERO, |at| period.saturating_sub(at.elapsed()));
+        if !wait.is_zero() {
+            tokio::time::sleep(wait).await;
+            continue;
+        }
+        if let Err(error) = look(cloud, ctx.clone(), memory.clone(), options.clone(), false).await {
+            tracing::debug!(%error, "runs were not surveyed");
+            memory.survey.saw(None);
+        }
+    }
+}
+
+/// Reads all runs and what is under way; `closely` also reads what running attempts say of themselves.
+async fn look(
+    cloud: Cloud,
+    ctx: Ctx,
+    memory: Arc<Memory>,
+    options: Arc<EngineOptions>,
+    closely: bool,
+) -> Result<(), CloudError> {
+    let survey = &memory.survey;
+    let mut guard = survey.lister.lock().await;
+    let known = guard.take().filter(|(of, _)| of.same(&cloud));
+    let context = context(&cloud, &options)?;
+    let stalled_after = FollowOptions::of(&context).stalled_after;
+    let (_, lister) = match known {
+        Some(known) => guard.insert(known),
+        None => guard.insert((cloud.clone(), Lister::new(context.clone()))),
+    };
+    let mut runs = lister.list(MOST_RUNS).await.map_err(as_cloud)?;
+    for run in &mut runs {
+        memory.complete(run, stalled_after);
+    }
+    let mut running = lister.running().await.map_err(as_cloud)?;
+    running.truncate(MOST_RUNNING);
+    drop(guard);
+    if closely {
+        for invocation in &mut running {
+            ask(&context, survey, invocation).await;
+        }
+    }
+    survey.saw(Some(runs.iter().any(|run| run.ended_ms.is_none())));
+    ctx.show(move |snap| (snap.runs, snap.running) = (ready(runs), ready(running)));
+    Ok(())
+}
+
+/// What the attempt's marker says: exactly when it began, and where it logs. A repetition of an event overwrites the
+/// marker of the attempt before.
+async fn ask(context: &RunContext, survey: &Survey, invocation: &mut InvocationInfo) {
+    let (Some(run), Some(task)) = (&invocation.run, invocation.task) else { return };
+    let key = keys::running_key(run, task, &invocation.request_id);
+    let known = lock(&survey.markers).get(&key).cloned();
+    let current = known.filter(|marker| invocation.started_ms <= marker.started_ms + CLOCKS_MS);
+    let Some(marker) = (match current {
+        Some(marker) => Some(marker),
+        None => read(context, survey, key).await,
+    }) else {
+        return;
+    };
+    invocation.started_ms = marker.started_ms;
+    invocation.log_stream = Some(marker.log_stream);
+}
+
+/// Reads a marker and remembers it.
+async fn read(context: &RunContext, survey: &Survey, key: String) -> Option<RunningMarker> {
+    let body = objects::read(context.store.as_ref(), &context.home, &key).await.ok()??;
+    let marker: RunningMarker = serde_json::from_slice(&body).ok()?;
+    lock(&survey.markers).insert(key, marker.clone());
+    Some(marker)
+}
