@@ -4,4 +4,5 @@
 mod deploy;
 mod listings;
 mod offline;
+mod runs;
 mod support;
