@@ -34,15 +34,24 @@ async fn launched(cloud: &Cloud) -> String {
     let entry = ManifestEntry { task: 0, bucket: "in".into(), key: "a".into(), size: 1, provider: None };
     cloud.s3().put_json(&home, &manifest_key(RUN, 0), &entry, false).await.unwrap();
     cloud.s3().put_json(&home, &run_key(RUN), &header, false).await.unwrap();
-    cloud.s3().put_object(&home, &running_key(RUN, 0, "request"), b"{}".to_vec().into(), &[], false).await.unwrap();
+    cloud
+        .s3()
+        .put_object(&home, &running_key(RUN, 0, "request"), b"{}".to_vec().into(), &[], false)
+        .await
+        .unwrap();
     home
 }
 
 /// Its task succeeds with one output.
 async fn ended(cloud: &Cloud, home: &str) {
     cloud.s3().put_object("out", "x/a.txt", b"result".to_vec().into(), &[], false).await.unwrap();
-    let output =
-        OutputObject { bucket: "out".into(), key: "x/a.txt".into(), size: 6, sha256: String::new(), provider: None };
+    let output = OutputObject {
+        bucket: "out".into(),
+        key: "x/a.txt".into(),
+        size: 6,
+        sha256: String::new(),
+        provider: None,
+    };
     let record = AttemptRecord {
         task: Some(TaskRef { run: RUN.into(), task: 0 }),
         state: TaskState::Succeeded,
@@ -87,13 +96,17 @@ async fn a_run_is_told_as_it_is_whatever_is_looked_at() {
     let to = home.path().join("results").join(RUN);
     engine.send(Command::DownloadRun { run: RUN.into(), to: to.clone() });
     let told = format!("1 object is in {}", to.display());
-    engine.until("the end of the download", |snap| snap.notices.iter().any(|notice| notice.title == told)).await;
+    engine
+        .until("the end of the download", |snap| snap.notices.iter().any(|notice| notice.title == told))
+        .await;
     assert_eq!(std::fs::read(to.join("x/a.txt")).unwrap(), b"result");
     let file = home.path().join("b.txt");
     std::fs::write(&file, "b").unwrap();
     engine.send(Command::Upload { paths: vec![file], bucket: "in".into(), prefix: "p".into() });
     let snap = engine
-        .until("the end of the upload", |snap| snap.notices.iter().any(|notice| notice.title == "1 file is in in/p"))
+        .until("the end of the upload", |snap| {
+            snap.notices.iter().any(|notice| notice.title == "1 file is in in/p")
+        })
         .await;
     let done: Vec<_> = snap.progress.iter().map(|row| row.state == ProgressState::Done).collect();
     assert_eq!(done, [true, true], "both can still be read");

@@ -258,7 +258,7 @@ fn guess(text: &str, exists: &dyn Fn(&Path) -> bool) -> Option<Result<Vec<PathBu
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, clippy::expect_used)]
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
     use super::*;
     use proptest::prelude::*;
 

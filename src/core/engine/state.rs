@@ -269,7 +269,7 @@ mod tests {
         };
         state.snap.runs.items = Arc::new(vec![run]);
         state.restarted();
-        let notice = state.snap.notices.last().unwrap();
+        let notice = &state.snap.notices[1];
         assert_eq!(notice.severity, Severity::Warning);
         assert!(notice.detail.contains("begin again"));
     }

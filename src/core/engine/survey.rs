@@ -41,21 +41,25 @@ pub(super) struct Survey {
 struct Seen {
     at: Option<Instant>,
     open: bool,
+    /// How often a run was said to be open.
+    openings: u64,
 }
 
 impl Survey {
     /// A run is open: it is surveyed until it has ended.
     pub fn open(&self) {
-        let was = std::mem::replace(&mut lock(&self.seen).open, true);
-        if !was {
+        let mut seen = lock(&self.seen);
+        seen.openings += 1;
+        if !std::mem::replace(&mut seen.open, true) {
             self.begun.notify_one();
         }
     }
 
-    fn saw(&self, open: Option<bool>) {
+    /// A survey has ended that began after so many openings. What was opened since, it may have missed.
+    fn saw(&self, open: bool, openings: u64) {
         let mut seen = lock(&self.seen);
         seen.at = Some(Instant::now());
-        seen.open = open.unwrap_or(seen.open);
+        seen.open = open || seen.openings != openings;
     }
 }
 
@@ -92,7 +96,7 @@ pub(super) async fn pulse(mut ctx: Ctx, memory: Arc<Memory>, options: Arc<Engine
         }
         if let Err(error) = look(cloud, ctx.clone(), memory.clone(), options.clone(), false).await {
             tracing::debug!(%error, "runs were not surveyed");
-            memory.survey.saw(None);
+            lock(&memory.survey.seen).at = Some(Instant::now());
         }
     }
 }
@@ -106,6 +110,7 @@ async fn look(
     closely: bool,
 ) -> Result<(), CloudError> {
     let survey = &memory.survey;
+    let openings = lock(&survey.seen).openings;
     let mut guard = survey.lister.lock().await;
     let known = guard.take().filter(|(of, _)| of.same(&cloud));
     let context = context(&cloud, &options)?;
@@ -126,7 +131,7 @@ async fn look(
             ask(&context, survey, invocation).await;
         }
     }
-    survey.saw(Some(runs.iter().any(|run| run.ended_ms.is_none())));
+    survey.saw(runs.iter().any(|run| run.ended_ms.is_none()), openings);
     ctx.show(move |snap| (snap.runs, snap.running) = (ready(runs), ready(running)));
     Ok(())
 }
