@@ -65,6 +65,15 @@ pub struct Hits {
     pub log: Option<(Rect, Vec<usize>)>,
 }
 
+/// What is done with a run as soon as it is known, unless a key is pressed before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Waits {
+    /// The cursor goes to the run that was started.
+    Started,
+    /// The newest run is opened.
+    Newest,
+}
+
 /// Everything that the program knows.
 pub struct App {
     engine: Engine,
@@ -100,10 +109,7 @@ pub struct App {
     pub bell: Arc<Notify>,
     awaited: Option<(Place, Awaited)>,
     scope: Option<Scope>,
-    /// A run was started, and no key was pressed since.
-    starting: bool,
-    /// The newest run is opened once the runs have been read, unless a key is pressed before.
-    newest: bool,
+    waits: Option<Waits>,
     /// Changes of context that were asked for.
     switches: u64,
     more_asked: Option<(String, String, usize)>,
@@ -137,8 +143,7 @@ impl App {
             bell: Arc::default(),
             awaited: None,
             scope: None,
-            starting: false,
-            newest: false,
+            waits: None,
             switches: 0,
             more_asked: None,
             clock,
@@ -155,11 +160,11 @@ impl App {
         if snapshot.switches < self.switches {
             return;
         }
-        if self.starting
+        if self.waits == Some(Waits::Started)
             && snapshot.launched != self.snapshot.launched
             && let Some(run) = &snapshot.launched
         {
-            self.starting = false;
+            self.waits = None;
             self.page_mut().list.seek(RowKey::Text(run.clone()));
         }
         let known = |id: u64| self.snapshot.notices.iter().any(|notice| notice.id == id);
@@ -178,7 +183,7 @@ impl App {
         self.say(format!("Starting a run of {function} …"));
         self.send(command);
         self.open(tab::RUNS, Vec::new());
-        self.starting = true;
+        self.waits = Some(Waits::Started);
     }
 
     /// Goes to another context. What is open belongs to the cloud before and goes at once: keys that come before the
@@ -248,7 +253,7 @@ impl App {
         }
         self.more_objects();
         self.outputs_arrived();
-        if self.newest {
+        if self.waits == Some(Waits::Newest) {
             self.open_newest();
         }
     }
@@ -256,14 +261,14 @@ impl App {
     /// Opens the newest run, at once or when the runs have been read.
     pub fn open_newest(&mut self) {
         let runs = &self.snapshot.runs;
-        self.newest = false;
+        self.waits = None;
         match (runs.items.first(), runs.read_ms) {
             (Some(run), _) => {
                 let id = run.id.clone();
                 self.enter(Place::Run(id));
             }
             (None, Some(_)) => self.refuse("There is no run yet."),
-            (None, None) => self.newest = true,
+            (None, None) => self.waits = Some(Waits::Newest),
         }
     }
 
@@ -376,7 +381,7 @@ impl App {
             return;
         }
         self.message = None;
-        (self.starting, self.newest) = (false, false);
+        self.waits = None;
         if self.layers.is_empty() {
             if let Some(action) = registry::by_key(key, self.kind()) {
                 self.perform(action, "");

@@ -46,7 +46,7 @@ pub fn to_match(app: &mut App, forward: bool) {
     let holds =
         |entry: &throng::core::model::LogEntry| pattern.matches(&crate::tui::text::clean(&entry.message));
     let snapshot = app.snapshot.clone();
-    if !app.logs.seek(forward, snapshot.logs.as_ref(), &holds) {
+    if !app.logs.seek(forward, snapshot.logs.as_ref(), holds) {
         if !(0..app.logs.len()).any(|at| app.logs.get(at).is_some_and(holds)) {
             return app.refuse(format!("Nothing in the log matches {}.", pattern.text()));
         }

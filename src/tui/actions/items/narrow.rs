@@ -13,13 +13,13 @@ pub fn states(app: &mut App, word: &str) {
         "" => now.next(),
         "all" => States::All,
         "unsuccessful" => States::Unsuccessful,
-        word => match word.parse() {
-            Ok(state) => States::Only(state),
-            Err(_) => {
+        word => {
+            let Ok(state) = word.parse() else {
                 let states = TaskState::ALL.map(TaskState::as_str).join(", ");
                 return app.refuse(format!("No state {word}: all, unsuccessful, {states}."));
-            }
-        },
+            };
+            States::Only(state)
+        }
     };
     app.page_mut().list.filter.states = next;
     app.say(format!("Showing {} tasks.", next.word()));
