@@ -12,7 +12,7 @@ const RUN: &str = "20261123-214500-k3x9";
 /// A run of one task, as a launch elsewhere would leave it.
 async fn launched(cloud: &Cloud) -> String {
     let home = cloud.home_bucket().unwrap().to_owned();
-    for bucket in [home.as_str(), "in", "out"] {
+    for bucket in [home.as_str(), "inputs", "out"] {
         cloud.s3().create_bucket(bucket).await.unwrap();
     }
     let header = RunHeader {
@@ -25,13 +25,13 @@ async fn launched(cloud: &Cloud) -> String {
         tasks: 1,
         bytes: 1,
         source: Vec::new(),
-        bucket: "in".into(),
+        bucket: "inputs".into(),
         provider: None,
         files: false,
         started_by: StartedBy::Invoke,
         throng: String::new(),
     };
-    let entry = ManifestEntry { task: 0, bucket: "in".into(), key: "a".into(), size: 1, provider: None };
+    let entry = ManifestEntry { task: 0, bucket: "inputs".into(), key: "a".into(), size: 1, provider: None };
     cloud.s3().put_json(&home, &manifest_key(RUN, 0), &entry, false).await.unwrap();
     cloud.s3().put_json(&home, &run_key(RUN), &header, false).await.unwrap();
     cloud
@@ -99,13 +99,13 @@ async fn a_run_is_told_as_it_is_whatever_is_looked_at() {
     engine
         .until("the end of the download", |snap| snap.notices.iter().any(|notice| notice.title == told))
         .await;
-    assert_eq!(std::fs::read(to.join("x/a.txt")).unwrap(), b"result");
+    assert_eq!(std::fs::read(to.join("a.txt")).unwrap(), b"result");
     let file = home.path().join("b.txt");
     std::fs::write(&file, "b").unwrap();
-    engine.send(Command::Upload { paths: vec![file], bucket: "in".into(), prefix: "p".into() });
+    engine.send(Command::Upload { paths: vec![file], bucket: "inputs".into(), prefix: "p".into() });
     let snap = engine
         .until("the end of the upload", |snap| {
-            snap.notices.iter().any(|notice| notice.title == "1 file is in in/p")
+            snap.notices.iter().any(|notice| notice.title == "1 file is in inputs/p")
         })
         .await;
     let done: Vec<_> = snap.progress.iter().map(|row| row.state == ProgressState::Done).collect();
