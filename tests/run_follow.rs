@@ -175,6 +175,7 @@ async fn a_run_goes_from_files_to_a_proof() {
         keys: vec!["x/data/".into()],
         to: world.dir.path().join("back"),
         journal: world.dir.path().join("d.journal"),
+        force: false,
     };
     let fetched = back.fetch(world.context.store.clone(), Arc::default(), &never).await.unwrap();
     assert_eq!((fetched.fetched, fetched.failed), (121, Vec::new()));

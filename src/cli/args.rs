@@ -228,7 +228,7 @@ pub struct Invoke {
 
 #[derive(Debug, Args)]
 pub struct Functions {
-    /// Show one function
+    /// Show one function: its name, or the file that defines it
     pub name: Option<String>,
 }
 
@@ -285,9 +285,12 @@ pub struct Put {
 pub struct Get {
     /// `bucket/key`, or `bucket/folder/` for everything below
     pub place: String,
-    /// A local folder
+    /// A local folder. Files that are there already with another content are kept
     #[arg(default_value = ".")]
     pub to: PathBuf,
+    /// Replace files that are there already
+    #[arg(long)]
+    pub force: bool,
 }
 
 #[derive(Debug, Args)]

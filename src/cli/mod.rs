@@ -65,7 +65,7 @@ fn dispatch(cli: Cli) -> Outcome {
         log_to_stderr(cli.global.verbose);
     }
     if let Some(Verb::Local(local)) = &cli.verb {
-        return verbs::local::control(local, cli.global.output);
+        return verbs::local::control(local, &cli.global);
     }
     if let Some(Verb::Migrate(migrate)) = &cli.verb {
         return verbs::migrate::migrate(migrate);

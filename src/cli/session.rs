@@ -1,7 +1,7 @@
 //! What every verb needs: folders, configuration, the cloud of the chosen context.
 
 use super::args::{Format, Global};
-use super::fail::Fail;
+use super::fail::{Fail, Outcome};
 use super::print;
 use std::time::Duration;
 use throng::core::cloud::Cloud;
@@ -53,13 +53,7 @@ impl Session {
 
     /// Connects, for a verb that changes something.
     pub async fn cloud_for_changes(&self) -> Result<Cloud, Fail> {
-        let context = self.context()?;
-        if context.read_only {
-            return Err(Fail::usage(format!(
-                "the context `{}` is read-only; choose another one with --context or change config.toml",
-                context.name
-            )));
-        }
+        writable(self.context()?)?;
         self.cloud().await
     }
 
@@ -76,6 +70,17 @@ impl Session {
             }
         });
     }
+}
+
+/// Refuses what changes something in a context that is read-only.
+pub fn writable(context: &ContextConfig) -> Outcome {
+    if context.read_only {
+        return Err(Fail::usage(format!(
+            "the context `{}` is read-only; choose another one with --context or change config.toml",
+            context.name
+        )));
+    }
+    Ok(())
 }
 
 /// The context that uses an AWS profile: of several the one that is the default, or has the profile's name.

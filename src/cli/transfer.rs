@@ -58,16 +58,20 @@ pub async fn upload(
     Ok(uploaded)
 }
 
+/// What is downloaded, and where to.
+pub struct Wanted<'w> {
+    pub bucket: &'w str,
+    /// Objects and folders.
+    pub keys: Vec<String>,
+    pub to: &'w Path,
+    /// Replace other files that are there.
+    pub force: bool,
+}
+
 /// Downloads objects and folders of one bucket.
-pub async fn download(
-    session: &Session,
-    cloud: &Cloud,
-    bucket: &str,
-    keys: Vec<String>,
-    to: &Path,
-) -> Result<Downloaded, Fail> {
+pub async fn download(session: &Session, cloud: &Cloud, wanted: Wanted<'_>) -> Result<Downloaded, Fail> {
     let store = Arc::new(S3Objects::of(cloud));
-    download_from(session, store, &cloud.context().name, bucket, keys, to).await
+    download_from(session, store, &cloud.context().name, wanted).await
 }
 
 /// The same from any store. `whose` tells stores apart that have buckets of the same name.
@@ -75,15 +79,14 @@ pub async fn download_from(
     session: &Session,
     store: Arc<dyn Objects>,
     whose: &str,
-    bucket: &str,
-    keys: Vec<String>,
-    to: &Path,
+    Wanted { bucket, keys, to, force }: Wanted<'_>,
 ) -> Result<Downloaded, Fail> {
     let download = Download {
         bucket: bucket.to_owned(),
         keys,
         to: to.to_owned(),
         journal: Download::journal_for(&session.dirs.state, whose, bucket, to),
+        force,
     };
     let meter = Arc::new(Meter::default());
     let work = download.fetch(store, meter.clone(), &session.interrupt);

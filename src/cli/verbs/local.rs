@@ -1,22 +1,22 @@
 //! `local`: the embedded cloud as a process.
 
-use crate::cli::args::{Format, Local};
+use crate::cli::args::{Format, Global, Local};
 use crate::cli::fail::{Fail, Outcome, SOME_FAILED, UNREACHABLE};
 use crate::cli::print;
-use crate::cli::session::{confirm, dirs};
+use crate::cli::session::{confirm, dirs, writable};
 use crate::cli::units;
 use serde_json::{Value, json};
 use std::fmt::Write as _;
 use std::path::Path;
 use std::time::Duration;
-use throng::core::config::{Config, Overrides};
+use throng::core::config::{Config, LOCAL, Overrides};
 use throng::local::daemon::{self, ServeOptions, State};
 use throng::local::faults::Plan;
 use throng_runtime::contract::local as contract;
 
-pub fn control(verb: &Local, format: Format) -> Outcome {
+pub fn control(verb: &Local, global: &Global) -> Outcome {
     let dirs = dirs()?;
-    let folder = dirs.local_cloud();
+    let (folder, format) = (dirs.local_cloud(), global.output);
     match *verb {
         Local::Serve { port, time_scale, idle_minutes, detach, ref faults } => {
             let config = Config::load(&dirs, &Overrides::default()).map_err(Fail::usage)?.local;
@@ -48,6 +48,9 @@ pub fn control(verb: &Local, format: Format) -> Outcome {
         }
         Local::Status { env } => status(&folder, env, format),
         Local::Reset { yes } => {
+            let overrides = Overrides { file: global.config.clone(), context: Some(LOCAL.to_owned()) };
+            let config = Config::load(&dirs, &overrides).map_err(Fail::usage)?;
+            writable(config.context(None).map_err(Fail::usage)?)?;
             let question = format!("Delete every object, function, run and log in {}?", folder.display());
             if !yes && !confirm(&question)? {
                 return Ok(());

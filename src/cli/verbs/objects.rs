@@ -4,9 +4,11 @@ use crate::cli::args;
 use crate::cli::fail::{Fail, Outcome, SOME_FAILED};
 use crate::cli::print::{self, Table};
 use crate::cli::session::{Session, place};
-use crate::cli::{transfer, units};
+use crate::cli::transfer::{self, Wanted};
+use crate::cli::units;
 use serde::Serialize;
 use serde_json::json;
+use std::path::Path;
 use throng::core::cloud::{Cloud, ListQuery};
 use throng::core::model::{ObjectInfo, Place};
 
@@ -121,16 +123,28 @@ pub async fn get(session: &Session, args: args::Get) -> Outcome {
     let place = place(&args.place)?;
     let cloud = session.cloud().await?;
     let key = object_or_folder(&cloud, &place).await;
-    let downloaded = transfer::download(session, &cloud, &place.bucket, vec![key], &args.to).await?;
+    let there = arrives(&args.to, &key);
+    let wanted = Wanted { bucket: &place.bucket, keys: vec![key], to: &args.to, force: args.force };
+    let downloaded = transfer::download(session, &cloud, wanted).await?;
     let failed: Vec<_> = downloaded.failed.iter().map(|object| object.key.clone()).collect();
     let document = json!({ "fetched": downloaded.fetched, "skipped": downloaded.skipped, "failed": failed });
-    print::result(session.format, &document, || {
-        let there = are(downloaded.fetched + downloaded.skipped, "object");
-        format!("{there} in {}.\n", args.to.display())
+    print::result(session.format, &document, || match downloaded.fetched + downloaded.skipped {
+        0 => String::new(),
+        count => format!("{} {there}\n", are(count, "object")),
     });
+    let force = if downloaded.kept > 0 { "; --force replaces files that are there" } else { "" };
     match failed.len() {
         0 => Ok(()),
-        count => Err(Fail::new(SOME_FAILED, format!("{} not fetched", were(count, "object")))),
+        count => Err(Fail::new(SOME_FAILED, format!("{} not fetched{force}", were(count, "object")))),
+    }
+}
+
+/// Where a key's objects arrive below a folder, in words: a folder of the bucket becomes one.
+fn arrives(to: &Path, key: &str) -> String {
+    match key.trim_end_matches('/').rsplit('/').next().unwrap_or_default() {
+        "" => format!("in the folder {}", to.display()),
+        name if key.ends_with('/') => format!("in the folder {}", to.join(name).display()),
+        name => format!("here: {}", to.join(name).display()),
     }
 }
 

@@ -1,17 +1,18 @@
-//! Objects → files. A key becomes a path only after a check; a file appears only when it is whole.
+//! Objects → files. A key becomes a path only after a check; a file appears only when it is whole, and never in the place
+//! of one that somebody else put there.
+
+mod file;
 
 use super::journal::Journal;
 use super::meter::Meter;
 use super::objects::{List, Listed, Objects};
 use super::pace::{Pace, drive};
-use crate::core::cloud::{CloudError, ErrorKind};
-use serde::{Deserialize, Serialize};
+use crate::core::cloud::CloudError;
+use file::{Item, Line, Outcome, Shared};
 use std::collections::HashMap;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::UNIX_EPOCH;
-use tokio::io::AsyncWriteExt;
 use tokio_util::sync::CancellationToken;
 
 /// Objects in flight.
@@ -32,6 +33,9 @@ pub struct Download {
     pub to: PathBuf,
     /// Where the journal is: what it names is not fetched again as long as object and file are unchanged.
     pub journal: PathBuf,
+    /// Whether files that are there already, with another content, are replaced. Those that this journal names and that
+    /// are as they were fetched always are.
+    pub force: bool,
 }
 
 /// An object that was not fetched.
@@ -48,10 +52,12 @@ pub struct NotFetched {
 pub struct Downloaded {
     /// Objects fetched now.
     pub fetched: u64,
-    /// Objects that had been fetched before.
+    /// Objects that were there already: fetched before, or the same content.
     pub skipped: u64,
     /// Objects that could not be fetched. The others were.
     pub failed: Vec<NotFetched>,
+    /// How many of those that failed would have replaced another file.
+    pub kept: u64,
 }
 
 /// Why a download ended early.
@@ -72,20 +78,6 @@ pub enum DownloadError {
     /// The folder or the journal.
     #[error("{0}")]
     Io(String),
-}
-
-#[derive(Debug, Serialize, Deserialize)]
-struct Line {
-    key: String,
-    etag: String,
-    size: u64,
-    mtime: u64,
-}
-
-#[derive(Debug)]
-struct Item {
-    object: Listed,
-    path: PathBuf,
 }
 
 /// The path for a key below a folder, in parts that are safe to join.
@@ -163,6 +155,10 @@ impl Download {
                 Outcome::Fetched => downloaded.fetched += 1,
                 Outcome::Skipped => downloaded.skipped += 1,
                 Outcome::Failed(failed) => downloaded.failed.push(failed),
+                Outcome::Kept(failed) => {
+                    downloaded.kept += 1;
+                    downloaded.failed.push(failed);
+                }
                 Outcome::Fatal(error) => {
                     fatal = Some(error);
                     return ControlFlow::Break(());
@@ -240,133 +236,6 @@ impl Download {
     }
 }
 
-struct Shared {
-    store: Arc<dyn Objects>,
-    download: Download,
-    journal: Journal,
-    past: HashMap<String, Line>,
-    meter: Arc<Meter>,
-    pace: Pace,
-}
-
-enum Outcome {
-    Fetched,
-    Skipped,
-    Failed(NotFetched),
-    Fatal(CloudError),
-}
-
-impl Shared {
-    async fn one(self: Arc<Self>, item: Item) -> Outcome {
-        if self.is_here(&item).await {
-            self.meter.skip(item.object.size);
-            return Outcome::Skipped;
-        }
-        let key = item.object.key.clone();
-        let failed = |reason: String| {
-            self.meter.fail();
-            Outcome::Failed(NotFetched { key, reason })
-        };
-        match self.pace.insist(|| self.fetch(&item)).await {
-            Ok(Ok(())) => {
-                self.meter.item();
-                Outcome::Fetched
-            }
-            Ok(Err(reason)) => failed(reason),
-            Err(error) if matches!(error.kind, ErrorKind::Unreachable | ErrorKind::Auth) => {
-                Outcome::Fatal(error)
-            }
-            Err(error) => failed(error.to_string()),
-        }
-    }
-
-    async fn is_here(&self, item: &Item) -> bool {
-        let Some(line) = self.past.get(&item.object.key) else { return false };
-        let unchanged = line.etag == item.object.etag && line.size == item.object.size;
-        unchanged && stamp(&item.path).await == Some((line.size, line.mtime))
-    }
-
-    /// The inner error concerns this file, the outer one the cloud.
-    async fn fetch(&self, item: &Item) -> Result<Result<(), String>, CloudError> {
-        let (bucket, key) = (&self.download.bucket, &item.object.key);
-        let Some(reading) = self.store.open(bucket, key).await? else {
-            return Ok(Err("it was deleted meanwhile".into()));
-        };
-        let (etag, size) = (reading.etag.clone(), reading.size);
-        let temporary = match Temporary::beside(&item.path).await {
-            Ok(temporary) => temporary,
-            Err(error) => return Ok(Err(format!("cannot write `{}`: {error}", item.path.display()))),
-        };
-        match self.write(reading, &temporary, &item.path).await? {
-            Ok(written) if written == size => {}
-            Ok(written) => {
-                let message = format!("{written} of {size} bytes arrived");
-                return Err(CloudError::new(ErrorKind::Unreachable, "s3:GetObject", key, message));
-            }
-            Err(error) => return Ok(Err(format!("cannot write `{}`: {error}", item.path.display()))),
-        }
-        if let Some((size, mtime)) = stamp(&item.path).await
-            && let Err(error) = self.journal.append(&Line { key: key.clone(), etag, size, mtime })
-        {
-            tracing::warn!(%error, "cannot write the download's journal");
-        }
-        Ok(Ok(()))
-    }
-
-    async fn write(
-        &self,
-        mut reading: super::objects::Reading,
-        temporary: &Temporary,
-        path: &Path,
-    ) -> Result<std::io::Result<u64>, CloudError> {
-        use futures::TryStreamExt;
-        let mut file = match tokio::fs::File::create(&temporary.0).await {
-            Ok(file) => file,
-            Err(error) => return Ok(Err(error)),
-        };
-        let mut written = 0;
-        while let Some(chunk) = reading.body.try_next().await? {
-            if let Err(error) = file.write_all(&chunk).await {
-                return Ok(Err(error));
-            }
-            written += chunk.len() as u64;
-            self.meter.bytes(chunk.len() as u64);
-        }
-        let finish = async {
-            file.flush().await?;
-            drop(file);
-            if written == reading.size {
-                tokio::fs::rename(&temporary.0, path).await?;
-            }
-            Ok(written)
-        };
-        Ok(finish.await)
-    }
-}
-
-/// A file beside its final place; removed when it was not renamed.
-struct Temporary(PathBuf);
-
-impl Temporary {
-    async fn beside(path: &Path) -> std::io::Result<Self> {
-        let folder = path.parent().unwrap_or(Path::new("."));
-        tokio::fs::create_dir_all(folder).await?;
-        Ok(Self(folder.join(format!(".throng-{:016x}.part", rand::random::<u64>()))))
-    }
-}
-
-impl std::ops::Drop for Temporary {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_file(&self.0);
-    }
-}
-
-async fn stamp(path: &Path) -> Option<(u64, u64)> {
-    let metadata = tokio::fs::metadata(path).await.ok()?;
-    let mtime = metadata.modified().ok()?.duration_since(UNIX_EPOCH).ok()?.as_nanos();
-    Some((metadata.len(), u64::try_from(mtime).ok()?))
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used)]
@@ -375,11 +244,21 @@ mod tests {
     use std::sync::atomic::Ordering;
 
     async fn fetch(store: &Arc<Memory>, dir: &Path, keys: &[&str]) -> Result<Downloaded, DownloadError> {
+        fetch_with(store, dir, keys, false).await
+    }
+
+    async fn fetch_with(
+        store: &Arc<Memory>,
+        dir: &Path,
+        keys: &[&str],
+        force: bool,
+    ) -> Result<Downloaded, DownloadError> {
         let download = Download {
             bucket: "b".into(),
             keys: keys.iter().map(ToString::to_string).collect(),
             to: dir.join("to"),
             journal: dir.join("d.journal"),
+            force,
         };
         download.fetch(store.clone(), Arc::default(), &CancellationToken::new()).await
     }
@@ -404,6 +283,36 @@ mod tests {
         assert_eq!(std::fs::read(dir.path().join("to/top")).unwrap(), b"new");
         let left: Vec<_> = std::fs::read_dir(dir.path().join("to")).unwrap().collect();
         assert_eq!(left.len(), 2, "no temporary files: {left:?}");
+    }
+
+    #[tokio::test]
+    async fn files_of_somebody_else_are_kept() {
+        let store = Arc::new(Memory::default());
+        for (key, body) in
+            [("r/own", "theirs"), ("r/long", "a longer text"), ("r/same", "same"), ("r/new", "new")]
+        {
+            store.insert("b", key, body);
+        }
+        let dir = tempfile::tempdir().unwrap();
+        let to = dir.path().join("to/r");
+        let read = |name: &str| std::fs::read_to_string(to.join(name)).unwrap();
+        std::fs::create_dir_all(&to).unwrap();
+        for (name, body) in [("own", "mine!!"), ("long", "mine"), ("same", "same")] {
+            std::fs::write(to.join(name), body).unwrap();
+        }
+        let got = fetch(&store, dir.path(), &["r/"]).await.unwrap();
+        assert_eq!((got.fetched, got.skipped, got.kept, got.failed.len()), (1, 1, 2, 2), "{got:?}");
+        assert!(got.failed.iter().all(|failed| failed.reason.contains("is there already and differs")));
+        assert_eq!((read("own"), read("long"), read("new")), ("mine!!".into(), "mine".into(), "new".into()));
+        // What was fetched and then changed is a person's own, too.
+        std::fs::write(to.join("new"), "edited").unwrap();
+        let got = fetch(&store, dir.path(), &["r/"]).await.unwrap();
+        assert_eq!((got.kept, read("new")), (3, "edited".into()));
+        let forced = fetch_with(&store, dir.path(), &["r/"], true).await.unwrap();
+        assert_eq!((forced.fetched, forced.skipped, forced.failed.len()), (3, 1, 0), "{forced:?}");
+        assert_eq!((read("own"), read("new")), ("theirs".into(), "new".into()));
+        let left = std::fs::read_dir(&to).unwrap().count();
+        assert_eq!(left, 4, "no temporary files");
     }
 
     #[tokio::test]

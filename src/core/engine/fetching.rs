@@ -160,7 +160,7 @@ async fn fetch(
     (bucket, keys, to): (String, Vec<String>, &Path),
 ) -> Result<u64, CloudError> {
     let journal = Download::journal_for(&options.dirs.state, whose, &bucket, to);
-    let download = Download { bucket, keys, to: to.to_owned(), journal };
+    let download = Download { bucket, keys, to: to.to_owned(), journal, force: false };
     let done = download.fetch(store.objects.clone(), meter, &progress.token).await;
     let done = done.map_err(|error| match error {
         DownloadError::Cloud(error) => as_cloud(store.error(error)),

@@ -2,7 +2,7 @@
 
 use crate::cli::fail::{Fail, SOME_FAILED};
 use crate::cli::session::Session;
-use crate::cli::transfer;
+use crate::cli::transfer::{self, Wanted};
 use crate::cli::units;
 use std::path::Path;
 use throng::core::model::{AttemptRecord, TaskRow};
@@ -17,16 +17,15 @@ pub async fn fetch_outputs(
 ) -> Result<Vec<(TaskRow, AttemptRecord)>, Fail> {
     let results = run::results(context, run).await?;
     let stores = Stores::of(context, &results.function);
+    let mut failed = 0;
     for ((provider, bucket), keys) in results.keys() {
         let store = stores.get(provider.as_deref()).await?.objects;
         let whose = provider.as_ref().unwrap_or(&context.context);
-        let fetched = transfer::download_from(session, store, whose, &bucket, keys, to).await?;
-        if !fetched.failed.is_empty() {
-            return Err(Fail::new(
-                SOME_FAILED,
-                format!("not fetched: {}", units::how_many(fetched.failed.len(), "result")),
-            ));
-        }
+        let wanted = Wanted { bucket: &bucket, keys, to, force: false };
+        failed += transfer::download_from(session, store, whose, wanted).await?.failed.len();
+    }
+    if failed > 0 {
+        return Err(Fail::new(SOME_FAILED, format!("not fetched: {}", units::how_many(failed, "result"))));
     }
     Ok(results.tasks)
 }

@@ -1,0 +1,224 @@
+//! One object → one file.
+
+use super::{Download, NotFetched};
+use crate::core::cloud::{CloudError, ErrorKind};
+use crate::core::dataset::journal::Journal;
+use crate::core::dataset::meter::Meter;
+use crate::core::dataset::objects::{Listed, Objects, Reading};
+use crate::core::dataset::pace::Pace;
+use serde::{Deserialize, Serialize};
+use std::collections::HashMap;
+use std::io::{BufRead as _, BufReader};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::UNIX_EPOCH;
+use tokio::io::AsyncWriteExt;
+
+/// An object that was fetched, and the file's state after that.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Line {
+    pub key: String,
+    etag: String,
+    size: u64,
+    mtime: u64,
+}
+
+/// An object and its place.
+#[derive(Debug)]
+pub(super) struct Item {
+    pub object: Listed,
+    pub path: PathBuf,
+}
+
+/// What became of an object that arrived.
+enum Came {
+    /// It is the file.
+    Written,
+    /// The file that was there is the same.
+    Same,
+    /// The file that was there is another, and stays.
+    Differs,
+}
+
+/// What the objects of a download share.
+pub(super) struct Shared {
+    pub store: Arc<dyn Objects>,
+    pub download: Download,
+    pub journal: Journal,
+    pub past: HashMap<String, Line>,
+    pub meter: Arc<Meter>,
+    pub pace: Pace,
+}
+
+/// What came of one object.
+pub(super) enum Outcome {
+    Fetched,
+    Skipped,
+    Failed(NotFetched),
+    /// Another file is in its place.
+    Kept(NotFetched),
+    Fatal(CloudError),
+}
+
+impl Shared {
+    pub async fn one(self: Arc<Self>, item: Item) -> Outcome {
+        if self.is_here(&item).await {
+            self.meter.skip(item.object.size);
+            return Outcome::Skipped;
+        }
+        let there = self.there(&item).await;
+        let key = item.object.key.clone();
+        let failed = |reason: String| {
+            self.meter.fail();
+            NotFetched { key, reason }
+        };
+        let kept = || {
+            let shown = item.path.display();
+            format!("`{shown}` is there already and differs: it was kept; choose another folder")
+        };
+        if there.is_some_and(|size| size != item.object.size) {
+            return Outcome::Kept(failed(kept()));
+        }
+        match self.pace.insist(|| self.fetch(&item, there.is_some())).await {
+            Ok(Ok(Came::Differs)) => Outcome::Kept(failed(kept())),
+            Ok(Ok(came)) => {
+                self.meter.item();
+                if matches!(came, Came::Written) { Outcome::Fetched } else { Outcome::Skipped }
+            }
+            Ok(Err(reason)) => Outcome::Failed(failed(reason)),
+            Err(error) if matches!(error.kind, ErrorKind::Unreachable | ErrorKind::Auth) => {
+                Outcome::Fatal(error)
+            }
+            Err(error) => Outcome::Failed(failed(error.to_string())),
+        }
+    }
+
+    async fn is_here(&self, item: &Item) -> bool {
+        let Some(line) = self.past.get(&item.object.key) else { return false };
+        let unchanged = line.etag == item.object.etag && line.size == item.object.size;
+        unchanged && stamp(&item.path).await == Some((line.size, line.mtime))
+    }
+
+    /// The size of a file in the object's place that may not be replaced: one that this download did not put there, or
+    /// that was changed since.
+    async fn there(&self, item: &Item) -> Option<u64> {
+        if self.download.force {
+            return None;
+        }
+        let metadata = tokio::fs::metadata(&item.path).await.ok().filter(std::fs::Metadata::is_file)?;
+        let ours = match self.past.get(&item.object.key) {
+            Some(line) => stamp(&item.path).await == Some((line.size, line.mtime)),
+            None => false,
+        };
+        (!ours).then(|| metadata.len())
+    }
+
+    /// The inner error concerns this file, the outer one the cloud. `there`: a file of the same size is in its place and
+    /// stays.
+    async fn fetch(&self, item: &Item, there: bool) -> Result<Result<Came, String>, CloudError> {
+        let (bucket, key) = (&self.download.bucket, &item.object.key);
+        let Some(reading) = self.store.open(bucket, key).await? else {
+            return Ok(Err("it was deleted meanwhile".into()));
+        };
+        let (etag, size) = (reading.etag.clone(), reading.size);
+        let cannot = |error: std::io::Error| format!("cannot write `{}`: {error}", item.path.display());
+        let temporary = match Temporary::beside(&item.path).await {
+            Ok(temporary) => temporary,
+            Err(error) => return Ok(Err(cannot(error))),
+        };
+        match self.write(reading, &temporary).await? {
+            Ok(written) if written == size => {}
+            Ok(written) => {
+                let message = format!("{written} of {size} bytes arrived");
+                return Err(CloudError::new(ErrorKind::Unreachable, "s3:GetObject", key, message));
+            }
+            Err(error) => return Ok(Err(cannot(error))),
+        }
+        let came = if there {
+            let (new, old) = (temporary.0.clone(), item.path.clone());
+            match tokio::task::spawn_blocking(move || same(&new, &old)).await {
+                Ok(Ok(true)) => Came::Same,
+                Ok(Ok(false)) => return Ok(Ok(Came::Differs)),
+                Ok(Err(error)) => return Ok(Err(format!("cannot read `{}`: {error}", item.path.display()))),
+                Err(error) => return Ok(Err(error.to_string())),
+            }
+        } else if let Err(error) = tokio::fs::rename(&temporary.0, &item.path).await {
+            return Ok(Err(cannot(error)));
+        } else {
+            Came::Written
+        };
+        if let Some((size, mtime)) = stamp(&item.path).await
+            && let Err(error) = self.journal.append(&Line { key: key.clone(), etag, size, mtime })
+        {
+            tracing::warn!(%error, "cannot write the download's journal");
+        }
+        Ok(Ok(came))
+    }
+
+    async fn write(
+        &self,
+        mut reading: Reading,
+        temporary: &Temporary,
+    ) -> Result<std::io::Result<u64>, CloudError> {
+        use futures::TryStreamExt;
+        let mut file = match tokio::fs::File::create(&temporary.0).await {
+            Ok(file) => file,
+            Err(error) => return Ok(Err(error)),
+        };
+        let mut written = 0;
+        while let Some(chunk) = reading.body.try_next().await? {
+            if let Err(error) = file.write_all(&chunk).await {
+                return Ok(Err(error));
+            }
+            written += chunk.len() as u64;
+            self.meter.bytes(chunk.len() as u64);
+        }
+        let finish = async {
+            file.flush().await?;
+            drop(file);
+            Ok(written)
+        };
+        Ok(finish.await)
+    }
+}
+
+/// A file beside its final place; removed when it was not renamed.
+struct Temporary(PathBuf);
+
+impl Temporary {
+    async fn beside(path: &Path) -> std::io::Result<Self> {
+        let folder = path.parent().unwrap_or(Path::new("."));
+        tokio::fs::create_dir_all(folder).await?;
+        Ok(Self(folder.join(format!(".throng-{:016x}.part", rand::random::<u64>()))))
+    }
+}
+
+impl std::ops::Drop for Temporary {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.0);
+    }
+}
+
+async fn stamp(path: &Path) -> Option<(u64, u64)> {
+    let metadata = tokio::fs::metadata(path).await.ok()?;
+    let mtime = metadata.modified().ok()?.duration_since(UNIX_EPOCH).ok()?.as_nanos();
+    Some((metadata.len(), u64::try_from(mtime).ok()?))
+}
+
+/// Whether two files have the same content.
+fn same(one: &Path, other: &Path) -> std::io::Result<bool> {
+    let open = |path: &Path| std::fs::File::open(path).map(|file| BufReader::with_capacity(1 << 16, file));
+    let (mut one, mut other) = (open(one)?, open(other)?);
+    loop {
+        let (a, b) = (one.fill_buf()?, other.fill_buf()?);
+        let common = a.len().min(b.len());
+        if common == 0 {
+            return Ok(a.is_empty() && b.is_empty());
+        }
+        if a[..common] != b[..common] {
+            return Ok(false);
+        }
+        one.consume(common);
+        other.consume(common);
+    }
+}
