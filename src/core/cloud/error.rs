@@ -98,7 +98,11 @@ impl CloudError {
                 "Check that the region is spelt right, and that this machine can look names up.".into()
             }
             ErrorKind::Unreachable => "Check the network, and the context's region and endpoint.".into(),
+            _ if self.code.as_deref() == Some("RegionDisabledException") => {
+                "Turn the region on for the account (AWS console: Account, AWS Regions), or use another one.".into()
+            }
             ErrorKind::Auth if self.message.contains("type `aws ") => String::new(),
+            ErrorKind::Auth if self.message.contains("`credential_process`") => String::new(),
             ErrorKind::Auth if self.is_clock() => {
                 "Set this machine's clock (`timedatectl set-ntp true`): the cloud accepts a few minutes of difference."
                     .into()
@@ -125,10 +129,14 @@ impl CloudError {
         }
         match error {
             SdkError::ServiceError(service) => of_service(action, what, service.err(), service.raw()),
-            SdkError::ResponseError(response) => Self {
-                request_id: request_id(response.raw()),
-                ..Self::new(ErrorKind::Other, action, what, format!("unreadable answer: {}", chain(error)))
-            },
+            SdkError::ResponseError(response) => {
+                let unreadable = || format!("unreadable answer: {}", chain(error));
+                let message = strange(response.raw()).unwrap_or_else(unreadable);
+                Self {
+                    request_id: request_id(response.raw()),
+                    ..Self::new(ErrorKind::Other, action, what, message)
+                }
+            }
             SdkError::TimeoutError(_) => {
                 let from = super::host::silent(error).map(|(host, _)| format!(" from {host}"));
                 let message = format!("no answer{} in time", from.unwrap_or_default());
@@ -153,11 +161,18 @@ where
 {
     let status = raw.status().as_u16();
     let code = error.code();
-    let message = error
-        .message()
-        .map_or_else(|| code.map_or_else(|| format!("HTTP status {status}"), str::to_owned), str::to_owned);
+    let strange = code.is_none().then(|| strange(raw)).flatten();
+    let message = error.message().or(code).map(str::to_owned);
+    let kind = match kind_of(code.unwrap_or_default(), status) {
+        // A login page or a proxy knows nothing of permissions.
+        _ if strange.is_some() && status < 500 => ErrorKind::Other,
+        // Nobody needs a permission for this.
+        ErrorKind::Denied if action == "sts:GetCallerIdentity" => ErrorKind::Auth,
+        kind => kind,
+    };
+    let message = message.or(strange).unwrap_or_else(|| format!("HTTP status {status}"));
     let mut told = CloudError {
-        kind: kind_of(code.unwrap_or_default(), status),
+        kind,
         action,
         what: what.to_owned(),
         code: code.map(str::to_owned),
@@ -180,6 +195,24 @@ where
         let _ = write!(told.message, " This machine's clock is {minutes} min {side} the cloud's.");
     }
     told
+}
+
+/// What is to be said of an answer that no service of AWS gives.
+fn strange(raw: &HttpResponse) -> Option<String> {
+    let status = raw.status().as_u16();
+    let content = raw.headers().get("content-type").unwrap_or_default();
+    let content = content.split(';').next().unwrap_or_default().trim();
+    let usual = content.is_empty()
+        || ["xml", "json", "octet-stream"].iter().any(|kind| content.to_ascii_lowercase().contains(kind));
+    if usual && !(200..300).contains(&status) {
+        return None;
+    }
+    let content: String = content.chars().filter(|c| c.is_ascii_graphic()).take(60).collect();
+    let content = if content.is_empty() { content } else { format!(", {content}") };
+    Some(format!(
+        "the endpoint answered with something that is not AWS's protocol (HTTP status {status}{content}); is it right? A \
+         network that wants a login first answers so, too"
+    ))
 }
 
 /// Seconds of difference that Lambda does not accept any more; S3 accepts 15 minutes.
@@ -231,8 +264,8 @@ pub(super) fn kind_of(code: &str, status: u16) -> ErrorKind {
         | "RepositoryAlreadyExistsException"
         | "RepositoryNotEmptyException"
         | "EntityAlreadyExists" => ErrorKind::Conflict,
-        // A quota of IAM, not a rate.
-        "LimitExceeded" => ErrorKind::Invalid,
+        // A quota of IAM, not a rate; a region that the account has not turned on.
+        "LimitExceeded" | "RegionDisabledException" => ErrorKind::Invalid,
         code if code.contains("Throttl") => ErrorKind::Throttled,
         code if code.starts_with("NoSuch") || code.contains("NotFound") => ErrorKind::NotFound,
         code if code.contains("Conflict") || code.contains("InUse") => ErrorKind::Conflict,
@@ -329,6 +362,16 @@ mod tests {
         ] {
             assert_eq!(kind_of(code, status), kind, "{code} {status}");
         }
+    }
+
+    #[test]
+    fn a_region_that_is_turned_off_is_no_matter_of_permissions() {
+        let kind = kind_of("RegionDisabledException", 403);
+        let error = CloudError {
+            code: Some("RegionDisabledException".into()),
+            ..CloudError::new(kind, "sts:GetCallerIdentity", "", "STS is not activated in this region")
+        };
+        assert!(error.advice().contains("Turn the region on"), "{}", error.advice());
     }
 
     #[test]

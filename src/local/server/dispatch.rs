@@ -1,6 +1,6 @@
 //! Which service a request is for.
 
-use super::auth;
+use super::auth::{self, Denied};
 use super::body::{Body, answer, aws_error, json, text};
 use super::control::{Activity, status};
 use super::{s3_errors, sts};
@@ -112,9 +112,12 @@ impl Services {
         let service = auth::service(&parts);
         let request = Request::from_parts(parts, body);
         match service.as_deref() {
-            Some("lambda") => self.signed(self.lambda.as_ref(), request).await,
-            Some("logs") => self.signed(self.logs.as_ref(), request).await,
-            Some("sts") => self.signed(Some(&(Arc::new(Sts) as Arc<dyn SignedService>)), request).await,
+            Some("lambda") => self.signed(self.lambda.as_ref(), request, json_denied).await,
+            Some("logs") => self.signed(self.logs.as_ref(), request, json_denied).await,
+            Some("sts") => {
+                let sts = Arc::new(Sts) as Arc<dyn SignedService>;
+                self.signed(Some(&sts), request, sts::denied).await
+            }
             Some("s3") | None => self.s3(request).await,
             Some(other) => aws_error(
                 StatusCode::NOT_IMPLEMENTED,
@@ -153,6 +156,7 @@ impl Services {
         &self,
         service: Option<&Arc<dyn SignedService>>,
         request: Request<Incoming>,
+        refuse: fn(&Denied) -> Response<Body>,
     ) -> Response<Body> {
         let (parts, body) = request.into_parts();
         let body = match Limited::new(body, SIGNED_BODY_MAX).collect().await {
@@ -164,7 +168,7 @@ impl Services {
             Err(error) => return text(StatusCode::BAD_REQUEST, format!("the body did not arrive: {error}")),
         };
         if let Err(denied) = auth::verify(&parts, &body, &self.credentials, SystemTime::now()) {
-            return aws_error(denied.status, denied.code, &denied.message);
+            return refuse(&denied);
         }
         match service {
             Some(service) => service.handle(Request::from_parts(parts, body)).await,
@@ -216,6 +220,11 @@ async fn unsigned(service: Option<&Arc<dyn UnsignedService>>, request: Request<I
         Some(service) => service.handle(request).await,
         None => missing(),
     }
+}
+
+/// As Lambda and Logs refuse.
+fn json_denied(denied: &Denied) -> Response<Body> {
+    aws_error(denied.status, denied.code, &denied.message)
 }
 
 fn missing() -> Response<Body> {

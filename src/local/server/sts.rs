@@ -1,5 +1,6 @@
 //! The one call of STS that clients make to learn who they are.
 
+use super::auth::Denied;
 use super::body::{Body, answer};
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
@@ -23,12 +24,30 @@ pub fn handle(request: &Request<Bytes>) -> Response<Body> {
         );
         return with_id(answer(StatusCode::OK, "text/xml", text), request_id);
     }
+    error(StatusCode::BAD_REQUEST, "InvalidAction", "Could not find operation for version 2011-06-15")
+}
+
+/// A refusal as services of the query protocol write it: in XML, and with codes of their own.
+pub fn denied(denied: &Denied) -> Response<Body> {
+    let code = match denied.code {
+        "UnrecognizedClientException" => "InvalidClientTokenId",
+        "InvalidSignatureException" => "SignatureDoesNotMatch",
+        "MissingAuthenticationTokenException" => "MissingAuthenticationToken",
+        "IncompleteSignatureException" => "IncompleteSignature",
+        other => other,
+    };
+    error(denied.status, code, &denied.message)
+}
+
+fn error(status: StatusCode, code: &str, message: &str) -> Response<Body> {
+    let request_id = uuid::Uuid::new_v4();
+    // The messages have nothing to escape but what a client sent.
+    let message = message.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
     let text = format!(
         "<ErrorResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><Error><Type>Sender</Type>\
-         <Code>InvalidAction</Code><Message>Could not find operation for version 2011-06-15</Message></Error>\
-         <RequestId>{request_id}</RequestId></ErrorResponse>"
+         <Code>{code}</Code><Message>{message}</Message></Error><RequestId>{request_id}</RequestId></ErrorResponse>"
     );
-    with_id(answer(StatusCode::BAD_REQUEST, "text/xml", text), request_id)
+    with_id(answer(status, "text/xml", text), request_id)
 }
 
 fn with_id(mut response: Response<Body>, id: uuid::Uuid) -> Response<Body> {
