@@ -109,10 +109,23 @@ pub fn dirs() -> Result<Dirs, Fail> {
 
 /// Reads `bucket[/key]`, with or without `s3://`.
 pub fn place(text: &str) -> Result<Place, Fail> {
+    if let Some(Ok((Some(provider), _))) = remote_place(text) {
+        return Err(Fail::usage(format!(
+            "`{text}` is at the storage provider {provider}, whose keys belong to a function: `throng run FUNCTION \
+             {provider}://BUCKET/FOLDER/ --wait --to FOLDER` fetches what a run makes, and a task's page on the screen \
+             (`throng`) shows and fetches it; for everything else use the server's own tools"
+        )));
+    }
     let text = text.strip_prefix("s3://").unwrap_or(text);
+    if let Some((scheme, _)) = text.split_once("://") {
+        return Err(Fail::usage(format!(
+            "`{text}` is not a place: nothing here knows `{scheme}://`; s3://bucket/folder is one"
+        )));
+    }
     let (bucket, prefix) = text.split_once('/').unwrap_or((text, ""));
     if bucket.is_empty() {
-        return Err(Fail::usage(format!("`{text}` is not a place: bucket or bucket/folder expected")));
+        let hint = if text.starts_with('/') { "; take the first `/` away" } else { "" };
+        return Err(Fail::usage(format!("`{text}` is not a place: bucket or bucket/folder expected{hint}")));
     }
     Ok(Place { bucket: bucket.to_owned(), prefix: prefix.to_owned() })
 }
@@ -127,7 +140,13 @@ pub fn remote_place(text: &str) -> Option<Result<(Option<String>, Place), Fail>>
         return None;
     }
     let provider = (scheme != "s3").then(|| format!("{kind}.{id}"));
-    Some(place(rest).map(|place| (provider, place)))
+    let (bucket, prefix) = rest.split_once('/').unwrap_or((rest, ""));
+    if bucket.is_empty() {
+        return Some(Err(Fail::usage(format!(
+            "`{text}` names no bucket: {scheme}://bucket/folder/ is a place"
+        ))));
+    }
+    Some(Ok((provider, Place { bucket: bucket.to_owned(), prefix: prefix.to_owned() })))
 }
 
 /// Asks on the terminal; without one the answer is no.

@@ -26,7 +26,13 @@ pub(super) fn split(text: &Spanned<String>, key: &str, report: &mut Report) -> O
     let value = value.strip_prefix("s3://").unwrap_or(value);
     let (bucket, path) = value.split_once('/').unwrap_or((value, ""));
     if let Err(why) = limits::bucket(bucket) {
-        report.error(text.at, key, format!("{} is no bucket name: {why}", show(bucket)));
+        let message = match bucket {
+            "" if value.starts_with('/') => {
+                "begins with `/`: take that away, the bucket's name is first".to_owned()
+            }
+            _ => format!("{} is no bucket name: {why}", show(bucket)),
+        };
+        report.error(text.at, key, message);
         return None;
     }
     let path: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();

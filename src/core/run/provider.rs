@@ -29,6 +29,13 @@ impl std::fmt::Debug for Store {
 }
 
 impl Store {
+    /// How a person writes a place in it.
+    #[must_use]
+    pub fn place(&self, bucket: &str, key: &str) -> String {
+        let scheme = self.provider.as_ref().map_or("s3", |(name, _)| name);
+        format!("{scheme}://{bucket}/{key}")
+    }
+
     /// An error of this store: of a provider's, with its name and address.
     #[must_use]
     pub fn error(&self, error: CloudError) -> RunError {

@@ -1,6 +1,7 @@
 //! The inputs of a run: files found, objects listed.
 
-use crate::core::dataset::objects::List;
+use crate::core::cloud::ErrorKind;
+use crate::core::dataset::objects::{Head, List};
 use crate::core::dataset::{FileList, scan};
 use crate::core::run::{RunError, Store};
 use std::collections::HashSet;
@@ -44,10 +45,7 @@ pub(super) async fn list_objects(
     };
     for asked in keys {
         if !asked.is_empty() && !asked.ends_with('/') {
-            let head = store.objects.head(bucket, asked).await.map_err(|error| store.error(error))?;
-            let head =
-                head.ok_or_else(|| RunError::Refused(format!("there is no object s3://{bucket}/{asked}")))?;
-            add(asked.clone(), head.size);
+            add(asked.clone(), object(store, bucket, asked).await?.size);
             continue;
         }
         let mut query = List { bucket: bucket.to_owned(), prefix: asked.clone(), ..List::default() };
@@ -64,7 +62,28 @@ pub(super) async fn list_objects(
         }
     }
     if list.is_empty() {
-        return Err(RunError::Refused(format!("no objects in s3://{bucket}/{}", keys.join(", "))));
+        let places: Vec<_> = keys.iter().map(|key| store.place(bucket, key)).collect();
+        return Err(RunError::Refused(format!("there are no objects in {}", places.join(", "))));
     }
     Ok(list)
+}
+
+/// An object that was named. When it is not there, the error says what is: SCAR's folders had no slash at their end.
+async fn object(store: &Store, bucket: &str, key: &str) -> Result<Head, RunError> {
+    let below = List { bucket: bucket.to_owned(), prefix: format!("{key}/"), ..List::default() };
+    match store.objects.head(bucket, key).await {
+        Ok(Some(head)) => Ok(head),
+        Ok(None) => {
+            let place = store.place(bucket, key);
+            let folder = store.objects.list(&below).await.is_ok_and(|page| !page.objects.is_empty());
+            let hint = if folder { format!("; did you mean the folder {place}/ ?") } else { String::new() };
+            Err(RunError::Refused(format!("there is no object {place}{hint}")))
+        }
+        // An answer to HEAD has no text: that to a listing says why.
+        Err(error) if error.code.is_none() && error.kind == ErrorKind::Denied => {
+            let told = store.objects.list(&below).await.err().filter(|told| told.code.is_some());
+            Err(store.error(told.unwrap_or(error)))
+        }
+        Err(error) => Err(store.error(error)),
+    }
 }

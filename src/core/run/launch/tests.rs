@@ -255,6 +255,11 @@ async fn what_cannot_be_launched_is_refused_and_leaves_no_run() {
     assert!(matches!(error, RunError::NoFunction(_)));
     let inputs = Inputs::Objects { provider: None, bucket: "b".into(), keys: vec!["none".into()] };
     assert!(world.prepare(inputs).await.unwrap_err().to_string().contains("s3://b/none"));
+    // As SCAR's `-ib BUCKET/FOLDER`.
+    world.store.insert("b", "in/x", "1");
+    let inputs = Inputs::Objects { provider: None, bucket: "b".into(), keys: vec!["in".into()] };
+    let error = world.prepare(inputs).await.unwrap_err().to_string();
+    assert_eq!(error, "there is no object s3://b/in; did you mean the folder s3://b/in/ ?");
     let missing = Inputs::Files { paths: vec!["/no/such".into()], dest: None };
     assert!(world.prepare(missing).await.is_err());
     assert!(world.store.keys("home").is_empty());
