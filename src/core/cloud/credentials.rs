@@ -40,14 +40,33 @@ fn explain(profile: Option<&str>, cause: &str) -> String {
              ({cause})"
         );
     }
-    if lower.contains("no credentials found") || lower.contains("no providers in chain") {
+    let absent =
+        ["no credentials found", "no providers in chain", "was not enabled", "did not contain credential"];
+    if absent.iter().any(|words| lower.contains(words)) {
         tracing::debug!(cause, "credentials");
         return format!(
             "there are no credentials: type `aws configure{option}` or `aws configure sso{option}`, set \
              AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or name a `profile` in the context"
         );
     }
-    if let Some(name) = profile.filter(|_| lower.contains("profile") && lower.contains("not defined")) {
+    if let Some(said) = cause.split_once("exited with code") {
+        let (code, said) = said.1.split_once(". Stderr:").unwrap_or((said.1, ""));
+        let said = match said.trim().trim_end_matches([';', ' ']) {
+            "" => "said nothing".to_owned(),
+            said => format!("said: {said}"),
+        };
+        return format!("the `credential_process`{whose} failed ({}) and {said}", code.trim());
+    }
+    let missing = undefined(cause);
+    if let (Some(name), Some(missing)) = (&profile, missing)
+        && name != missing
+    {
+        return format!(
+            "the profile `{name}` takes its credentials from the profile `{missing}`, which is not there: correct its \
+             `source_profile` in ~/.aws/config, or type `aws configure --profile {missing}`"
+        );
+    }
+    if let Some(name) = profile.filter(|_| missing.is_some()) {
         return format!(
             "there is no profile `{name}` in ~/.aws/config: name another `profile` in the context, or type `aws \
              configure --profile {name}`"
@@ -56,9 +75,41 @@ fn explain(profile: Option<&str>, cause: &str) -> String {
     format!("the credentials{whose} cannot be had: {cause}")
 }
 
+/// The profile that a cause says is not defined.
+fn undefined(cause: &str) -> Option<&str> {
+    let (before, _) = cause.split_once("was not defined")?;
+    let (_, name) = before.trim_end().strip_suffix('`')?.rsplit_once('`')?;
+    Some(name)
+}
+
 #[cfg(test)]
 mod tests {
     use super::explain;
+
+    #[test]
+    fn the_profile_that_is_missing_is_named() {
+        let cause =
+            "profile `missing` was not defined: could not find source profile missing referenced from role";
+        let text = explain(Some("role"), cause);
+        assert!(text.contains("`role` takes") && text.contains("--profile missing`"), "{text}");
+        assert!(!text.contains("no profile `role`"), "{text}");
+        let text =
+            explain(Some("gone"), "profile `gone` was not defined: could not find source profile gone");
+        assert!(text.contains("there is no profile `gone`"), "{text}");
+    }
+
+    #[test]
+    fn a_program_that_fails_is_told_with_what_it_said() {
+        let cause = "Error retrieving credentials: external process exited with code exit status: 1. Stderr: no token; ";
+        let text = explain(Some("lab"), cause);
+        assert_eq!(
+            text,
+            "the `credential_process` of profile `lab` failed (exit status: 1) and said: no token"
+        );
+        let text = explain(Some("lab"), "external process exited with code exit status: 2. Stderr: ");
+        assert!(text.ends_with("(exit status: 2) and said nothing"), "{text}");
+        assert!(explain(Some("empty"), "the credential provider was not enabled").contains("no credentials"));
+    }
 
     #[test]
     fn an_ended_login_says_what_to_type() {
