@@ -91,10 +91,17 @@ fn migrate_writes_what_reads_the_same() {
 #[test]
 fn options_without_a_counterpart_end_with_a_sentence() {
     let home = Home::new();
-    let output = home.run(&["init", "-n", "f", "-i", "ubuntu", "-l", "arn:aws:lambda:layer"]);
+    let output = home.run(&["init", "-n", "f", "-i", "ubuntu", "-g"]);
     let text = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(2));
-    assert!(text.contains("`-l` of SCAR has no counterpart: Lambda takes no layers"), "{text}");
+    assert!(text.contains("`-g` of SCAR has no counterpart: functions run on Lambda only"), "{text}");
+    // What a definition only warns of does not end the command either.
+    home.write("tool", "x");
+    let layer = ["-l", "arn:aws:lambda:layer", "-ep", "payload"];
+    let output =
+        home.run(&[&["init", "-n", "f", "-i", "scratch:tool=/tool"][..], &layer, &["--dry-run"]].concat());
+    let text = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success() && text.contains("warning: ") && text.contains("no layers"), "{text}");
     let output = home.run(&["init", "-n", "f", "-i", "scratch:gone=/gone", "-m", "1", "-e", "1A=x"]);
     let text = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(2));

@@ -71,7 +71,7 @@ pub fn translate(arguments: Vec<OsString>) -> Result<Translated, String> {
             [vec![verb.into()], parsed.options].concat()
         }
     };
-    let warning = (!needless.is_empty()).then(|| format!("not needed: {}", needless.join(", ")));
+    let warning = (!needless.is_empty()).then(|| format!("not used: {}", needless.join(", ")));
     Ok(Translated { arguments: [before.to_vec(), translated].concat(), warning })
 }
 

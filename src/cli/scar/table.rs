@@ -64,16 +64,12 @@ pub(super) const INIT: &[Old] = &[
     old("-r", "--iam-role", Means::Option("--iam-role")),
     old("-inf", "--input-folder", FOLDER),
     old("-outf", "--output-folder", FOLDER),
-    old(
-        "-l",
-        "--layers",
-        Means::Gone("Lambda takes no layers beside an image; put the files into the image"),
-    ),
+    old("-l", "--layers", needless("Lambda takes no layers beside an image; put the files into the image")),
     old("-rt", "--runtime", needless("every function runs from its own image")),
     old("-sv", "--supervisor-version", needless("the runtime is part of throng")),
     old("-ph", "--preheat", WARM),
     old("-p", "--preheat", WARM),
-    old("-ep", "--extra-payload", Means::Gone("put the files into the image")),
+    old("-ep", "--extra-payload", needless("put the files into the image")),
     old("-db", "--deployment-bucket", needless("the image goes to the context's registry")),
     old(
         "-api",

@@ -112,16 +112,14 @@ fn options_without_a_counterpart_say_why() {
 
 #[test]
 fn options_that_nobody_misses_are_named_in_one_line() {
-    let line = "init -f x.yaml -ph -rt python3.7 -sv latest -api name -db bucket -bm 1024 -m 512";
+    let line =
+        "init -f x.yaml -ph -rt python3.7 -sv latest -api name -db bucket -bm 1024 -l arn:x -ep dir -m 512";
     let arguments = shlex::split(line).unwrap().into_iter().map(OsString::from).collect();
     let Translated { arguments, warning } = translate(arguments).unwrap();
     assert_eq!(arguments, ["init", "--conf-file=x.yaml", "--memory=512"]);
     let warning = warning.unwrap();
-    assert!(
-        warning.starts_with("not needed: `-ph` (the first tasks") && !warning.contains('\n'),
-        "{warning}"
-    );
-    for option in ["-rt", "-sv", "-api", "-db", "-bm"] {
+    assert!(warning.starts_with("not used: `-ph` (the first tasks") && !warning.contains('\n'), "{warning}");
+    for option in ["-rt", "-sv", "-api", "-db", "-bm", "-l", "-ep"] {
         assert!(warning.contains(&format!(", `{option}` (")), "{option}: {warning}");
     }
     assert!(translated("deploy x.yaml --image ubuntu").is_ok(), "the file gives the name");
