@@ -69,15 +69,30 @@ pub fn is_definition(text: &str) -> bool {
 
 /// The functions that an argument names: itself, or those of a definition file.
 pub fn names(text: &str) -> Result<Vec<String>, Fail> {
-    if !is_definition(text) {
-        return Ok(vec![text.to_owned()]);
+    if is_definition(text) {
+        return names_in(Path::new(text));
     }
-    names_in(Path::new(text))
+    named(text)?;
+    Ok(vec![text.to_owned()])
 }
 
-/// The functions of a definition file.
+/// Refuses what cannot be the name of a function, nor of a definition file.
+pub fn named(text: &str) -> Result<(), Fail> {
+    let path = Path::new(text);
+    let yaml = path.extension().is_some_and(|end| end == "yaml" || end == "yml");
+    let wrong = if text.starts_with("arn:") || !(yaml || text.contains(['/', '.'])) {
+        return Ok(());
+    } else if !path.exists() {
+        format!("there is no file {text}")
+    } else {
+        format!("{text} is no definition, which is a file that ends with .yaml or .yml")
+    };
+    Err(Fail::usage(format!("{wrong}; `throng functions` lists the functions of this context")))
+}
+
+/// The functions of a definition file. Its secrets are not needed for that.
 pub fn names_in(path: &Path) -> Result<Vec<String>, Fail> {
-    Ok(load(path)?.definitions.into_iter().map(|definition| definition.name).collect())
+    definition::names(path).map_err(Fail::usage)
 }
 
 /// The only function that an argument names.
@@ -93,6 +108,11 @@ pub async fn deploy(session: &Session, args: args::Deploy) -> Outcome {
     let settings = args.settings.settings()?;
     let document = warned(definition::with_settings(args.file.or(args.conf_file).as_deref(), &settings))?;
     let cloud = if args.dry_run { session.cloud().await? } else { session.cloud_for_changes().await? };
+    if !cloud.is_local()
+        && let Some(problem) = document.elsewhere(&cloud.context().name, cloud.region()).first()
+    {
+        return Err(Fail::usage(problem));
+    }
     let mut results = Vec::new();
     for definition in &document.definitions {
         let plan = plan(session, &cloud, definition).await?;
@@ -179,7 +199,14 @@ fn layer(layer: &LayerProgress) -> Option<String> {
 }
 
 pub fn check(session: &Session, args: &args::Check) -> Outcome {
-    let document = load(&args.file)?;
+    let document = warned(definition::look(&args.file))?;
+    let mut warnings: Vec<_> = document.warnings.iter().map(ToString::to_string).collect();
+    let context = session.context()?;
+    if let Some(region) = context.region.as_deref().filter(|_| !context.is_local()) {
+        let elsewhere = document.elsewhere(&context.name, region);
+        elsewhere.iter().for_each(|problem| print::note(&format!("warning: {problem}")));
+        warnings.extend(elsewhere.iter().map(ToString::to_string));
+    }
     let explanations = definition::explain_all(&document);
     let shown: Vec<_> = explanations
         .iter()
@@ -199,7 +226,6 @@ pub fn check(session: &Session, args: &args::Check) -> Outcome {
             json!({"function": explanation.function, "origin": origin, "sections": sections})
         })
         .collect();
-    let warnings: Vec<_> = document.warnings.iter().map(ToString::to_string).collect();
     print::result(session.format, &json!({"functions": shown, "warnings": warnings}), || {
         explanations.iter().map(|explanation| print_lines(&explanation.to_string())).collect()
     });

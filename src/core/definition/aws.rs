@@ -102,6 +102,15 @@ pub(super) struct Read {
     pub at: Position,
     pub inputs: Vec<Position>,
     pub outputs: Vec<Position>,
+    /// Of `region`.
+    pub region: Option<Place>,
+}
+
+/// A setting's place in its file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Place {
+    pub at: Position,
+    pub key: String,
 }
 
 /// Reads one entry. What is wrong is reported; the rest is read on, so that one pass finds everything.
@@ -128,7 +137,8 @@ pub(super) fn read(node: &Node, key: &str, context: &Context<'_>, report: &mut R
     let outputs = flows::outputs(&lambda, context.providers, &mut definition, report);
     definition.providers =
         providers::used(context.providers, &definition.provider_inputs, &definition.outputs);
-    Read { definition, key: key.to_owned(), at, inputs, outputs }
+    let region = lambda.node("region").map(|node| Place { at: node.at, key: lambda.key("region") });
+    Read { definition, key: key.to_owned(), at, inputs, outputs, region }
 }
 
 fn read_name(lambda: &Fields<'_>, at: Position, report: &mut Report) -> String {
@@ -344,7 +354,11 @@ fn read_rest(
         let key = iam.key("role");
         let at = role.at;
         if let Some(expanded) = expand(&role, &context.environment, &key, report) {
-            definition.role = limits::role(&Spanned { at, value: expanded.text }, &key, report);
+            definition.role = if expanded.unset {
+                Some(expanded.text)
+            } else {
+                limits::role(&Spanned { at, value: expanded.text }, &key, report)
+            };
         }
     }
     if let Some(region) = lambda.text("region", report) {

@@ -1,8 +1,8 @@
 //! The top level of a file in today's form.
 
-use super::aws::{self, Context};
+use super::aws::{self, Context, Place};
 use super::fields::Fields;
-use super::node::Node;
+use super::node::{Node, Value};
 use super::problem::Report;
 use super::secrets::Environment;
 use super::{Definition, check, providers};
@@ -10,14 +10,17 @@ use std::path::Path;
 
 const TOP: &[&str] = &["functions", "storage_providers", "scar", "supervisor"];
 
-/// Reads every function of a file in today's form.
+/// Reads every function of a file in today's form, and where its region stands.
 pub(super) fn read(
     root: &Node,
     base: &Path,
     environment: Environment<'_>,
     report: &mut Report,
-) -> Vec<Definition> {
+) -> Vec<(Definition, Option<Place>)> {
     let top = Fields::new(root, "", TOP, report);
+    if !matches!(root.value, Value::Map(_)) {
+        return Vec::new();
+    }
     let functions = top.map("functions", &["aws", "oscar"], report);
     let providers = providers::read(&top, environment, report);
     let context = Context { base, environment, providers: &providers };
@@ -29,5 +32,5 @@ pub(super) fn read(
     }
     let read: Vec<_> = list.iter().map(|(node, key)| aws::read(node, key, &context, report)).collect();
     check::all(&read, report);
-    read.into_iter().map(|read| read.definition).collect()
+    read.into_iter().map(|read| (read.definition, read.region)).collect()
 }

@@ -163,7 +163,7 @@ pub(super) fn tag(name: &str, value: &Spanned<String>, key: &str, report: &mut R
 ///
 /// # Errors
 /// What is wrong with it.
-pub(super) fn bucket(name: &str) -> Result<(), &'static str> {
+pub fn bucket(name: &str) -> Result<(), &'static str> {
     let good = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'.' | b'-');
     let edge = |b: Option<&u8>| b.is_some_and(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
     let bytes = name.as_bytes();

@@ -1,8 +1,8 @@
 //! Writes a file of any dialect in today's form.
 
 use super::dialects::Translated;
-use super::problem::{Position, Report};
-use super::{DefinitionErrors, Document, Environment, emit, finish, read_text, translate};
+use super::problem::{Position, Report, Unset};
+use super::{DefinitionErrors, Document, Environment, Origin, emit, finish, read_text, translate};
 use std::fmt::Write as _;
 use std::path::Path;
 
@@ -33,7 +33,7 @@ pub fn migrate_text(
     environment: Environment<'_>,
 ) -> Result<Migration, DefinitionErrors> {
     let (translated, document) = read(text, path, environment)?;
-    let body = translated.map(|translated| emit::yaml(&translated.root)).unwrap_or_default();
+    let body = translated.map(|translated| emit::yaml(&translated.without_useless())).unwrap_or_default();
     let yaml = heading(&document) + &body;
     // What is written must mean what was read; if it ever does not, nothing is written.
     let (_, again) = read(&yaml, path, environment)?;
@@ -51,7 +51,7 @@ fn read(
     path: &Path,
     environment: Environment<'_>,
 ) -> Result<(Option<Translated>, Document), DefinitionErrors> {
-    let mut report = Report { lenient: true, ..Report::new(path.to_owned()) };
+    let mut report = Report { unset: Unset::Fine, ..Report::new(path.to_owned()) };
     let translated = translate(text, &mut report);
     let document = finish(translated.as_ref(), path, environment, report)?;
     Ok((translated, document))
@@ -67,6 +67,9 @@ fn heading(document: &Document) -> String {
     };
     line(&format!("Written by `throng migrate` from {name}."));
     for (definition, origin) in document.definitions.iter().zip(&document.origins) {
+        if *origin == Origin::default() {
+            continue;
+        }
         line(&format!("{} was {}:", definition.name, origin.dialect));
         for note in &origin.notes {
             line(&format!("  {note}"));

@@ -81,6 +81,7 @@ mod secrets;
 mod settings;
 mod write;
 
+use problem::Unset;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -88,7 +89,7 @@ use std::path::{Path, PathBuf};
 pub use dialects::{Dialect, Note, Origin};
 pub use explain::{Explanation, Section, explain, explain_all};
 pub use form::from_form;
-pub use limits::is_reserved;
+pub use limits::{bucket as bucket_name, is_reserved};
 pub use migrate::{Migration, migrate, migrate_text};
 pub use problem::{DefinitionErrors, Position, Problem};
 pub use providers::Provider;
@@ -285,6 +286,25 @@ pub struct Document {
     pub warnings: Vec<Problem>,
     /// The file.
     pub path: PathBuf,
+    /// Where each definition's region stands.
+    regions: Vec<Option<aws::Place>>,
+}
+
+impl Document {
+    /// Functions that are for another region than the context's, which is no error before they are deployed there.
+    #[must_use]
+    pub fn elsewhere(&self, context: &str, region: &str) -> Vec<Problem> {
+        let other = |(definition, place): (&Definition, &Option<aws::Place>)| {
+            let wanted = definition.region.as_deref().filter(|wanted| *wanted != region)?;
+            let place = place.as_ref()?;
+            let message = format!(
+                "is {wanted}, but the context {context} is in {region}: take it out, or use a context that is in {wanted} \
+                 (--context)"
+            );
+            Some(Problem { file: self.path.clone(), at: place.at, key: place.key.clone(), message })
+        };
+        self.definitions.iter().zip(&self.regions).filter_map(other).collect()
+    }
 }
 
 /// The largest file of definitions that is read, in bytes.
@@ -296,6 +316,28 @@ const MAX_BYTES: u64 = 1024 * 1024;
 /// Everything that is wrong with it.
 pub fn load(path: &Path) -> Result<Document, DefinitionErrors> {
     parse(&read_text(path)?, path, Environment(&|name| std::env::var(name).ok()))
+}
+
+/// As [`load`], for everything but a deployment: variables that `${NAME}` names need not be set, and are told as warnings.
+/// In their place the definitions have what is written.
+///
+/// # Errors
+/// Everything else that is wrong with it.
+pub fn look(path: &Path) -> Result<Document, DefinitionErrors> {
+    let mut report = problem::Report { unset: Unset::Warning, ..problem::Report::new(path.to_owned()) };
+    let translated = translate(&read_text(path)?, &mut report);
+    finish(translated.as_ref(), path, Environment(&|name| std::env::var(name).ok()), report)
+}
+
+/// The names of the functions of a file. Variables that `${NAME}` names need not be set.
+///
+/// # Errors
+/// Everything else that is wrong with it.
+pub fn names(path: &Path) -> Result<Vec<String>, DefinitionErrors> {
+    let mut report = problem::Report { unset: Unset::Fine, ..problem::Report::new(path.to_owned()) };
+    let translated = translate(&read_text(path)?, &mut report);
+    let document = finish(translated.as_ref(), path, Environment(&|name| std::env::var(name).ok()), report)?;
+    Ok(document.definitions.into_iter().map(|definition| definition.name).collect())
 }
 
 /// Reads definitions. `path` names the file in messages, and its folder is where relative paths start.
@@ -354,12 +396,12 @@ fn finish(
 ) -> Result<Document, DefinitionErrors> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let base = std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned());
-    let (mut definitions, mut origins) = (Vec::new(), Vec::new());
+    let (mut definitions, mut origins, mut regions) = (Vec::new(), Vec::new(), Vec::new());
     if let Some(translated) = translated {
         // What the translation said has the file's own names already.
-        let mut reading =
-            problem::Report { lenient: report.lenient, ..problem::Report::new(path.to_owned()) };
-        definitions = dialect::read(&translated.root, &base, environment, &mut reading);
+        let mut reading = problem::Report { unset: report.unset, ..problem::Report::new(path.to_owned()) };
+        let read = dialect::read(&translated.root, &base, environment, &mut reading);
+        (definitions, regions) = read.into_iter().unzip();
         reading.rename(&translated.renames);
         report.errors.append(&mut reading.errors);
         report.warnings.append(&mut reading.warnings);
@@ -367,7 +409,7 @@ fn finish(
         origins.resize_with(definitions.len(), Origin::default);
     }
     let (definitions, warnings) = report.finish(definitions)?;
-    Ok(Document { definitions, origins, warnings, path: path.to_owned() })
+    Ok(Document { definitions, origins, warnings, path: path.to_owned(), regions })
 }
 
 #[cfg(test)]

@@ -49,6 +49,16 @@ impl Node {
         }
     }
 
+    /// The value of a key of a map, to be changed.
+    pub fn get_mut(&mut self, key: &str) -> Option<&mut Self> {
+        match &mut self.value {
+            Value::Map(entries) => {
+                entries.iter_mut().find(|(name, _)| name.text == key).map(|(_, node)| node)
+            }
+            _ => None,
+        }
+    }
+
     /// What it is, for messages.
     pub const fn kind(&self) -> &'static str {
         match self.value {

@@ -70,8 +70,20 @@ pub(super) struct Report {
     pub file: PathBuf,
     pub errors: Vec<Problem>,
     pub warnings: Vec<Problem>,
-    /// Whether values may come from variables that are not set here: then they are left out, and it is no error.
-    pub lenient: bool,
+    /// What a variable is that `${NAME}` names and that is not set here.
+    pub unset: Unset,
+}
+
+/// What a variable of the environment is that is not set.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Unset {
+    /// An error: the value is needed.
+    #[default]
+    Error,
+    /// A warning. `${NAME}` stands as it was written.
+    Warning,
+    /// Nothing to be told. `${NAME}` stands as it was written.
+    Fine,
 }
 
 impl Report {

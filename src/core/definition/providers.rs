@@ -126,10 +126,12 @@ impl Reader<'_> {
     }
 
     /// A text in which `${NAME}` was replaced.
-    fn expanded(&self, name: &str, report: &mut Report) -> Option<Spanned<String>> {
+    ///
+    /// The flag says that a variable is not set, so that there is nothing to be checked.
+    fn expanded(&self, name: &str, report: &mut Report) -> Option<(Spanned<String>, bool)> {
         let text = self.fields.text(name, report)?;
         let expanded = expand(&text, &self.environment, &self.fields.key(name), report)?;
-        Some(Spanned { at: text.at, value: expanded.text.trim().to_owned() })
+        Some((Spanned { at: text.at, value: expanded.text.trim().to_owned() }, expanded.unset))
     }
 
     fn endpoint(&self, report: &mut Report) -> Option<String> {
@@ -138,7 +140,10 @@ impl Reader<'_> {
             report.error(self.at, &key, "is missing: `http://host:port` or `https://host[:port]`");
             return None;
         }
-        let text = self.expanded("endpoint", report)?;
+        let (text, unset) = self.expanded("endpoint", report)?;
+        if unset {
+            return Some(text.value);
+        }
         match address(&text.value) {
             Ok(endpoint) => Some(endpoint),
             Err(why) => {
@@ -152,7 +157,10 @@ impl Reader<'_> {
         if self.fields.node("region").is_none() {
             return Some(REGION.to_owned());
         }
-        let text = self.expanded("region", report)?;
+        let (text, unset) = self.expanded("region", report)?;
+        if unset {
+            return Some(text.value);
+        }
         let key = self.fields.key("region");
         if !minio {
             return Some(limits::region(&text, &key, report));

@@ -1,8 +1,8 @@
 //! `${NAME}`: values that come from the environment.
 
 use super::fields::Spanned;
-use super::problem::Report;
-use std::fmt;
+use super::problem::{Report, Unset};
+use std::fmt::{self, Write as _};
 
 /// Looks up environment variables.
 #[derive(Clone, Copy)]
@@ -19,6 +19,8 @@ pub(super) struct Expanded {
     pub text: String,
     /// Whether any part came from the environment, and is to be treated as a secret.
     pub from_environment: bool,
+    /// Whether a variable is not set, which is no error here: its `${NAME}` stands in the text.
+    pub unset: bool,
 }
 
 /// Replaces every `${NAME}`; `$${` stands for `${` itself. A missing variable is an error that names it; the text
@@ -29,7 +31,7 @@ pub(super) fn expand(
     key: &str,
     report: &mut Report,
 ) -> Option<Expanded> {
-    let mut from_environment = false;
+    let (mut from_environment, mut unset) = (false, false);
     let mut out = String::with_capacity(text.value.len());
     let mut rest = text.value.as_str();
     let mut good = true;
@@ -57,8 +59,14 @@ pub(super) fn expand(
         if let Some(value) = (environment.0)(name) {
             out.push_str(&value);
             from_environment = true;
-        } else if report.lenient {
-            good = false;
+        } else if report.unset != Unset::Error {
+            if report.unset == Unset::Warning {
+                let message =
+                    format!("the environment variable `{name}` is not set; `throng deploy` needs it");
+                report.warn(text.at, key, message);
+            }
+            let _ = write!(out, "${{{name}}}");
+            (from_environment, unset) = (true, true);
         } else {
             let message = format!(
                 "the environment variable `{name}` is not set; set it, or write `$${{` for the characters `${{`"
@@ -68,7 +76,7 @@ pub(super) fn expand(
         }
     }
     out.push_str(rest);
-    good.then_some(Expanded { text: out, from_environment })
+    good.then_some(Expanded { text: out, from_environment, unset })
 }
 
 #[cfg(test)]
@@ -85,6 +93,17 @@ mod tests {
         expand(&text, &Environment(&lookup), "k", &mut report)
             .map(|expanded| expanded.text)
             .ok_or_else(|| report.errors.iter().map(ToString::to_string).collect())
+    }
+
+    #[test]
+    fn where_nothing_is_deployed_a_missing_one_stands_as_it_was_written() {
+        for (unset, warnings) in [(Unset::Warning, 1), (Unset::Fine, 0)] {
+            let mut report = Report { unset, ..Report::default() };
+            let text = Spanned { at: Position::default(), value: "a-${NOPE}".to_owned() };
+            let expanded = expand(&text, &Environment(&|_| None), "k", &mut report).unwrap();
+            assert_eq!((expanded.text.as_str(), expanded.unset), ("a-${NOPE}", true));
+            assert_eq!((report.errors.len(), report.warnings.len()), (0, warnings));
+        }
     }
 
     #[test]

@@ -49,7 +49,7 @@ pub fn with_settings(file: Option<&Path>, settings: &Settings) -> Result<Documen
     let mut report = Report::new(path.clone());
     let mut translated = match file {
         Some(file) => translate(&read_text(file)?, &mut report),
-        None => Some(Translated { root: single(), origins: Vec::new(), renames: Vec::new() }),
+        None => Some(Translated::plain(single())),
     };
     if let Some(translated) = translated.as_mut().filter(|_| !settings.is_empty()) {
         apply(translated, settings, &mut report);

@@ -158,7 +158,8 @@ async fn make(
         && region != cloud.region()
     {
         return Err(DeployError::Definition(format!(
-            "the definition is for region {region}, the context {} is in {}",
+            "the definition is for region {region}, the context {} is in {}: take `region:` out of the definition, or use a \
+             context that is in {region}",
             cloud.context().name,
             cloud.region()
         )));

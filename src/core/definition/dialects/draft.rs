@@ -1,6 +1,6 @@
 //! One function on its way into today's form.
 
-use super::{Dialect, Note, Origin, empty, put};
+use super::{Dialect, Note, Origin, empty, put, useless};
 use crate::core::definition::fields::Fields;
 use crate::core::definition::node::{Node, Value};
 use crate::core::definition::problem::Position;
@@ -62,6 +62,18 @@ impl Draft {
     /// Says what a setting became.
     pub fn note(&mut self, at: Position, was: impl Into<String>, became: impl Into<String>) {
         self.origin.notes.push(Note { at, was: was.into(), became: became.into() });
+    }
+
+    /// Says what stands for the settings that are read over, and gives their paths.
+    pub fn sweep(&mut self) -> Vec<Vec<String>> {
+        let found = useless::find(&self.entry);
+        found
+            .into_iter()
+            .map(|useless| {
+                self.note(useless.at, useless.was, useless.became);
+                useless.path
+            })
+            .collect()
     }
 
     /// The entry, where it comes from, and how its paths are called in the file. `path` is the entry's own.

@@ -16,6 +16,7 @@ mod oscar;
 mod quantity;
 mod scar;
 mod tree;
+mod useless;
 mod v2;
 mod v3;
 mod v4;
@@ -88,6 +89,30 @@ pub(super) struct Translated {
     pub origins: Vec<Origin>,
     /// Paths of keys in today's form, and how the file calls them.
     pub renames: Vec<(String, String)>,
+    /// For each entry, the settings in it that are read over.
+    useless: Vec<Vec<Vec<String>>>,
+}
+
+impl Translated {
+    /// A tree as it is, which is in today's form.
+    pub fn plain(root: Node) -> Self {
+        Self { root, origins: Vec::new(), renames: Vec::new(), useless: Vec::new() }
+    }
+
+    /// The file without what is read over.
+    pub fn without_useless(&self) -> Node {
+        let mut root = self.root.clone();
+        for (key, _) in useless::BESIDE {
+            tree::take(&mut root, key);
+        }
+        let items = root.get_mut("functions").and_then(|functions| functions.get_mut("aws"));
+        if let Some(Value::List(items)) = items.map(|list| &mut list.value) {
+            for (entry, paths) in items.iter_mut().zip(&self.useless) {
+                paths.iter().for_each(|path| useless::cut(entry, path));
+            }
+        }
+        root
+    }
 }
 
 /// Brings a file into today's form. What is wrong with it is reported; what no dialect explains stays as it is.
@@ -108,7 +133,7 @@ pub(super) fn translate(root: &Node, report: &mut Report) -> Translated {
         Vec::new()
     };
     if drafts.is_empty() {
-        return Translated { root: root.clone(), origins: Vec::new(), renames: Vec::new() };
+        return Translated::plain(root.clone());
     }
     assemble(root, drafts)
 }
@@ -116,7 +141,14 @@ pub(super) fn translate(root: &Node, report: &mut Report) -> Translated {
 /// The file with `functions.aws` made of drafts. What stands beside `functions` stays.
 fn assemble(root: &Node, drafts: Vec<Draft>) -> Translated {
     let (mut origins, mut renames, mut items) = (Vec::new(), Vec::new(), Vec::new());
-    for (index, draft) in drafts.into_iter().enumerate() {
+    let mut useless = Vec::new();
+    for (index, mut draft) in drafts.into_iter().enumerate() {
+        for (key, became) in useless::BESIDE.iter().filter(|_| index == 0) {
+            if let Some(node) = root.get(key) {
+                draft.note(node.at, draft::setting(key, node), *became);
+            }
+        }
+        useless.push(draft.sweep());
         let (entry, origin, names) = draft.finish(&format!("functions.aws[{index}]"));
         origins.push(origin);
         renames.extend(names);
@@ -142,7 +174,7 @@ fn assemble(root: &Node, drafts: Vec<Draft>) -> Translated {
             put(&mut whole, &[&key.text], node.clone());
         }
     }
-    Translated { root: whole, origins, renames }
+    Translated { root: whole, origins, renames, useless }
 }
 
 #[cfg(test)]

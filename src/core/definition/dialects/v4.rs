@@ -41,6 +41,13 @@ fn tidy(entry: &Node, called: &str) -> Draft {
                 renames.push((format!("lambda.container.{key}"), format!("lambda.{key}")));
             }
         }
+        if lambda.get("init_script").is_none()
+            && let Some(node) = take(lambda, "run_script")
+        {
+            notes.push((node.at, setting("run_script", &node), setting("init_script", &node)));
+            put(lambda, &["init_script"], node);
+            renames.push(("lambda.init_script".to_owned(), "lambda.run_script".to_owned()));
+        }
         capital(lambda, "environment", &mut notes);
         if let Value::Map(entries) = &mut lambda.value
             && let Some((_, container)) = entries.iter_mut().find(|(key, _)| key.text == "container")
