@@ -2,6 +2,7 @@
 
 use std::fmt;
 use throng::core::cloud::{CloudError, ErrorKind};
+use throng::core::run::RunError;
 
 /// Some tasks failed, or what was named does not exist.
 pub const SOME_FAILED: u8 = 1;
@@ -34,6 +35,11 @@ impl Fail {
         Self::new(SOME_FAILED, message)
     }
 
+    /// Every verb says it in these words.
+    pub fn no_function(name: &str) -> Self {
+        Self::not_found(RunError::NoFunction(name.to_owned()).to_string())
+    }
+
     /// The verb has said what there is to say.
     pub fn silent(code: u8) -> Self {
         Self::new(code, "")
@@ -46,6 +52,8 @@ impl From<CloudError> for Fail {
             ErrorKind::Unreachable => UNREACHABLE,
             ErrorKind::NotFound => SOME_FAILED,
             ErrorKind::Cancelled => INTERRUPTED,
+            // It has no region: no cloud was asked.
+            ErrorKind::Invalid if error.action == "context" => USAGE,
             _ => REFUSED,
         };
         let advice = error.advice();

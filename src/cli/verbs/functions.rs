@@ -1,5 +1,6 @@
 //! `functions`.
 
+use super::deploy::only_name;
 use crate::cli::args;
 use crate::cli::fail::{Fail, Outcome};
 use crate::cli::print::{self, Table};
@@ -67,8 +68,9 @@ pub async fn all(cloud: &Cloud) -> Result<Vec<FunctionInfo>, CloudError> {
 }
 
 pub async fn list(session: &Session, args: args::Functions) -> Outcome {
+    let name = args.name.as_deref().map(only_name).transpose()?;
     let cloud = session.cloud().await?;
-    let Some(name) = args.name else {
+    let Some(name) = name else {
         let mut functions = all(&cloud).await?;
         functions.sort_by(|a, b| a.name.cmp(&b.name));
         let shown: Vec<_> = functions.iter().map(Shown::from).collect();
@@ -76,10 +78,7 @@ pub async fn list(session: &Session, args: args::Functions) -> Outcome {
         return Ok(());
     };
     let Some(detail) = cloud.lambda().get(&name).await? else {
-        return Err(Fail::not_found(format!(
-            "there is no function `{name}` in context `{}`",
-            cloud.context().name
-        )));
+        return Err(Fail::no_function(&name));
     };
     print::result(session.format, &Shown::from(&detail.info), || one(&detail.info));
     Ok(())
@@ -94,7 +93,7 @@ fn table(functions: &[FunctionInfo]) -> String {
         table.row([
             function.name.clone(),
             function.state.clone(),
-            format!("{} MB", function.memory_mb),
+            format!("{} MiB", function.memory_mb),
             format!("{} s", function.timeout_s),
             function.architecture.clone(),
             function.modified_ms.map(units::time).unwrap_or_default(),
@@ -110,9 +109,9 @@ fn one(info: &FunctionInfo) -> String {
         ("state", info.state.clone()),
         ("reason", info.state_reason.clone()),
         ("image", info.image.clone()),
-        ("memory", format!("{} MB", info.memory_mb)),
+        ("memory", format!("{} MiB", info.memory_mb)),
         ("timeout", format!("{} s", info.timeout_s)),
-        ("/tmp", format!("{} MB", info.tmp_mb)),
+        ("/tmp", format!("{} MiB", info.tmp_mb)),
         ("architecture", info.architecture.clone()),
         ("modified", info.modified_ms.map(units::time).unwrap_or_default()),
         ("log group", info.log_group.clone()),

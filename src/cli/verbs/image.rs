@@ -2,7 +2,7 @@
 
 use super::functions;
 use crate::cli::args::Image;
-use crate::cli::fail::{Fail, Outcome, REFUSED};
+use crate::cli::fail::{Fail, Outcome, REFUSED, SOME_FAILED};
 use crate::cli::print::{self, Table};
 use crate::cli::session::{Session, confirm};
 use crate::cli::units;
@@ -15,7 +15,8 @@ use throng::core::image::{self, Cache, ImageDetail, ImageError, Source};
 
 impl From<ImageError> for Fail {
     fn from(error: ImageError) -> Self {
-        Self::new(REFUSED, error.to_string())
+        let code = if matches!(error, ImageError::NotFound(_)) { SOME_FAILED } else { REFUSED };
+        Self::new(code, error.to_string())
     }
 }
 
@@ -29,7 +30,13 @@ pub async fn control(session: &Session, verb: Image) -> Outcome {
             let spec = format!("docker://{}/{}{separator}{}", place.host(), place.repository, place.tag);
             let source = Source::parse(&spec, Path::new("."))?;
             let cache = Cache::of(&session.dirs);
-            let detail = image::inspect(&source, None, place.credentials.as_ref(), &cache).await?;
+            let detail = image::inspect(&source, None, place.credentials.as_ref(), &cache).await;
+            let detail = detail.map_err(|error| match error {
+                ImageError::NotFound(_) => Fail::not_found(format!(
+                    "there is no image {image}; `throng image ls` lists those there are"
+                )),
+                error => error.into(),
+            })?;
             show(session, &detail);
             Ok(())
         }

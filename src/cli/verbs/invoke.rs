@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 use std::borrow::Cow;
 use std::io::Read;
 use std::path::Path;
-use throng::core::cloud::Cloud;
+use throng::core::cloud::{Cloud, CloudError};
 use throng::core::logs::{Parser, RawEvent};
 
 pub async fn invoke(session: &Session, args: args::Invoke) -> Outcome {
@@ -40,12 +40,16 @@ pub async fn send(
     payload: Vec<u8>,
     Answer { asynchronous, to }: Answer<'_>,
 ) -> Outcome {
+    let explained = |error: CloudError| match error.is_not_found() {
+        true => Fail::no_function(function),
+        false => error.into(),
+    };
     if asynchronous {
-        let id = cloud.lambda().invoke_async(function, payload.into()).await?;
+        let id = cloud.lambda().invoke_async(function, payload.into()).await.map_err(explained)?;
         print::result(session.format, &json!({ "request_id": id }), || format!("request {id}\n"));
         return Ok(());
     }
-    let answer = cloud.lambda().invoke_sync(function, payload.into()).await?;
+    let answer = cloud.lambda().invoke_sync(function, payload.into()).await.map_err(explained)?;
     let failed = answer.function_error.is_some();
     let body = answer.body();
     if let Some(path) = to {

@@ -90,7 +90,7 @@ pub async fn print(session: &Session, args: args::Logs) -> Outcome {
 async fn groups(cloud: &Cloud, names: &[String]) -> Result<Vec<LogGroup>, Fail> {
     let known = functions::all(cloud).await?;
     if let Some(missing) = names.iter().find(|name| !known.iter().any(|function| function.name == **name)) {
-        return Err(Fail::not_found(format!("there is no function `{missing}`")));
+        return Err(Fail::no_function(missing));
     }
     let wanted = known.iter().filter(|function| names.is_empty() || names.contains(&function.name));
     Ok(wanted.map(LogGroup::of).collect())

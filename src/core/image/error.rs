@@ -22,6 +22,9 @@ pub enum ImageError {
     /// Lambda would refuse it.
     #[error("{0}")]
     Refused(String),
+    /// A registry has no such image.
+    #[error("{0}")]
+    NotFound(String),
     /// A registry refused or did not answer.
     #[error("{0}")]
     Registry(String),

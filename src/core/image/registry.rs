@@ -306,15 +306,23 @@ pub(super) fn explain(place: &str, what: &str, error: &OciDistributionError) -> 
     let code = status_of(error);
     let hint = match error {
         OciDistributionError::ImageManifestNotFoundError(_) => "; check the name and the tag",
-        OciDistributionError::AuthenticationFailure(_) => "; check the credentials (docker login)",
+        // A name that cannot be looked up is deep in the chain.
+        OciDistributionError::AuthenticationFailure(_) | OciDistributionError::RequestError(_)
+            if chain(error).contains("dns error") =>
+        {
+            "; its name cannot be looked up: is it spelt right, and does this machine reach the network?"
+        }
         OciDistributionError::RequestError(error) if error.is_connect() => {
             "; is the registry's address right, and is it reachable from here?"
         }
         _ if matches!(code, Some(401 | 403)) => "; it needs credentials that may do this (docker login)",
+        OciDistributionError::AuthenticationFailure(_) => "; check the credentials (docker login)",
         _ if code == Some(404) => "; check the name and the tag",
         _ => "",
     };
-    ImageError::Registry(format!("{place}: {what}: {}{hint}", chain(error)))
+    let words = format!("{place}: {what}: {}{hint}", chain(error));
+    let absent = code == Some(404) || matches!(error, OciDistributionError::ImageManifestNotFoundError(_));
+    if absent { ImageError::NotFound(words) } else { ImageError::Registry(words) }
 }
 
 /// An error with its causes: reqwest alone says only "error sending request".
@@ -328,12 +336,39 @@ fn chain(error: &(dyn std::error::Error + 'static)) -> String {
         }
         source = cause.source();
     }
-    text.chars().take(1000).map(|c| if c.is_control() { ' ' } else { c }).collect()
+    short(&text)
+}
+
+/// The most characters of what a registry said.
+const LONGEST: usize = 400;
+
+/// One short line of what somebody else wrote: a page of HTML says nothing to a person at a terminal.
+pub(super) fn short(text: &str) -> String {
+    let lower = text.to_ascii_lowercase();
+    let page = ["<!doctype", "<html"].iter().filter_map(|tag| lower.find(tag)).min();
+    let (text, more) = page.map_or((text, ""), |at| (&text[..at], "(a page of HTML)"));
+    let text: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let mut words = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    if words.chars().count() > LONGEST {
+        words = words.chars().take(LONGEST).collect::<String>() + "…";
+    }
+    format!("{words}{}{more}", if words.is_empty() || more.is_empty() { "" } else { " " })
 }
 
 #[cfg(test)]
 mod tests {
-    use super::is_loopback;
+    use super::{is_loopback, short};
+
+    #[test]
+    fn what_a_registry_said_is_one_short_line() {
+        assert_eq!(
+            short("code: 500,\n  message: <!DOCTYPE html>\n<html>…"),
+            "code: 500, message: (a page of HTML)"
+        );
+        assert_eq!(short("<html>"), "(a page of HTML)");
+        assert_eq!(short("a\u{1b}[2J\tb"), "a [2J b");
+        assert_eq!(short(&"x".repeat(2000)).chars().count(), 401);
+    }
 
     #[test]
     fn plain_http_is_for_this_machine_only() {

@@ -245,8 +245,7 @@ async fn remove_once(registry: &Registry, client: &Client, reference: &Reference
         200..=299 => return Ok(()),
         405 => format!("{place}: the registry does not allow deletion"),
         code => {
-            let text: String = answer.text().await.unwrap_or_default().chars().take(300).collect();
-            let text = super::layer::safe(&text);
+            let text = super::registry::short(&answer.text().await.unwrap_or_default());
             format!("{place}: cannot remove {digest}: HTTP {code} {text}")
         }
     };

@@ -117,7 +117,11 @@ pub(super) async fn read_header(context: &RunContext, run: &str) -> Result<RunHe
         return Err(RunError::NoRun(run.chars().filter(|c| !c.is_control()).take(64).collect()));
     }
     let damaged = |what: String| RunError::Damaged { run: run.to_owned(), what };
-    let body = read(context.store.as_ref(), &context.home, &run_key(run)).await?;
+    let body = match read(context.store.as_ref(), &context.home, &run_key(run)).await {
+        // The first deployment makes the home bucket.
+        Err(error) if error.is_not_found() => None,
+        read => read?,
+    };
     let body = body.ok_or_else(|| RunError::NoRun(run.to_owned()))?;
     let header: RunHeader = serde_json::from_slice(&body)
         .map_err(|error| damaged(format!("its run.json cannot be read: {error}")))?;
