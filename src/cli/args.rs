@@ -1,7 +1,9 @@
 //! The command line: verbs and their options.
 
+use clap::builder::{PossibleValuesParser, RangedU64ValueParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
+use throng::core::model::TaskState;
 
 /// A terminal workload manager for high-throughput serverless file processing.
 ///
@@ -177,7 +179,7 @@ pub struct Run {
     /// inputs
     pub inputs: Vec<String>,
     /// Send what this run (its id, or `last`) has not sent yet, else what was sent and never began
-    #[arg(long, value_name = "RUN", conflicts_with_all = ["function", "inputs"])]
+    #[arg(long, value_name = "RUN")]
     pub resume: Option<String>,
     /// Launch a new run over the inputs of every task of this run (its id, or `last`) that did not succeed
     #[arg(long, value_name = "RUN", conflicts_with_all = ["function", "inputs", "resume"])]
@@ -240,7 +242,7 @@ pub struct Runs {
     #[arg(short, long, requires = "run")]
     pub wait: bool,
     /// How many to list
-    #[arg(short = 'n', long, default_value_t = 20)]
+    #[arg(short = 'n', long, default_value_t = 20, value_parser = RangedU64ValueParser::<usize>::new().range(1..))]
     pub limit: usize,
 }
 
@@ -249,11 +251,12 @@ pub struct Tasks {
     /// The run's id, or `last`
     #[arg(default_value = "last")]
     pub run: String,
-    /// Show one task with the records of its attempts
+    /// Show one task with the records of its attempts: its number, from 0
+    #[arg(value_parser = task_number)]
     pub task: Option<u64>,
     /// Only tasks in this state: pending, running, succeeded, failed, timed-out, expired, cancelled
-    #[arg(short, long)]
-    pub state: Vec<throng::core::model::TaskState>,
+    #[arg(short, long, value_parser = task_state())]
+    pub state: Vec<TaskState>,
 }
 
 #[derive(Debug, Args)]
@@ -428,4 +431,14 @@ pub enum Local {
 pub struct Check {
     /// The definition (YAML)
     pub file: PathBuf,
+}
+
+/// The number of a task.
+fn task_number(text: &str) -> Result<u64, String> {
+    text.parse().map_err(|_| "a task is a number, from 0; `throng tasks RUN` lists them".to_owned())
+}
+
+/// The state of a task; an error lists those there are.
+fn task_state() -> impl TypedValueParser<Value = TaskState> {
+    PossibleValuesParser::new(TaskState::ALL.map(TaskState::as_str)).try_map(|text| text.parse::<TaskState>())
 }

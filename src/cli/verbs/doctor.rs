@@ -7,6 +7,7 @@ use crate::cli::session::Session;
 use crate::cli::units;
 use std::fmt::Write as _;
 use throng::core::cloud::Cloud;
+use throng::core::definition;
 use throng::core::doctor::{self, Check};
 use throng::core::image::embedded;
 use throng::core::policies;
@@ -14,6 +15,11 @@ use throng::local::sandbox::{self, Finding};
 
 pub async fn examine(session: &Session, args: &args::Doctor) -> Outcome {
     let context = session.context()?;
+    for bucket in &args.buckets {
+        if let Err(why) = definition::bucket_name(bucket) {
+            return Err(Fail::usage(format!("--bucket: `{bucket}` is no bucket name: {why}")));
+        }
+    }
     if let Some(policy) = args.policy {
         let cloud = session.cloud().await?;
         return print_policy(&cloud, policy, &args.buckets).await;
@@ -34,7 +40,14 @@ pub async fn examine(session: &Session, args: &args::Doctor) -> Outcome {
             Some(cloud)
         }
         Err(error) => {
-            checks.push(Check::failed("context", &error));
+            let where_is =
+                [("at", &context.endpoint), ("in", &context.region), ("of profile", &context.profile)];
+            let where_is =
+                where_is.iter().filter_map(|(word, value)| Some(format!(" {word} {}", value.as_ref()?)));
+            let where_is: String = where_is.collect();
+            let mut check = Check::failed("context", &error);
+            check.found = format!("{}{where_is}: {}", context.name, check.found);
+            checks.push(check);
             None
         }
     };

@@ -25,7 +25,10 @@ pub async fn remove(session: &Session, args: Rm) -> Outcome {
             let names = match (definition, all) {
                 (Some(file), _) => [names, definitions::names_in(&file)?].concat(),
                 (None, true) => managed(&cloud).await?,
-                (None, false) => names,
+                (None, false) => {
+                    names.iter().try_for_each(|name| definitions::named(name))?;
+                    names
+                }
             };
             if names.is_empty() {
                 print::note("there is no function that throng made");
@@ -63,7 +66,16 @@ pub async fn remove(session: &Session, args: Rm) -> Outcome {
             if !args.yes && !confirm(&format!("Delete the bucket {name}?"))? {
                 return Ok(());
             }
-            Ok(cloud.s3().delete_bucket(&name).await?)
+            cloud.s3().delete_bucket(&name).await.map_err(|error| match error.code.as_deref() {
+                Some("BucketNotEmpty") => Fail::new(
+                    REFUSED,
+                    format!(
+                        "the bucket {name} is not empty: `throng ls -r {name}` lists its objects, `throng rm object \
+                         {name}/FOLDER/` deletes a folder of them"
+                    ),
+                ),
+                _ => error.into(),
+            })
         }
     }
 }
@@ -104,7 +116,10 @@ async fn functions(
         return Ok(());
     }
     for name in names {
-        let report = deploy::remove(cloud, name, options).await?;
+        let report = deploy::remove(cloud, name, options).await.map_err(|error| match error.cloud() {
+            Some(said) if said.is_not_found() && said.what == *name => Fail::no_function(name),
+            _ => error.into(),
+        })?;
         print::result(session.format, &json!({"removed": report.removed, "left": report.left}), || {
             let lines = |mark: &str, what: &[String]| -> String {
                 what.iter().fold(String::new(), |mut text, what| {

@@ -302,6 +302,21 @@ mod tests {
     }
 
     #[test]
+    fn values_that_mean_nothing_are_warnings_with_a_line() {
+        let text = "[tui]\ntheme = 'pink'\n[contexts.local]\nregion = 'x'\n[contexts.lab]\ncolor = 'blurple'\n\
+                    [contexts.fine]\ncolor = '#a0B1c2'\n[contexts.good]\ncolor = 'light-red'\n";
+        let warnings = parse(text).unwrap().warnings;
+        assert_eq!(warnings.len(), 3, "{warnings:?}");
+        for (warning, words) in warnings.iter().zip([
+            "config.toml:2: tui.theme is `pink`, which is no theme: auto, dark, light, mono",
+            "config.toml:4: contexts.local.region has no effect",
+            "config.toml:6: contexts.lab.color is `blurple`, which is no colour: #rrggbb, or black, red",
+        ]) {
+            assert!(warning.starts_with(words), "{warning}");
+        }
+    }
+
+    #[test]
     fn wrong_values_are_errors_with_file_and_line() {
         let error = parse("[tui]\nmouse = 'yes'\n").unwrap_err().to_string();
         assert!(error.contains("config.toml") && error.contains("line 2"), "{error}");

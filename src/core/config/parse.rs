@@ -161,6 +161,8 @@ impl Unknown<'_> {
             let full = if section.is_empty() { name.to_owned() } else { format!("{section}.{name}") };
             if !known.contains(&name) {
                 self.warn(key.span().start, &full, known);
+            } else if let Some(odd) = odd(section, name, value.get_ref()) {
+                self.tell(key.span().start, &format!("{full} {odd}"));
             } else if section.is_empty()
                 && let DeValue::Table(inner) = value.get_ref()
             {
@@ -181,9 +183,60 @@ impl Unknown<'_> {
     }
 
     fn warn(&mut self, offset: usize, key: &str, known: &[&str]) {
+        self.tell(offset, &format!("unknown key {key} (known here: {})", known.join(", ")));
+    }
+
+    fn tell(&mut self, offset: usize, what: &str) {
         let line = self.text.get(..offset).map_or(1, |before| before.matches('\n').count() + 1);
         let path = self.path.display();
-        let known = known.join(", ");
-        self.warnings.push((offset, format!("{path}:{line}: unknown key {key} (known here: {known})")));
+        self.warnings.push((offset, format!("{path}:{line}: {what}")));
     }
+}
+
+/// Themes of the screen.
+const THEMES: &[&str] = &["auto", "dark", "light", "mono"];
+/// Colours that have names on terminals.
+const COLORS: &[&str] = &[
+    "black",
+    "red",
+    "green",
+    "yellow",
+    "blue",
+    "magenta",
+    "cyan",
+    "gray",
+    "darkgray",
+    "lightred",
+    "lightgreen",
+    "lightyellow",
+    "lightblue",
+    "lightmagenta",
+    "lightcyan",
+    "white",
+];
+
+/// What is odd about a value that is no error; with it, the program does something else.
+fn odd(section: &str, name: &str, value: &DeValue<'_>) -> Option<String> {
+    let text = value.as_str();
+    match (section, name, text) {
+        ("tui", "theme", Some(theme)) if !THEMES.contains(&theme) => {
+            Some(format!("is `{theme}`, which is no theme: {}", THEMES.join(", ")))
+        }
+        ("contexts.local", "region" | "profile" | "endpoint", _) => {
+            Some("has no effect: the local cloud has its own".to_owned())
+        }
+        (section, "color", Some(color)) if section.starts_with("contexts.") && !is_color(color) => {
+            Some(format!("is `{color}`, which is no colour: #rrggbb, or {}", COLORS.join(", ")))
+        }
+        _ => None,
+    }
+}
+
+fn is_color(text: &str) -> bool {
+    let name: String = text.to_ascii_lowercase().chars().filter(|c| !matches!(c, ' ' | '-' | '_')).collect();
+    let hex = text
+        .strip_prefix('#')
+        .is_some_and(|hex| hex.len() == 6 && hex.bytes().all(|b| b.is_ascii_hexdigit()));
+    hex || text.parse::<u8>().is_ok()
+        || COLORS.contains(&name.replace("grey", "gray").replace("bright", "light").as_str())
 }

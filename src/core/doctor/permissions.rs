@@ -22,7 +22,7 @@ pub(super) async fn examine(cloud: &Cloud, buckets: &[String]) -> Vec<Check> {
     };
     let mut checks = vec![of_person(cloud, identity, &statements(policies::person(&scope))).await];
     if let Some(role) = &scope.role {
-        checks.push(of_role(cloud, role, &statements(policies::function(&scope))).await);
+        checks.push(of_role(cloud, role, &scope.account, &statements(policies::function(&scope))).await);
     }
     checks
 }
@@ -53,8 +53,15 @@ async fn of_person(cloud: &Cloud, identity: &Identity, needed: &[Statement]) -> 
     }
 }
 
-async fn of_role(cloud: &Cloud, role: &str, needed: &[Statement]) -> Check {
+async fn of_role(cloud: &Cloud, role: &str, account: &str, needed: &[Statement]) -> Check {
     const WHAT: &str = "role's permissions";
+    if let Some(other) = role.split(':').nth(4).filter(|other| *other != account) {
+        return Check::bad(
+            WHAT,
+            format!("{role} is of account {other}, the credentials are of {account}"),
+            "A function runs as a role of its own account: name one, or leave `role` out of the context.",
+        );
+    }
     let name = role.rsplit('/').next().unwrap_or(role);
     match cloud.roles().get(name).await {
         Ok(Some(_)) => {}

@@ -24,6 +24,12 @@ use throng::core::run::{self, Follower, Inputs, Launch, LaunchRequest, RunContex
 
 pub async fn launch(session: &Session, args: args::Run) -> Outcome {
     if let Some(run) = &args.resume {
+        if args.function.is_some() {
+            return Err(Fail::usage(
+                "--resume goes on with a run whose function and inputs are known: leave them out, or launch a new run \
+                 without --resume",
+            ));
+        }
         return resume(session, &args, run).await;
     }
     if let Some(run) = &args.again {
@@ -32,6 +38,9 @@ pub async fn launch(session: &Session, args: args::Run) -> Outcome {
     let named = args.function.clone().unwrap_or_default();
     let inputs = inputs(&args.inputs)?;
     let defined = definition(&named)?;
+    if defined.is_none() {
+        deploy::named(&named)?;
+    }
     if inputs.is_none() && defined.is_none() {
         return Err(Fail::usage(format!(
             "which files? `throng run {named} FILES`, or `s3://bucket/folder/`; `throng invoke {named}` runs it once"

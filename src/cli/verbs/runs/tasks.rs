@@ -26,7 +26,10 @@ pub async fn tasks(session: &Session, args: args::Tasks) -> Outcome {
     if let Some(number) = args.task {
         let row = usize::try_from(number).ok().and_then(|index| view.task(index));
         let Some(row) = row else {
-            return Err(Fail::not_found(format!("run {run} has {} tasks, from 0", view.len())));
+            return Err(Fail::not_found(format!(
+                "run {run} has {}, numbered from 0",
+                units::plural(view.len() as u64, "task")
+            )));
         };
         let records = run::attempts(&context, follower.tracker(), number).await?;
         let records: Vec<_> = records.into_iter().map(|attempt| attempt.record).collect();
