@@ -1,8 +1,11 @@
 //! What the command line says and does not do: refusals, hints, exit codes.
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic, missing_docs)]
 
+#[path = "support/screen.rs"]
+mod screen;
 mod support;
 
+use screen::Screen;
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
 use std::process::Output;
@@ -75,6 +78,8 @@ fn only_a_deployment_needs_the_secrets_of_a_definition() {
         assert!(said.contains("there is no function `prov` in this context"), "{said}");
         assert!(!said.contains("LAB_KEY"), "{said}");
     }
+    let said = ends(&home, 2, &["run", &yaml, "minio.lab://pictures/in/"]);
+    assert!(said.contains("`throng run prov …` runs what is deployed already"), "{said}");
     let said = ends(&home, 2, &["deploy", &yaml]);
     assert!(said.contains("prov.yaml:") && said.contains("`LAB_KEY` is not set"), "{said}");
 }
@@ -255,4 +260,53 @@ fn another_region_than_the_contexts_is_told_with_its_line() {
     }
     let local = ends(&home, 0, &["-c", "local", "check", "f.yaml"]);
     assert!(!local.contains("us-east-1, but"), "{local}");
+}
+
+#[test]
+fn a_person_who_waits_is_told_for_whom() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("an address");
+    // Takes what is sent and says nothing.
+    std::thread::spawn(move || listener.incoming().flatten().collect::<Vec<_>>());
+    let home = Home::in_context("slow", &format!("endpoint = \"http://{address}\"\nhome_bucket = \"h\""));
+    let screen = Screen::open(&home, 24, 100, &["functions"]);
+    screen.wait_for(&format!("waiting for {address}"));
+}
+
+#[test]
+fn options_and_values_that_are_wrong_are_answered_with_what_is_valid() {
+    let home = Home::in_context(
+        "lab",
+        "endpoint = \"http://127.0.0.1:9\"\nhome_bucket = \"h\"\ncolor = \"blurple\"",
+    );
+    for (verb, words) in [
+        (&["tasks", "last", "bad.txt"][..], "a task is a number"),
+        (&["tasks", "last", "--state", "bogus"], "timed-out"),
+        (&["runs", "-n", "0"], "0 is not in 1.."),
+        (&["run", "--resume", "last", "in"], "leave them out"),
+        (&["doctor", "--bucket", "bar_X", "--policy", "person"], "`bar_X` is no bucket name"),
+    ] {
+        let said = ends(&home, 2, verb);
+        assert!(said.contains(words), "{verb:?}: {said}");
+    }
+    home.write("script.sh", "#!/bin/sh\necho hello\n");
+    let said = ends(&home, 2, &["-c", "local", "check", "script.sh"]);
+    assert!(said.contains("config.toml:5: contexts.lab.color is `blurple`, which is no colour"), "{said}");
+    assert_eq!(said.lines().filter(|line| line.contains("script.sh")).count(), 1, "{said}");
+    home.ok(&["-c", "local", "put", "script.sh", "pictures/x"]);
+    let said = ends(&home, 4, &["-c", "local", "rm", "bucket", "pictures", "--yes"]);
+    assert!(said.contains("`throng rm object pictures/FOLDER/`"), "{said}");
+}
+
+#[test]
+fn a_context_without_a_region_is_wrong_usage_and_doctor_says_where_it_is() {
+    let mut home = Home::in_context("lab", "endpoint = \"http://127.0.0.1:9\"");
+    let said = ends(&home, 3, &["doctor"]);
+    assert!(said.contains("lab at http://127.0.0.1:9 in us-east-1: "), "{said}");
+    home.write("home/config/config.toml", "[contexts.lab]\nhome_bucket = \"h\"\n");
+    home.set("AWS_CONFIG_FILE", "/nonexistent");
+    home.set("AWS_REGION", "");
+    home.set("AWS_DEFAULT_REGION", "");
+    let said = ends(&home, 2, &["functions"]);
+    assert!(said.contains("no region"), "{said}");
 }

@@ -9,6 +9,7 @@ mod settings;
 mod transfer;
 mod units;
 mod verbs;
+mod waiting;
 
 use args::{Cli, Verb};
 use clap::{CommandFactory, Parser};
@@ -75,6 +76,7 @@ fn dispatch(cli: Cli) -> Outcome {
     let outcome = runtime.block_on(async {
         if !screen {
             session.watch_interrupt();
+            waiting::tell();
         }
         Box::pin(run(&session, cli.verb.unwrap_or(Verb::Tui))).await
     });

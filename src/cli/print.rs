@@ -3,6 +3,7 @@
 use super::args::Format;
 use serde::Serialize;
 use std::io::{IsTerminal, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
 use unicode_width::UnicodeWidthStr;
 
 /// Makes text from elsewhere harmless for a terminal: control characters become visible.
@@ -98,6 +99,14 @@ pub fn note(text: &str) {
     let _ = writeln!(std::io::stderr(), "{}", text.lines().map(clean).collect::<Vec<_>>().join("\n"));
 }
 
+/// Whether a [`StatusLine`] is shown.
+static STATUS: AtomicBool = AtomicBool::new(false);
+
+/// Whether a [`StatusLine`] says what goes on.
+pub fn has_status() -> bool {
+    STATUS.load(Ordering::Relaxed)
+}
+
 /// One line on standard error that is written over, when standard error is a terminal; nothing otherwise.
 #[derive(Debug)]
 pub struct StatusLine {
@@ -116,6 +125,7 @@ impl StatusLine {
             let text: String = clean(text).chars().take(columns.saturating_sub(1)).collect();
             let _ = write!(std::io::stderr(), "\r\x1b[2K{text}");
             self.shown = true;
+            STATUS.store(true, Ordering::Relaxed);
         }
     }
 
@@ -123,6 +133,7 @@ impl StatusLine {
         if self.shown {
             let _ = write!(std::io::stderr(), "\r\x1b[2K");
             self.shown = false;
+            STATUS.store(false, Ordering::Relaxed);
         }
     }
 }

@@ -5,6 +5,7 @@ use crate::cli::fail::{Fail, Outcome, SOME_FAILED, UNREACHABLE};
 use crate::cli::print;
 use crate::cli::session::{confirm, dirs, writable};
 use crate::cli::units;
+use crate::cli::waiting::patiently;
 use serde_json::{Value, json};
 use std::fmt::Write as _;
 use std::path::Path;
@@ -40,7 +41,7 @@ pub fn control(verb: &Local, global: &Global) -> Outcome {
             Ok(())
         }
         Local::Stop => {
-            let stopped = daemon::stop(&folder).map_err(|error| failed(&error))?;
+            let stopped = stop(&folder)?;
             print::result(format, &json!({ "stopped": stopped }), || {
                 if stopped { "Stopped.\n".into() } else { "It was not running.\n".into() }
             });
@@ -55,12 +56,17 @@ pub fn control(verb: &Local, global: &Global) -> Outcome {
             if !yes && !confirm(&question)? {
                 return Ok(());
             }
-            daemon::stop(&folder).map_err(|error| failed(&error))?;
+            stop(&folder)?;
             daemon::reset(&folder).map_err(|error| failed(&error))?;
             print::note("the local cloud is empty");
             Ok(())
         }
     }
+}
+
+fn stop(folder: &Path) -> Result<bool, Fail> {
+    let what = "waiting for the local cloud to end what is under way …";
+    patiently(what, || daemon::stop(folder)).map_err(|error| failed(&error))
 }
 
 fn failed(error: &daemon::DaemonError) -> Fail {

@@ -88,7 +88,7 @@ pub(super) async fn aws_sdk_config(context: &ContextConfig) -> Result<SdkConfig,
         loader = loader.endpoint_url(endpoint);
     }
     let config = explained(loader.load().await, context);
-    if config.region().is_none() {
+    if config.region().is_none_or(|region| region.as_ref().is_empty()) {
         return Err(CloudError::new(
             ErrorKind::Invalid,
             "context",

@@ -1,5 +1,6 @@
 //! The HTTP client, whose failures say which host was asked: a context has several endpoints.
 
+use super::waiting::Waiting;
 use aws_smithy_runtime_api::box_error::BoxError;
 use aws_smithy_runtime_api::client::http::{
     HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient,
@@ -64,7 +65,12 @@ impl HttpConnector for TellingConnector {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         let host = host(request.uri());
         let answer = self.0.call(request);
-        HttpConnectorFuture::new(async move { answer.await.map_err(|cause| told(host, cause)) })
+        HttpConnectorFuture::new(async move {
+            let waiting = Waiting::of(&host);
+            let answer = answer.await;
+            drop(waiting);
+            answer.map_err(|cause| told(host, cause))
+        })
     }
 }
 

@@ -21,6 +21,7 @@ pub(crate) mod remote;
 mod repositories;
 mod roles;
 mod s3;
+mod waiting;
 mod watch;
 
 pub use account::AccountLimits;
@@ -38,6 +39,7 @@ pub(crate) use regional::Regional;
 pub use repositories::{RegistryLogin, Repositories, Repository};
 pub use roles::{NewRole, Role, Roles};
 pub use s3::{GetObject, ListQuery, ObjectBody, ObjectHead, ObjectPage, PutBody, S3, Stored};
+pub use waiting::waiting_for;
 
 use crate::core::config::ContextConfig;
 use crate::core::dirs::Dirs;

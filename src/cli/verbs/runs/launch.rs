@@ -186,11 +186,25 @@ fn definition(text: &str) -> Result<Option<Definition>, Fail> {
     if !deploy::is_definition(text) {
         return Ok(None);
     }
-    let mut definitions = deploy::load(Path::new(text))?.definitions;
+    let mut definitions = deploy::load(Path::new(text)).map_err(|fail| explained(fail, text))?.definitions;
     match definitions.len() {
         1 => Ok(definitions.pop()),
         _ => Err(Fail::usage(format!("{text} has several functions: deploy it, then name one"))),
     }
+}
+
+/// A file is deployed first, which needs its secrets; what is deployed does not.
+fn explained(mut fail: Fail, file: &str) -> Fail {
+    if fail.message.contains("environment variable")
+        && let Ok(names) = throng::core::definition::names(Path::new(file))
+    {
+        let name = names.first().map_or("NAME", String::as_str);
+        let _ = write!(
+            fail.message,
+            "\nA definition file is deployed first; `throng run {name} …` runs what is deployed already, without them."
+        );
+    }
+    fail
 }
 
 /// Sends a launch's inputs and follows it to its end.
