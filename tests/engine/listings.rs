@@ -71,6 +71,23 @@ async fn buckets_and_objects_are_listed_paged_shown_and_deleted() {
     assert_eq!((row.items, row.items_total, row.failed), (1205, Some(1205), 0));
     assert_eq!(std::fs::read(to.join("in/01204.txt")).unwrap(), b"some text");
 
+    // A file that a person has in its place stays, and the notice says which.
+    let own = to.join("00003.txt");
+    std::fs::write(&own, "my own").unwrap();
+    engine.send(Command::Download {
+        from: None,
+        bucket: "pictures".into(),
+        keys: vec!["in/00003.txt".into()],
+        to: to.clone(),
+    });
+    let snap = engine
+        .until("a notice", |snap| snap.notices.iter().any(|notice| notice.severity == Severity::Error))
+        .await;
+    let told =
+        snap.notices.iter().any(|notice| notice.detail.contains("00003.txt` is there already and differs"));
+    assert!(told, "{:?}", snap.notices);
+    assert_eq!(std::fs::read(own).unwrap(), b"my own");
+
     engine.send(Command::DeleteObjects {
         bucket: "pictures".into(),
         keys: vec!["in/".into(), "other/x".into()],
