@@ -204,8 +204,10 @@ pub fn check(session: &Session, args: &args::Check) -> Outcome {
     let context = session.context()?;
     if let Some(region) = context.region.as_deref().filter(|_| !context.is_local()) {
         let elsewhere = document.elsewhere(&context.name, region);
-        elsewhere.iter().for_each(|problem| print::note(&format!("warning: {problem}")));
-        warnings.extend(elsewhere.iter().map(ToString::to_string));
+        for problem in elsewhere {
+            print::note(&format!("warning: {problem}"));
+            warnings.push(problem.to_string());
+        }
     }
     let explanations = definition::explain_all(&document);
     let shown: Vec<_> = explanations

@@ -40,9 +40,8 @@ pub async fn send(
     payload: Vec<u8>,
     Answer { asynchronous, to }: Answer<'_>,
 ) -> Outcome {
-    let explained = |error: CloudError| match error.is_not_found() {
-        true => Fail::no_function(function),
-        false => error.into(),
+    let explained = |error: CloudError| {
+        if error.is_not_found() { Fail::no_function(function) } else { error.into() }
     };
     if asynchronous {
         let id = cloud.lambda().invoke_async(function, payload.into()).await.map_err(explained)?;

@@ -207,7 +207,7 @@ fn strange(raw: &HttpResponse) -> Option<String> {
     if usual && !(200..300).contains(&status) {
         return None;
     }
-    let content: String = content.chars().filter(|c| c.is_ascii_graphic()).take(60).collect();
+    let content: String = content.chars().filter(char::is_ascii_graphic).take(60).collect();
     let content = if content.is_empty() { content } else { format!(", {content}") };
     Some(format!(
         "the endpoint answered with something that is not AWS's protocol (HTTP status {status}{content}); is it right? A \

@@ -4,10 +4,12 @@
 use super::error::{CloudError, ErrorKind};
 use super::s3::S3;
 use super::small;
+use aws_sdk_s3::operation::get_bucket_notification_configuration::GetBucketNotificationConfigurationOutput;
 use aws_sdk_s3::types::{
     Event, FilterRule, FilterRuleName, LambdaFunctionConfiguration, NotificationConfiguration,
     NotificationConfigurationFilter, S3KeyFilter,
 };
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 
 const CREATED: &str = "s3:ObjectCreated:*";
 
@@ -165,6 +167,20 @@ fn entry(trigger: &Trigger) -> Result<LambdaFunctionConfiguration, aws_sdk_s3::e
         .build()
 }
 
+/// Whether an answer is one empty element, whatever its name: moto has another for a bucket without notifications
+/// (`GetBucketNotificationResponse`, 5.2.1).
+fn says_nothing(answer: &HttpResponse) -> bool {
+    let body = answer.body().bytes().and_then(|bytes| std::str::from_utf8(bytes).ok()).unwrap_or_default();
+    let element = match body.trim().split_once("?>") {
+        Some((prolog, element)) if prolog.starts_with("<?xml") => element.trim(),
+        _ => body.trim(),
+    };
+    answer.status().as_u16() == 200
+        && element.starts_with('<')
+        && element.ends_with("/>")
+        && element.matches('<').count() == 1
+}
+
 impl S3<'_> {
     /// The notifications of a bucket.
     ///
@@ -174,7 +190,15 @@ impl S3<'_> {
         const ACTION: &str = "s3:GetBucketNotification";
         self.limits.s3_read.acquire().await;
         let request = self.client(bucket).await.get_bucket_notification_configuration().bucket(bucket);
-        let output = small(ACTION, bucket, request.send()).await?;
+        let sent = async move {
+            match request.send().await {
+                Err(error) if error.raw_response().is_some_and(says_nothing) => {
+                    Ok(GetBucketNotificationConfigurationOutput::builder().build())
+                }
+                sent => sent,
+            }
+        };
+        let output = small(ACTION, bucket, sent).await?;
         Ok(Notifications(
             NotificationConfiguration::builder()
                 .set_topic_configurations(output.topic_configurations)
@@ -252,6 +276,19 @@ mod tests {
         let error = now.replace(OURS, &[Trigger::created("t", OURS, "other/deep/", "")]).unwrap_err();
         assert!(error.message.contains(OTHER) && error.message.contains("`o`"), "{error}");
         assert_eq!(now, shared(), "nothing was changed");
+    }
+
+    #[test]
+    fn an_empty_answer_of_another_name_is_no_notifications() {
+        let says = |status: u16, body: &'static str| {
+            says_nothing(&HttpResponse::new(status.try_into().unwrap(), body.into()))
+        };
+        let empty = "<?xml version=\"1.0\" encoding=\"utf-8\"?>\n<GetBucketNotificationResponse xmlns=\"http://s3/\"/>";
+        assert!(says(200, empty));
+        assert!(!says(500, empty));
+        for other in ["", "<html></html>", "<a><b/></a>", "{}", "<?xml version=\"1.0\"?>"] {
+            assert!(!says(200, other), "{other}");
+        }
     }
 
     #[test]

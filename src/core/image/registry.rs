@@ -211,7 +211,10 @@ pub(super) async fn log_in(
         match client.auth(reference, &auth, operation).await {
             Ok(_) => return Ok(()),
             Err(error) if attempt < ATTEMPTS && retryable(&error) => pause(attempt).await,
-            Err(error) => return Err(explain(reference.registry(), "cannot log in", &error)),
+            Err(error) => {
+                let what = if credentials.is_some() { "cannot log in" } else { "cannot be asked" };
+                return Err(explain(reference.registry(), what, &error));
+            }
         }
         attempt += 1;
     }

@@ -110,7 +110,7 @@ impl Shared {
             Some(line) => stamp(&item.path).await == Some((line.size, line.mtime)),
             None => false,
         };
-        (!ours).then(|| metadata.len())
+        (!ours).then_some(metadata.len())
     }
 
     /// The inner error concerns this file, the outer one the cloud. `there`: a file of the same size is in its place and

@@ -2,7 +2,8 @@
 //!
 //! Every dialect is translated as a tree: what comes out is a file in today's form (SCAR v4's), whose values still know
 //! where they stand in the file that was read. So every dialect passes the same checks, and `throng migrate` writes what
-//! was read. What became of each setting is kept as [`Note`]s.
+//! was read. What became of each setting is kept as [`Note`]s; those that have no effect any more ([`useless`]) are left
+//! out of what is written.
 //!
 //! | dialect | known by | file |
 //! |---|---|---|
@@ -108,7 +109,9 @@ impl Translated {
         let items = root.get_mut("functions").and_then(|functions| functions.get_mut("aws"));
         if let Some(Value::List(items)) = items.map(|list| &mut list.value) {
             for (entry, paths) in items.iter_mut().zip(&self.useless) {
-                paths.iter().for_each(|path| useless::cut(entry, path));
+                for path in paths {
+                    useless::cut(entry, path);
+                }
             }
         }
         root

@@ -1,6 +1,6 @@
 //! SCAR v4, which is today's form but for slips that SCAR's own documentation and examples have:
-//! keys with a stray quote (`timeout_threshold":`), `environment.variables`, and settings of the container that stand
-//! beside it.
+//! a script that only `run_script` names, keys with a stray quote (`timeout_threshold":`), `environment.variables`, and
+//! settings of the container that stand beside it.
 
 use super::draft::{Draft, setting};
 use super::tree::{put, take};
