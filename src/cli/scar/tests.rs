@@ -96,7 +96,6 @@ fn what_is_ours_stays_ours() {
 #[test]
 fn options_without_a_counterpart_say_why() {
     for (line, word) in [
-        ("init -n f -i x -l arn:aws:lambda:x", "layers"),
         ("init -n f -i x -ib b -inf folder", "bucket/folder"),
         ("put -b b -bf folder -p x", "bucket/folder"),
         ("update -n f -m 1024", "throng deploy"),

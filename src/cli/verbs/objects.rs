@@ -142,6 +142,7 @@ pub async fn get(session: &Session, args: args::Get) -> Outcome {
 /// Where a key's objects arrive below a folder, in words: a folder of the bucket becomes one.
 fn arrives(to: &Path, key: &str) -> String {
     match key.trim_end_matches('/').rsplit('/').next().unwrap_or_default() {
+        "" if to == Path::new(".") => "in this folder".to_owned(),
         "" => format!("in the folder {}", to.display()),
         name if key.ends_with('/') => format!("in the folder {}", to.join(name).display()),
         name => format!("here: {}", to.join(name).display()),

@@ -248,6 +248,33 @@ async fn a_run_over_a_storage_provider_goes_on_with_its_name_in_every_event() {
 }
 
 #[tokio::test]
+async fn wrong_keys_are_told_in_the_words_of_a_listing() {
+    let refuse = |action: &str, _: &str, _: u64| match action {
+        // HEAD has no text.
+        "head" => Some(CloudError::new(ErrorKind::Denied, "s3:GetObject", "b/in", "HTTP status 403")),
+        "list" => Some(CloudError {
+            code: Some("InvalidAccessKeyId".into()),
+            ..CloudError::new(ErrorKind::Auth, "s3:ListBucket", "b", "The key does not exist.")
+        }),
+        _ => None,
+    };
+    let world = World::with(
+        Memory::with_fault(refuse),
+        FakeFleet {
+            facts: FunctionFacts {
+                image: "r/f@sha256:1".into(),
+                state: "Active".into(),
+                triggers: Vec::new(),
+            },
+            ..FakeFleet::default()
+        },
+    );
+    let inputs = Inputs::Objects { provider: None, bucket: "b".into(), keys: vec!["in".into()] };
+    let error = world.prepare(inputs).await.unwrap_err().to_string();
+    assert!(error.contains("InvalidAccessKeyId") && !error.contains("403"), "{error}");
+}
+
+#[tokio::test]
 async fn what_cannot_be_launched_is_refused_and_leaves_no_run() {
     let world = World::new(Vec::new());
     let request = LaunchRequest { function: "g".into(), inputs: world.files(1), parameters: BTreeMap::new() };
