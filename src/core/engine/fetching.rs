@@ -130,14 +130,22 @@ pub(super) async fn download_run(
         });
         let results = results.await?;
         let stores = Stores::of(&context, &results.function);
-        let mut fetched = 0;
+        let (mut fetched, mut kept_back) = (0, None);
         for ((provider, bucket), keys) in results.keys() {
             let store = stores.get(provider.as_deref()).await.map_err(as_cloud)?;
             let whose = provider.unwrap_or_else(|| context.context.clone());
             let meter = Arc::new(Meter::default());
             progress.attach(meter.clone());
             let wanted = (bucket, keys, to.as_path());
-            fetched += fetch(&ctx, &progress, &options, (&store, &whose), meter, wanted).await?;
+            match fetch(&ctx, &progress, &options, (&store, &whose), meter, wanted).await {
+                Ok(here) => fetched += here,
+                // Of some objects only: those of the other buckets are not held up by it.
+                Err(error) if error.kind == ErrorKind::Other => kept_back = Some(error),
+                Err(error) => return Err(error),
+            }
+        }
+        if let Some(error) = kept_back {
+            return Err(error);
         }
         if fetched == 0 {
             let why = "no task of it has put anything";

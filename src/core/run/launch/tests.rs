@@ -264,7 +264,7 @@ async fn wrong_keys_are_told_in_the_words_of_a_listing() {
             facts: FunctionFacts {
                 image: "r/f@sha256:1".into(),
                 state: "Active".into(),
-                triggers: Vec::new(),
+                ..FunctionFacts::default()
             },
             ..FakeFleet::default()
         },
