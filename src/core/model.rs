@@ -134,22 +134,23 @@ pub struct Counts {
 }
 
 impl Counts {
-    /// All tasks.
+    /// All tasks. Counts that do not fit a number, which only a damaged `end.json` has, stay at the largest.
     #[must_use]
     pub const fn total(&self) -> u64 {
-        self.pending + self.done() + self.running
+        self.pending.saturating_add(self.done()).saturating_add(self.running)
     }
 
     /// Tasks in a final state.
     #[must_use]
     pub const fn done(&self) -> u64 {
-        self.succeeded + self.unsuccessful()
+        self.succeeded.saturating_add(self.unsuccessful())
     }
 
     /// Tasks in a final state other than succeeded.
     #[must_use]
     pub const fn unsuccessful(&self) -> u64 {
-        self.failed + self.timed_out + self.expired + self.cancelled
+        let late = self.timed_out.saturating_add(self.expired);
+        self.failed.saturating_add(late).saturating_add(self.cancelled)
     }
 
     /// The counter for a state.

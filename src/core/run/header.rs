@@ -173,6 +173,16 @@ mod tests {
     }
 
     #[test]
+    fn counts_of_any_size_have_a_total() {
+        let text = format!(
+            r#"{{"version": 1, "ended_ms": 7, "states": {{"succeeded": {}, "failed": 6}}}}"#,
+            u64::MAX
+        );
+        let end: Option<End> = serde_json::from_str(&text).ok();
+        assert_eq!(end.map(|end| end.counts().total()), Some(u64::MAX), "not 5, which a run could have");
+    }
+
+    #[test]
     fn an_end_keeps_its_counts() {
         let counts = Counts { succeeded: 5, timed_out: 2, ..Counts::default() };
         let classes = BTreeMap::from([(FailureClass::Timeout, 2)]);

@@ -66,6 +66,15 @@ use FailureClass::{Init, Lost, Memory, Script};
 use TaskState::{Cancelled, Failed, Pending, Running, Succeeded, TimedOut};
 
 #[test]
+fn names_of_any_size_are_counted() {
+    let mut tracker = RunTracker::new(header(2));
+    for task in 0..2 {
+        assert!(tracker.record(&record(task, "a", Succeeded, 10, u64::MAX)));
+    }
+    assert_eq!((tracker.statistics.total_ms, tracker.counts().succeeded), (u64::MAX, 2));
+}
+
+#[test]
 fn a_success_wins_for_ever_and_counts_once() {
     let mut tracker = RunTracker::new(header(2));
     assert!(tracker.record(&record(0, "a", Failed, 10, 1)));
