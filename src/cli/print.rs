@@ -15,11 +15,12 @@ pub fn clean(text: &str) -> String {
             control if (control as u32) < 0x20 => {
                 char::from_u32(0x2400 + control as u32).unwrap_or('\u{fffd}')
             }
-            // C1 controls, and marks that reorder what follows.
+            // C1 controls, line breaks, and marks that reorder what follows.
             '\u{80}'..='\u{9f}'
+            | '\u{61c}'
             | '\u{200e}'
             | '\u{200f}'
-            | '\u{202a}'..='\u{202e}'
+            | '\u{2028}'..='\u{202e}'
             | '\u{2066}'..='\u{2069}' => '\u{fffd}',
             other => other,
         })
@@ -168,5 +169,6 @@ mod tests {
         let hostile = "\x1b]0;owned\x07\u{9b}31m\u{202e}abc\r";
         assert!(clean(hostile).chars().all(|c| !c.is_control() && c != '\u{202e}'));
         assert_eq!(clean("plain ü 漢"), "plain ü 漢");
+        assert_eq!(clean("a\u{61c}b\u{2028}c\u{2029}d"), "a\u{fffd}b\u{fffd}c\u{fffd}d");
     }
 }
