@@ -90,6 +90,10 @@ impl Source {
         };
         let parsed: oci_client::Reference =
             reference.parse().map_err(|error: oci_client::ParseError| bad(error.to_string()))?;
+        // The parser takes `Team/app` for a host and its repository, and finds too late that it is no host.
+        if parsed.repository().contains(|char: char| char.is_ascii_uppercase()) {
+            return Err(bad("repository name must be lowercase".into()));
+        }
         if let Some(digest) = parsed.digest()
             && !super::digest::is_sha256(digest)
         {
@@ -249,6 +253,7 @@ mod tests {
             ("./missing.tar", "no image at"),
             ("UPPER:case", "no image reference"),
             ("a@sha256:12", "no image reference"),
+            ("Team/app", "lowercase"),
             ("rootfs:", "path must follow"),
             ("scratch:a=b", "must be absolute"),
             ("scratch:a=/../b", "`..`"),
