@@ -80,8 +80,15 @@ fn verb_at(arguments: &[OsString]) -> Option<usize> {
     let mut at = 0;
     loop {
         let text = arguments.get(at)?.to_str()?;
+        if text == "--" {
+            return None;
+        }
         at += match text {
-            "-c" | "--context" | "--config" | "--profile" | "-o" | "--output" => 2,
+            "-c" | "--context" | "--config" | "--profile" | "-o" | "--output"
+                if arguments.get(at + 1).is_some_and(|next| next != "--") =>
+            {
+                2
+            }
             _ if text.starts_with('-') => 1,
             _ => return Some(at),
         };
@@ -152,6 +159,12 @@ impl Parsed {
         pairs.any(|(word, before)| !word.to_string_lossy().starts_with('-') && !is_value(before))
     }
 
+    /// Adds options: before `--`, behind which nothing is one.
+    fn add<const N: usize>(&mut self, options: [OsString; N]) {
+        let end = self.options.iter().position(|word| word == "--").unwrap_or(self.options.len());
+        self.options.splice(end..end, options);
+    }
+
     fn without(mut self, option: &str) -> Self {
         self.options.retain(|known| known != option);
         self
@@ -161,7 +174,9 @@ impl Parsed {
 /// Reads arguments by a table. With `remainder` the first argument that is no option begins the rest.
 fn parse(arguments: &[OsString], table: &[Old], remainder: bool) -> Result<Parsed, String> {
     let mut parsed = Parsed::default();
-    let mut arguments = arguments.iter();
+    // Which option filled a slot.
+    let mut filled = [None::<&Old>; 2];
+    let mut arguments = arguments.iter().peekable();
     while let Some(argument) = arguments.next() {
         if argument == "--" {
             if !remainder {
@@ -182,12 +197,13 @@ fn parse(arguments: &[OsString], table: &[Old], remainder: bool) -> Result<Parse
         let Some(old) = known else {
             parsed.options.push(argument.clone());
             if attached.is_none() && WITH_VALUE.contains(&name.as_str()) {
-                parsed.options.extend(arguments.next().cloned());
+                parsed.options.extend(arguments.next_if(|next| **next != "--").cloned());
             }
             continue;
         };
         let mut value = || {
-            let next = attached.clone().or_else(|| arguments.next().cloned());
+            let next = || arguments.next_if(|next| **next != "--").cloned();
+            let next = attached.clone().or_else(next);
             next.ok_or_else(|| format!("`{name}` needs a value"))
         };
         match old.means {
@@ -204,7 +220,14 @@ fn parse(arguments: &[OsString], table: &[Old], remainder: bool) -> Result<Parse
                 parsed.options.push(whole);
             }
             Means::Flag(ours) => parsed.options.extend(ours.iter().map(OsString::from)),
-            Means::Slot(slot) => parsed.slots[slot] = Some(value()?),
+            Means::Slot(slot) => {
+                // The same option again: the last counts, in SCAR too.
+                if let Some(other) = filled[slot].replace(old).filter(|other| other.long != old.long) {
+                    let (one, other) = (old.long, other.long);
+                    return Err(format!("`{one}` and `{other}` name the same thing: give one of them"));
+                }
+                parsed.slots[slot] = Some(value()?);
+            }
             Means::Needless { value: has_value, why } => {
                 if has_value {
                     value()?;
@@ -298,7 +321,7 @@ fn remove(arguments: &[OsString]) -> Result<Vec<OsString>, String> {
     let mut parsed = parse(arguments, table::RM, false)?;
     let [name, _] = std::mem::take(&mut parsed.slots);
     if !parsed.has("--all") && !parsed.has("--with-data") {
-        parsed.options.push("--yes".into());
+        parsed.add(["--yes".into()]);
     }
     Ok(assemble(&["rm", "function"], name, parsed))
 }
@@ -308,7 +331,7 @@ fn logs(arguments: &[OsString]) -> Result<Vec<OsString>, String> {
     let mut parsed = parse(arguments, table::LOG, false)?;
     let [name, _] = std::mem::take(&mut parsed.slots);
     if !since {
-        parsed.options.extend(["--since".into(), LOG_SINCE.into()]);
+        parsed.add(["--since".into(), LOG_SINCE.into()]);
     }
     Ok(assemble(&["logs"], name, parsed))
 }

@@ -13,6 +13,28 @@ fn translated(line: &str) -> Result<String, String> {
 }
 
 #[test]
+fn what_stands_behind_two_dashes_stays_there() {
+    for (old, ours) in [
+        ("rm -n f -- b", "rm function f --yes -- b"),
+        ("log -n f -- b", "logs f --since 30d -- b"),
+        ("-- rm -n f", "-- rm -n f"),
+        ("-c -- rm -n f", "-c -- rm -n f"),
+        ("log -n f -c -- -ri x", "logs f -c --since 30d -- -ri x"),
+    ] {
+        assert_eq!(translated(old).as_deref(), Ok(ours));
+    }
+}
+
+#[test]
+fn a_function_named_in_two_ways_is_refused() {
+    for line in ["run -n f -f x.yaml", "invoke --conf-file x.yaml --name f", "log -f x.yaml -n f"] {
+        let sentence = translated(line).expect_err(line);
+        assert!(sentence.contains("give one of them"), "{line}: {sentence}");
+    }
+    assert_eq!(translated("run -n f -n g").as_deref(), Ok("invoke g"), "the last counts, as in SCAR");
+}
+
+#[test]
 fn old_command_lines_become_ours() {
     for (old, ours) in [
         ("init -f x.yaml", "init --conf-file=x.yaml"),
@@ -103,6 +125,7 @@ fn options_without_a_counterpart_say_why() {
         ("init -f x.yaml -g", "GPU"),
         ("init -i ubuntu -c local", "needs a name"),
         ("init -n", "needs a value"),
+        ("log -n f -ri -- x", "needs a value"),
     ] {
         let error = translated(line).expect_err(line);
         assert!(error.contains(word), "{line}: {error}");
