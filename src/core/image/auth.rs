@@ -98,6 +98,13 @@ fn best_entry<'a>(config: &'a DockerConfig, host: &str, repository: &str) -> Opt
         .map(|(_, entry)| entry)
 }
 
+/// What a configuration has for a repository, without asking helpers.
+#[cfg(fuzzing)]
+pub(super) fn in_config(text: &[u8], host: &str, repository: &str) -> Option<Credentials> {
+    let config: DockerConfig = serde_json::from_slice(text).ok()?;
+    best_entry(&config, host, repository).and_then(credentials_of)
+}
+
 /// A key without its scheme and API version; all names of Docker Hub are one.
 fn plain(key: &str) -> String {
     let key = key.split_once("://").map_or(key, |(_, rest)| rest).trim_end_matches('/');

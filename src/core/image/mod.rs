@@ -13,6 +13,8 @@ mod digest;
 pub mod embedded;
 mod error;
 mod files;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod layer;
 mod manifest;
 mod mount;

@@ -22,6 +22,8 @@
 mod cloud;
 mod failure;
 mod follow;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod header;
 mod launch;
 mod list;

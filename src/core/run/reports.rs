@@ -64,7 +64,7 @@ pub(super) async fn read(
 }
 
 /// The bad end that a line tells, if it does.
-fn bad_end(event: &RawEvent) -> Option<BadEnd> {
+pub(super) fn bad_end(event: &RawEvent) -> Option<BadEnd> {
     let entry = Parser::default().entry("", event);
     let request_id = entry.request_id.filter(|_| entry.platform && &*entry.level == "ERROR")?.to_string();
     let Some(report) = entry.report else {

@@ -16,6 +16,8 @@ mod clock;
 mod config;
 mod environment;
 mod error;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod launcher;
 mod lines;
 mod logging;

@@ -9,6 +9,8 @@
 //! ```
 
 mod api;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod groups;
 mod pattern;
 mod query;

@@ -173,7 +173,7 @@ impl Session {
 }
 
 /// One message of the event stream. `kind` is `event` or `exception`.
-fn frame(kind: &'static str, name: &'static str, payload: &Value) -> Bytes {
+pub(super) fn frame(kind: &'static str, name: &'static str, payload: &Value) -> Bytes {
     let header = |key: String, value: &'static str| Header::new(key, HeaderValue::String(value.into()));
     let message = Message::new(payload.to_string())
         .add_header(header(format!(":{kind}-type"), name))

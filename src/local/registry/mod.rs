@@ -13,6 +13,8 @@
 
 mod content;
 mod farm;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod http_api;
 mod manifest;
 mod names;

@@ -2,6 +2,8 @@
 
 mod events;
 mod functions;
+#[cfg(fuzzing)]
+pub(super) mod fuzzing;
 mod invoke;
 mod policy;
 mod request;

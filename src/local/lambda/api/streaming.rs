@@ -51,7 +51,7 @@ impl Lambda {
     }
 }
 
-fn put(
+pub(super) fn put(
     stream: &mut Vec<u8>,
     kind: &'static str,
     content: &'static str,

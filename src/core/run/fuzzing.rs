@@ -1,0 +1,9 @@
+//! Readers of outside input that are private otherwise, for the fuzz targets.
+
+use super::reports::{BadEnd, bad_end};
+use crate::core::logs::RawEvent;
+
+/// The bad end of an attempt that a line of the platform's log tells.
+pub fn end_in_log(event: &RawEvent) -> Option<BadEnd> {
+    bad_end(event)
+}
