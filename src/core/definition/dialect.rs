@@ -18,7 +18,8 @@ pub(super) fn read(
     report: &mut Report,
 ) -> Vec<(Definition, Option<Place>)> {
     let top = Fields::new(root, "", TOP, report);
-    if !matches!(root.value, Value::Map(_)) {
+    // That it is no map has been said; of nothing, nothing has.
+    if !matches!(root.value, Value::Map(_)) && !root.is_null() {
         return Vec::new();
     }
     let functions = top.map("functions", &["aws", "oscar"], report);

@@ -384,6 +384,8 @@ fn nothing_is_taken_for_another_dialect() {
         ("functions: {oscar: nothing}", "must be a list"),
         ("functions: {oscar: [nothing]}", "must be `cluster: service`"),
         ("name: f", "no function"),
+        ("~", "no function"),
+        ("!s", "no function"),
     ] {
         let error = read(text).expect_err(text).to_string();
         assert!(error.contains(word), "{text}: {error}");
