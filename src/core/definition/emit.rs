@@ -3,6 +3,9 @@
 use super::node::{Key, Node, Value};
 use std::fmt::Write as _;
 
+/// The longest key that is written without `?`, in characters; YAML 1.2.2, 7.4.2, allows 1024 with what is around it.
+const LONGEST_KEY: usize = 1000;
+
 /// Writes a tree so that it reads back as itself. The root is a map.
 pub(super) fn yaml(root: &Node) -> String {
     let mut out = String::new();
@@ -45,7 +48,7 @@ fn block(node: &Node, indent: usize, inline: bool, out: &mut String) {
         Value::Map(entries) => {
             for (Key { text, .. }, child) in entries {
                 begin(out);
-                let _ = write!(out, "{}:", scalar(text, false));
+                out.push_str(&key(text, indent));
                 after(child, indent, false, out);
             }
         }
@@ -58,6 +61,15 @@ fn block(node: &Node, indent: usize, inline: bool, out: &mut String) {
         }
         Value::Text { .. } => {}
     }
+}
+
+/// A key with its colon. YAML looks only so far for the colon of a key that does not say that it is one.
+fn key(text: &str, indent: usize) -> String {
+    let text = scalar(text, false);
+    if text.chars().count() <= LONGEST_KEY {
+        return text + ":";
+    }
+    format!("? {text}\n{}:", " ".repeat(indent))
 }
 
 /// A text on one line. What stood without quotes stays so where that is safe.
@@ -141,6 +153,24 @@ mod tests {
                 }),
             ]
         })
+    }
+
+    #[test]
+    fn keys_of_any_length_read_back() {
+        for key in ["\u{6}".repeat(300), "k".repeat(2000)] {
+            for value in ["1", "\n  a: {b: c}", "\n- a\n- {b: c, d: [e]}", "[]"] {
+                let at = super::super::Position::default();
+                let inner = parse(&format!("x: {value}")).unwrap().unwrap().get("x").unwrap().clone();
+                let inner = Node { at, value: Value::Map(vec![(Key { at, text: key.clone() }, inner)]) };
+                let list = Node { at, value: Value::List(vec![inner.clone()]) };
+                let entries = [("map", inner), ("list", list)]
+                    .map(|(text, node)| (Key { at, text: text.into() }, node));
+                let root = Node { at, value: Value::Map(entries.into()) };
+                let text = yaml(&root);
+                let back = parse(&text).unwrap().unwrap();
+                assert_eq!(bare(&back), bare(&root), "{text}");
+            }
+        }
     }
 
     proptest! {
