@@ -221,8 +221,8 @@ impl Sweep {
     /// pass that is open either.
     pub fn settled_to(&self) -> Millis {
         let settled = |group: &Group| {
-            let open = group.fresh.as_ref().map_or(Millis::MAX, |pass| pass.window.start_ms);
-            group.settled_to.min(open)
+            let open = group.fresh.iter().chain(&group.settled).map(|pass| pass.window.start_ms).min();
+            group.settled_to.min(open.unwrap_or(Millis::MAX))
         };
         self.groups.iter().map(settled).min().unwrap_or(0)
     }
@@ -272,6 +272,24 @@ mod tests {
         assert!(settled.windows(2).all(|pair| pair[0].2 == pair[1].1), "without a gap: {settled:?}");
         assert!(sweep.settled_to() >= 1_200_000);
         assert_eq!(windows.len() - settled.len(), 20, "a fresh pass every twenty seconds");
+    }
+
+    /// A fresh pass may settle what a slow settled pass is still reading: its pages are yet to come.
+    #[test]
+    fn what_a_pass_is_still_reading_has_not_settled() {
+        let mut sweep = Sweep::new(1, 0);
+        let first = sweep.next(1000, &PACE).unwrap();
+        sweep.answer(&first, Answer::Page(None), 200_000, &PACE);
+        let slow = sweep.next(200_000, &PACE).unwrap();
+        sweep.answer(&slow, Answer::Page(Some("1".into())), 200_000, &PACE);
+        let fresh = sweep.next(400_000, &PACE).unwrap();
+        assert_eq!((slow.settled, fresh.settled, fresh.window.start_ms), (true, false, 0));
+        sweep.answer(&fresh, Answer::Page(None), 400_000, &PACE);
+        assert_eq!(sweep.settled_to(), 0);
+        let rest = sweep.next(400_000, &PACE).unwrap();
+        assert_eq!(rest.token.as_deref(), Some("1"));
+        sweep.answer(&rest, Answer::Page(None), 400_000, &PACE);
+        assert_eq!(sweep.settled_to(), 280_000);
     }
 
     #[test]
