@@ -32,8 +32,9 @@ async fn launched(cloud: &Cloud) -> String {
         throng: String::new(),
     };
     let entry = ManifestEntry { task: 0, bucket: "inputs".into(), key: "a".into(), size: 1, provider: None };
-    cloud.s3().put_json(&home, &manifest_key(RUN, 0), &entry, false).await.unwrap();
+    // The header first: a folder that is seen without one is not looked at again for a minute.
     cloud.s3().put_json(&home, &run_key(RUN), &header, false).await.unwrap();
+    cloud.s3().put_json(&home, &manifest_key(RUN, 0), &entry, false).await.unwrap();
     cloud
         .s3()
         .put_object(&home, &running_key(RUN, 0, "request"), b"{}".to_vec().into(), &[], false)
