@@ -357,12 +357,12 @@ fn read_rest(
             definition.role = if expanded.unset {
                 Some(expanded.text)
             } else {
-                limits::role(&Spanned { at, value: expanded.text }, &key, report)
+                limits::role(&Spanned { at, value: expanded.text }, &role.value, &key, report)
             };
         }
     }
     if let Some(region) = lambda.text("region", report) {
-        definition.region = Some(limits::region(&region, &lambda.key("region"), report));
+        definition.region = Some(limits::region(&region, &region.value, &lambda.key("region"), report));
     }
     for (name, value) in lambda.pairs("tags", report) {
         if matches!(name.as_str(), "createdby" | "owner") {

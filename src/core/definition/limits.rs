@@ -119,8 +119,8 @@ pub(super) fn retention(days: &Spanned<u32>, key: &str, report: &mut Report) -> 
     days.value
 }
 
-/// Checks a role's ARN. SCAR's placeholder reads as none.
-pub(super) fn role(role: &Spanned<String>, key: &str, report: &mut Report) -> Option<String> {
+/// Checks a role's ARN. SCAR's placeholder reads as none. The message has it as `written`, `${NAME}` and all.
+pub(super) fn role(role: &Spanned<String>, written: &str, key: &str, report: &mut Report) -> Option<String> {
     let value = role.value.trim();
     if value.is_empty() {
         return None;
@@ -132,20 +132,20 @@ pub(super) fn role(role: &Spanned<String>, key: &str, report: &mut Report) -> Op
             && account.bytes().all(|b| b.is_ascii_digit())
             && path.strip_prefix("role/").is_some_and(|name| !name.is_empty()));
     if !good {
-        let message = format!("{} is no role: arn:aws:iam::<12 digits>:role/<name>", show(value));
+        let message = format!("{} is no role: arn:aws:iam::<12 digits>:role/<name>", show(written));
         report.error(role.at, key, message);
     }
     Some(value.to_owned())
 }
 
-/// Checks a region's name.
-pub(super) fn region(region: &Spanned<String>, key: &str, report: &mut Report) -> String {
+/// Checks a region's name. The message has the text as `written`.
+pub(super) fn region(region: &Spanned<String>, written: &str, key: &str, report: &mut Report) -> String {
     let value = region.value.trim();
     let good = value.split('-').count() >= 3
         && value.ends_with(|c: char| c.is_ascii_digit())
         && value.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
     if !good {
-        report.error(region.at, key, format!("{} is no region: such as us-east-1", show(value)));
+        report.error(region.at, key, format!("{} is no region: such as us-east-1", show(written)));
     }
     value.to_owned()
 }

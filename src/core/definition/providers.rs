@@ -125,13 +125,14 @@ impl Reader<'_> {
         Some(Known::Keys(Box::new(Provider { storage, keys, written })))
     }
 
-    /// A text in which `${NAME}` was replaced.
+    /// A text in which `${NAME}` was replaced, and the text as written, for messages.
     ///
     /// The flag says that a variable is not set, so that there is nothing to be checked.
-    fn expanded(&self, name: &str, report: &mut Report) -> Option<(Spanned<String>, bool)> {
+    fn expanded(&self, name: &str, report: &mut Report) -> Option<(Spanned<String>, String, bool)> {
         let text = self.fields.text(name, report)?;
         let expanded = expand(&text, &self.environment, &self.fields.key(name), report)?;
-        Some((Spanned { at: text.at, value: expanded.text.trim().to_owned() }, expanded.unset))
+        let value = expanded.text.trim().to_owned();
+        Some((Spanned { at: text.at, value }, text.value, expanded.unset))
     }
 
     fn endpoint(&self, report: &mut Report) -> Option<String> {
@@ -140,11 +141,11 @@ impl Reader<'_> {
             report.error(self.at, &key, "is missing: `http://host:port` or `https://host[:port]`");
             return None;
         }
-        let (text, unset) = self.expanded("endpoint", report)?;
+        let (text, written, unset) = self.expanded("endpoint", report)?;
         if unset {
             return Some(text.value);
         }
-        match address(&text.value) {
+        match address(&text.value, &written) {
             Ok(endpoint) => Some(endpoint),
             Err(why) => {
                 report.error(text.at, &key, why);
@@ -157,20 +158,20 @@ impl Reader<'_> {
         if self.fields.node("region").is_none() {
             return Some(REGION.to_owned());
         }
-        let (text, unset) = self.expanded("region", report)?;
+        let (text, written, unset) = self.expanded("region", report)?;
         if unset {
             return Some(text.value);
         }
         let key = self.fields.key("region");
         if !minio {
-            return Some(limits::region(&text, &key, report));
+            return Some(limits::region(&text, &written, &key, report));
         }
         let good = |b: u8| b.is_ascii_alphanumeric() || b"-_".contains(&b);
         match text.value.as_str() {
             "" => Some(REGION.to_owned()),
             value if value.bytes().all(good) => Some(text.value),
-            value => {
-                report.error(text.at, &key, format!("{} is no region: such as us-east-1", show(value)));
+            _ => {
+                report.error(text.at, &key, format!("{} is no region: such as us-east-1", show(&written)));
                 None
             }
         }
@@ -200,14 +201,14 @@ impl Reader<'_> {
     }
 }
 
-/// Checks an endpoint; without a slash at its end.
-fn address(text: &str) -> Result<String, String> {
+/// Checks an endpoint; without a slash at its end. Messages have it as `written`.
+fn address(text: &str, written: &str) -> Result<String, String> {
     if text.contains('@') {
         return Err(
             "must not hold a user name or password: `access_key` and `secret_key` are for that".into()
         );
     }
-    let wrong = || format!("{} is no endpoint: `http://host:port` or `https://host[:port]`", show(text));
+    let wrong = || format!("{} is no endpoint: `http://host:port` or `https://host[:port]`", show(written));
     let url = url::Url::parse(text).map_err(|_| wrong())?;
     let plain = matches!(url.path(), "" | "/") && url.query().is_none() && url.fragment().is_none();
     if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() || !plain {
@@ -314,12 +315,12 @@ mod tests {
             ("https://minio.lab", "https://minio.lab"),
             ("http://127.0.0.1:9", "http://127.0.0.1:9"),
         ] {
-            assert_eq!(address(text).as_deref(), Ok(expected));
+            assert_eq!(address(text, text).as_deref(), Ok(expected));
         }
         for text in ["", "minio.lab:9000", "ftp://x", "http://x/path", "http://x?a=b", "http://"] {
-            assert!(address(text).is_err_and(|why| why.contains("no endpoint")), "{text}");
+            assert!(address(text, text).is_err_and(|why| why.contains("no endpoint")), "{text}");
         }
         let refused = |why: String| why.contains("user name") && !why.contains("hidden");
-        assert!(address("http://user:hidden@x").is_err_and(refused));
+        assert!(address("http://user:hidden@x", "").is_err_and(refused));
     }
 }

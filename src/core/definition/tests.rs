@@ -415,6 +415,28 @@ fn wrong_storage_providers_are_refused_with_their_line_and_without_their_keys() 
 }
 
 #[test]
+fn what_is_wrong_in_a_variable_is_not_shown() {
+    let read = |text: &str| read_with(text, folder().path(), &|_| Some("hidden value".to_owned()));
+    for (lab, word) in [
+        ("minio: {lab: {endpoint: '${HOST}', access_key: a, secret_key: '${KEY}'}}", "${HOST}"),
+        (
+            "minio: {lab: {endpoint: 'http://h', region: '${HERE}', access_key: a, secret_key: '${KEY}'}}",
+            "${HERE}",
+        ),
+        ("s3: {lab: {region: '${HERE}', access_key: a, secret_key: '${KEY}'}}", "${HERE}"),
+    ] {
+        let text = format!(
+            "functions: {{aws: [{{lambda: {{name: f, image: a/b}}}}]}}\nstorage_providers: {{{lab}}}\n"
+        );
+        let error = read(&text).expect_err(lab).to_string();
+        assert!(error.contains(word) && !error.contains("hidden"), "{error}");
+    }
+    let role = "functions: {aws: [{lambda: {name: f, image: a/b}, iam: {role: '${ROLE}'}}]}";
+    let error = read(role).expect_err("no role").to_string();
+    assert!(error.contains("${ROLE}") && !error.contains("hidden"), "{error}");
+}
+
+#[test]
 fn a_provider_that_cannot_be_used_is_never_silently_left_out() {
     for (provider, word) in [
         ("minio.lap", "did you mean `minio.lab`?"),
