@@ -48,7 +48,11 @@ fn check(definition: &Definition, text: &str, path: &Path) {
     assert!((128..=10_240).contains(memory_mb) && (1..=900).contains(timeout_s), "{definition:?}");
     assert!((512..=10_240).contains(tmp_mb) && *retries <= 2, "{definition:?}");
     let shown = format!("{definition:?}{}", explain(definition));
-    assert!(text.contains(SECRET) || !shown.contains(SECRET), "{shown}");
+    // Endpoints, regions and roles are no secrets, wherever they come from.
+    let mut places = definition.providers.values().map(|provider| &provider.storage);
+    let open = definition.role.as_ref().is_some_and(|role| role.contains(SECRET))
+        || places.any(|place| format!("{place:?}").contains(SECRET));
+    assert!(open || text.contains(SECRET) || !shown.contains(SECRET), "{shown}");
     let yaml = to_yaml(definition);
     let again = parse(&yaml, path, environment()).unwrap_or_else(|errors| panic!("{errors}\n{yaml}"));
     let [again] = &again.definitions[..] else { panic!("not one function:\n{yaml}") };
