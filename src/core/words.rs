@@ -20,6 +20,12 @@ pub fn plural(number: u64, one: &str) -> String {
     format!("{} {one}{}", count(number), if number == 1 { "" } else { "s" })
 }
 
+/// [`plural`] with its verb: `1 file is`, `2 files are`.
+#[must_use]
+pub fn are(number: u64, one: &str) -> String {
+    format!("{} {}", plural(number, one), if number == 1 { "is" } else { "are" })
+}
+
 /// [`plural`] of something's length.
 #[must_use]
 pub fn how_many(length: usize, one: &str) -> String {

@@ -8,7 +8,6 @@ use crate::cli::session::Session;
 use crate::cli::units;
 use serde::Serialize;
 use std::fmt::Write as _;
-use throng::core::cloud::{Cloud, CloudError};
 use throng::core::model::FunctionInfo;
 
 /// A function as `--output json` prints it.
@@ -54,24 +53,11 @@ impl<'f> From<&'f FunctionInfo> for Shown<'f> {
     }
 }
 
-/// Every function of the context.
-pub async fn all(cloud: &Cloud) -> Result<Vec<FunctionInfo>, CloudError> {
-    let (mut functions, mut token) = (Vec::new(), None);
-    loop {
-        let (page, next) = cloud.lambda().list_page(token).await?;
-        functions.extend(page);
-        token = next;
-        if token.is_none() {
-            return Ok(functions);
-        }
-    }
-}
-
 pub async fn list(session: &Session, args: args::Functions) -> Outcome {
     let name = args.name.as_deref().map(only_name).transpose()?;
     let cloud = session.cloud().await?;
     let Some(name) = name else {
-        let mut functions = all(&cloud).await?;
+        let mut functions = cloud.lambda().list().await?;
         functions.sort_by(|a, b| a.name.cmp(&b.name));
         let shown: Vec<_> = functions.iter().map(Shown::from).collect();
         print::result(session.format, &shown, || table(&functions));

@@ -1,6 +1,5 @@
 //! `image`: what the context's registry holds.
 
-use super::functions;
 use crate::cli::args::Image;
 use crate::cli::fail::{Fail, Outcome, REFUSED, SOME_FAILED};
 use crate::cli::print::{self, Table};
@@ -70,7 +69,7 @@ async fn users(cloud: &Cloud, place: &Target) -> Result<Vec<String>, Fail> {
     };
     let repository = place.registry.repository.rsplit('/').next().unwrap_or_default();
     let mut users = Vec::new();
-    for function in functions::all(cloud).await? {
+    for function in cloud.lambda().list().await? {
         if function.name.to_lowercase() == repository
             && let Some(detail) = cloud.lambda().get(&function.name).await?
             && of(&detail.settings.image)

@@ -1,6 +1,5 @@
 //! `logs`.
 
-use super::functions;
 use crate::cli::args::{self, Format};
 use crate::cli::fail::{Fail, Outcome};
 use crate::cli::print;
@@ -88,7 +87,7 @@ pub async fn print(session: &Session, args: args::Logs) -> Outcome {
 }
 
 async fn groups(cloud: &Cloud, names: &[String]) -> Result<Vec<LogGroup>, Fail> {
-    let known = functions::all(cloud).await?;
+    let known = cloud.lambda().list().await?;
     if let Some(missing) = names.iter().find(|name| !known.iter().any(|function| function.name == **name)) {
         return Err(Fail::no_function(missing));
     }

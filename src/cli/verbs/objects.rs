@@ -108,9 +108,12 @@ pub async fn put(session: &Session, args: args::Put) -> Outcome {
     let failed: Vec<_> = uploaded.failed.iter().map(|file| file.path.display().to_string()).collect();
     let document = json!({ "sent": uploaded.sent, "skipped": uploaded.skipped, "failed": failed });
     print::result(session.format, &document, || match uploaded.skipped {
-        0 => format!("{} at {place}.\n", are(uploaded.sent, "file")),
+        0 => format!("{} at {place}.\n", units::are(uploaded.sent, "file")),
         skipped => {
-            format!("{} at {place}, {skipped} of them from before.\n", are(uploaded.sent + skipped, "file"))
+            format!(
+                "{} at {place}, {skipped} of them from before.\n",
+                units::are(uploaded.sent + skipped, "file")
+            )
         }
     });
     match failed.len() {
@@ -130,7 +133,7 @@ pub async fn get(session: &Session, args: args::Get) -> Outcome {
     let document = json!({ "fetched": downloaded.fetched, "skipped": downloaded.skipped, "failed": failed });
     print::result(session.format, &document, || match downloaded.fetched + downloaded.skipped {
         0 => String::new(),
-        count => format!("{} {there}\n", are(count, "object")),
+        count => format!("{} {there}\n", units::are(count, "object")),
     });
     let force = if downloaded.kept > 0 { "; --force replaces files that are there" } else { "" };
     match failed.len() {
@@ -147,11 +150,6 @@ fn arrives(to: &Path, key: &str) -> String {
         name if key.ends_with('/') => format!("in the folder {}", to.join(name).display()),
         name => format!("here: {}", to.join(name).display()),
     }
-}
-
-/// `1 file is`, `2 files are`
-fn are(count: u64, one: &str) -> String {
-    format!("{} {}", units::plural(count, one), if count == 1 { "is" } else { "are" })
 }
 
 /// `1 file was`, `2 files were`

@@ -1,6 +1,6 @@
 //! `rm`.
 
-use super::{deploy as definitions, functions as listed};
+use super::deploy as definitions;
 use crate::cli::args::{Rm, RmWhat};
 use crate::cli::fail::{Fail, Outcome, REFUSED};
 use crate::cli::print;
@@ -95,7 +95,7 @@ fn place_of_objects(text: &str) -> Result<Place, Fail> {
 
 /// Every function that throng made.
 async fn managed(cloud: &Cloud) -> Result<Vec<String>, CloudError> {
-    let all = listed::all(cloud).await?;
+    let all = cloud.lambda().list().await?;
     Ok(all.into_iter().filter(|function| function.managed).map(|function| function.name).collect())
 }
 

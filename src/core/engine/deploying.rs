@@ -9,29 +9,18 @@ use crate::core::cloud::{Cloud, CloudError};
 use crate::core::definition::Definition;
 use crate::core::deploy::{self, DeployError, DeployOptions, DeployProgress, RemoveOptions};
 use crate::core::image::LayerState;
-use crate::core::model::{FunctionForm, ProgressState};
+use crate::core::model::ProgressState;
 use crate::core::words::plural;
-use std::path::PathBuf;
 use std::sync::Arc;
 
-/// Deploys what a form says. Relative paths start at the working folder.
-pub(super) async fn form(
+/// Deploys every function of a wish, which people know as `shown`.
+pub(super) async fn deploy(
     mut ctx: Ctx,
     progress: ProgressHandle,
-    form: FunctionForm,
+    (shown, wish): (String, Wish),
     options: Arc<EngineOptions>,
 ) {
-    let name = form.name.clone();
-    match planning::read(Wish::Form(form)).await {
-        Ok(wanted) => all(&mut ctx, &progress, wanted.definitions, &options).await,
-        Err(why) => refused(&ctx, &progress, format!("{name} was not deployed"), why),
-    }
-}
-
-/// Deploys every function of a file.
-pub(super) async fn file(mut ctx: Ctx, progress: ProgressHandle, path: PathBuf, options: Arc<EngineOptions>) {
-    let shown = path.display().to_string();
-    match planning::read(Wish::File(path)).await {
+    match planning::read(wish).await {
         Ok(wanted) => {
             for warning in wanted.warnings {
                 let text = warning.to_string();

@@ -12,7 +12,7 @@ use crate::core::dataset::Meter;
 use crate::core::dataset::download::{Download, DownloadError};
 use crate::core::model::{ObjectPlace, ProviderOf};
 use crate::core::run::{self, Store, Stores};
-use crate::core::words::plural;
+use crate::core::words::are;
 use futures::TryStreamExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -101,12 +101,10 @@ pub(super) async fn download(
 ) {
     let work = async {
         let cloud = ctx.cloud_now().await?;
-        let meter = Arc::new(Meter::default());
-        progress.attach(meter.clone());
         let Wanted { from, bucket, keys, to } = wanted;
         let store = store(&cloud, &options, from.as_ref()).await?;
         let whose = from.map_or_else(|| cloud.context().name.clone(), |from| from.provider);
-        let fetched = fetch(&ctx, &progress, &options, (&store, &whose), meter, (bucket, keys, &to)).await?;
+        let fetched = fetch(&ctx, &progress, &options, (&store, &whose), (bucket, keys, &to)).await?;
         tell(&ctx, fetched, &to);
         Ok(())
     };
@@ -134,10 +132,8 @@ pub(super) async fn download_run(
         for ((provider, bucket), keys) in results.keys() {
             let store = stores.get(provider.as_deref()).await.map_err(as_cloud)?;
             let whose = provider.unwrap_or_else(|| context.context.clone());
-            let meter = Arc::new(Meter::default());
-            progress.attach(meter.clone());
             let wanted = (bucket, keys, to.as_path());
-            match fetch(&ctx, &progress, &options, (&store, &whose), meter, wanted).await {
+            match fetch(&ctx, &progress, &options, (&store, &whose), wanted).await {
                 Ok(here) => fetched += here,
                 // Of some objects only: those of the other buckets are not held up by it.
                 Err(error) if error.kind == ErrorKind::Other => kept_back = Some(error),
@@ -164,9 +160,10 @@ async fn fetch(
     progress: &ProgressHandle,
     options: &EngineOptions,
     (store, whose): (&Store, &str),
-    meter: Arc<Meter>,
     (bucket, keys, to): (String, Vec<String>, &Path),
 ) -> Result<u64, CloudError> {
+    let meter = Arc::new(Meter::default());
+    progress.attach(meter.clone());
     let journal = Download::journal_for(&options.dirs.state, whose, &bucket, to);
     let download = Download { bucket, keys, to: to.to_owned(), journal, force: false };
     let done = download.fetch(store.objects.clone(), meter, &progress.token).await;
@@ -181,7 +178,6 @@ async fn fetch(
 }
 
 fn tell(ctx: &Ctx, objects: u64, to: &Path) {
-    let are = if objects == 1 { "is" } else { "are" };
-    let title = format!("{} {are} in {}", plural(objects, "object"), to.display());
+    let title = format!("{} in {}", are(objects, "object"), to.display());
     ctx.update(move |state| state.notice(Severity::Info, title, ""));
 }

@@ -52,16 +52,8 @@ pub(super) async fn follow(mut ctx: Ctx, query: LogQuery, config: LogsConfig) {
 
 /// The log groups of the functions that are asked for.
 async fn groups(cloud: &Cloud, query: &LogQuery) -> Result<Vec<LogGroup>, CloudError> {
-    let mut known = HashMap::new();
-    let mut token = None;
-    loop {
-        let (page, next) = cloud.lambda().list_page(token).await?;
-        known.extend(page.into_iter().map(|function| (function.name.clone(), function)));
-        if next.is_none() {
-            break;
-        }
-        token = next;
-    }
+    let all = cloud.lambda().list().await?;
+    let known: HashMap<_, _> = all.into_iter().map(|function| (function.name.clone(), function)).collect();
     if query.functions.is_empty() {
         return Ok(known.values().filter(|function| function.managed).map(LogGroup::of).collect());
     }

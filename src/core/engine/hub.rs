@@ -1,6 +1,6 @@
 //! The hub: one task that owns the state, takes commands and updates, and publishes snapshots.
 
-use super::command::{Command, Scope};
+use super::command::{Command, Scope, Wish};
 use super::context::{Ctx, Update};
 use super::listings::{self, Cache};
 use super::snapshot::{
@@ -347,6 +347,12 @@ impl Hub {
         ctx.spawn(launches::launch(ctx.clone(), progress, function, inputs, memory, options));
     }
 
+    fn deploy(&mut self, shown: String, wish: Wish) {
+        let ctx = self.action_ctx();
+        let progress = self.state.begin(format!("deploy {shown}"));
+        ctx.spawn(deploying::deploy(ctx.clone(), progress, (shown, wish), self.options.clone()));
+    }
+
     /// What takes a while and goes on whatever is looked at.
     fn action(&mut self, command: Command) {
         let ctx = self.action_ctx();
@@ -376,14 +382,8 @@ impl Hub {
                 let progress = state.begin(format!("invoke {function}"));
                 ctx.spawn(actions::invoke(ctx.clone(), progress, function, payload));
             }
-            Command::DeployForm(form) => {
-                let progress = state.begin(format!("deploy {}", form.name));
-                ctx.spawn(deploying::form(ctx.clone(), progress, form, self.options.clone()));
-            }
-            Command::DeployFile(path) => {
-                let progress = state.begin(format!("deploy {}", path.display()));
-                ctx.spawn(deploying::file(ctx.clone(), progress, path, self.options.clone()));
-            }
+            Command::DeployForm(form) => self.deploy(form.name.clone(), Wish::Form(form)),
+            Command::DeployFile(path) => self.deploy(path.display().to_string(), Wish::File(path)),
             Command::DeleteFunction(name) => {
                 let progress = state.begin(format!("delete function {name}"));
                 ctx.spawn(deploying::remove(ctx.clone(), progress, name));

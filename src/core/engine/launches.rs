@@ -12,7 +12,7 @@ use crate::core::dataset::upload::{Upload, UploadError};
 use crate::core::dataset::{Meter, scan};
 use crate::core::model::Place;
 use crate::core::run::{self, Inputs, Launch, LaunchRequest, RunError};
-use crate::core::words::{how_many, plural};
+use crate::core::words::{are, how_many, plural};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -52,8 +52,7 @@ pub(super) async fn upload(
         failed.extend(uploaded.failed.into_iter().map(|file| (file.path.display().to_string(), file.reason)));
         some_failed("Some files were not uploaded", &ctx, failed)?;
         let files = uploaded.sent + uploaded.skipped;
-        let are = if files == 1 { "is" } else { "are" };
-        let title = format!("{} {are} in {to}", plural(files, "file"));
+        let title = format!("{} in {to}", are(files, "file"));
         ctx.update(move |state| state.notice(Severity::Info, title, ""));
         Ok(())
     };

@@ -59,7 +59,7 @@ pub(super) async fn functions(ctx: Ctx, cache: Arc<Cache>) {
     let read = |cloud: Cloud, ctx: Ctx| {
         let cache = cache.clone();
         async move {
-            let mut all = all_functions(&cloud).await?;
+            let mut all = cloud.lambda().list().await?;
             all.sort_by(|a: &FunctionInfo, b| a.name.cmp(&b.name));
             let (last, most) = details_of(&cloud);
             let mut stale = fill_from_cache(&mut all, &cache, last);
@@ -78,23 +78,11 @@ pub(super) async fn functions(ctx: Ctx, cache: Arc<Cache>) {
     ctx.poll(read, fail).await;
 }
 
-async fn all_functions(cloud: &Cloud) -> Result<Vec<FunctionInfo>, CloudError> {
-    let (mut all, mut token) = (Vec::new(), None);
-    loop {
-        let (page, next) = cloud.lambda().list_page(token).await?;
-        all.extend(page);
-        if next.is_none() {
-            return Ok(all);
-        }
-        token = next;
-    }
-}
-
 /// Names of functions and buckets, once per context: dialogs offer them wherever the person is. Errors are told when
 /// the lists themselves are looked at.
 pub(super) async fn first_look(mut ctx: Ctx) {
     let Some(cloud) = ctx.cloud().await else { return };
-    if let Ok(mut functions) = all_functions(&cloud).await {
+    if let Ok(mut functions) = cloud.lambda().list().await {
         functions.sort_by(|a, b| a.name.cmp(&b.name));
         ctx.show(move |snap| {
             if snap.functions.read_ms.is_none() {

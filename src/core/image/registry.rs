@@ -59,23 +59,13 @@ impl Remote {
             Some(digest) => self.reference.clone_with_digest(digest.to_owned()),
             None => self.reference.clone(),
         };
-        let mut attempt = 1;
-        loop {
-            // The authentication is stored in the client already.
-            let anonymous = RegistryAuth::Anonymous;
-            match self.client.pull_manifest_raw(&reference, &anonymous, ACCEPTED).await {
-                Ok((bytes, _)) if bytes.len() as u64 > MAX_JSON => {
-                    let whole = reference.whole();
-                    return Err(ImageError::Content(format!(
-                        "{whole}: the manifest has {} bytes",
-                        bytes.len()
-                    )));
-                }
-                Ok((bytes, _)) => return Ok(bytes),
-                Err(error) if attempt < ATTEMPTS && retryable(&error) => pause(attempt).await,
-                Err(error) => return Err(explain(&reference.whole(), "cannot read the image", &error)),
+        match manifest_of(&self.client, &reference).await {
+            Ok(bytes) if bytes.len() as u64 > MAX_JSON => {
+                let whole = reference.whole();
+                Err(ImageError::Content(format!("{whole}: the manifest has {} bytes", bytes.len())))
             }
-            attempt += 1;
+            Ok(bytes) => Ok(bytes),
+            Err(error) => Err(explain(&reference.whole(), "cannot read the image", &error)),
         }
     }
 
@@ -267,14 +257,22 @@ pub async fn holds(registry: &super::Registry, digest: &str) -> Result<bool, Ima
     let client = client(registry.host(), registry.plain_http())?;
     let reference = registry.reference().clone_with_digest(digest.to_owned());
     log_in(&client, &reference, registry.credentials.as_ref(), RegistryOperation::Pull).await?;
+    match manifest_of(&client, &reference).await {
+        Ok(_) => Ok(true),
+        Err(OciDistributionError::ImageManifestNotFoundError(_)) => Ok(false),
+        Err(error) if status_of(&error) == Some(404) => Ok(false),
+        Err(error) => Err(explain(&reference.whole(), "cannot look for the image", &error)),
+    }
+}
+
+/// A manifest as it is stored, by a client that has logged in: it keeps the authentication.
+async fn manifest_of(client: &Client, reference: &Reference) -> Result<Bytes, OciDistributionError> {
     let mut attempt = 1;
     loop {
-        match client.pull_manifest_raw(&reference, &RegistryAuth::Anonymous, ACCEPTED).await {
-            Ok(_) => return Ok(true),
-            Err(OciDistributionError::ImageManifestNotFoundError(_)) => return Ok(false),
-            Err(error) if status_of(&error) == Some(404) => return Ok(false),
+        match client.pull_manifest_raw(reference, &RegistryAuth::Anonymous, ACCEPTED).await {
+            Ok((bytes, _)) => return Ok(bytes),
             Err(error) if attempt < ATTEMPTS && retryable(&error) => pause(attempt).await,
-            Err(error) => return Err(explain(&reference.whole(), "cannot look for the image", &error)),
+            Err(error) => return Err(error),
         }
         attempt += 1;
     }

@@ -97,6 +97,22 @@ impl Lambda<'_> {
         Ok((functions, output.next_marker().filter(|marker| !marker.is_empty()).map(str::to_owned)))
     }
 
+    /// Every function, page by page.
+    ///
+    /// # Errors
+    /// [`CloudError`]
+    pub async fn list(&self) -> Result<Vec<FunctionInfo>, CloudError> {
+        let (mut all, mut token) = (Vec::new(), None);
+        loop {
+            let (page, next) = self.list_page(token).await?;
+            all.extend(page);
+            token = next;
+            if token.is_none() {
+                return Ok(all);
+            }
+        }
+    }
+
     /// Everything about a function; `None` when there is none of that name.
     ///
     /// # Errors
