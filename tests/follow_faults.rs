@@ -8,11 +8,11 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use throng::core::cloud::{Cloud, local, now_ms};
-use throng::core::config::ContextConfig;
-use throng::core::engine::{LogQuery, LogView};
-use throng::core::logs::{Bound, Follow, LogClient, LogGroup};
-use throng_runtime::contract::local::{AccessKey, LocalCredentials, LocalEndpoint};
+use throng_contract::local::{AccessKey, LocalCredentials, LocalEndpoint};
+use throng_core::cloud::{Cloud, local, now_ms};
+use throng_core::config::ContextConfig;
+use throng_core::engine::{LogQuery, LogView};
+use throng_core::logs::{Bound, Follow, LogClient, LogGroup};
 
 /// What the cloud answers.
 enum Answer {

@@ -17,9 +17,9 @@ use report::Report;
 use std::path::Path;
 use std::process::Command;
 use support::Home;
-use throng::core::dirs::Dirs;
-use throng::local::daemon::{self, State};
-use throng_runtime::contract::local::AccessKey;
+use throng_contract::local::AccessKey;
+use throng_core::dirs::Dirs;
+use throng_local::daemon::{self, State};
 
 /// A home with the function `echo`, which prints its event as a line of its log and as its answer, and a recorder before its
 /// cloud.

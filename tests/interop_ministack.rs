@@ -23,8 +23,6 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 use support::Home;
-use throng::core::definition::Architecture;
-use throng::core::image::embedded;
 
 /// ministack with the functions and buckets of `tests/support/ministack.py`, which invokes one of them. Everybody, the runtime
 /// included, talks to it through a recorder.
@@ -32,7 +30,7 @@ fn prepared(home: &Home) -> (Server, Recorder) {
     let server = server::ministack(&tools::ministack());
     let recorder = Recorder::before(&server.host);
     let runtime = home.path().join("runtime");
-    std::fs::write(&runtime, embedded::runtime(Architecture::X86_64).expect("a runtime")).unwrap();
+    std::fs::write(&runtime, throng_embedded::RUNTIME.x86_64.expect("a runtime")).unwrap();
     std::fs::set_permissions(&runtime, std::fs::Permissions::from_mode(0o755)).unwrap();
     let work = home.path().join("work");
     std::fs::create_dir(&work).unwrap();

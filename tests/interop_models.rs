@@ -22,9 +22,9 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Instant;
 use support::{Home, between, wait_for};
-use throng::core::cloud::{Cloud, ErrorKind, PutBody};
-use throng::core::config::ContextConfig;
-use throng::core::dirs::Dirs;
+use throng_core::cloud::{Cloud, ErrorKind, PutBody};
+use throng_core::config::ContextConfig;
+use throng_core::dirs::Dirs;
 
 /// A function `f` that copies its input. `trigger` is also in its script, so that another one is another image.
 fn definition(home: &Home, settings: &str, trigger: &str) {

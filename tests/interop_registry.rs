@@ -7,7 +7,7 @@ use hyper_util::rt::TokioIo;
 use std::convert::Infallible;
 use std::path::Path;
 use std::process::Output;
-use throng::local::registry::{ImageError, ImageStore, Registry};
+use throng_local::registry::{ImageError, ImageStore, Registry};
 use tokio::process::Command;
 
 async fn run(folder: &Path, command: &str) -> Output {

@@ -8,7 +8,7 @@ mod rie;
 use rie::{Bootstrap, TinyS3, notification};
 use serde_json::Value;
 use std::process::Stdio;
-use throng_runtime::contract::{AttemptRecord, FailureClass, TaskState};
+use throng_contract::{AttemptRecord, FailureClass, TaskState};
 
 fn record(s3: &TinyS3) -> AttemptRecord {
     let keys = s3.list("home/loose/f/");

@@ -10,8 +10,8 @@ mod tools;
 
 use std::process::{Child, Command, Output, Stdio};
 use support::wait_until_running;
-use throng::core::dirs::Dirs;
-use throng::local::daemon;
+use throng_core::dirs::Dirs;
+use throng_local::daemon;
 
 struct Cloud {
     home: tempfile::TempDir,

@@ -17,7 +17,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use support::{wait_for, wait_until_running};
-use throng::local::daemon::{self, ServeOptions, State};
+use throng_local::daemon::{self, ServeOptions, State};
 
 /// A daemon in this process, on a folder of its own.
 struct Cloud {
@@ -689,7 +689,7 @@ impl Daemon {
     }
 
     fn folder(&self) -> std::path::PathBuf {
-        throng::core::dirs::Dirs::under(self.home.path()).local_cloud()
+        throng_core::dirs::Dirs::under(self.home.path()).local_cloud()
     }
 
     fn kill(mut self) -> tempfile::TempDir {
@@ -769,7 +769,7 @@ async fn what_was_acknowledged_survives_kill_9_and_nothing_else_is_left() {
 #[test]
 fn a_daemon_is_one_per_folder_and_leaves_no_endpoint_behind() {
     let home = tempfile::tempdir().unwrap();
-    let folder = throng::core::dirs::Dirs::under(home.path()).local_cloud();
+    let folder = throng_core::dirs::Dirs::under(home.path()).local_cloud();
     let start = || {
         Command::new(env!("CARGO_BIN_EXE_throng"))
             .args(["local", "start"])

@@ -200,9 +200,9 @@ fn a_run_over_another_endpoint_leaves_its_keys_nowhere() {
 
 #[tokio::test]
 async fn the_functions_environment_has_no_keys() {
-    use throng::core::cloud::{Cloud, ConnectOptions};
-    use throng::core::config::ContextConfig;
-    use throng::core::dirs::Dirs;
+    use throng_core::cloud::{Cloud, ConnectOptions};
+    use throng_core::config::ContextConfig;
+    use throng_core::dirs::Dirs;
     let (home, there) = (Home::new(), Home::new());
     let lab = Lab::of(&there);
     let yaml = lab.write_definition(&home);

@@ -8,22 +8,22 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use throng::core::cloud::{Cloud, CloudError, ConnectOptions, PutBody, local, now_ms};
-use throng::core::config::ContextConfig;
-use throng::core::dataset::download::Download;
-use throng::core::dataset::upload::{Upload, UploadOptions};
-use throng::core::dataset::{Meter, scan};
-use throng::core::dirs::Dirs;
-use throng::core::logs::LogGroup;
-use throng::core::model::{Place, TaskState};
-use throng::core::run::{
+use throng_contract::keys::record_key;
+use throng_contract::layout::{META_RUN, META_TASK};
+use throng_contract::{AttemptRecord, OutputObject, Phases, TaskRef, VERSION};
+use throng_core::cloud::{Cloud, CloudError, ConnectOptions, PutBody, local, now_ms};
+use throng_core::config::ContextConfig;
+use throng_core::dataset::download::Download;
+use throng_core::dataset::upload::{Upload, UploadOptions};
+use throng_core::dataset::{Meter, scan};
+use throng_core::dirs::Dirs;
+use throng_core::logs::LogGroup;
+use throng_core::model::{Place, TaskState};
+use throng_core::run::{
     Fleet, Follower, FunctionFacts, Inputs, LaunchRequest, Lister, LogPlace, RunContext, TriggerPlace,
     cancel, prepare, resume, verify, wait,
 };
-use throng::local::daemon::{ServeOptions, serve};
-use throng_runtime::contract::keys::record_key;
-use throng_runtime::contract::layout::{META_RUN, META_TASK};
-use throng_runtime::contract::{AttemptRecord, OutputObject, Phases, TaskRef, VERSION};
+use throng_local::daemon::{ServeOptions, serve};
 use tokio_util::sync::CancellationToken;
 
 /// A function that is there and does nothing: the test writes the records.

@@ -7,7 +7,7 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
-use throng::local::sandbox::{self, Exit, Sandbox, SandboxError, SandboxSpec};
+use throng_local::sandbox::{self, Exit, Sandbox, SandboxError, SandboxSpec};
 use tokio::io::AsyncReadExt;
 
 /// A root with busybox and nothing else: no /proc, /dev, /tmp, /etc before `prepare_root`.

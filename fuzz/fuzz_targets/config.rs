@@ -3,7 +3,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use std::path::Path;
-use throng::core::config::{Config, ConfigError, LOCAL};
+use throng_core::config::{Config, ConfigError, LOCAL};
 
 fuzz_target!(|text: &str| {
     let config = match Config::parse(text, Path::new("config.toml")) {

@@ -4,7 +4,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use std::path::Path;
-use throng::core::definition::{Definition, Environment, explain, migrate_text, parse, to_yaml};
+use throng_core::definition::{Definition, Environment, explain, migrate_text, parse, to_yaml};
 
 const SECRET: &str = "hush-hush-7f3a";
 

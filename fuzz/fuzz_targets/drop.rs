@@ -4,7 +4,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use std::path::{Path, PathBuf};
-use throng::core::dataset::{NoDrop, parse_drop};
+use throng_core::dataset::{NoDrop, parse_drop};
 
 #[path = "../../src/tui"]
 #[allow(dead_code)]

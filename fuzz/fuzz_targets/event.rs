@@ -3,7 +3,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use throng_runtime::contract::{TaskEvent, TaskRef, object_keys_from_s3_event};
+use throng_contract::{TaskEvent, TaskRef, object_keys_from_s3_event};
 
 #[path = "../../runtime/src/event.rs"]
 #[allow(dead_code)]

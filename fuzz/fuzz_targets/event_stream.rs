@@ -5,7 +5,7 @@
 use aws_smithy_eventstream::frame::{DecodedFrame, MessageFrameDecoder};
 use bytes::BytesMut;
 use libfuzzer_sys::fuzz_target;
-use throng::local::{lambda, logs};
+use throng_local::{lambda, logs};
 
 fuzz_target!(|data: &[u8]| {
     let [cut, payload @ ..] = data else { return };

@@ -2,7 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use throng::local::faults::Plan;
+use throng_local::faults::Plan;
 
 fuzz_target!(|text: &str| {
     match Plan::parse(text, "plan.toml") {

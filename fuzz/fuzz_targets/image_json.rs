@@ -3,9 +3,9 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use throng::core::definition::Architecture;
-use throng::core::image::fuzzing::{config, login, manifest};
-use throng::local::registry::fuzzing::image;
+use throng_core::definition::Architecture;
+use throng_core::image::fuzzing::{config, login, manifest};
+use throng_local::registry::fuzzing::image;
 use throng_fuzz::line_and_rest;
 
 fuzz_target!(|data: &[u8]| {

@@ -4,8 +4,8 @@
 
 use libfuzzer_sys::fuzz_target;
 use std::path::{Component, Path};
-use throng::core::image::Source;
-use throng::local::registry::fuzzing::{image_name, repository};
+use throng_core::image::Source;
+use throng_local::registry::fuzzing::{image_name, repository};
 
 fuzz_target!(|text: &str| {
     if let Some((name, reference)) = image_name(text) {

@@ -2,7 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use throng::local::lambda::fuzzing::{created, function_name};
+use throng_local::lambda::fuzzing::{created, function_name};
 
 fuzz_target!(|data: &[u8]| {
     if let Some(settings) = created(data) {

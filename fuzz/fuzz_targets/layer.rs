@@ -8,8 +8,8 @@ use std::fs;
 use std::io::Read as _;
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
 use std::path::Path;
-use throng::core::image::fuzzing::{member, root_tar};
-use throng::local::registry::fuzzing::unpacked;
+use throng_core::image::fuzzing::{member, root_tar};
+use throng_local::registry::fuzzing::unpacked;
 
 const BUDGET: u64 = 64 << 10;
 

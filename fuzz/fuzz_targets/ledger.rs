@@ -6,10 +6,10 @@
 use libfuzzer_sys::fuzz_target;
 use serde::{Serialize, de::DeserializeOwned};
 use std::path::Component;
-use throng::core::dataset::download::safe_path;
-use throng::core::run::{Cancelled, End, FailedEvent, ManifestEntry, RunHeader, RunTracker, is_run_id};
-use throng_runtime::contract::keys::{RecordName, record_key};
-use throng_runtime::contract::{
+use throng_core::dataset::download::safe_path;
+use throng_core::run::{Cancelled, End, FailedEvent, ManifestEntry, RunHeader, RunTracker, is_run_id};
+use throng_contract::keys::{RecordName, record_key};
+use throng_contract::{
     AttemptRecord, FunctionConfig, RunningMarker, TaskEvent, object_keys_from_s3_event, read_secrets,
 };
 

@@ -3,10 +3,10 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use throng::core::engine::LogView;
-use throng::core::logs::{Bound, LogBuffer, Origin, Parser, RawEvent, Report};
-use throng::core::run::fuzzing::end_in_log;
-use throng_runtime::contract::{LogLine, Source};
+use throng_core::engine::LogView;
+use throng_core::logs::{Bound, LogBuffer, Origin, Parser, RawEvent, Report};
+use throng_core::run::fuzzing::end_in_log;
+use throng_contract::{LogLine, Source};
 
 fuzz_target!(|text: &str| {
     let (mut parser, bound) = (Parser::default(), Bound { lines: 8, bytes: 256 });

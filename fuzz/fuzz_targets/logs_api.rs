@@ -5,7 +5,7 @@
 use http::Request;
 use libfuzzer_sys::fuzz_target;
 use std::sync::OnceLock;
-use throng::local::logs::{LogStore, LogsApi, Pattern};
+use throng_local::logs::{LogStore, LogsApi, Pattern};
 use throng_fuzz::line_and_text;
 
 const OPERATIONS: [&str; 14] = [

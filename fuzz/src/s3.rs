@@ -13,9 +13,9 @@ use http_body_util::{BodyExt as _, StreamBody};
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 use std::time::SystemTime;
-use throng::local::db::{Db, DbError};
-use throng::local::s3::{NotificationTargets, ObjectStore, service};
-use throng_runtime::contract::local::{AccessKey, LocalCredentials};
+use throng_local::db::{Db, DbError};
+use throng_local::s3::{NotificationTargets, ObjectStore, service};
+use throng_contract::local::{AccessKey, LocalCredentials};
 
 /// The bucket that is there.
 pub const BUCKET: &str = "fuzz";
@@ -145,7 +145,7 @@ impl Cloud {
             pieces.iter().map(|piece| Ok(Frame::data(Bytes::copy_from_slice(piece)))).collect();
         let body = s3s::Body::http_body_unsync(StreamBody::new(futures::stream::iter(frames)));
         let mut request = request.map(|()| body);
-        request.extensions_mut().insert(throng::local::s3::RequestIds::random());
+        request.extensions_mut().insert(throng_local::s3::RequestIds::random());
         self.runtime.block_on(async {
             let answer = self.service.call(request).await.expect("an answer");
             let (parts, body) = answer.into_parts();

@@ -11,11 +11,23 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Programs, with the name of the constant that holds each.
-const PROGRAMS: [(&str, &str); 2] = [("throng-runtime", "RUNTIME"), ("throng-slices", "SLICES")];
+const PROGRAMS: [(&str, &str, &str); 2] = [
+    ("throng-runtime", "RUNTIME", "The runtime, which every function gets."),
+    ("throng-slices", "SLICES", "The program of the demo's function."),
+];
 /// Architectures, as Lambda calls them, with the targets that can be used, best first.
-const TARGETS: [(&str, &str, [&str; 2]); 2] = [
-    ("x86_64", "X86_64", ["x86_64-unknown-linux-musl", "x86_64-unknown-linux-gnu"]),
-    ("arm64", "ARM64", ["aarch64-unknown-linux-musl", "aarch64-unknown-linux-gnu"]),
+const TARGETS: [(&str, [&str; 2]); 2] = [
+    ("x86_64", ["x86_64-unknown-linux-musl", "x86_64-unknown-linux-gnu"]),
+    ("arm64", ["aarch64-unknown-linux-musl", "aarch64-unknown-linux-gnu"]),
+];
+/// What the programs are made of.
+const SOURCES: [&str; 6] = [
+    "Cargo.toml",
+    "Cargo.lock",
+    "runtime/Cargo.toml",
+    "runtime/src",
+    "runtime/contract/Cargo.toml",
+    "runtime/contract/src",
 ];
 /// What the cargo that runs us sets for us, and what would make the inner one build something else.
 const FOREIGN: [&str; 9] = [
@@ -31,23 +43,29 @@ const FOREIGN: [&str; 9] = [
 ];
 
 fn main() {
-    for file in ["build.rs", "Cargo.toml", "Cargo.lock", "runtime/Cargo.toml", "runtime/src"] {
-        println!("cargo::rerun-if-changed={file}");
+    println!("cargo::rerun-if-changed=build.rs");
+    let manifest = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").unwrap_or_default());
+    let root = manifest.ancestors().nth(2).unwrap_or(&manifest).to_owned();
+    for file in SOURCES {
+        println!("cargo::rerun-if-changed={}", root.join(file).display());
     }
     println!("cargo::rerun-if-env-changed=THRONG_RUNTIME_BINARY");
     let out = PathBuf::from(env::var_os("OUT_DIR").unwrap_or_default());
-    let root = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").unwrap_or_default());
+    let built = TARGETS.map(|(architecture, targets)| build(architecture, &targets, &root, &out));
     let mut code = String::new();
-    for (architecture, suffix, targets) in TARGETS {
-        let built = build(architecture, &targets, &root, &out);
-        for (program, name) in PROGRAMS {
-            let path = built.iter().find(|path| path.file_name().is_some_and(|file| file == program));
-            let value = path.map_or_else(
+    for (program, name, what) in PROGRAMS {
+        let embedded = |paths: &[PathBuf]| {
+            let path = paths.iter().find(|path| path.file_name().is_some_and(|file| file == program));
+            path.map_or_else(
                 || "None".to_owned(),
                 |path| format!("Some(include_bytes!({:?}))", path.to_string_lossy()),
-            );
-            let _ = writeln!(code, "const {name}_{suffix}: Option<&[u8]> = {value};");
-        }
+            )
+        };
+        let [x86_64, arm64] = built.each_ref().map(|paths| embedded(paths));
+        let _ = writeln!(
+            code,
+            "/// {what}\npub const {name}: Program = Program {{ x86_64: {x86_64}, arm64: {arm64} }};"
+        );
     }
     if let Err(error) = fs::write(out.join("embedded.rs"), code) {
         println!("cargo::error=writing embedded.rs: {error}");
@@ -91,7 +109,7 @@ fn build(architecture: &str, targets: &[&str], root: &Path, out: &Path) -> Vec<P
 }
 
 fn copy(built: &Path, folder: &Path) -> Vec<PathBuf> {
-    let copies = PROGRAMS.iter().map(|(program, _)| (built.join(program), folder.join(program)));
+    let copies = PROGRAMS.iter().map(|(program, ..)| (built.join(program), folder.join(program)));
     copies.filter(|(from, to)| fs::copy(from, to).is_ok()).map(|(_, to)| to).collect()
 }
 

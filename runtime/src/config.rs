@@ -1,7 +1,7 @@
 //! What the runtime knows when it starts: the function's configuration and Lambda's environment.
 
 use std::path::{Path, PathBuf};
-use throng_runtime::contract::{FunctionConfig, VERSION, layout};
+use throng_contract::{FunctionConfig, VERSION, layout};
 
 /// Everything that stays the same from event to event.
 pub struct Settings {

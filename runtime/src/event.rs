@@ -6,7 +6,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
-use throng_runtime::contract::{TaskEvent, TaskRef, object_keys_from_s3_event};
+use throng_contract::{TaskEvent, TaskRef, object_keys_from_s3_event};
 
 /// How many wrappers are taken off an event.
 const DEPTH: usize = 4;

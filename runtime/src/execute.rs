@@ -9,7 +9,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::process::ExitStatusExt;
 use std::process::{ChildStderr, ChildStdout, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
-use throng_runtime::contract::Source;
+use throng_contract::Source;
 
 /// How long output is waited for after the program ended: something it started may still be writing.
 const LINGER: Duration = Duration::from_millis(100);

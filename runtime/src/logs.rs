@@ -5,7 +5,7 @@ use serde::Serialize;
 use std::collections::VecDeque;
 use std::io::Write;
 use std::time::{Duration, Instant};
-use throng_runtime::contract::{Source, TaskRef, layout};
+use throng_contract::{Source, TaskRef, layout};
 
 /// Longest line that is one event; a longer one is several.
 pub const LONGEST_LINE: usize = 64 * 1024;
@@ -16,7 +16,7 @@ const BATCH: usize = 128 * 1024;
 /// How much of the standard output is kept for the answer.
 pub const KEPT: usize = 4 << 20;
 
-/// [`LogLine`](throng_runtime::contract::LogLine) without copies of what all lines share.
+/// [`LogLine`](throng_contract::LogLine) without copies of what all lines share.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Line<'a> {
@@ -211,7 +211,7 @@ fn cut(bytes: &[u8]) -> usize {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use throng_runtime::contract::LogLine;
+    use throng_contract::LogLine;
 
     fn lines(log: &Log<'_>) -> Vec<LogLine> {
         let text = String::from_utf8(log.batch.clone()).unwrap();

@@ -10,7 +10,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Instant;
-use throng_runtime::contract::{FailureClass, OutputObject, OutputRule};
+use throng_contract::{FailureClass, OutputObject, OutputRule};
 
 /// Uploads under way at a time.
 const PARALLEL: usize = 4;

@@ -7,7 +7,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
-use throng_runtime::contract::FailureClass;
+use throng_contract::FailureClass;
 
 /// Longest file name that file systems take.
 const LONGEST_NAME: usize = 255;

@@ -9,7 +9,7 @@ use crate::s3::{Kind, S3, S3Error};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
-use throng_runtime::contract::{ProviderAccess, ProviderInput, ProviderSecrets, keys, read_secrets};
+use throng_contract::{ProviderAccess, ProviderInput, ProviderSecrets, keys, read_secrets};
 
 /// Every storage of an environment.
 pub struct Stores<'a> {

@@ -17,7 +17,7 @@ use std::io::{self, Write as _};
 use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
-use throng_runtime::contract::{
+use throng_contract::{
     AttemptRecord, FailureClass, OnFailure, Phases, RunningMarker, TaskRef, TaskState, keys, layout,
 };
 

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::net::UdpSocket;
 use std::path::Path;
-use throng_runtime::contract::layout;
+use throng_contract::layout;
 
 /// Longest value that Linux takes (`MAX_ARG_STRLEN` less the name).
 const LONGEST: usize = 120 * 1024;

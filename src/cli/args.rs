@@ -3,7 +3,7 @@
 use clap::builder::{PossibleValuesParser, RangedU64ValueParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
-use throng::core::model::TaskState;
+use throng_core::model::TaskState;
 
 /// A terminal workload manager for high-throughput serverless file processing.
 ///

@@ -1,8 +1,8 @@
 //! How a verb can end badly, and the exit code for each.
 
 use std::fmt;
-use throng::core::cloud::{CloudError, ErrorKind};
-use throng::core::run::RunError;
+use throng_core::cloud::{CloudError, ErrorKind};
+use throng_core::run::RunError;
 
 /// Some tasks failed, or what was named does not exist.
 pub const SOME_FAILED: u8 = 1;

@@ -1,6 +1,7 @@
 //! The engine for scripts: verbs, printers, exit codes.
 
 mod args;
+mod embedded_cloud;
 mod fail;
 mod print;
 mod scar;
@@ -11,19 +12,51 @@ mod units;
 mod verbs;
 mod waiting;
 
+pub use embedded_cloud::{EmbeddedCloud, ServeFailure, ServeRequest};
+
 use args::{Cli, Verb};
 use clap::{CommandFactory, Parser};
 use fail::{Fail, Outcome};
 use session::Session;
+use std::path::PathBuf;
+use std::pin::Pin;
 use std::process::ExitCode;
+use throng_core::config::TuiConfig;
+use throng_core::engine::Engine;
+use throng_core::image::Programs;
 
 /// Set to `debug`, `info`, `throng=trace` …: what throng says of itself on standard error.
 const ENV_LOG: &str = "THRONG_LOG";
 
+/// What the command line is given by the program that it is part of.
+#[derive(Clone, Copy, Debug)]
+pub struct Product {
+    /// What goes into functions.
+    pub programs: Programs,
+    /// Controls the local cloud, of which the command line knows nothing else.
+    pub embedded_cloud: &'static dyn EmbeddedCloud,
+    /// Opens the screen, of which the command line knows nothing else.
+    pub open_screen: OpenScreen,
+}
+
+/// Shows an engine on the terminal until the person leaves; gives what went wrong as a sentence.
+pub type OpenScreen = fn(Engine, Opening) -> Pin<Box<dyn Future<Output = Result<(), String>>>>;
+
+/// How the screen is opened.
+#[derive(Clone, Debug)]
+pub struct Opening {
+    /// How it looks.
+    pub settings: TuiConfig,
+    /// The run that is shown first; where the person was last when `None`.
+    pub run: Option<String>,
+    /// Where downloads go.
+    pub downloads: PathBuf,
+    /// Where the last view is remembered.
+    pub state_file: PathBuf,
+}
+
 /// Runs what the command line asks for.
-pub fn main() -> ExitCode {
-    // Our own faults are reported with a trace; the screen's hook, set later, gives the terminal back before that.
-    let _ = color_eyre::install();
+pub fn main(product: Product) -> ExitCode {
     let mut words = std::env::args_os();
     let program = words.next().unwrap_or_else(|| "throng".into());
     let outcome = scar::translate(words.collect()).map_err(Fail::usage).and_then(|translated| {
@@ -31,7 +64,7 @@ pub fn main() -> ExitCode {
         if let Some(warning) = &translated.warning {
             print::note(&format!("warning: {warning}"));
         }
-        dispatch(cli)
+        dispatch(cli, product)
     });
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
@@ -44,7 +77,7 @@ pub fn main() -> ExitCode {
     }
 }
 
-fn dispatch(cli: Cli) -> Outcome {
+fn dispatch(cli: Cli, product: Product) -> Outcome {
     match &cli.verb {
         Some(Verb::Completions { shell }) => {
             let mut text = Vec::new();
@@ -66,12 +99,12 @@ fn dispatch(cli: Cli) -> Outcome {
         log_to_stderr(cli.global.verbose);
     }
     if let Some(Verb::Local(local)) = &cli.verb {
-        return verbs::local::control(local, &cli.global);
+        return verbs::local::control(local, &cli.global, product.embedded_cloud);
     }
     if let Some(Verb::Migrate(migrate)) = &cli.verb {
         return verbs::migrate::migrate(migrate);
     }
-    let session = Session::new(&cli.global)?;
+    let session = Session::new(&cli.global, product)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let outcome = runtime.block_on(async {
         if !screen {

@@ -2,12 +2,13 @@
 
 use super::args::{Format, Global};
 use super::fail::{Fail, Outcome};
-use super::print;
+use super::{EmbeddedCloud, OpenScreen, Product, print};
 use std::time::Duration;
-use throng::core::cloud::Cloud;
-use throng::core::config::{Config, ContextConfig, Overrides};
-use throng::core::dirs::Dirs;
-use throng::core::model::Place;
+use throng_core::cloud::Cloud;
+use throng_core::config::{Config, ContextConfig, Overrides};
+use throng_core::dirs::Dirs;
+use throng_core::image::Programs;
+use throng_core::model::Place;
 use tokio_util::sync::CancellationToken;
 
 /// One use of the command line.
@@ -18,12 +19,18 @@ pub struct Session {
     pub format: Format,
     /// Say on standard error what goes on.
     pub verbose: bool,
+    /// What this build carries for the inside of functions.
+    pub programs: Programs,
+    /// Controls the local cloud.
+    pub embedded_cloud: &'static dyn EmbeddedCloud,
+    /// Opens the screen.
+    pub open_screen: OpenScreen,
     /// Cancelled by the first Ctrl-C; a second one ends the process at once.
     pub interrupt: CancellationToken,
 }
 
 impl Session {
-    pub fn new(global: &Global) -> Result<Self, Fail> {
+    pub fn new(global: &Global, product: Product) -> Result<Self, Fail> {
         let dirs = dirs()?;
         let overrides = Overrides { file: global.config.clone(), context: global.context.clone() };
         let mut config = Config::load(&dirs, &overrides).map_err(Fail::usage)?;
@@ -38,6 +45,9 @@ impl Session {
             config,
             format: global.output,
             verbose: global.verbose,
+            programs: product.programs,
+            embedded_cloud: product.embedded_cloud,
+            open_screen: product.open_screen,
             interrupt: CancellationToken::new(),
         })
     }

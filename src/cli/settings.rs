@@ -3,7 +3,7 @@
 use super::fail::Fail;
 use clap::Args;
 use std::path::Path;
-use throng::core::definition::{Setting, Settings};
+use throng_core::definition::{Setting, Settings};
 
 /// A function without a file, or settings over the file's.
 #[derive(Debug, Default, Args)]

@@ -6,11 +6,11 @@ use super::session::{STATUS, Session};
 use super::units;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use throng::core::cloud::Cloud;
-use throng::core::dataset::download::{Download, DownloadError, Downloaded};
-use throng::core::dataset::upload::{Upload, UploadError, UploadOptions, Uploaded};
-use throng::core::dataset::{FileList, Meter, Objects, S3Objects, scan};
-use throng::core::model::{Place, Progress, ProgressState};
+use throng_core::cloud::Cloud;
+use throng_core::dataset::download::{Download, DownloadError, Downloaded};
+use throng_core::dataset::upload::{Upload, UploadError, UploadOptions, Uploaded};
+use throng_core::dataset::{FileList, Meter, Objects, S3Objects, scan};
+use throng_core::model::{Place, Progress, ProgressState};
 
 /// Lists files, and says which were left out.
 pub fn files(paths: &[PathBuf]) -> Result<FileList, Fail> {

@@ -3,7 +3,7 @@
 #![allow(clippy::cast_precision_loss, reason = "figures for people")]
 
 use std::time::Duration;
-pub use throng::core::words::{are, how_many, plural};
+pub use throng_core::words::{are, how_many, plural};
 
 /// Reads `90`, `90s`, `15m`, `2h`, `7d`.
 pub fn duration(text: &str) -> Result<Duration, String> {

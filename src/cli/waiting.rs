@@ -3,7 +3,7 @@
 use super::print;
 use std::io::IsTerminal as _;
 use std::time::Duration;
-use throng::core::cloud::waiting_for;
+use throng_core::cloud::waiting_for;
 
 /// Answers usually come sooner.
 const PATIENCE: Duration = Duration::from_secs(2);

@@ -1,11 +1,11 @@
 //! What front ends show: plain data, no SDK types, no terminal types.
 
-use crate::core::definition::Architecture;
-use crate::core::logs::Report;
+use crate::definition::Architecture;
+use crate::logs::Report;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-pub use throng_runtime::contract::{AttemptRecord, FailureClass, OutputObject, Phases, Source, TaskState};
+pub use throng_contract::{AttemptRecord, FailureClass, OutputObject, Phases, Source, TaskState};
 
 /// Milliseconds since 1970.
 pub type Millis = u64;

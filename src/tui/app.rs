@@ -10,7 +10,7 @@ use crossterm::event::{KeyEvent, KeyEventKind};
 use ratatui::layout::Rect;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
-use throng::core::engine::{Command, ContextInfo, Engine, Scope, Severity, Snapshot};
+use throng_core::engine::{Command, ContextInfo, Engine, Scope, Severity, Snapshot};
 use tokio::sync::Notify;
 
 /// A place that was gone to, and where its list stands.
@@ -304,7 +304,7 @@ impl App {
             && view.more
             && view.bucket == *bucket
             && view.prefix == *prefix
-            && view.listing.state == throng::core::engine::ListingState::Ready
+            && view.listing.state == throng_core::engine::ListingState::Ready
             && (page.list.position() + 2 * page.list.page() >= page.list.len()
                 || !page.list.filter.is_empty())
         {
@@ -422,7 +422,7 @@ impl App {
         if self.layers.iter().any(|layer| layer.animates()) {
             return true;
         }
-        let open = |run: &throng::core::model::RunSummary| run.ended_ms.is_none();
+        let open = |run: &throng_core::model::RunSummary| run.ended_ms.is_none();
         match &self.page().place {
             Place::Running => !self.snapshot.running.items.is_empty(),
             Place::Runs | Place::Function(_) => self.snapshot.runs.items.iter().any(open),

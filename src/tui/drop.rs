@@ -1,7 +1,7 @@
 //! What a terminal pastes when files are dropped on it.
 
 use std::path::PathBuf;
-use throng::core::dataset::drop::{self, NoDrop};
+use throng_core::dataset::drop::{self, NoDrop};
 
 /// What a pasted text is.
 #[derive(Clone, Debug, PartialEq, Eq)]

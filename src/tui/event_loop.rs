@@ -33,7 +33,7 @@ type Screen = Terminal<CrosstermBackend<BufWriter<Stdout>>>;
 pub async fn run(
     app: &mut App,
     guard: &Guard,
-    mut snapshots: tokio::sync::watch::Receiver<Arc<throng::core::engine::Snapshot>>,
+    mut snapshots: tokio::sync::watch::Receiver<Arc<throng_core::engine::Snapshot>>,
 ) -> Result<()> {
     let writer = BufWriter::with_capacity(64 << 10, io::stdout());
     let mut terminal =

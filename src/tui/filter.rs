@@ -1,7 +1,7 @@
 //! What a person types to see fewer lines.
 
 use regex::{Regex, RegexBuilder};
-use throng::core::model::TaskState;
+use throng_core::model::TaskState;
 
 /// A pattern: a regular expression, or the text itself where it is none. `!` in front turns it round. Small letters
 /// match both cases.

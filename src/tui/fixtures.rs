@@ -5,10 +5,10 @@ use super::list::Look;
 use super::theme::{Depth, Theme};
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use throng::core::deploy::Action;
-use throng::core::engine::*;
-use throng::core::model::*;
-use throng_runtime::contract::TaskRef;
+use throng_contract::TaskRef;
+use throng_core::deploy::Action;
+use throng_core::engine::*;
+use throng_core::model::*;
 use tokio::sync::{mpsc, watch};
 
 /// 2026-11-23 12:00:00 UTC

@@ -37,8 +37,9 @@ use color_eyre::eyre::{Result, WrapErr};
 use list::Look;
 use std::path::PathBuf;
 use theme::{Depth, Theme};
-use throng::core::engine::{Engine, Snapshot};
-use throng::core::model::RunSummary;
+use throng_core::config::{ImageProtocol, TuiConfig};
+use throng_core::engine::{Engine, Snapshot};
+use throng_core::model::RunSummary;
 
 /// How the program begins and looks.
 #[allow(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
@@ -61,6 +62,21 @@ pub struct TuiOptions {
     pub downloads: PathBuf,
     /// Where the last view is remembered (`<state>/tui.json`); nowhere when `None`.
     pub state_file: Option<PathBuf>,
+}
+
+impl TuiOptions {
+    /// With a person's settings.
+    #[must_use]
+    pub fn new(settings: &TuiConfig) -> Self {
+        Self {
+            theme: settings.theme.clone(),
+            mouse: settings.mouse,
+            no_color: !settings.color,
+            ascii: settings.ascii,
+            halfblocks: settings.images == ImageProtocol::Halfblocks,
+            ..Self::default()
+        }
+    }
 }
 
 impl Default for TuiOptions {

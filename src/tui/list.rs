@@ -296,7 +296,7 @@ impl ListState {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tui::filter::Pattern;
+    use crate::filter::Pattern;
 
     struct Words(Vec<Arc<Vec<&'static str>>>, Cell<usize>);
 

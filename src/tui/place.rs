@@ -1,6 +1,6 @@
 //! Where a person can be.
 
-use throng::core::engine::Scope;
+use throng_core::engine::Scope;
 
 /// A place in the program; each has a list.
 #[derive(Clone, Debug, PartialEq, Eq)]

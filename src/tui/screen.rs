@@ -22,8 +22,8 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
-use throng::core::engine::{Connection, ListingState, Severity};
-use throng::core::model::ProgressState;
+use throng_core::engine::{Connection, ListingState, Severity};
+use throng_core::model::ProgressState;
 
 /// The smallest usable screen.
 const SMALLEST: (u16, u16) = (40, 10);
@@ -88,7 +88,7 @@ fn summary(app: &App) -> Vec<Span<'static>> {
     let dot = format!(" {} ", theme.symbols.dot);
     if page.place == Place::Logs {
         let view = app.logs.frozen.as_ref().or(app.snapshot.logs.as_ref());
-        let total = view.map_or(0, throng::core::engine::LogView::len);
+        let total = view.map_or(0, throng_core::engine::LogView::len);
         let shown = app.logs.len();
         let count = if app.logs.filter.is_empty() {
             text::plural(total as u64, "line")

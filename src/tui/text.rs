@@ -2,7 +2,7 @@
 
 use jiff::{Timestamp, tz::TimeZone};
 use std::borrow::Cow;
-pub use throng::core::words::{count, how_many, plural};
+pub use throng_core::words::{count, how_many, plural};
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 /// Stands for a character that must not reach the terminal.

@@ -1,7 +1,7 @@
 //! Colours and symbols. State is always a symbol and a word, never a colour alone.
 
 use ratatui::style::{Color, Modifier, Style};
-use throng::core::model::TaskState;
+use throng_core::model::TaskState;
 
 /// How many colours the terminal shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -306,7 +306,7 @@ mod tests {
     fn every_symbol_is_one_column() {
         for symbols in [UNICODE, ASCII] {
             for symbol in symbols.states.iter().chain(&symbols.bars).chain(symbols.spark) {
-                assert_eq!(crate::tui::text::width(symbol), 1, "{symbol}");
+                assert_eq!(crate::text::width(symbol), 1, "{symbol}");
             }
         }
     }

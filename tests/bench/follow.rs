@@ -19,14 +19,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 use support::{Home, between};
-use throng::core::cloud::{Calls, Cloud, CloudError, ConnectOptions, PutBody, local, now_ms};
-use throng::core::config::{Config, ContextConfig};
-use throng::core::dataset::upload::UploadOptions;
-use throng::core::dirs::Dirs;
-use throng::core::engine::{Command, Engine, EngineOptions, LogQuery, Scope, Snapshot};
-use throng::core::run::{Fleet, FunctionFacts, Inputs, LaunchRequest, RunContext, prepare};
-use throng_runtime::contract::keys::{record_key, running_key};
-use throng_runtime::contract::{AttemptRecord, Phases, TaskRef, TaskState, VERSION};
+use throng_contract::keys::{record_key, running_key};
+use throng_contract::{AttemptRecord, Phases, TaskRef, TaskState, VERSION};
+use throng_core::cloud::{Calls, Cloud, CloudError, ConnectOptions, PutBody, local, now_ms};
+use throng_core::config::{Config, ContextConfig};
+use throng_core::dataset::upload::UploadOptions;
+use throng_core::dirs::Dirs;
+use throng_core::engine::{Command, Engine, EngineOptions, LogQuery, Scope, Snapshot};
+use throng_core::image::Programs;
+use throng_core::run::{Fleet, FunctionFacts, Inputs, LaunchRequest, RunContext, prepare};
 use tokio_util::sync::CancellationToken;
 
 const FUNCTIONS: usize = 10;
@@ -182,6 +183,7 @@ fn look(dirs: &Dirs, context: &ContextConfig, runs: &[String]) -> Vec<Engine> {
             dirs: dirs.clone(),
             context: Some(context.name.clone()),
             exe: None,
+            programs: Programs::NONE,
         };
         let engine = Engine::start(options).expect("a context");
         engine.send(Command::Look(scope));
@@ -357,7 +359,7 @@ fn print(calls: &[Calls], minutes: f64) {
 async fn arrived(engine: &Engine, written: u64) {
     let (mut snapshots, begin) = (engine.snapshots(), Instant::now());
     let settled = |snapshot: &Arc<Snapshot>| {
-        snapshot.logs.as_ref().is_some_and(throng::core::engine::LogView::is_settled)
+        snapshot.logs.as_ref().is_some_and(throng_core::engine::LogView::is_settled)
     };
     let waiting = snapshots.wait_for(settled);
     let snapshot = tokio::time::timeout(Duration::from_mins(5), waiting)

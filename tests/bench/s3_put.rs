@@ -14,7 +14,7 @@ use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
-use throng::local::daemon::{self, State};
+use throng_local::daemon::{self, State};
 
 const FILES: usize = 2_000;
 const SIZE: usize = 16 * 1024;
@@ -52,7 +52,7 @@ fn throng(home: &Path) -> Server {
         .stderr(Stdio::null())
         .spawn()
         .unwrap();
-    let folder = throng::core::dirs::Dirs::under(home).local_cloud();
+    let folder = throng_core::dirs::Dirs::under(home).local_cloud();
     let endpoint = loop {
         if let State::Running(endpoint, _) = daemon::status(&folder) {
             break endpoint.endpoint;

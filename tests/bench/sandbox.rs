@@ -19,7 +19,7 @@ mod linux {
     use std::os::unix::fs::PermissionsExt;
     use std::path::{Path, PathBuf};
     use std::time::{Duration, Instant};
-    use throng::local::sandbox::{self, Sandbox, SandboxSpec};
+    use throng_local::sandbox::{self, Sandbox, SandboxSpec};
 
     const STARTS: u32 = 300;
 

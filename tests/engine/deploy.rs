@@ -1,10 +1,10 @@
 use crate::support::{Home, Watched};
 use std::path::Path;
-use throng::core::cloud::{Cloud, ErrorKind, Trigger};
-use throng::core::definition::{self, Definition};
-use throng::core::deploy::{self, Action, DeployError, DeployOptions, Plan, RemoveOptions};
-use throng::core::engine::{Command, Scope, Severity};
-use throng::core::model::FunctionForm;
+use throng_core::cloud::{Cloud, ErrorKind, Trigger};
+use throng_core::definition::{self, Definition};
+use throng_core::deploy::{self, Action, DeployError, DeployOptions, Plan, RemoveOptions};
+use throng_core::engine::{Command, Scope, Severity};
+use throng_core::model::FunctionForm;
 use tokio_util::sync::CancellationToken;
 
 /// Any program will do for what is only deployed.
@@ -31,10 +31,7 @@ fn definition(folder: &Path, name: &str, bucket: &str) -> Definition {
 }
 
 fn options(home: &Home) -> DeployOptions {
-    DeployOptions {
-        runtime: |_| Some(bytes::Bytes::from_static(b"runtime")),
-        ..DeployOptions::of(&home.dirs)
-    }
+    DeployOptions::new(&home.dirs, |_| Some(bytes::Bytes::from_static(b"runtime")))
 }
 
 async fn plan(cloud: &Cloud, home: &Home, definition: &Definition) -> Result<Plan, DeployError> {
@@ -159,7 +156,7 @@ async fn the_engine_deploys_lists_and_deletes_a_function() {
     engine
         .until("no function", |snap| {
             snap.functions.items.is_empty()
-                && snap.progress.iter().all(|row| row.state != throng::core::model::ProgressState::Active)
+                && snap.progress.iter().all(|row| row.state != throng_core::model::ProgressState::Active)
         })
         .await;
 }

@@ -1,6 +1,6 @@
 use crate::support::{Home, Watched};
-use throng::core::engine::{Command, Connection, ListingState, Scope, Severity};
-use throng::core::model::ObjectPlace;
+use throng_core::engine::{Command, Connection, ListingState, Scope, Severity};
+use throng_core::model::ObjectPlace;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn buckets_and_objects_are_listed_paged_shown_and_deleted() {
@@ -25,7 +25,7 @@ async fn buckets_and_objects_are_listed_paged_shown_and_deleted() {
     let look =
         |prefix: &str| Command::Look(Scope::Objects { bucket: "pictures".into(), prefix: prefix.into() });
     engine.send(look(""));
-    let ready = |snap: &throng::core::engine::Snapshot, prefix: &str| {
+    let ready = |snap: &throng_core::engine::Snapshot, prefix: &str| {
         snap.objects
             .as_ref()
             .is_some_and(|view| view.prefix == prefix && view.listing.state == ListingState::Ready)
@@ -64,7 +64,7 @@ async fn buckets_and_objects_are_listed_paged_shown_and_deleted() {
     });
     let snap = engine
         .until("the download", |snap| {
-            snap.progress.iter().any(|row| row.state == throng::core::model::ProgressState::Done)
+            snap.progress.iter().any(|row| row.state == throng_core::model::ProgressState::Done)
         })
         .await;
     let row = snap.progress.iter().find(|row| row.label.starts_with("download")).unwrap();

@@ -1,9 +1,9 @@
 use crate::support::{EXE, Home, Watched};
 use std::os::unix::fs::PermissionsExt as _;
 use std::time::Duration;
-use throng::core::cloud::{Cloud, ConnectOptions, ErrorKind};
-use throng::core::config::ContextConfig;
-use throng::core::engine::{Command, Connection, EngineOptions, Scope, Severity};
+use throng_core::cloud::{Cloud, ConnectOptions, ErrorKind};
+use throng_core::config::ContextConfig;
+use throng_core::engine::{Command, Connection, EngineOptions, Scope, Severity};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_cloud_that_cannot_start_is_offline_with_the_reason_and_the_engine_goes_on() {

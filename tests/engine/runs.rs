@@ -1,11 +1,11 @@
 use crate::support::{Home, Watched};
 use std::collections::BTreeMap;
-use throng::core::cloud::{Cloud, now_ms};
-use throng::core::engine::{Command, ListingState, Scope, Severity, Snapshot};
-use throng::core::model::{ProgressState, RunSummary, TaskState};
-use throng::core::run::{ManifestEntry, RunHeader, StartedBy};
-use throng_runtime::contract::keys::{manifest_key, record_key, run_key, running_key};
-use throng_runtime::contract::{AttemptRecord, OutputObject, TaskRef, VERSION};
+use throng_contract::keys::{manifest_key, record_key, run_key, running_key};
+use throng_contract::{AttemptRecord, OutputObject, TaskRef, VERSION};
+use throng_core::cloud::{Cloud, now_ms};
+use throng_core::engine::{Command, ListingState, Scope, Severity, Snapshot};
+use throng_core::model::{ProgressState, RunSummary, TaskState};
+use throng_core::run::{ManifestEntry, RunHeader, StartedBy};
 
 const RUN: &str = "20261123-214500-k3x9";
 

@@ -4,10 +4,11 @@ use std::path::{Path, PathBuf};
 use std::process::{Command as Process, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use throng::core::cloud::{Cloud, ConnectOptions};
-use throng::core::config::{Config, ContextConfig};
-use throng::core::dirs::Dirs;
-use throng::core::engine::{Command, Engine, EngineOptions, Snapshot};
+use throng_core::cloud::{Cloud, ConnectOptions};
+use throng_core::config::{Config, ContextConfig};
+use throng_core::dirs::Dirs;
+use throng_core::engine::{Command, Engine, EngineOptions, Snapshot};
+use throng_core::image::Programs;
 
 pub const EXE: &str = env!("CARGO_BIN_EXE_throng");
 
@@ -39,6 +40,7 @@ impl Home {
             dirs: self.dirs.clone(),
             context: None,
             exe: Some(PathBuf::from(EXE)),
+            programs: Programs::NONE,
         }
     }
 

@@ -6,14 +6,21 @@ use crate::world::{World, rule};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
-use throng::core::config::Config;
-use throng::core::engine::{Command, Engine, EngineOptions, Scope, Severity, Snapshot};
-use throng::core::model::{Progress, ProgressState, RunSummary};
+use throng_core::config::Config;
+use throng_core::engine::{Command, Engine, EngineOptions, Scope, Severity, Snapshot};
+use throng_core::image::Programs;
+use throng_core::model::{Progress, ProgressState, RunSummary};
 
 fn engine(world: &World) -> Engine {
     let exe = Some(PathBuf::from(env!("CARGO_BIN_EXE_throng")));
-    Engine::start(EngineOptions { config: Config::default(), dirs: world.dirs(), context: None, exe })
-        .unwrap()
+    Engine::start(EngineOptions {
+        config: Config::default(),
+        dirs: world.dirs(),
+        context: None,
+        exe,
+        programs: Programs::NONE,
+    })
+    .unwrap()
 }
 
 async fn until(engine: &Engine, what: &str, test: impl Fn(&Snapshot) -> bool) -> Arc<Snapshot> {

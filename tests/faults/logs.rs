@@ -3,8 +3,8 @@
 use crate::world::{World, rule};
 use std::collections::BTreeMap;
 use std::time::Duration;
-use throng::core::engine::{LogQuery, LogView};
-use throng::core::logs::{Bound, Follow, LogClient, LogGroup};
+use throng_core::engine::{LogQuery, LogView};
+use throng_core::logs::{Bound, Follow, LogClient, LogGroup};
 use tokio::sync::watch;
 
 const LINES: usize = 200;

@@ -3,10 +3,10 @@
 use crate::support::wait_for;
 use crate::world::{Ended, World, ended, rule};
 use std::path::Path;
-use throng::core::cloud::Cloud;
-use throng::core::definition::{self, Definition};
-use throng::core::deploy::{self, DeployError, DeployOptions, Plan};
-use throng::core::model::FunctionForm;
+use throng_core::cloud::Cloud;
+use throng_core::definition::{self, Definition};
+use throng_core::deploy::{self, DeployError, DeployOptions, Plan};
+use throng_core::model::FunctionForm;
 use tokio_util::sync::CancellationToken;
 
 fn definition(folder: &Path, name: &str, bucket: &str, input: &str) -> Definition {
@@ -25,8 +25,7 @@ fn definition(folder: &Path, name: &str, bucket: &str, input: &str) -> Definitio
 }
 
 async fn plan(cloud: &Cloud, world: &World, definition: &Definition) -> Plan {
-    let runtime = |_| Some(bytes::Bytes::from_static(b"runtime"));
-    let options = DeployOptions { runtime, ..DeployOptions::of(&world.dirs()) };
+    let options = DeployOptions::new(&world.dirs(), |_| Some(bytes::Bytes::from_static(b"runtime")));
     deploy::plan(cloud, definition, &options, &CancellationToken::new()).await.unwrap()
 }
 

@@ -4,9 +4,9 @@ use crate::support::wait_for;
 use crate::world::{World, number, rule};
 use serde_json::Value;
 use std::sync::{Arc, Mutex};
-use throng::core::cloud::ErrorKind;
-use throng::core::dataset::upload::UploadOptions;
-use throng::core::run::{Follower, RunContext, RunError, follow};
+use throng_core::cloud::ErrorKind;
+use throng_core::dataset::upload::UploadOptions;
+use throng_core::run::{Follower, RunContext, RunError, follow};
 use tokio_util::sync::CancellationToken;
 
 pub const TASKS: usize = 30;

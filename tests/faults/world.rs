@@ -3,9 +3,9 @@
 use crate::support::{Home, between};
 use serde_json::Value;
 use std::process::{Child, Command, Output, Stdio};
-use throng::core::cloud::{Cloud, ConnectOptions};
-use throng::core::config::ContextConfig;
-use throng::core::dirs::Dirs;
+use throng_core::cloud::{Cloud, ConnectOptions};
+use throng_core::config::ContextConfig;
+use throng_core::dirs::Dirs;
 
 pub struct World {
     pub home: Home,

@@ -8,8 +8,8 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::Path;
 use tempfile::tempdir;
-use throng::core::definition::Architecture;
-use throng::core::image::{BlobSource, Cache, ComposeRequest, ImageError, compose};
+use throng_core::definition::Architecture;
+use throng_core::image::{BlobSource, Cache, ComposeRequest, ImageError, compose};
 use tokio_util::sync::CancellationToken;
 
 #[tokio::test]

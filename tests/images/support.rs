@@ -7,9 +7,9 @@ use flate2::write::GzEncoder;
 use std::collections::BTreeMap;
 use std::io::{Read as _, Write as _};
 use std::path::Path;
-use throng::core::definition::{Architecture, Definition};
-use throng::core::image::{Blob, BlobSource, Cache, ComposeRequest, Composed, ImageError, compose};
-use throng_runtime::contract::FunctionConfig;
+use throng_contract::FunctionConfig;
+use throng_core::definition::{Architecture, Definition};
+use throng_core::image::{Blob, BlobSource, Cache, ComposeRequest, Composed, ImageError, compose};
 use tokio_util::sync::CancellationToken;
 
 pub const RUNTIME: &[u8] = b"\x7fELF the runtime";

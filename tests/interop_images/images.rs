@@ -6,7 +6,7 @@ use crate::rig::{
 use std::fs;
 use std::process::Command;
 use std::time::Instant;
-use throng::core::image::{Cache, Credentials, Source, inspect, list, push, remove};
+use throng_core::image::{Cache, Credentials, Source, inspect, list, push, remove};
 use tokio_util::sync::CancellationToken;
 
 #[tokio::test]
@@ -67,7 +67,7 @@ async fn an_image_in_the_registry_is_mounted_not_copied() {
             ),
         );
         let image = composed(folder.path(), &format!("{base}:1"), None).await;
-        let last = std::sync::Mutex::new(throng::core::image::PushProgress::default());
+        let last = std::sync::Mutex::new(throng_core::image::PushProgress::default());
         let note = |progress| *last.lock().unwrap() = progress;
         let uri = push(&image, &place(&server.host, &format!("f-{name}")), note, &CancellationToken::new())
             .await

@@ -6,7 +6,7 @@ use crate::server::{Server, docker_registry};
 use std::fs;
 use std::path::Path;
 use std::process::Command;
-use throng::core::image::{BlobSource, Cache, Composed, Credentials, PushProgress, Source, inspect, push};
+use throng_core::image::{BlobSource, Cache, Composed, Credentials, PushProgress, Source, inspect, push};
 use tokio_util::sync::CancellationToken;
 
 const MIB: u64 = 1 << 20;

@@ -10,8 +10,8 @@ use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::Path;
 use std::process::Command;
 use tempfile::{TempDir, tempdir};
-use throng::core::definition::Definition;
-use throng::core::image::{Cache, ComposeRequest, Composed, Credentials, Registry, compose, push};
+use throng_core::definition::Definition;
+use throng_core::image::{Cache, ComposeRequest, Composed, Credentials, Registry, compose, push};
 use tokio_util::sync::CancellationToken;
 
 pub fn programs() {

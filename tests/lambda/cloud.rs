@@ -15,14 +15,14 @@ use std::convert::Infallible;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use throng::local::db::Db;
-use throng::local::lambda::{
+use throng_contract::local::{AccessKey, ROLE_ARN};
+use throng_local::db::Db;
+use throng_local::lambda::{
     Images, Lambda, LambdaConfig, LambdaParts, Launcher, PlainLauncher, Queue, Records, TimeScale,
 };
-use throng::local::logs::LogStore;
-use throng::local::registry::{ImageError, LocalImage};
-use throng::local::server::Body;
-use throng_runtime::contract::local::{AccessKey, ROLE_ARN};
+use throng_local::logs::LogStore;
+use throng_local::registry::{ImageError, LocalImage};
+use throng_local::server::Body;
 
 /// Images that are this test binary.
 pub struct FakeImages;

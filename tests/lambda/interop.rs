@@ -4,7 +4,7 @@ use crate::cloud::{Cloud, Options};
 use crate::tools;
 use serde_json::Value;
 use std::process::{Command, Output};
-use throng_runtime::contract::local::ROLE_ARN;
+use throng_contract::local::ROLE_ARN;
 
 /// Runs a client with the variables that it takes its settings from.
 fn run(cloud: &Cloud, program: &str, arguments: &[&str]) -> Output {

@@ -9,7 +9,7 @@ use std::process::{Command, Output, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
-use throng::local::daemon::{self, State};
+use throng_local::daemon::{self, State};
 
 /// A home of its own for one test. Its local cloud ends with it.
 pub struct Home {

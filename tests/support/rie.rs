@@ -206,7 +206,7 @@ pub struct Bootstrap {
 impl Bootstrap {
     pub fn new(script: &str, endpoint: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let runtime = throng::core::image::embedded::runtime(throng::core::definition::Architecture::X86_64);
+        let runtime = throng_embedded::RUNTIME.x86_64;
         let program = folder.path().join("bootstrap");
         fs::write(&program, runtime.expect("an embedded runtime")).unwrap();
         fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();

@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::{Read, Write};
 use std::path::Path;
 use std::time::Instant;
-use throng_runtime::contract::{TaskRef, layout};
+use throng_contract::{TaskRef, layout};
 use ureq::http::HeaderMap;
 use ureq::{Body, http::Response};
 

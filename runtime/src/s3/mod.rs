@@ -15,7 +15,7 @@ use std::io::Read;
 use std::os::unix::fs::FileExt;
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
-use throng_runtime::contract::ProviderAccess;
+use throng_contract::ProviderAccess;
 use ureq::http::{Request, Response, StatusCode};
 use ureq::{Agent, Body, SendBody};
 

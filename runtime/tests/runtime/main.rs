@@ -10,7 +10,7 @@ use rig::{Rig, children, function, notification};
 use serde_json::json;
 use std::os::unix::fs::PermissionsExt as _;
 use std::time::{Duration, Instant};
-use throng_runtime::contract::{FailureClass, OnFailure, OutputRule, Source, TaskState, keys::RecordName};
+use throng_contract::{FailureClass, OnFailure, OutputRule, Source, TaskState, keys::RecordName};
 
 fn body(answer: &rig::Answer) -> Vec<u8> {
     base64::engine::general_purpose::STANDARD.decode(answer.body["body"].as_str().unwrap()).unwrap()

@@ -11,7 +11,7 @@ use std::fmt::Write as _;
 use std::net::TcpListener;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use throng_runtime::contract::{
+use throng_contract::{
     FailureClass, FunctionConfig, OutputRule, ProviderAccess, ProviderInput, ProviderKeys, ProviderSecrets,
     StorageProvider, TaskState, VERSION,
 };

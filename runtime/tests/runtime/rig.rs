@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
-use throng_runtime::contract::{AttemptRecord, FunctionConfig, LogLine, OnFailure, OutputRule, VERSION};
+use throng_contract::{AttemptRecord, FunctionConfig, LogLine, OnFailure, OutputRule, VERSION};
 
 /// How long a test waits for an answer.
 const PATIENCE: Duration = Duration::from_secs(30);

@@ -1,23 +1,23 @@
 //! `demo`: the main job on real data, with nothing that a user's own function could not use.
 
 use super::{deploy, runs, tui};
-use crate::cli::args;
-use crate::cli::fail::{Fail, Outcome, SOME_FAILED};
-use crate::cli::print::{self, Table};
-use crate::cli::session::Session;
-use crate::cli::units;
+use crate::args;
+use crate::fail::{Fail, Outcome, SOME_FAILED};
+use crate::print::{self, Table};
+use crate::session::Session;
+use crate::units;
 use include_dir::{Dir, include_dir};
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use throng::core::dataset::Meter;
-use throng::core::definition::Architecture;
-use throng::core::image::embedded;
-use throng::core::run::{self, Inputs, LaunchRequest};
+use throng_core::dataset::Meter;
+use throng_core::definition::Architecture;
+use throng_core::image::Programs;
+use throng_core::run::{self, Inputs, LaunchRequest};
 
 /// The definition, the images and where they are from.
-static ASSETS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/assets/demo");
+static ASSETS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../../assets/demo");
 /// The file name of the definition.
 const DEFINITION: &str = "function.yaml";
 /// The folder of the images.
@@ -27,7 +27,8 @@ const PROGRAM: &str = "slices";
 
 pub async fn run(session: &Session, args: args::Demo) -> Outcome {
     let folder = session.dirs.cache.join("demo");
-    unpack(&folder).map_err(|error| Fail::new(SOME_FAILED, format!("{}: {error}", folder.display())))?;
+    unpack(&folder, session.programs)
+        .map_err(|error| Fail::new(SOME_FAILED, format!("{}: {error}", folder.display())))?;
     print::note(&format!("the demo's files are in {}", folder.display()));
     let document = deploy::load(&folder.join(DEFINITION))?;
     let Some(definition) = document.definitions.first() else {
@@ -96,12 +97,12 @@ fn local_path(folder: &Path, key: &str) -> PathBuf {
 }
 
 /// Writes the demo's files and program to a folder where a person can look at them.
-fn unpack(folder: &Path) -> std::io::Result<()> {
+fn unpack(folder: &Path, programs: Programs) -> std::io::Result<()> {
     use std::os::unix::fs::PermissionsExt;
     std::fs::create_dir_all(folder)?;
     ASSETS.extract(folder)?;
     let architecture = Architecture::host();
-    let Some(program) = embedded::slices(architecture) else {
+    let Some(program) = (programs.slices)(architecture) else {
         return Err(std::io::Error::other(
             "this throng was built without the demo's program; build it on Linux with static C libraries",
         ));

@@ -1,20 +1,20 @@
 //! `deploy`, `check`.
 
-use crate::cli::args::{self, Format};
-use crate::cli::fail::{Fail, INTERRUPTED, Outcome, REFUSED, USAGE};
-use crate::cli::print::{self, StatusLine};
-use crate::cli::session::Session;
-use crate::cli::units;
+use crate::args::{self, Format};
+use crate::fail::{Fail, INTERRUPTED, Outcome, REFUSED, USAGE};
+use crate::print::{self, StatusLine};
+use crate::session::Session;
+use crate::units;
 use serde_json::json;
 use std::collections::HashSet;
 use std::io::IsTerminal as _;
 use std::path::Path;
 use std::sync::Mutex;
-use throng::core::cloud::Cloud;
-use throng::core::cost::Guess;
-use throng::core::definition::{self, Definition, DefinitionErrors, Document};
-use throng::core::deploy::{self, Applied, DeployError, DeployOptions, DeployProgress, Plan};
-use throng::core::image::{ImageError, LayerProgress, LayerState};
+use throng_core::cloud::Cloud;
+use throng_core::cost::Guess;
+use throng_core::definition::{self, Definition, DefinitionErrors, Document};
+use throng_core::deploy::{self, Applied, DeployError, DeployOptions, DeployProgress, Plan};
+use throng_core::image::{ImageError, LayerProgress, LayerState};
 
 impl From<DeployError> for Fail {
     fn from(error: DeployError) -> Self {
@@ -154,7 +154,7 @@ fn cost(guess: &Guess) -> serde_json::Value {
 
 /// Makes the image and says what would be done.
 pub async fn plan(session: &Session, cloud: &Cloud, definition: &Definition) -> Result<Plan, Fail> {
-    let options = DeployOptions::of(&session.dirs);
+    let options = DeployOptions::new(&session.dirs, session.programs.runtime);
     let mut line = StatusLine::new();
     line.show(&format!("reading the image of {}", definition.name));
     Ok(deploy::plan(cloud, definition, &options, &session.interrupt).await?)

@@ -1,17 +1,16 @@
 //! `doctor`: whether this machine and the context can do the job, and what to change.
 
-use crate::cli::args::{self, Format, Policy};
-use crate::cli::fail::{Fail, Outcome, SOME_FAILED, UNREACHABLE};
-use crate::cli::print;
-use crate::cli::session::Session;
-use crate::cli::units;
+use crate::args::{self, Format, Policy};
+use crate::fail::{Fail, Outcome, SOME_FAILED, UNREACHABLE};
+use crate::print;
+use crate::session::Session;
+use crate::units;
 use std::fmt::Write as _;
-use throng::core::cloud::Cloud;
-use throng::core::definition;
-use throng::core::doctor::{self, Check};
-use throng::core::image::embedded;
-use throng::core::policies;
-use throng::local::sandbox::{self, Finding};
+use throng_core::cloud::Cloud;
+use throng_core::definition;
+use throng_core::doctor::{self, Check};
+use throng_core::image::Programs;
+use throng_core::policies;
 
 pub async fn examine(session: &Session, args: &args::Doctor) -> Outcome {
     let context = session.context()?;
@@ -24,13 +23,9 @@ pub async fn examine(session: &Session, args: &args::Doctor) -> Outcome {
         let cloud = session.cloud().await?;
         return print_policy(&cloud, policy, &args.buckets).await;
     }
-    let mut checks = vec![folders(session), runtime()];
+    let mut checks = vec![folders(session), runtime(session.programs)];
     if context.is_local() {
-        for finding in sandbox::check() {
-            let ok = finding.level != sandbox::Level::Bad;
-            let Finding { subject, detail, remedy, .. } = finding;
-            checks.push(Check { ok, ..Check::note(&subject, detail, remedy) });
-        }
+        checks.extend(session.embedded_cloud.check_sandbox());
     }
     let cloud = match Cloud::connect(context, &session.dirs).await {
         Ok(cloud) => {
@@ -109,11 +104,11 @@ fn folders(session: &Session) -> Check {
     Check::good("folders", format!("data in {}", dirs.data.display()))
 }
 
-fn runtime() -> Check {
-    use throng::core::definition::Architecture;
+fn runtime(programs: Programs) -> Check {
+    use throng_core::definition::Architecture;
     let built: Vec<_> = [Architecture::X86_64, Architecture::Arm64]
         .into_iter()
-        .filter(|architecture| embedded::runtime(*architecture).is_some())
+        .filter(|architecture| (programs.runtime)(*architecture).is_some())
         .map(Architecture::as_aws)
         .collect();
     if built.is_empty() {

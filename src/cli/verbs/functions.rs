@@ -1,14 +1,14 @@
 //! `functions`.
 
 use super::deploy::only_name;
-use crate::cli::args;
-use crate::cli::fail::{Fail, Outcome};
-use crate::cli::print::{self, Table};
-use crate::cli::session::Session;
-use crate::cli::units;
+use crate::args;
+use crate::fail::{Fail, Outcome};
+use crate::print::{self, Table};
+use crate::session::Session;
+use crate::units;
 use serde::Serialize;
 use std::fmt::Write as _;
-use throng::core::model::FunctionInfo;
+use throng_core::model::FunctionInfo;
 
 /// A function as `--output json` prints it.
 #[derive(Serialize)]

@@ -1,16 +1,16 @@
 //! `image`: what the context's registry holds.
 
-use crate::cli::args::Image;
-use crate::cli::fail::{Fail, Outcome, REFUSED, SOME_FAILED};
-use crate::cli::print::{self, Table};
-use crate::cli::session::{Session, confirm};
-use crate::cli::units;
+use crate::args::Image;
+use crate::fail::{Fail, Outcome, REFUSED, SOME_FAILED};
+use crate::print::{self, Table};
+use crate::session::{Session, confirm};
+use crate::units;
 use serde_json::json;
 use std::fmt::Write as _;
 use std::path::Path;
-use throng::core::cloud::Cloud;
-use throng::core::deploy::{self, Target};
-use throng::core::image::{self, Cache, ImageDetail, ImageError, Source};
+use throng_core::cloud::Cloud;
+use throng_core::deploy::{self, Target};
+use throng_core::image::{self, Cache, ImageDetail, ImageError, Source};
 
 impl From<ImageError> for Fail {
     fn from(error: ImageError) -> Self {

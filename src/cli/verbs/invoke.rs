@@ -1,10 +1,10 @@
 //! `invoke`.
 
 use super::{deploy, logs};
-use crate::cli::args::{self, Format};
-use crate::cli::fail::{Fail, Outcome, SOME_FAILED};
-use crate::cli::print;
-use crate::cli::session::Session;
+use crate::args::{self, Format};
+use crate::fail::{Fail, Outcome, SOME_FAILED};
+use crate::print;
+use crate::session::Session;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::de::IgnoredAny;
@@ -12,8 +12,8 @@ use serde_json::{Map, Value, json};
 use std::borrow::Cow;
 use std::io::Read;
 use std::path::Path;
-use throng::core::cloud::{Cloud, CloudError};
-use throng::core::logs::{Parser, RawEvent};
+use throng_core::cloud::{Cloud, CloudError};
+use throng_core::logs::{Parser, RawEvent};
 
 pub async fn invoke(session: &Session, args: args::Invoke) -> Outcome {
     let payload = payload(&args)?;

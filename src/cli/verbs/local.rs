@@ -1,53 +1,57 @@
 //! `local`: the embedded cloud as a process.
 
-use crate::cli::args::{Format, Global, Local};
-use crate::cli::fail::{Fail, Outcome, SOME_FAILED, UNREACHABLE};
-use crate::cli::print;
-use crate::cli::session::{confirm, dirs, writable};
-use crate::cli::units;
-use crate::cli::waiting::patiently;
+use crate::args::{Format, Global, Local};
+use crate::fail::{Fail, Outcome, SOME_FAILED, UNREACHABLE};
+use crate::print;
+use crate::session::{confirm, dirs, writable};
+use crate::units;
+use crate::waiting::patiently;
+use crate::{EmbeddedCloud, ServeFailure, ServeRequest};
 use serde_json::{Value, json};
 use std::fmt::Write as _;
 use std::path::Path;
 use std::time::Duration;
-use throng::core::config::{Config, LOCAL, Overrides};
-use throng::local::daemon::{self, ServeOptions, State};
-use throng::local::faults::Plan;
-use throng_runtime::contract::local as contract;
+use throng_contract::local as contract;
+use throng_core::config::{Config, LOCAL, Overrides};
 
-pub fn control(verb: &Local, global: &Global) -> Outcome {
+pub fn control(verb: &Local, global: &Global, cloud: &dyn EmbeddedCloud) -> Outcome {
     let dirs = dirs()?;
     let (folder, format) = (dirs.local_cloud(), global.output);
     match *verb {
         Local::Serve { port, time_scale, idle_minutes, detach, ref faults } => {
             let config = Config::load(&dirs, &Overrides::default()).map_err(Fail::usage)?.local;
-            let mut options = ServeOptions::new(folder);
-            options.port = port.or((config.port != 0).then_some(config.port));
-            options.time_scale = 1.0 / time_scale.max(0.001);
             let minutes = idle_minutes.unwrap_or_else(|| u64::from(config.idle_minutes));
-            // "Never" is a hundred years.
-            options.idle = Duration::from_secs(60 * if minutes == 0 { 52_560_000 } else { minutes });
-            options.max_environments = (config.max_environments != 0).then_some(config.max_environments);
-            options.detach = detach;
-            options.faults = faults.as_deref().map(Plan::read).transpose().map_err(Fail::usage)?;
-            daemon::serve(&options).map_err(|error| Fail::new(UNREACHABLE, error.to_string()))
+            let request = ServeRequest {
+                folder,
+                port: port.or((config.port != 0).then_some(config.port)),
+                time_scale: 1.0 / time_scale.max(0.001),
+                // "Never" is a hundred years.
+                idle: Duration::from_secs(60 * if minutes == 0 { 52_560_000 } else { minutes }),
+                max_environments: (config.max_environments != 0).then_some(config.max_environments),
+                detach,
+                faults: faults.clone(),
+            };
+            cloud.serve(&request).map_err(|failure| match failure {
+                ServeFailure::Request(why) => Fail::usage(why),
+                ServeFailure::Cloud(why) => unreachable(why),
+            })
         }
         Local::Start => {
             let arguments = ["local", "serve", "--detach"].map(str::to_owned);
-            let endpoint = daemon::start(&folder, &arguments).map_err(|error| failed(&error))?;
+            let endpoint = cloud.start(&folder, &arguments).map_err(unreachable)?;
             print::result(format, &endpoint, || {
                 format!("The local cloud listens at {} (process {}).\n", endpoint.endpoint, endpoint.pid)
             });
             Ok(())
         }
         Local::Stop => {
-            let stopped = stop(&folder)?;
+            let stopped = stop(cloud, &folder)?;
             print::result(format, &json!({ "stopped": stopped }), || {
                 if stopped { "Stopped.\n".into() } else { "It was not running.\n".into() }
             });
             Ok(())
         }
-        Local::Status { env } => status(&folder, env, format),
+        Local::Status { env } => status(cloud, &folder, env, format),
         Local::Reset { yes } => {
             let overrides = Overrides { file: global.config.clone(), context: Some(LOCAL.to_owned()) };
             let config = Config::load(&dirs, &overrides).map_err(Fail::usage)?;
@@ -56,25 +60,25 @@ pub fn control(verb: &Local, global: &Global) -> Outcome {
             if !yes && !confirm(&question)? {
                 return Ok(());
             }
-            stop(&folder)?;
-            daemon::reset(&folder).map_err(|error| failed(&error))?;
+            stop(cloud, &folder)?;
+            cloud.reset(&folder).map_err(unreachable)?;
             print::note("the local cloud is empty");
             Ok(())
         }
     }
 }
 
-fn stop(folder: &Path) -> Result<bool, Fail> {
+fn stop(cloud: &dyn EmbeddedCloud, folder: &Path) -> Result<bool, Fail> {
     let what = "waiting for the local cloud to end what is under way …";
-    patiently(what, || daemon::stop(folder)).map_err(|error| failed(&error))
+    patiently(what, || cloud.stop(folder)).map_err(unreachable)
 }
 
-fn failed(error: &daemon::DaemonError) -> Fail {
-    Fail::new(UNREACHABLE, error.to_string())
+fn unreachable(why: String) -> Fail {
+    Fail::new(UNREACHABLE, why)
 }
 
-fn status(folder: &Path, env: bool, format: Format) -> Outcome {
-    let State::Running(endpoint, status) = daemon::status(folder) else {
+fn status(cloud: &dyn EmbeddedCloud, folder: &Path, env: bool, format: Format) -> Outcome {
+    let Some((endpoint, status)) = cloud.status(folder) else {
         let document = json!({ "running": false, "endpoint": null, "pid": null, "version": null,
             "started_ms": null, "status": null });
         print::result(format, &document, || {
@@ -83,7 +87,8 @@ fn status(folder: &Path, env: bool, format: Format) -> Outcome {
         return Err(Fail::silent(UNREACHABLE));
     };
     if env {
-        let credentials = daemon::read_credentials(folder)
+        let credentials = cloud
+            .credentials(folder)
             .map_err(|error| Fail::new(SOME_FAILED, format!("the local cloud's credentials: {error}")))?;
         let contract::AccessKey { access_key_id, secret_access_key } = credentials.user;
         print::out(&format!(

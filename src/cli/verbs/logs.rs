@@ -1,17 +1,17 @@
 //! `logs`.
 
-use crate::cli::args::{self, Format};
-use crate::cli::fail::{Fail, Outcome};
-use crate::cli::print;
-use crate::cli::session::Session;
-use crate::cli::units;
+use crate::args::{self, Format};
+use crate::fail::{Fail, Outcome};
+use crate::print;
+use crate::session::Session;
+use crate::units;
 use serde::Serialize;
 use std::collections::HashSet;
-use throng::core::cloud::{Cloud, now_ms};
-use throng::core::engine::{LogQuery, LogView};
-use throng::core::logs::{Bound, Follow, LogClient, LogGroup, Reader, Window};
-use throng::core::model::LogEntry;
-use throng::core::run::Follower;
+use throng_core::cloud::{Cloud, now_ms};
+use throng_core::engine::{LogQuery, LogView};
+use throng_core::logs::{Bound, Follow, LogClient, LogGroup, Reader, Window};
+use throng_core::model::LogEntry;
+use throng_core::run::Follower;
 
 /// While following, lines are remembered this far back, so that late ones find their place.
 const KEPT_LINES: usize = 5_000;

@@ -1,12 +1,12 @@
 //! `migrate`.
 
-use crate::cli::args;
-use crate::cli::fail::{Fail, Outcome};
-use crate::cli::print;
+use crate::args;
+use crate::fail::{Fail, Outcome};
+use crate::print;
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use throng::core::definition::{self, Definition, Environment, Migration, Origin};
-use throng::core::image::Source;
+use throng_core::definition::{self, Definition, Environment, Migration, Origin};
+use throng_core::image::Source;
 
 pub fn migrate(args: &args::Migrate) -> Outcome {
     let migration = definition::migrate(&args.file).map_err(Fail::usage)?;

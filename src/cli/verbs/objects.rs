@@ -1,16 +1,16 @@
 //! `ls`, `put`, `get`.
 
-use crate::cli::args;
-use crate::cli::fail::{Fail, Outcome, SOME_FAILED};
-use crate::cli::print::{self, Table};
-use crate::cli::session::{Session, place};
-use crate::cli::transfer::{self, Wanted};
-use crate::cli::units;
+use crate::args;
+use crate::fail::{Fail, Outcome, SOME_FAILED};
+use crate::print::{self, Table};
+use crate::session::{Session, place};
+use crate::transfer::{self, Wanted};
+use crate::units;
 use serde::Serialize;
 use serde_json::json;
 use std::path::Path;
-use throng::core::cloud::{Cloud, ListQuery};
-use throng::core::model::{ObjectInfo, Place};
+use throng_core::cloud::{Cloud, ListQuery};
+use throng_core::model::{ObjectInfo, Place};
 
 /// A bucket as `--output json` prints it.
 #[derive(Serialize)]

@@ -1,16 +1,16 @@
 //! `rm`.
 
 use super::deploy as definitions;
-use crate::cli::args::{Rm, RmWhat};
-use crate::cli::fail::{Fail, Outcome, REFUSED};
-use crate::cli::print;
-use crate::cli::session::{Session, confirm, place};
-use crate::cli::units;
+use crate::args::{Rm, RmWhat};
+use crate::fail::{Fail, Outcome, REFUSED};
+use crate::print;
+use crate::session::{Session, confirm, place};
+use crate::units;
 use serde_json::json;
 use std::fmt::Write as _;
-use throng::core::cloud::{Cloud, CloudError, ListQuery};
-use throng::core::deploy::{self, BucketsOf, RemoveOptions};
-use throng::core::model::Place;
+use throng_core::cloud::{Cloud, CloudError, ListQuery};
+use throng_core::deploy::{self, BucketsOf, RemoveOptions};
+use throng_core::model::Place;
 
 pub async fn remove(session: &Session, args: Rm) -> Outcome {
     let cloud = session.cloud_for_changes().await?;

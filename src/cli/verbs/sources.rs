@@ -1,10 +1,10 @@
 //! `run` without inputs: the objects at the inputs of a definition.
 
-use crate::cli::fail::Fail;
-use throng::core::cloud::{Cloud, ListQuery};
-use throng::core::definition::Definition;
-use throng::core::run::Inputs;
-use throng_runtime::contract::ProviderInput;
+use crate::fail::Fail;
+use throng_contract::ProviderInput;
+use throng_core::cloud::{Cloud, ListQuery};
+use throng_core::definition::Definition;
+use throng_core::run::Inputs;
 
 /// The objects that are at the inputs of a function now; `None` when it has no inputs.
 pub async fn at_inputs(cloud: &Cloud, definition: &Definition) -> Result<Option<Inputs>, Fail> {

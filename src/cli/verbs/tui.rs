@@ -1,10 +1,9 @@
 //! `tui`, and `throng` alone.
 
-use crate::cli::fail::{Fail, Outcome, SOME_FAILED, USAGE};
-use crate::cli::session::Session;
-use crate::tui;
-use throng::core::config::ImageProtocol;
-use throng::core::engine::{Engine, EngineOptions};
+use crate::Opening;
+use crate::fail::{Fail, Outcome, SOME_FAILED, USAGE};
+use crate::session::Session;
+use throng_core::engine::{Engine, EngineOptions};
 
 /// Opens the terminal user interface; on a run when one is named.
 pub async fn open(session: &Session, run: Option<String>) -> Outcome {
@@ -20,18 +19,14 @@ pub async fn open(session: &Session, run: Option<String>) -> Outcome {
         dirs: session.dirs.clone(),
         context: None,
         exe: None,
+        programs: session.programs,
     };
     let engine = Engine::start(options).map_err(Fail::usage)?;
-    let settings = &session.config.tui;
-    let options = tui::TuiOptions {
-        theme: settings.theme.clone(),
-        mouse: settings.mouse,
-        start_view: run.map(|run| format!("runs {run}")),
-        no_color: !settings.color,
-        ascii: settings.ascii,
-        halfblocks: settings.images == ImageProtocol::Halfblocks,
+    let opening = Opening {
+        settings: session.config.tui.clone(),
+        run,
         downloads: std::env::current_dir()?,
-        state_file: Some(session.dirs.state.join("tui.json")),
+        state_file: session.dirs.state.join("tui.json"),
     };
-    tui::run(engine, options).await.map_err(|error| Fail::new(SOME_FAILED, format!("{error:#}")))
+    (session.open_screen)(engine, opening).await.map_err(|error| Fail::new(SOME_FAILED, error))
 }

@@ -3,7 +3,7 @@
 use super::error::CloudError;
 use super::s3::S3;
 use super::{ErrorKind, SMALL, millis, small, within};
-use crate::core::model::BucketInfo;
+use crate::model::BucketInfo;
 use aws_sdk_s3::types::{
     BucketLocationConstraint, CreateBucketConfiguration, PublicAccessBlockConfiguration, Tag, Tagging,
 };

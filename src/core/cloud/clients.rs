@@ -7,7 +7,7 @@ use super::host::Telling;
 use super::local::Found;
 use super::regional::Regional;
 use super::watch::{HostPrefix, Watch};
-use crate::core::config::ContextConfig;
+use crate::config::ContextConfig;
 use aws_config::BehaviorVersion;
 use aws_config::profile::ProfileFileCredentialsProvider;
 use aws_config::provider_config::ProviderConfig;
@@ -21,7 +21,7 @@ use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
-use throng_runtime::contract::local::REGION;
+use throng_contract::local::REGION;
 
 /// The clients of a context.
 pub(super) struct Clients {

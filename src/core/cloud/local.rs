@@ -1,11 +1,11 @@
 //! Finds the local cloud through its files, and starts it when it does not run.
 
 use super::error::{CloudError, ErrorKind};
-use crate::core::dirs::{Dirs, ENV_HOME};
+use crate::dirs::{Dirs, ENV_HOME};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
-use throng_runtime::contract::local::{CREDENTIALS_FILE, ENDPOINT_FILE, LocalCredentials, LocalEndpoint};
+use throng_contract::local::{CREDENTIALS_FILE, ENDPOINT_FILE, LocalCredentials, LocalEndpoint};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::{Instant, timeout};
 
@@ -115,7 +115,7 @@ async fn answers(endpoint: &str) -> bool {
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used)]
     use super::*;
-    use throng_runtime::contract::local::AccessKey;
+    use throng_contract::local::AccessKey;
 
     fn write_files(dirs: &Dirs, endpoint: &str) {
         let folder = dirs.local_cloud();

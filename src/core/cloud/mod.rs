@@ -41,8 +41,8 @@ pub use roles::{NewRole, Role, Roles};
 pub use s3::{GetObject, ListQuery, ObjectBody, ObjectHead, ObjectPage, PutBody, S3, Stored};
 pub use waiting::waiting_for;
 
-use crate::core::config::ContextConfig;
-use crate::core::dirs::Dirs;
+use crate::config::ContextConfig;
+use crate::dirs::Dirs;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
@@ -52,7 +52,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
-use throng_runtime::contract::local as contract;
+use throng_contract::local as contract;
 
 /// The cloud of a context.
 #[derive(Clone)]

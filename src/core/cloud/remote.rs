@@ -18,7 +18,7 @@ use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::retry::RetryConfig;
 use bytes::Bytes;
 use std::time::Duration;
-use throng_runtime::contract::ProviderAccess;
+use throng_contract::ProviderAccess;
 
 /// Clients for a provider. Nothing is asked yet.
 pub(crate) fn clients(access: &ProviderAccess) -> Regional {
@@ -55,7 +55,7 @@ impl Unchecked {
         if let Some(client) = self.client.get() {
             return Ok(client.clone());
         }
-        crate::core::image::install_tls();
+        crate::image::install_tls();
         let client = reqwest::Client::builder()
             .tls_danger_accept_invalid_certs(true)
             .redirect(reqwest::redirect::Policy::none())
@@ -111,7 +111,7 @@ mod tests {
     use rustls::pki_types::{CertificateDer, PrivateKeyDer};
     use std::io::{Read, Write};
     use std::sync::Arc;
-    use throng_runtime::contract::{ProviderKeys, StorageProvider};
+    use throng_contract::{ProviderKeys, StorageProvider};
 
     /// A certificate that a server signed itself, with its key.
     const PEM: &[u8] = include_bytes!("../../../runtime/tests/runtime/lab.pem");

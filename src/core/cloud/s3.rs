@@ -4,7 +4,7 @@ use super::budget::Limits;
 use super::error::{CloudError, ErrorKind};
 use super::regional::Regional;
 use super::{millis, small};
-use crate::core::model::ObjectInfo;
+use crate::model::ObjectInfo;
 use aws_sdk_s3::Client;
 use aws_sdk_s3::operation::RequestId;
 use aws_sdk_s3::primitives::ByteStream;

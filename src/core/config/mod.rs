@@ -2,7 +2,7 @@
 
 mod parse;
 
-use crate::core::dirs::Dirs;
+use crate::dirs::Dirs;
 use indexmap::IndexMap;
 use serde::Deserialize;
 use std::collections::BTreeMap;

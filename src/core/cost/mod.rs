@@ -1,6 +1,6 @@
 //! What functions cost: the price sheet and estimates.
 
-use crate::core::definition::{Architecture, Definition};
+use crate::definition::{Architecture, Definition};
 use serde::Deserialize;
 use std::fmt;
 use std::time::Duration;
@@ -121,7 +121,7 @@ impl Prices {
 
 impl fmt::Display for Guess {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} invocations:", crate::core::words::count(self.invocations.into()))?;
+        write!(f, "{} invocations:", crate::words::count(self.invocations.into()))?;
         for (number, (duration, dollars)) in self.at.iter().enumerate() {
             let comma = if number == 0 { "" } else { "," };
             let most = if number + 1 == self.at.len() { "at most " } else { "" };

@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use super::objects::{Head, List, Listed, Objects, Page, Put, PutPart, Reading};
-use crate::core::cloud::{CloudError, ErrorKind};
+use crate::cloud::{CloudError, ErrorKind};
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures::StreamExt;

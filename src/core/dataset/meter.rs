@@ -1,6 +1,6 @@
 //! Counts what a transfer has done; front ends read it as a [`Progress`].
 
-use crate::core::model::{Progress, ProgressState};
+use crate::model::{Progress, ProgressState};
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Mutex, PoisonError};

@@ -1,6 +1,6 @@
 //! What datasets and runs ask of a store of objects.
 
-use crate::core::cloud::CloudError;
+use crate::cloud::CloudError;
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures::stream::BoxStream;
@@ -16,7 +16,7 @@ pub struct Put {
     pub body: Bytes,
     /// User metadata, names without `x-amz-meta-`.
     pub metadata: Vec<(&'static str, String)>,
-    /// Refuse (with [`ErrorKind::Conflict`](crate::core::cloud::ErrorKind::Conflict)) when it exists.
+    /// Refuse (with [`ErrorKind::Conflict`](crate::cloud::ErrorKind::Conflict)) when it exists.
     pub only_new: bool,
 }
 

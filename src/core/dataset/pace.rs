@@ -1,6 +1,6 @@
 //! How many requests are in flight: grows while the cloud keeps up, falls when it throttles (AIMD).
 
-use crate::core::cloud::{CloudError, ErrorKind};
+use crate::cloud::{CloudError, ErrorKind};
 use std::ops::ControlFlow;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};

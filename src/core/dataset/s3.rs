@@ -1,13 +1,13 @@
 //! [`Objects`] over the AWS SDK.
 
 use super::objects::{Head, List, Listed, Objects, Page, Put, PutPart, Reading};
-use crate::core::cloud::{Cloud, CloudError, ErrorKind, Limits, Regional, millis, remote};
+use crate::cloud::{Cloud, CloudError, ErrorKind, Limits, Regional, millis, remote};
 use async_trait::async_trait;
 use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart};
 use aws_smithy_types::byte_stream::ByteStream;
 use futures::StreamExt;
 use std::sync::Arc;
-use throng_runtime::contract::ProviderAccess;
+use throng_contract::ProviderAccess;
 
 /// S3, or what speaks its protocol. Cheap to clone.
 #[derive(Clone)]

@@ -6,7 +6,7 @@ use super::problem::{Position, Report};
 use super::providers::{self, Providers};
 use super::secrets::{Environment, expand};
 use super::{Architecture, Definition, OnFailure, flows, limits};
-use crate::core::image::Source;
+use crate::image::Source;
 use std::path::{Path, PathBuf};
 
 const ENTRY: &[&str] = &["lambda", "iam", "s3", "api_gateway", "cloudwatch", "batch", "ecr", "boto_profile"];

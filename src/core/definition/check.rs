@@ -5,7 +5,7 @@ use super::fields::show;
 use super::problem::Report;
 use super::{InputRule, providers};
 use std::collections::HashMap;
-use throng_runtime::contract::OutputRule;
+use throng_contract::OutputRule;
 
 /// Everything that needs more than one value to be seen.
 pub(super) fn all(functions: &[Read], report: &mut Report) {

@@ -118,7 +118,7 @@ mod tests {
     #![allow(clippy::unwrap_used)]
 
     use super::*;
-    use crate::core::definition::node::parse;
+    use crate::definition::node::parse;
     use proptest::prelude::*;
 
     /// The tree without positions; whether a text was quoted matters for nothing but "nothing".

@@ -1,7 +1,7 @@
 //! What a definition would make, in words.
 
 use super::{Definition, Dialect, Document, OnFailure, Origin};
-use crate::core::image::Source;
+use crate::image::Source;
 use std::fmt::{self, Write as _};
 
 /// What would be created, by subject. `Display` gives it as text.
@@ -133,7 +133,7 @@ fn input_lines(definition: &Definition) -> Vec<String> {
         }
         line + " start it"
     };
-    let remote = |input: &throng_runtime::contract::ProviderInput| {
+    let remote = |input: &throng_contract::ProviderInput| {
         format!("{input} starts nothing by itself: `throng run {} {input}` does", definition.name)
     };
     let remote = definition.provider_inputs.iter().map(remote);
@@ -145,7 +145,7 @@ fn output_lines(definition: &Definition) -> Vec<String> {
         return vec!["none: files that the script writes are not stored".into()];
     }
     let any = |list: &[String]| list.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(" or ");
-    let line = |rule: &throng_runtime::contract::OutputRule| {
+    let line = |rule: &throng_contract::OutputRule| {
         let mut line = String::from("files");
         if !rule.prefix.is_empty() {
             let _ = write!(line, " beginning with {}", any(&rule.prefix));
@@ -157,7 +157,7 @@ fn output_lines(definition: &Definition) -> Vec<String> {
         let slash = if rule.path.is_empty() { "" } else { "/" };
         let scheme = rule.provider.as_deref().unwrap_or("s3");
         let _ = write!(line, " go to {scheme}://{}/{}{slash}", rule.bucket, rule.path);
-        if rule.path.contains(throng_runtime::contract::OutputRule::REQUEST_ID) {
+        if rule.path.contains(throng_contract::OutputRule::REQUEST_ID) {
             line.push_str(" (a folder for each invocation)");
         }
         line

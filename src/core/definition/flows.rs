@@ -4,7 +4,7 @@ use super::fields::Fields;
 use super::problem::{Position, Report};
 use super::providers::{self, Providers, Storage};
 use super::{Definition, InputRule, place};
-use throng_runtime::contract::{OutputRule, ProviderInput};
+use throng_contract::{OutputRule, ProviderInput};
 
 /// Reads what starts the function, or is given to it by `throng run`, and says where each entry stands.
 pub(super) fn inputs(

@@ -3,10 +3,10 @@
 use super::fields::Spanned;
 use super::problem::{Position, Report};
 use super::{Architecture, Definition, DefinitionErrors, InputRule, aws, check, limits, place};
-use crate::core::image::Source;
-use crate::core::model::FunctionForm;
+use crate::image::Source;
+use crate::model::FunctionForm;
 use std::path::{Path, PathBuf};
-use throng_runtime::contract::OutputRule;
+use throng_contract::OutputRule;
 
 /// Makes a definition of what a person typed. Relative paths start at `base`. Numbers that are 0 mean the default.
 ///

@@ -27,7 +27,7 @@
 //! | `memory` | 512 | MiB, 128–10240 |
 //! | `timeout` | 300 | seconds, 1–900 |
 //! | `init_script` | none | what runs for each input; without it, the image's own entry point |
-//! | `container.image` | required | an image, in any spelling of [`crate::core::image::Source`] |
+//! | `container.image` | required | an image, in any spelling of [`crate::image::Source`] |
 //! | `container.image_file` | | instead of `image`: a tar made by `docker save` |
 //! | `container.timeout_threshold` | 10 | seconds kept back for storing outputs |
 //! | `container.environment.Variables` | none | for the script; `${NAME}` is taken from the environment |
@@ -95,7 +95,7 @@ pub use problem::{DefinitionErrors, Position, Problem};
 pub use providers::Provider;
 pub use secrets::Environment;
 pub use settings::{Setting, Settings, with_settings};
-pub use throng_runtime::contract::OnFailure;
+pub use throng_contract::OnFailure;
 pub use write::to_yaml;
 
 /// CPU architecture of a function.
@@ -141,7 +141,7 @@ pub struct Definition {
     pub name: String,
     /// Free text.
     pub description: String,
-    /// Image source as written; see [`crate::core::image::Source`].
+    /// Image source as written; see [`crate::image::Source`].
     pub image: String,
     /// The YAML's folder: relative paths start here.
     pub base: PathBuf,
@@ -166,9 +166,9 @@ pub struct Definition {
     /// Objects that start it.
     pub inputs: Vec<InputRule>,
     /// Inputs at storage providers: nothing there starts it by itself.
-    pub provider_inputs: Vec<throng_runtime::contract::ProviderInput>,
+    pub provider_inputs: Vec<throng_contract::ProviderInput>,
     /// Where outputs go.
-    pub outputs: Vec<throng_runtime::contract::OutputRule>,
+    pub outputs: Vec<throng_contract::OutputRule>,
     /// The storage providers that its inputs and outputs name, as `minio.lab`.
     pub providers: BTreeMap<String, Provider>,
     /// What happens to outputs of failed tasks.
@@ -190,7 +190,7 @@ pub struct Definition {
 
 impl Definition {
     /// Outputs that go to the function's own storage, not to a storage provider.
-    pub fn own_outputs(&self) -> impl Iterator<Item = &throng_runtime::contract::OutputRule> {
+    pub fn own_outputs(&self) -> impl Iterator<Item = &throng_contract::OutputRule> {
         self.outputs.iter().filter(|output| output.provider.is_none())
     }
 

@@ -7,7 +7,7 @@ use super::problem::{Position, Report, closest};
 use super::secrets::{Environment, expand};
 use super::{InputRule, check, limits};
 use std::collections::BTreeMap;
-use throng_runtime::contract::{OutputRule, ProviderInput, ProviderKeys, StorageProvider};
+use throng_contract::{OutputRule, ProviderInput, ProviderKeys, StorageProvider};
 
 /// Providers and the keys of each entry. SCAR knows five; the last three are no S3.
 const KINDS: &[(&str, &[&str])] = &[

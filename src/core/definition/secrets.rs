@@ -84,7 +84,7 @@ mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
     use super::*;
-    use crate::core::definition::problem::Position;
+    use crate::definition::problem::Position;
 
     fn expanded(text: &str) -> Result<String, String> {
         let mut report = Report::default();

@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use super::*;
-use crate::core::model::FunctionForm;
+use crate::model::FunctionForm;
 use proptest::prelude::*;
 use std::fmt::Write as _;
 use std::fs;

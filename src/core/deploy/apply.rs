@@ -2,11 +2,11 @@
 
 use super::plan::{Action, Plan, Work};
 use super::role::POLICY;
-use super::{DeployError, Undo, rival, secrets, tags, wait};
-use crate::core::cloud::{
+use super::{DeployError, Undo, conflict, secrets, tags, wait};
+use crate::cloud::{
     BucketPermission, Cloud, CloudError, ErrorKind, FunctionDetail, FunctionSettings, NewRole, partition,
 };
-use crate::core::image::{LayerProgress, PushProgress, push};
+use crate::image::{LayerProgress, PushProgress, push};
 use futures::future::BoxFuture;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -244,7 +244,7 @@ impl Applier<'_> {
 
     fn as_known(&mut self, detail: FunctionDetail) -> Result<FunctionDetail, DeployError> {
         if let Some(known) = &self.known {
-            rival::check(known, &detail)?;
+            conflict::check(known, &detail)?;
         }
         self.arn = Some(detail.info.arn.clone());
         Ok(detail)
@@ -266,9 +266,9 @@ impl Applier<'_> {
         match self.repeated(SETTLES_WITHIN, is_settling, || lambda.create(settings, tags)).await {
             Ok(()) => self.undo.push(Undo::Function(settings.name.clone())),
             // Made by our first try, whose answer was lost, or by somebody else: then it is another one.
-            Err(DeployError::Cloud(error)) if rival::exists(&error) => {
+            Err(DeployError::Cloud(error)) if conflict::exists(&error) => {
                 self.known = Some(settings.clone());
-                rival::check_tags(tags, &self.active().await?)?;
+                conflict::check_tags(tags, &self.active().await?)?;
             }
             Err(error) => return Err(error),
         }
@@ -307,28 +307,28 @@ impl Applier<'_> {
             };
             match updated {
                 Ok(()) => return self.remember().await,
-                Err(DeployError::Cloud(error)) if rival::is_stale(&error) => {}
+                Err(DeployError::Cloud(error)) if conflict::is_stale(&error) => {}
                 Err(error) => return Err(error),
             }
             // By our own first try, if its answer was lost; or in something that does not matter here.
             let now = wait::active(self.cloud, &self.plan.function, self.token).await?;
-            if rival::is(&now, &next) {
+            if conflict::is(&now, &next) {
                 return self.remember().await;
             }
         }
-        Err(rival::told(&self.plan.function, "it is changed again and again"))
+        Err(conflict::told(&self.plan.function, "it is changed again and again"))
     }
 
     /// Waits until the function is active, and sees that all of it is as it was deployed: who changed it meanwhile has
     /// won.
     async fn finished(&mut self) -> Result<FunctionDetail, DeployError> {
         let detail = self.active().await?;
-        rival::check_tags(&self.plan.wanted.tags, &detail)?;
-        let buckets = self.plan.wanted.inputs.keys().filter(|_| self.of > 0);
+        conflict::check_tags(&self.plan.desired.tags, &detail)?;
+        let buckets = self.plan.desired.inputs.keys().filter(|_| self.of > 0);
         for bucket in buckets {
             let now = self.cloud.s3().notifications(bucket).await?.of(&detail.info.arn);
-            if now.len() != self.plan.wanted.triggers(bucket, &detail.info.arn).len() {
-                return Err(rival::told(&self.plan.function, &format!("its trigger of bucket {bucket}")));
+            if now.len() != self.plan.desired.triggers(bucket, &detail.info.arn).len() {
+                return Err(conflict::told(&self.plan.function, &format!("its trigger of bucket {bucket}")));
             }
         }
         Ok(detail)
@@ -350,9 +350,9 @@ impl Applier<'_> {
     /// somebody else to change them meanwhile.
     async fn trigger(&mut self, bucket: &str) -> Result<(), DeployError> {
         let arn = self.arn().await?;
-        let wanted = self.plan.wanted.triggers(bucket, &arn);
+        let wanted = self.plan.desired.triggers(bucket, &arn);
         let cloud = self.cloud;
-        let put = || rival::write_triggers(cloud, bucket, &arn, &wanted);
+        let put = || conflict::write_triggers(cloud, bucket, &arn, &wanted);
         self.repeated(SETTLES_WITHIN, is_settling, put).await?;
         self.undo.push(Undo::Triggers { bucket: bucket.to_owned(), arn });
         Ok(())

@@ -5,7 +5,7 @@
 //! be as it was planned to be found, or already as it was to become, because the answer to the first try was lost.
 
 use super::{DeployError, diff, tags};
-use crate::core::cloud::{Cloud, CloudError, ErrorKind, FunctionDetail, FunctionSettings, Trigger};
+use crate::cloud::{Cloud, CloudError, ErrorKind, FunctionDetail, FunctionSettings, Trigger};
 use std::collections::BTreeMap;
 
 /// Times that a bucket's notifications are written when somebody else writes them, too.

@@ -2,19 +2,19 @@
 
 use super::role::Role;
 use super::{DeployError, tags};
-use crate::core::cloud::{Cloud, EventInvoke, FunctionSettings, Trigger, partition};
-use crate::core::definition::Definition;
-use crate::core::model::Place;
+use crate::cloud::{Cloud, EventInvoke, FunctionSettings, Trigger, partition};
+use crate::definition::Definition;
+use crate::model::Place;
 use sha2::{Digest as _, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
-use throng_runtime::contract::layout::ENV_HOME_BUCKET;
+use throng_contract::layout::ENV_HOME_BUCKET;
 
 /// Longest description that Lambda takes.
 const DESCRIPTION: usize = 256;
 
 /// Everything that is to exist.
 #[derive(Clone, Debug)]
-pub(super) struct Wanted {
+pub(super) struct Desired {
     pub home: String,
     /// Input and output buckets, without the home bucket.
     pub buckets: Vec<String>,
@@ -28,7 +28,7 @@ pub(super) struct Wanted {
     pub inputs: BTreeMap<String, Vec<(String, String)>>,
 }
 
-impl Wanted {
+impl Desired {
     /// What `definition` asks for; `image` is the image's URI with its digest.
     pub fn of(cloud: &Cloud, definition: &Definition, image: &str, role: Role) -> Result<Self, DeployError> {
         let home = cloud.home_bucket()?.to_owned();

@@ -1,6 +1,6 @@
 //! Two settings of a function, in words.
 
-use crate::core::cloud::FunctionSettings;
+use crate::cloud::FunctionSettings;
 use std::collections::BTreeMap;
 
 /// What differs, in words; empty when nothing does. Images are compared by their digests, for the local cloud's port

@@ -1,8 +1,8 @@
 //! Why a deployment failed.
 
 use super::undo::Undo;
-use crate::core::cloud::{CloudError, ErrorKind};
-use crate::core::image::ImageError;
+use crate::cloud::{CloudError, ErrorKind};
+use crate::image::ImageError;
 
 /// Why a deployment failed.
 #[derive(Debug, thiserror::Error)]

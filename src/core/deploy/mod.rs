@@ -2,13 +2,13 @@
 //!
 //! ```text
 //! plan      reads what there is, says what would be done, and the cost of a thousand invocations
-//! wanted    what a definition asks of the cloud
+//! desired   what a definition asks of the cloud
 //! diff      two settings of a function -> words
 //! apply     does it, in order; says what exists when it fails
 //! undo      takes back what was made
 //! wait      until a function is active
 //! reasons   why it cannot be used, and what to do
-//! rival     somebody else who changes the same function meanwhile
+//! conflict  somebody else who changes the same function meanwhile
 //! remove    takes a function away with what was made for it; buckets and objects stay
 //! role      the role it runs as: named, or made for it
 //! secrets   the keys of its storage providers
@@ -17,35 +17,29 @@
 //! ```
 
 mod apply;
+mod conflict;
+mod desired;
 mod diff;
 mod error;
 mod plan;
 mod reasons;
 mod remove;
-mod rival;
 mod role;
-mod runtime;
 mod secrets;
 mod tags;
 mod target;
 mod undo;
 mod wait;
-mod wanted;
 
 pub use apply::{Applied, DeployProgress, apply};
 pub use error::DeployError;
 pub use plan::{Action, Plan, Step, plan};
 pub use remove::{BucketsOf, RemoveOptions, Removed, remove};
-pub use runtime::embedded_runtime;
 pub use tags::{is_ours, outputs_of};
 pub use target::{Ecr, Target, images, place_of, remove_image};
 pub use undo::{Undo, undo};
 
-use crate::core::definition::Architecture;
-use crate::core::image::Cache;
-
-/// Gives the static runtime for an architecture; `None` when this build has none.
-pub type RuntimeOf = fn(Architecture) -> Option<bytes::Bytes>;
+use crate::image::{Cache, ProgramOf};
 
 /// What a deployment needs beside the cloud.
 #[derive(Clone, Debug)]
@@ -53,13 +47,13 @@ pub struct DeployOptions {
     /// Where layers are kept.
     pub cache: Cache,
     /// The runtime to put into images.
-    pub runtime: RuntimeOf,
+    pub runtime: ProgramOf,
 }
 
 impl DeployOptions {
-    /// With the person's cache and the runtime of this build.
+    /// With the person's cache.
     #[must_use]
-    pub fn of(dirs: &crate::core::dirs::Dirs) -> Self {
-        Self { cache: Cache::of(dirs), runtime: embedded_runtime }
+    pub fn new(dirs: &crate::dirs::Dirs, runtime: ProgramOf) -> Self {
+        Self { cache: Cache::of(dirs), runtime }
     }
 }

@@ -5,7 +5,7 @@
 use super::target::{self, Ecr};
 use super::undo::{remove_role, remove_triggers};
 use super::{DeployError, plan, role, secrets, tags};
-use crate::core::cloud::{Cloud, CloudError, ErrorKind, FunctionDetail, ListQuery};
+use crate::cloud::{Cloud, CloudError, ErrorKind, FunctionDetail, ListQuery};
 use std::collections::BTreeSet;
 
 /// What else to remove, and what to keep.
@@ -176,7 +176,7 @@ async fn image(
         report.kept(&what, "throng did not make it");
         return Ok(());
     }
-    if matches!(crate::core::image::holds(&target.registry, digest).await, Ok(false)) {
+    if matches!(crate::image::holds(&target.registry, digest).await, Ok(false)) {
         return Ok(());
     }
     digest.clone_into(&mut target.registry.tag);

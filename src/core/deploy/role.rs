@@ -2,10 +2,10 @@
 
 use super::DeployError;
 use super::tags;
-use crate::core::cloud::{Cloud, NewRole, partition};
-use crate::core::definition::Definition;
-use crate::core::model::Place;
-use crate::core::policies::{self, Policy, Scope};
+use crate::cloud::{Cloud, NewRole, partition};
+use crate::definition::Definition;
+use crate::model::Place;
+use crate::policies::{self, Policy, Scope};
 use sha2::{Digest as _, Sha256};
 
 /// Name of the inline policy of a role that throng makes.

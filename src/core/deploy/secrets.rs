@@ -3,13 +3,13 @@
 
 use super::plan::{Action, Step, Work};
 use super::{DeployError, Undo};
-use crate::core::cloud::{Cloud, CloudError, ErrorKind};
-use crate::core::definition::Definition;
+use crate::cloud::{Cloud, CloudError, ErrorKind};
+use crate::definition::Definition;
 use bytes::Bytes;
 use sha2::{Digest as _, Sha256};
 use std::fmt;
-use throng_runtime::contract::keys::providers_key;
-use throng_runtime::contract::{ProviderAccess, ProviderSecrets, VERSION};
+use throng_contract::keys::providers_key;
+use throng_contract::{ProviderAccess, ProviderSecrets, VERSION};
 
 /// User metadata: SHA-256 of the object, so that a plan tells whether it changed without reading it.
 const DIGEST: &str = "throng-sha256";
@@ -37,7 +37,7 @@ impl Keys {
         if definition.providers.is_empty() {
             return Ok(None);
         }
-        let access = |provider: &crate::core::definition::Provider| ProviderAccess {
+        let access = |provider: &crate::definition::Provider| ProviderAccess {
             storage: provider.storage.clone(),
             keys: provider.keys.clone(),
         };
@@ -120,7 +120,7 @@ pub(super) async fn remove(cloud: &Cloud, function: &str) -> Result<bool, CloudE
 
 /// What a person should know of inputs that start nothing.
 pub(super) fn notes(definition: &Definition) -> Vec<String> {
-    let note = |input: &throng_runtime::contract::ProviderInput| {
+    let note = |input: &throng_contract::ProviderInput| {
         format!(
             "nothing in {input} starts the function by itself: `throng run {} {input}` starts it on what is there, or \
              let the server's webhook be forwarded to it as a payload",
@@ -135,7 +135,7 @@ mod tests {
     #![allow(clippy::unwrap_used)]
 
     use super::*;
-    use crate::core::definition::{Environment, parse};
+    use crate::definition::{Environment, parse};
     use std::path::Path;
 
     fn definition(secret: &str) -> Definition {

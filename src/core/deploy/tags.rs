@@ -1,6 +1,6 @@
 //! Tags of what throng deploys.
 
-use crate::core::model::Place;
+use crate::model::Place;
 use std::collections::BTreeMap;
 
 /// Says that throng made it.

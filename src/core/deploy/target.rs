@@ -1,9 +1,9 @@
 //! Which registry a function's image goes to: the local cloud's, a named one, or Amazon ECR.
 
 use super::DeployError;
-use crate::core::cloud::Cloud;
-use crate::core::definition::Definition;
-use crate::core::image::{self, Credentials, ImageEntry, Registry, Source};
+use crate::cloud::Cloud;
+use crate::definition::Definition;
+use crate::image::{self, Credentials, ImageEntry, Registry, Source};
 
 /// Tag that images are pushed with. Functions are created with the digest.
 const TAG: &str = "latest";

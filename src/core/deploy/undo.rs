@@ -1,9 +1,9 @@
 //! Takes back what was made.
 
-use super::rival;
+use super::conflict;
 use super::role::POLICY;
 use super::secrets;
-use crate::core::cloud::{Cloud, CloudError};
+use crate::cloud::{Cloud, CloudError};
 
 /// Takes back one thing that was created.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -72,7 +72,7 @@ pub(super) async fn remove_triggers(cloud: &Cloud, bucket: &str, arn: &str) -> R
     if notifications.of(arn).is_empty() {
         return Ok(false);
     }
-    rival::write_triggers(cloud, bucket, arn, &[]).await?;
+    conflict::write_triggers(cloud, bucket, arn, &[]).await?;
     Ok(true)
 }
 

@@ -2,7 +2,7 @@
 
 use super::DeployError;
 use super::reasons::explain;
-use crate::core::cloud::{Cloud, CloudError, FunctionDetail, FunctionState};
+use crate::cloud::{Cloud, CloudError, FunctionDetail, FunctionState};
 use std::fmt::Write as _;
 use std::time::Duration;
 use tokio::time::Instant;

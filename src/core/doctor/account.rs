@@ -1,10 +1,10 @@
 //! Credentials, clock, quotas and registry of an AWS context.
 
 use super::Check;
-use crate::core::cloud::{AccountLimits, Cloud, CloudError};
-use crate::core::deploy;
-use crate::core::image;
-use crate::core::policies::Scope;
+use crate::cloud::{AccountLimits, Cloud, CloudError};
+use crate::deploy;
+use crate::image;
+use crate::policies::Scope;
 
 /// Name of the check that all others depend on.
 pub(super) const CREDENTIALS: &str = "credentials";
@@ -87,7 +87,7 @@ async fn registry(cloud: &Cloud) -> Check {
 /// # Errors
 /// The credentials are no good, or there is no home bucket.
 pub async fn policy_scope(cloud: &Cloud, buckets: &[String]) -> Result<Scope, CloudError> {
-    let place = |bucket: &String| crate::core::model::Place { bucket: bucket.clone(), prefix: String::new() };
+    let place = |bucket: &String| crate::model::Place { bucket: bucket.clone(), prefix: String::new() };
     Ok(Scope {
         region: cloud.region().to_owned(),
         account: cloud.identity().await?.account.clone(),

@@ -1,8 +1,8 @@
 //! Does each service answer?
 
 use super::Check;
-use crate::core::cloud::Cloud;
-use crate::core::words::how_many;
+use crate::cloud::Cloud;
+use crate::words::how_many;
 
 pub(super) async fn examine(cloud: &Cloud) -> Vec<Check> {
     let (s3, lambda, logs) = (cloud.s3(), cloud.lambda(), cloud.logs());

@@ -12,7 +12,7 @@ mod permissions;
 
 pub use account::policy_scope;
 
-use crate::core::cloud::{Cloud, CloudError};
+use crate::cloud::{Cloud, CloudError};
 use serde::Serialize;
 
 /// One thing that was looked at.

@@ -1,8 +1,8 @@
 //! Which actions the person and the functions' role lack, as IAM's own simulation says.
 
 use super::{Check, policy_scope};
-use crate::core::cloud::{Cloud, CloudError, Identity};
-use crate::core::policies::{self, Policy};
+use crate::cloud::{Cloud, CloudError, Identity};
+use crate::policies::{self, Policy};
 
 /// Where a policy says "any", a name that nobody has is asked for.
 const ANY: &str = "throng-doctor";

@@ -3,8 +3,8 @@
 use super::context::Ctx;
 use super::progress::ProgressHandle;
 use super::snapshot::Severity;
-use crate::core::cloud::{Cloud, CloudError, ErrorKind, ListQuery};
-use crate::core::model::ProgressState;
+use crate::cloud::{Cloud, CloudError, ErrorKind, ListQuery};
+use crate::model::ProgressState;
 
 /// Longest answer of a function that a notice shows, in characters.
 const ANSWER_CHARS: usize = 4000;

@@ -1,7 +1,7 @@
 //! Shows what is called more slowly than it could be, because the cloud throttled.
 
 use super::context::Ctx;
-use crate::core::cloud::Slowed;
+use crate::cloud::Slowed;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -41,11 +41,11 @@ pub(super) async fn watch(mut ctx: Ctx) {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use crate::core::cloud::{Cloud, local};
-    use crate::core::config::ContextConfig;
-    use crate::core::engine::Snapshot;
-    use crate::core::engine::state::State;
-    use throng_runtime::contract::local::{AccessKey, LocalCredentials, LocalEndpoint};
+    use crate::cloud::{Cloud, local};
+    use crate::config::ContextConfig;
+    use crate::engine::Snapshot;
+    use crate::engine::state::State;
+    use throng_contract::local::{AccessKey, LocalCredentials, LocalEndpoint};
     use tokio::sync::{Notify, mpsc, watch};
     use tokio_util::sync::CancellationToken;
 

@@ -1,6 +1,6 @@
 //! What a front end can ask for.
 
-use crate::core::model::{FunctionForm, ObjectPlace, ProviderOf};
+use crate::model::{FunctionForm, ObjectPlace, ProviderOf};
 use std::path::PathBuf;
 
 /// What the front end is looking at, so that the engine refreshes that and nothing else.

@@ -2,7 +2,7 @@
 
 use super::snapshot::Snapshot;
 use super::state::State;
-use crate::core::cloud::{Cloud, CloudError, ErrorKind};
+use crate::cloud::{Cloud, CloudError, ErrorKind};
 use std::future::Future;
 use std::sync::Arc;
 use std::time::{Duration, Instant};

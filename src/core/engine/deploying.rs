@@ -5,12 +5,12 @@ use super::context::Ctx;
 use super::progress::ProgressHandle;
 use super::snapshot::Severity;
 use super::{EngineOptions, planning};
-use crate::core::cloud::{Cloud, CloudError};
-use crate::core::definition::Definition;
-use crate::core::deploy::{self, DeployError, DeployOptions, DeployProgress, RemoveOptions};
-use crate::core::image::LayerState;
-use crate::core::model::ProgressState;
-use crate::core::words::plural;
+use crate::cloud::{Cloud, CloudError};
+use crate::definition::Definition;
+use crate::deploy::{self, DeployError, DeployOptions, DeployProgress, RemoveOptions};
+use crate::image::LayerState;
+use crate::model::ProgressState;
+use crate::words::plural;
 use std::sync::Arc;
 
 /// Deploys every function of a wish, which people know as `shown`.
@@ -47,7 +47,7 @@ async fn all(
         Ok(cloud) => cloud,
         Err(error) => return super::actions::finish(ctx, progress, "Not deployed", &Err(error)),
     };
-    let options = DeployOptions::of(&options.dirs);
+    let options = DeployOptions::new(&options.dirs, options.programs.runtime);
     for definition in definitions {
         let name = definition.name.clone();
         match one(&cloud, progress, &definition, &options).await {

@@ -3,9 +3,9 @@
 use super::command::LogQuery;
 use super::context::Ctx;
 use super::snapshot::LogView;
-use crate::core::cloud::{Cloud, CloudError};
-use crate::core::config::LogsConfig;
-use crate::core::logs::{Bound, Follow, LogClient, LogGroup};
+use crate::cloud::{Cloud, CloudError};
+use crate::config::LogsConfig;
+use crate::logs::{Bound, Follow, LogClient, LogGroup};
 use std::collections::HashMap;
 use std::time::Duration;
 

@@ -11,10 +11,10 @@ use super::{
     EngineOptions, actions, again, budget, connection, deploying, fetching, follow_logs, launches, planning,
     runs, survey,
 };
-use crate::core::cloud::Cloud;
-use crate::core::config::ContextConfig;
-use crate::core::model::Place;
-use crate::core::run::Inputs;
+use crate::cloud::Cloud;
+use crate::config::ContextConfig;
+use crate::model::Place;
+use crate::run::Inputs;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{Notify, mpsc, watch};
@@ -451,7 +451,7 @@ fn show_task(snap: &mut Snapshot, run: &str, task: u64) {
 /// A context as the screen names it.
 pub(super) fn info_of(context: &ContextConfig) -> ContextInfo {
     let local = context.is_local();
-    let region = if local { throng_runtime::contract::local::REGION } else { "" };
+    let region = if local { throng_contract::local::REGION } else { "" };
     ContextInfo {
         name: context.name.clone(),
         local,

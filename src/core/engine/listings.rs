@@ -2,9 +2,9 @@
 
 use super::context::Ctx;
 use super::snapshot::{Listing, ListingState, ObjectsView, Snapshot};
-use crate::core::cloud::{Cloud, CloudError, ListQuery, now_ms};
-use crate::core::deploy;
-use crate::core::model::{FunctionInfo, ObjectInfo, Place};
+use crate::cloud::{Cloud, CloudError, ListQuery, now_ms};
+use crate::deploy;
+use crate::model::{FunctionInfo, ObjectInfo, Place};
 use futures::{StreamExt as _, stream};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};

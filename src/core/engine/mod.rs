@@ -43,8 +43,9 @@ pub use snapshot::{
     PlannedStep, Preview, RunView, Severity, Snapshot, TaskView,
 };
 
-use crate::core::config::{Config, ConfigError};
-use crate::core::dirs::Dirs;
+use crate::config::{Config, ConfigError};
+use crate::dirs::Dirs;
+use crate::image::Programs;
 use std::path::PathBuf;
 use std::sync::Arc;
 use tokio::sync::{mpsc, watch};
@@ -60,6 +61,8 @@ pub struct EngineOptions {
     pub context: Option<String>,
     /// The program that starts the local cloud with `local start`; this one when `None`.
     pub exe: Option<PathBuf>,
+    /// What goes into functions that are deployed.
+    pub programs: Programs,
 }
 
 /// A running engine. Dropping it ends its tasks; runs go on without it.

@@ -4,8 +4,8 @@ use super::EngineOptions;
 use super::command::Wish;
 use super::context::{Ctx, sentence};
 use super::snapshot::{PlanView, PlannedFunction};
-use crate::core::definition::{self, Definition, DefinitionErrors, Problem};
-use crate::core::deploy::{self, DeployOptions};
+use crate::definition::{self, Definition, DefinitionErrors, Problem};
+use crate::deploy::{self, DeployOptions};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -21,7 +21,7 @@ pub(super) async fn plan(mut ctx: Ctx, wish: Wish, options: Arc<EngineOptions>) 
 async fn all(ctx: &mut Ctx, wish: Wish, options: &EngineOptions) -> Result<Vec<PlannedFunction>, String> {
     let wanted = read(wish).await?;
     let cloud = ctx.cloud_now().await.map_err(|error| sentence(&error))?;
-    let options = DeployOptions::of(&options.dirs);
+    let options = DeployOptions::new(&options.dirs, options.programs.runtime);
     let mut plans = Vec::new();
     for definition in &wanted.definitions {
         let plan = deploy::plan(&cloud, definition, &options, &ctx.token).await;

@@ -1,7 +1,7 @@
 //! What takes a while: counters that a task adds to, and the row that people see.
 
-use crate::core::dataset::Meter;
-use crate::core::model::{Progress, ProgressState};
+use crate::dataset::Meter;
+use crate::model::{Progress, ProgressState};
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};

@@ -1,9 +1,9 @@
 //! What a front end sees.
 
 use super::{LogQuery, Scope};
-use crate::core::cloud::Slowed;
-use crate::core::deploy::{Action, Plan, Step};
-use crate::core::model::{
+use crate::cloud::Slowed;
+use crate::deploy::{Action, Plan, Step};
+use crate::model::{
     AttemptRecord, BucketInfo, Counts, FunctionInfo, InvocationInfo, LogEntry, Millis, ObjectInfo,
     ObjectPlace, Progress, RunStatistics, RunSummary, TaskRow,
 };

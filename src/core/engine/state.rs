@@ -3,7 +3,7 @@
 use super::context::sentence;
 use super::progress::{Entry, ProgressHandle};
 use super::snapshot::{Connection, Notice, Severity, Snapshot};
-use crate::core::cloud::{CloudError, ErrorKind, now_ms};
+use crate::cloud::{CloudError, ErrorKind, now_ms};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -201,7 +201,7 @@ fn trouble(error: &CloudError) -> Connection {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::core::model::ProgressState;
+    use crate::model::ProgressState;
 
     #[test]
     fn the_same_words_twice_are_one_notice_and_errors_stay() {
@@ -252,13 +252,13 @@ mod tests {
         let mut state = State::new(Snapshot::default());
         state.restarted();
         assert_eq!(state.snap.notices[0].severity, Severity::Info, "nothing was going on");
-        let run = crate::core::model::RunSummary {
+        let run = crate::model::RunSummary {
             id: "r".into(),
             function: "f".into(),
             image: String::new(),
             started_ms: 0,
             ended_ms: None,
-            counts: crate::core::model::Counts { running: 1, ..Default::default() },
+            counts: crate::model::Counts { running: 1, ..Default::default() },
             classes: std::collections::BTreeMap::new(),
             cancelled: false,
             rate: 0.0,

@@ -6,14 +6,14 @@ use super::context::Ctx;
 use super::listings::ready;
 use super::runs::{Memory, as_cloud, context};
 use super::snapshot::{ListingState, Snapshot};
-use crate::core::cloud::{Cloud, CloudError};
-use crate::core::dataset::objects;
-use crate::core::model::{InvocationInfo, Millis};
-use crate::core::run::{FollowOptions, Lister, RunContext};
+use crate::cloud::{Cloud, CloudError};
+use crate::dataset::objects;
+use crate::model::{InvocationInfo, Millis};
+use crate::run::{FollowOptions, Lister, RunContext};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
-use throng_runtime::contract::{RunningMarker, keys};
+use throng_contract::{RunningMarker, keys};
 use tokio::sync::Notify;
 
 /// Runs that are listed.

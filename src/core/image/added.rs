@@ -2,7 +2,7 @@
 
 use super::ImageError;
 use super::layer::{Attributes, Layer, LayerWriter};
-use throng_runtime::contract::{FunctionConfig, layout};
+use throng_contract::{FunctionConfig, layout};
 use tokio_util::sync::CancellationToken;
 
 /// Makes the layer: the runtime, the script and the function's configuration. The same for the same inputs.

@@ -5,7 +5,7 @@ use super::files::{add_folder, add_named, add_tar};
 use super::layer::{Layer, LayerWriter};
 use super::normalise::normalise;
 use super::source::Source;
-use super::{Cache, ImageError, LAYER, Remote, origin, relayer};
+use super::{Cache, ImageError, LAYER, Remote, layer_cache, origin};
 use std::io::BufWriter;
 use tempfile::NamedTempFile;
 use tokio_util::sync::CancellationToken;
@@ -95,11 +95,11 @@ fn from_files(source: &Source, cache: &Cache, cancel: &CancellationToken) -> Res
     };
     base.settings.entrypoint = files.first().map(|file| file.destination.clone()).into_iter().collect();
     let key = match source {
-        Source::Rootfs(path) => Some(relayer::key(path)?),
+        Source::Rootfs(path) => Some(layer_cache::key(path)?),
         _ if files.is_empty() => return Ok(base),
         _ => None,
     };
-    if let Some((layer, warnings)) = key.as_deref().and_then(|key| relayer::find(key, cache)) {
+    if let Some((layer, warnings)) = key.as_deref().and_then(|key| layer_cache::find(key, cache)) {
         return Ok(Base { layers: vec![layer], warnings, ..base });
     }
     let output = BufWriter::with_capacity(256 * 1024, cache.temporary()?);
@@ -111,7 +111,7 @@ fn from_files(source: &Source, cache: &Cache, cancel: &CancellationToken) -> Res
     }
     let layer = stored(writer.finish()?, cache)?;
     if let Some(key) = key {
-        relayer::keep(&key, &layer, &base.warnings, cache)?;
+        layer_cache::keep(&key, &layer, &base.warnings, cache)?;
     }
     base.layers.push(layer);
     Ok(base)

@@ -2,7 +2,7 @@
 
 use super::ImageError;
 use super::digest::is_sha256;
-use crate::core::dirs::Dirs;
+use crate::dirs::Dirs;
 use serde::{Serialize, de::DeserializeOwned};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};

@@ -6,12 +6,12 @@ use super::source::Source;
 use super::{
     CONFIG, Cache, Credentials, GOOD_MANIFEST, ImageError, LAYER, MANIFEST, MAX_UNCOMPRESSED, Remote, added,
 };
-use crate::core::definition::{Architecture, Definition, is_reserved};
+use crate::definition::{Architecture, Definition, is_reserved};
 use bytes::Bytes;
 use serde_json::json;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
-use throng_runtime::contract::{self, FunctionConfig, layout};
+use throng_contract::{FunctionConfig, VERSION, layout};
 use tokio_util::sync::CancellationToken;
 
 /// What an image is made of.
@@ -46,7 +46,7 @@ impl ComposeRequest {
         };
         let script = definition.script.as_ref().map(read).transpose()?.map(Bytes::from);
         let config = FunctionConfig {
-            version: contract::VERSION,
+            version: VERSION,
             name: definition.name.clone(),
             script: script.is_some(),
             entrypoint: Vec::new(),

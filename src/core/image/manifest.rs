@@ -3,7 +3,7 @@
 use super::digest::is_sha256;
 use super::layer::safe;
 use super::{ImageError, ImageSettings};
-use crate::core::definition::Architecture;
+use crate::definition::Architecture;
 use serde::{Deserialize, Deserializer};
 use std::collections::BTreeMap;
 

@@ -1,7 +1,7 @@
 //! Lines by time, within a bound, none twice.
 
-use crate::core::engine::LogView;
-use crate::core::model::{LogEntry, Millis};
+use crate::engine::LogView;
+use crate::model::{LogEntry, Millis};
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;

@@ -1,7 +1,7 @@
 //! Reading `CloudWatch` Logs: pages of a filter, and Live Tail.
 
-use crate::core::cloud::{Cloud, CloudError, ErrorKind, Limits, Slowed};
-use crate::core::model::{FunctionInfo, Millis};
+use crate::cloud::{Cloud, CloudError, ErrorKind, Limits, Slowed};
+use crate::model::{FunctionInfo, Millis};
 use aws_sdk_cloudwatchlogs::config::Builder;
 use aws_sdk_cloudwatchlogs::config::retry::RetryConfig;
 use aws_sdk_cloudwatchlogs::error::{DisplayErrorContext, SdkError};

@@ -6,7 +6,7 @@
 //! it. Pages are asked for in turns, one of each group, so that a busy group does not hold up the others.
 
 use super::client::Window;
-use crate::core::model::Millis;
+use crate::model::Millis;
 
 /// How often and how far back is read; milliseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,8 +2,8 @@
 
 use super::client::{LogClient, LogError, LogGroup, TailEnd};
 use super::follow::News;
-use crate::core::cloud::{ErrorKind, now_ms};
-use crate::core::model::Millis;
+use crate::cloud::{ErrorKind, now_ms};
+use crate::model::Millis;
 use std::ops::Range;
 use std::time::Duration;
 use tokio::sync::mpsc;

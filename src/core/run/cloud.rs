@@ -1,9 +1,9 @@
 //! What runs ask of functions.
 
 use super::reports::{self, BadEnd, LogPlace};
-use crate::core::cloud::{Cloud, CloudError};
-use crate::core::logs::{LogClient, LogGroup};
-use crate::core::model::{FunctionInfo, Millis};
+use crate::cloud::{Cloud, CloudError};
+use crate::logs::{LogClient, LogGroup};
+use crate::model::{FunctionInfo, Millis};
 use async_trait::async_trait;
 
 /// Objects in this place start the function.

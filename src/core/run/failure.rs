@@ -1,10 +1,10 @@
 //! What Lambda writes about an event it gave up on: the records of its on-failure destination.
 
-use crate::core::model::Millis;
+use crate::model::Millis;
 use serde::Deserialize;
 use serde_json::Value;
-use throng_runtime::contract::keys::ASYNC_FAILURES;
-use throng_runtime::contract::{
+use throng_contract::keys::ASYNC_FAILURES;
+use throng_contract::{
     AttemptRecord, FailureClass, TaskEvent, TaskRef, TaskState, object_keys_from_s3_event,
 };
 

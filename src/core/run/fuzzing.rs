@@ -1,7 +1,7 @@
 //! Readers of outside input that are private otherwise, for the fuzz targets.
 
 use super::reports::{BadEnd, bad_end};
-use crate::core::logs::RawEvent;
+use crate::logs::RawEvent;
 
 /// The bad end of an attempt that a line of the platform's log tells.
 pub fn end_in_log(event: &RawEvent) -> Option<BadEnd> {

@@ -1,9 +1,9 @@
 //! What run.json, end.json and cancel.json say.
 
-use crate::core::model::{Counts, FailureClass, Millis, RunStatistics};
+use crate::model::{Counts, FailureClass, Millis, RunStatistics};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use throng_runtime::contract::TaskState;
+use throng_contract::TaskState;
 
 /// The longest id that is taken for a run's.
 const LONGEST_ID: usize = 64;
@@ -109,7 +109,7 @@ impl End {
     ) -> Self {
         let states = TaskState::ALL.into_iter().map(|state| (state.to_string(), *counts.of(state)));
         Self {
-            version: throng_runtime::contract::VERSION,
+            version: throng_contract::VERSION,
             ended_ms,
             states: states.filter(|(_, count)| *count > 0).collect(),
             classes: classes.iter().map(|(class, count)| (class.to_string(), *count)).collect(),

@@ -3,12 +3,12 @@
 use super::header::{End, is_run_id};
 use super::tracker::digest_of;
 use super::{FollowOptions, Follower, RunContext, RunError, RunHeader};
-use crate::core::dataset::objects::{List, each_page, read};
-use crate::core::model::{InvocationInfo, RunSummary};
+use crate::dataset::objects::{List, each_page, read};
+use crate::model::{InvocationInfo, RunSummary};
 use futures::StreamExt;
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
-use throng_runtime::contract::keys::{RUNS, end_key};
+use throng_contract::keys::{RUNS, end_key};
 
 /// Runs that are looked at together.
 const AT_ONCE: usize = 8;
@@ -148,7 +148,7 @@ async fn look(
     open: Option<(Follower, Instant)>,
 ) -> Result<Looked, RunError> {
     let mut follower = if let Some((follower, at)) = open {
-        let age = crate::core::cloud::now_ms().saturating_sub(follower.tracker().header().started_ms);
+        let age = crate::cloud::now_ms().saturating_sub(follower.tracker().header().started_ms);
         if Duration::from_millis(age) > STALE && at.elapsed() < STALE_EVERY {
             return Ok(Looked::Open(Box::new(follower)));
         }

@@ -1,12 +1,12 @@
 //! The fixed list of a run's inputs: JSON lines, ten thousand to an object.
 
 use super::{RunContext, RunError, RunHeader};
-use crate::core::cloud::CloudError;
-use crate::core::dataset::objects::{Put, read};
-use crate::core::dataset::pace::Pace;
+use crate::cloud::CloudError;
+use crate::dataset::objects::{Put, read};
+use crate::dataset::pace::Pace;
 use futures::{StreamExt, TryStreamExt};
 use serde::{Deserialize, Serialize};
-use throng_runtime::contract::keys::manifest_key;
+use throng_contract::keys::manifest_key;
 
 /// Lines of a part.
 pub(crate) const PART: u64 = 10_000;

@@ -51,11 +51,11 @@ pub use task::{Attempt, attempts};
 pub use tracker::RunTracker;
 pub use verify::{Verified, verify};
 
-use crate::core::cloud::{Cloud, CloudError};
-use crate::core::dataset::scan::ScanError;
-use crate::core::dataset::upload::{UploadError, UploadOptions};
-use crate::core::dataset::{Objects, S3Objects};
-use crate::core::dirs::Dirs;
+use crate::cloud::{Cloud, CloudError};
+use crate::dataset::scan::ScanError;
+use crate::dataset::upload::{UploadError, UploadOptions};
+use crate::dataset::{Objects, S3Objects};
+use crate::dirs::Dirs;
 use std::path::PathBuf;
 use std::sync::Arc;
 

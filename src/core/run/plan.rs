@@ -1,7 +1,7 @@
 //! Where the files of a launch are on this machine. Written before the run exists; read when it goes on.
 
 use super::RunError;
-use crate::core::dataset::FileList;
+use crate::dataset::FileList;
 use serde::{Deserialize, Serialize};
 use std::fs::File;
 use std::io::{BufRead, BufReader, BufWriter, Write};

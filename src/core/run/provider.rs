@@ -4,13 +4,13 @@
 //! checked from a machine that does not have the definition.
 
 use super::{RunContext, RunError};
-use crate::core::cloud::CloudError;
-use crate::core::dataset::objects::read;
-use crate::core::dataset::{Objects, S3Objects};
+use crate::cloud::CloudError;
+use crate::dataset::objects::read;
+use crate::dataset::{Objects, S3Objects};
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use throng_runtime::contract::keys::providers_key;
-use throng_runtime::contract::{ProviderSecrets, read_secrets};
+use throng_contract::keys::providers_key;
+use throng_contract::{ProviderSecrets, read_secrets};
 use tokio::sync::Mutex;
 
 /// A store of objects, and whose it is.

@@ -2,9 +2,9 @@
 //! Lambda writes its own only after the last repetition, or not at all where the destination refuses it.
 
 use super::failure::classify;
-use crate::core::cloud::CloudError;
-use crate::core::logs::{LogClient, LogGroup, Parser, RawEvent, Report, Window};
-use crate::core::model::{FailureClass, Millis, TaskState};
+use crate::cloud::CloudError;
+use crate::logs::{LogClient, LogGroup, Parser, RawEvent, Report, Window};
+use crate::model::{FailureClass, Millis, TaskState};
 
 /// Where the platform logs what it does for a function.
 #[derive(Clone, Debug, PartialEq, Eq)]

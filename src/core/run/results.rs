@@ -1,7 +1,7 @@
 //! What a run's tasks have put, as their records name it.
 
 use super::{Follower, RunContext, RunError, attempts};
-use crate::core::model::{AttemptRecord, TaskRow, TaskState};
+use crate::model::{AttemptRecord, TaskRow, TaskState};
 use futures::{StreamExt as _, TryStreamExt as _};
 use std::collections::BTreeMap;
 

@@ -2,10 +2,10 @@
 
 use super::failure::FailedEvent;
 use super::{RunContext, RunError, RunHeader, RunTracker};
-use crate::core::dataset::objects::read;
+use crate::dataset::objects::read;
 use futures::{StreamExt, TryStreamExt};
-use throng_runtime::contract::keys::ASYNC_FAILURES;
-use throng_runtime::contract::{AttemptRecord, TaskRef};
+use throng_contract::keys::ASYNC_FAILURES;
+use throng_contract::{AttemptRecord, TaskRef};
 
 /// An attempt with the key of its record.
 #[derive(Clone, Debug, PartialEq)]

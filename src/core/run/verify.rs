@@ -1,10 +1,10 @@
 //! Proof that nothing was lost: every output that a success names is there, with its size.
 
 use super::{Follower, RunContext, RunError, Stores};
-use crate::core::dataset::objects::read;
-use crate::core::model::{Counts, TaskState};
+use crate::dataset::objects::read;
+use crate::model::{Counts, TaskState};
 use futures::{StreamExt, TryStreamExt};
-use throng_runtime::contract::AttemptRecord;
+use throng_contract::AttemptRecord;
 
 /// Tasks that are checked together.
 const AT_ONCE: usize = 32;

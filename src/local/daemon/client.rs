@@ -9,7 +9,7 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
-use throng_runtime::contract::local::LocalEndpoint;
+use throng_contract::local::LocalEndpoint;
 
 /// How long a daemon may take to listen, and to end.
 const PATIENCE: Duration = Duration::from_secs(20);

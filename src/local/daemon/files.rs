@@ -7,9 +7,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
-use throng_runtime::contract::local::{
-    AccessKey, CREDENTIALS_FILE, ENDPOINT_FILE, LocalCredentials, LocalEndpoint,
-};
+use throng_contract::local::{AccessKey, CREDENTIALS_FILE, ENDPOINT_FILE, LocalCredentials, LocalEndpoint};
 
 /// Where things are in the local cloud's folder.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,21 +1,19 @@
 //! The daemon itself.
 
 use super::files::{Files, write_json};
-use crate::local::db::{Db, DbError};
-use crate::local::faults::{Faults, Plan};
-use crate::local::lambda::{
-    Lambda, LambdaConfig, LambdaParts, Queue, RuntimeApi, SandboxLauncher, TimeScale,
-};
-use crate::local::logs::{LogStore, LogsApi};
-use crate::local::registry::ImageStore;
-use crate::local::s3::{self, ObjectStore};
-use crate::local::server::{self, Activity, Services};
+use crate::db::{Db, DbError};
+use crate::faults::{Faults, Plan};
+use crate::lambda::{Lambda, LambdaConfig, LambdaParts, Queue, RuntimeApi, SandboxLauncher, TimeScale};
+use crate::logs::{LogStore, LogsApi};
+use crate::registry::ImageStore;
+use crate::s3::{self, ObjectStore};
+use crate::server::{self, Activity, Services};
 use std::fs::File;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
-use throng_runtime::contract::local::{LocalCredentials, LocalEndpoint};
+use throng_contract::local::{LocalCredentials, LocalEndpoint};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 

@@ -1,7 +1,7 @@
 //! Bodies that break off or dribble.
 
 use super::inject::Abort;
-use crate::local::server::Body;
+use crate::server::Body;
 use bytes::Bytes;
 use futures::StreamExt as _;
 use http::{HeaderValue, Response, header};

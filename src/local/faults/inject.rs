@@ -4,13 +4,13 @@ use super::decide::{Faults, Ruling};
 use super::kind::RequestFault;
 use super::operation::{Operation, caller, of_request};
 use super::{answers, bodies};
-use crate::local::server::Body;
+use crate::server::Body;
 use bytes::Bytes;
 use http::{Method, Request, Response};
 use http_body_util::BodyExt as _;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
-use throng_runtime::contract::local::LocalCredentials;
+use throng_contract::local::LocalCredentials;
 
 /// The connection is to end without an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

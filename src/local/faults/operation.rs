@@ -1,10 +1,10 @@
 //! `service:Operation`, as plans write it and as requests mean it.
 
-use crate::local::server::auth;
+use crate::server::auth;
 use http::request::Parts;
 use http::{HeaderMap, Method, header};
 use std::fmt;
-use throng_runtime::contract::local::LocalCredentials;
+use throng_contract::local::LocalCredentials;
 
 /// Operations that requests of a service can mean.
 const S3: &[&str] = &[

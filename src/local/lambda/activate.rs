@@ -3,7 +3,7 @@
 use super::Lambda;
 use super::model::{Function, State, UpdateStatus};
 use super::pool::Live;
-use crate::local::registry::ImageError;
+use crate::registry::ImageError;
 use std::sync::Arc;
 
 impl Lambda {

@@ -2,7 +2,7 @@
 
 use super::clock::TimeScale;
 use std::time::Duration;
-use throng_runtime::contract::local::AccessKey;
+use throng_contract::local::AccessKey;
 
 /// Settings of the local Lambda.
 #[derive(Clone, Debug)]

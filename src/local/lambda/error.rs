@@ -1,7 +1,7 @@
 //! Errors of the API, in AWS's shapes and words.
 
-use crate::local::db::DbError;
-use crate::local::server::{Body, body::full};
+use crate::db::DbError;
+use crate::server::{Body, body::full};
 use http::{Response, StatusCode};
 use serde_json::json;
 

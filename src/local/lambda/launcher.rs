@@ -1,6 +1,6 @@
 //! What starts the processes of environments: the sandbox, or plain processes in tests.
 
-use crate::local::sandbox::{Exit, SandboxError, SandboxSpec};
+use crate::sandbox::{Exit, SandboxError, SandboxSpec};
 use async_trait::async_trait;
 use tokio::net::unix::pipe;
 

@@ -3,7 +3,7 @@
 use super::clock::{now_ms, rfc3339};
 use super::lines::Lines;
 use super::model::Function;
-use crate::local::logs::{LogStore, NewEvent};
+use crate::logs::{LogStore, NewEvent};
 use serde_json::{Value, json};
 use std::fmt::Write as _;
 

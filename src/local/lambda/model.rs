@@ -2,7 +2,7 @@
 
 use super::clock::aws_time;
 use super::names::function_arn;
-use crate::local::registry::LocalImage;
+use crate::registry::LocalImage;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;

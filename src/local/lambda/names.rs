@@ -1,7 +1,7 @@
 //! Function names and ARNs.
 
 use super::error::ApiError;
-use throng_runtime::contract::local::{ACCOUNT, REGION};
+use throng_contract::local::{ACCOUNT, REGION};
 
 /// A function as a caller names it.
 #[derive(Clone, Debug, PartialEq, Eq)]

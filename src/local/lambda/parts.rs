@@ -1,7 +1,7 @@
 //! What Lambda needs of its neighbours, as traits, so that each can be tested without the others.
 
-use crate::local::registry::{ImageError, ImageStore, LocalImage};
-use crate::local::s3::ObjectStore;
+use crate::registry::{ImageError, ImageStore, LocalImage};
+use crate::s3::ObjectStore;
 use async_trait::async_trait;
 use std::collections::BTreeMap;
 use std::path::PathBuf;

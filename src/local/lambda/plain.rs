@@ -1,7 +1,7 @@
 //! Environments as plain processes of this machine, without isolation: for tests of everything but the sandbox.
 
 use super::launcher::{Launcher, Process};
-use crate::local::sandbox::{Exit, SandboxError, SandboxSpec};
+use crate::sandbox::{Exit, SandboxError, SandboxSpec};
 use async_trait::async_trait;
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;

@@ -3,7 +3,7 @@
 use super::clock::now_ms;
 use super::environment::{Job, Message};
 use super::model::Function;
-use crate::local::registry::LocalImage;
+use crate::registry::LocalImage;
 use serde::Serialize;
 use std::collections::HashMap;
 use std::path::PathBuf;

@@ -1,7 +1,7 @@
 //! Environments in sandboxes.
 
 use super::launcher::{Launcher, Process};
-use crate::local::sandbox::{Exit, Sandbox, SandboxError, SandboxSpec};
+use crate::sandbox::{Exit, Sandbox, SandboxError, SandboxSpec};
 use async_trait::async_trait;
 use tokio::net::unix::pipe;
 

@@ -1,7 +1,7 @@
 //! Lambda behind the cloud's one port.
 
 use super::Lambda;
-use crate::local::server::{Body, SignedService, UnsignedService};
+use crate::server::{Body, SignedService, UnsignedService};
 use async_trait::async_trait;
 use bytes::Bytes;
 use http::{Request, Response};

@@ -3,7 +3,7 @@
 use super::error::ApiError;
 use super::model::Function;
 use super::names::function_arn;
-use crate::local::db::{Db, DbError};
+use crate::db::{Db, DbError};
 use rusqlite::{Transaction, params};
 use std::collections::BTreeMap;
 use std::ops::Bound;

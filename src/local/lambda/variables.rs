@@ -3,7 +3,7 @@
 use super::config::LambdaConfig;
 use super::pool::Live;
 use std::collections::BTreeMap;
-use throng_runtime::contract::local::REGION;
+use throng_contract::local::REGION;
 
 /// Names that a function's own configuration may not set, as AWS refuses them.
 pub(super) const RESERVED: [&str; 16] = [

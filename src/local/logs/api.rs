@@ -2,9 +2,9 @@
 
 use super::store::LogStore;
 use super::{groups, query, tail};
-use crate::local::db::DbError;
-use crate::local::faults::Faults;
-use crate::local::server::{Body, body::full};
+use crate::db::DbError;
+use crate::faults::Faults;
+use crate::server::{Body, body::full};
 use bytes::Bytes;
 use http::{Request, Response, StatusCode, header};
 use http_body_util::{BodyExt, Limited};

@@ -5,7 +5,7 @@ use super::store::{LogStore, now_ms};
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
-use throng_runtime::contract::local::{ACCOUNT, REGION};
+use throng_contract::local::{ACCOUNT, REGION};
 
 /// The retention periods that AWS takes, in days (`API_PutRetentionPolicy`).
 const RETENTION: [i64; 23] = [

@@ -10,8 +10,8 @@ use super::api::{ApiError, group_name};
 use super::groups::{find_group, group_arn};
 use super::pattern::Pattern;
 use super::store::{Batch, LogStore};
-use crate::local::faults::Faults;
-use crate::local::server::Body;
+use crate::faults::Faults;
+use crate::server::Body;
 use aws_smithy_eventstream::frame::write_message_to;
 use aws_smithy_types::event_stream::{Header, HeaderValue, Message};
 use bytes::Bytes;
@@ -23,7 +23,7 @@ use serde_json::{Value, json};
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
-use throng_runtime::contract::local::ACCOUNT;
+use throng_contract::local::ACCOUNT;
 use tokio::sync::{broadcast, mpsc};
 
 /// Events in one update at most.

@@ -12,12 +12,12 @@
 //! Whatever has its final name is whole: it was made under another and renamed.
 
 mod content;
-mod farm;
 #[cfg(fuzzing)]
 pub mod fuzzing;
 mod http_api;
 mod manifest;
 mod names;
+mod rootfs;
 mod roots;
 mod sweep;
 mod unpack;

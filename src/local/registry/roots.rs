@@ -3,8 +3,8 @@
 use super::content::Content;
 use super::names::hex_of;
 use super::unpack::{self, UnpackError, unpack};
-use super::{ImageError, farm};
-use crate::local::sandbox::prepare_root;
+use super::{ImageError, rootfs};
+use crate::sandbox::prepare_root;
 use flate2::read::MultiGzDecoder;
 use sha2::{Digest, Sha256};
 use std::fs::{self, File};
@@ -37,10 +37,10 @@ pub fn make(content: &Content, layers: &[String]) -> Result<PathBuf, ImageError>
     }
     let root = content.folder("roots").join(chain(layers));
     let temporary = content.folder("roots").join(format!(".{}", chain(layers)));
-    farm::remove(&temporary)?;
+    rootfs::remove(&temporary)?;
     fs::create_dir(&temporary)?;
     for layer in &unpacked {
-        farm::add_layer(layer, &temporary)?;
+        rootfs::add_layer(layer, &temporary)?;
     }
     prepare_root(&temporary)?;
     fs::set_permissions(&temporary, fs::Permissions::from_mode(0o755))?;
@@ -68,8 +68,8 @@ fn unpacked_layer(
         .blob(digest)
         .ok_or_else(|| ImageError::NotFound(format!("Layer {digest} does not exist.")))?;
     let temporary = layers.join(format!(".{hex}"));
-    farm::remove(&temporary)?;
-    farm::remove(&folder)?;
+    rootfs::remove(&temporary)?;
+    rootfs::remove(&folder)?;
     fs::create_dir(&temporary)?;
     fs::set_permissions(&temporary, fs::Permissions::from_mode(0o755))?;
     let in_lower = |path: &Path| {

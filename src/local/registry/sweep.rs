@@ -2,7 +2,7 @@
 
 use super::content::Content;
 use super::names::hex_of;
-use super::{farm, roots};
+use super::{rootfs, roots};
 use std::collections::HashSet;
 use std::fs;
 use std::io;
@@ -55,7 +55,7 @@ fn remove_others(folder: &Path, keep: impl Fn(&str) -> bool) -> io::Result<()> {
             // Out of the way first, so that half of it is never taken for all of it.
             let doomed = folder.join(format!(".{}", name.to_string_lossy().trim_start_matches('.')));
             if fs::rename(entry.path(), &doomed).is_ok() {
-                farm::remove(&doomed)?;
+                rootfs::remove(&doomed)?;
             }
         }
     }

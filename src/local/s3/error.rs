@@ -1,6 +1,6 @@
 //! Why the store refuses, in AWS's codes and words.
 
-use crate::local::db::DbError;
+use crate::db::DbError;
 use s3s::{S3Error, S3ErrorCode};
 use std::borrow::Cow;
 

@@ -4,7 +4,7 @@ use super::error::StoreError;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use throng_runtime::contract::local::{ACCOUNT, REGION};
+use throng_contract::local::{ACCOUNT, REGION};
 
 /// At most this many configurations per bucket.
 const MAX_TARGETS: usize = 100;
@@ -324,7 +324,7 @@ mod tests {
         assert_eq!(record["s3"]["object"]["key"], "in/file+one%2B%C3%A9.txt");
         assert_eq!(record["eventTime"], "2023-11-14T22:13:20.123Z");
         assert_eq!(record["responseElements"]["x-amz-request-id"], ids.request_id);
-        let objects = throng_runtime::contract::object_keys_from_s3_event(&event).unwrap();
+        let objects = throng_contract::object_keys_from_s3_event(&event).unwrap();
         assert_eq!(objects[0].key, "in/file one+é.txt");
     }
 }

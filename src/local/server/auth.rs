@@ -7,7 +7,7 @@ use base64::Engine as _;
 use http::request::Parts;
 use http::{HeaderMap, StatusCode, header};
 use std::time::{Duration, SystemTime};
-use throng_runtime::contract::local::{AccessKey, LocalCredentials};
+use throng_contract::local::{AccessKey, LocalCredentials};
 
 /// How far a client's clock may be off.
 const SKEW: Duration = Duration::from_mins(15);

@@ -4,9 +4,9 @@ use super::auth::{self, Denied};
 use super::body::{Body, answer, aws_error, json, text};
 use super::control::{Activity, status};
 use super::{s3_errors, sts};
-use crate::local::faults::{Abort, Faults, Hangup, around};
-use crate::local::logs::LogsApi;
-use crate::local::s3::{ObjectStore, RequestIds};
+use crate::faults::{Abort, Faults, Hangup, around};
+use crate::logs::LogsApi;
+use crate::s3::{ObjectStore, RequestIds};
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt as _, Limited};
@@ -14,7 +14,7 @@ use hyper::body::Incoming;
 use s3s::service::S3Service;
 use std::sync::Arc;
 use std::time::SystemTime;
-use throng_runtime::contract::local::LocalCredentials;
+use throng_contract::local::LocalCredentials;
 
 /// The largest request to a service whose body is read before the signature can be checked.
 const SIGNED_BODY_MAX: usize = 32 * 1024 * 1024;

@@ -1,7 +1,7 @@
 //! Accepts connections until told to stop, then lets the open ones end.
 
 use super::dispatch::Services;
-use crate::local::faults::Abort;
+use crate::faults::Abort;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};

@@ -4,7 +4,7 @@ use super::auth::Denied;
 use super::body::{Body, answer};
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
-use throng_runtime::contract::local::ACCOUNT;
+use throng_contract::local::ACCOUNT;
 
 /// `GetCallerIdentity`; anything else is an invalid action.
 pub fn handle(request: &Request<Bytes>) -> Response<Body> {

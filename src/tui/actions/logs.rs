@@ -1,11 +1,11 @@
 //! Reading logs.
 
 use super::navigate;
-use crate::tui::app::App;
-use crate::tui::layers::line::{LineInput, Purpose};
-use crate::tui::layers::pager::Pager;
-use crate::tui::views::logs as view;
-use throng::core::engine::LogQuery;
+use crate::app::App;
+use crate::layers::line::{LineInput, Purpose};
+use crate::layers::pager::Pager;
+use crate::views::logs as view;
+use throng_core::engine::LogQuery;
 
 /// Columns per step to the side.
 const PAN: usize = 16;
@@ -43,8 +43,7 @@ pub fn to_match(app: &mut App, forward: bool) {
         return search(app, "");
     }
     let pattern = app.logs.search.clone();
-    let holds =
-        |entry: &throng::core::model::LogEntry| pattern.matches(&crate::tui::text::clean(&entry.message));
+    let holds = |entry: &throng_core::model::LogEntry| pattern.matches(&crate::text::clean(&entry.message));
     let snapshot = app.snapshot.clone();
     if !app.logs.seek(forward, snapshot.logs.as_ref(), holds) {
         if !(0..app.logs.len()).any(|at| app.logs.get(at).is_some_and(holds)) {

@@ -1,10 +1,10 @@
 //! Moving about.
 
-use crate::tui::app::App;
-use crate::tui::filter::{Filter, Pattern};
-use crate::tui::layers::line::{LineInput, Purpose};
-use crate::tui::place::{Kind, Place, tab};
-use throng::core::engine::{Command, LogQuery};
+use crate::app::App;
+use crate::filter::{Filter, Pattern};
+use crate::layers::line::{LineInput, Purpose};
+use crate::place::{Kind, Place, tab};
+use throng_core::engine::{Command, LogQuery};
 
 /// How far back a log begins that is followed by itself, in seconds.
 pub const SINCE: u64 = 3600;

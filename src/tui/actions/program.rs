@@ -1,18 +1,18 @@
 //! The program itself.
 
-use crate::tui::app::{App, Effect};
-use crate::tui::layers::confirm::Confirm;
-use crate::tui::layers::form::LaunchForm;
-use crate::tui::layers::help::help_lines;
-use crate::tui::layers::menu::{Item, Menu};
-use crate::tui::layers::notices::Notices;
-use crate::tui::layers::pager::Pager;
-use crate::tui::layers::plan::PlanLayer;
-use crate::tui::layers::prompt::Prompt;
-use crate::tui::theme::{self, Depth, Theme};
+use crate::app::{App, Effect};
+use crate::layers::confirm::Confirm;
+use crate::layers::form::LaunchForm;
+use crate::layers::help::help_lines;
+use crate::layers::menu::{Item, Menu};
+use crate::layers::notices::Notices;
+use crate::layers::pager::Pager;
+use crate::layers::plan::PlanLayer;
+use crate::layers::prompt::Prompt;
+use crate::theme::{self, Depth, Theme};
 use std::path::PathBuf;
-use throng::core::engine::{Command, Severity, Wish};
-use throng::core::model::ProgressState;
+use throng_core::engine::{Command, Severity, Wish};
+use throng_core::model::ProgressState;
 
 pub fn launch(app: &mut App, _: &str) {
     app.push(LaunchForm::default());
@@ -63,7 +63,7 @@ pub fn copy(app: &mut App, _: &str) {
 /// Puts a text on the person's clipboard.
 pub fn copy_text(app: &mut App, text: &str) {
     app.effects.push(Effect::Copy(text.to_owned()));
-    app.say(format!("Copied {}", crate::tui::text::clip(&crate::tui::text::clean(text), 60)));
+    app.say(format!("Copied {}", crate::text::clip(&crate::text::clean(text), 60)));
 }
 
 pub fn notices(app: &mut App, _: &str) {

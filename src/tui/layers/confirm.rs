@@ -1,10 +1,10 @@
 //! Asking before something is ended or deleted.
 
-use crate::tui::app::App;
-use crate::tui::layer::{Layer, Outcome};
-use crate::tui::text;
-use crate::tui::widgets::input::Field;
-use crate::tui::widgets::popup;
+use crate::app::App;
+use crate::layer::{Layer, Outcome};
+use crate::text;
+use crate::widgets::input::Field;
+use crate::widgets::popup;
 use crossterm::event::{KeyCode, KeyEvent};
 use ratatui::Frame;
 use ratatui::layout::Rect;

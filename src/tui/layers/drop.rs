@@ -1,18 +1,18 @@
 //! Files were dropped or chosen: what shall be done with them?
 
 use super::plan::PlanLayer;
-use crate::tui::app::{App, Job};
-use crate::tui::layer::{Answer, Layer, Outcome};
-use crate::tui::place::Place;
-use crate::tui::text;
-use crate::tui::widgets::popup;
+use crate::app::{App, Job};
+use crate::layer::{Answer, Layer, Outcome};
+use crate::place::Place;
+use crate::text;
+use crate::widgets::popup;
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
-use throng::core::engine::{Command, Wish};
+use throng_core::engine::{Command, Wish};
 
 /// Files that are counted at most before the dialog says "more than".
 const MOST: u64 = 200_000;
@@ -207,7 +207,7 @@ impl Layer for DropDialog {
 
     /// Some terminals paste every dropped file on its own.
     fn paste(&mut self, pasted: &str, app: &mut App) -> Outcome {
-        if let crate::tui::drop::Dropped::Here(paths) = crate::tui::drop::parse(pasted) {
+        if let crate::drop::Dropped::Here(paths) = crate::drop::parse(pasted) {
             self.add(paths, app);
         }
         Outcome::Keep

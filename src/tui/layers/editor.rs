@@ -1,15 +1,15 @@
 //! A payload of several lines, for one invocation.
 
-use crate::tui::app::App;
-use crate::tui::layer::{Layer, Outcome};
-use crate::tui::text;
-use crate::tui::widgets::input::Field;
-use crate::tui::widgets::popup;
+use crate::app::App;
+use crate::layer::{Layer, Outcome};
+use crate::text;
+use crate::widgets::input::Field;
+use crate::widgets::popup;
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::Line;
-use throng::core::engine::Command;
+use throng_core::engine::Command;
 
 /// Invoke a function once.
 #[derive(Debug)]

@@ -1,11 +1,11 @@
 //! Choosing local files: a path that is typed with completion, and the folder it leads to.
 
-use crate::tui::actions::program::expand;
-use crate::tui::app::App;
-use crate::tui::layer::{Answer, Layer, Outcome};
-use crate::tui::text;
-use crate::tui::widgets::input::Field;
-use crate::tui::widgets::popup;
+use crate::actions::program::expand;
+use crate::app::App;
+use crate::layer::{Answer, Layer, Outcome};
+use crate::text;
+use crate::widgets::input::Field;
+use crate::widgets::popup;
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::Frame;
 use ratatui::layout::Rect;
@@ -195,7 +195,7 @@ impl Layer for Files {
     }
 
     fn paste(&mut self, pasted: &str, _: &mut App) -> Outcome {
-        if let crate::tui::drop::Dropped::Here(paths) = crate::tui::drop::parse(pasted) {
+        if let crate::drop::Dropped::Here(paths) = crate::drop::parse(pasted) {
             Outcome::Answer(Answer::Paths(paths))
         } else {
             self.field.paste(pasted);

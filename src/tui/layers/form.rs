@@ -2,19 +2,19 @@
 
 use super::files::{Files, completions};
 use super::plan::PlanLayer;
-use crate::tui::actions::program::expand;
-use crate::tui::app::App;
-use crate::tui::layer::{Answer, Layer, Outcome};
-use crate::tui::place::tab;
-use crate::tui::text;
-use crate::tui::widgets::input::Field;
-use crate::tui::widgets::popup;
+use crate::actions::program::expand;
+use crate::app::App;
+use crate::layer::{Answer, Layer, Outcome};
+use crate::place::tab;
+use crate::text;
+use crate::widgets::input::Field;
+use crate::widgets::popup;
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::Line;
-use throng::core::engine::{Command, Wish};
-use throng::core::model::FunctionForm;
+use throng_core::engine::{Command, Wish};
+use throng_core::model::FunctionForm;
 
 const FIELDS: [(&str, &str); 7] = [
     ("name", "letters, digits, - and _; at most 64"),
@@ -192,8 +192,8 @@ impl Layer for LaunchForm {
     }
 
     fn paste(&mut self, pasted: &str, _: &mut App) -> Outcome {
-        match crate::tui::drop::parse(pasted) {
-            crate::tui::drop::Dropped::Here(paths) if paths.len() == 1 => {
+        match crate::drop::parse(pasted) {
+            crate::drop::Dropped::Here(paths) if paths.len() == 1 => {
                 self.fields[self.focus].set(&paths[0].display().to_string());
             }
             _ => self.fields[self.focus].paste(pasted),

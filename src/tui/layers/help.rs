@@ -1,8 +1,8 @@
 //! The help, made from the registry.
 
-use crate::tui::list::Look;
-use crate::tui::place::Kind;
-use crate::tui::registry::{ACTIONS, Risk};
+use crate::list::Look;
+use crate::place::Kind;
+use crate::registry::{ACTIONS, Risk};
 use ratatui::text::{Line, Span};
 
 /// The commands that hold in a place.

@@ -1,13 +1,13 @@
 //! One line of text at the bottom, with effect while it is typed.
 
-use crate::tui::app::App;
-use crate::tui::filter::Pattern;
-use crate::tui::layer::{Layer, Outcome};
-use crate::tui::widgets::input::Field;
+use crate::app::App;
+use crate::filter::Pattern;
+use crate::layer::{Layer, Outcome};
+use crate::widgets::input::Field;
 use crossterm::event::{KeyCode, KeyEvent};
 use ratatui::Frame;
 use ratatui::layout::Rect;
-use throng::core::engine::Command;
+use throng_core::engine::Command;
 
 /// What the line is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,7 +56,7 @@ impl LineInput {
                 let here = app.logs.current().is_some_and(|entry| app.logs.matches(entry));
                 if !here {
                     // The newest match is the one that is looked for.
-                    crate::tui::actions::logs::to_match(app, false);
+                    crate::actions::logs::to_match(app, false);
                 }
             }
             _ => {}

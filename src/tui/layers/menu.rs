@@ -1,11 +1,11 @@
 //! Choosing one of several; typing narrows.
 
-use crate::tui::app::App;
-use crate::tui::filter::Pattern;
-use crate::tui::layer::{Layer, Outcome};
-use crate::tui::text;
-use crate::tui::widgets::input::Field;
-use crate::tui::widgets::popup;
+use crate::app::App;
+use crate::filter::Pattern;
+use crate::layer::{Layer, Outcome};
+use crate::text;
+use crate::widgets::input::Field;
+use crate::widgets::popup;
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::Frame;
 use ratatui::layout::Rect;

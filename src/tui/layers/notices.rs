@@ -1,15 +1,15 @@
 //! Errors and warnings, to be read and dismissed.
 
 use super::pager::scroll_key;
-use crate::tui::app::App;
-use crate::tui::layer::{Layer, Outcome};
-use crate::tui::text;
-use crate::tui::widgets::popup;
+use crate::app::App;
+use crate::layer::{Layer, Outcome};
+use crate::text;
+use crate::widgets::popup;
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
-use throng::core::engine::{Command, Notice, Severity};
+use throng_core::engine::{Command, Notice, Severity};
 
 /// All notices, newest first.
 #[derive(Debug, Default)]
@@ -48,7 +48,7 @@ impl Layer for Notices {
                     .iter()
                     .map(|notice| format!("{}\n{}", notice.title, notice.detail))
                     .collect();
-                crate::tui::actions::program::copy_text(app, &all.join("\n\n"));
+                crate::actions::program::copy_text(app, &all.join("\n\n"));
                 Outcome::Keep
             }
             KeyCode::Esc | KeyCode::Char('q' | '!') | KeyCode::Enter => Outcome::Close,

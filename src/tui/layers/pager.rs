@@ -1,9 +1,9 @@
 //! Text to read.
 
-use crate::tui::app::App;
-use crate::tui::layer::{Layer, Outcome};
-use crate::tui::text;
-use crate::tui::widgets::popup;
+use crate::app::App;
+use crate::layer::{Layer, Outcome};
+use crate::text;
+use crate::widgets::popup;
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::Frame;
 use ratatui::layout::Rect;
@@ -62,7 +62,7 @@ impl Layer for Pager {
         match key.code {
             KeyCode::Char('y') => {
                 let text = self.text();
-                crate::tui::actions::program::copy_text(app, &text);
+                crate::actions::program::copy_text(app, &text);
                 Outcome::Keep
             }
             KeyCode::Esc | KeyCode::Enter | KeyCode::Char('q' | '?') | KeyCode::Backspace => Outcome::Close,

@@ -1,20 +1,20 @@
 //! What deploying would do, before it is done.
 
 use super::pager::{scroll_key, wrapped};
-use crate::tui::app::App;
-use crate::tui::layer::{Answer, Layer, Outcome};
-use crate::tui::place::tab;
-use crate::tui::text;
-use crate::tui::theme::Theme;
-use crate::tui::widgets::popup;
+use crate::app::App;
+use crate::layer::{Answer, Layer, Outcome};
+use crate::place::tab;
+use crate::text;
+use crate::theme::Theme;
+use crate::widgets::popup;
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 use std::cell::Cell;
 use std::sync::Arc;
-use throng::core::deploy::Action;
-use throng::core::engine::{Command, PlanView, PlannedFunction, Wish};
+use throng_core::deploy::Action;
+use throng_core::engine::{Command, PlanView, PlannedFunction, Wish};
 
 /// A plan that waits for a yes.
 #[derive(Debug)]

@@ -1,12 +1,12 @@
 //! An object: text, JSON set out, an image, or bytes.
 
 use super::pager::scroll_key;
-use crate::tui::app::{App, Job};
-use crate::tui::layer::{Layer, Outcome};
-use crate::tui::text;
-use crate::tui::theme::Depth;
-use crate::tui::views::logs::pretty;
-use crate::tui::widgets::popup;
+use crate::app::{App, Job};
+use crate::layer::{Layer, Outcome};
+use crate::text;
+use crate::theme::Depth;
+use crate::views::logs::pretty;
+use crate::widgets::popup;
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use image::{DynamicImage, ImageReader, Limits};
 use ratatui::Frame;
@@ -18,8 +18,8 @@ use ratatui_image::protocol::Protocol;
 use ratatui_image::{Image, Resize};
 use std::cell::{Cell, RefCell};
 use std::sync::{Arc, OnceLock};
-use throng::core::engine::{Command, Preview};
-use throng::core::model::ObjectPlace;
+use throng_core::engine::{Command, Preview};
+use throng_core::model::ObjectPlace;
 
 /// Largest side of an image in pixels, and memory for decoding it.
 const LARGEST_SIDE: u32 = 20_000;
@@ -133,7 +133,7 @@ impl PreviewLayer {
                 };
                 frame.render_widget(Image::new(protocol), place);
                 if app.look.theme.depth != Depth::True {
-                    crate::tui::images::fewer_colors(frame.buffer_mut(), place, app.look.theme.depth);
+                    crate::images::fewer_colors(frame.buffer_mut(), place, app.look.theme.depth);
                 }
             }
         }
@@ -224,7 +224,7 @@ impl Layer for PreviewLayer {
                 Outcome::Keep
             }
             KeyCode::Char('y') => {
-                crate::tui::actions::program::copy_text(app, &self.place.to_string());
+                crate::actions::program::copy_text(app, &self.place.to_string());
                 Outcome::Keep
             }
             KeyCode::Esc | KeyCode::Char('q' | 'o') | KeyCode::Backspace | KeyCode::Enter => Outcome::Close,

@@ -1,12 +1,12 @@
 //! The `:` prompt and the palette: commands by name, or by what they do.
 
-use crate::tui::app::App;
-use crate::tui::layer::{Layer, Outcome};
-use crate::tui::registry::{self, ACTIONS, Action, Argument};
-use crate::tui::text;
-use crate::tui::theme;
-use crate::tui::widgets::input::Field;
-use crate::tui::widgets::popup;
+use crate::app::App;
+use crate::layer::{Layer, Outcome};
+use crate::registry::{self, ACTIONS, Action, Argument};
+use crate::text;
+use crate::theme;
+use crate::widgets::input::Field;
+use crate::widgets::popup;
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::Frame;
 use ratatui::layout::Rect;

@@ -1,9 +1,9 @@
 //! The bytes that reach a real terminal.
 
-use crate::tui::event_loop::draw;
-use crate::tui::fixtures::*;
-use crate::tui::terminal::{enter, leave};
-use crate::tui::theme::Depth;
+use crate::event_loop::draw;
+use crate::fixtures::*;
+use crate::terminal::{enter, leave};
+use crate::theme::Depth;
 use portable_pty::{CommandBuilder, PtySize, native_pty_system};
 use ratatui::backend::CrosstermBackend;
 use ratatui::layout::Rect;

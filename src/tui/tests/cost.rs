@@ -1,7 +1,7 @@
 //! What a frame costs. Run with `cargo test --release --bin throng tui::tests::cost -- --ignored --nocapture`.
 
-use crate::tui::event_loop::frame;
-use crate::tui::fixtures::*;
+use crate::event_loop::frame;
+use crate::fixtures::*;
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use std::sync::Arc;

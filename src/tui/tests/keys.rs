@@ -1,13 +1,13 @@
 //! What keys ask the engine for.
 
-use crate::tui::fixtures::*;
-use crate::tui::input;
-use crate::tui::place::{Kind, Place};
+use crate::fixtures::*;
+use crate::input;
+use crate::place::{Kind, Place};
 use crossterm::event::{Event, KeyCode, KeyEvent, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
 use std::path::PathBuf;
 use std::sync::Arc;
-use throng::core::engine::{Command, ContextInfo, LogQuery, Scope, Severity, Wish};
-use throng::core::model::{ObjectPlace, ProviderOf, RunSummary};
+use throng_core::engine::{Command, ContextInfo, LogQuery, Scope, Severity, Wish};
+use throng_core::model::{ObjectPlace, ProviderOf, RunSummary};
 
 #[test]
 fn tabs_tell_the_engine_what_is_looked_at() {
@@ -472,13 +472,13 @@ fn what_did_not_succeed_is_run_again_after_asking() {
 #[test]
 fn what_was_read_long_ago_is_not_told_as_news() {
     let mut snapshot = busy();
-    assert!(crate::tui::still_open(&snapshot, NOW)[0].contains("goes on: 12"), "now");
-    let late = crate::tui::still_open(&snapshot, NOW + 120_000);
+    assert!(crate::still_open(&snapshot, NOW)[0].contains("goes on: 12"), "now");
+    let late = crate::still_open(&snapshot, NOW + 120_000);
     assert!(late[0].contains("had not ended 2m ago"), "{late:?}");
-    let screen = |snapshot: &throng::core::engine::Snapshot| {
+    let screen = |snapshot: &throng_core::engine::Snapshot| {
         let mut fake = Fake::new(snapshot.clone());
         let mut terminal = ratatui::Terminal::new(ratatui::backend::TestBackend::new(100, 24)).unwrap();
-        crate::tui::event_loop::frame(&mut terminal, &mut fake.app).unwrap();
+        crate::event_loop::frame(&mut terminal, &mut fake.app).unwrap();
         terminal.backend().to_string()
     };
     assert!(screen(&snapshot).contains("1 Functions (4)"));
@@ -489,7 +489,7 @@ fn what_was_read_long_ago_is_not_told_as_news() {
     (runs[0].ended_ms, runs[0].counts.running) = (Some(NOW), 0);
     let text = screen(&snapshot);
     assert!(!text.contains("running") && text.contains("4 Running  "), "{text}");
-    assert!(crate::tui::still_open(&snapshot, NOW).is_empty());
+    assert!(crate::still_open(&snapshot, NOW).is_empty());
 }
 
 #[test]
@@ -533,9 +533,9 @@ fn states_and_orders_narrow_the_tasks() {
 fn the_mouse_selects_scrolls_and_sorts() {
     let mut fake = Fake::new(busy());
     let mut terminal = ratatui::Terminal::new(ratatui::backend::TestBackend::new(80, 24)).unwrap();
-    crate::tui::event_loop::frame(&mut terminal, &mut fake.app).unwrap();
+    crate::event_loop::frame(&mut terminal, &mut fake.app).unwrap();
     fake.app.prepare();
-    crate::tui::event_loop::frame(&mut terminal, &mut fake.app).unwrap();
+    crate::event_loop::frame(&mut terminal, &mut fake.app).unwrap();
     let event =
         |kind, column, row| Event::Mouse(MouseEvent { kind, column, row, modifiers: KeyModifiers::NONE });
     let click = MouseEventKind::Down(MouseButton::Left);

@@ -3,11 +3,11 @@
 
 #![allow(clippy::cast_possible_truncation)]
 
-use crate::tui::fixtures::*;
-use crate::tui::{TuiOptions, run};
+use crate::fixtures::*;
+use crate::{TuiOptions, run};
 use std::sync::Arc;
-use throng::core::engine::{Command, Preview, Scope, Severity, TaskView};
-use throng::core::model::TaskState;
+use throng_core::engine::{Command, Preview, Scope, Severity, TaskView};
+use throng_core::model::TaskState;
 
 #[test]
 #[ignore = "needs a terminal and a person"]

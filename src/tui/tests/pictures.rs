@@ -2,17 +2,17 @@
 
 #![allow(clippy::needless_for_each)]
 
-use crate::tui::event_loop::frame;
-use crate::tui::fixtures::*;
-use crate::tui::theme::Depth;
+use crate::event_loop::frame;
+use crate::fixtures::*;
+use crate::theme::Depth;
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use std::sync::Arc;
-use throng::core::cloud::Slowed;
-use throng::core::engine::{
+use throng_core::cloud::Slowed;
+use throng_core::engine::{
     Connection, Listing, ListingState, LogView, PlanView, Preview, Severity, Snapshot, TaskView,
 };
-use throng::core::model::{ObjectPlace, TaskRow, TaskState};
+use throng_core::model::{ObjectPlace, TaskRow, TaskState};
 
 const SIZES: [(u16, u16); 2] = [(80, 24), (200, 50)];
 
@@ -131,7 +131,7 @@ fn logs_say_how_they_come_and_what_is_missing() {
     pictures("logs_polling", &snapshot, "5");
     snapshot.slowed = Arc::default();
     if let Some(logs) = &mut snapshot.logs {
-        *logs = LogView { settled_ms: u64::MAX, missed: 3, ..crate::tui::fixtures::logs(40) };
+        *logs = LogView { settled_ms: u64::MAX, missed: 3, ..crate::fixtures::logs(40) };
     }
     pictures("logs_settled", &snapshot, "5");
 }
@@ -228,12 +228,12 @@ fn dropped_files() {
     for number in 0..42 {
         std::fs::write(folder.path().join(format!("scan {number:02}.nii")), vec![0u8; 2_800]).unwrap();
     }
-    crate::tui::input::paste(&mut fake.app, &format!("{} ", folder.path().display()));
+    crate::input::paste(&mut fake.app, &format!("{} ", folder.path().display()));
     let text = picture(&mut fake, (80, 24));
     assert!(text.contains("42 files, 118 kB"), "{text}");
     assert!(text.contains("process each with  grayscale"), "{text}");
     fake.keys("<esc>");
-    crate::tui::input::paste(&mut fake.app, "/Users/me/scan.nii.gz");
+    crate::input::paste(&mut fake.app, "/Users/me/scan.nii.gz");
     let text = picture(&mut fake, (80, 24));
     assert!(
         text.contains("These files are not on this machine") && text.contains("scp /Users/me/scan.nii.gz"),

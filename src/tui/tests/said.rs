@@ -1,16 +1,16 @@
 //! What the screen says, and what it does not.
 
-use crate::tui::event_loop::frame;
-use crate::tui::fixtures::*;
-use crate::tui::input;
-use crate::tui::place::{Kind, Place};
+use crate::event_loop::frame;
+use crate::fixtures::*;
+use crate::input;
+use crate::place::{Kind, Place};
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use std::path::PathBuf;
 use std::sync::Arc;
-use throng::core::engine::{Command, Listing, ListingState, Severity, Snapshot, TaskView, Wish};
-use throng::core::model::{Counts, FailureClass, RunSummary, TaskState};
-use throng_runtime::contract::AttemptRecord;
+use throng_contract::AttemptRecord;
+use throng_core::engine::{Command, Listing, ListingState, Severity, Snapshot, TaskView, Wish};
+use throng_core::model::{Counts, FailureClass, RunSummary, TaskState};
 
 fn screen(fake: &mut Fake, width: u16) -> String {
     let mut terminal = Terminal::new(TestBackend::new(width, 24)).unwrap();
@@ -34,7 +34,7 @@ fn a_kill_for_want_of_memory_is_explained_and_what_is_unknown_is_not_zero() {
         error: Some("RequestId: 2ea Error: Runtime exited with error: signal: killed".into()),
         ..AttemptRecord::begun("mri-slices", &request, NOW - 58_000)
     };
-    let row = throng::core::model::TaskRow { duration_ms: None, peak_memory: None, ..row };
+    let row = throng_core::model::TaskRow { duration_ms: None, peak_memory: None, ..row };
     let view =
         TaskView { run: "20261123-115800-k3xq".into(), row: Some(row), records: listing(vec![record]) };
     snapshot.task = Some(view);
@@ -50,7 +50,7 @@ fn a_kill_for_want_of_memory_is_explained_and_what_is_unknown_is_not_zero() {
 #[test]
 fn before_the_first_end_there_are_no_statistics() {
     let mut snapshot = busy();
-    snapshot.run.as_mut().unwrap().statistics = throng::core::model::RunStatistics::default();
+    snapshot.run.as_mut().unwrap().statistics = throng_core::model::RunStatistics::default();
     let text = screen(Fake::new(snapshot).keys("3<enter>"), 80);
     assert!(text.contains("p50 –   p95 –   max –   memory –   worked –"), "{text}");
 }

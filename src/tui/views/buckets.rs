@@ -2,11 +2,11 @@
 
 use super::items::Item;
 use super::plain;
-use crate::tui::list::{Column, Look, RowKey};
-use crate::tui::text;
+use crate::list::{Column, Look, RowKey};
+use crate::text;
 use ratatui::text::{Line, Span};
 use std::cmp::Ordering;
-use throng::core::model::BucketInfo;
+use throng_core::model::BucketInfo;
 
 impl Item for BucketInfo {
     const COLUMNS: &'static [Column] = &[

@@ -1,10 +1,10 @@
 //! One function: what it is; its runs stand below.
 
 use super::functions;
-use crate::tui::list::Look;
-use crate::tui::text;
-use crate::tui::widgets::facts::Facts;
-use throng::core::model::{FunctionInfo, Place};
+use crate::list::Look;
+use crate::text;
+use crate::widgets::facts::Facts;
+use throng_core::model::{FunctionInfo, Place};
 
 /// What is known about a function.
 #[must_use]

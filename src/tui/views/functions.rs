@@ -2,12 +2,12 @@
 
 use super::items::Item;
 use super::{plain, styled};
-use crate::tui::list::{Column, Look, RowKey};
-use crate::tui::text;
+use crate::list::{Column, Look, RowKey};
+use crate::text;
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 use std::cmp::Ordering;
-use throng::core::model::FunctionInfo;
+use throng_core::model::FunctionInfo;
 
 /// Symbol, word and style of a function's state.
 #[must_use]

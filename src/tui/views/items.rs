@@ -1,8 +1,8 @@
 //! Rows that are the items of one list of the snapshot, all of them or some.
 
 use super::identity;
-use crate::tui::filter::Filter;
-use crate::tui::list::{Column, Identity, Look, RowKey, Rows};
+use crate::filter::Filter;
+use crate::list::{Column, Identity, Look, RowKey, Rows};
 use ratatui::text::Line;
 use std::cmp::Ordering;
 use std::sync::Arc;

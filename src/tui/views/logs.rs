@@ -1,15 +1,15 @@
 //! Log lines: what of them is shown, and where the reader is.
 
-use crate::tui::filter::Pattern;
-use crate::tui::list::Look;
-use crate::tui::text;
-use crate::tui::theme::Theme;
+use crate::filter::Pattern;
+use crate::list::Look;
+use crate::text;
+use crate::theme::Theme;
 use ratatui::style::{Modifier, Style};
 use ratatui::text::{Line, Span};
 use std::cell::Cell;
 use std::sync::Arc;
-use throng::core::engine::LogView;
-use throng::core::model::{LogEntry, Source};
+use throng_core::engine::LogView;
+use throng_core::model::{LogEntry, Source};
 
 /// Characters of one line that are drawn at most; Enter shows all.
 const LONGEST: usize = 8192;
@@ -296,7 +296,7 @@ fn severity(entry: &LogEntry, look: &Look) -> (&'static str, Style) {
 /// One line with everything about it, its message pretty when it is JSON.
 #[must_use]
 pub fn zoom(entry: &LogEntry, look: &Look) -> Vec<Line<'static>> {
-    let mut facts = crate::tui::widgets::facts::Facts::default();
+    let mut facts = crate::widgets::facts::Facts::default();
     facts.add("time", &text::date_time(entry.time_ms, &look.zone));
     facts.add("level", &entry.level);
     facts.add("function", &entry.function);

@@ -18,7 +18,7 @@ use items::Items;
 use ratatui::text::{Line, Span};
 use std::cmp::Ordering;
 use std::sync::Arc;
-use throng::core::engine::{ListingState, Snapshot};
+use throng_core::engine::{ListingState, Snapshot};
 
 /// The rows of a place. `attempt` chooses among a task's attempts.
 #[must_use]

@@ -1,15 +1,15 @@
 //! A folder of a bucket.
 
 use super::identity;
-use crate::tui::filter::Filter;
-use crate::tui::list::{Column, Identity, Look, RowKey, Rows};
-use crate::tui::text;
+use crate::filter::Filter;
+use crate::list::{Column, Identity, Look, RowKey, Rows};
+use crate::text;
 use ratatui::style::Modifier;
 use ratatui::text::{Line, Span};
 use std::cmp::Ordering;
 use std::sync::{Arc, LazyLock};
-use throng::core::engine::Snapshot;
-use throng::core::model::ObjectInfo;
+use throng_core::engine::Snapshot;
+use throng_core::model::ObjectInfo;
 
 const COLUMNS: [Column; 4] = [
     Column::text("NAME", 30, 1, 0),

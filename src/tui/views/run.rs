@@ -1,15 +1,15 @@
 //! One run: how it stands, and its tasks.
 
 use super::{NOT_KNOWN, plain, runs};
-use crate::tui::filter::Filter;
-use crate::tui::list::{Column, Identity, Look, RowKey, Rows};
-use crate::tui::text;
-use crate::tui::widgets::bar;
+use crate::filter::Filter;
+use crate::list::{Column, Identity, Look, RowKey, Rows};
+use crate::text;
+use crate::widgets::bar;
 use ratatui::text::{Line, Span};
 use std::cmp::Ordering;
 use std::sync::Arc;
-use throng::core::engine::{RunView, Snapshot};
-use throng::core::model::{TaskRow, TaskState};
+use throng_core::engine::{RunView, Snapshot};
+use throng_core::model::{TaskRow, TaskState};
 
 const COLUMNS: [Column; 9] = [
     Column { down: false, ..Column::number("TASK", 7, 0) },

@@ -2,11 +2,11 @@
 
 use super::items::Item;
 use super::plain;
-use crate::tui::list::{Column, Look, RowKey};
-use crate::tui::text;
+use crate::list::{Column, Look, RowKey};
+use crate::text;
 use ratatui::text::{Line, Span};
 use std::cmp::Ordering;
-use throng::core::model::InvocationInfo;
+use throng_core::model::InvocationInfo;
 
 impl Item for InvocationInfo {
     const COLUMNS: &'static [Column] = &[

@@ -2,13 +2,13 @@
 
 use super::items::Item;
 use super::{by_float, plain};
-use crate::tui::list::{Column, Look, RowKey};
-use crate::tui::text;
-use crate::tui::widgets::bar;
+use crate::list::{Column, Look, RowKey};
+use crate::text;
+use crate::widgets::bar;
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 use std::cmp::Ordering;
-use throng::core::model::{RunSummary, TaskState};
+use throng_core::model::{RunSummary, TaskState};
 
 /// Symbol, word and style for how a run stands.
 #[must_use]

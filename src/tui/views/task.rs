@@ -1,16 +1,16 @@
 //! One task: its attempts, and the outputs of the one that is chosen.
 
 use super::{NOT_KNOWN, identity};
-use crate::tui::filter::Filter;
-use crate::tui::list::{Column, Identity, Look, RowKey, Rows};
-use crate::tui::text;
-use crate::tui::widgets::bar;
-use crate::tui::widgets::facts::Facts;
+use crate::filter::Filter;
+use crate::list::{Column, Identity, Look, RowKey, Rows};
+use crate::text;
+use crate::widgets::bar;
+use crate::widgets::facts::Facts;
 use ratatui::text::{Line, Span};
 use std::cmp::Ordering;
-use throng::core::engine::{Snapshot, TaskView};
-use throng::core::model::{AttemptRecord, OutputObject};
-use throng::core::run;
+use throng_core::engine::{Snapshot, TaskView};
+use throng_core::model::{AttemptRecord, OutputObject};
+use throng_core::run;
 
 const COLUMNS: [Column; 3] = [
     Column { end: true, ..Column::text("OUTPUT", 30, 1, 0) },

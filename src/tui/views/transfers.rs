@@ -1,15 +1,15 @@
 //! Transfers, deployments and whatever else takes a while.
 
 use super::by_float;
-use crate::tui::filter::Filter;
-use crate::tui::list::{Column, Identity, Look, RowKey, Rows};
-use crate::tui::text;
-use crate::tui::widgets::bar;
+use crate::filter::Filter;
+use crate::list::{Column, Identity, Look, RowKey, Rows};
+use crate::text;
+use crate::widgets::bar;
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 use std::cmp::Ordering;
 use std::sync::Arc;
-use throng::core::model::{Progress, ProgressState, TaskState};
+use throng_core::model::{Progress, ProgressState, TaskState};
 
 const COLUMNS: [Column; 7] = [
     Column::text("WHAT", 22, 3, 0),

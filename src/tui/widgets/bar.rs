@@ -1,9 +1,9 @@
 //! Bars and sparklines made of characters.
 
-use crate::tui::theme::Theme;
+use crate::theme::Theme;
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
-use throng::core::model::{Counts, TaskState};
+use throng_core::model::{Counts, TaskState};
 
 /// How many of `width` cells a part takes; something that is there takes at least one.
 #[must_use]
@@ -79,7 +79,7 @@ pub fn sparkline(values: &[u64], width: usize, theme: &Theme) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tui::theme::Depth;
+    use crate::theme::Depth;
 
     #[test]
     fn bars_fill_their_width_whatever_the_counts() {

@@ -1,7 +1,7 @@
 //! Names and values, one per line.
 
-use crate::tui::list::Look;
-use crate::tui::text;
+use crate::list::Look;
+use crate::text;
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 

@@ -1,13 +1,13 @@
 //! The last line: what was just said, or the keys that hold now.
 
-use crate::tui::app::App;
-use crate::tui::registry::ACTIONS;
-use crate::tui::text;
+use crate::app::App;
+use crate::registry::ACTIONS;
+use crate::text;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
-use throng::core::engine::Severity;
+use throng_core::engine::Severity;
 
 /// Draws it.
 pub fn draw(buffer: &mut Buffer, area: Rect, app: &App) {
@@ -34,7 +34,7 @@ pub fn draw(buffer: &mut Buffer, area: Rect, app: &App) {
         usual.retain(|action| !action.changes());
     }
     let width =
-        |action: &&crate::tui::registry::Action| text::width(action.keys[0]) + text::width(action.hint) + 3;
+        |action: &&crate::registry::Action| text::width(action.keys[0]) + text::width(action.hint) + 3;
     let mut left = usize::from(area.width).saturating_sub(1 + always.iter().map(width).sum::<usize>());
     let mut spans = vec![Span::raw(" ")];
     let shown = usual.iter().take_while(|action| {

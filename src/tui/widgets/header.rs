@@ -1,14 +1,14 @@
 //! The first two lines: where we are, how it goes, the tabs.
 
-use crate::tui::app::App;
-use crate::tui::place::TABS;
-use crate::tui::text;
+use crate::app::App;
+use crate::place::TABS;
+use crate::text;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::{Modifier, Style};
 use ratatui::text::{Line, Span};
-use throng::core::engine::{Connection, Listing, Severity, Snapshot};
-use throng::core::model::ProgressState;
+use throng_core::engine::{Connection, Listing, Severity, Snapshot};
+use throng_core::model::ProgressState;
 
 /// Slowed APIs that are named; the header has one line.
 const SLOWED_SHOWN: usize = 2;
@@ -31,7 +31,7 @@ pub fn draw(buffer: &mut Buffer, area: Rect, app: &App) {
         if context.name.is_empty() { "…".to_owned() } else { text::clean(&context.name).into_owned() };
     let name_style =
         context.color.as_deref().and_then(|color| color.parse().ok()).map_or(theme.title, |color| {
-            if theme.depth == crate::tui::theme::Depth::Mono {
+            if theme.depth == crate::theme::Depth::Mono {
                 theme.title
             } else {
                 Style::new().fg(color).add_modifier(Modifier::BOLD)
@@ -99,7 +99,7 @@ fn words(app: &App) -> Vec<(Matters, Span<'static>)> {
             Matters::Little,
             format!(
                 "{} {} running",
-                theme.symbols.state(throng::core::model::TaskState::Running),
+                theme.symbols.state(throng_core::model::TaskState::Running),
                 text::count(running)
             ),
             theme.active,

@@ -1,7 +1,7 @@
 //! A line of text that is being typed.
 
-use crate::tui::list::Look;
-use crate::tui::text;
+use crate::list::Look;
+use crate::text;
 use crossterm::event::{Event, KeyEvent};
 use ratatui::Frame;
 use ratatui::layout::{Position, Rect};

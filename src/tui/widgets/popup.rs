@@ -1,7 +1,7 @@
 //! Boxes above the screen.
 
-use crate::tui::list::Look;
-use crate::tui::text;
+use crate::list::Look;
+use crate::text;
 use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::symbols::border;

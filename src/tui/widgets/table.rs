@@ -1,7 +1,7 @@
 //! Tables that draw their visible rows only.
 
-use crate::tui::list::{Column, ListState, Look, Rows};
-use crate::tui::text;
+use crate::list::{Column, ListState, Look, Rows};
+use crate::text;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Modifier;

@@ -1,12 +1,12 @@
 //! `cancel`: nothing more of a run begins.
 
 use super::{context, resolve};
-use crate::cli::args;
-use crate::cli::fail::Outcome;
-use crate::cli::print;
-use crate::cli::session::Session;
+use crate::args;
+use crate::fail::Outcome;
+use crate::print;
+use crate::session::Session;
 use serde_json::json;
-use throng::core::run::{self, Follower};
+use throng_core::run::{self, Follower};
 
 pub async fn cancel(session: &Session, args: args::Cancel) -> Outcome {
     let cloud = session.cloud_for_changes().await?;

@@ -1,12 +1,12 @@
 //! Follows a run to its end, with a status line.
 
-use crate::cli::fail::{Fail, INTERRUPTED};
-use crate::cli::print::{self, StatusLine};
-use crate::cli::session::Session;
-use crate::cli::units;
+use crate::fail::{Fail, INTERRUPTED};
+use crate::print::{self, StatusLine};
+use crate::session::Session;
+use crate::units;
 use std::fmt::Write as _;
-use throng::core::model::{Counts, RunSummary};
-use throng::core::run::{self, Follower, RunError};
+use throng_core::model::{Counts, RunSummary};
+use throng_core::run::{self, Follower, RunError};
 
 /// Follows a run to its end, with a status line.
 pub(super) async fn follow(session: &Session, follower: &mut Follower) -> Result<RunSummary, Fail> {

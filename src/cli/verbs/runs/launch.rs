@@ -4,23 +4,23 @@ use super::follow::follow;
 use super::results::fetch_outputs;
 use super::show::{report, verdict};
 use super::{context, resolve};
-use crate::cli::args;
-use crate::cli::fail::{Fail, Outcome, SOME_FAILED};
-use crate::cli::print;
-use crate::cli::session::{Session, remote_place};
-use crate::cli::transfer;
-use crate::cli::units;
-use crate::cli::verbs::invoke::{self, Answer};
-use crate::cli::verbs::{deploy, sources};
+use crate::args;
+use crate::fail::{Fail, Outcome, SOME_FAILED};
+use crate::print;
+use crate::session::{Session, remote_place};
+use crate::transfer;
+use crate::units;
+use crate::verbs::invoke::{self, Answer};
+use crate::verbs::{deploy, sources};
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use throng::core::dataset::Meter;
-use throng::core::definition::Definition;
-use throng::core::model::{Place, RunSummary};
-use throng::core::run::{self, Follower, Inputs, Launch, LaunchRequest, RunContext, RunError, SendReport};
+use throng_core::dataset::Meter;
+use throng_core::definition::Definition;
+use throng_core::model::{Place, RunSummary};
+use throng_core::run::{self, Follower, Inputs, Launch, LaunchRequest, RunContext, RunError, SendReport};
 
 pub async fn launch(session: &Session, args: args::Run) -> Outcome {
     if let Some(run) = &args.resume {
@@ -196,7 +196,7 @@ fn definition(text: &str) -> Result<Option<Definition>, Fail> {
 /// A file is deployed first, which needs its secrets; what is deployed does not.
 fn explained(mut fail: Fail, file: &str) -> Fail {
     if fail.message.contains("environment variable")
-        && let Ok(names) = throng::core::definition::names(Path::new(file))
+        && let Ok(names) = throng_core::definition::names(Path::new(file))
     {
         let name = names.first().map_or("NAME", String::as_str);
         let _ = write!(

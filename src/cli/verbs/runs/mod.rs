@@ -22,11 +22,11 @@ pub use results::fetch_outputs;
 pub use show::{document, list, verdict};
 pub use tasks::tasks;
 
-use crate::cli::fail::{Fail, INTERRUPTED, SOME_FAILED, USAGE};
-use crate::cli::session::Session;
-use throng::core::cloud::{Cloud, CloudError};
-use throng::core::dataset::upload::{UploadError, UploadOptions};
-use throng::core::run::{Lister, RunContext, RunError};
+use crate::fail::{Fail, INTERRUPTED, SOME_FAILED, USAGE};
+use crate::session::Session;
+use throng_core::cloud::{Cloud, CloudError};
+use throng_core::dataset::upload::{UploadError, UploadOptions};
+use throng_core::run::{Lister, RunContext, RunError};
 
 impl From<RunError> for Fail {
     fn from(error: RunError) -> Self {

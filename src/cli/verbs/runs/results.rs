@@ -1,12 +1,12 @@
 //! Fetches what a run's tasks have put.
 
-use crate::cli::fail::{Fail, SOME_FAILED};
-use crate::cli::session::Session;
-use crate::cli::transfer::{self, Wanted};
-use crate::cli::units;
+use crate::fail::{Fail, SOME_FAILED};
+use crate::session::Session;
+use crate::transfer::{self, Wanted};
+use crate::units;
 use std::path::Path;
-use throng::core::model::{AttemptRecord, TaskRow};
-use throng::core::run::{self, RunContext, Stores};
+use throng_core::model::{AttemptRecord, TaskRow};
+use throng_core::run::{self, RunContext, Stores};
 
 /// Downloads the outputs of a run's succeeded tasks, as their records name them. Gives what was fetched.
 pub async fn fetch_outputs(

@@ -3,17 +3,17 @@
 use super::follow::{follow, stalled};
 use super::tasks::ending;
 use super::{context, resolve};
-use crate::cli::args;
-use crate::cli::fail::{Fail, Outcome, SOME_FAILED};
-use crate::cli::print::{self, Table};
-use crate::cli::session::Session;
-use crate::cli::units;
+use crate::args;
+use crate::fail::{Fail, Outcome, SOME_FAILED};
+use crate::print::{self, Table};
+use crate::session::Session;
+use crate::units;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use throng::core::cloud::now_ms;
-use throng::core::model::{AttemptRecord, FailureClass, RunSummary, TaskState};
-use throng::core::run::{self, Follower, Lister, RunContext};
+use throng_core::cloud::now_ms;
+use throng_core::model::{AttemptRecord, FailureClass, RunSummary, TaskState};
+use throng_core::run::{self, Follower, Lister, RunContext};
 
 pub async fn list(session: &Session, args: args::Runs) -> Outcome {
     let cloud = session.cloud().await?;

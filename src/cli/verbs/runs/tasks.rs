@@ -2,16 +2,16 @@
 
 use super::show::{memory_of, reason};
 use super::{context, resolve};
-use crate::cli::args::{self, Format};
-use crate::cli::fail::{Fail, Outcome};
-use crate::cli::print::{self, Table};
-use crate::cli::session::Session;
-use crate::cli::units;
+use crate::args::{self, Format};
+use crate::fail::{Fail, Outcome};
+use crate::print::{self, Table};
+use crate::session::Session;
+use crate::units;
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use serde_json::{Value, json};
 use std::fmt::Write as _;
-use throng::core::model::{AttemptRecord, TaskRow, TaskState};
-use throng::core::run::{self, Follower, RunContext};
+use throng_core::model::{AttemptRecord, TaskRow, TaskState};
+use throng_core::run::{self, Follower, RunContext};
 
 pub async fn tasks(session: &Session, args: args::Tasks) -> Outcome {
     let cloud = session.cloud().await?;
@@ -100,7 +100,7 @@ async fn reasons(
 fn task_document(provider: Option<&str>, row: &TaskRow) -> Value {
     json!({
         "task": row.task, "bucket": &*row.bucket, "key": &*row.key, "size": row.size,
-        "state": row.state.as_str(), "class": row.class.map(throng_runtime::contract::FailureClass::as_str), "attempts": row.attempts,
+        "state": row.state.as_str(), "class": row.class.map(throng_contract::FailureClass::as_str), "attempts": row.attempts,
         "duration_ms": row.duration_ms, "peak_memory": row.peak_memory, "ended_ms": row.ended_ms,
         "request_id": row.request_id.as_deref(), "provider": provider, "reported": row.is_reported(),
     })

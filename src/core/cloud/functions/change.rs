@@ -2,9 +2,9 @@
 
 use super::FunctionSettings;
 use super::convert::{environment, int, logging, storage};
-use crate::core::cloud::error::CloudError;
-use crate::core::cloud::lambda::Lambda;
-use crate::core::cloud::{existed, small};
+use crate::cloud::error::CloudError;
+use crate::cloud::lambda::Lambda;
+use crate::cloud::{existed, small};
 use aws_sdk_lambda::types::{Architecture, FunctionCode, PackageType};
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ impl Lambda<'_> {
     /// Creates a function.
     ///
     /// # Errors
-    /// [`ErrorKind::Conflict`](crate::core::cloud::ErrorKind::Conflict) when it exists.
+    /// [`ErrorKind::Conflict`](crate::cloud::ErrorKind::Conflict) when it exists.
     pub async fn create(
         &self,
         settings: &FunctionSettings,
@@ -42,7 +42,7 @@ impl Lambda<'_> {
     /// Gives a function another image, if its revision is still this one.
     ///
     /// # Errors
-    /// [`ErrorKind::Conflict`](crate::core::cloud::ErrorKind::Conflict) when the function was changed, or is being changed.
+    /// [`ErrorKind::Conflict`](crate::cloud::ErrorKind::Conflict) when the function was changed, or is being changed.
     pub async fn update_code(
         &self,
         settings: &FunctionSettings,
@@ -64,7 +64,7 @@ impl Lambda<'_> {
     /// Changes everything about a function but its image, if its revision is still this one.
     ///
     /// # Errors
-    /// [`ErrorKind::Conflict`](crate::core::cloud::ErrorKind::Conflict) when the function was changed, or is being changed.
+    /// [`ErrorKind::Conflict`](crate::cloud::ErrorKind::Conflict) when the function was changed, or is being changed.
     pub async fn update_configuration(
         &self,
         settings: &FunctionSettings,

@@ -1,13 +1,13 @@
 //! Settings of functions in the SDK's words, and back.
 
 use super::{FunctionSettings, FunctionState};
-use crate::core::cloud::error::{CloudError, ErrorKind};
-use crate::core::model::{FunctionInfo, Millis};
+use crate::cloud::error::{CloudError, ErrorKind};
+use crate::model::{FunctionInfo, Millis};
 use aws_sdk_lambda::types::{
     Architecture, Environment, EphemeralStorage, FunctionConfiguration, LastUpdateStatusReasonCode,
     LogFormat, LoggingConfig, StateReasonCode, SystemLogLevel,
 };
-use throng_runtime::contract::layout::ENV_HOME_BUCKET;
+use throng_contract::layout::ENV_HOME_BUCKET;
 
 pub(super) fn int(value: u32) -> i32 {
     i32::try_from(value).unwrap_or(i32::MAX)

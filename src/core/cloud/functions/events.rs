@@ -1,9 +1,9 @@
 //! Concurrency, asynchronous events, and who may start a function.
 
 use super::convert::int;
-use crate::core::cloud::error::CloudError;
-use crate::core::cloud::lambda::Lambda;
-use crate::core::cloud::{existed, small};
+use crate::cloud::error::CloudError;
+use crate::cloud::lambda::Lambda;
+use crate::cloud::{existed, small};
 use aws_sdk_lambda::types::{DestinationConfig, OnFailure};
 
 /// How Lambda treats asynchronous events of a function.
@@ -107,7 +107,7 @@ impl Lambda<'_> {
     /// Lets a bucket of `account` start a function.
     ///
     /// # Errors
-    /// [`ErrorKind::Conflict`](crate::core::cloud::ErrorKind::Conflict) when the statement exists.
+    /// [`ErrorKind::Conflict`](crate::cloud::ErrorKind::Conflict) when the statement exists.
     pub async fn permit_bucket(
         &self,
         name: &str,

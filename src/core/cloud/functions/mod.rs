@@ -15,7 +15,7 @@ pub use events::{BucketPermission, EventInvoke};
 use super::error::{CloudError, ErrorKind};
 use super::lambda::Lambda;
 use super::small;
-use crate::core::model::FunctionInfo;
+use crate::model::FunctionInfo;
 use convert::{info_of, settings_of, state_of};
 use std::collections::BTreeMap;
 

@@ -1,11 +1,11 @@
 //! One object → one file.
 
 use super::{Download, NotFetched};
-use crate::core::cloud::{CloudError, ErrorKind};
-use crate::core::dataset::journal::Journal;
-use crate::core::dataset::meter::Meter;
-use crate::core::dataset::objects::{Listed, Objects, Reading};
-use crate::core::dataset::pace::Pace;
+use crate::cloud::{CloudError, ErrorKind};
+use crate::dataset::journal::Journal;
+use crate::dataset::meter::Meter;
+use crate::dataset::objects::{Listed, Objects, Reading};
+use crate::dataset::pace::Pace;
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use std::io::{BufRead as _, BufReader};

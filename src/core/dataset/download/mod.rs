@@ -7,7 +7,7 @@ use super::journal::Journal;
 use super::meter::Meter;
 use super::objects::{List, Listed, Objects};
 use super::pace::{Pace, drive};
-use crate::core::cloud::CloudError;
+use crate::cloud::CloudError;
 use file::{Item, Line, Outcome, Shared};
 use std::collections::HashMap;
 use std::ops::ControlFlow;
@@ -240,7 +240,7 @@ impl Download {
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used)]
     use super::*;
-    use crate::core::dataset::memory::Memory;
+    use crate::dataset::memory::Memory;
     use std::sync::atomic::Ordering;
 
     async fn fetch(store: &Arc<Memory>, dir: &Path, keys: &[&str]) -> Result<Downloaded, DownloadError> {

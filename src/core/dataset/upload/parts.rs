@@ -1,7 +1,7 @@
 //! Large files, in parts: read where they are needed, a few at a time, resumable part by part.
 
 use super::{Line, Shared, Stamp, Trouble, changed, unreadable};
-use crate::core::dataset::objects::PutPart;
+use crate::dataset::objects::PutPart;
 use futures::{StreamExt, TryStreamExt};
 use md5::{Digest as _, Md5};
 use std::collections::HashMap;

@@ -1,7 +1,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 use super::*;
-use crate::core::dataset::memory::{Memory, throttled};
-use crate::core::dataset::scan;
+use crate::dataset::memory::{Memory, throttled};
+use crate::dataset::scan;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 struct Case {
@@ -60,7 +60,7 @@ async fn small_and_large_files_arrive_whole_with_their_task() {
         assert_eq!(stored.body, std::fs::read(file.path).unwrap());
         assert_eq!(stored.metadata, [(META_RUN, "r".to_owned()), (META_TASK, index.to_string())]);
     }
-    let progress = meter.progress(1, "x", crate::core::model::ProgressState::Done);
+    let progress = meter.progress(1, "x", crate::model::ProgressState::Done);
     assert_eq!((progress.items, progress.bytes), (3, case.files.bytes()));
     assert!(!case.dir.path().join("u.journal").exists());
 }

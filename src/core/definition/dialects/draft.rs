@@ -1,9 +1,9 @@
 //! One function on its way into today's form.
 
-use super::{Dialect, Note, Origin, empty, put, useless};
-use crate::core::definition::fields::Fields;
-use crate::core::definition::node::{Node, Value};
-use crate::core::definition::problem::Position;
+use super::{Dialect, Note, Origin, empty, ignored, put};
+use crate::definition::fields::Fields;
+use crate::definition::node::{Node, Value};
+use crate::definition::problem::Position;
 
 /// The longest value that a note repeats, in characters.
 const LONGEST: usize = 80;
@@ -66,7 +66,7 @@ impl Draft {
 
     /// Says what stands for the settings that are read over, and gives their paths.
     pub fn sweep(&mut self) -> Vec<Vec<String>> {
-        let found = useless::find(&self.entry);
+        let found = ignored::find(&self.entry);
         found
             .into_iter()
             .map(|useless| {

@@ -4,8 +4,8 @@
 //! [`Translated::without_useless`]: super::Translated::without_useless
 
 use super::draft::setting;
-use crate::core::definition::node::{Node, Value};
-use crate::core::definition::problem::Position;
+use crate::definition::node::{Node, Value};
+use crate::definition::problem::Position;
 
 const PROFILE: &str = "not needed: the context says which AWS profile and region are used (`--context`)";
 const IMAGE: &str = "not needed: every function runs from its own image";

@@ -2,7 +2,7 @@
 //!
 //! Every dialect is translated as a tree: what comes out is a file in today's form (SCAR v4's), whose values still know
 //! where they stand in the file that was read. So every dialect passes the same checks, and `throng migrate` writes what
-//! was read. What became of each setting is kept as [`Note`]s; those that have no effect any more ([`useless`]) are left
+//! was read. What became of each setting is kept as [`Note`]s; those that have no effect any more ([`ignored`]) are left
 //! out of what is written.
 //!
 //! | dialect | known by | file |
@@ -13,11 +13,11 @@
 //! | OSCAR | `functions.oscar` is a list, or the file is one service | [`oscar`] |
 
 mod draft;
+mod ignored;
 mod oscar;
 mod quantity;
 mod scar;
 mod tree;
-mod useless;
 mod v2;
 mod v3;
 mod v4;
@@ -103,14 +103,14 @@ impl Translated {
     /// The file without what is read over.
     pub fn without_useless(&self) -> Node {
         let mut root = self.root.clone();
-        for (key, _) in useless::BESIDE {
+        for (key, _) in ignored::BESIDE {
             tree::take(&mut root, key);
         }
         let items = root.get_mut("functions").and_then(|functions| functions.get_mut("aws"));
         if let Some(Value::List(items)) = items.map(|list| &mut list.value) {
             for (entry, paths) in items.iter_mut().zip(&self.useless) {
                 for path in paths {
-                    useless::cut(entry, path);
+                    ignored::cut(entry, path);
                 }
             }
         }
@@ -146,7 +146,7 @@ fn assemble(root: &Node, drafts: Vec<Draft>) -> Translated {
     let (mut origins, mut renames, mut items) = (Vec::new(), Vec::new(), Vec::new());
     let mut useless = Vec::new();
     for (index, mut draft) in drafts.into_iter().enumerate() {
-        for (key, became) in useless::BESIDE.iter().filter(|_| index == 0) {
+        for (key, became) in ignored::BESIDE.iter().filter(|_| index == 0) {
             if let Some(node) = root.get(key) {
                 draft.note(node.at, draft::setting(key, node), *became);
             }

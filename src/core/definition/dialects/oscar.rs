@@ -13,9 +13,9 @@
 use super::draft::{Draft, setting};
 use super::quantity::mebibytes;
 use super::{Dialect, text};
-use crate::core::definition::fields::{Fields, show};
-use crate::core::definition::node::{Key, Node, Value};
-use crate::core::definition::problem::Report;
+use crate::definition::fields::{Fields, show};
+use crate::definition::node::{Key, Node, Value};
+use crate::definition::problem::Report;
 
 const KNOWN: &[&str] = &[
     "name",

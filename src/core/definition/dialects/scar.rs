@@ -5,9 +5,9 @@
 
 use super::draft::{Draft, setting};
 use super::{Dialect, text, v2, v3};
-use crate::core::definition::fields::Fields;
-use crate::core::definition::node::{Key, Node, Value};
-use crate::core::definition::problem::Report;
+use crate::definition::fields::Fields;
+use crate::definition::node::{Key, Node, Value};
+use crate::definition::problem::Report;
 
 const KNOWN: &[&str] = &[
     "image",

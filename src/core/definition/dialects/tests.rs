@@ -12,7 +12,7 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 fn fixtures() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/scar")
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures/scar")
 }
 
 fn secrets(name: &str) -> Option<String> {

@@ -1,26 +1,26 @@
 //! Making and changing trees.
 
-use crate::core::definition::node::{Key, Node, Value};
-use crate::core::definition::problem::Position;
+use crate::definition::node::{Key, Node, Value};
+use crate::definition::problem::Position;
 
 /// An empty map.
-pub(in crate::core::definition) const fn empty(at: Position) -> Node {
+pub(in crate::definition) const fn empty(at: Position) -> Node {
     Node { at, value: Value::Map(Vec::new()) }
 }
 
 /// A text, which stands for numbers too.
-pub(in crate::core::definition) fn text(at: Position, text: impl Into<String>) -> Node {
+pub(in crate::definition) fn text(at: Position, text: impl Into<String>) -> Node {
     Node { at, value: Value::Text { text: text.into(), plain: false } }
 }
 
 /// A map of a few entries.
-pub(in crate::core::definition) fn map(at: Position, entries: Vec<(&str, Node)>) -> Node {
+pub(in crate::definition) fn map(at: Position, entries: Vec<(&str, Node)>) -> Node {
     let entries = entries.into_iter().map(|(key, node)| (Key { at: node.at, text: key.to_owned() }, node));
     Node { at, value: Value::Map(entries.collect()) }
 }
 
 /// Sets what is at a path, making maps on the way. An entry that is there already is replaced.
-pub(in crate::core::definition) fn put(node: &mut Node, path: &[&str], value: Node) {
+pub(in crate::definition) fn put(node: &mut Node, path: &[&str], value: Node) {
     let [key, rest @ ..] = path else {
         *node = value;
         return;

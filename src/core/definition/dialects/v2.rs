@@ -13,10 +13,10 @@
 use super::draft::Draft;
 use super::scar::{End, drop_deployment, set_end};
 use super::text;
-use crate::core::definition::fields::{Fields, Spanned};
-use crate::core::definition::node::{Node, Value};
-use crate::core::definition::problem::Report;
-use throng_runtime::contract::OutputRule;
+use crate::definition::fields::{Fields, Spanned};
+use crate::definition::node::{Node, Value};
+use crate::definition::problem::Report;
+use throng_contract::OutputRule;
 
 const S3: &[&str] = &["input_bucket", "input_folder", "output_bucket", "output_folder", "deployment_bucket"];
 

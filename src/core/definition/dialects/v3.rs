@@ -7,9 +7,9 @@
 use super::draft::{Draft, setting};
 use super::scar::{End, drop_deployment, set_end};
 use super::text;
-use crate::core::definition::fields::{Fields, Spanned};
-use crate::core::definition::node::Node;
-use crate::core::definition::problem::Report;
+use crate::definition::fields::{Fields, Spanned};
+use crate::definition::node::Node;
+use crate::definition::problem::Report;
 
 const S3: &[&str] = &["input_bucket", "output_bucket", "deployment_bucket"];
 

@@ -4,7 +4,7 @@
 
 use super::draft::{Draft, setting};
 use super::tree::{put, take};
-use crate::core::definition::node::{Node, Value};
+use crate::definition::node::{Node, Value};
 
 /// Settings of `container` that older examples have in `lambda`.
 const OF_CONTAINER: [&str; 3] = ["image", "image_file", "timeout_threshold"];

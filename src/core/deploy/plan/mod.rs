@@ -3,14 +3,14 @@
 mod places;
 mod triggers;
 
+use super::desired::Desired;
 use super::role::Role;
 use super::target;
-use super::wanted::Wanted;
 use super::{DeployError, DeployOptions, diff, secrets, tags, wait};
-use crate::core::cloud::{BucketPermission, Cloud, EventInvoke, FunctionDetail, FunctionSettings, NewRole};
-use crate::core::cost::{Guess, Prices, Shape};
-use crate::core::definition::Definition;
-use crate::core::image::{ComposeRequest, Composed, Registry, compose, holds};
+use crate::cloud::{BucketPermission, Cloud, EventInvoke, FunctionDetail, FunctionSettings, NewRole};
+use crate::cost::{Guess, Prices, Shape};
+use crate::definition::Definition;
+use crate::image::{ComposeRequest, Composed, Registry, compose, holds};
 use futures::future::BoxFuture;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -88,7 +88,7 @@ pub struct Plan {
     pub new: bool,
     /// What a thousand invocations cost, at a guess; `None` in the local context, where they cost nothing.
     pub cost: Option<Guess>,
-    pub(super) wanted: Wanted,
+    pub(super) desired: Desired,
     /// The function as it was found.
     pub(super) found: Option<FunctionSettings>,
 }
@@ -176,18 +176,18 @@ async fn make(
     let composed = compose(request, &options.cache, token).await?;
     let image = target.image(&composed.digest);
     let role = Role::of(cloud, definition).await?;
-    let wanted = Wanted::of(cloud, definition, &image, role)?;
+    let desired = Desired::of(cloud, definition, &image, role)?;
     let existing = cloud.lambda().get(&definition.name).await?;
     let mut planner = Planner {
         cloud,
-        wanted: &wanted,
+        desired: &desired,
         existing: existing.as_ref(),
         steps: Vec::new(),
         warnings: composed.warnings.clone(),
     };
     planner.buckets().await?;
     // Before the function, which may be started at once; taken away after it.
-    let keys = secrets::step(cloud, &wanted.home, definition).await?;
+    let keys = secrets::step(cloud, &desired.home, definition).await?;
     let (last, first) = keys.into_iter().partition::<Vec<_>, _>(|step| step.action == Action::Remove);
     planner.steps.extend(first);
     planner.repository(&target).await?;
@@ -207,7 +207,7 @@ async fn make(
     let cost = (!cloud.is_local()).then(|| Prices::of_this_build().guess(&Shape::of(definition), THOUSAND));
     let (function, new) = (definition.name.clone(), existing.is_none());
     let found = existing.map(|existing| existing.settings);
-    Ok(Plan { function, image, steps, warnings, new, cost, wanted, found })
+    Ok(Plan { function, image, steps, warnings, new, cost, desired, found })
 }
 
 /// Invocations whose cost a plan shows.
@@ -215,7 +215,7 @@ const THOUSAND: u32 = 1000;
 
 struct Planner<'a> {
     cloud: &'a Cloud,
-    wanted: &'a Wanted,
+    desired: &'a Desired,
     existing: Option<&'a FunctionDetail>,
     steps: Vec<Step>,
     warnings: Vec<String>,
@@ -229,10 +229,10 @@ impl Planner<'_> {
     /// Says whether the image is in its registry, as far as can be seen: somebody may have removed it.
     async fn image(&mut self, composed: &Composed, registry: Registry) -> bool {
         let what = format!("image {}", registry.repository);
-        let new = diff::short(&self.wanted.settings.image).to_owned();
+        let new = diff::short(&self.desired.settings.image).to_owned();
         let same = self
             .existing
-            .is_some_and(|existing| diff::same_image(&existing.settings.image, &self.wanted.settings.image));
+            .is_some_and(|existing| diff::same_image(&existing.settings.image, &self.desired.settings.image));
         let there = same
             && holds(&registry, &composed.digest).await.unwrap_or_else(|error| {
                 self.warnings.push(format!("not known whether the image is still there: {error}"));
@@ -251,14 +251,14 @@ impl Planner<'_> {
     }
 
     fn function(&mut self, image_there: bool) -> Result<(), DeployError> {
-        let wanted = &self.wanted.settings;
+        let wanted = &self.desired.settings;
         let what = format!("function {}", wanted.name);
         let Some(existing) = self.existing else {
             let detail = format!(
                 "{} MiB, {} s, /tmp {} MiB, {}",
                 wanted.memory_mb, wanted.timeout_s, wanted.tmp_mb, wanted.architecture
             );
-            let work = vec![Work::Create(Box::new(wanted.clone()), self.wanted.tags.clone())];
+            let work = vec![Work::Create(Box::new(wanted.clone()), self.desired.tags.clone())];
             self.step(Action::Create, what, detail, work);
             return Ok(());
         };
@@ -292,10 +292,10 @@ impl Planner<'_> {
             words.extend(changes);
             work.push(Work::Configure(Box::new(wanted.clone())));
         }
-        let same_tags = self.wanted.tags.iter().all(|(name, value)| existing.tags.get(name) == Some(value));
+        let same_tags = self.desired.tags.iter().all(|(name, value)| existing.tags.get(name) == Some(value));
         if !same_tags {
             words.push("tags".into());
-            work.push(Work::Tag(self.wanted.tags.clone()));
+            work.push(Work::Tag(self.desired.tags.clone()));
         }
         let action = if work.is_empty() { Action::Keep } else { Action::Change };
         self.step(action, what, words.join("; "), work);
@@ -303,14 +303,17 @@ impl Planner<'_> {
     }
 
     async fn events(&mut self) -> Result<(), DeployError> {
-        let wanted = self.wanted.events.clone();
-        let name = &self.wanted.settings.name;
+        let wanted = self.desired.events.clone();
+        let name = &self.desired.settings.name;
         let is = match self.existing {
             Some(_) => self.cloud.lambda().event_invoke(name).await?,
             None => None,
         };
-        let detail =
-            format!("{} retries, failed ones go to {}", wanted.retries.unwrap_or_default(), self.wanted.home);
+        let detail = format!(
+            "{} retries, failed ones go to {}",
+            wanted.retries.unwrap_or_default(),
+            self.desired.home
+        );
         let action = match &is {
             Some(is) if *is == wanted => Action::Keep,
             Some(_) => Action::Change,
@@ -323,7 +326,7 @@ impl Planner<'_> {
 
     fn concurrency(&mut self) {
         let is = self.existing.and_then(|existing| existing.concurrency);
-        let wanted = self.wanted.concurrency;
+        let wanted = self.desired.concurrency;
         let words =
             |value: Option<u32>| value.map_or_else(|| "not limited".into(), |value| value.to_string());
         if is == wanted {

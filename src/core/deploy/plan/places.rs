@@ -1,11 +1,11 @@
 //! What a function lives among: buckets, the repository of its image, its role, its log group.
 
 use super::{Action, Planner, Work};
-use crate::core::cloud::ErrorKind;
-use crate::core::deploy::role::{MadeRole, POLICY, Role};
-use crate::core::deploy::target::{Ecr, Target};
-use crate::core::deploy::{DeployError, tags};
-use crate::core::policies::Policy;
+use crate::cloud::ErrorKind;
+use crate::deploy::role::{MadeRole, POLICY, Role};
+use crate::deploy::target::{Ecr, Target};
+use crate::deploy::{DeployError, tags};
+use crate::policies::Policy;
 use serde_json::{Value, json};
 
 /// Images that a repository keeps.
@@ -23,8 +23,8 @@ pub(super) fn lifecycle() -> Value {
 
 impl Planner<'_> {
     pub(super) async fn buckets(&mut self) -> Result<(), DeployError> {
-        self.bucket(self.wanted.home.clone(), true).await?;
-        for bucket in self.wanted.buckets.clone() {
+        self.bucket(self.desired.home.clone(), true).await?;
+        for bucket in self.desired.buckets.clone() {
             self.bucket(bucket, false).await?;
         }
         Ok(())
@@ -67,7 +67,7 @@ impl Planner<'_> {
 
     /// Events and failed events do not leave their region.
     async fn in_region(&self, bucket: &str, home: bool) -> Result<(), DeployError> {
-        if !home && !self.wanted.inputs.contains_key(bucket) {
+        if !home && !self.desired.inputs.contains_key(bucket) {
             return Ok(());
         }
         let Some(region) = self.cloud.s3().foreign_region(bucket).await else { return Ok(()) };
@@ -92,7 +92,7 @@ impl Planner<'_> {
             return Ok(());
         }
         let Some(_) = repositories.get(&name).await? else {
-            let tags = tags::made_for(self.cloud.tags(), &self.wanted.settings.name);
+            let tags = tags::made_for(self.cloud.tags(), &self.desired.settings.name);
             let work = vec![Work::Repository(name.clone(), tags), Work::Lifecycle(name, rules.to_string())];
             self.step(Action::Create, what, format!("keeps {KEPT_IMAGES} images"), work);
             return Ok(());
@@ -108,7 +108,7 @@ impl Planner<'_> {
     }
 
     pub(super) async fn role(&mut self) -> Result<(), DeployError> {
-        let made = match &self.wanted.role {
+        let made = match &self.desired.role {
             Role::Named(_) => return Ok(()),
             Role::Made(made) => made.clone(),
         };
@@ -137,8 +137,8 @@ impl Planner<'_> {
     }
 
     pub(super) async fn log_group(&mut self) -> Result<(), DeployError> {
-        let name = self.wanted.settings.log_group.clone();
-        let days = self.wanted.retention_days;
+        let name = self.desired.settings.log_group.clone();
+        let days = self.desired.retention_days;
         let what = format!("log group {name}");
         match self.cloud.logs().group(&name).await? {
             None => {

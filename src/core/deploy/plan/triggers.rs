@@ -1,13 +1,13 @@
 //! What starts a function: entries in the notifications of buckets, and the permissions for them.
 
 use super::{Action, Planner, Work};
-use crate::core::cloud::{BucketPermission, CloudError, Trigger, partition};
-use crate::core::deploy::DeployError;
-use throng_runtime::contract::local::ACCOUNT;
+use crate::cloud::{BucketPermission, CloudError, Trigger, partition};
+use crate::deploy::DeployError;
+use throng_contract::local::ACCOUNT;
 
 impl Planner<'_> {
     pub(super) async fn triggers(&mut self) -> Result<(), DeployError> {
-        let name = self.wanted.settings.name.clone();
+        let name = self.desired.settings.name.clone();
         let arn = if let Some(existing) = self.existing {
             existing.info.arn.clone()
         } else {
@@ -19,12 +19,12 @@ impl Planner<'_> {
             Some(_) => self.cloud.lambda().bucket_permissions(&name).await?,
             None => Vec::new(),
         };
-        for bucket in self.wanted.inputs.keys() {
+        for bucket in self.desired.inputs.keys() {
             self.trigger(bucket, &arn, &permissions).await?;
         }
         for permission in permissions {
             let ours = permission.sid == statement(&permission.bucket);
-            if ours && !self.wanted.inputs.contains_key(&permission.bucket) {
+            if ours && !self.desired.inputs.contains_key(&permission.bucket) {
                 let what = format!("trigger of bucket {}", permission.bucket);
                 let work = vec![Work::Trigger(permission.bucket.clone()), Work::Forbid(permission)];
                 self.step(Action::Remove, what, "the definition has no input there any more", work);
@@ -39,7 +39,7 @@ impl Planner<'_> {
         arn: &str,
         permissions: &[BucketPermission],
     ) -> Result<(), DeployError> {
-        let wanted = self.wanted.triggers(bucket, arn);
+        let wanted = self.desired.triggers(bucket, arn);
         let (what, detail) = (format!("trigger of bucket {bucket}"), describe(&wanted));
         let mut work = Vec::new();
         let sid = statement(bucket);
@@ -74,7 +74,7 @@ impl Planner<'_> {
 }
 
 /// Id of the statement that lets a bucket start a function: letters, digits, `-` and `_`, at most 100.
-pub(in crate::core::deploy) fn statement(bucket: &str) -> String {
+pub(in crate::deploy) fn statement(bucket: &str) -> String {
     format!("throng-s3-{}", bucket.replace('.', "_"))
 }
 

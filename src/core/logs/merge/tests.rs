@@ -2,9 +2,9 @@
 
 #![allow(clippy::unwrap_used)]
 use super::*;
-use crate::core::logs::buffer::Bound;
-use crate::core::logs::client::TailUpdate;
-use crate::core::logs::sweep::{Answer, Ask, Sweep, SweepPace};
+use crate::logs::buffer::Bound;
+use crate::logs::client::TailUpdate;
+use crate::logs::sweep::{Answer, Ask, Sweep, SweepPace};
 use proptest::prelude::*;
 
 const PACE: SweepPace = SweepPace { every_ms: 2_000, near_ms: 3_000, settle_ms: 10_000, slice_ms: 5_000 };

@@ -2,13 +2,13 @@
 
 use super::client::RawEvent;
 use super::report::Report;
-use crate::core::engine::LogQuery;
-use crate::core::model::{LogEntry, Source};
-use crate::core::words::plural;
+use crate::engine::LogQuery;
+use crate::model::{LogEntry, Source};
+use crate::words::plural;
 use serde_json::Value;
 use std::collections::HashSet;
 use std::sync::Arc;
-use throng_runtime::contract::LogLine;
+use throng_contract::LogLine;
 
 /// Words kept for sharing; when there are more, the set begins anew.
 const WORDS: usize = 4096;

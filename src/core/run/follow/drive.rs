@@ -1,9 +1,9 @@
 //! Looks again and again: for a screen until it is closed, for a command until the run has ended.
 
 use super::Follower;
-use crate::core::engine::RunView;
-use crate::core::model::RunSummary;
-use crate::core::run::RunError;
+use crate::engine::RunView;
+use crate::model::RunSummary;
+use crate::run::RunError;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::watch;

@@ -10,16 +10,16 @@ use super::launch::Launch;
 use super::manifest::read_manifest;
 use super::reports::LogPlace;
 use super::{RunContext, RunError, RunHeader, RunTracker};
-use crate::core::cloud::{CloudError, now_ms};
-use crate::core::dataset::Meter;
-use crate::core::dataset::objects::{List, Put, each_page, read};
-use crate::core::engine::RunView;
-use crate::core::model::{Millis, RunSummary};
+use crate::cloud::{CloudError, now_ms};
+use crate::dataset::Meter;
+use crate::dataset::objects::{List, Put, each_page, read};
+use crate::engine::RunView;
+use crate::model::{Millis, RunSummary};
 use futures::StreamExt;
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use throng_runtime::contract::keys::{RUNS, cancel_key, end_key, records_prefix, run_key, running_prefix};
+use throng_contract::keys::{RUNS, cancel_key, end_key, records_prefix, run_key, running_prefix};
 
 mod drive;
 
@@ -125,7 +125,7 @@ pub(super) async fn read_header(context: &RunContext, run: &str) -> Result<RunHe
     let body = body.ok_or_else(|| RunError::NoRun(run.to_owned()))?;
     let header: RunHeader = serde_json::from_slice(&body)
         .map_err(|error| damaged(format!("its run.json cannot be read: {error}")))?;
-    if header.version > throng_runtime::contract::VERSION {
+    if header.version > throng_contract::VERSION {
         return Err(damaged("it was launched by a newer throng: update this one".into()));
     }
     if header.id != run || header.tasks > u64::from(u32::MAX) {

@@ -1,15 +1,15 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 use super::*;
-use crate::core::cloud::ErrorKind;
-use crate::core::dataset::memory::Memory;
-use crate::core::logs::LogGroup;
-use crate::core::model::{FailureClass, TaskState};
-use crate::core::run::launch::tests::{FakeFleet, World, trigger};
-use crate::core::run::{BadEnd, Fleet, FunctionFacts, Lister, attempts, cancel, verify};
+use crate::cloud::ErrorKind;
+use crate::dataset::memory::Memory;
+use crate::logs::LogGroup;
+use crate::model::{FailureClass, TaskState};
+use crate::run::launch::tests::{FakeFleet, World, trigger};
+use crate::run::{BadEnd, Fleet, FunctionFacts, Lister, attempts, cancel, verify};
 use serde_json::json;
 use std::sync::atomic::{AtomicBool, Ordering};
-use throng_runtime::contract::keys::{cancel_key, record_key, running_key};
-use throng_runtime::contract::{AttemptRecord, OutputObject, Phases, TaskRef};
+use throng_contract::keys::{cancel_key, record_key, running_key};
+use throng_contract::{AttemptRecord, OutputObject, Phases, TaskRef};
 use tokio_util::sync::CancellationToken;
 
 fn record(run: &str, task: u64, state: TaskState, ended_ms: u64) -> AttemptRecord {
@@ -309,7 +309,7 @@ async fn measure_a_hundred_thousand_records() {
         world.store.insert("b", &format!("d/{n:06}.nii.gz"), "x");
     }
     let inputs =
-        crate::core::run::Inputs::Objects { provider: None, bucket: "b".into(), keys: vec![String::new()] };
+        crate::run::Inputs::Objects { provider: None, bucket: "b".into(), keys: vec![String::new()] };
     let launch = world.prepare(inputs).await.unwrap();
     let run = launch.header().id.clone();
     let now = now_ms() - 200_000;

@@ -1,12 +1,12 @@
 //! Sends once more what was sent and never began: events can be lost on their way from a bucket to a function.
 
 use super::{SendReport, event, invoke};
-use crate::core::cloud::CloudError;
-use crate::core::dataset::Meter;
-use crate::core::dataset::pace::Pace;
-use crate::core::dataset::upload::NotSent;
-use crate::core::model::{FailureClass, TaskRow, TaskState};
-use crate::core::run::{Follower, RunContext, RunError, RunHeader, Store, Stores};
+use crate::cloud::CloudError;
+use crate::dataset::Meter;
+use crate::dataset::pace::Pace;
+use crate::dataset::upload::NotSent;
+use crate::model::{FailureClass, TaskRow, TaskState};
+use crate::run::{Follower, RunContext, RunError, RunHeader, Store, Stores};
 use std::path::PathBuf;
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;

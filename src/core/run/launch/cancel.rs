@@ -1,13 +1,13 @@
 //! The cancellation of a run: cancel.json, written and watched for.
 
-use crate::core::cloud::{CloudError, ErrorKind, now_ms};
-use crate::core::dataset::objects::Put;
-use crate::core::dataset::pace::Pace;
-use crate::core::run::RunContext;
-use crate::core::run::header::Cancelled;
+use crate::cloud::{CloudError, ErrorKind, now_ms};
+use crate::dataset::objects::Put;
+use crate::dataset::pace::Pace;
+use crate::run::RunContext;
+use crate::run::header::Cancelled;
 use std::time::Duration;
-use throng_runtime::contract::VERSION;
-use throng_runtime::contract::keys::cancel_key;
+use throng_contract::VERSION;
+use throng_contract::keys::cancel_key;
 use tokio_util::sync::CancellationToken;
 
 /// Cancels a run: no more of its tasks are sent, and those without a sign of life count as cancelled. Invocations

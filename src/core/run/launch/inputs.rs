@@ -1,9 +1,9 @@
 //! The inputs of a run: files found, objects listed.
 
-use crate::core::cloud::ErrorKind;
-use crate::core::dataset::objects::{Head, List};
-use crate::core::dataset::{FileList, scan};
-use crate::core::run::{RunError, Store};
+use crate::cloud::ErrorKind;
+use crate::dataset::objects::{Head, List};
+use crate::dataset::{FileList, scan};
+use crate::run::{RunError, Store};
 use std::collections::HashSet;
 use std::path::PathBuf;
 use tokio_util::sync::CancellationToken;

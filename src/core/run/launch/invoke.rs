@@ -1,12 +1,12 @@
 //! Tasks that no trigger starts: one asynchronous invocation each.
 
 use super::{Launch, SendReport, event};
-use crate::core::cloud::{CloudError, ErrorKind};
-use crate::core::dataset::pace::{Pace, drive};
-use crate::core::dataset::upload::{AfterPut, NotSent};
-use crate::core::dataset::{Journal, Meter};
-use crate::core::run::cloud::TriggerPlace;
-use crate::core::run::{Fleet, RunError};
+use crate::cloud::{CloudError, ErrorKind};
+use crate::dataset::pace::{Pace, drive};
+use crate::dataset::upload::{AfterPut, NotSent};
+use crate::dataset::{Journal, Meter};
+use crate::run::cloud::TriggerPlace;
+use crate::run::{Fleet, RunError};
 use async_trait::async_trait;
 use std::collections::HashSet;
 use std::ops::ControlFlow;

@@ -33,13 +33,13 @@ use super::cloud::{FunctionFacts, TriggerPlace};
 use super::header::RunHeader;
 use super::manifest::ManifestEntry;
 use super::{RunContext, RunError};
-use crate::core::dataset::FileList;
-use crate::core::dataset::upload::NotSent;
-use crate::core::model::Place;
+use crate::dataset::FileList;
+use crate::dataset::upload::NotSent;
+use crate::model::Place;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
-use throng_runtime::contract::{TaskEvent, TaskRef};
+use throng_contract::{TaskEvent, TaskRef};
 
 /// What to process.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -3,17 +3,17 @@
 use super::inputs::{list_objects, scan_files};
 use super::rerun::unsuccessful;
 use super::{Inputs, Launch, LaunchRequest, facts_of};
-use crate::core::cloud::now_ms;
-use crate::core::dataset::objects::Put;
-use crate::core::dataset::pace::Pace;
-use crate::core::model::Place;
-use crate::core::run::cloud::FunctionFacts;
-use crate::core::run::header::{RunHeader, StartedBy, new_run_id};
-use crate::core::run::manifest::write_manifest;
-use crate::core::run::{RunContext, RunError, Stores, plan};
+use crate::cloud::now_ms;
+use crate::dataset::objects::Put;
+use crate::dataset::pace::Pace;
+use crate::model::Place;
+use crate::run::cloud::FunctionFacts;
+use crate::run::header::{RunHeader, StartedBy, new_run_id};
+use crate::run::manifest::write_manifest;
+use crate::run::{RunContext, RunError, Stores, plan};
 use std::sync::Arc;
-use throng_runtime::contract::VERSION;
-use throng_runtime::contract::keys::run_key;
+use throng_contract::VERSION;
+use throng_contract::keys::run_key;
 use tokio_util::sync::CancellationToken;
 
 /// Fixes the inputs of a run and writes its manifest and run.json: afterwards the run exists.

@@ -1,9 +1,9 @@
 //! What did not succeed of a run that has ended, as the inputs of a new one.
 
-use crate::core::cloud::CloudError;
-use crate::core::dataset::FileList;
-use crate::core::model::{TaskRow, TaskState};
-use crate::core::run::{Follower, RunContext, RunError, Store, Stores};
+use crate::cloud::CloudError;
+use crate::dataset::FileList;
+use crate::model::{TaskRow, TaskState};
+use crate::run::{Follower, RunContext, RunError, Store, Stores};
 use futures::{StreamExt as _, TryStreamExt as _};
 use std::path::PathBuf;
 use tokio_util::sync::CancellationToken;

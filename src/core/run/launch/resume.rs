@@ -1,15 +1,15 @@
 //! Goes on with a run whose sending broke off.
 
 use super::{Launch, facts_of};
-use crate::core::dataset::FileList;
-use crate::core::dataset::objects::read;
-use crate::core::model::Place;
-use crate::core::run::follow::read_header;
-use crate::core::run::manifest::{ManifestEntry, read_manifest};
-use crate::core::run::{RunContext, RunError, plan};
+use crate::dataset::FileList;
+use crate::dataset::objects::read;
+use crate::model::Place;
+use crate::run::follow::read_header;
+use crate::run::manifest::{ManifestEntry, read_manifest};
+use crate::run::{RunContext, RunError, plan};
 use std::path::PathBuf;
 use std::sync::Arc;
-use throng_runtime::contract::keys::cancel_key;
+use throng_contract::keys::cancel_key;
 
 /// Goes on with a run whose inputs were not all sent.
 ///

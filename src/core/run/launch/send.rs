@@ -2,18 +2,18 @@
 
 use super::cancel::watch;
 use super::{Launch, SendReport, invoke};
-use crate::core::cloud::{CloudError, now_ms};
-use crate::core::dataset::Meter;
-use crate::core::dataset::objects::Put;
-use crate::core::dataset::pace::{Pace, drive};
-use crate::core::dataset::upload::{AfterPut, NotSent, Upload, UploadError};
-use crate::core::model::TaskState;
-use crate::core::run::header::StartedBy;
-use crate::core::run::{RunError, plan};
+use crate::cloud::{CloudError, now_ms};
+use crate::dataset::Meter;
+use crate::dataset::objects::Put;
+use crate::dataset::pace::{Pace, drive};
+use crate::dataset::upload::{AfterPut, NotSent, Upload, UploadError};
+use crate::model::TaskState;
+use crate::run::header::StartedBy;
+use crate::run::{RunError, plan};
 use std::ops::ControlFlow;
 use std::sync::Arc;
-use throng_runtime::contract::keys::record_key;
-use throng_runtime::contract::{AttemptRecord, FailureClass, TaskRef};
+use throng_contract::keys::record_key;
+use throng_contract::{AttemptRecord, FailureClass, TaskRef};
 use tokio_util::sync::CancellationToken;
 
 impl Launch {

@@ -1,18 +1,18 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 use super::*;
-use crate::core::cloud::{CloudError, ErrorKind, now_ms};
-use crate::core::dataset::memory::{Memory, throttled};
-use crate::core::dataset::upload::UploadOptions;
-use crate::core::model::TaskState;
-use crate::core::run::header::StartedBy;
-use crate::core::run::{Fleet, Follower, read_manifest};
+use crate::cloud::{CloudError, ErrorKind, now_ms};
+use crate::dataset::memory::{Memory, throttled};
+use crate::dataset::upload::UploadOptions;
+use crate::model::TaskState;
+use crate::run::header::StartedBy;
+use crate::run::{Fleet, Follower, read_manifest};
 use async_trait::async_trait;
 use std::collections::HashSet;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
-use throng_runtime::contract::keys::{record_key, run_key};
-use throng_runtime::contract::layout::{META_RUN, META_TASK};
-use throng_runtime::contract::{AttemptRecord, FailureClass};
+use throng_contract::keys::{record_key, run_key};
+use throng_contract::layout::{META_RUN, META_TASK};
+use throng_contract::{AttemptRecord, FailureClass};
 use tokio_util::sync::CancellationToken;
 
 /// Functions of a test.

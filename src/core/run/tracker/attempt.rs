@@ -1,10 +1,10 @@
 //! What is known of one task, and what follows from it.
 
-use crate::core::model::{FailureClass, Millis, TaskRow, TaskState};
-use crate::core::run::failure::FailedEvent;
-use crate::core::run::reports::BadEnd;
+use crate::model::{FailureClass, Millis, TaskRow, TaskState};
+use crate::run::failure::FailedEvent;
+use crate::run::reports::BadEnd;
 use std::sync::Arc;
-use throng_runtime::contract::keys::RecordName;
+use throng_contract::keys::RecordName;
 
 /// An attempt that ended.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -12,12 +12,12 @@ use super::header::RunHeader;
 use super::manifest::ManifestEntry;
 use super::reports::BadEnd;
 use super::statistics::Histogram;
-use crate::core::engine::RunView;
-use crate::core::model::{Counts, FailureClass, InvocationInfo, Millis, RunStatistics, TaskRow, TaskState};
+use crate::engine::RunView;
+use crate::model::{Counts, FailureClass, InvocationInfo, Millis, RunStatistics, TaskRow, TaskState};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
-use throng_runtime::contract::keys::RecordName;
-use throng_runtime::contract::layout;
+use throng_contract::keys::RecordName;
+use throng_contract::layout;
 
 mod attempt;
 mod shown;

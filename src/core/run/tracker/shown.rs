@@ -1,9 +1,9 @@
 //! What is shown of a run: its end, its statistics, its summary and view.
 
 use super::{HISTORY, RATE_OVER, RunTracker, digest_of};
-use crate::core::engine::RunView;
-use crate::core::model::{Millis, RunStatistics, RunSummary};
-use crate::core::run::header::End;
+use crate::engine::RunView;
+use crate::model::{Millis, RunStatistics, RunSummary};
+use crate::run::header::End;
 
 impl RunTracker {
     /// When the last task ended, when all have.

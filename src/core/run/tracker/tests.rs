@@ -1,9 +1,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 use super::*;
-use crate::core::run::header::StartedBy;
+use crate::run::header::StartedBy;
 use proptest::prelude::*;
-use throng_runtime::contract::TaskRef;
-use throng_runtime::contract::keys::{records_prefix, running_key};
+use throng_contract::TaskRef;
+use throng_contract::keys::{records_prefix, running_key};
 
 const START: Millis = 1_795_470_300_000;
 

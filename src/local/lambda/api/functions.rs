@@ -6,7 +6,7 @@ use super::super::model::{Function, State, UpdateStatus};
 use super::super::names::FunctionRef;
 use super::request::{CodeRequest, FunctionRequest};
 use super::{Answer, Call, answer, empty, validate};
-use crate::local::registry::{ImageError, LocalImage};
+use crate::registry::{ImageError, LocalImage};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::StatusCode;

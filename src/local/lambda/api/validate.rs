@@ -5,7 +5,7 @@ use super::super::model::{ImageConfig, Logging, Settings};
 use super::super::variables::RESERVED;
 use super::request::{FunctionRequest, LoggingRequest};
 use std::collections::BTreeMap;
-use throng_runtime::contract::local::ACCOUNT;
+use throng_contract::local::ACCOUNT;
 
 /// All environment variables together.
 const MAX_ENVIRONMENT: usize = 4096;

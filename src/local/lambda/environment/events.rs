@@ -2,8 +2,8 @@
 
 use super::Environment;
 use super::messages::{Message, Verdict, give_back};
-use crate::local::lambda::launcher::Process;
-use crate::local::sandbox::Exit;
+use crate::lambda::launcher::Process;
+use crate::sandbox::Exit;
 use std::time::Duration;
 use tokio::net::unix::pipe;
 use tokio::time::Instant;

@@ -1,8 +1,8 @@
 //! How an environment fails, in Lambda's words.
 
 use super::MAX_RESPONSE;
-use crate::local::lambda::logging::Status;
-use crate::local::sandbox::Exit;
+use crate::lambda::logging::Status;
+use crate::sandbox::Exit;
 use bytes::Bytes;
 use serde_json::json;
 use std::time::Duration;

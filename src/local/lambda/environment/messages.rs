@@ -1,6 +1,6 @@
 //! What an environment is told and asked, and what becomes of a job.
 
-use crate::local::lambda::pool::Lease;
+use crate::lambda::pool::Lease;
 use bytes::Bytes;
 use tokio::sync::oneshot;
 

@@ -4,8 +4,8 @@ use super::events::Event;
 use super::failure::{Failure, too_large};
 use super::messages::{Invocation, Job, Message, NextEvent, Outcome, Verdict};
 use super::{Environment, millis};
-use crate::local::lambda::clock;
-use crate::local::lambda::logging::{Report, Status};
+use crate::lambda::clock;
+use crate::lambda::logging::{Report, Status};
 use bytes::Bytes;
 use tokio::time::Instant;
 

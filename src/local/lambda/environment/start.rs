@@ -4,9 +4,9 @@ use super::events::Event;
 use super::failure::Failure;
 use super::messages::{Job, Message, Outcome, Verdict, give_back};
 use super::{Environment, millis};
-use crate::local::lambda::logging::Status;
-use crate::local::lambda::variables;
-use crate::local::sandbox::{SandboxError, SandboxSpec};
+use crate::lambda::logging::Status;
+use crate::lambda::variables;
+use crate::sandbox::{SandboxError, SandboxSpec};
 use std::time::Duration;
 use tokio::time::Instant;
 

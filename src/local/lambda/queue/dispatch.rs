@@ -6,7 +6,7 @@ use super::super::pool::{Lease, Refusal};
 use super::super::{Inner, Lambda};
 use super::outcome::{self, Ended};
 use super::{Change, Event, Life, Queue, table};
-use crate::local::db::DbError;
+use crate::db::DbError;
 use std::collections::HashSet;
 use std::sync::{Arc, PoisonError, Weak};
 use std::time::Duration;

@@ -15,15 +15,15 @@ pub use table::NewInvocation;
 use super::model::EventConfig;
 use super::names::FunctionRef;
 use super::store::stored;
-use crate::local::db::{Db, DbError};
-use crate::local::faults::{EventFault, Faults};
-use crate::local::s3::NotificationTargets;
+use crate::db::{Db, DbError};
+use crate::faults::{EventFault, Faults};
+use crate::s3::NotificationTargets;
 use bytes::Bytes;
 use memory::Memory;
 use rusqlite::Transaction;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use throng_runtime::contract::local::ACCOUNT;
+use throng_contract::local::ACCOUNT;
 use tokio::sync::Notify;
 
 /// An event that was read from the table.

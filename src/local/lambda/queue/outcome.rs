@@ -6,7 +6,7 @@ use super::{Change, Event, Life};
 use bytes::Bytes;
 use serde_json::{Value, json};
 use std::time::Duration;
-use throng_runtime::contract::keys::ASYNC_FAILURES;
+use throng_contract::keys::ASYNC_FAILURES;
 
 /// Waits before the first and the second retry.
 const RETRY_AFTER: [Duration; 2] = [Duration::from_mins(1), Duration::from_mins(2)];

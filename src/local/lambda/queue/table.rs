@@ -1,7 +1,7 @@
 //! The queue's table.
 
 use super::{Change, Event};
-use crate::local::db::DbError;
+use crate::db::DbError;
 use bytes::Bytes;
 use rusqlite::{Connection, Row, Transaction, params};
 

@@ -17,8 +17,8 @@ mod uploads;
 
 use super::content::Content;
 use super::names::is_repository;
-use crate::local::server::UnsignedService;
-use crate::local::server::body::{Body, empty, full};
+use crate::server::UnsignedService;
+use crate::server::body::{Body, empty, full};
 use answer::{Answer, VERSION, missing, page, problem, respond, unsupported, wrong};
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use hyper::body::Incoming;
@@ -42,7 +42,7 @@ impl UnsignedService for Registry {
 }
 
 impl Registry {
-    pub(in crate::local::registry) fn new(content: Arc<Content>) -> Self {
+    pub(in crate::registry) fn new(content: Arc<Content>) -> Self {
         Self { content }
     }
 

@@ -2,7 +2,7 @@
 //!
 //! Every path is walked from the folder's descriptor with `O_NOFOLLOW`, so that no link, whoever made it, is followed.
 //! Symbolic links are stored as they are: they are followed inside a sandbox only, where they cannot lead out.
-//! Whiteouts (`.wh.…`) stay as empty files; [`farm`](super::farm) obeys them. Owners, extended attributes and
+//! Whiteouts (`.wh.…`) stay as empty files; [`rootfs`](super::rootfs) obeys them. Owners, extended attributes and
 //! set-user-id bits are not kept: everything in a sandbox belongs to one user, who can gain nothing.
 
 use nix::errno::Errno;
@@ -357,5 +357,4 @@ fn set_time(parent: &OwnedFd, name: &OsStr, mtime: Option<i64>) {
 }
 
 #[cfg(test)]
-#[path = "unpack_tests.rs"]
 mod tests;

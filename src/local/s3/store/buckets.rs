@@ -2,8 +2,8 @@
 
 use super::time::now_ms;
 use super::write::Aftermath;
-use crate::local::s3::error::StoreError;
-use crate::local::s3::{ObjectStore, multipart};
+use crate::s3::error::StoreError;
+use crate::s3::{ObjectStore, multipart};
 use rusqlite::{Connection, OptionalExtension as _, params};
 use s3s::S3ErrorCode;
 

@@ -1,6 +1,6 @@
 //! What must hold for an object to be stored or removed.
 
-use crate::local::s3::error::StoreError;
+use crate::s3::error::StoreError;
 
 /// An `If-Match` or `If-None-Match` value.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,9 +1,9 @@
 //! An object's record and where its bytes are.
 
 use super::buckets::bucket;
-use crate::local::s3::ObjectStore;
-use crate::local::s3::error::StoreError;
-use crate::local::s3::meta::{ObjectRecord, PartLayout, Piece};
+use crate::s3::ObjectStore;
+use crate::s3::error::StoreError;
+use crate::s3::meta::{ObjectRecord, PartLayout, Piece};
 use bytes::Bytes;
 use rusqlite::{Connection, OptionalExtension as _, params};
 use std::collections::HashSet;

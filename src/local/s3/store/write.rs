@@ -4,13 +4,13 @@ use super::buckets::{BucketRow, bucket};
 use super::conditions::{Conditions, DeleteConditions};
 use super::read::Content;
 use super::time::{Sequencer, now_ms};
-use crate::local::s3::blobs::{Blobs, Draft};
-use crate::local::s3::checksum::Checksums;
-use crate::local::s3::error::StoreError;
-use crate::local::s3::intake::{Payload, Received};
-use crate::local::s3::meta::{ObjectMeta, PartLayout, Piece};
-use crate::local::s3::notify::{Happening, Notification, RequestIds, event_text};
-use crate::local::s3::{NotificationTargets, ObjectStore};
+use crate::s3::blobs::{Blobs, Draft};
+use crate::s3::checksum::Checksums;
+use crate::s3::error::StoreError;
+use crate::s3::intake::{Payload, Received};
+use crate::s3::meta::{ObjectMeta, PartLayout, Piece};
+use crate::s3::notify::{Happening, Notification, RequestIds, event_text};
+use crate::s3::{NotificationTargets, ObjectStore};
 use rusqlite::{OptionalExtension as _, Transaction, params};
 use std::sync::Arc;
 use tokio::runtime::Handle;
@@ -95,8 +95,8 @@ pub struct Stored {
 /// The part of the store that works inside transactions.
 #[derive(Clone)]
 pub struct Writer {
-    pub(in crate::local::s3) targets: Arc<dyn NotificationTargets>,
-    pub(in crate::local::s3) sequencer: Arc<Sequencer>,
+    pub(in crate::s3) targets: Arc<dyn NotificationTargets>,
+    pub(in crate::s3) sequencer: Arc<Sequencer>,
 }
 
 impl Writer {
@@ -254,7 +254,7 @@ impl ObjectStore {
 
     /// Commits a change and does what it leaves to be done, also when the request has ended meanwhile: a file that a
     /// record names must not go with the request that brought it.
-    pub(in crate::local::s3) async fn commit<T: Send + 'static>(
+    pub(in crate::s3) async fn commit<T: Send + 'static>(
         &self,
         change: impl FnOnce(&Transaction<'_>) -> Result<(T, Aftermath), StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {

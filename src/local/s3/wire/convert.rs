@@ -1,13 +1,13 @@
 //! Between the protocol's types and the store's.
 
-use crate::local::s3::checksum::{Algorithm, Checksums, Kind};
-use crate::local::s3::error::StoreError;
-use crate::local::s3::store::Tag;
+use crate::s3::checksum::{Algorithm, Checksums, Kind};
+use crate::s3::error::StoreError;
+use crate::s3::store::Tag;
 use http::HeaderMap;
 use s3s::dto::{ChecksumAlgorithm, ChecksumType, ETag, ETagCondition, Owner, Timestamp};
 use s3s::{S3ErrorCode, TrailingHeaders};
 use std::time::{Duration, UNIX_EPOCH};
-use throng_runtime::contract::local::ACCOUNT;
+use throng_contract::local::ACCOUNT;
 
 /// Milliseconds since 1970 as the protocol's time.
 pub fn ms_to_timestamp(ms: i64) -> Timestamp {
@@ -120,7 +120,7 @@ pub fn verify_md5(said: Option<&str>, computed: &[u8; 16]) -> Result<(), StoreEr
 /// Takes the five values out of a protocol structure.
 macro_rules! given_checksums {
     ($input:expr) => {
-        $crate::local::s3::checksum::Checksums {
+        $crate::s3::checksum::Checksums {
             crc32: $input.checksum_crc32.take(),
             crc32c: $input.checksum_crc32c.take(),
             crc64nvme: $input.checksum_crc64nvme.take(),
@@ -134,7 +134,7 @@ macro_rules! given_checksums {
 /// Puts the values into a protocol structure.
 macro_rules! put_checksums {
     ($output:expr, $checksums:expr) => {{
-        let checksums: &$crate::local::s3::checksum::Checksums = $checksums;
+        let checksums: &$crate::s3::checksum::Checksums = $checksums;
         $output.checksum_crc32 = checksums.crc32.clone();
         $output.checksum_crc32c = checksums.crc32c.clone();
         $output.checksum_crc64nvme = checksums.crc64nvme.clone();

@@ -4,13 +4,13 @@ use super::convert::{checksum_type, etag, ms_to_timestamp, put_checksums, tag, t
 use super::objects::{ReadConditions, Verdict, check_version, parse_tags, storage_class, strip_chunked};
 use super::uploads::parse_algorithm;
 use super::{Answer, ids};
-use crate::local::s3::ObjectStore;
-use crate::local::s3::checksum::{Algorithm, Checksums, Kind};
-use crate::local::s3::error::StoreError;
-use crate::local::s3::intake::{INLINE_MAX, PUT_MAX, receive};
-use crate::local::s3::meta::{ObjectMeta, ObjectRecord, PartLayout, Piece};
-use crate::local::s3::outflow;
-use crate::local::s3::store::{Conditions, Content, NewObject};
+use crate::s3::ObjectStore;
+use crate::s3::checksum::{Algorithm, Checksums, Kind};
+use crate::s3::error::StoreError;
+use crate::s3::intake::{INLINE_MAX, PUT_MAX, receive};
+use crate::s3::meta::{ObjectMeta, ObjectRecord, PartLayout, Piece};
+use crate::s3::outflow;
+use crate::s3::store::{Conditions, Content, NewObject};
 use s3s::dto::{
     CopyObjectInput, CopyObjectOutput, CopyObjectResult, CopySource, ETagCondition, MetadataDirective,
     StreamingBlob, TaggingDirective,
@@ -101,7 +101,7 @@ pub async fn copy(store: &ObjectStore, req: S3Request<CopyObjectInput>) -> Answe
 }
 
 /// The protocol crate does not carry conditions on the destination, which S3 has since 2025.
-fn header_tag(headers: &http::HeaderMap, name: &str) -> Option<crate::local::s3::store::Tag> {
+fn header_tag(headers: &http::HeaderMap, name: &str) -> Option<crate::s3::store::Tag> {
     let value = headers.get(name)?;
     tag(ETagCondition::parse_http_header(value.as_bytes()).ok())
 }
@@ -160,7 +160,7 @@ fn linked(
     input: &CopyObjectInput,
     source: Source,
     meta: ObjectMeta,
-    ids: crate::local::s3::RequestIds,
+    ids: crate::s3::RequestIds,
 ) -> Result<NewObject, StoreError> {
     let mut drafts = Vec::new();
     let content = match source.content {
@@ -200,7 +200,7 @@ async fn rehashed(
     source: &Source,
     meta: ObjectMeta,
     algorithm: Algorithm,
-    ids: crate::local::s3::RequestIds,
+    ids: crate::s3::RequestIds,
 ) -> Result<NewObject, StoreError> {
     let blob = source_blob(store, &source.content, 0..source.record.size)?;
     let received = receive(&store.blobs, Some(blob), &[algorithm], Some(INLINE_MAX)).await?;

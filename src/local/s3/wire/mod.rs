@@ -38,7 +38,7 @@ use s3s::dto::{
 };
 use s3s::service::{S3Service, S3ServiceBuilder};
 use s3s::{S3, S3Error, S3ErrorCode, S3Request, S3Response, S3Result};
-use throng_runtime::contract::local::{LocalCredentials, REGION};
+use throng_contract::local::{LocalCredentials, REGION};
 
 /// The S3 protocol with signatures checked against `credentials`. [`RequestIds`] are taken from the request's
 /// extensions.

@@ -1,9 +1,9 @@
 //! Notification configurations between the protocol and the store.
 
 use super::Answer;
-use crate::local::s3::ObjectStore;
-use crate::local::s3::error::StoreError;
-use crate::local::s3::notify::{Notification, Target, TargetKind};
+use crate::s3::ObjectStore;
+use crate::s3::error::StoreError;
+use crate::s3::notify::{Notification, Target, TargetKind};
 use s3s::S3Response;
 use s3s::dto::{
     Event, EventBridgeConfiguration, EventList, FilterRule, FilterRuleName,

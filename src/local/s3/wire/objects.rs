@@ -5,13 +5,13 @@ use super::convert::{
     verify_md5,
 };
 use super::{Answer, ids};
-use crate::local::s3::ObjectStore;
-use crate::local::s3::checksum::{Algorithm, Checksums, Kind};
-use crate::local::s3::error::StoreError;
-use crate::local::s3::intake::{INLINE_MAX, receive};
-use crate::local::s3::meta::{ObjectMeta, ObjectRecord, PartLayout};
-use crate::local::s3::outflow;
-use crate::local::s3::store::{Conditions, Content, DeleteConditions, NewObject, Tag};
+use crate::s3::ObjectStore;
+use crate::s3::checksum::{Algorithm, Checksums, Kind};
+use crate::s3::error::StoreError;
+use crate::s3::intake::{INLINE_MAX, receive};
+use crate::s3::meta::{ObjectMeta, ObjectRecord, PartLayout};
+use crate::s3::outflow;
+use crate::s3::store::{Conditions, Content, DeleteConditions, NewObject, Tag};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use s3s::dto::{
     Checksum, DeleteObjectInput, DeleteObjectOutput, DeleteObjectsInput, DeleteObjectsOutput, DeletedObject,

@@ -3,8 +3,8 @@
 use super::Answer;
 use super::convert::owner;
 use super::objects::{check_tags, check_version};
-use crate::local::s3::ObjectStore;
-use crate::local::s3::error::StoreError;
+use crate::s3::ObjectStore;
+use crate::s3::error::StoreError;
 use http::StatusCode;
 use s3s::dto::{
     BucketVersioningStatus, DeleteBucketTaggingInput, DeleteBucketTaggingOutput, DeleteObjectTaggingInput,

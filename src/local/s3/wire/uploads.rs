@@ -8,15 +8,15 @@ use super::copy::{Source, source_blob};
 use super::listing::{Writing, after_marker};
 use super::objects::{parse_tags, storage_class, strip_chunked};
 use super::{Answer, ids};
-use crate::local::s3::ObjectStore;
-use crate::local::s3::checksum::{Algorithm, Kind};
-use crate::local::s3::error::StoreError;
-use crate::local::s3::intake::{Received, receive};
-use crate::local::s3::meta::ObjectMeta;
-use crate::local::s3::multipart::{
+use crate::s3::ObjectStore;
+use crate::s3::checksum::{Algorithm, Kind};
+use crate::s3::error::StoreError;
+use crate::s3::intake::{Received, receive};
+use crate::s3::meta::ObjectMeta;
+use crate::s3::multipart::{
     Completion, ListedPart, PARTS_MAX, Upload, UploadMeta, UploadName, UploadsQuery, list_uploads,
 };
-use crate::local::s3::store::Conditions;
+use crate::s3::store::Conditions;
 use http::StatusCode;
 use s3s::dto::{
     AbortMultipartUploadInput, AbortMultipartUploadOutput, ChecksumType, CompleteMultipartUploadInput,

@@ -253,7 +253,7 @@ fn hands_memory_on(folder: &Path) -> bool {
 fn try_group(version: Version, folder: &Path) -> io::Result<()> {
     let parent = Parent { version, path: folder.to_owned() };
     let mut process = std::process::Command::new(super::launcher::binary())
-        .arg(crate::local::sandbox::HELPER_ARGUMENT)
+        .arg(crate::sandbox::HELPER_ARGUMENT)
         .env_clear()
         .stdin(std::process::Stdio::piped())
         .stdout(std::process::Stdio::null())

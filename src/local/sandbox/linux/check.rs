@@ -1,7 +1,7 @@
 //! What `throng doctor` says about running functions here.
 
 use super::{cgroup, sys};
-use crate::local::sandbox::{Finding, Level};
+use crate::sandbox::{Finding, Level};
 use nix::errno::Errno;
 use std::fs;
 

@@ -2,7 +2,7 @@
 
 use super::wire::{self, Failure, Kind};
 use super::{init, sys};
-use crate::local::sandbox::INSIDE_ID;
+use crate::sandbox::INSIDE_ID;
 use nix::errno::Errno;
 use nix::libc;
 use nix::sys::socket::{ControlMessageOwned, MsgFlags, recvmsg};
@@ -21,7 +21,7 @@ const NAMESPACES: libc::c_int =
 const HOST_IDS: [u32; 2] = [1_879_050_993, 60_993];
 
 /// The helper's whole life; called by `main` before anything else when the first argument is
-/// [`HELPER_ARGUMENT`](crate::local::sandbox::HELPER_ARGUMENT). Standard input is the socket to the daemon; the
+/// [`HELPER_ARGUMENT`](crate::sandbox::HELPER_ARGUMENT). Standard input is the socket to the daemon; the
 /// other arguments are where control groups are made, and the prefix of their names.
 pub fn main() -> ! {
     let socket = 0;

@@ -3,7 +3,7 @@
 
 use super::sys::{self, NO_DEV, NO_EXEC, NO_SUID, READ_ONLY};
 use super::wire::{self, Failure, Kind, Plan};
-use crate::local::sandbox::INSIDE_ID;
+use crate::sandbox::INSIDE_ID;
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, open};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};

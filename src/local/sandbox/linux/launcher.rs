@@ -1,7 +1,7 @@
 //! The daemon's side of the helper process: starts it when it is needed, and again when it has died.
 
 use super::{cgroup, helper};
-use crate::local::sandbox::{HELPER_ARGUMENT, SandboxError};
+use crate::sandbox::{HELPER_ARGUMENT, SandboxError};
 use nix::fcntl::OFlag;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;

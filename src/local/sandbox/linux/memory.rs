@@ -6,7 +6,7 @@
 //! processes is added up as often.
 
 use super::cgroup::{Group, PARENT};
-use crate::local::sandbox::SandboxSpec;
+use crate::sandbox::SandboxSpec;
 use nix::sys::statfs::fstatfs;
 use std::fs;
 use std::os::fd::OwnedFd;

@@ -25,7 +25,7 @@ pub const LIMIT: usize = 4 << 20;
 /// What the init does.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Plan {
-    /// See [`SandboxSpec`](crate::local::sandbox::SandboxSpec).
+    /// See [`SandboxSpec`](crate::sandbox::SandboxSpec).
     pub rootfs: PathBuf,
     /// Program and arguments.
     pub command: Vec<String>,
@@ -39,7 +39,7 @@ pub struct Plan {
     pub shm_mb: u32,
 }
 
-/// Which [`SandboxError`](crate::local::sandbox::SandboxError) a failure is.
+/// Which [`SandboxError`](crate::sandbox::SandboxError) a failure is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// `Unsupported`

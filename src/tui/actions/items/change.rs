@@ -1,13 +1,13 @@
 //! Makes, sends again, cancels and deletes.
 
 use super::here::{function_here, objects_here, row, run_here};
-use crate::tui::app::App;
-use crate::tui::layers::confirm::Confirm;
-use crate::tui::layers::line::{LineInput, Purpose};
-use crate::tui::place::Place;
-use crate::tui::text;
-use throng::core::engine::Command;
-use throng::core::model::{ProgressState, RunSummary};
+use crate::app::App;
+use crate::layers::confirm::Confirm;
+use crate::layers::line::{LineInput, Purpose};
+use crate::place::Place;
+use crate::text;
+use throng_core::engine::Command;
+use throng_core::model::{ProgressState, RunSummary};
 
 pub fn new_bucket(app: &mut App, name: &str) {
     if name.is_empty() {

@@ -1,8 +1,8 @@
 //! The names and texts of what is under the cursor.
 
 use super::here::{function_here, objects_here, outputs_here, row, run_here, task_here};
-use crate::tui::app::App;
-use crate::tui::place::Place;
+use crate::app::App;
+use crate::place::Place;
 
 /// Names and texts that `y` offers.
 pub fn copyable(app: &mut App) -> Vec<(String, String)> {

@@ -1,9 +1,9 @@
 //! What is under the cursor.
 
-use crate::tui::app::App;
-use crate::tui::place::Place;
-use crate::tui::views::{run, task};
-use throng::core::model::{
+use crate::app::App;
+use crate::place::Place;
+use crate::views::{run, task};
+use throng_core::model::{
     AttemptRecord, ObjectInfo, ObjectPlace, OutputObject, ProviderOf, RunSummary, TaskRow,
 };
 

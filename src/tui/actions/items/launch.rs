@@ -1,16 +1,16 @@
 //! Files, objects or a payload for a function.
 
 use super::here::{function_here, objects_here};
-use crate::tui::app::App;
-use crate::tui::drop::{Dropped, parse};
-use crate::tui::layers::drop::{DropDialog, Target};
-use crate::tui::layers::editor::Payload;
-use crate::tui::layers::files::Files;
-use crate::tui::layers::menu::{Item, Menu};
-use crate::tui::text;
-use crate::tui::views::functions::short_image;
+use crate::app::App;
+use crate::drop::{Dropped, parse};
+use crate::layers::drop::{DropDialog, Target};
+use crate::layers::editor::Payload;
+use crate::layers::files::Files;
+use crate::layers::menu::{Item, Menu};
+use crate::text;
+use crate::views::functions::short_image;
 use std::path::PathBuf;
-use throng::core::engine::Command;
+use throng_core::engine::Command;
 
 /// Chooses files for what is under the cursor.
 pub fn upload(app: &mut App, path: &str) {

@@ -1,10 +1,10 @@
 //! Follows the log of what is under the cursor.
 
 use super::here::{function_here, row, run_here, task_here};
-use crate::tui::actions::navigate::{self, SINCE};
-use crate::tui::app::App;
-use crate::tui::place::Place;
-use throng::core::engine::LogQuery;
+use crate::actions::navigate::{self, SINCE};
+use crate::app::App;
+use crate::place::Place;
+use throng_core::engine::LogQuery;
 
 /// Follows the log of what is under the cursor.
 pub fn log_of(app: &mut App, _: &str) {

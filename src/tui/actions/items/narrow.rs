@@ -1,10 +1,10 @@
 //! Which tasks and which attempt are shown.
 
-use crate::tui::app::App;
-use crate::tui::filter::States;
-use crate::tui::place::Place;
-use crate::tui::views::task;
-use throng::core::model::TaskState;
+use crate::app::App;
+use crate::filter::States;
+use crate::place::Place;
+use crate::views::task;
+use throng_core::model::TaskState;
 
 /// Goes through the states, or to the one that is named.
 pub fn states(app: &mut App, word: &str) {

@@ -3,8 +3,8 @@
 use super::here::{function_here, row, run_here, task_here};
 use super::log::log_of;
 use super::outputs::open_result;
-use crate::tui::app::App;
-use crate::tui::place::{Place, tab};
+use crate::app::App;
+use crate::place::{Place, tab};
 
 /// Goes to what is under the cursor.
 pub fn enter(app: &mut App, _: &str) {

@@ -1,16 +1,16 @@
 //! Shows and fetches objects: those of a listing, and those that tasks have put.
 
 use super::here::{self, objects_here, outputs_here, task_here};
-use crate::tui::actions::program::expand;
-use crate::tui::app::{App, Awaited};
-use crate::tui::layers::menu::{Item, Menu};
-use crate::tui::layers::preview::PreviewLayer;
-use crate::tui::place::Place;
-use crate::tui::views::task;
+use crate::actions::program::expand;
+use crate::app::{App, Awaited};
+use crate::layers::menu::{Item, Menu};
+use crate::layers::preview::PreviewLayer;
+use crate::place::Place;
+use crate::views::task;
 use std::collections::BTreeMap;
 use std::path::Path;
-use throng::core::engine::Command;
-use throng::core::model::{ObjectPlace, TaskState};
+use throng_core::engine::Command;
+use throng_core::model::{ObjectPlace, TaskState};
 
 /// Shows an object.
 pub fn open_result(app: &mut App, _: &str) {
