@@ -6,9 +6,9 @@ mod embedded_cloud;
 
 use std::process::ExitCode;
 use throng_cli::{Opening, Product};
-use throng_core::definition::Architecture;
 use throng_core::engine::Engine;
 use throng_core::image::Programs;
+use throng_core::model::Architecture;
 use throng_local::sandbox;
 use throng_tui::TuiOptions;
 

@@ -3,7 +3,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use throng_core::definition::Architecture;
+use throng_core::model::Architecture;
 use throng_core::image::fuzzing::{config, login, manifest};
 use throng_local::registry::fuzzing::image;
 use throng_fuzz::line_and_rest;

@@ -8,7 +8,7 @@ use aws_sigv4::http_request::SignableBody;
 use http::Request;
 use libfuzzer_sys::fuzz_target;
 use std::time::SystemTime;
-use throng_local::server::auth::{Authorization, basic, service, verify};
+use throng_local::protocol::auth::{Authorization, basic, service, verify};
 use throng_fuzz::s3::{BUCKET, Cloud, credentials, signed};
 use throng_fuzz::{line_and_rest, line_and_text};
 

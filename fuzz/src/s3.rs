@@ -145,7 +145,7 @@ impl Cloud {
             pieces.iter().map(|piece| Ok(Frame::data(Bytes::copy_from_slice(piece)))).collect();
         let body = s3s::Body::http_body_unsync(StreamBody::new(futures::stream::iter(frames)));
         let mut request = request.map(|()| body);
-        request.extensions_mut().insert(throng_local::s3::RequestIds::random());
+        request.extensions_mut().insert(throng_local::protocol::RequestIds::random());
         self.runtime.block_on(async {
             let answer = self.service.call(request).await.expect("an answer");
             let (parts, body) = answer.into_parts();

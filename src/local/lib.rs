@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! server     one listener: who is asked? -> s3 | lambda | logs | registry | runtime API | control
-//! auth       SigV4 for everything but S3 (which checks its own), Basic for the registry
+//! daemon     the process: start, run, stop
+//! protocol   what all services share: bodies, signatures (SigV4 for everything but S3, which checks its own), ids
 //! db         SQLite with one writer that commits in groups; everything durable is here or in blobs
 //! s3         buckets, objects, multipart uploads, notifications
 //! lambda     functions, the asynchronous queue, environments, the Runtime API
@@ -17,6 +18,7 @@ pub mod db;
 pub mod faults;
 pub mod lambda;
 pub mod logs;
+pub mod protocol;
 pub mod registry;
 pub mod s3;
 pub mod sandbox;

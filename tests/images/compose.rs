@@ -8,8 +8,8 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::Path;
 use tempfile::tempdir;
-use throng_core::definition::Architecture;
-use throng_core::image::{BlobSource, Cache, ComposeRequest, ImageError, compose};
+use throng_core::image::{BlobSource, Cache, ImageError, compose};
+use throng_core::model::Architecture;
 use tokio_util::sync::CancellationToken;
 
 #[tokio::test]
@@ -440,7 +440,7 @@ async fn what_is_cancelled_stops() {
     let folder = tempdir().unwrap();
     fs::write(folder.path().join("a"), "one").unwrap();
     let definition = definition(folder.path(), "scratch:a");
-    let request = ComposeRequest::of(&definition, RUNTIME.into()).unwrap();
+    let request = throng_core::deploy::compose_request(&definition, RUNTIME.into()).unwrap();
     assert_eq!(request.architecture, X86);
     let cancel = CancellationToken::new();
     cancel.cancel();

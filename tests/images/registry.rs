@@ -220,7 +220,7 @@ async fn what_is_not_there_is_explained() {
     let error = composed(&definition, &cache).await.expect_err("no image").to_string();
     assert!(error.contains("check the name and the tag"), "{error}");
     definition.image = format!("{}/base/x", double.host);
-    definition.architecture = throng_core::definition::Architecture::Arm64;
+    definition.architecture = throng_core::model::Architecture::Arm64;
     let error = composed(&definition, &cache).await.expect_err("no arm64").to_string();
     assert!(
         error.contains("linux/arm64") && error.contains("linux/amd64") && error.contains("linux/s390x"),

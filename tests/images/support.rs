@@ -8,8 +8,9 @@ use std::collections::BTreeMap;
 use std::io::{Read as _, Write as _};
 use std::path::Path;
 use throng_contract::FunctionConfig;
-use throng_core::definition::{Architecture, Definition};
-use throng_core::image::{Blob, BlobSource, Cache, ComposeRequest, Composed, ImageError, compose};
+use throng_core::definition::Definition;
+use throng_core::image::{Blob, BlobSource, Cache, Composed, ImageError, compose};
+use throng_core::model::Architecture;
 use tokio_util::sync::CancellationToken;
 
 pub const RUNTIME: &[u8] = b"\x7fELF the runtime";
@@ -25,7 +26,7 @@ pub fn definition(folder: &Path, image: &str) -> Definition {
 }
 
 pub async fn composed(definition: &Definition, cache: &Cache) -> Result<Composed, ImageError> {
-    let request = ComposeRequest::of(definition, Bytes::from_static(RUNTIME))?;
+    let request = throng_core::deploy::compose_request(definition, Bytes::from_static(RUNTIME))?;
     compose(request, cache, &CancellationToken::new()).await
 }
 

@@ -11,7 +11,7 @@ use std::path::Path;
 use std::process::Command;
 use tempfile::{TempDir, tempdir};
 use throng_core::definition::Definition;
-use throng_core::image::{Cache, ComposeRequest, Composed, Credentials, Registry, compose, push};
+use throng_core::image::{Cache, Composed, Credentials, Registry, compose, push};
 use tokio_util::sync::CancellationToken;
 
 pub fn programs() {
@@ -81,7 +81,8 @@ pub async fn composed(folder: &Path, image: &str, credentials: Option<Credential
     let mut definition = Definition::named("f", folder);
     definition.image = image.into();
     definition.script = Some(folder.join("run.sh"));
-    let mut request = ComposeRequest::of(&definition, Bytes::from_static(b"\x7fELF runtime")).unwrap();
+    let mut request =
+        throng_core::deploy::compose_request(&definition, Bytes::from_static(b"\x7fELF runtime")).unwrap();
     request.credentials = credentials;
     let cache = Cache::at(&folder.join("cache"));
     compose(request, &cache, &CancellationToken::new())

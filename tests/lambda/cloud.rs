@@ -21,8 +21,8 @@ use throng_local::lambda::{
     Images, Lambda, LambdaConfig, LambdaParts, Launcher, PlainLauncher, Queue, Records, TimeScale,
 };
 use throng_local::logs::LogStore;
+use throng_local::protocol::Body;
 use throng_local::registry::{ImageError, LocalImage};
-use throng_local::server::Body;
 
 /// Images that are this test binary.
 pub struct FakeImages;

@@ -12,8 +12,8 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use throng_core::dataset::Meter;
-use throng_core::definition::Architecture;
 use throng_core::image::Programs;
+use throng_core::model::Architecture;
 use throng_core::run::{self, Inputs, LaunchRequest};
 
 /// The definition, the images and where they are from.

@@ -105,7 +105,7 @@ fn folders(session: &Session) -> Check {
 }
 
 fn runtime(programs: Programs) -> Check {
-    use throng_core::definition::Architecture;
+    use throng_core::model::Architecture;
     let built: Vec<_> = [Architecture::X86_64, Architecture::Arm64]
         .into_iter()
         .filter(|architecture| (programs.runtime)(*architecture).is_some())

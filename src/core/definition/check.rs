@@ -1,9 +1,10 @@
 //! Checks across a definition and across a file: loops, overlaps, names used twice.
 
+use super::InputRule;
 use super::aws::Read;
 use super::fields::show;
+use super::overlap::{Hit, hit};
 use super::problem::Report;
-use super::{InputRule, providers};
 use std::collections::HashMap;
 use throng_contract::OutputRule;
 
@@ -13,7 +14,7 @@ pub(super) fn all(functions: &[Read], report: &mut Report) {
     overlaps(functions, report);
     own_loops(functions, report);
     chains(functions, report);
-    providers::loops(functions, report);
+    provider_loops(functions, report);
 }
 
 fn names(functions: &[Read], report: &mut Report) {
@@ -60,41 +61,6 @@ pub(super) fn triggers_overlap(a: &InputRule, b: &InputRule) -> bool {
     a.bucket == b.bucket
         && (x.starts_with(&y) || y.starts_with(&x))
         && (a.suffix.ends_with(&b.suffix) || b.suffix.ends_with(&a.suffix))
-}
-
-/// How an output can hit a trigger.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Hit {
-    /// No file can.
-    Never,
-    /// Only a file that the script writes into a folder of the trigger's name.
-    ByFolder,
-    /// Files with ordinary names do.
-    Plainly,
-}
-
-/// Whether files stored by `output` can fire `input`.
-pub(super) fn hit(output: &OutputRule, input: &InputRule) -> Hit {
-    let ends = |suffix: &str| suffix.ends_with(&input.suffix) || input.suffix.ends_with(suffix);
-    let elsewhere = output.provider.is_some() || output.bucket != input.bucket;
-    if elsewhere || !(output.suffix.is_empty() || output.suffix.iter().any(|s| ends(s))) {
-        return Hit::Never;
-    }
-    let folder = if output.path.is_empty() { String::new() } else { format!("{}/", output.path) };
-    let trigger = input.key_prefix();
-    let one = |prefix: &str| {
-        let key = format!("{folder}{prefix}");
-        if key.starts_with(&trigger) {
-            Hit::Plainly
-        } else if trigger.starts_with(&key) {
-            Hit::ByFolder
-        } else {
-            Hit::Never
-        }
-    };
-    let none = [String::new()];
-    let prefixes = if output.prefix.is_empty() { &none[..] } else { &output.prefix[..] };
-    prefixes.iter().map(|prefix| one(prefix)).max().unwrap_or(Hit::Never)
 }
 
 fn own_loops(functions: &[Read], report: &mut Report) {
@@ -183,50 +149,28 @@ fn circle(start: usize, next: &[Vec<usize>]) -> Option<Vec<usize>> {
     None
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn output(place: &str, prefix: &[&str], suffix: &[&str]) -> OutputRule {
-        let (bucket, path) = place.split_once('/').unwrap_or((place, ""));
-        let own = |list: &[&str]| list.iter().map(ToString::to_string).collect();
-        OutputRule {
-            provider: None,
-            bucket: bucket.into(),
-            path: path.into(),
-            prefix: own(prefix),
-            suffix: own(suffix),
-        }
-    }
-
-    fn input(place: &str, suffix: &str) -> InputRule {
-        let (bucket, path) = place.split_once('/').unwrap_or((place, ""));
-        InputRule { bucket: bucket.into(), path: path.into(), suffix: suffix.into() }
-    }
-
-    #[test]
-    fn filters_decide_whether_an_output_hits_a_trigger() {
-        let cases = [
-            (output("b/out", &[], &[]), input("b/in", ""), Hit::Never),
-            (output("b/in", &[], &[]), input("b/in", ""), Hit::Plainly),
-            (output("b/in/deep", &[], &[]), input("b/in", ""), Hit::Plainly),
-            (output("b/input", &[], &[]), input("b/in", ""), Hit::Never),
-            (output("b", &[], &[]), input("b", ""), Hit::Plainly),
-            (output("b", &[], &[]), input("b/in", ""), Hit::ByFolder),
-            (output("b", &["in/"], &[]), input("b/in", ""), Hit::Plainly),
-            (output("b", &["result"], &[]), input("b/in", ""), Hit::Never),
-            (output("b/in", &[], &["png"]), input("b/in", ".jpg"), Hit::Never),
-            (output("b/in", &[], &["g"]), input("b/in", ".jpg"), Hit::Plainly),
-            (output("b/in", &[], &["png", "x.jpg"]), input("b/in", ".jpg"), Hit::Plainly),
-            (output("c/in", &[], &[]), input("b/in", ""), Hit::Never),
-            (
-                OutputRule { provider: Some("minio.lab".into()), ..output("b/in", &[], &[]) },
-                input("b/in", ""),
-                Hit::Never,
-            ),
-        ];
-        for (output, input, expected) in cases {
-            assert_eq!(hit(&output, &input), expected, "{output:?} {input:?}");
+/// Warns of outputs that are inputs of the same function at a provider: nothing starts it there by itself, but a server's
+/// webhook or the next run would.
+fn provider_loops(functions: &[Read], report: &mut Report) {
+    for read in functions {
+        let definition = &read.definition;
+        for (output, at) in definition.outputs.iter().zip(&read.outputs) {
+            let again = definition.provider_inputs.iter().find(|input| {
+                let rule = InputRule {
+                    bucket: input.bucket.clone(),
+                    path: input.path.clone(),
+                    suffix: String::new(),
+                };
+                let here = OutputRule { provider: None, ..output.clone() };
+                output.provider.as_ref() == Some(&input.provider) && hit(&here, &rule) == Hit::Plainly
+            });
+            if let Some(input) = again {
+                let message = format!(
+                    "outputs go where inputs are ({input}): the next run, or a webhook of the server, would process them \
+                     again; use another folder"
+                );
+                report.warn(*at, &format!("{}.lambda.output", read.key), message);
+            }
         }
     }
 }

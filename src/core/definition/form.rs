@@ -1,8 +1,9 @@
 //! A definition from a form: the same checks as for a file, with the fields' names in the messages.
 
 use super::fields::Spanned;
+use super::overlap::{Hit, hit};
 use super::problem::{Position, Report};
-use super::{Architecture, Definition, DefinitionErrors, InputRule, aws, check, limits, place};
+use super::{Architecture, Definition, DefinitionErrors, InputRule, aws, limits, place};
 use crate::image::Source;
 use crate::model::FunctionForm;
 use std::path::{Path, PathBuf};
@@ -43,7 +44,7 @@ pub fn from_form(form: &FunctionForm, base: &Path) -> Result<Definition, Definit
         });
     }
     for output in &definition.outputs {
-        if definition.inputs.iter().any(|input| check::hit(output, input) == check::Hit::Plainly) {
+        if definition.inputs.iter().any(|input| hit(output, input) == Hit::Plainly) {
             let message =
                 "outputs there would start the function again, for ever: use another folder or bucket";
             report.error(Position::default(), "output", message);

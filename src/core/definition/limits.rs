@@ -2,6 +2,7 @@
 
 use super::fields::{Spanned, show};
 use super::problem::{Position, Report};
+use crate::model::is_reserved;
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
@@ -22,21 +23,6 @@ const VARIABLES_BYTES: usize = 4096;
 /// Days that `CloudWatch` Logs accepts.
 const RETENTION: [u32; 22] =
     [1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653];
-/// Variables that Lambda sets itself and refuses to be given.
-const RESERVED: [&str; 12] = [
-    "_HANDLER",
-    "_X_AMZN_TRACE_ID",
-    "AWS_DEFAULT_REGION",
-    "AWS_REGION",
-    "AWS_EXECUTION_ENV",
-    "AWS_ACCESS_KEY",
-    "AWS_ACCESS_KEY_ID",
-    "AWS_SECRET_ACCESS_KEY",
-    "AWS_SESSION_TOKEN",
-    "LAMBDA_TASK_ROOT",
-    "LAMBDA_RUNTIME_DIR",
-    "AWS_LAMBDA_RUNTIME_API",
-];
 
 pub(super) const NAME_RULE: &str = "a name has 1 to 64 of the letters a-z A-Z 0-9 _ -";
 
@@ -72,12 +58,6 @@ pub(super) fn variable_name(name: &str, at: Position, key: &str, report: &mut Re
         report.error(at, key, message);
     }
     good
-}
-
-/// Whether Lambda sets a variable itself, so that what an image says of it must not reach the script.
-#[must_use]
-pub fn is_reserved(name: &str) -> bool {
-    RESERVED.contains(&name) || name.starts_with("AWS_LAMBDA_")
 }
 
 /// Why a variable cannot be set on a function.

@@ -74,6 +74,7 @@ mod form;
 mod limits;
 mod migrate;
 mod node;
+mod overlap;
 mod place;
 mod problem;
 mod providers;
@@ -86,10 +87,11 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+pub use crate::model::Architecture;
 pub use dialects::{Dialect, Note, Origin};
 pub use explain::{Explanation, Section, explain, explain_all};
 pub use form::from_form;
-pub use limits::{bucket as bucket_name, is_reserved};
+pub use limits::bucket as bucket_name;
 pub use migrate::{Migration, migrate, migrate_text};
 pub use problem::{DefinitionErrors, Position, Problem};
 pub use providers::Provider;
@@ -97,42 +99,6 @@ pub use secrets::Environment;
 pub use settings::{Setting, Settings, with_settings};
 pub use throng_contract::OnFailure;
 pub use write::to_yaml;
-
-/// CPU architecture of a function.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum Architecture {
-    /// `x86_64`
-    #[default]
-    X86_64,
-    /// `arm64`
-    Arm64,
-}
-
-impl Architecture {
-    /// As AWS writes it.
-    #[must_use]
-    pub const fn as_aws(self) -> &'static str {
-        match self {
-            Self::X86_64 => "x86_64",
-            Self::Arm64 => "arm64",
-        }
-    }
-
-    /// As image configurations write it.
-    #[must_use]
-    pub const fn as_oci(self) -> &'static str {
-        match self {
-            Self::X86_64 => "amd64",
-            Self::Arm64 => "arm64",
-        }
-    }
-
-    /// This machine's.
-    #[must_use]
-    pub const fn host() -> Self {
-        if cfg!(target_arch = "aarch64") { Self::Arm64 } else { Self::X86_64 }
-    }
-}
 
 /// A function, with every default filled in and every check passed.
 #[derive(Clone, PartialEq)]

@@ -1,11 +1,10 @@
 //! `storage_providers`: S3 endpoints besides the context's own, with keys of their own.
 
-use super::aws::Read;
 use super::fields::{Fields, Spanned, show};
+use super::limits;
 use super::node::Value;
 use super::problem::{Position, Report, closest};
 use super::secrets::{Environment, expand};
-use super::{InputRule, check, limits};
 use std::collections::BTreeMap;
 use throng_contract::{OutputRule, ProviderInput, ProviderKeys, StorageProvider};
 
@@ -275,33 +274,6 @@ pub(super) fn used(
         _ => None,
     };
     names.filter_map(provider).collect()
-}
-
-/// Warns of outputs that are inputs of the same function at a provider: nothing starts it there by itself, but a server's
-/// webhook or the next run would.
-pub(super) fn loops(functions: &[Read], report: &mut Report) {
-    for read in functions {
-        let definition = &read.definition;
-        for (output, at) in definition.outputs.iter().zip(&read.outputs) {
-            let again = definition.provider_inputs.iter().find(|input| {
-                let rule = InputRule {
-                    bucket: input.bucket.clone(),
-                    path: input.path.clone(),
-                    suffix: String::new(),
-                };
-                let here = OutputRule { provider: None, ..output.clone() };
-                output.provider.as_ref() == Some(&input.provider)
-                    && check::hit(&here, &rule) == check::Hit::Plainly
-            });
-            if let Some(input) = again {
-                let message = format!(
-                    "outputs go where inputs are ({input}): the next run, or a webhook of the server, would process them \
-                     again; use another folder"
-                );
-                report.warn(*at, &format!("{}.lambda.output", read.key), message);
-            }
-        }
-    }
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@
 //! wait      until a function is active
 //! reasons   why it cannot be used, and what to do
 //! conflict  somebody else who changes the same function meanwhile
+//! request   what a definition asks of an image
 //! remove    takes a function away with what was made for it; buckets and objects stay
 //! role      the role it runs as: named, or made for it
 //! secrets   the keys of its storage providers
@@ -24,6 +25,7 @@ mod error;
 mod plan;
 mod reasons;
 mod remove;
+mod request;
 mod role;
 mod secrets;
 mod tags;
@@ -35,6 +37,7 @@ pub use apply::{Applied, DeployProgress, apply};
 pub use error::DeployError;
 pub use plan::{Action, Plan, Step, plan};
 pub use remove::{BucketsOf, RemoveOptions, Removed, remove};
+pub use request::compose_request;
 pub use tags::{is_ours, outputs_of};
 pub use target::{Ecr, Target, images, place_of, remove_image};
 pub use undo::{Undo, undo};

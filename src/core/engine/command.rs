@@ -1,6 +1,6 @@
 //! What a front end can ask for.
 
-use crate::model::{FunctionForm, ObjectPlace, ProviderOf};
+use crate::model::{FunctionForm, LogQuery, ObjectPlace, ProviderOf};
 use std::path::PathBuf;
 
 /// What the front end is looking at, so that the engine refreshes that and nothing else.
@@ -36,21 +36,6 @@ pub enum Scope {
     Running,
     /// Logs (see [`Command::FollowLogs`]).
     Logs,
-}
-
-/// Which log lines to follow.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct LogQuery {
-    /// Functions; all that are known when empty.
-    pub functions: Vec<String>,
-    /// Only lines of this run.
-    pub run: Option<String>,
-    /// Only lines of this task (with `run`).
-    pub task: Option<u64>,
-    /// Only lines of this invocation.
-    pub request_id: Option<String>,
-    /// Begin this far back, in seconds.
-    pub since_s: u64,
 }
 
 /// What a person wants deployed.

@@ -1,11 +1,10 @@
 //! Follows the logs that a front end asks for.
 
-use super::command::LogQuery;
 use super::context::Ctx;
-use super::snapshot::LogView;
 use crate::cloud::{Cloud, CloudError};
 use crate::config::LogsConfig;
 use crate::logs::{Bound, Follow, LogClient, LogGroup};
+use crate::model::{LogQuery, LogView};
 use std::collections::HashMap;
 use std::time::Duration;
 

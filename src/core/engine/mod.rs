@@ -37,10 +37,11 @@ mod snapshot;
 mod state;
 mod survey;
 
-pub use command::{Command, LogQuery, Scope, Wish};
+pub use crate::model::{LogQuery, LogView, RunView};
+pub use command::{Command, Scope, Wish};
 pub use snapshot::{
-    Connection, ContextInfo, Listing, ListingState, LogView, Notice, ObjectsView, PlanView, PlannedFunction,
-    PlannedStep, Preview, RunView, Severity, Snapshot, TaskView,
+    Connection, ContextInfo, Listing, ListingState, Notice, ObjectsView, PlanView, PlannedFunction,
+    PlannedStep, Preview, Severity, Snapshot, TaskView,
 };
 
 use crate::config::{Config, ConfigError};

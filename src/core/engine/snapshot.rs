@@ -1,11 +1,11 @@
 //! What a front end sees.
 
-use super::{LogQuery, Scope};
+use super::Scope;
 use crate::cloud::Slowed;
 use crate::deploy::{Action, Plan, Step};
 use crate::model::{
-    AttemptRecord, BucketInfo, Counts, FunctionInfo, InvocationInfo, LogEntry, Millis, ObjectInfo,
-    ObjectPlace, Progress, RunStatistics, RunSummary, TaskRow,
+    AttemptRecord, BucketInfo, FunctionInfo, InvocationInfo, LogView, Millis, ObjectInfo, ObjectPlace,
+    Progress, RunSummary, RunView, TaskRow,
 };
 use std::sync::Arc;
 
@@ -144,50 +144,6 @@ pub struct ObjectsView {
     pub more: bool,
 }
 
-/// An open run.
-#[derive(Clone, Debug)]
-pub struct RunView {
-    /// Its summary.
-    pub summary: RunSummary,
-    /// Its tasks by number. Chunks of 1,024, shared between snapshots where nothing changed.
-    pub tasks: Arc<Vec<Arc<Vec<TaskRow>>>>,
-    /// Durations and memory.
-    pub statistics: RunStatistics,
-    /// Tasks ended in each of the last 60 seconds, oldest first.
-    pub history: Arc<[u64]>,
-    /// Whether the tasks are still being read.
-    pub loading: bool,
-}
-
-impl RunView {
-    /// Tasks per chunk.
-    pub const CHUNK: usize = 1024;
-
-    /// How many tasks there are.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.tasks.iter().map(|chunk| chunk.len()).sum()
-    }
-
-    /// Whether there are none.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.tasks.iter().all(|chunk| chunk.is_empty())
-    }
-
-    /// A task by number.
-    #[must_use]
-    pub fn task(&self, index: usize) -> Option<&TaskRow> {
-        self.tasks.get(index / Self::CHUNK)?.get(index % Self::CHUNK)
-    }
-
-    /// Tasks by state.
-    #[must_use]
-    pub const fn counts(&self) -> &Counts {
-        &self.summary.counts
-    }
-}
-
 /// An open task.
 #[derive(Clone, Debug)]
 pub struct TaskView {
@@ -197,58 +153,6 @@ pub struct TaskView {
     pub row: Option<TaskRow>,
     /// Records of its attempts, newest first.
     pub records: Listing<AttemptRecord>,
-}
-
-/// Log lines that are followed. Cheap to clone.
-#[derive(Clone, Debug, Default)]
-pub struct LogView {
-    /// What is followed.
-    pub query: LogQuery,
-    /// Lines in chunks, by time. All but the last have [`LogView::CHUNK`] lines.
-    pub chunks: Arc<Vec<Arc<Vec<LogEntry>>>>,
-    /// Lines that fell out of the buffer at its beginning.
-    pub dropped: u64,
-    /// Lines that the live tail lost and that were found later.
-    pub missed: u64,
-    /// Whether the cloud sends only a sample at the moment.
-    pub sampled: bool,
-    /// Everything that happened before this time is known; lines of later times may still come late. 0 at first.
-    pub settled_ms: Millis,
-    /// How lines arrive: `live`, `polling (throttled)` … for the status line.
-    pub mode: String,
-}
-
-impl LogView {
-    /// Lines per chunk.
-    pub const CHUNK: usize = 512;
-
-    /// How many lines there are.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        match self.chunks.split_last() {
-            Some((last, full)) => full.len() * Self::CHUNK + last.len(),
-            None => 0,
-        }
-    }
-
-    /// Whether there are none.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
-    /// Whether no line can come any more between those that are there, nor after them for what has happened so far.
-    #[must_use]
-    pub fn is_settled(&self) -> bool {
-        let last = self.chunks.last().and_then(|chunk| chunk.last());
-        self.settled_ms > 0 && last.is_some_and(|last| last.time_ms < self.settled_ms)
-    }
-
-    /// A line by its index; 0 is the oldest that is kept.
-    #[must_use]
-    pub fn get(&self, index: usize) -> Option<&LogEntry> {
-        self.chunks.get(index / Self::CHUNK)?.get(index % Self::CHUNK)
-    }
 }
 
 /// An object that was fetched to be shown.

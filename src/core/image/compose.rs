@@ -6,12 +6,12 @@ use super::source::Source;
 use super::{
     CONFIG, Cache, Credentials, GOOD_MANIFEST, ImageError, LAYER, MANIFEST, MAX_UNCOMPRESSED, Remote, added,
 };
-use crate::definition::{Architecture, Definition, is_reserved};
+use crate::model::{Architecture, is_reserved};
 use bytes::Bytes;
 use serde_json::json;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
-use throng_contract::{FunctionConfig, VERSION, layout};
+use throng_contract::{FunctionConfig, layout};
 use tokio_util::sync::CancellationToken;
 
 /// What an image is made of.
@@ -32,47 +32,6 @@ pub struct ComposeRequest {
     pub config: FunctionConfig,
     /// Names of the variables that are set on the Lambda function: these win over the image's too.
     pub function_variables: BTreeSet<String>,
-}
-
-impl ComposeRequest {
-    /// What a definition asks for. Reads the script.
-    ///
-    /// # Errors
-    /// [`ImageError::Spec`] for the image, [`ImageError::File`] for the script.
-    pub fn of(definition: &Definition, runtime: Bytes) -> Result<Self, ImageError> {
-        let source = Source::parse(&definition.image, &definition.base)?;
-        let read = |path: &PathBuf| {
-            std::fs::read(path).map_err(|error| ImageError::file("cannot read the script", path, error))
-        };
-        let script = definition.script.as_ref().map(read).transpose()?.map(Bytes::from);
-        let config = FunctionConfig {
-            version: VERSION,
-            name: definition.name.clone(),
-            script: script.is_some(),
-            entrypoint: Vec::new(),
-            cmd: Vec::new(),
-            workdir: String::new(),
-            env: definition.env.clone(),
-            outputs: definition.outputs.clone(),
-            timeout_threshold: definition.timeout_threshold_s,
-            on_failure: definition.on_failure,
-            providers: definition
-                .providers
-                .iter()
-                .map(|(name, provider)| (name.clone(), provider.storage.clone()))
-                .collect(),
-            provider_inputs: definition.provider_inputs.clone(),
-        };
-        Ok(Self {
-            source,
-            credentials: None,
-            architecture: definition.architecture,
-            runtime,
-            script,
-            config,
-            function_variables: definition.lambda_env.keys().cloned().collect(),
-        })
-    }
 }
 
 /// Something that a registry stores by digest.

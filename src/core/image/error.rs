@@ -35,7 +35,7 @@ pub enum ImageError {
 
 impl ImageError {
     /// An error about a path.
-    pub(super) fn file(what: &str, path: &Path, error: std::io::Error) -> Self {
+    pub(crate) fn file(what: &str, path: &Path, error: std::io::Error) -> Self {
         // Our own errors travel through `std::io` when they come out of a reader.
         match error.downcast::<Self>() {
             Ok(own) => own,

@@ -4,7 +4,7 @@ use super::layer::LayerWriter;
 use super::manifest::{ConfigFile, Document, choose};
 use super::tarfile::TarFile;
 use super::{Cache, Credentials, ImageError, ImageSettings, auth, files};
-use crate::definition::Architecture;
+use crate::model::Architecture;
 use std::path::Path;
 use tokio_util::sync::CancellationToken;
 

@@ -3,7 +3,7 @@
 use super::digest::is_sha256;
 use super::layer::safe;
 use super::{ImageError, ImageSettings};
-use crate::definition::Architecture;
+use crate::model::Architecture;
 use serde::{Deserialize, Deserializer};
 use std::collections::BTreeMap;
 

@@ -7,7 +7,7 @@ use super::manifest::{ConfigFile, Descriptor, Document, MAX_JSON, Manifest, chec
 use super::registry::Remote;
 use super::tarfile::{TarFile, read_small};
 use super::{Cache, ImageError, Source};
-use crate::definition::Architecture;
+use crate::model::Architecture;
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
 

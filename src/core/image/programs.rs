@@ -1,6 +1,6 @@
 //! The programs that run inside functions, as whoever starts the engine hands them in.
 
-use crate::definition::Architecture;
+use crate::model::Architecture;
 use bytes::Bytes;
 
 /// Gives a program for an architecture, a static ELF executable; `None` where it could not be built.

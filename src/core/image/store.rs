@@ -3,7 +3,7 @@
 use super::origin::{self, OriginLayer};
 use super::registry::{ATTEMPTS, authentication, client, explain, http, log_in, pause, retryable};
 use super::{Cache, Credentials, ImageError, ImageSettings, Registry, Remote, Source};
-use crate::definition::Architecture;
+use crate::model::Architecture;
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use oci_client::client::Client;
 use oci_client::errors::OciDistributionError;

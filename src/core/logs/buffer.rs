@@ -1,6 +1,6 @@
 //! Lines by time, within a bound, none twice.
 
-use crate::engine::LogView;
+use crate::model::LogView;
 use crate::model::{LogEntry, Millis};
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};

@@ -22,7 +22,6 @@ mod follow;
 mod merge;
 mod parse;
 mod read;
-mod report;
 mod sweep;
 mod tails;
 
@@ -31,5 +30,4 @@ pub use client::{LogClient, LogError, LogGroup, RawEvent, Window};
 pub use follow::{Follow, Pace};
 pub use parse::{Parser, pattern_for};
 pub use read::Reader;
-pub use report::Report;
 pub use sweep::SweepPace;

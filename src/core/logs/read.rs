@@ -2,8 +2,8 @@
 
 use super::client::{LogClient, LogError, LogGroup, RawEvent, Window};
 use super::parse::{Parser, pattern_for};
-use crate::engine::LogQuery;
 use crate::model::LogEntry;
+use crate::model::LogQuery;
 use std::collections::VecDeque;
 
 /// Reads events of several groups in the order of their times, without holding more than a page of each.

@@ -3,8 +3,8 @@
 
 use super::failure::classify;
 use crate::cloud::CloudError;
-use crate::logs::{LogClient, LogGroup, Parser, RawEvent, Report, Window};
-use crate::model::{FailureClass, Millis, TaskState};
+use crate::logs::{LogClient, LogGroup, Parser, RawEvent, Window};
+use crate::model::{FailureClass, Millis, Report, TaskState};
 
 /// Where the platform logs what it does for a function.
 #[derive(Clone, Debug, PartialEq, Eq)]

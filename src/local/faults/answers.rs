@@ -2,8 +2,8 @@
 
 use super::kind::RequestFault;
 use super::operation::Operation;
-use crate::server::Body;
-use crate::server::body::{answer, empty};
+use crate::protocol::Body;
+use crate::protocol::body::{answer, empty};
 use http::{HeaderValue, Method, Response, StatusCode, header};
 use serde_json::json;
 use std::time::{Duration, SystemTime};

@@ -1,7 +1,7 @@
 //! Bodies that break off or dribble.
 
 use super::inject::Abort;
-use crate::server::Body;
+use crate::protocol::Body;
 use bytes::Bytes;
 use futures::StreamExt as _;
 use http::{HeaderValue, Response, header};

@@ -4,7 +4,7 @@ use super::decide::{Faults, Ruling};
 use super::kind::RequestFault;
 use super::operation::{Operation, caller, of_request};
 use super::{answers, bodies};
-use crate::server::Body;
+use crate::protocol::Body;
 use bytes::Bytes;
 use http::{Method, Request, Response};
 use http_body_util::BodyExt as _;

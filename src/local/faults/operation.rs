@@ -1,6 +1,6 @@
 //! `service:Operation`, as plans write it and as requests mean it.
 
-use crate::server::auth;
+use crate::protocol::auth;
 use http::request::Parts;
 use http::{HeaderMap, Method, header};
 use std::fmt;

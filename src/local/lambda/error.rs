@@ -1,7 +1,7 @@
 //! Errors of the API, in AWS's shapes and words.
 
 use crate::db::DbError;
-use crate::server::{Body, body::full};
+use crate::protocol::{Body, body::full};
 use http::{Response, StatusCode};
 use serde_json::json;
 

@@ -2,7 +2,7 @@
 
 use super::Lambda;
 use super::environment::{MAX_RESPONSE, Message, NextEvent, Verdict};
-use crate::server::{Body, body::full};
+use crate::protocol::{Body, body::full};
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
 use http_body_util::BodyExt;

@@ -1,7 +1,7 @@
 //! Lambda behind the cloud's one port.
 
 use super::Lambda;
-use crate::server::{Body, SignedService, UnsignedService};
+use crate::protocol::{Body, SignedService, UnsignedService};
 use async_trait::async_trait;
 use bytes::Bytes;
 use http::{Request, Response};

@@ -4,7 +4,7 @@ use super::store::LogStore;
 use super::{groups, query, tail};
 use crate::db::DbError;
 use crate::faults::Faults;
-use crate::server::{Body, body::full};
+use crate::protocol::{Body, body::full};
 use bytes::Bytes;
 use http::{Request, Response, StatusCode, header};
 use http_body_util::{BodyExt, Limited};

@@ -11,7 +11,7 @@ use super::groups::{find_group, group_arn};
 use super::pattern::Pattern;
 use super::store::{Batch, LogStore};
 use crate::faults::Faults;
-use crate::server::Body;
+use crate::protocol::Body;
 use aws_smithy_eventstream::frame::write_message_to;
 use aws_smithy_types::event_stream::{Header, HeaderValue, Message};
 use bytes::Bytes;

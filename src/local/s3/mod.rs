@@ -26,7 +26,6 @@ mod wire;
 #[cfg(test)]
 mod tests;
 
-pub use notify::RequestIds;
 pub use wire::service;
 
 use super::db::{Db, DbError};
@@ -103,7 +102,8 @@ impl ObjectStore {
             checksums: received.checksums.clone(),
             ..meta::ObjectMeta::default()
         };
-        let new = store::NewObject::received(bucket, key, received, meta, RequestIds::random());
+        let new =
+            store::NewObject::received(bucket, key, received, meta, crate::protocol::RequestIds::random());
         self.put(new).await.map(|_| ()).map_err(|error| error.to_string())
     }
 

@@ -6,8 +6,8 @@ use super::error::StoreError;
 use super::intake::{Payload, Received};
 use super::list::{After, behind, common_prefix};
 use super::meta::{ObjectMeta, PartLayout, Piece};
-use super::notify::RequestIds;
-use super::store::{Aftermath, Conditions, Content, NewObject, Stored, Writer, bucket, now_ms};
+use super::store::{Conditions, Content, NewObject, PostCommit, Stored, Writer, bucket, now_ms};
+use crate::protocol::RequestIds;
 use md5::{Digest as _, Md5};
 use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 use s3s::S3ErrorCode;
@@ -245,7 +245,7 @@ impl Writer {
         &self,
         tx: &Transaction<'_>,
         completion: Completion,
-    ) -> Result<(Stored, Aftermath), StoreError> {
+    ) -> Result<(Stored, PostCommit), StoreError> {
         let upload = find(tx, &completion.upload)?;
         let there = parts(tx, &upload.id, 0, usize::MAX)?;
         let (chosen, mut garbage) = choose(there, &completion.parts)?;
@@ -282,11 +282,11 @@ impl Writer {
             event: Some("ObjectCreated:CompleteMultipartUpload"),
             ids: completion.ids,
         };
-        let (stored, mut aftermath) = self.put(tx, new)?;
+        let (stored, mut post_commit) = self.put(tx, new)?;
         tx.prepare_cached("DELETE FROM s3_part WHERE upload = ?1")?.execute([&upload.id])?;
         tx.prepare_cached("DELETE FROM s3_upload WHERE id = ?1")?.execute([&upload.id])?;
-        aftermath.garbage.append(&mut garbage);
-        Ok((stored, aftermath))
+        post_commit.garbage.append(&mut garbage);
+        Ok((stored, post_commit))
     }
 }
 
@@ -361,7 +361,7 @@ impl ObjectStore {
                 serde_json::to_string(&checksums)?,
                 serde_json::to_string(&pieces)?
             ])?;
-            Ok::<_, StoreError>((modified_ms, Aftermath { garbage, drafts, enqueued: false }))
+            Ok::<_, StoreError>((modified_ms, PostCommit { garbage, drafts, enqueued: false }))
         })
         .await
     }
@@ -386,7 +386,7 @@ impl ObjectStore {
                 parts(tx, &upload.id, 0, usize::MAX)?.into_iter().flat_map(|part| part.pieces).collect();
             tx.prepare_cached("DELETE FROM s3_part WHERE upload = ?1")?.execute([&upload.id])?;
             tx.prepare_cached("DELETE FROM s3_upload WHERE id = ?1")?.execute([&upload.id])?;
-            Ok(((), Aftermath { garbage, ..Aftermath::default() }))
+            Ok(((), PostCommit { garbage, ..PostCommit::default() }))
         })
         .await
     }

@@ -1,7 +1,8 @@
 //! Notification configurations: what AWS accepts, which targets an event has, and the event's text.
 
 use super::error::StoreError;
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use crate::protocol::RequestIds;
+use crate::protocol::text::{form_encode, iso_time};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use throng_contract::local::{ACCOUNT, REGION};
@@ -149,33 +150,6 @@ impl Notification {
     }
 }
 
-/// Who did it, as events and answers tell.
-#[derive(Clone, Debug)]
-pub struct RequestIds {
-    /// `x-amz-request-id`
-    pub request_id: String,
-    /// `x-amz-id-2`
-    pub host_id: String,
-}
-
-impl RequestIds {
-    /// New ones, shaped as AWS's are.
-    #[must_use]
-    pub fn random() -> Self {
-        use base64::Engine as _;
-        const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
-        let mut bits = rand::random::<u128>();
-        let mut request_id = String::with_capacity(16);
-        for _ in 0..16 {
-            let at = usize::try_from(bits & 31).unwrap_or_default();
-            request_id.push(char::from(*ALPHABET.get(at).unwrap_or(&b'0')));
-            bits >>= 5;
-        }
-        let host_id = base64::engine::general_purpose::STANDARD.encode(rand::random::<[u8; 56]>());
-        Self { request_id, host_id }
-    }
-}
-
 /// What happened to an object.
 #[derive(Clone, Debug)]
 pub struct Happening<'a> {
@@ -193,22 +167,6 @@ pub struct Happening<'a> {
     pub time_ms: i64,
     /// The request that did it.
     pub ids: &'a RequestIds,
-}
-
-/// All but what `application/x-www-form-urlencoded` leaves as it is; AWS leaves slashes too.
-const FORM: &AsciiSet =
-    &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'*').remove(b'/').remove(b' ');
-
-/// Form encoding as S3 does it in events and listings: `+` for a space, slashes as they are.
-#[must_use]
-pub fn form_encode(text: &str) -> String {
-    utf8_percent_encode(text, FORM).to_string().replace(' ', "+")
-}
-
-/// Milliseconds since 1970 as `2026-01-02T03:04:05.678Z`.
-#[must_use]
-pub fn iso_time(ms: i64) -> String {
-    jiff::Timestamp::from_millisecond(ms).map(|time| format!("{time:.3}")).unwrap_or_default()
 }
 
 /// The event's text, as AWS shapes version 2.1.

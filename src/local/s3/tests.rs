@@ -8,6 +8,7 @@ use super::multipart::{Completion, ListedPart, UploadMeta, UploadName};
 use super::notify::{Notification, Target, TargetKind};
 use super::store::{Conditions, Content, DeleteConditions, NewObject, Tag};
 use super::*;
+use crate::protocol::RequestIds;
 use futures::TryStreamExt as _;
 use proptest::prelude::*;
 use std::collections::BTreeSet;

@@ -1,7 +1,7 @@
 //! `/_throng/status` and `/_throng/stop`, and what they tell.
 
-use super::body::{Body, json};
 use super::dispatch::Services;
+use crate::protocol::body::{Body, json};
 use http::{Response, StatusCode};
 use serde_json::json as value;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};

@@ -1,12 +1,13 @@
 //! Which service a request is for.
 
-use super::auth::{self, Denied};
-use super::body::{Body, answer, aws_error, json, text};
 use super::control::{Activity, status};
 use super::{s3_errors, sts};
 use crate::faults::{Abort, Faults, Hangup, around};
 use crate::logs::LogsApi;
-use crate::s3::{ObjectStore, RequestIds};
+use crate::protocol::auth::{self, Denied};
+use crate::protocol::body::{answer, aws_error, json, text};
+use crate::protocol::{Body, RequestIds, SignedService, UnsignedService};
+use crate::s3::ObjectStore;
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt as _, Limited};
@@ -18,30 +19,6 @@ use throng_contract::local::LocalCredentials;
 
 /// The largest request to a service whose body is read before the signature can be checked.
 const SIGNED_BODY_MAX: usize = 32 * 1024 * 1024;
-
-/// A service behind `SigV4`. Its body was read to check the signature.
-#[async_trait::async_trait]
-pub trait SignedService: Send + Sync + 'static {
-    /// Answers a request whose signature was good.
-    async fn handle(&self, request: Request<Bytes>) -> Response<Body>;
-
-    /// Whether something is queued or running, so that the daemon must not end.
-    fn busy(&self) -> bool {
-        false
-    }
-
-    /// What `/_throng/status` shows of the service.
-    async fn status(&self) -> Option<serde_json::Value> {
-        None
-    }
-}
-
-/// A service that knows its callers by other means: a token in the path, or Basic credentials checked before.
-#[async_trait::async_trait]
-pub trait UnsignedService: Send + Sync + 'static {
-    /// Answers a request.
-    async fn handle(&self, request: Request<Incoming>) -> Response<Body>;
-}
 
 /// Everything behind the port. A service that is `None` answers 501.
 pub struct Services {

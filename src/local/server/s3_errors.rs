@@ -1,6 +1,6 @@
 //! Completes error documents of S3: words for codes that came without, and the ids of the request.
 
-use crate::s3::RequestIds;
+use crate::protocol::RequestIds;
 
 /// Words of AWS for codes that the protocol crate leaves without.
 fn words(code: &str) -> Option<&'static str> {

@@ -1,7 +1,7 @@
 //! The one call of STS that clients make to learn who they are.
 
-use super::auth::Denied;
-use super::body::{Body, answer};
+use crate::protocol::auth::Denied;
+use crate::protocol::body::{Body, answer};
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
 use throng_contract::local::ACCOUNT;

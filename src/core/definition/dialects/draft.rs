@@ -1,12 +1,9 @@
 //! One function on its way into today's form.
 
-use super::{Dialect, Note, Origin, empty, ignored, put};
+use super::{Dialect, Note, Origin, empty, ignored, put, setting};
 use crate::definition::fields::Fields;
-use crate::definition::node::{Node, Value};
+use crate::definition::node::Node;
 use crate::definition::problem::Position;
-
-/// The longest value that a note repeats, in characters.
-const LONGEST: usize = 80;
 
 /// An entry of `functions.aws` that is being written.
 pub(super) struct Draft {
@@ -90,15 +87,4 @@ impl Draft {
         names.push((path.to_owned(), called.clone()));
         (self.entry, self.origin, names)
     }
-}
-
-/// `key: value`, or the key alone when the value is no text, or secret.
-pub(super) fn setting(key: &str, node: &Node) -> String {
-    let Value::Text { text, .. } = &node.value else { return key.to_owned() };
-    if key == "token" {
-        return key.to_owned();
-    }
-    let short: String = text.chars().take(LONGEST).collect();
-    let more = if short.len() < text.len() { "…" } else { "" };
-    format!("{key}: {}{more}", short.replace(char::is_control, " "))
 }

@@ -3,7 +3,7 @@
 //!
 //! [`Translated::without_useless`]: super::Translated::without_useless
 
-use super::draft::setting;
+use super::setting;
 use crate::definition::node::{Node, Value};
 use crate::definition::problem::Position;
 

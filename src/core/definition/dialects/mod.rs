@@ -13,6 +13,7 @@
 //! | OSCAR | `functions.oscar` is a list, or the file is one service | [`oscar`] |
 
 mod draft;
+mod ends;
 mod ignored;
 mod oscar;
 mod quantity;
@@ -26,7 +27,7 @@ use super::node::{Node, Value};
 use super::problem::{Position, Report};
 use draft::Draft;
 use std::fmt;
-pub(super) use tree::{empty, map, put, text};
+pub(super) use tree::{empty, map, put, setting, text};
 
 /// In which words a function was written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -148,7 +149,7 @@ fn assemble(root: &Node, drafts: Vec<Draft>) -> Translated {
     for (index, mut draft) in drafts.into_iter().enumerate() {
         for (key, became) in ignored::BESIDE.iter().filter(|_| index == 0) {
             if let Some(node) = root.get(key) {
-                draft.note(node.at, draft::setting(key, node), *became);
+                draft.note(node.at, setting(key, node), *became);
             }
         }
         useless.push(draft.sweep());

@@ -10,8 +10,9 @@
 //! | `minio`, `minio.default`: the cluster's own store | `s3`: the context's |
 //! | `path` without a slash | `<service>/<path>`, as OSCAR's `normalizeStoragePaths` does |
 
-use super::draft::{Draft, setting};
+use super::draft::Draft;
 use super::quantity::mebibytes;
+use super::setting;
 use super::{Dialect, text};
 use crate::definition::fields::{Fields, show};
 use crate::definition::node::{Key, Node, Value};

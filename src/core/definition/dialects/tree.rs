@@ -43,3 +43,17 @@ pub(super) fn take(node: &mut Node, key: &str) -> Option<Node> {
     let at = entries.iter().position(|(known, _)| known.text == key)?;
     Some(entries.remove(at).1)
 }
+
+/// The longest value that a note repeats, in characters.
+const LONGEST: usize = 80;
+
+/// `key: value`, or the key alone when the value is no text, or secret.
+pub(in crate::definition) fn setting(key: &str, node: &Node) -> String {
+    let Value::Text { text, .. } = &node.value else { return key.to_owned() };
+    if key == "token" {
+        return key.to_owned();
+    }
+    let short: String = text.chars().take(LONGEST).collect();
+    let more = if short.len() < text.len() { "…" } else { "" };
+    format!("{key}: {}{more}", short.replace(char::is_control, " "))
+}

@@ -11,7 +11,7 @@
 //! the same way, because nothing can be lost by it.
 
 use super::draft::Draft;
-use super::scar::{End, drop_deployment, set_end};
+use super::ends::{End, drop_deployment, set_end};
 use super::text;
 use crate::definition::fields::{Fields, Spanned};
 use crate::definition::node::{Node, Value};

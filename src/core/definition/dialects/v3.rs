@@ -4,8 +4,9 @@
 //! Without an output bucket SCAR v3 stored outputs where the inputs are, so that a function started itself for ever
 //! (`lambdafunction.py`, `_add_s3_environment_vars`): this is not copied, they go to `<function>/output` of the input bucket.
 
-use super::draft::{Draft, setting};
-use super::scar::{End, drop_deployment, set_end};
+use super::draft::Draft;
+use super::ends::{End, drop_deployment, set_end};
+use super::setting;
 use super::text;
 use crate::definition::fields::{Fields, Spanned};
 use crate::definition::node::Node;

@@ -2,7 +2,8 @@
 //! a script that only `run_script` names, keys with a stray quote (`timeout_threshold":`), `environment.variables`, and
 //! settings of the container that stand beside it.
 
-use super::draft::{Draft, setting};
+use super::draft::Draft;
+use super::setting;
 use super::tree::{put, take};
 use crate::definition::node::{Node, Value};
 

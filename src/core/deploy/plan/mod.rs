@@ -4,6 +4,7 @@ mod places;
 mod triggers;
 
 use super::desired::Desired;
+use super::request::compose_request;
 use super::role::Role;
 use super::target;
 use super::{DeployError, DeployOptions, diff, secrets, tags, wait};
@@ -171,7 +172,7 @@ async fn make(
     })?;
     let request = ComposeRequest {
         credentials: target::credentials_for_base(cloud, definition, &target),
-        ..ComposeRequest::of(definition, runtime)?
+        ..compose_request(definition, runtime)?
     };
     let composed = compose(request, &options.cache, token).await?;
     let image = target.image(&composed.digest);

@@ -1,9 +1,8 @@
 //! Log messages to entries: our own lines, the platform's, and other programs'.
 
 use super::client::RawEvent;
-use super::report::Report;
-use crate::engine::LogQuery;
 use crate::model::{LogEntry, Source};
+use crate::model::{LogQuery, Report};
 use crate::words::plural;
 use serde_json::Value;
 use std::collections::HashSet;

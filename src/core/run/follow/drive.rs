@@ -1,8 +1,8 @@
 //! Looks again and again: for a screen until it is closed, for a command until the run has ended.
 
 use super::Follower;
-use crate::engine::RunView;
 use crate::model::RunSummary;
+use crate::model::RunView;
 use crate::run::RunError;
 use std::sync::Arc;
 use std::time::{Duration, Instant};

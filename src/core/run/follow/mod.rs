@@ -13,7 +13,7 @@ use super::{RunContext, RunError, RunHeader, RunTracker};
 use crate::cloud::{CloudError, now_ms};
 use crate::dataset::Meter;
 use crate::dataset::objects::{List, Put, each_page, read};
-use crate::engine::RunView;
+use crate::model::RunView;
 use crate::model::{Millis, RunSummary};
 use futures::StreamExt;
 use std::collections::HashSet;

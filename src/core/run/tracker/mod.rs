@@ -12,7 +12,7 @@ use super::header::RunHeader;
 use super::manifest::ManifestEntry;
 use super::reports::BadEnd;
 use super::statistics::Histogram;
-use crate::engine::RunView;
+use crate::model::RunView;
 use crate::model::{Counts, FailureClass, InvocationInfo, Millis, RunStatistics, TaskRow, TaskState};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;

@@ -1,7 +1,7 @@
 //! What is shown of a run: its end, its statistics, its summary and view.
 
 use super::{HISTORY, RATE_OVER, RunTracker, digest_of};
-use crate::engine::RunView;
+use crate::model::RunView;
 use crate::model::{Millis, RunStatistics, RunSummary};
 use crate::run::header::End;
 

@@ -8,7 +8,7 @@ use super::super::names::FunctionRef;
 use super::super::pool::Refusal;
 use super::super::queue::NewInvocation;
 use super::{Answer, Call, empty};
-use crate::server::{Body, body::full};
+use crate::protocol::{Body, body::full};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;

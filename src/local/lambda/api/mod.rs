@@ -13,7 +13,7 @@ mod validate;
 
 use super::Lambda;
 use super::error::ApiError;
-use crate::server::{Body, body::full};
+use crate::protocol::{Body, body::full};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Limited};

@@ -4,7 +4,7 @@ use super::super::Lambda;
 use super::super::error::ApiError;
 use super::super::names::FunctionRef;
 use super::{Answer, Call, Map, answer, empty, validate};
-use crate::server::Body;
+use crate::protocol::Body;
 use http::{Response, StatusCode};
 use serde::Deserialize;
 use serde_json::json;

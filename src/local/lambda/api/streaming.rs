@@ -5,7 +5,7 @@ use super::super::environment::Outcome;
 use super::super::error::ApiError;
 use super::super::names::FunctionRef;
 use super::{Answer, Call};
-use crate::server::body::full;
+use crate::protocol::body::full;
 use aws_smithy_eventstream::frame::write_message_to;
 use aws_smithy_types::event_stream::{Header, HeaderValue as EventValue, Message};
 use base64::Engine;

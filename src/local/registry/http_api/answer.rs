@@ -1,7 +1,7 @@
 //! Answers and refusals of the registry.
 
 use super::path::parameter;
-use crate::server::body::{Body, empty, full};
+use crate::protocol::body::{Body, empty, full};
 use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode, header};
 use hyper::body::Incoming;
 use std::io;

@@ -2,8 +2,8 @@
 
 use super::answer::{Answer, DIGEST, missing, respond, wrong};
 use super::{PIECE, Registry};
+use crate::protocol::body::empty;
 use crate::registry::names::hex_of;
-use crate::server::body::empty;
 use futures::TryStreamExt;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use http_body::Frame;

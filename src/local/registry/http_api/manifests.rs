@@ -2,9 +2,9 @@
 
 use super::Registry;
 use super::answer::{Answer, DIGEST, missing, problem, respond, unsupported, wrong};
+use crate::protocol::body::{empty, full};
 use crate::registry::manifest::Manifest;
 use crate::registry::names::Reference;
-use crate::server::body::{empty, full};
 use http::{Method, Request, StatusCode, header};
 use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;

@@ -17,8 +17,8 @@ mod uploads;
 
 use super::content::Content;
 use super::names::is_repository;
-use crate::server::UnsignedService;
-use crate::server::body::{Body, empty, full};
+use crate::protocol::UnsignedService;
+use crate::protocol::body::{Body, empty, full};
 use answer::{Answer, VERSION, missing, page, problem, respond, unsupported, wrong};
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use hyper::body::Incoming;

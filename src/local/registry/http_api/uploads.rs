@@ -3,8 +3,8 @@
 use super::answer::{Answer, Problem, created, missing, problem, progress, respond, unsupported, wrong};
 use super::path::parameter;
 use super::{PIECE, Registry};
+use crate::protocol::body::empty;
 use crate::registry::names::hex_of;
-use crate::server::body::empty;
 use bytes::Bytes;
 use futures::StreamExt;
 use http::{HeaderMap, Method, Request, StatusCode, header};

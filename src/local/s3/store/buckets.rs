@@ -1,7 +1,7 @@
 //! Buckets are made, listed and removed.
 
+use super::post_commit::PostCommit;
 use super::time::now_ms;
-use super::write::Aftermath;
 use crate::s3::error::StoreError;
 use crate::s3::{ObjectStore, multipart};
 use rusqlite::{Connection, OptionalExtension as _, params};
@@ -77,7 +77,7 @@ impl ObjectStore {
             }
             let garbage = multipart::remove_uploads(tx, row.id)?;
             tx.execute("DELETE FROM s3_bucket WHERE id = ?1", [row.id])?;
-            Ok(((), Aftermath { garbage, ..Aftermath::default() }))
+            Ok(((), PostCommit { garbage, ..PostCommit::default() }))
         })
         .await
     }

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! buckets      are made, listed and removed
+//! post_commit  what is done once a change is committed
 //! read         an object's record and where its bytes are
 //! write        an object is stored or removed, with its event, and what that leaves to be done
 //! conditions   what must hold for it
@@ -10,12 +11,14 @@
 
 mod buckets;
 mod conditions;
+mod post_commit;
 mod read;
 mod time;
 mod write;
 
 pub use buckets::bucket;
 pub use conditions::{Conditions, DeleteConditions, Tag};
+pub use post_commit::PostCommit;
 pub use read::{Content, head, named_files};
 pub use time::now_ms;
-pub use write::{Aftermath, NewObject, Stored, Writer};
+pub use write::{NewObject, Stored, Writer};

@@ -2,29 +2,20 @@
 
 use super::buckets::{BucketRow, bucket};
 use super::conditions::{Conditions, DeleteConditions};
+use super::post_commit::PostCommit;
 use super::read::Content;
 use super::time::{Sequencer, now_ms};
+use crate::protocol::RequestIds;
 use crate::s3::blobs::{Blobs, Draft};
 use crate::s3::checksum::Checksums;
 use crate::s3::error::StoreError;
 use crate::s3::intake::{Payload, Received};
 use crate::s3::meta::{ObjectMeta, PartLayout, Piece};
-use crate::s3::notify::{Happening, Notification, RequestIds, event_text};
+use crate::s3::notify::{Happening, Notification, event_text};
 use crate::s3::{NotificationTargets, ObjectStore};
 use rusqlite::{OptionalExtension as _, Transaction, params};
 use std::sync::Arc;
 use tokio::runtime::Handle;
-
-/// What a committed change leaves to be done.
-#[derive(Debug, Default)]
-pub struct Aftermath {
-    /// Files that no record names any more.
-    pub garbage: Vec<Piece>,
-    /// Files that a record names now.
-    pub drafts: Vec<Draft>,
-    /// Whether an event was put on a queue.
-    pub enqueued: bool,
-}
 
 /// An object to be stored.
 #[derive(Debug)]
@@ -104,7 +95,7 @@ impl Writer {
     ///
     /// # Errors
     /// `NoSuchBucket`, `PreconditionFailed`, `NoSuchKey` for If-Match without an object
-    pub fn put(&self, tx: &Transaction<'_>, new: NewObject) -> Result<(Stored, Aftermath), StoreError> {
+    pub fn put(&self, tx: &Transaction<'_>, new: NewObject) -> Result<(Stored, PostCommit), StoreError> {
         let bucket = bucket(tx, &new.bucket)?;
         let key = new.key.as_bytes();
         let old: Option<(String, i64)> = tx
@@ -112,9 +103,9 @@ impl Writer {
             .query_row(params![bucket.id, key], |row| Ok((row.get(0)?, row.get(1)?)))
             .optional()?;
         new.conditions.check(old.as_ref().map(|(etag, _)| etag.as_str()))?;
-        let mut aftermath = Aftermath { drafts: new.drafts, ..Aftermath::default() };
+        let mut post_commit = PostCommit { drafts: new.drafts, ..PostCommit::default() };
         if let Some((_, body)) = old {
-            aftermath.garbage = remove_body(tx, body)?;
+            post_commit.garbage = remove_body(tx, body)?;
         }
         let body = insert_body(tx, &new.content)?;
         let modified_ms = now_ms();
@@ -128,9 +119,9 @@ impl Writer {
         if let Some(event) = new.event {
             let object = Some((new.size, new.etag.as_str()));
             let place = Place { row: &bucket, name: &new.bucket };
-            aftermath.enqueued = self.notify(tx, &place, &new.key, event, object, &new.ids)?;
+            post_commit.enqueued = self.notify(tx, &place, &new.key, event, object, &new.ids)?;
         }
-        Ok((Stored { etag: new.etag, modified_ms, meta: new.meta, size: new.size }, aftermath))
+        Ok((Stored { etag: new.etag, modified_ms, meta: new.meta, size: new.size }, post_commit))
     }
 
     /// Removes an object; one that is not there is no error.
@@ -144,7 +135,7 @@ impl Writer {
         key: &str,
         conditions: &DeleteConditions,
         ids: &RequestIds,
-    ) -> Result<Aftermath, StoreError> {
+    ) -> Result<PostCommit, StoreError> {
         let row = bucket(tx, name)?;
         let old: Option<(String, i64, i64, i64)> = tx
             .prepare_cached(
@@ -158,16 +149,16 @@ impl Writer {
             return if conditions.if_match.is_some() {
                 Err(StoreError::no_key())
             } else {
-                Ok(Aftermath::default())
+                Ok(PostCommit::default())
             };
         };
         conditions.check(&etag, size, modified_ms)?;
-        let mut aftermath = Aftermath { garbage: remove_body(tx, body)?, ..Aftermath::default() };
+        let mut post_commit = PostCommit { garbage: remove_body(tx, body)?, ..PostCommit::default() };
         tx.prepare_cached("DELETE FROM s3_object WHERE bucket = ?1 AND key = ?2")?
             .execute(params![row.id, key.as_bytes()])?;
         let place = Place { row: &row, name };
-        aftermath.enqueued = self.notify(tx, &place, key, "ObjectRemoved:Delete", None, ids)?;
-        Ok(aftermath)
+        post_commit.enqueued = self.notify(tx, &place, key, "ObjectRemoved:Delete", None, ids)?;
+        Ok(post_commit)
     }
 
     fn notify(
@@ -256,25 +247,25 @@ impl ObjectStore {
     /// record names must not go with the request that brought it.
     pub(in crate::s3) async fn commit<T: Send + 'static>(
         &self,
-        change: impl FnOnce(&Transaction<'_>) -> Result<(T, Aftermath), StoreError> + Send + 'static,
+        change: impl FnOnce(&Transaction<'_>) -> Result<(T, PostCommit), StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
         let (store, runtime) = (self.clone(), Handle::current());
         self.db
-            .write_then(change, move |(done, aftermath)| {
-                store.settle(aftermath, &runtime);
+            .write_then(change, move |(done, post_commit)| {
+                store.settle(post_commit, &runtime);
                 done
             })
             .await
     }
 
-    fn settle(&self, aftermath: Aftermath, runtime: &Handle) {
-        aftermath.drafts.into_iter().for_each(Draft::keep);
-        if aftermath.enqueued {
+    fn settle(&self, post_commit: PostCommit, runtime: &Handle) {
+        post_commit.drafts.into_iter().for_each(Draft::keep);
+        if post_commit.enqueued {
             self.writer.targets.committed();
         }
-        if !aftermath.garbage.is_empty() {
+        if !post_commit.garbage.is_empty() {
             let blobs: Blobs = self.blobs.clone();
-            runtime.spawn_blocking(move || blobs.remove_pieces(&aftermath.garbage));
+            runtime.spawn_blocking(move || blobs.remove_pieces(&post_commit.garbage));
         }
     }
 }

@@ -144,3 +144,9 @@ macro_rules! put_checksums {
 }
 
 pub(super) use {given_checksums, put_checksums};
+
+/// A checksum algorithm by its name in a request.
+pub fn parse_algorithm(word: &str) -> Result<Algorithm, StoreError> {
+    Algorithm::parse(word)
+        .ok_or_else(|| StoreError::request("Checksum algorithm provided is unsupported. Please try again with any of the valid types: [CRC32, CRC32C, CRC64NVME, SHA1, SHA256]"))
+}

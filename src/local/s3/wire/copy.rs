@@ -1,8 +1,9 @@
 //! `CopyObject`.
 
-use super::convert::{checksum_type, etag, ms_to_timestamp, put_checksums, tag, timestamp_to_ms};
+use super::convert::{
+    checksum_type, etag, ms_to_timestamp, parse_algorithm, put_checksums, tag, timestamp_to_ms,
+};
 use super::objects::{ReadConditions, Verdict, check_version, parse_tags, storage_class, strip_chunked};
-use super::uploads::parse_algorithm;
 use super::{Answer, ids};
 use crate::s3::ObjectStore;
 use crate::s3::checksum::{Algorithm, Checksums, Kind};
@@ -160,7 +161,7 @@ fn linked(
     input: &CopyObjectInput,
     source: Source,
     meta: ObjectMeta,
-    ids: crate::s3::RequestIds,
+    ids: crate::protocol::RequestIds,
 ) -> Result<NewObject, StoreError> {
     let mut drafts = Vec::new();
     let content = match source.content {
@@ -200,7 +201,7 @@ async fn rehashed(
     source: &Source,
     meta: ObjectMeta,
     algorithm: Algorithm,
-    ids: crate::s3::RequestIds,
+    ids: crate::protocol::RequestIds,
 ) -> Result<NewObject, StoreError> {
     let blob = source_blob(store, &source.content, 0..source.record.size)?;
     let received = receive(&store.blobs, Some(blob), &[algorithm], Some(INLINE_MAX)).await?;

@@ -2,10 +2,10 @@
 
 use super::Answer;
 use super::convert::{etag, ms_to_timestamp, owner};
+use crate::protocol::text::form_encode;
 use crate::s3::ObjectStore;
 use crate::s3::error::StoreError;
 use crate::s3::list::{After, Entry, ListQuery, Page, common_prefix, list};
-use crate::s3::notify::form_encode;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use s3s::S3Response;

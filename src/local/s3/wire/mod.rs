@@ -8,7 +8,8 @@ mod objects;
 mod settings;
 mod uploads;
 
-use super::{ObjectStore, RequestIds};
+use super::ObjectStore;
+use crate::protocol::RequestIds;
 use convert::{ms_to_timestamp, owner};
 use s3s::auth::{S3Auth, SecretKey};
 use s3s::dto::{

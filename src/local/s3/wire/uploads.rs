@@ -1,8 +1,8 @@
 //! Uploads in parts.
 
 use super::convert::{
-    Claims, checksum_algorithm, checksum_type, etag, given_checksums, ms_to_timestamp, owner, put_checksums,
-    tag, timestamp_to_ms, verify_md5,
+    Claims, checksum_algorithm, checksum_type, etag, given_checksums, ms_to_timestamp, owner,
+    parse_algorithm, put_checksums, tag, timestamp_to_ms, verify_md5,
 };
 use super::copy::{Source, source_blob};
 use super::listing::{Writing, after_marker};
@@ -63,11 +63,6 @@ pub async fn create(
         checksum_type: algorithm.and(checksum_type(Some(kind))),
         ..Default::default()
     }))
-}
-
-pub fn parse_algorithm(word: &str) -> Result<Algorithm, StoreError> {
-    Algorithm::parse(word)
-        .ok_or_else(|| StoreError::request("Checksum algorithm provided is unsupported. Please try again with any of the valid types: [CRC32, CRC32C, CRC64NVME, SHA1, SHA256]"))
 }
 
 /// The kind asked for, or the algorithm's own; combinations that S3 lacks are refused.

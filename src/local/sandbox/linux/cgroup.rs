@@ -252,7 +252,7 @@ fn hands_memory_on(folder: &Path) -> bool {
 /// Makes a group, moves a process into it (of our own making), and removes it.
 fn try_group(version: Version, folder: &Path) -> io::Result<()> {
     let parent = Parent { version, path: folder.to_owned() };
-    let mut process = std::process::Command::new(super::launcher::binary())
+    let mut process = std::process::Command::new(super::program::binary())
         .arg(crate::sandbox::HELPER_ARGUMENT)
         .env_clear()
         .stdin(std::process::Stdio::piped())

@@ -1,30 +1,20 @@
 //! The daemon's side of the helper process: starts it when it is needed, and again when it has died.
 
+use super::program::binary;
 use super::{cgroup, helper};
 use crate::sandbox::{HELPER_ARGUMENT, SandboxError};
 use nix::fcntl::OFlag;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
-use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
-/// Overrides which binary becomes the helper.
-const ENV_HELPER: &str = "THRONG_SANDBOX_HELPER";
-
-static BINARY: OnceLock<PathBuf> = OnceLock::new();
 static HELPER: Mutex<Option<Helper>> = Mutex::new(None);
 
 struct Helper {
     socket: OwnedFd,
     process: Child,
-}
-
-/// Sets the binary that becomes the helper when it is called with
-/// [`HELPER_ARGUMENT`]; without it, the running binary. For tests, whose binary is another.
-pub fn use_helper(binary: PathBuf) {
-    let _ = BINARY.set(binary);
 }
 
 /// Asks for an init: the control socket to it, and what the sandbox writes.
@@ -52,14 +42,6 @@ pub fn launch() -> Result<(UnixStream, OwnedFd), SandboxError> {
         .map_err(|error| failed("helper process", &error))?;
     *helper = Some(running);
     Ok((ours, read))
-}
-
-/// The helper's binary.
-pub fn binary() -> PathBuf {
-    // Not the path of the running binary: it may have been replaced since.
-    let running = || PathBuf::from("/proc/self/exe");
-    let set = std::env::var_os(ENV_HELPER).map(PathBuf::from).or_else(|| BINARY.get().cloned());
-    set.unwrap_or_else(running)
 }
 
 fn start() -> std::io::Result<Helper> {

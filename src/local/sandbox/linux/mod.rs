@@ -6,12 +6,13 @@ mod helper;
 mod init;
 mod launcher;
 mod memory;
+mod program;
 mod sys;
 mod wire;
 
 pub use check::check;
 pub use helper::main as helper_main;
-pub use launcher::use_helper;
+pub use program::use_helper;
 
 use super::{Exit, SandboxError, SandboxSpec};
 use memory::Memory;

@@ -1,0 +1,46 @@
+//! What a definition asks of an image.
+
+use crate::definition::Definition;
+use crate::image::{ComposeRequest, ImageError, Source};
+use bytes::Bytes;
+use std::path::PathBuf;
+use throng_contract::{FunctionConfig, VERSION};
+
+/// What a definition asks for. Reads the script.
+///
+/// # Errors
+/// [`ImageError::Spec`] for the image, [`ImageError::File`] for the script.
+pub fn compose_request(definition: &Definition, runtime: Bytes) -> Result<ComposeRequest, ImageError> {
+    let source = Source::parse(&definition.image, &definition.base)?;
+    let read = |path: &PathBuf| {
+        std::fs::read(path).map_err(|error| ImageError::file("cannot read the script", path, error))
+    };
+    let script = definition.script.as_ref().map(read).transpose()?.map(Bytes::from);
+    let config = FunctionConfig {
+        version: VERSION,
+        name: definition.name.clone(),
+        script: script.is_some(),
+        entrypoint: Vec::new(),
+        cmd: Vec::new(),
+        workdir: String::new(),
+        env: definition.env.clone(),
+        outputs: definition.outputs.clone(),
+        timeout_threshold: definition.timeout_threshold_s,
+        on_failure: definition.on_failure,
+        providers: definition
+            .providers
+            .iter()
+            .map(|(name, provider)| (name.clone(), provider.storage.clone()))
+            .collect(),
+        provider_inputs: definition.provider_inputs.clone(),
+    };
+    Ok(ComposeRequest {
+        source,
+        credentials: None,
+        architecture: definition.architecture,
+        runtime,
+        script,
+        config,
+        function_variables: definition.lambda_env.keys().cloned().collect(),
+    })
+}

@@ -1,0 +1,200 @@
+//! Runs and their tasks.
+
+use super::{FailureClass, Millis, TaskState};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Counts of tasks by state. Their sum is the manifest's size, always.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Not begun, as far as is known.
+    pub pending: u64,
+    /// Begun, not ended.
+    pub running: u64,
+    /// Succeeded
+    pub succeeded: u64,
+    /// Failed
+    pub failed: u64,
+    /// Timed out
+    pub timed_out: u64,
+    /// Expired
+    pub expired: u64,
+    /// Cancelled
+    pub cancelled: u64,
+}
+
+impl Counts {
+    /// All tasks. Counts that do not fit a number, which only a damaged `end.json` has, stay at the largest.
+    #[must_use]
+    pub const fn total(&self) -> u64 {
+        self.pending.saturating_add(self.done()).saturating_add(self.running)
+    }
+
+    /// Tasks in a final state.
+    #[must_use]
+    pub const fn done(&self) -> u64 {
+        self.succeeded.saturating_add(self.unsuccessful())
+    }
+
+    /// Tasks in a final state other than succeeded.
+    #[must_use]
+    pub const fn unsuccessful(&self) -> u64 {
+        let late = self.timed_out.saturating_add(self.expired);
+        self.failed.saturating_add(late).saturating_add(self.cancelled)
+    }
+
+    /// The counter for a state.
+    pub const fn of(&mut self, state: TaskState) -> &mut u64 {
+        match state {
+            TaskState::Pending => &mut self.pending,
+            TaskState::Running => &mut self.running,
+            TaskState::Succeeded => &mut self.succeeded,
+            TaskState::Failed => &mut self.failed,
+            TaskState::TimedOut => &mut self.timed_out,
+            TaskState::Expired => &mut self.expired,
+            TaskState::Cancelled => &mut self.cancelled,
+        }
+    }
+}
+
+/// A run as a list shows it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RunSummary {
+    /// Id, sortable by time.
+    pub id: String,
+    /// The function's name.
+    pub function: String,
+    /// The image's digest when it was launched.
+    pub image: String,
+    /// When it was launched.
+    pub started_ms: Millis,
+    /// When its last task ended; `None` while any is open.
+    pub ended_ms: Option<Millis>,
+    /// Tasks by state.
+    pub counts: Counts,
+    /// Failures by class.
+    pub classes: BTreeMap<FailureClass, u64>,
+    /// Whether a person cancelled it.
+    pub cancelled: bool,
+    /// Tasks ended per second over the last moments; 0 when ended.
+    pub rate: f64,
+    /// Seconds to the end at that rate, when it can be told.
+    pub eta_s: Option<f64>,
+    /// Tasks whose inputs are still to be sent by this throng; 0 when none.
+    pub unsent: u64,
+    /// Milliseconds for which nothing was heard of the run, when that is long enough to think that the tasks which
+    /// have not begun are lost.
+    pub stalled_ms: Option<u64>,
+    /// Whether every record has been read, so that the counts are exact.
+    pub settled: bool,
+}
+
+impl RunSummary {
+    /// Milliseconds without a word from which on it is likelier that events were lost than that the cloud is busy.
+    const LOSS_MS: u64 = 60_000;
+
+    /// Whether nothing was heard for so long that tasks which have not begun are probably lost.
+    #[must_use]
+    pub fn may_have_lost(&self) -> bool {
+        self.stalled_ms.is_some_and(|quiet| quiet >= Self::LOSS_MS)
+    }
+}
+
+/// One task of an open run.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TaskRow {
+    /// Number within the run.
+    pub task: u64,
+    /// Input bucket.
+    pub bucket: Arc<str>,
+    /// Input key.
+    pub key: Arc<str>,
+    /// Input size in bytes.
+    pub size: u64,
+    /// State
+    pub state: TaskState,
+    /// Why it did not succeed.
+    pub class: Option<FailureClass>,
+    /// Attempts known.
+    pub attempts: u32,
+    /// Of the deciding attempt: begin to end.
+    pub duration_ms: Option<u64>,
+    /// Of the deciding attempt: peak memory in bytes.
+    pub peak_memory: Option<u64>,
+    /// Of the deciding attempt: when it ended.
+    pub ended_ms: Option<Millis>,
+    /// Of the deciding attempt: request id.
+    pub request_id: Option<Arc<str>>,
+    /// Key of the deciding record in the home bucket.
+    pub record_key: Option<Arc<str>>,
+}
+
+impl TaskRow {
+    /// Whether its end is known from the platform's log alone: the ledger may still say otherwise.
+    #[must_use]
+    pub fn is_reported(&self) -> bool {
+        let unsuccessful = self.state.is_final() && self.state != TaskState::Succeeded;
+        unsuccessful
+            && self.record_key.is_none()
+            && self.class.is_some_and(|class| class != FailureClass::Lost)
+    }
+}
+
+/// What a run's durations and memory look like. Milliseconds and bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct RunStatistics {
+    /// Median duration.
+    pub p50_ms: u64,
+    /// 95th percentile of the duration.
+    pub p95_ms: u64,
+    /// Longest duration.
+    pub max_ms: u64,
+    /// Highest peak memory.
+    pub max_memory: u64,
+    /// Sum of all durations.
+    pub total_ms: u64,
+}
+
+/// An open run.
+#[derive(Clone, Debug)]
+pub struct RunView {
+    /// Its summary.
+    pub summary: RunSummary,
+    /// Its tasks by number. Chunks of 1,024, shared between snapshots where nothing changed.
+    pub tasks: Arc<Vec<Arc<Vec<TaskRow>>>>,
+    /// Durations and memory.
+    pub statistics: RunStatistics,
+    /// Tasks ended in each of the last 60 seconds, oldest first.
+    pub history: Arc<[u64]>,
+    /// Whether the tasks are still being read.
+    pub loading: bool,
+}
+
+impl RunView {
+    /// Tasks per chunk.
+    pub const CHUNK: usize = 1024;
+
+    /// How many tasks there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.tasks.iter().map(|chunk| chunk.len()).sum()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.tasks.iter().all(|chunk| chunk.is_empty())
+    }
+
+    /// A task by number.
+    #[must_use]
+    pub fn task(&self, index: usize) -> Option<&TaskRow> {
+        self.tasks.get(index / Self::CHUNK)?.get(index % Self::CHUNK)
+    }
+
+    /// Tasks by state.
+    #[must_use]
+    pub const fn counts(&self) -> &Counts {
+        &self.summary.counts
+    }
+}
