@@ -1,7 +1,8 @@
 //! Does what a plan says.
 
-use super::plan::{Action, Plan, Work};
+use super::plan::Plan;
 use super::role::POLICY;
+use super::step::{Action, Work};
 use super::{DeployError, Undo, conflict, secrets, tags, wait};
 use crate::cloud::{
     BucketPermission, Cloud, CloudError, ErrorKind, FunctionDetail, FunctionSettings, NewRole, partition,

@@ -13,6 +13,8 @@
 //! remove    takes a function away with what was made for it; buckets and objects stay
 //! role      the role it runs as: named, or made for it
 //! secrets   the keys of its storage providers
+//! step      a step of a plan, and what applying it does
+//! keys      the object that holds the keys of storage providers
 //! tags      by which throng knows what it made
 //! target    which registry an image goes to
 //! ```
@@ -22,12 +24,14 @@ mod conflict;
 mod desired;
 mod diff;
 mod error;
+mod keys;
 mod plan;
 mod reasons;
 mod remove;
 mod request;
 mod role;
 mod secrets;
+mod step;
 mod tags;
 mod target;
 mod undo;
@@ -35,9 +39,10 @@ mod wait;
 
 pub use apply::{Applied, DeployProgress, apply};
 pub use error::DeployError;
-pub use plan::{Action, Plan, Step, plan};
+pub use plan::{Plan, plan};
 pub use remove::{BucketsOf, RemoveOptions, Removed, remove};
 pub use request::compose_request;
+pub use step::{Action, Step};
 pub use tags::{is_ours, outputs_of};
 pub use target::{Ecr, Target, images, place_of, remove_image};
 pub use undo::{Undo, undo};

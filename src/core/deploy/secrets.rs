@@ -1,55 +1,15 @@
 //! The keys of a function's storage providers: one encrypted object of the home bucket, which the runtime reads with the
 //! function's role. They are in no image, variable, plan, message or ledger.
 
-use super::plan::{Action, Step, Work};
+use super::keys::Keys;
+use super::step::{Action, Step, Work};
 use super::{DeployError, Undo};
 use crate::cloud::{Cloud, CloudError, ErrorKind};
 use crate::definition::Definition;
-use bytes::Bytes;
-use sha2::{Digest as _, Sha256};
-use std::fmt;
 use throng_contract::keys::providers_key;
-use throng_contract::{ProviderAccess, ProviderSecrets, VERSION};
 
 /// User metadata: SHA-256 of the object, so that a plan tells whether it changed without reading it.
 const DIGEST: &str = "throng-sha256";
-
-/// An object of keys to be stored.
-#[derive(Clone)]
-pub(super) struct Keys {
-    bucket: String,
-    key: String,
-    body: Bytes,
-    /// SHA-256 of the body, in hexadecimal.
-    digest: String,
-    new: bool,
-}
-
-impl fmt::Debug for Keys {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Keys").field("bucket", &self.bucket).field("key", &self.key).finish_non_exhaustive()
-    }
-}
-
-impl Keys {
-    /// What a definition asks for; `None` when it names no storage provider.
-    fn of(home: &str, definition: &Definition) -> Result<Option<Self>, DeployError> {
-        if definition.providers.is_empty() {
-            return Ok(None);
-        }
-        let access = |provider: &crate::definition::Provider| ProviderAccess {
-            storage: provider.storage.clone(),
-            keys: provider.keys.clone(),
-        };
-        let providers = definition.providers.iter().map(|(name, provider)| (name.clone(), access(provider)));
-        let secrets = ProviderSecrets { version: VERSION, providers: providers.collect() };
-        let body = serde_json::to_vec(&secrets)
-            .map_err(|_| DeployError::Unfit("the keys of the storage providers cannot be written".into()))?;
-        let digest = hex::encode(Sha256::digest(&body));
-        let key = providers_key(&definition.name);
-        Ok(Some(Self { bucket: home.to_owned(), key, body: body.into(), digest, new: false }))
-    }
-}
 
 /// The step for a function's keys; `None` when there are none and none are wanted.
 pub(super) async fn step(

@@ -1,9 +1,10 @@
 //! A user's image, wherever it came from: layers that are gzip and a configuration.
 
-use super::compose::{Blob, BlobSource, ComposeRequest};
+use super::blob::{BaseLayer, Blob, BlobSource, blocking};
 use super::files::{add_folder, add_named, add_tar};
 use super::layer::{Layer, LayerWriter};
 use super::normalise::normalise;
+use super::request::ComposeRequest;
 use super::source::Source;
 use super::{Cache, ImageError, LAYER, Remote, layer_cache, origin};
 use std::io::BufWriter;
@@ -23,16 +24,6 @@ pub struct ImageSettings {
     pub workdir: String,
     /// LABEL
     pub labels: std::collections::BTreeMap<String, String>,
-}
-
-/// A layer that Lambda accepts as it is.
-#[derive(Clone, Debug)]
-pub(super) struct BaseLayer {
-    pub blob: Blob,
-    /// Digest of the tar within.
-    pub diff_id: String,
-    /// Bytes of the tar within, when known.
-    pub uncompressed: Option<u64>,
 }
 
 /// A user's image.
@@ -70,16 +61,6 @@ pub(super) async fn read(
         base.layers.push(normalise(layer, diff_id, &origin.name, cache, cancel).await?);
     }
     Ok(base)
-}
-
-/// Runs what blocks on a thread of its own.
-pub(super) async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, ImageError> + Send + 'static,
-) -> Result<T, ImageError> {
-    match tokio::task::spawn_blocking(work).await {
-        Ok(result) => result,
-        Err(error) => Err(ImageError::Content(format!("reading the image was interrupted: {error}"))),
-    }
 }
 
 /// What programs without an ENV of their own are found by.

@@ -1,67 +1,15 @@
 //! A user's image and our layer become one that Lambda runs.
 
 use super::base::{self, Base};
+use super::blob::{Blob, BlobSource, blocking};
 use super::digest::sha256;
-use super::source::Source;
-use super::{
-    CONFIG, Cache, Credentials, GOOD_MANIFEST, ImageError, LAYER, MANIFEST, MAX_UNCOMPRESSED, Remote, added,
-};
+use super::request::ComposeRequest;
+use super::{CONFIG, Cache, GOOD_MANIFEST, ImageError, LAYER, MANIFEST, MAX_UNCOMPRESSED, added};
 use crate::model::{Architecture, is_reserved};
 use bytes::Bytes;
 use serde_json::json;
-use std::collections::BTreeSet;
-use std::path::PathBuf;
 use throng_contract::{FunctionConfig, layout};
 use tokio_util::sync::CancellationToken;
-
-/// What an image is made of.
-#[derive(Clone, Debug)]
-pub struct ComposeRequest {
-    /// The user's image.
-    pub source: Source,
-    /// For the registry of the user's image; those of the Docker configuration when `None`.
-    pub credentials: Option<Credentials>,
-    /// What the function runs on; the image must be for it.
-    pub architecture: Architecture,
-    /// The static runtime for that architecture.
-    pub runtime: Bytes,
-    /// The user's script, if there is one.
-    pub script: Option<Bytes>,
-    /// The function's configuration. What it says of the user's image is filled in by [`compose`]; its variables win
-    /// over the image's.
-    pub config: FunctionConfig,
-    /// Names of the variables that are set on the Lambda function: these win over the image's too.
-    pub function_variables: BTreeSet<String>,
-}
-
-/// Something that a registry stores by digest.
-#[derive(Clone, Debug)]
-pub struct Blob {
-    /// `sha256:…`
-    pub digest: String,
-    /// Bytes
-    pub size: u64,
-    /// Media type in the manifest.
-    pub media_type: String,
-    /// Where the bytes are.
-    pub source: BlobSource,
-}
-
-/// Where a blob's bytes are.
-#[derive(Clone, Debug)]
-pub enum BlobSource {
-    /// In a file, from an offset.
-    File {
-        /// The file.
-        path: PathBuf,
-        /// Where the blob begins, in bytes.
-        offset: u64,
-    },
-    /// Here.
-    Bytes(Bytes),
-    /// In a registry, by its digest.
-    Registry(Remote),
-}
 
 /// An image that is ready to be pushed.
 #[derive(Clone, Debug)]
@@ -101,7 +49,7 @@ pub async fn compose(
 ) -> Result<Composed, ImageError> {
     let work = async {
         let base = base::read(&request, cache, cancel).await?;
-        base::blocking(move || assemble(&request, base)).await
+        blocking(move || assemble(&request, base)).await
     };
     tokio::select! {
         biased;

@@ -2,7 +2,6 @@
 
 use super::ImageError;
 use super::layer::{Attributes, LayerWriter, plain_name, safe};
-use super::source::NamedFile;
 use flate2::read::MultiGzDecoder;
 use std::collections::HashMap;
 use std::fs::File;
@@ -10,6 +9,15 @@ use std::io::{BufReader, Read, Write};
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
+
+/// A file of a [`Source::Scratch`](super::Source::Scratch) image.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NamedFile {
+    /// On this machine.
+    pub path: PathBuf,
+    /// In the image, absolute.
+    pub destination: String,
+}
 
 /// How bytes are compressed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,7 +1,6 @@
 //! Remembers the layer that a root filesystem became, so that deploying it again does not compress it again.
 
-use super::base::BaseLayer;
-use super::compose::{Blob, BlobSource};
+use super::blob::{BaseLayer, Blob, BlobSource};
 use super::digest::Metered;
 use super::{Cache, ImageError, LAYER};
 use serde::{Deserialize, Serialize};

@@ -7,6 +7,7 @@
 mod added;
 mod auth;
 mod base;
+mod blob;
 mod cache;
 mod compose;
 mod digest;
@@ -23,19 +24,23 @@ mod origin;
 mod programs;
 mod push;
 mod registry;
+mod request;
 mod source;
 mod store;
 mod tarfile;
 
 pub use auth::find_credentials;
 pub use base::ImageSettings;
+pub use blob::{Blob, BlobSource};
 pub use cache::Cache;
-pub use compose::{Blob, BlobSource, ComposeRequest, Composed, compose};
+pub use compose::{Composed, compose};
 pub use error::ImageError;
+pub use files::NamedFile;
 pub use programs::{ProgramOf, Programs};
 pub use push::{LayerProgress, LayerState, PushProgress, Registry, push};
 pub use registry::{Remote, holds};
-pub use source::{NamedFile, Source};
+pub use request::ComposeRequest;
+pub use source::Source;
 pub use store::{ImageDetail, ImageEntry, LayerDetail, greet, inspect, list, list_in, remove};
 
 /// Media type of the manifests that we write.

@@ -1,7 +1,6 @@
 //! Layers as Lambda takes them: gzip. What is gzip stays as it is, byte for byte.
 
-use super::base::{BaseLayer, blocking};
-use super::compose::{Blob, BlobSource};
+use super::blob::{BaseLayer, Blob, BlobSource, blocking};
 use super::digest::Metered;
 use super::files::{Compressed, decompressed};
 use super::layer::gzip;

@@ -1,7 +1,6 @@
 //! Finds an image in a registry, a layout or an archive: its configuration and its layers as they are there.
 
-use super::base::blocking;
-use super::compose::BlobSource;
+use super::blob::{BlobSource, blocking};
 use super::digest::sha256;
 use super::manifest::{ConfigFile, Descriptor, Document, MAX_JSON, Manifest, check_digest, choose};
 use super::registry::Remote;

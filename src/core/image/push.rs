@@ -1,6 +1,7 @@
 //! Moves an image to a registry.
 
-use super::compose::{Blob, BlobSource, Composed};
+use super::blob::{Blob, BlobSource};
+use super::compose::Composed;
 use super::mount::mount;
 use super::registry::{ATTEMPTS, client, explain, is_loopback, log_in, pause, retryable, unauthorized};
 use super::{Credentials, ImageError};

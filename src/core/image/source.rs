@@ -1,6 +1,7 @@
 //! Where an image comes from.
 
 use super::ImageError;
+use super::files::NamedFile;
 use std::path::{Path, PathBuf};
 
 /// An image, as a definition names it.
@@ -28,15 +29,6 @@ pub enum Source {
     Rootfs(PathBuf),
     /// Named files only.
     Scratch(Vec<NamedFile>),
-}
-
-/// A file of a [`Source::Scratch`] image.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NamedFile {
-    /// On this machine.
-    pub path: PathBuf,
-    /// In the image, absolute.
-    pub destination: String,
 }
 
 impl Source {

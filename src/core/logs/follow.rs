@@ -1,11 +1,12 @@
 //! Following logs: tails and a sweep into one buffer.
 
 use super::buffer::{Bound, LogBuffer};
-use super::client::{LogClient, LogError, LogGroup, RawEvent, TailUpdate};
+use super::client::{LogClient, LogGroup};
 use super::merge::Merge;
+use super::news::News;
 use super::parse::pattern_for;
 use super::sweep::{Answer, Sweep, SweepPace};
-use super::tails::{self, TailState};
+use super::tails;
 use crate::cloud::{ErrorKind, now_ms};
 use crate::model::Millis;
 use crate::model::{LogQuery, LogView};
@@ -98,25 +99,6 @@ impl Follow {
     pub fn is_running(&self) -> bool {
         !self.tasks.is_empty()
     }
-}
-
-/// What arrives from the cloud.
-pub(super) enum News {
-    /// How the tail with this index stands.
-    State(usize, TailState),
-    /// Events of a tail.
-    Tail(TailUpdate),
-    /// A page of a sweep of the group with this index.
-    Page(usize, Vec<RawEvent>),
-    /// How far the sweep is.
-    Swept {
-        /// Nothing from before this time will come again.
-        settled: Millis,
-        /// All that was visible at this time was read.
-        fresh: Millis,
-    },
-    /// The group with this index cannot be read at the moment.
-    Trouble(usize, LogError),
 }
 
 /// Reads everything, by plan.

@@ -20,6 +20,7 @@ mod buffer;
 mod client;
 mod follow;
 mod merge;
+mod news;
 mod parse;
 mod read;
 mod sweep;

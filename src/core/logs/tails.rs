@@ -1,9 +1,8 @@
 //! Live Tail sessions: ten groups each, renewed when they end, polled instead where they are refused.
 
 use super::client::{LogClient, LogError, LogGroup, TailEnd};
-use super::follow::News;
+use super::news::{News, TailState};
 use crate::cloud::{ErrorKind, now_ms};
-use crate::model::Millis;
 use std::ops::Range;
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -24,17 +23,6 @@ const UNREACHED_AGAIN: Duration = Duration::from_secs(5);
 const PARTIAL: Duration = Duration::from_mins(1);
 /// How soon it is tried again when no group exists yet: a new function's appears with its first line.
 const NO_GROUP_AGAIN: Duration = Duration::from_secs(2);
-
-/// How a session stands.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum TailState {
-    /// Nothing is known yet.
-    Opening,
-    /// It shows what happens since this time.
-    Live(Millis),
-    /// There is none, with the reason.
-    Polling(String),
-}
 
 /// Sessions for all groups, each with the groups of a range.
 pub(super) fn ranges(groups: usize) -> Vec<Range<usize>> {

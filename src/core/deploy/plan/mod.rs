@@ -6,73 +6,18 @@ mod triggers;
 use super::desired::Desired;
 use super::request::compose_request;
 use super::role::Role;
+use super::step::{Action, Step, Work};
 use super::target;
 use super::{DeployError, DeployOptions, diff, secrets, tags, wait};
-use crate::cloud::{BucketPermission, Cloud, EventInvoke, FunctionDetail, FunctionSettings, NewRole};
+use crate::cloud::{Cloud, FunctionDetail, FunctionSettings};
 use crate::cost::{Guess, Prices, Shape};
 use crate::definition::Definition;
 use crate::image::{ComposeRequest, Composed, Registry, compose, holds};
 use futures::future::BoxFuture;
-use std::collections::BTreeMap;
 use std::fmt;
 use tokio_util::sync::CancellationToken;
 
 pub(super) use triggers::statement;
-
-/// What a step does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Action {
-    /// Makes something.
-    Create,
-    /// Changes something.
-    Change,
-    /// Takes something away.
-    Remove,
-    /// Leaves it as it is.
-    Keep,
-}
-
-/// A step of a plan.
-#[derive(Clone, Debug)]
-pub struct Step {
-    /// What it does.
-    pub action: Action,
-    /// To what, like `bucket pictures`.
-    pub what: String,
-    /// More words; may be empty.
-    pub detail: String,
-    pub(super) work: Vec<Work>,
-}
-
-/// What applying a step does.
-#[derive(Clone, Debug)]
-pub(super) enum Work {
-    /// Makes a bucket, shuts it to the public, tags it.
-    Bucket(String, BTreeMap<String, String>),
-    /// Shuts a bucket to the public.
-    Shut(String),
-    Repository(String, BTreeMap<String, String>),
-    /// The lifecycle rules of a repository.
-    Lifecycle(String, String),
-    Role(Box<NewRole>),
-    /// What a role may do.
-    Policy(String, String),
-    Push(Box<Composed>, Registry),
-    LogGroup(String, u32, BTreeMap<String, String>),
-    Retention(String, u32),
-    Create(Box<FunctionSettings>, BTreeMap<String, String>),
-    Code(Box<FunctionSettings>),
-    Configure(Box<FunctionSettings>),
-    Tag(BTreeMap<String, String>),
-    Events(EventInvoke),
-    Concurrency(Option<u32>),
-    Permit(BucketPermission),
-    Trigger(String),
-    Forbid(BucketPermission),
-    StoreKeys(secrets::Keys),
-    /// Bucket and key.
-    ForgetKeys(String, String),
-}
 
 /// What deploying a definition would do.
 #[derive(Clone, Debug)]

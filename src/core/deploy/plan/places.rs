@@ -1,8 +1,9 @@
 //! What a function lives among: buckets, the repository of its image, its role, its log group.
 
-use super::{Action, Planner, Work};
+use super::Planner;
 use crate::cloud::ErrorKind;
 use crate::deploy::role::{MadeRole, POLICY, Role};
+use crate::deploy::step::{Action, Work};
 use crate::deploy::target::{Ecr, Target};
 use crate::deploy::{DeployError, tags};
 use crate::policies::Policy;

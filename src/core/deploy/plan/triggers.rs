@@ -1,8 +1,9 @@
 //! What starts a function: entries in the notifications of buckets, and the permissions for them.
 
-use super::{Action, Planner, Work};
+use super::Planner;
 use crate::cloud::{BucketPermission, CloudError, Trigger, partition};
 use crate::deploy::DeployError;
+use crate::deploy::step::{Action, Work};
 use throng_contract::local::ACCOUNT;
 
 impl Planner<'_> {

@@ -2,9 +2,9 @@
 
 use super::buffer::{Added, LogBuffer, Origin};
 use super::client::{LogGroup, RawEvent};
-use super::follow::News;
+use super::news::{News, TailState};
 use super::parse::Parser;
-use super::tails::{TailState, group_of, mode, ranges};
+use super::tails::{group_of, mode, ranges};
 use crate::model::{LogEntry, Millis};
 use crate::model::{LogQuery, LogView};
 use std::collections::{HashMap, HashSet};

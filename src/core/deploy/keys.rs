@@ -1,0 +1,46 @@
+//! The object that holds the keys of a function's storage providers.
+
+use super::DeployError;
+use crate::definition::Definition;
+use bytes::Bytes;
+use sha2::{Digest as _, Sha256};
+use std::fmt;
+use throng_contract::keys::providers_key;
+use throng_contract::{ProviderAccess, ProviderSecrets, VERSION};
+
+/// An object of keys to be stored.
+#[derive(Clone)]
+pub(super) struct Keys {
+    pub(super) bucket: String,
+    pub(super) key: String,
+    pub(super) body: Bytes,
+    /// SHA-256 of the body, in hexadecimal.
+    pub(super) digest: String,
+    pub(super) new: bool,
+}
+
+impl fmt::Debug for Keys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Keys").field("bucket", &self.bucket).field("key", &self.key).finish_non_exhaustive()
+    }
+}
+
+impl Keys {
+    /// What a definition asks for; `None` when it names no storage provider.
+    pub(super) fn of(home: &str, definition: &Definition) -> Result<Option<Self>, DeployError> {
+        if definition.providers.is_empty() {
+            return Ok(None);
+        }
+        let access = |provider: &crate::definition::Provider| ProviderAccess {
+            storage: provider.storage.clone(),
+            keys: provider.keys.clone(),
+        };
+        let providers = definition.providers.iter().map(|(name, provider)| (name.clone(), access(provider)));
+        let secrets = ProviderSecrets { version: VERSION, providers: providers.collect() };
+        let body = serde_json::to_vec(&secrets)
+            .map_err(|_| DeployError::Unfit("the keys of the storage providers cannot be written".into()))?;
+        let digest = hex::encode(Sha256::digest(&body));
+        let key = providers_key(&definition.name);
+        Ok(Some(Self { bucket: home.to_owned(), key, body: body.into(), digest, new: false }))
+    }
+}
