@@ -48,7 +48,7 @@ impl Sent {
     }
 }
 
-/// ResponseReader in turn, and remembers what was asked. Without an answer it breaks the connection.
+/// Answers in turn, and remembers what was asked. Without an answer it breaks the connection.
 #[derive(Clone, Debug, Default)]
 struct Wire {
     answers: Arc<Mutex<VecDeque<Answer>>>,
