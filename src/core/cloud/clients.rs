@@ -1,5 +1,6 @@
 //! SDK clients: built once per context over one shared connection pool.
 
+use super::api;
 use super::budget::Limits;
 use super::credentials::Explained;
 use super::error::{CloudError, ErrorKind};
@@ -30,8 +31,8 @@ pub(super) struct Clients {
     /// For synchronous invocations, which may take a quarter of an hour.
     pub lambda_sync: aws_sdk_lambda::Client,
     pub logs: aws_sdk_cloudwatchlogs::Client,
-    pub ecr: aws_sdk_ecr::Client,
-    pub iam: aws_sdk_iam::Client,
+    pub ecr: api::Client,
+    pub iam: api::Client,
     pub sts: aws_sdk_sts::Client,
     pub region: String,
 }
@@ -141,8 +142,6 @@ pub(super) fn build(
     let logs = aws_sdk_cloudwatchlogs::config::Builder::from(&sdk)
         .interceptor(watch())
         .interceptor(HostPrefix { custom: sdk.endpoint_url().is_some() });
-    let ecr = aws_sdk_ecr::config::Builder::from(&of("ecr")).interceptor(watch());
-    let iam = aws_sdk_iam::config::Builder::from(&of("iam")).interceptor(watch());
     let sts = aws_sdk_sts::config::Builder::from(&of("sts")).interceptor(watch());
     let region = config.region().map_or_else(|| REGION.to_owned(), ToString::to_string);
     Clients {
@@ -150,8 +149,8 @@ pub(super) fn build(
         lambda: aws_sdk_lambda::Client::from_conf(lambda.build()),
         lambda_sync: aws_sdk_lambda::Client::from_conf(lambda_sync.build()),
         logs: aws_sdk_cloudwatchlogs::Client::from_conf(logs.build()),
-        ecr: aws_sdk_ecr::Client::from_conf(ecr.build()),
-        iam: aws_sdk_iam::Client::from_conf(iam.build()),
+        ecr: api::Client::new(&api::ecr::ECR, &of("ecr"), limits),
+        iam: api::Client::new(&api::iam::IAM, &of("iam"), limits),
         sts: aws_sdk_sts::Client::from_conf(sts.build()),
         region,
     }

@@ -177,7 +177,7 @@ where
         what: what.to_owned(),
         code: code.map(str::to_owned),
         message,
-        request_id: request_id(raw),
+        request_id: request_id(raw).or_else(|| error.meta().extra("aws_request_id").map(str::to_owned)),
     };
     let off = raw.headers().get("date").and_then(behind);
     // An answer to HEAD has no code.

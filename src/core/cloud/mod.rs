@@ -1,6 +1,7 @@
 //! A context's cloud: SDK clients, retry policy, shared limits. Cheap to clone; no SDK type leaves `core`.
 
 mod account;
+mod api;
 mod buckets;
 mod budget;
 mod calls;
@@ -288,13 +289,13 @@ impl Cloud {
     /// Repositories for images, of Amazon ECR.
     #[must_use]
     pub fn repositories(&self) -> Repositories<'_> {
-        Repositories::new(&self.0.clients.ecr, &self.0.limits)
+        Repositories::new(&self.0.clients.ecr)
     }
 
     /// Roles
     #[must_use]
     pub fn roles(&self) -> Roles<'_> {
-        Roles::new(&self.0.clients.iam, &self.0.limits)
+        Roles::new(&self.0.clients.iam)
     }
 }
 
@@ -341,6 +342,15 @@ fn existed<T>(result: Result<T, CloudError>) -> Result<bool, CloudError> {
     match result {
         Ok(_) => Ok(true),
         Err(error) if error.is_not_found() => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// What was asked for; `None` when there is none.
+fn found<T>(result: Result<T, CloudError>) -> Result<Option<T>, CloudError> {
+    match result {
+        Ok(found) => Ok(Some(found)),
+        Err(error) if error.is_not_found() => Ok(None),
         Err(error) => Err(error),
     }
 }

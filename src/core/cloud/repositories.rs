@@ -1,10 +1,9 @@
 //! Repositories of Amazon ECR. Blobs and manifests travel by the registry's own protocol, see `core::image`.
 
-use super::budget::Limits;
+use super::api::ecr::{self, ImageId, Tag};
+use super::api::{Client, Operation};
 use super::error::{CloudError, ErrorKind};
-use super::{existed, small};
-use aws_sdk_ecr::Client;
-use aws_sdk_ecr::types::{ImageFailureCode, ImageIdentifier, Tag};
+use super::{existed, found};
 use base64::Engine as _;
 use std::collections::BTreeMap;
 
@@ -12,7 +11,6 @@ use std::collections::BTreeMap;
 #[derive(Clone, Copy)]
 pub struct Repositories<'a> {
     client: &'a Client,
-    limits: &'a Limits,
 }
 
 /// A repository.
@@ -44,8 +42,8 @@ impl std::fmt::Debug for RegistryLogin {
 }
 
 impl<'a> Repositories<'a> {
-    pub(super) const fn new(client: &'a Client, limits: &'a Limits) -> Self {
-        Self { client, limits }
+    pub(super) const fn new(client: &'a Client) -> Self {
+        Self { client }
     }
 
     /// A user name and a password for the account's registry in the context's region.
@@ -53,23 +51,10 @@ impl<'a> Repositories<'a> {
     /// # Errors
     /// [`CloudError`]
     pub async fn login(&self) -> Result<RegistryLogin, CloudError> {
-        const ACTION: &str = "ecr:GetAuthorizationToken";
-        self.limits.other.acquire().await;
-        let request = self.client.get_authorization_token();
-        let output = small(ACTION, "", request.send()).await?;
-        let unreadable = || CloudError::new(ErrorKind::Other, ACTION, "", "the answer holds no token");
-        let data = output.authorization_data().first().ok_or_else(unreadable)?;
-        let decoded = base64::prelude::BASE64_STANDARD
-            .decode(data.authorization_token().unwrap_or_default())
-            .ok()
-            .and_then(|bytes| String::from_utf8(bytes).ok())
-            .ok_or_else(unreadable)?;
-        let (user, password) = decoded.split_once(':').ok_or_else(unreadable)?;
-        let endpoint = data.proxy_endpoint().ok_or_else(unreadable)?;
-        Ok(RegistryLogin {
-            endpoint: endpoint.trim_end_matches('/').to_owned(),
-            user: user.to_owned(),
-            password: password.to_owned(),
+        let answer = self.client.call("", &ecr::GetAuthorizationToken {}).await?;
+        login(answer).ok_or_else(|| {
+            let action = <ecr::GetAuthorizationToken as Operation>::ACTION;
+            CloudError::new(ErrorKind::Other, action, "", "the answer holds no token")
         })
     }
 
@@ -78,14 +63,14 @@ impl<'a> Repositories<'a> {
     /// # Errors
     /// [`CloudError`]
     pub async fn get(&self, name: &str) -> Result<Option<Repository>, CloudError> {
-        const ACTION: &str = "ecr:DescribeRepositories";
-        self.limits.other.acquire().await;
-        let request = self.client.describe_repositories().repository_names(name);
-        match small(ACTION, name, request.send()).await {
-            Ok(output) => Ok(output.repositories().first().map(|found| repository(name, found))),
-            Err(error) if error.is_not_found() => Ok(None),
-            Err(error) => Err(error),
-        }
+        let request = ecr::DescribeRepositories { repository_names: Some([name]), next_token: None };
+        let answer = found(self.client.call(name, &request).await)?;
+        let first = answer.and_then(|answer| answer.repositories?.into_iter().next());
+        Ok(first.map(|found| Repository {
+            name: name.to_owned(),
+            arn: found.repository_arn.unwrap_or_default(),
+            uri: found.repository_uri.unwrap_or_default(),
+        }))
     }
 
     /// Makes a repository.
@@ -93,15 +78,8 @@ impl<'a> Repositories<'a> {
     /// # Errors
     /// [`ErrorKind::Conflict`] when it exists.
     pub async fn create(&self, name: &str, tags: &BTreeMap<String, String>) -> Result<(), CloudError> {
-        const ACTION: &str = "ecr:CreateRepository";
-        self.limits.other.acquire().await;
-        let tag = |(key, value): (&String, &String)| Tag::builder().key(key).value(value).build();
-        let tags: Vec<_> = tags.iter().map(tag).collect::<Result<_, _>>().map_err(|error| {
-            CloudError::new(ErrorKind::Invalid, ACTION, name, format!("a tag is malformed: {error}"))
-        })?;
-        let tags = (!tags.is_empty()).then_some(tags);
-        let request = self.client.create_repository().repository_name(name).set_tags(tags);
-        small(ACTION, name, request.send()).await?;
+        let tags = tags.iter().map(|(key, value)| Tag { key: key.clone(), value: value.clone() }).collect();
+        self.client.call(name, &ecr::CreateRepository { repository_name: name, tags }).await?;
         Ok(())
     }
 
@@ -110,14 +88,8 @@ impl<'a> Repositories<'a> {
     /// # Errors
     /// [`CloudError`]
     pub async fn lifecycle(&self, name: &str) -> Result<Option<String>, CloudError> {
-        const ACTION: &str = "ecr:GetLifecyclePolicy";
-        self.limits.other.acquire().await;
-        let request = self.client.get_lifecycle_policy().repository_name(name);
-        match small(ACTION, name, request.send()).await {
-            Ok(output) => Ok(output.lifecycle_policy_text().map(str::to_owned)),
-            Err(error) if error.is_not_found() => Ok(None),
-            Err(error) => Err(error),
-        }
+        let answer = found(self.client.call(name, &ecr::GetLifecyclePolicy { repository_name: name }).await)?;
+        Ok(answer.and_then(|answer| answer.lifecycle_policy_text))
     }
 
     /// Sets the lifecycle rules of a repository.
@@ -125,10 +97,8 @@ impl<'a> Repositories<'a> {
     /// # Errors
     /// [`CloudError`]
     pub async fn set_lifecycle(&self, name: &str, rules: &str) -> Result<(), CloudError> {
-        const ACTION: &str = "ecr:PutLifecyclePolicy";
-        self.limits.other.acquire().await;
-        let request = self.client.put_lifecycle_policy().repository_name(name).lifecycle_policy_text(rules);
-        small(ACTION, name, request.send()).await?;
+        let request = ecr::PutLifecyclePolicy { repository_name: name, lifecycle_policy_text: rules };
+        self.client.call(name, &request).await?;
         Ok(())
     }
 
@@ -137,11 +107,9 @@ impl<'a> Repositories<'a> {
     /// # Errors
     /// [`CloudError`]
     pub async fn tags(&self, arn: &str) -> Result<BTreeMap<String, String>, CloudError> {
-        const ACTION: &str = "ecr:ListTagsForResource";
-        self.limits.other.acquire().await;
-        let request = self.client.list_tags_for_resource().resource_arn(arn);
-        let output = small(ACTION, arn, request.send()).await?;
-        Ok(output.tags().iter().map(|tag| (tag.key().to_owned(), tag.value().to_owned())).collect())
+        let answer = self.client.call(arn, &ecr::ListTagsForResource { resource_arn: arn }).await?;
+        let tags = answer.tags.unwrap_or_default();
+        Ok(tags.into_iter().map(|tag| (tag.key, tag.value)).collect())
     }
 
     /// Names of the account's repositories.
@@ -149,16 +117,13 @@ impl<'a> Repositories<'a> {
     /// # Errors
     /// [`CloudError`]
     pub async fn names(&self) -> Result<Vec<String>, CloudError> {
-        const ACTION: &str = "ecr:DescribeRepositories";
-        let (mut names, mut token) = (Vec::new(), None);
+        let (mut names, mut request) = (Vec::new(), ecr::DescribeRepositories::default());
         loop {
-            self.limits.other.acquire().await;
-            let request = self.client.describe_repositories().set_next_token(token);
-            let output = small(ACTION, "", request.send()).await?;
-            let page = output.repositories().iter();
-            names.extend(page.filter_map(|found| found.repository_name().map(str::to_owned)));
-            token = output.next_token().filter(|token| !token.is_empty()).map(str::to_owned);
-            if token.is_none() {
+            let answer = self.client.call("", &request).await?;
+            let page = answer.repositories.unwrap_or_default();
+            names.extend(page.into_iter().filter_map(|found| found.repository_name));
+            request.next_token = answer.next_token.filter(|token| !token.is_empty());
+            if request.next_token.is_none() {
                 return Ok(names);
             }
         }
@@ -170,28 +135,21 @@ impl<'a> Repositories<'a> {
     /// # Errors
     /// [`CloudError`]
     pub async fn delete_image(&self, name: &str, tag_or_digest: &str) -> Result<bool, CloudError> {
-        const ACTION: &str = "ecr:BatchDeleteImage";
-        self.limits.other.acquire().await;
-        let image = ImageIdentifier::builder();
         let image = if tag_or_digest.starts_with("sha256:") {
-            image.image_digest(tag_or_digest)
+            ImageId::ImageDigest(tag_or_digest)
         } else {
-            image.image_tag(tag_or_digest)
+            ImageId::ImageTag(tag_or_digest)
         };
-        let request = self.client.batch_delete_image().repository_name(name).image_ids(image.build());
-        match small(ACTION, name, request.send()).await {
-            Ok(output) => match output.failures().first() {
-                None => Ok(true),
-                Some(failure) if failure.failure_code() == Some(&ImageFailureCode::ImageNotFound) => {
-                    Ok(false)
-                }
-                Some(failure) => {
-                    let reason = failure.failure_reason().unwrap_or("no reason given");
-                    Err(CloudError::new(ErrorKind::Conflict, ACTION, name, reason))
-                }
-            },
-            Err(error) if error.is_not_found() => Ok(false),
-            Err(error) => Err(error),
+        let request = ecr::BatchDeleteImage { repository_name: name, image_ids: [image] };
+        let Some(answer) = found(self.client.call(name, &request).await)? else { return Ok(false) };
+        match answer.failures.and_then(|failures| failures.into_iter().next()) {
+            None => Ok(true),
+            Some(failure) if failure.failure_code.as_deref() == Some("ImageNotFound") => Ok(false),
+            Some(failure) => {
+                let action = <ecr::BatchDeleteImage<'_> as Operation>::ACTION;
+                let reason = failure.failure_reason.unwrap_or_else(|| "no reason given".into());
+                Err(CloudError::new(ErrorKind::Conflict, action, name, reason))
+            }
         }
     }
 
@@ -200,17 +158,19 @@ impl<'a> Repositories<'a> {
     /// # Errors
     /// [`CloudError`]
     pub async fn delete(&self, name: &str) -> Result<bool, CloudError> {
-        const ACTION: &str = "ecr:DeleteRepository";
-        self.limits.other.acquire().await;
-        let request = self.client.delete_repository().repository_name(name).force(true);
-        existed(small(ACTION, name, request.send()).await)
+        existed(self.client.call(name, &ecr::DeleteRepository { repository_name: name, force: true }).await)
     }
 }
 
-fn repository(name: &str, found: &aws_sdk_ecr::types::Repository) -> Repository {
-    Repository {
-        name: name.to_owned(),
-        arn: found.repository_arn().unwrap_or_default().to_owned(),
-        uri: found.repository_uri().unwrap_or_default().to_owned(),
-    }
+/// The way into the registry, out of the token for it.
+fn login(answer: ecr::GetAuthorizationTokenOutput) -> Option<RegistryLogin> {
+    let data = answer.authorization_data?.into_iter().next()?;
+    let decoded = base64::prelude::BASE64_STANDARD.decode(data.authorization_token?).ok()?;
+    let decoded = String::from_utf8(decoded).ok()?;
+    let (user, password) = decoded.split_once(':')?;
+    Some(RegistryLogin {
+        endpoint: data.proxy_endpoint?.trim_end_matches('/').to_owned(),
+        user: user.to_owned(),
+        password: password.to_owned(),
+    })
 }

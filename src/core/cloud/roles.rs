@@ -1,17 +1,18 @@
 //! Roles of IAM and what they may do.
 
-use super::budget::Limits;
-use super::error::{CloudError, ErrorKind};
-use super::{existed, small};
-use aws_sdk_iam::Client;
-use aws_sdk_iam::types::{ContextEntry, ContextKeyTypeEnum, PolicyEvaluationDecisionType, Tag};
+use super::api::iam::{
+    ContextEntry, CreateRole, DeleteRole, DeleteRolePolicy, GetRole, GetRolePolicy, PutRolePolicy,
+    SimulatePrincipalPolicy, Tag,
+};
+use super::api::{Client, List};
+use super::error::CloudError;
+use super::{existed, found};
 use std::collections::BTreeMap;
 
 /// Roles of a context.
 #[derive(Clone, Copy)]
 pub struct Roles<'a> {
     client: &'a Client,
-    limits: &'a Limits,
 }
 
 /// A role.
@@ -39,8 +40,8 @@ pub struct NewRole {
 }
 
 impl<'a> Roles<'a> {
-    pub(super) const fn new(client: &'a Client, limits: &'a Limits) -> Self {
-        Self { client, limits }
+    pub(super) const fn new(client: &'a Client) -> Self {
+        Self { client }
     }
 
     /// A role; `None` when there is none of that name.
@@ -48,39 +49,28 @@ impl<'a> Roles<'a> {
     /// # Errors
     /// [`CloudError`]
     pub async fn get(&self, name: &str) -> Result<Option<Role>, CloudError> {
-        const ACTION: &str = "iam:GetRole";
-        self.limits.other.acquire().await;
-        let request = self.client.get_role().role_name(name);
-        match small(ACTION, name, request.send()).await {
-            Ok(output) => Ok(output.role().map(|role| Role {
-                arn: role.arn().to_owned(),
-                tags: role.tags().iter().map(|tag| (tag.key().into(), tag.value().into())).collect(),
-            })),
-            Err(error) if error.is_not_found() => Ok(None),
-            Err(error) => Err(error),
-        }
+        let answer = found(self.client.call(name, &GetRole { role_name: name }).await)?;
+        Ok(answer.map(|answer| Role {
+            arn: answer.role.arn,
+            tags: answer.role.tags.member.into_iter().map(|tag| (tag.key, tag.value)).collect(),
+        }))
     }
 
     /// Makes a role.
     ///
     /// # Errors
-    /// [`ErrorKind::Conflict`] when it exists.
+    /// [`ErrorKind::Conflict`](super::ErrorKind::Conflict) when it exists.
     pub async fn create(&self, role: &NewRole) -> Result<(), CloudError> {
-        const ACTION: &str = "iam:CreateRole";
-        self.limits.other.acquire().await;
-        let tag = |(key, value): (&String, &String)| Tag::builder().key(key).value(value).build();
-        let tags: Vec<_> = role.tags.iter().map(tag).collect::<Result<_, _>>().map_err(|error| {
-            CloudError::new(ErrorKind::Invalid, ACTION, &role.name, format!("a tag is malformed: {error}"))
-        })?;
-        let request = self
-            .client
-            .create_role()
-            .path(&role.path)
-            .role_name(&role.name)
-            .description(&role.description)
-            .assume_role_policy_document(&role.trust)
-            .set_tags((!tags.is_empty()).then_some(tags));
-        small(ACTION, &role.name, request.send()).await?;
+        let tags: Vec<_> =
+            role.tags.iter().map(|(key, value)| Tag { key: key.clone(), value: value.clone() }).collect();
+        let request = CreateRole {
+            path: &role.path,
+            role_name: &role.name,
+            description: &role.description,
+            assume_role_policy_document: &role.trust,
+            tags: tags.into(),
+        };
+        self.client.call(&role.name, &request).await?;
         Ok(())
     }
 
@@ -89,19 +79,12 @@ impl<'a> Roles<'a> {
     /// # Errors
     /// [`CloudError`]
     pub async fn policy(&self, role: &str, policy: &str) -> Result<Option<String>, CloudError> {
-        const ACTION: &str = "iam:GetRolePolicy";
-        self.limits.other.acquire().await;
-        let request = self.client.get_role_policy().role_name(role).policy_name(policy);
-        match small(ACTION, role, request.send()).await {
-            Ok(output) => {
-                // IAM answers with the document percent-encoded (RFC 3986).
-                let decoded =
-                    percent_encoding::percent_decode_str(output.policy_document()).decode_utf8_lossy();
-                Ok(Some(decoded.into_owned()))
-            }
-            Err(error) if error.is_not_found() => Ok(None),
-            Err(error) => Err(error),
-        }
+        let request = GetRolePolicy { role_name: role, policy_name: policy };
+        let answer = found(self.client.call(role, &request).await)?;
+        // IAM answers with the document percent-encoded (RFC 3986).
+        let decoded =
+            |document: &str| percent_encoding::percent_decode_str(document).decode_utf8_lossy().into_owned();
+        Ok(answer.map(|answer| decoded(&answer.policy_document)))
     }
 
     /// Sets an inline policy of a role.
@@ -109,11 +92,8 @@ impl<'a> Roles<'a> {
     /// # Errors
     /// [`CloudError`]
     pub async fn set_policy(&self, role: &str, policy: &str, document: &str) -> Result<(), CloudError> {
-        const ACTION: &str = "iam:PutRolePolicy";
-        self.limits.other.acquire().await;
-        let request =
-            self.client.put_role_policy().role_name(role).policy_name(policy).policy_document(document);
-        small(ACTION, role, request.send()).await?;
+        let request = PutRolePolicy { role_name: role, policy_name: policy, policy_document: document };
+        self.client.call(role, &request).await?;
         Ok(())
     }
 
@@ -122,21 +102,16 @@ impl<'a> Roles<'a> {
     /// # Errors
     /// [`CloudError`]
     pub async fn delete_policy(&self, role: &str, policy: &str) -> Result<bool, CloudError> {
-        const ACTION: &str = "iam:DeleteRolePolicy";
-        self.limits.other.acquire().await;
-        let request = self.client.delete_role_policy().role_name(role).policy_name(policy);
-        existed(small(ACTION, role, request.send()).await)
+        let request = DeleteRolePolicy { role_name: role, policy_name: policy };
+        existed(self.client.call(role, &request).await)
     }
 
     /// Deletes a role that has no policies any more. `false` when there was none.
     ///
     /// # Errors
-    /// [`ErrorKind::Conflict`] when it has policies still.
+    /// [`ErrorKind::Conflict`](super::ErrorKind::Conflict) when it has policies still.
     pub async fn delete(&self, role: &str) -> Result<bool, CloudError> {
-        const ACTION: &str = "iam:DeleteRole";
-        self.limits.other.acquire().await;
-        let request = self.client.delete_role().role_name(role);
-        existed(small(ACTION, role, request.send()).await)
+        existed(self.client.call(role, &DeleteRole { role_name: role }).await)
     }
 
     /// Which of `actions` a user or role may not do on `resources` (all when empty), as its policies say.
@@ -149,33 +124,27 @@ impl<'a> Roles<'a> {
         actions: &[&str],
         resources: &[String],
     ) -> Result<Vec<String>, CloudError> {
-        const ACTION: &str = "iam:SimulatePrincipalPolicy";
         // Policies give roles away to Lambda alone; without this the simulation takes the condition for unmet.
-        let to_lambda = ContextEntry::builder()
-            .context_key_name("iam:PassedToService")
-            .context_key_type(ContextKeyTypeEnum::String)
-            .context_key_values("lambda.amazonaws.com")
-            .build();
+        let to_lambda = ContextEntry {
+            context_key_name: "iam:PassedToService",
+            context_key_type: "string",
+            context_key_values: vec!["lambda.amazonaws.com"].into(),
+        };
+        let mut request = SimulatePrincipalPolicy {
+            policy_source_arn: principal,
+            action_names: actions.to_vec().into(),
+            resource_arns: resources.iter().map(String::as_str).collect::<Vec<_>>().into(),
+            context_entries: vec![to_lambda].into(),
+            marker: None,
+        };
         let mut missing = Vec::new();
-        let mut marker = None;
         loop {
-            self.limits.other.acquire().await;
-            let request = self
-                .client
-                .simulate_principal_policy()
-                .policy_source_arn(principal)
-                .set_action_names(Some(actions.iter().map(|&action| action.to_owned()).collect()))
-                .set_resource_arns((!resources.is_empty()).then(|| resources.to_vec()))
-                .context_entries(to_lambda.clone())
-                .set_marker(marker);
-            let output = small(ACTION, principal, request.send()).await?;
-            let denied = output
-                .evaluation_results()
-                .iter()
-                .filter(|result| *result.eval_decision() != PolicyEvaluationDecisionType::Allowed);
-            missing.extend(denied.map(|result| result.eval_action_name().to_owned()));
-            marker = output.marker().filter(|_| output.is_truncated()).map(str::to_owned);
-            if marker.is_none() {
+            let answer = self.client.call(principal, &request).await?;
+            let List { member: results } = answer.evaluation_results;
+            let denied = results.into_iter().filter(|result| result.eval_decision != "allowed");
+            missing.extend(denied.map(|result| result.eval_action_name));
+            request.marker = answer.marker.filter(|_| answer.is_truncated);
+            if request.marker.is_none() {
                 missing.sort_unstable();
                 missing.dedup();
                 return Ok(missing);

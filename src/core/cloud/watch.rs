@@ -76,8 +76,13 @@ fn is_throttled(response: &HttpResponse) -> bool {
     }
 }
 
-/// The error code in the beginning of a body: `"__type":"…"` or `"code":"…"`; a message with such a word is none.
+/// The error code in the beginning of a body: `"__type":"…"` or `"code":"…"`, in XML `<Code>…`; a message with such a
+/// word is none.
 fn error_code(body: &str) -> &str {
+    if body.trim_start().starts_with('<') {
+        let code = body.split_once("<Code>").map(|(_, rest)| rest.split('<').next().unwrap_or_default());
+        return code.unwrap_or_default();
+    }
     let value = |name: &str| {
         let (_, rest) = body.split_once(name)?;
         rest.trim_start_matches([' ', ':']).strip_prefix('"')?.split('"').next()
@@ -162,6 +167,8 @@ mod tests {
     fn throttling_is_told_by_status_header_or_code() {
         let json = r#"{"__type":"ThrottlingException","message":"Rate exceeded"}"#;
         let long = r#"{"__type": "com.amazonaws.logs#ThrottlingException"}"#;
+        let xml =
+            "<ErrorResponse>\n<Error><Type>Sender</Type><Code>Throttling</Code></Error></ErrorResponse>";
         let lambda = [("x-amzn-errortype", "TooManyRequestsException:http://x/")];
         for throttled in [
             answer(429, &[], ""),
@@ -169,13 +176,19 @@ mod tests {
             answer(400, &[], json),
             answer(400, &[], long),
             answer(400, &lambda, "{}"),
+            answer(400, &[], xml),
         ] {
             assert!(is_throttled(&throttled), "{throttled:?}");
         }
         let other = r#"{"__type":"InvalidParameterException","message":"Throttling is not a word here"}"#;
-        for fine in
-            [answer(200, &[], json), answer(400, &[], other), answer(404, &[], ""), answer(500, &[], "")]
-        {
+        let denied = "<Error><Code>AccessDenied</Code><Message>Throttling</Message></Error>";
+        for fine in [
+            answer(200, &[], json),
+            answer(400, &[], other),
+            answer(403, &[], denied),
+            answer(404, &[], ""),
+            answer(500, &[], ""),
+        ] {
             assert!(!is_throttled(&fine), "{fine:?}");
         }
     }

@@ -98,7 +98,8 @@ def required(operation):
 def used(sources):
     """The operations whose request builders a source tree of Rust names, by service.
 
-    A file that names SDK crates calls those; in another one a call is counted when it can be of one service only."""
+    A file that names SDK crates calls those; in another one a call is counted when it can be of one service only. Those of
+    services without a crate are listed in `operations! { "iam": GetRole<'_> -> …, }`."""
     texts = [path.read_text() for path in pathlib.Path(sources).rglob("*.rs")]
     crates = {service: crate for service, (_, crate) in SERVICES.items() if any(crate in text for text in texts)}
     found = {service: set() for service in crates}
@@ -110,6 +111,10 @@ def used(sources):
             if named or len(having) == 1:
                 for service in having:
                     found[service].add(builders(service)[call])
+    for path in pathlib.Path(sources).rglob("*.rs"):
+        if "tests" not in path.parts:
+            for service, listed in re.findall(r'^operations! \{\s*"(\w+)":(.*?)^\}', path.read_text(), re.DOTALL | re.MULTILINE):
+                found.setdefault(service, set()).update(re.findall(r"(\w+)(?:<'_>)? ->", listed))
     return {service: sorted(names) for service, names in found.items()}
 
 
