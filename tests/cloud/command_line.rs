@@ -1,15 +1,10 @@
 //! What the command line says and does not do: refusals, hints, exit codes.
-#![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic, missing_docs)]
 
-#[path = "support/screen.rs"]
-mod screen;
-mod support;
-
-use screen::Screen;
+use crate::support::Home;
+use crate::support::screen::Screen;
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
 use std::process::Output;
-use support::Home;
 
 /// Everything that a verb printed.
 fn printed(output: &Output) -> String {

@@ -1,16 +1,10 @@
 //! Credentials as AWS's tools find them: renewed while the screen is open, and their end explained.
-#![cfg(target_os = "linux")]
-#![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic, missing_docs)]
 
-#[path = "support/screen.rs"]
-mod screen;
-mod support;
-
-use screen::Screen;
+use crate::support::screen::Screen;
+use crate::support::{Home, wait_for};
 use serde_json::Value;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
-use support::{Home, wait_for};
 
 /// A home whose context `lab` is the local cloud seen as AWS: found by endpoint, with the keys of a profile.
 fn home() -> Home {

@@ -2,16 +2,12 @@
 //!
 //! Needs a kernel that allows user namespaces; `throng doctor` says how to get one.
 #![allow(clippy::case_sensitive_file_extension_comparisons)]
-#![cfg(target_os = "linux")]
-#![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic, missing_docs)]
 
-mod support;
-
+use crate::support::{Home, between, descendants, wait_for};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Stdio;
-use support::{Home, between, wait_for};
 
 /// A function from a small root filesystem with a shell, reading from `data/in`, writing to `data/out`.
 fn function(home: &Home, name: &str, script: &str, settings: &str) -> String {
@@ -127,7 +123,7 @@ esac
 
     let daemon = home.daemon().expect("the local cloud");
     let sleepers = || {
-        support::descendants(daemon)
+        descendants(daemon)
             .into_iter()
             .filter(|pid| {
                 let command = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();

@@ -1,72 +1,11 @@
 //! Storage providers of a definition: input from and output to another S3 endpoint, with keys of its own that are nowhere
-//! but in one object of the home bucket. The other endpoint is a second local cloud, or somebody else's server.
-#![cfg(target_os = "linux")]
-#![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic, missing_docs)]
+//! but in one object of the home bucket. The other endpoint is a second local cloud.
 
-#[path = "support/screen.rs"]
-mod screen;
-mod support;
-#[cfg(feature = "interop")]
-#[path = "support/tools.rs"]
-mod tools;
-
-use screen::Screen;
+use crate::support::Home;
+use crate::support::lab::{Lab, deploy_and_run, printed};
+use crate::support::screen::Screen;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
-use std::process::Output;
-use support::Home;
-
-/// Where the other endpoint is, and its keys.
-struct Lab {
-    endpoint: String,
-    id: String,
-    secret: String,
-}
-
-impl Lab {
-    /// The local cloud of another home.
-    fn of(home: &Home) -> Self {
-        home.ok(&["local", "start"]);
-        let read = |name: &str| -> Value {
-            let path = home.path().join("home/data/local").join(name);
-            serde_json::from_slice(&std::fs::read(path).expect(name)).expect("JSON")
-        };
-        let (endpoint, credentials) = (read("endpoint.json"), read("credentials.json"));
-        let text = |value: &Value| value.as_str().expect("text").to_owned();
-        Self {
-            endpoint: text(&endpoint["endpoint"]),
-            id: text(&credentials["user"]["access_key_id"]),
-            secret: text(&credentials["user"]["secret_access_key"]),
-        }
-    }
-
-    /// A function whose inputs are in `pictures/in` of the endpoint. What it makes goes there, logs also to the context's
-    /// own bucket.
-    fn write_definition(&self, home: &Home) -> &'static str {
-        let script = "#!/bin/sh\nname=$(head -c 3 \"$INPUT_FILE_PATH\")\n\
-                      tr a-z A-Z < \"$INPUT_FILE_PATH\" > \"$TMP_OUTPUT_DIR/$name.txt\"\nenv > \"$TMP_OUTPUT_DIR/$name.log\"\nenv\n";
-        let more = format!(
-            "      memory: 256\n      timeout: 30\n      input: [{{storage_provider: minio.lab, path: pictures/in}}]\n      output:\n      - {{storage_provider: minio.lab, path: results/upper, suffix: [.txt]}}\n      - {{storage_provider: s3, path: own-logs, suffix: [.log]}}\nstorage_providers:\n  minio:\n    lab: {{endpoint: '{}', access_key: '${{LAB_ID}}', secret_key: '${{LAB_SECRET}}'}}\n",
-            self.endpoint
-        );
-        home.function("upper", script, &more);
-        "upper.yaml"
-    }
-
-    /// Runs a verb that reads the definition, with the keys in the environment; gives all that it printed.
-    fn with_keys(&self, home: &Home, secret: &str, arguments: &[&str]) -> String {
-        let mut command = home.command(arguments);
-        let output = command.env("LAB_ID", &self.id).env("LAB_SECRET", secret).output().expect("throng runs");
-        let text = printed(&output);
-        assert!(output.status.success(), "throng {arguments:?}: {}\n{text}", output.status);
-        assert!(!text.contains(secret), "a secret was printed: {text}");
-        text
-    }
-}
-
-fn printed(output: &Output) -> String {
-    [&output.stdout[..], &output.stderr[..]].map(String::from_utf8_lossy).concat()
-}
 
 /// Files below a folder that hold some bytes.
 fn files_with(folder: &Path, needle: &str) -> Vec<PathBuf> {
@@ -120,22 +59,6 @@ fn holder_of(home: &Home, secret: &str) -> Option<Vec<u8>> {
     let mut rows = rows_with(home, secret);
     assert!(rows.len() <= 1, "one object: {:?}", rows.iter().map(|(table, _)| table).collect::<Vec<_>>());
     rows.pop().map(|(_, bytes)| bytes)
-}
-
-/// Deploys, runs over the endpoint's objects from a shell without keys and definition, and looks for the outputs.
-fn deploy_and_run(home: &Home, lab: &Lab) -> Value {
-    let yaml = lab.write_definition(home);
-    let checked = lab.with_keys(home, &lab.secret, &["check", yaml]);
-    assert!(checked.contains("throng run upper minio.lab://pictures/in/"), "{checked}");
-    let deployed = lab.with_keys(home, &lab.secret, &["deploy", yaml]);
-    assert!(deployed.contains("create  keys of storage providers (minio.lab: encrypted, in "), "{deployed}");
-    assert!(deployed.contains("starts the function by itself"), "{deployed}");
-    std::fs::remove_file(home.path().join(yaml)).expect("the definition is not needed any more");
-    let run = home.json(&["run", "upper", "minio.lab://pictures/in/", "--wait", "--to", "fetched"]);
-    assert_eq!(run["counts"]["succeeded"], run["counts"]["total"], "{run}");
-    let tasks = home.json(&["tasks", "last"]);
-    assert!(tasks.as_array().unwrap().iter().all(|task| task["provider"] == "minio.lab"), "{tasks}");
-    run
 }
 
 #[test]
@@ -252,61 +175,4 @@ fn keys_are_compared_changed_and_taken_away_by_deploying() {
     let dropped = home.ok(&["deploy", yaml]);
     assert!(dropped.contains("remove  keys of storage providers"), "{dropped}");
     assert_eq!(holder_of(&home, &lab.secret), None);
-}
-
-/// A server of somebody else that checks signatures: `rclone serve s3`.
-#[cfg(feature = "interop")]
-mod foreign {
-    use super::*;
-    use std::net::{TcpListener, TcpStream};
-    use std::process::{Child, Command, Stdio};
-    use support::wait_for;
-
-    struct Served(Child);
-
-    impl Drop for Served {
-        fn drop(&mut self) {
-            let _ = self.0.kill();
-            let _ = self.0.wait();
-        }
-    }
-
-    #[test]
-    fn a_run_over_rclones_s3() {
-        let home = Home::new();
-        for name in ["one", "two"] {
-            home.write(&format!("served/pictures/in/{name}"), &format!("{name} file"));
-        }
-        home.write("served/pictures/other/x", "not meant");
-        std::fs::create_dir_all(home.path().join("served/results")).unwrap();
-        let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
-        let serve =
-            ["serve", "s3", "served", "--addr", &address, "--auth-key", "rclone-id,rclone-hidden-secret"];
-        let child = Command::new(tools::clients().join("rclone"))
-            .args(serve)
-            .current_dir(home.path())
-            .env("RCLONE_CONFIG", home.path().join("rclone.conf"))
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let _served = Served(child);
-        wait_for("rclone listens", || TcpStream::connect(&address).is_ok());
-        let lab = Lab {
-            endpoint: format!("http://{address}"),
-            id: "rclone-id".into(),
-            secret: "rclone-hidden-secret".into(),
-        };
-        let run = deploy_and_run(&home, &lab);
-        assert_eq!(run["counts"]["succeeded"], 2, "{run}");
-        let made = std::fs::read_to_string(home.path().join("served/results/upper/two.txt")).unwrap();
-        assert_eq!(made, "TWO FILE");
-
-        // Other keys are refused by the server, in words.
-        let yaml = lab.write_definition(&home);
-        lab.with_keys(&home, "not-the-right-secret", &["deploy", yaml]);
-        let refused = home.run(&["run", "upper", "minio.lab://pictures/in/"]);
-        assert_eq!(refused.status.code(), Some(4), "{}", printed(&refused));
-        assert!(printed(&refused).contains("minio.lab at "), "{}", printed(&refused));
-    }
 }

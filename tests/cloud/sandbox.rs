@@ -1,14 +1,18 @@
 //! Sandboxes, made by the real helper process. Needs `busybox` (static); without it only what a shell is not needed
 //! for is tested, and the others say so.
-#![cfg(target_os = "linux")]
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+use crate::support::test_name;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use throng_local::sandbox::{self, Exit, Sandbox, SandboxError, SandboxSpec};
 use tokio::io::AsyncReadExt;
+
+/// All tests of this process have one helper; whichever asks first, it is this program.
+fn use_helper() {
+    sandbox::use_helper(PathBuf::from(env!("CARGO_BIN_EXE_throng")));
+}
 
 /// A root with busybox and nothing else: no /proc, /dev, /tmp, /etc before `prepare_root`.
 fn root() -> Option<tempfile::TempDir> {
@@ -17,7 +21,7 @@ fn root() -> Option<tempfile::TempDir> {
         eprintln!("SKIPPED: no static busybox here (apt-get install busybox-static)");
         return None;
     };
-    sandbox::use_helper(PathBuf::from(env!("CARGO_BIN_EXE_throng")));
+    use_helper();
     let root = tempfile::tempdir().unwrap();
     // As an image's root is: readable by everyone.
     fs::set_permissions(root.path(), fs::Permissions::from_mode(0o755)).unwrap();
@@ -238,7 +242,7 @@ fn nothing_outlives_a_killed_daemon() {
     let Some(_root) = root() else { return };
     let mark = "987654";
     let mut daemon = std::process::Command::new(std::env::current_exe().unwrap())
-        .args(["daemon_to_be_killed", "--exact", "--test-threads=1"])
+        .args([&test_name(module_path!(), "daemon_to_be_killed"), "--exact", "--test-threads=1"])
         .env("SANDBOX_TEST_MARK", mark)
         .stdout(std::process::Stdio::null())
         .spawn()
@@ -284,6 +288,7 @@ async fn many_at_once() {
 
 #[test]
 fn doctor_finds_something_to_say() {
+    use_helper();
     let findings = sandbox::check();
     let subjects: Vec<_> = findings.iter().map(|finding| finding.subject.as_str()).collect();
     assert_eq!(subjects, ["kernel", "namespaces", "/proc", "memory limit"]);

@@ -1,11 +1,8 @@
 //! What users of SCAR have: their definitions, their scripts, their command lines.
-#![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic, missing_docs)]
 
-mod support;
-
+use crate::support::Home;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
-use support::Home;
 
 fn fixtures() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/scar")
@@ -115,7 +112,7 @@ fn options_without_a_counterpart_end_with_a_sentence() {
 #[cfg(target_os = "linux")]
 mod cloud {
     use super::*;
-    use support::{shell_root, wait_for};
+    use crate::support::{shell_root, wait_for};
 
     const OLD_SCRIPT: &str = "#!/bin/sh\n\
         [ \"$SCAR_INPUT_FILE\" = \"/tmp/$REQUEST_ID/input/note.txt\" ] || exit 3\n\

@@ -1,13 +1,7 @@
 //! The real binary in a pseudo-terminal: what a person sees and what their keys do.
-#![cfg(target_os = "linux")]
-#![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic, missing_docs)]
 
-#[path = "support/screen.rs"]
-mod screen;
-mod support;
-
-use screen::Screen;
-use support::Home;
+use crate::support::Home;
+use crate::support::screen::Screen;
 
 #[test]
 fn the_demo_opens_on_its_run_and_its_results_are_shown() {

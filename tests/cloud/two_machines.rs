@@ -4,16 +4,12 @@
 //! profile with keys, a region, an endpoint.
 //!
 //! Needs a kernel that allows user namespaces; `throng doctor` says how to get one.
-#![cfg(target_os = "linux")]
-#![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic, missing_docs)]
 
-mod support;
-
+use crate::support::{Home, between, wait_for};
 use serde_json::Value;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
-use support::{Home, between, wait_for};
 
 /// A process that ends with the test.
 struct Ends(Child);

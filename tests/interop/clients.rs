@@ -1,22 +1,12 @@
 //! Other people's clients on a function that throng deployed: boto3 and the aws CLI. Needs Python with pip; the clients are
 //! installed once into target/interop.
 
-#![cfg(all(feature = "interop", target_os = "linux"))]
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
-
-#[path = "support/recorder.rs"]
-mod recorder;
-#[path = "support/report.rs"]
-mod report;
-mod support;
-#[path = "support/tools.rs"]
-mod tools;
-
-use recorder::Recorder;
-use report::Report;
+use crate::support::Home;
+use crate::support::recorder::Recorder;
+use crate::support::report::Report;
+use crate::support::tools;
 use std::path::Path;
 use std::process::Command;
-use support::Home;
 use throng_contract::local::AccessKey;
 use throng_core::dirs::Dirs;
 use throng_local::daemon::{self, State};

@@ -1,19 +1,11 @@
 //! The screen on two contexts: the local cloud, and a cloud that others wrote. Needs Python with pip; moto is installed
 //! once into target/interop.
-#![cfg(all(feature = "interop", target_os = "linux"))]
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
-#[path = "support/screen.rs"]
-mod screen;
-#[path = "support/server.rs"]
-mod server;
-mod support;
-#[path = "support/tools.rs"]
-mod tools;
-
-use screen::Screen;
-use server::Server;
-use support::Home;
+use crate::support::Home;
+use crate::support::screen::Screen;
+use crate::support::server;
+use crate::support::server::Server;
+use crate::support::tools;
 
 /// A home that knows the local context and one with moto behind it, and has the function `nearby` in the local one.
 fn home() -> (Home, Server, Server) {

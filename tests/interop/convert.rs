@@ -2,14 +2,10 @@
 //! them broken. What it stores is what the same script stores when it is run by hand in the same root.
 //!
 //! Needs root, `mmdebstrap`, `umoci` and `skopeo` (Debian packages of these names).
-#![cfg(all(feature = "interop", target_os = "linux"))]
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
-mod support;
-
+use crate::support::Home;
 use std::path::Path;
 use std::process::Command;
-use support::Home;
 
 const SCRIPT: &str = r#"#!/bin/bash
 name=$(basename "$INPUT_FILE_PATH")

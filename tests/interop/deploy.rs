@@ -1,22 +1,13 @@
 //! A deployment on clouds that others wrote, killed in the middle. Needs Python with pip, and Debian's docker-registry.
 
-#![cfg(all(feature = "interop", target_os = "linux"))]
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
-
-#[path = "support/recorder.rs"]
-mod recorder;
-#[path = "support/server.rs"]
-mod server;
-mod support;
-#[path = "support/tools.rs"]
-mod tools;
-
-use recorder::Recorder;
+use crate::support::Home;
+use crate::support::recorder::Recorder;
+use crate::support::server;
+use crate::support::tools;
 use std::fs;
 use std::os::unix::process::ExitStatusExt as _;
 use std::process::Command;
 use std::time::{Duration, Instant};
-use support::Home;
 
 const MIB: u64 = 1 << 20;
 /// Of the layer, which cannot be compressed.

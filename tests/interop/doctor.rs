@@ -1,16 +1,10 @@
 //! What `doctor` says of a person whose policy lacks something. Needs Python with pip; ministack and boto3 are installed
 //! once into target/interop.
-#![cfg(all(feature = "interop", target_os = "linux"))]
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
-#[path = "support/server.rs"]
-mod server;
-mod support;
-#[path = "support/tools.rs"]
-mod tools;
-
+use crate::support::Home;
+use crate::support::server;
+use crate::support::tools;
 use std::process::Command;
-use support::Home;
 
 /// Makes a user with the policy that `doctor` printed, without some of its actions; prints the user's keys.
 const USER: &str = "

@@ -1,28 +1,18 @@
 //! The runtime under a Runtime API that no one here wrote, and throng on a cloud that no one here wrote: ministack runs the
 //! runtime as a function's `bootstrap`, on real S3 events. Needs Python with pip; ministack and boto3 are installed once into
 //! target/interop.
-#![cfg(all(feature = "interop", target_os = "linux", target_arch = "x86_64"))]
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
-#[path = "support/recorder.rs"]
-mod recorder;
-#[path = "support/report.rs"]
-mod report;
-#[path = "support/server.rs"]
-mod server;
-mod support;
-#[path = "support/tools.rs"]
-mod tools;
-
-use recorder::Recorder;
-use report::Report;
-use server::Server;
+use crate::support::Home;
+use crate::support::recorder::Recorder;
+use crate::support::report::Report;
+use crate::support::server;
+use crate::support::server::Server;
+use crate::support::tools;
 use std::io::{BufRead as _, BufReader};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
-use support::Home;
 
 /// ministack with the functions and buckets of `tests/support/ministack.py`, which invokes one of them. Everybody, the runtime
 /// included, talks to it through a recorder.

@@ -1,27 +1,16 @@
 //! Every request that core sends and every answer of the local cloud, against AWS's own service models as botocore has them:
 //! whole sessions of the program, recorded. Needs Python with pip; botocore and moto are installed once into target/interop.
 
-#![cfg(all(feature = "interop", target_os = "linux"))]
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
-
-#[path = "support/recorder.rs"]
-mod recorder;
-#[path = "support/report.rs"]
-mod report;
-#[path = "support/server.rs"]
-mod server;
-mod support;
-#[path = "support/tools.rs"]
-mod tools;
-
-use recorder::Recorder;
-use report::Report;
+use crate::support::recorder::Recorder;
+use crate::support::report::Report;
+use crate::support::server;
+use crate::support::tools;
+use crate::support::{Home, between, wait_for};
 use serde_json::Value;
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Instant;
-use support::{Home, between, wait_for};
 use throng_core::cloud::{Cloud, ErrorKind, PutBody};
 use throng_core::config::ContextConfig;
 use throng_core::dirs::Dirs;

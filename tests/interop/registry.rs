@@ -1,7 +1,5 @@
 //! skopeo and umoci against the image registry. Feature `interop`; needs both
 //! (`apt-get install skopeo umoci busybox-static`).
-#![cfg(all(feature = "interop", target_os = "linux"))]
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use hyper_util::rt::TokioIo;
 use std::convert::Infallible;

@@ -1,11 +1,6 @@
 //! The runtime under AWS's Runtime Interface Emulator, which comes from `PyPI`.
-#![cfg(all(feature = "interop", target_os = "linux", target_arch = "x86_64"))]
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs, dead_code)]
 
-#[path = "support/rie.rs"]
-mod rie;
-
-use rie::{Bootstrap, TinyS3, notification};
+use crate::support::rie::{Bootstrap, TinyS3, notification};
 use serde_json::Value;
 use std::process::Stdio;
 use throng_contract::{AttemptRecord, FailureClass, TaskState};

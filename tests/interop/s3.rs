@@ -1,15 +1,9 @@
 //! Other people's S3 clients against the local cloud. Needs Python with pip; the clients are installed once into
 //! target/interop.
 
-#![cfg(feature = "interop")]
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
-
-mod support;
-#[path = "support/tools.rs"]
-mod tools;
-
+use crate::support::tools;
+use crate::support::wait_until_running;
 use std::process::{Child, Command, Output, Stdio};
-use support::wait_until_running;
 use throng_core::dirs::Dirs;
 use throng_local::daemon;
 

@@ -1,5 +1,4 @@
 //! Following logs of a cloud that refuses, throttles, ends sessions, stalls and forgets its tokens.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 use aws_smithy_eventstream::frame::write_message_to;
 use aws_smithy_types::event_stream::{Header, HeaderValue, Message};

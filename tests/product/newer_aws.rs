@@ -1,13 +1,9 @@
 //! What a newer AWS may answer: states, architectures, package types and members that nobody knows yet break no list.
 //! And what is said where nobody answers.
-#![cfg(target_os = "linux")]
-#![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic, missing_docs)]
 
-mod support;
-
+use crate::support::Home;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{TcpListener, TcpStream};
-use support::Home;
 
 const FUNCTIONS: &str = r#"{"Functions": [
     {"FunctionName": "odd", "FunctionArn": "arn:aws:lambda:us-east-1:123456789012:function:odd", "State": "Hibernating",

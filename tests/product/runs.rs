@@ -1,5 +1,4 @@
 //! Runs over the local cloud's S3: files up, records in, states out.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use async_trait::async_trait;
 use aws_sdk_cloudwatchlogs::config::{BehaviorVersion, Credentials, Region};

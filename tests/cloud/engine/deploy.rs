@@ -1,4 +1,4 @@
-use crate::support::{Home, Watched};
+use super::support::{Home, Watched};
 use std::path::Path;
 use throng_core::cloud::{Cloud, ErrorKind, Trigger};
 use throng_core::definition::{self, Definition};

@@ -1,4 +1,4 @@
-use crate::support::{Home, Watched};
+use super::support::{Home, Watched};
 use throng_core::engine::{Command, Connection, ListingState, Scope, Severity};
 use throng_core::model::ObjectPlace;
 

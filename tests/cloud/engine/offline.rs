@@ -1,4 +1,4 @@
-use crate::support::{EXE, Home, Watched};
+use super::support::{EXE, Home, Watched};
 use std::os::unix::fs::PermissionsExt as _;
 use std::time::Duration;
 use throng_core::cloud::{Cloud, ConnectOptions, ErrorKind};

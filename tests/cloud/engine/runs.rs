@@ -1,4 +1,4 @@
-use crate::support::{Home, Watched};
+use super::support::{Home, Watched};
 use std::collections::BTreeMap;
 use throng_contract::keys::{manifest_key, record_key, run_key, running_key};
 use throng_contract::{AttemptRecord, OutputObject, TaskRef, VERSION};

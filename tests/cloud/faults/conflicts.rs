@@ -1,7 +1,7 @@
 //! Two instances of throng acting on one function at once: one wins, the other is told.
 
+use super::world::{Ended, World, ended, rule};
 use crate::support::wait_for;
-use crate::world::{Ended, World, ended, rule};
 use std::path::Path;
 use throng_core::cloud::Cloud;
 use throng_core::definition::{self, Definition};

@@ -1,6 +1,6 @@
 //! Deploying under faults of requests.
 
-use crate::world::{Ended, World, rule};
+use super::world::{Ended, World, rule};
 
 /// Deploys under these rules, then without; afterwards nothing may be left to be done. Gives how the first ended.
 fn deploys(rules: &str) -> Ended {

@@ -1,7 +1,7 @@
 //! `kill -9` of a deployment before and after each of its calls: deploying again goes on to the same end.
 
+use super::world::{World, rule};
 use crate::support::wait_for;
-use crate::world::{World, rule};
 
 /// Deploys until it ends by itself; kills it whenever a request hangs. Gives how often it was killed.
 fn deploy_through_kills(world: &World, definition: &str) -> u64 {

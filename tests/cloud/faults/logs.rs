@@ -1,6 +1,6 @@
 //! Logs under Live Tails that lose lines and reads that are throttled: in the end every line is there, once.
 
-use crate::world::{World, rule};
+use super::world::{World, rule};
 use std::collections::BTreeMap;
 use std::time::Duration;
 use throng_core::engine::{LogQuery, LogView};

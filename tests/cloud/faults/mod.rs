@@ -2,17 +2,12 @@
 //! half-made.
 //!
 //! Needs a kernel that allows user namespaces; `throng doctor` says how to get one.
-#![cfg(target_os = "linux")]
-#![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic, missing_docs)]
 
-#[path = "../support/mod.rs"]
-mod support;
-
-mod again;
+mod conflicts;
 mod deploying;
 mod killed;
 mod logs;
 mod plans;
-mod rivals;
+mod resumed;
 mod running;
 mod world;

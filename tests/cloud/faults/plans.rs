@@ -1,6 +1,6 @@
 //! The plan itself, as a person gives it.
 
-use crate::world::{World, rule};
+use super::world::{World, rule};
 
 #[test]
 fn a_wrong_plan_is_refused_with_its_line_and_no_cloud_runs() {

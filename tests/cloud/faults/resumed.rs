@@ -1,8 +1,8 @@
 //! The engine of the screen: a run that has lost events, or whose launch was killed, is shown and sent again.
 
-use crate::running::{TASKS, ready};
+use super::running::{TASKS, ready};
+use super::world::{World, rule};
 use crate::support::wait_for;
-use crate::world::{World, rule};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;

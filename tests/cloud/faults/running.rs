@@ -1,7 +1,7 @@
 //! Runs to their end under faults: each task in one state, each output once, counted once although delivered twice.
 
+use super::world::{World, number, rule};
 use crate::support::wait_for;
-use crate::world::{World, number, rule};
 use serde_json::Value;
 use std::sync::{Arc, Mutex};
 use throng_core::cloud::ErrorKind;

@@ -1,8 +1,8 @@
 //! What crosses the wire to a registry, counted, and registries with tokens.
 
-use crate::recorder::Recorder;
-use crate::rig::{check_function, composed, place, pushed, registry, run, sh, unpacked, workshop};
-use crate::server::{Server, docker_registry};
+use super::rig::{check_function, composed, place, pushed, registry, run, sh, unpacked, workshop};
+use crate::support::recorder::Recorder;
+use crate::support::server::{Server, docker_registry};
 use std::fs;
 use std::path::Path;
 use std::process::Command;
@@ -154,7 +154,7 @@ struct Guarded {
 
 impl Guarded {
     fn start() -> Self {
-        crate::rig::programs();
+        super::rig::programs();
         let tokens = Server::start(|port, folder| {
             sh(
                 folder,

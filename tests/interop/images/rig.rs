@@ -1,7 +1,7 @@
 //! A workshop of images, registries to push to, and the way back through other people's programs.
 
-use crate::server::{Server, docker_registry};
-use crate::tools;
+use crate::support::server::{Server, docker_registry};
+use crate::support::tools;
 use bytes::Bytes;
 use std::collections::BTreeMap;
 use std::fs;

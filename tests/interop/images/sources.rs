@@ -1,6 +1,6 @@
 //! Images of other people's tools, pushed and read back.
 
-use crate::rig::{
+use super::rig::{
     check_function, composed, place, pushed, registry, registry_with_password, sh, tree, unpacked, workshop,
 };
 use std::fs;

@@ -1,7 +1,7 @@
 //! Unmodified clients: the aws CLI and boto3.
 
-use crate::cloud::{Cloud, Options};
-use crate::tools;
+use super::cloud::{Cloud, Options};
+use crate::support::tools;
 use serde_json::Value;
 use std::process::{Command, Output};
 use throng_contract::local::ROLE_ARN;

@@ -1,5 +1,6 @@
 //! A function: the smallest runtime there is, in this test binary itself, run as a process by the plain launcher.
 
+use crate::support::test_name;
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
@@ -8,9 +9,8 @@ use std::time::Duration;
 /// The command that runs it.
 pub fn command() -> Vec<String> {
     let own = std::env::current_exe().expect("this binary").display().to_string();
-    [&own, "--exact", "bootstrap::is_a_runtime_when_started_as_one", "--nocapture", "-q"]
-        .map(str::to_owned)
-        .to_vec()
+    let test = test_name(module_path!(), "is_a_runtime_when_started_as_one");
+    [&own, "--exact", &test, "--nocapture", "-q"].map(str::to_owned).to_vec()
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! A local Lambda in this process, with plain processes for environments, and an AWS SDK client for it.
 
-use crate::bootstrap;
+use super::bootstrap;
 use async_trait::async_trait;
 use aws_sdk_lambda::Client;
 use aws_sdk_lambda::config::{BehaviorVersion, Credentials, Region};

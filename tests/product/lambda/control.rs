@@ -1,6 +1,6 @@
 //! The control plane.
 
-use crate::cloud::{Cloud, Options, payload};
+use super::cloud::{Cloud, Options, payload};
 use aws_sdk_lambda::error::ProvideErrorMetadata;
 use aws_sdk_lambda::types::{Architecture, Environment, FunctionCode, PackageType, Runtime, State};
 use serde_json::json;

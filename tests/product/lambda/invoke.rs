@@ -1,6 +1,6 @@
 //! Synchronous invocations: reuse, limits, failures, logs.
 
-use crate::cloud::{Cloud, Options, is_alive, payload, tail, wait_for};
+use super::cloud::{Cloud, Options, is_alive, payload, tail, wait_for};
 use aws_sdk_lambda::error::ProvideErrorMetadata;
 use aws_sdk_lambda::primitives::Blob;
 use aws_sdk_lambda::types::{InvocationType, LogFormat, LoggingConfig};

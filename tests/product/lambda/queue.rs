@@ -1,6 +1,6 @@
 //! Asynchronous invocations: retries, destinations, limits, restarts.
 
-use crate::cloud::{Cloud, Options, wait_for};
+use super::cloud::{Cloud, Options, wait_for};
 use aws_sdk_lambda::types::{DestinationConfig, OnFailure};
 use serde_json::json;
 use std::collections::HashSet;
@@ -182,14 +182,14 @@ async fn deleting_a_function_drops_its_events_and_ends_its_processes() {
     let dir = tempfile::tempdir().unwrap();
     let cloud = Cloud::start(dir.path(), Options { asynchronous: 1, ..Options::default() }).await;
     cloud.function("gone", 60, &[]).await;
-    let pid = crate::cloud::payload(&cloud.invoke("gone", &json!({})).await)["pid"].as_u64().unwrap();
+    let pid = super::cloud::payload(&cloud.invoke("gone", &json!({})).await)["pid"].as_u64().unwrap();
     let file = dir.path().join("ids");
     for _ in 0..3 {
         cloud.event("gone", &json!({"sleep_ms": 60_000, "append": file.display().to_string()})).await;
     }
     wait_for(|| async { file.exists() }).await;
     cloud.client.delete_function().function_name("gone").send().await.unwrap();
-    wait_for(|| async { !crate::cloud::is_alive(pid) }).await;
+    wait_for(|| async { !super::cloud::is_alive(pid) }).await;
     drained(&cloud).await;
     assert_eq!(lines(&file).len(), 1);
 }
