@@ -15,6 +15,8 @@ mod daemon;
 mod e2e;
 mod engine;
 mod faults;
+mod formats;
+mod json;
 mod providers;
 mod sandbox;
 mod scar;

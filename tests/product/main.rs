@@ -13,5 +13,6 @@ mod lambda;
 mod log_follow;
 #[cfg(target_os = "linux")]
 mod newer_aws;
+mod packages;
 mod runs;
 mod s3;
