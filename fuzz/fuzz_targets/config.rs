@@ -1,9 +1,9 @@
 //! `config.toml`: what is read is within its limits and complete, what is wrong is told with the file's name.
-#![no_main]
+#![cfg_attr(feature = "libfuzzer", no_main)]
 
-use libfuzzer_sys::fuzz_target;
 use std::path::Path;
 use throng_core::config::{Config, ConfigError, LOCAL};
+use throng_fuzz::fuzz_target;
 
 fuzz_target!(|text: &str| {
     let config = match Config::parse(text, Path::new("config.toml")) {

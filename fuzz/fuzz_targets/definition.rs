@@ -1,10 +1,10 @@
 //! Definition files of every dialect: what is read stays within Lambda's limits, is written back as itself, keeps its
 //! secrets, and `throng migrate` changes nothing, least of all when it runs again.
-#![no_main]
+#![cfg_attr(feature = "libfuzzer", no_main)]
 
-use libfuzzer_sys::fuzz_target;
 use std::path::Path;
 use throng_core::definition::{Definition, Environment, explain, migrate_text, parse, to_yaml};
+use throng_fuzz::fuzz_target;
 
 const SECRET: &str = "hush-hush-7f3a";
 

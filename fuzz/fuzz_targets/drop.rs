@@ -1,24 +1,11 @@
 //! Dropped and pasted text, in the engine and on the screen: only files that exist are taken, and names that a shell
 //! quotes come back.
-#![no_main]
+#![cfg_attr(feature = "libfuzzer", no_main)]
 
-use libfuzzer_sys::fuzz_target;
 use std::path::{Path, PathBuf};
 use throng_core::dataset::{NoDrop, parse_drop};
-
-#[path = "../../src/tui"]
-#[allow(dead_code)]
-mod tui {
-    pub mod actions {
-        pub mod program {
-            /// Without a home folder.
-            pub fn expand(path: &str) -> std::path::PathBuf {
-                path.into()
-            }
-        }
-    }
-    pub mod drop;
-}
+use throng_fuzz::fuzz_target;
+use throng_tui::fuzzing;
 
 fuzz_target!(|text: &str| {
     // Some paths exist and some do not; the text decides.
@@ -35,7 +22,7 @@ fuzz_target!(|text: &str| {
         }
         Err(_) => {}
     }
-    let _ = tui::drop::parse(text);
+    let _ = fuzzing::parse_drop(text);
     quoted_names_come_back(text);
 });
 

@@ -1,9 +1,9 @@
 //! Events as the runtime reads them: ours, S3's and MinIO's notifications, HTTP requests, delegated ones, anything.
 //! Scripts are shown the object that is fetched, and an event that is none of these is an input as it came.
-#![no_main]
+#![cfg_attr(feature = "libfuzzer", no_main)]
 
-use libfuzzer_sys::fuzz_target;
 use throng_contract::{TaskEvent, TaskRef, object_keys_from_s3_event};
+use throng_fuzz::fuzz_target;
 
 #[path = "../../runtime/src/event.rs"]
 #[allow(dead_code)]

@@ -1,10 +1,10 @@
 //! Frames of event streams, as the local cloud writes them and clients read them: however they are cut, what was sent
 //! arrives. The first byte says how they are cut.
-#![no_main]
+#![cfg_attr(feature = "libfuzzer", no_main)]
 
 use aws_smithy_eventstream::frame::{DecodedFrame, MessageFrameDecoder};
 use bytes::BytesMut;
-use libfuzzer_sys::fuzz_target;
+use throng_fuzz::fuzz_target;
 use throng_local::{lambda, logs};
 
 fuzz_target!(|data: &[u8]| {

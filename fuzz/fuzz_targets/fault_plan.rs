@@ -1,7 +1,7 @@
 //! Fault plans of the local cloud: a wrong one is refused with its line, a right one has a share between 0 and 1.
-#![no_main]
+#![cfg_attr(feature = "libfuzzer", no_main)]
 
-use libfuzzer_sys::fuzz_target;
+use throng_fuzz::fuzz_target;
 use throng_local::faults::Plan;
 
 fuzz_target!(|text: &str| {

@@ -1,12 +1,12 @@
 //! Manifests, indexes and configurations of images, in the engine and in the local registry, and Docker's own
 //! configuration. What is taken has digests that are safe as file names. The first line is the manifest.
-#![no_main]
+#![cfg_attr(feature = "libfuzzer", no_main)]
 
-use libfuzzer_sys::fuzz_target;
 use throng_core::model::Architecture;
 use throng_core::image::fuzzing::{config, login, manifest};
-use throng_local::registry::fuzzing::image;
+use throng_fuzz::fuzz_target;
 use throng_fuzz::line_and_rest;
+use throng_local::registry::fuzzing::image;
 
 fuzz_target!(|data: &[u8]| {
     let (first, rest) = line_and_rest(data);

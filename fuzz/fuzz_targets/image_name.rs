@@ -1,10 +1,10 @@
 //! Names of images, as definitions and Lambda's clients write them: what is read is read the same again, and no
 //! repository's name leads out of a folder.
-#![no_main]
+#![cfg_attr(feature = "libfuzzer", no_main)]
 
-use libfuzzer_sys::fuzz_target;
 use std::path::{Component, Path};
 use throng_core::image::Source;
+use throng_fuzz::fuzz_target;
 use throng_local::registry::fuzzing::{image_name, repository};
 
 fuzz_target!(|text: &str| {

@@ -1,7 +1,7 @@
 //! Bodies and names in requests to the local Lambda: what is accepted is within AWS's limits.
-#![no_main]
+#![cfg_attr(feature = "libfuzzer", no_main)]
 
-use libfuzzer_sys::fuzz_target;
+use throng_fuzz::fuzz_target;
 use throng_local::lambda::fuzzing::{created, function_name};
 
 fuzz_target!(|data: &[u8]| {

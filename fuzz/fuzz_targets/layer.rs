@@ -1,14 +1,14 @@
 //! Tars: layers as the local cloud unpacks them, root filesystems and archives as the engine reads them. Nothing is
 //! written outside the folder, no more than the budget, and no file gets more rights than it should; what the engine
 //! makes a layer of, the local cloud unpacks.
-#![no_main]
+#![cfg_attr(feature = "libfuzzer", no_main)]
 
-use libfuzzer_sys::fuzz_target;
 use std::fs;
 use std::io::Read as _;
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
 use std::path::Path;
 use throng_core::image::fuzzing::{member, root_tar};
+use throng_fuzz::fuzz_target;
 use throng_local::registry::fuzzing::unpacked;
 
 const BUDGET: u64 = 64 << 10;

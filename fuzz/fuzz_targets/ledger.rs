@@ -1,17 +1,17 @@
 //! What lies in the home bucket, where anybody may write: names of records and markers, their bodies, manifests, headers,
 //! events that Lambda gave up on. What is read is written back as itself, the counts of a run add up to its manifest
 //! whatever it is told, and no key becomes a path that leads elsewhere.
-#![no_main]
+#![cfg_attr(feature = "libfuzzer", no_main)]
 
-use libfuzzer_sys::fuzz_target;
 use serde::{Serialize, de::DeserializeOwned};
 use std::path::Component;
-use throng_core::dataset::download::safe_path;
-use throng_core::run::{Cancelled, End, FailedEvent, ManifestEntry, RunHeader, RunTracker, is_run_id};
 use throng_contract::keys::{RecordName, record_key};
 use throng_contract::{
     AttemptRecord, FunctionConfig, RunningMarker, TaskEvent, object_keys_from_s3_event, read_secrets,
 };
+use throng_core::dataset::download::safe_path;
+use throng_core::run::{Cancelled, End, FailedEvent, ManifestEntry, RunHeader, RunTracker, is_run_id};
+use throng_fuzz::fuzz_target;
 
 const TASKS: u64 = 5;
 

@@ -1,12 +1,12 @@
 //! Lines of logs: ours, the platform's in text and JSON, other programs'. What our runtime wrote comes back; what is
 //! kept stays within its bound.
-#![no_main]
+#![cfg_attr(feature = "libfuzzer", no_main)]
 
-use libfuzzer_sys::fuzz_target;
+use throng_contract::{LogLine, Source};
 use throng_core::engine::LogView;
 use throng_core::logs::{Bound, LogBuffer, Origin, Parser, RawEvent, Report};
 use throng_core::run::fuzzing::end_in_log;
-use throng_contract::{LogLine, Source};
+use throng_fuzz::fuzz_target;
 
 fuzz_target!(|text: &str| {
     let (mut parser, bound) = (Parser::default(), Bound { lines: 8, bytes: 256 });

@@ -1,12 +1,12 @@
 //! The local CloudWatch Logs: filter patterns, and bodies of its operations. The first line is the operation, the second
 //! the body; without an operation of that name the whole is a pattern. No body is the server's fault.
-#![no_main]
+#![cfg_attr(feature = "libfuzzer", no_main)]
 
 use http::Request;
-use libfuzzer_sys::fuzz_target;
 use std::sync::OnceLock;
-use throng_local::logs::{LogStore, LogsApi, Pattern};
+use throng_fuzz::fuzz_target;
 use throng_fuzz::line_and_text;
+use throng_local::logs::{LogStore, LogsApi, Pattern};
 
 const OPERATIONS: [&str; 14] = [
     "CreateLogGroup",

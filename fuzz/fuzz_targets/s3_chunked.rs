@@ -2,10 +2,10 @@
 //! and of a wrong one nothing is stored.
 //!
 //! The first byte says how the body is cut, the second how it is made, the rest is the body or its content.
-#![no_main]
+#![cfg_attr(feature = "libfuzzer", no_main)]
 
 use base64::Engine as _;
-use libfuzzer_sys::fuzz_target;
+use throng_fuzz::fuzz_target;
 use throng_fuzz::s3::{BUCKET, Cloud};
 
 const HASH: &str = "STREAMING-UNSIGNED-PAYLOAD-TRAILER";

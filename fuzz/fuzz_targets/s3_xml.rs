@@ -2,9 +2,9 @@
 //! answered with an error of the server, and what is set comes back the same.
 //!
 //! The first byte says which request it is, the rest is its body.
-#![no_main]
+#![cfg_attr(feature = "libfuzzer", no_main)]
 
-use libfuzzer_sys::fuzz_target;
+use throng_fuzz::fuzz_target;
 use throng_fuzz::s3::{Answer, BUCKET, Cloud};
 
 /// Requests whose answer to GET says what was set.

@@ -1,15 +1,10 @@
 //! Command lines of SCAR, brought into ours: nothing that a person typed is lost without a word, and what stands behind
 //! `--` stays as it is.
-#![no_main]
+#![cfg_attr(feature = "libfuzzer", no_main)]
 
-use libfuzzer_sys::fuzz_target;
 use std::ffi::OsString;
-
-#[path = "../../src/cli"]
-#[allow(dead_code)]
-mod cli {
-    pub mod scar;
-}
+use throng_cli::fuzzing::translate;
+use throng_fuzz::fuzz_target;
 
 /// Words that become others.
 const VERBS: [&str; 5] = ["update", "run", "invoke", "rm", "log"];
@@ -17,7 +12,7 @@ const VERBS: [&str; 5] = ["update", "run", "invoke", "rm", "log"];
 fuzz_target!(|text: &str| {
     let Some(words) = shlex::split(text) else { return };
     let arguments: Vec<OsString> = words.iter().map(OsString::from).collect();
-    let translated = match cli::scar::translate(arguments) {
+    let translated = match translate(arguments) {
         Ok(translated) => translated,
         Err(sentence) => {
             assert!(sentence.len() > 10, "{sentence}");

@@ -2,15 +2,15 @@
 //! request that was signed with it is let in, and one that was changed on its way is not.
 //!
 //! The first line is the header or the query, the second the path and query of the request, the rest its body.
-#![no_main]
+#![cfg_attr(feature = "libfuzzer", no_main)]
 
 use aws_sigv4::http_request::SignableBody;
 use http::Request;
-use libfuzzer_sys::fuzz_target;
 use std::time::SystemTime;
-use throng_local::protocol::auth::{Authorization, basic, service, verify};
+use throng_fuzz::fuzz_target;
 use throng_fuzz::s3::{BUCKET, Cloud, credentials, signed};
 use throng_fuzz::{line_and_rest, line_and_text};
+use throng_local::protocol::auth::{Authorization, basic, service, verify};
 
 fuzz_target!(|data: &[u8]| {
     let Ok(text) = std::str::from_utf8(data) else { return };

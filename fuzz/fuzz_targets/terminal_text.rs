@@ -1,31 +1,11 @@
 //! What functions wrote, on its way to a terminal, on the screen and in tables: no character of it is obeyed, and
 //! harmless text stays.
-#![no_main]
+#![cfg_attr(feature = "libfuzzer", no_main)]
 
-use libfuzzer_sys::fuzz_target;
+use throng_cli::fuzzing::clean as print_clean;
+use throng_fuzz::fuzz_target;
 use throng_fuzz::is_obeyed;
-
-#[path = "../../src/tui"]
-#[allow(dead_code, unused_imports)]
-mod tui {
-    pub mod text;
-}
-
-#[path = "../../src/cli"]
-#[allow(dead_code, unused_imports)]
-mod cli {
-    pub mod args {
-        /// As the command line has it.
-        #[derive(Clone, Copy, PartialEq, Eq)]
-        pub enum Format {
-            Table,
-            Json,
-        }
-    }
-    pub mod print;
-}
-
-use tui::text::{clean, clean_lines, clip, clip_start, width, wrap, wrap_words};
+use throng_tui::fuzzing::{clean, clean_lines, clip, clip_start, width, wrap, wrap_words};
 
 fuzz_target!(|text: &str| {
     let shown = clean(text);
@@ -35,7 +15,7 @@ fuzz_target!(|text: &str| {
         assert_eq!(shown, text);
     }
     assert!(clean_lines(text).iter().all(|line| !line.contains(is_obeyed)));
-    let printed = cli::print::clean(text);
+    let printed = print_clean(text);
     assert!(!printed.contains(is_obeyed), "{printed:?}");
 
     let columns = text.len() % 40;

@@ -13,9 +13,9 @@ use http_body_util::{BodyExt as _, StreamBody};
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 use std::time::SystemTime;
+use throng_contract::local::{AccessKey, LocalCredentials};
 use throng_local::db::{Db, DbError};
 use throng_local::s3::{NotificationTargets, ObjectStore, service};
-use throng_contract::local::{AccessKey, LocalCredentials};
 
 /// The bucket that is there.
 pub const BUCKET: &str = "fuzz";

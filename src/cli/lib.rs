@@ -3,6 +3,8 @@
 mod args;
 mod embedded_cloud;
 mod fail;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod print;
 mod scar;
 mod session;

@@ -12,6 +12,8 @@ mod app;
 mod drop;
 mod event_loop;
 mod filter;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod images;
 mod input;
 mod keys;

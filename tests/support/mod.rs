@@ -1,6 +1,23 @@
-//! What tests and benchmarks of the whole program share: a home of their own, the program, a small root filesystem.
+//! What tests and benchmarks of the whole program share: a home of their own, the program, a small root filesystem; below,
+//! a terminal, an S3 client, and for the tests with third-party programs what those need.
+//!
+//! Each binary includes it once; none uses all of it.
 
 #![allow(dead_code, clippy::expect_used, clippy::unwrap_used, clippy::panic, missing_docs)]
+
+pub mod lab;
+#[cfg(feature = "interop")]
+pub mod recorder;
+#[cfg(feature = "interop")]
+pub mod report;
+#[cfg(all(feature = "interop", target_os = "linux", target_arch = "x86_64"))]
+pub mod rie;
+pub mod s3;
+pub mod screen;
+#[cfg(feature = "interop")]
+pub mod server;
+#[cfg(feature = "interop")]
+pub mod tools;
 
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -134,6 +151,12 @@ pub fn between(input: &str, output: &str) -> String {
         "      input: [{{storage_provider: s3, path: {input}}}]\n      \
          output: [{{storage_provider: s3, path: {output}}}]\n"
     )
+}
+
+/// What the test runner calls a test, from the `module_path!()` of its module: without the binary's own name.
+pub fn test_name(module: &str, test: &str) -> String {
+    let (_, module) = module.split_once("::").expect("a module of the binary");
+    format!("{module}::{test}")
 }
 
 /// Waits until a local cloud answers in its folder; gives its endpoint.

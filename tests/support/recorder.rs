@@ -1,8 +1,6 @@
 //! A recorder between a client and a server: passes every byte on as it is and writes it down, a file per connection and
 //! direction (`0001.up`, `0001.down`). `tests/support/models/wire.py` reads the exchanges out of them.
 
-#![allow(dead_code, clippy::expect_used, clippy::unwrap_used, clippy::panic, missing_docs)]
-
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};

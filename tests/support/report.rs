@@ -1,6 +1,4 @@
-//! A recording against AWS's service models as botocore has them. The crate's `tools` install botocore.
-
-#![allow(dead_code, clippy::expect_used, clippy::unwrap_used, clippy::panic, missing_docs)]
+//! A recording against AWS's service models as botocore has them. `tools` installs botocore.
 
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -15,7 +13,7 @@ impl Report {
     pub fn of(recording: &Path, options: &[&str]) -> Self {
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
         let file = tempfile::NamedTempFile::new().unwrap();
-        let output = Command::new(crate::tools::clients().join("python3"))
+        let output = Command::new(super::tools::clients().join("python3"))
             .arg(root.join("tests/support/models/check.py"))
             .arg(recording)
             .arg("--report")

@@ -1,8 +1,6 @@
 //! A program on a terminal of its own: what it shows, and keys for it.
 
-#![allow(dead_code, clippy::expect_used, clippy::unwrap_used, clippy::panic, missing_docs)]
-
-use crate::support::Home;
+use super::Home;
 use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
 use std::io::{Read, Write};
 use std::sync::{Arc, Mutex};

@@ -1,7 +1,5 @@
 //! Servers that others wrote, each on a free port and in a folder of its own, ended when dropped.
 
-#![allow(dead_code, clippy::expect_used, clippy::unwrap_used, clippy::panic, missing_docs)]
-
 use std::fs;
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};

@@ -1,7 +1,5 @@
 //! Third-party programs for tests: Python packages in folders below `target/interop`, installed once, and Debian packages.
 
-#![allow(dead_code, clippy::expect_used, clippy::unwrap_used, clippy::panic, missing_docs)]
-
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Mutex;

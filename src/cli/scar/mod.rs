@@ -31,6 +31,7 @@ const WITH_VALUE: [&str; 7] = ["-c", "--context", "--config", "--output", "--sin
 /// Arguments in our words.
 #[derive(Default)]
 pub struct Translated {
+    /// The words after the program's name.
     pub arguments: Vec<OsString>,
     /// Which of SCAR's options are not needed, and why; a line.
     pub warning: Option<String>,

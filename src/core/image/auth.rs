@@ -99,7 +99,7 @@ fn best_entry<'a>(config: &'a DockerConfig, host: &str, repository: &str) -> Opt
 }
 
 /// What a configuration has for a repository, without asking helpers.
-#[cfg(fuzzing)]
+#[cfg(feature = "fuzzing")]
 pub(super) fn in_config(text: &[u8], host: &str, repository: &str) -> Option<Credentials> {
     let config: DockerConfig = serde_json::from_slice(text).ok()?;
     best_entry(&config, host, repository).and_then(credentials_of)

@@ -13,7 +13,7 @@ mod compose;
 mod digest;
 mod error;
 mod files;
-#[cfg(fuzzing)]
+#[cfg(feature = "fuzzing")]
 pub mod fuzzing;
 mod layer;
 mod layer_cache;

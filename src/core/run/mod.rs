@@ -22,7 +22,7 @@
 mod cloud;
 mod failure;
 mod follow;
-#[cfg(fuzzing)]
+#[cfg(feature = "fuzzing")]
 pub mod fuzzing;
 mod header;
 mod launch;

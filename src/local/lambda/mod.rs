@@ -16,7 +16,7 @@ mod clock;
 mod config;
 mod environment;
 mod error;
-#[cfg(fuzzing)]
+#[cfg(feature = "fuzzing")]
 pub mod fuzzing;
 mod launcher;
 mod lines;

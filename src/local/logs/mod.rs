@@ -9,7 +9,7 @@
 //! ```
 
 mod api;
-#[cfg(fuzzing)]
+#[cfg(feature = "fuzzing")]
 pub mod fuzzing;
 mod groups;
 mod pattern;

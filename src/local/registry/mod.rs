@@ -12,7 +12,7 @@
 //! Whatever has its final name is whole: it was made under another and renamed.
 
 mod content;
-#[cfg(fuzzing)]
+#[cfg(feature = "fuzzing")]
 pub mod fuzzing;
 mod http_api;
 mod manifest;

@@ -2,7 +2,7 @@
 
 mod events;
 mod functions;
-#[cfg(fuzzing)]
+#[cfg(feature = "fuzzing")]
 pub(super) mod fuzzing;
 mod invoke;
 mod policy;

@@ -1,0 +1,119 @@
+use super::support::{Home, Watched};
+use std::collections::BTreeMap;
+use throng_contract::keys::{manifest_key, record_key, run_key, running_key};
+use throng_contract::{AttemptRecord, OutputObject, TaskRef, VERSION};
+use throng_core::cloud::{Cloud, now_ms};
+use throng_core::engine::{Command, ListingState, Scope, Severity, Snapshot};
+use throng_core::model::{ProgressState, RunSummary, TaskState};
+use throng_core::run::{ManifestEntry, RunHeader, StartedBy};
+
+const RUN: &str = "20261123-214500-k3x9";
+
+/// A run of one task, as a launch elsewhere would leave it.
+async fn launched(cloud: &Cloud) -> String {
+    let home = cloud.home_bucket().unwrap().to_owned();
+    for bucket in [home.as_str(), "inputs", "out"] {
+        cloud.s3().create_bucket(bucket).await.unwrap();
+    }
+    let header = RunHeader {
+        version: VERSION,
+        id: RUN.into(),
+        function: "f".into(),
+        image: String::new(),
+        parameters: BTreeMap::new(),
+        started_ms: now_ms(),
+        tasks: 1,
+        bytes: 1,
+        source: Vec::new(),
+        bucket: "inputs".into(),
+        provider: None,
+        files: false,
+        started_by: StartedBy::Invoke,
+        throng: String::new(),
+    };
+    let entry = ManifestEntry { task: 0, bucket: "inputs".into(), key: "a".into(), size: 1, provider: None };
+    // The header first: a folder that is seen without one is not looked at again for a minute.
+    cloud.s3().put_json(&home, &run_key(RUN), &header, false).await.unwrap();
+    cloud.s3().put_json(&home, &manifest_key(RUN, 0), &entry, false).await.unwrap();
+    cloud
+        .s3()
+        .put_object(&home, &running_key(RUN, 0, "request"), b"{}".to_vec().into(), &[], false)
+        .await
+        .unwrap();
+    home
+}
+
+/// Its task succeeds with one output.
+async fn ended(cloud: &Cloud, home: &str) {
+    cloud.s3().put_object("out", "x/a.txt", b"result".to_vec().into(), &[], false).await.unwrap();
+    let output = OutputObject {
+        bucket: "out".into(),
+        key: "x/a.txt".into(),
+        size: 6,
+        sha256: String::new(),
+        provider: None,
+    };
+    let record = AttemptRecord {
+        task: Some(TaskRef { run: RUN.into(), task: 0 }),
+        state: TaskState::Succeeded,
+        outputs: vec![output],
+        ..AttemptRecord::begun("f", "request", now_ms())
+    };
+    cloud.s3().put_json(home, &record_key(&record), &record, false).await.unwrap();
+}
+
+fn run(snap: &Snapshot) -> Option<&RunSummary> {
+    snap.runs.items.iter().find(|run| run.id == RUN)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_is_told_as_it_is_whatever_is_looked_at() {
+    let home = Home::new();
+    let cloud = home.cloud().await;
+    let engine = Watched::start(home.options());
+    engine.send(Command::Look(Scope::Buckets));
+    let bucket = launched(&cloud).await;
+    let snap = engine
+        .until("the run that was launched elsewhere", |snap| {
+            run(snap).is_some_and(|run| run.counts.running == 1) && snap.running.items.len() == 1
+        })
+        .await;
+    assert_eq!(snap.scope, Scope::Buckets);
+    let old = home.pid();
+    nix::sys::signal::kill(nix::unistd::Pid::from_raw(old), nix::sys::signal::Signal::SIGKILL).unwrap();
+    engine.send(Command::Refresh);
+    let restarted = |snap: &Snapshot| {
+        let mut notices = snap.notices.iter();
+        notices.any(|notice| notice.severity == Severity::Warning && notice.detail.contains("begin again"))
+    };
+    engine.until("what a restart means for running tasks", restarted).await;
+    ended(&home.cloud().await, &bucket).await;
+    engine
+        .until("its end", |snap| {
+            run(snap).is_some_and(|run| run.ended_ms.is_some()) && snap.running.items.is_empty()
+        })
+        .await;
+
+    let to = home.path().join("results").join(RUN);
+    engine.send(Command::DownloadRun { run: RUN.into(), to: to.clone() });
+    let told = format!("1 object is in {}", to.display());
+    engine
+        .until("the end of the download", |snap| snap.notices.iter().any(|notice| notice.title == told))
+        .await;
+    assert_eq!(std::fs::read(to.join("a.txt")).unwrap(), b"result");
+    let file = home.path().join("b.txt");
+    std::fs::write(&file, "b").unwrap();
+    engine.send(Command::Upload { paths: vec![file], bucket: "inputs".into(), prefix: "p".into() });
+    let snap = engine
+        .until("the end of the upload", |snap| {
+            snap.notices.iter().any(|notice| notice.title == "1 file is in inputs/p")
+        })
+        .await;
+    let done: Vec<_> = snap.progress.iter().map(|row| row.state == ProgressState::Done).collect();
+    assert_eq!(done, [true, true], "both can still be read");
+
+    engine.send(Command::Look(Scope::Run { run: "20200101-000000-none".into() }));
+    let snap = engine.until("that there is no such run", |snap| snap.unreadable.is_some()).await;
+    let (id, state) = snap.unreadable.clone().unwrap();
+    assert!(id.ends_with("none") && matches!(state, ListingState::Failed(why) if why.contains("no run")));
+}

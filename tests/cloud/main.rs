@@ -1,0 +1,24 @@
+//! The whole program on the embedded cloud: the daemon, its ends and its faults, sandboxes, the command line, and the
+//! screen on a terminal of its own.
+//!
+//! All tests share this process, and two run at a time on two processors: each has a home, a port and processes of its own,
+//! and none sets a variable. Needs a kernel that allows user namespaces; `throng doctor` says how to get one.
+#![cfg(target_os = "linux")]
+#![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic, missing_docs)]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod command_line;
+mod credentials;
+mod daemon;
+mod e2e;
+mod engine;
+mod faults;
+mod formats;
+mod json;
+mod providers;
+mod sandbox;
+mod scar;
+mod screen;
+mod two_machines;

@@ -1,0 +1,160 @@
+//! The runtime under a Runtime API that no one here wrote, and throng on a cloud that no one here wrote: ministack runs the
+//! runtime as a function's `bootstrap`, on real S3 events. Needs Python with pip; ministack and boto3 are installed once into
+//! target/interop.
+
+use crate::support::Home;
+use crate::support::recorder::Recorder;
+use crate::support::report::Report;
+use crate::support::server;
+use crate::support::server::Server;
+use crate::support::tools;
+use std::io::{BufRead as _, BufReader};
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// ministack with the functions and buckets of `tests/support/ministack.py`, which invokes one of them. Everybody, the runtime
+/// included, talks to it through a recorder.
+fn prepared(home: &Home) -> (Server, Recorder) {
+    let server = server::ministack(&tools::ministack());
+    let recorder = Recorder::before(&server.host);
+    let runtime = home.path().join("runtime");
+    std::fs::write(&runtime, throng_embedded::RUNTIME.x86_64.expect("a runtime")).unwrap();
+    std::fs::set_permissions(&runtime, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let work = home.path().join("work");
+    std::fs::create_dir(&work).unwrap();
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/support/ministack.py");
+    let output = Command::new(tools::ministack().join("python3"))
+        .arg(script)
+        .arg(format!("http://{}", recorder.host()))
+        .arg(&runtime)
+        .arg(&work)
+        .output()
+        .expect("python3");
+    let text =
+        String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && text.contains("all is well"), "{text}\n{}", server.log());
+    (server, recorder)
+}
+
+/// `logs --follow` until it shows `text`.
+fn follow_until(home: &Home, function: &str, text: &str) {
+    let mut command = home.command(&["logs", function, "--follow"]);
+    let mut follow = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    let lines = BufReader::new(follow.stdout.take().unwrap()).lines();
+    let shown = lines.map_while(Result::ok).any(|line| line.contains(text));
+    follow.kill().unwrap();
+    follow.wait().unwrap();
+    assert!(shown, "the log never showed {text}");
+}
+
+#[test]
+fn the_runtime_and_throng_work_on_ministack() {
+    let home = Home::in_context("mini", "");
+    let (server, recorder) = prepared(&home);
+    home.write(
+        "home/config/config.toml",
+        &format!(
+            "[contexts.mini]\nregion = \"us-east-1\"\nendpoint = \"http://{}\"\nhome_bucket = \"home\"\n",
+            recorder.host()
+        ),
+    );
+    let functions = home.json(&["functions"]);
+    assert_eq!(functions.as_array().unwrap().len(), 2, "{functions}");
+    assert_eq!(home.json(&["functions", "many"])["memory_mb"], 256);
+
+    for index in 0..12 {
+        home.write(&format!("in/é {index}"), &"x".repeat(index));
+    }
+    // Each object starts the function.
+    let run = home.json(&["run", "many", "in", "--wait"]);
+    assert_eq!(run["counts"]["succeeded"], 12, "{run}");
+    let listed = home.json(&["ls", "data/many/out/"]);
+    assert_eq!(listed.as_array().unwrap().len(), 12, "{listed}");
+    home.ok(&["get", "data/many/out/", "results"]);
+    let result = std::fs::read_to_string(home.path().join("results/out/é 11.count")).unwrap();
+    assert_eq!(result.trim(), "11");
+
+    // Objects that are there already: throng invokes, once for each.
+    home.ok(&["put", "in", "data/there"]);
+    let run = home.json(&["run", "many", "s3://data/there/", "--wait"]);
+    assert_eq!(run["counts"]["succeeded"], 12, "{run}");
+    assert_eq!(home.json(&["runs"]).as_array().unwrap().len(), 2);
+    let tasks = home.json(&["tasks", "last", "--state", "succeeded"]);
+    assert_eq!(tasks.as_array().unwrap().len(), 12, "{tasks}");
+    assert_eq!(home.json(&["tasks", "last", "3"])["records"][0]["exit_code"], 0);
+
+    let log = home.ok(&["logs", "many", "--run", "last"]);
+    assert!(log.contains("counting é 7"), "{log}");
+    let follow = std::thread::scope(|scope| {
+        let follow = scope.spawn(|| follow_until(&home, "many", "counting later"));
+        home.write("later/later", "later");
+        home.ok(&["run", "many", "later", "--wait"]);
+        follow.join()
+    });
+    assert!(follow.is_ok());
+
+    let refused = home.run(&["rm", "--yes", "function", "many"]);
+    assert_eq!(refused.status.code(), Some(4), "throng did not make it");
+    home.ok(&["rm", "--yes", "function", "many", "--foreign"]);
+    assert_eq!(home.json(&["functions"]).as_array().unwrap().len(), 1);
+    home.ok(&["rm", "--yes", "object", "data/there/"]);
+    let report = Report::of(recorder.folder(), &["--requests-only"]);
+    report.assert_no_problem();
+    let read = report.operations("seen", &["logs"]);
+    assert!(read.contains("logs:StartLiveTail") && read.contains("logs:FilterLogEvents"), "{read:?}");
+    // 25 inputs by throng; outputs and records by the runtime.
+    assert!(report.0["seen"]["s3"]["PutObject"].as_u64() >= Some(75), "the runtime's requests are missing");
+    drop(server);
+    assert_no_process_works_in(&home);
+}
+
+/// Environments outlive ministack's end by a moment: their Runtime API is gone.
+fn assert_no_process_works_in(home: &Home) {
+    let folder = home.path().to_str().unwrap().to_owned();
+    let left = || {
+        let environments = std::fs::read_dir("/proc").unwrap().flatten().filter_map(|entry| {
+            let environment = std::fs::read(entry.path().join("environ")).ok()?;
+            let ours = String::from_utf8_lossy(&environment).contains(&format!("{folder}/work"));
+            ours.then(|| entry.file_name())
+        });
+        environments.collect::<Vec<_>>()
+    };
+    let begin = Instant::now();
+    while !left().is_empty() {
+        assert!(begin.elapsed() < Duration::from_secs(20), "processes are left behind: {:?}", left());
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+#[test]
+fn an_image_goes_to_ministack_s_ecr_and_comes_back_by_skopeo() {
+    tools::debian(&[("skopeo", "skopeo")]);
+    let server = server::ministack(&tools::ministack());
+    let home = Home::in_context("mini", &format!("endpoint = \"{}\"", server.url()));
+    home.ok(&["deploy", &home.function("f", "#!/bin/sh\n", "")]);
+    let password = Command::new(tools::clients().join("aws"))
+        .args(["--endpoint-url", &server.url(), "ecr", "get-login-password"])
+        .envs([
+            ("AWS_ACCESS_KEY_ID", "test"),
+            ("AWS_SECRET_ACCESS_KEY", "test"),
+            ("AWS_DEFAULT_REGION", "us-east-1"),
+        ])
+        .output()
+        .unwrap();
+    let password = String::from_utf8(password.stdout).unwrap();
+    let skopeo = |arguments: &[&str]| {
+        let output = Command::new("skopeo").args(arguments).current_dir(home.path()).output().unwrap();
+        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let (login, image) =
+        (format!("AWS:{}", password.trim()), format!("docker://{}/throng/f:latest", server.host));
+    let shown = skopeo(&["inspect", "--tls-verify=false", "--creds", &login, &image]);
+    let shown: serde_json::Value = serde_json::from_str(&shown).unwrap();
+    let function = home.json(&["functions", "f"]);
+    let deployed = function["image"].as_str().unwrap();
+    assert!(deployed.ends_with(shown["Digest"].as_str().unwrap()), "{deployed}, {shown}");
+    skopeo(&["copy", "-q", "--src-tls-verify=false", "--src-creds", &login, &image, "oci:back:f"]);
+}
