@@ -14,6 +14,7 @@
 //! secrets   the keys of its storage providers
 //! tags      by which throng knows what it made
 //! target    which registry an image goes to
+//! error     why a deployment failed
 //! ```
 
 mod apply;
