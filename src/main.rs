@@ -1,6 +1,10 @@
 //! throng: a terminal workload manager for high-throughput serverless file processing.
 //!
 //! Puts the program together: which programs go into functions, how the screen is opened, who the sandboxes' helper is.
+//!
+//! ```text
+//! embedded_cloud   the embedded cloud behind the command line's verbs
+//! ```
 
 mod embedded_cloud;
 
@@ -25,7 +29,12 @@ fn main() -> ExitCode {
     };
     let open_screen =
         |engine, opening| -> std::pin::Pin<Box<dyn Future<Output = _>>> { Box::pin(open(engine, opening)) };
-    throng_cli::main(Product { programs, embedded_cloud: &embedded_cloud::Linked, open_screen })
+    throng_cli::main(Product {
+        version: env!("THRONG_VERSION"),
+        programs,
+        embedded_cloud: &embedded_cloud::Linked,
+        open_screen,
+    })
 }
 
 async fn open(engine: Engine, opening: Opening) -> Result<(), String> {

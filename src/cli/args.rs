@@ -59,6 +59,8 @@ pub enum Format {
 pub enum Verb {
     /// Open the terminal user interface
     Tui,
+    /// Write an example out, as a starting point for a function of your own
+    New(New),
     /// Run the main job on the demo dataset, on the embedded local cloud
     Demo(Demo),
     /// Create or update the functions of a definition file
@@ -126,6 +128,19 @@ pub enum Policy {
     Person,
     /// The role of a function
     Function,
+}
+
+#[derive(Clone, Debug, Args)]
+pub struct New {
+    /// The folder that is made; one that holds anything is refused
+    #[arg(required_unless_present = "list")]
+    pub folder: Option<PathBuf>,
+    /// Which example
+    #[arg(long, value_name = "NAME", default_value = "text-statistics", value_parser = PossibleValuesParser::new(super::verbs::new::names()))]
+    pub example: String,
+    /// Say which examples there are
+    #[arg(long, conflicts_with_all = ["folder", "example"])]
+    pub list: bool,
 }
 
 #[derive(Debug, Args)]

@@ -1,4 +1,18 @@
 //! The engine for scripts: verbs, printers, exit codes.
+//!
+//! ```text
+//! args             the command line: verbs and their options
+//! embedded_cloud   the local cloud, as the command line asks for it
+//! fail             how a verb can end badly, and the exit code for each
+//! print            tables for people, JSON for programs; progress on standard error
+//! scar             the command line of SCAR, brought into ours before it is parsed
+//! session          what every verb needs: folders, configuration, the cloud of the chosen context
+//! settings         options that make or change a definition
+//! transfer         uploads and downloads with a status line
+//! units            numbers with units, for people
+//! verbs            a file per group of verbs
+//! waiting          says for whom a verb waits, to a person who would see nothing
+//! ```
 
 mod args;
 mod embedded_cloud;
@@ -17,9 +31,10 @@ mod waiting;
 pub use embedded_cloud::{EmbeddedCloud, ServeFailure, ServeRequest};
 
 use args::{Cli, Verb};
-use clap::{CommandFactory, Parser};
+use clap::{CommandFactory, FromArgMatches as _};
 use fail::{Fail, Outcome};
 use session::Session;
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::pin::Pin;
 use std::process::ExitCode;
@@ -33,6 +48,8 @@ const ENV_LOG: &str = "THRONG_LOG";
 /// What the command line is given by the program that it is part of.
 #[derive(Clone, Copy, Debug)]
 pub struct Product {
+    /// What `throng --version` says: the version, and the commit where that is known.
+    pub version: &'static str,
     /// What goes into functions.
     pub programs: Programs,
     /// Controls the local cloud, of which the command line knows nothing else.
@@ -62,7 +79,7 @@ pub fn main(product: Product) -> ExitCode {
     let mut words = std::env::args_os();
     let program = words.next().unwrap_or_else(|| "throng".into());
     let outcome = scar::translate(words.collect()).map_err(Fail::usage).and_then(|translated| {
-        let cli = Cli::parse_from(std::iter::once(program).chain(translated.arguments));
+        let cli = parse(std::iter::once(program).chain(translated.arguments), product.version);
         if let Some(warning) = &translated.warning {
             print::note(&format!("warning: {warning}"));
         }
@@ -77,6 +94,13 @@ pub fn main(product: Product) -> ExitCode {
             ExitCode::from(fail.code)
         }
     }
+}
+
+/// Reads the command line; help, the version and what is wrong end the process here.
+fn parse(words: impl IntoIterator<Item = OsString>, version: &'static str) -> Cli {
+    let command = Cli::command().version(version);
+    let read = |matches| Cli::from_arg_matches(&matches);
+    command.try_get_matches_from(words).and_then(read).unwrap_or_else(|error| error.exit())
 }
 
 fn dispatch(cli: Cli, product: Product) -> Outcome {
@@ -105,6 +129,9 @@ fn dispatch(cli: Cli, product: Product) -> Outcome {
     }
     if let Some(Verb::Migrate(migrate)) = &cli.verb {
         return verbs::migrate::migrate(migrate);
+    }
+    if let Some(Verb::New(new)) = &cli.verb {
+        return verbs::new::new(new, cli.global.output, product.programs);
     }
     let session = Session::new(&cli.global, product)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
@@ -139,7 +166,7 @@ async fn run(session: &Session, verb: Verb) -> Outcome {
         Verb::Logs(logs) => verbs::logs::print(session, logs).await,
         Verb::Image(image) => verbs::image::control(session, image).await,
         Verb::Doctor(args) => Box::pin(verbs::doctor::examine(session, &args)).await,
-        Verb::Local(_) | Verb::Migrate(_) | Verb::Completions { .. } | Verb::Man => {
+        Verb::Local(_) | Verb::Migrate(_) | Verb::New(_) | Verb::Completions { .. } | Verb::Man => {
             Err(Fail::usage("not here"))
         }
     }

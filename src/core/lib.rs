@@ -1,4 +1,22 @@
 //! The engine: everything that throng does, with no terminal and no knowledge of how the local cloud is built.
+//!
+//! ```text
+//! model        plain data that front ends show
+//! words        numbers in sentences for people
+//! dirs         where configuration, state, cache and data live
+//! config       config.toml: contexts and settings
+//! image        images without a Docker daemon
+//! definition   function definitions: parse, validate, explain
+//! cloud        a context's cloud: SDK clients, retries, shared limits
+//! cost         the price sheet and estimates
+//! policies     least-privilege policies of IAM
+//! logs         live tail for the eyes, a sweep for the truth
+//! dataset      files -> objects, objects -> files
+//! deploy       plan, show, apply
+//! run          manifest, launch, follow, cancel, list
+//! doctor       whether a context can do the job, and what to change
+//! engine       commands in, snapshots out
+//! ```
 
 pub mod cloud;
 pub mod config;

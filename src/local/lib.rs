@@ -11,6 +11,7 @@
 //! registry   image store: OCI distribution API, layers unpacked once, root filesystems
 //! sandbox    namespaces, limits, the helper process
 //! faults     what goes wrong on purpose, by a plan, for tests
+//! daemon     the local cloud as a process: start, run, stop, found through its endpoint file
 //! ```
 
 pub mod daemon;

@@ -3,6 +3,29 @@
 //! State (`app`, `list`, `views::logs`) is apart from drawing (`screen`, `views`, `widgets`): drawing reads a snapshot and
 //! the state and never waits. `registry` lists every command once; `actions` do them; `layers` are dialogs above the
 //! views; `event_loop` and `terminal` are the only parts that know a real terminal.
+//!
+//! ```text
+//! actions      what the commands do
+//! app          the state of the program, apart from how it looks
+//! drop         what a terminal pastes when files are dropped on it
+//! event_loop   input, snapshots, time: one loop
+//! filter       what a person types to see fewer lines
+//! images       how images reach the screen
+//! input        what the person does: keys, pastes, the mouse, the window
+//! keys         keys as people write them: d, ctrl-d, enter, f5
+//! layer        what lies above the views; only the topmost gets keys
+//! layers       dialogs, prompts, pagers: a file each
+//! list         a window over an index: which rows pass the filter, in which order
+//! memory       what is remembered from one time to the next
+//! place        where a person can be
+//! registry     every command, once: name, keys, help, where it holds, how risky it is
+//! screen       the whole screen, from the state
+//! terminal     taken over, and given back as it was, whatever happens
+//! text         fits text into columns; numbers for people
+//! theme        colours and symbols
+//! views        a file per view: which rows it has, what stands above them
+//! widgets      parts of the screen
+//! ```
 
 #![allow(clippy::cast_precision_loss, reason = "shares and rates for people")]
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]

@@ -1,4 +1,10 @@
 //! The part of S3 that the runtime needs: get an object to a file, put bytes and files, in parts when large.
+//!
+//! ```text
+//! error   what can go wrong with S3
+//! get     objects to files
+//! put     bytes and files to objects
+//! ```
 
 mod error;
 mod get;

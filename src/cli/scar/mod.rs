@@ -16,6 +16,10 @@
 //! | `log -n NAME -ri ID` | `logs NAME --request ID` |
 //! | `ls -b PLACE`, `put -b PLACE -p PATH`, `get -b PLACE -p PATH` | `ls -r PLACE`, `put PATH PLACE`, `get PLACE PATH` |
 //! | `-pf PROFILE`, `-j` | `--profile PROFILE`, `--output json` |
+//!
+//! ```text
+//! table   SCAR's options and what stands for them
+//! ```
 
 mod table;
 

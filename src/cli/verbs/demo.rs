@@ -97,7 +97,7 @@ fn local_path(folder: &Path, key: &str) -> PathBuf {
 }
 
 /// Writes the demo's files and program to a folder where a person can look at them.
-fn unpack(folder: &Path, programs: Programs) -> std::io::Result<()> {
+pub fn unpack(folder: &Path, programs: Programs) -> std::io::Result<()> {
     use std::os::unix::fs::PermissionsExt;
     std::fs::create_dir_all(folder)?;
     ASSETS.extract(folder)?;

@@ -1,4 +1,30 @@
 //! A context's cloud: SDK clients, retry policy, shared limits. Cheap to clone; no SDK type leaves `core`.
+//!
+//! ```text
+//! account        what an account allows, and its clock
+//! buckets        buckets: made in the context's region, shut to the public, tagged
+//! budget         the budget of calls, one per account and region in the process
+//! calls          A meter of calls: every attempt that the SDK sends, by operation
+//! clients        SDK clients over one shared connection pool
+//! credentials    credentials that say what to do when there are none
+//! error          one error type for every call to a cloud
+//! functions      lists, details, and the calls that a deployment makes
+//! host           the HTTP client, whose failures say which host was asked
+//! identity       who a context's credentials are
+//! lambda         invocations
+//! limiter        a token bucket whose rate falls when the cloud throttles
+//! local          finds the local cloud, and starts it when it does not run
+//! logs           log groups
+//! multipart      uploads in parts
+//! notify         a bucket's notifications: read, change our part, write
+//! regional       S3 in the region of each bucket
+//! remote         the SDK's clients for a storage provider: another endpoint, other keys
+//! repositories   repositories of Amazon ECR
+//! roles          roles of IAM and what they may do
+//! s3             objects
+//! waiting        requests that nobody has answered yet
+//! watch          interceptors: what is sent and throttled is told to the budget
+//! ```
 
 mod account;
 mod api;

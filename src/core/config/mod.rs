@@ -1,4 +1,8 @@
 //! `config.toml`: contexts and settings. Precedence: flags, environment, file, defaults.
+//!
+//! ```text
+//! parse   text -> configuration, with warnings for unknown keys and checks of values
+//! ```
 
 mod parse;
 

@@ -6,6 +6,10 @@
 //! upload    one pass over each file, hundreds in flight, resumable by a journal
 //! download  objects -> files, with every key checked before it becomes a path
 //! objects   what is asked of a store of objects; S3 and (in tests) memory answer
+//! journal   what has been done, so that it is not done again after a kill
+//! meter     counts what a transfer has done
+//! pace      how many requests are in flight
+//! s3        objects over the AWS SDK
 //! ```
 
 pub mod download;

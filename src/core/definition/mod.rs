@@ -61,6 +61,27 @@
 //! Beside `lambda`: `iam.role`, `cloudwatch.log_retention_policy_in_days` (30). The blocks `s3`, `ecr`, `batch` and
 //! `api_gateway` are read over. Lists replace the defaults. Relative paths start at the file's folder. Values that came
 //! from `${NAME}` are secrets: they are set on the function, never put into an image, a message or a saved file.
+//!
+//! ```text
+//! aws         one entry of functions.aws
+//! check       checks across a definition and across a file: loops, overlaps, names used twice
+//! dialect     the top level of a file in today's form
+//! dialects    older spellings, brought into today's
+//! emit        trees as YAML
+//! explain     what a definition would make, in words
+//! fields      typed access to a map; unknown keys are warned about
+//! flows       input and output of a function
+//! form        a definition from a form of the screen
+//! limits      what Lambda, S3 and the log service allow
+//! migrate     writes a file of any dialect in today's form
+//! node        YAML as a tree that knows where each node stands
+//! place       bucket/folder paths
+//! problem     what is wrong with a definition, and where
+//! providers   storage_providers: S3 endpoints with keys of their own
+//! secrets     ${NAME}: values that come from the environment
+//! settings    settings given one by one, as options of a command line
+//! write       A definition as YAML, so that a form can be saved
+//! ```
 
 mod aws;
 mod check;

@@ -17,6 +17,7 @@
 //! keys      the object that holds the keys of storage providers
 //! tags      by which throng knows what it made
 //! target    which registry an image goes to
+//! error     why a deployment failed
 //! ```
 
 mod apply;

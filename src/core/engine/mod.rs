@@ -16,6 +16,12 @@
 //! deploying    deploy and remove functions
 //! planning     what deploying would do
 //! follow_logs  logs
+//! again        sends again what a run has lost on the way
+//! command      what a front end can ask for
+//! fetching     shows and fetches objects
+//! progress     what takes a while: counters that a task adds to, and the row that people see
+//! snapshot     what a front end sees
+//! survey       all runs, and what is under way in them
 //! ```
 
 mod actions;

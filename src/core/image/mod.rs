@@ -3,6 +3,30 @@
 //! [`Source`] says where an image comes from, [`compose`] adds the one layer that makes it a function, [`push`] moves
 //! it to a registry. Layers that need no change go from where they are to the registry without touching the disk.
 //! Everything is written as OCI, whatever it was: one manifest, gzip layers, no index.
+//!
+//! ```text
+//! added         the one layer that makes an image a function
+//! auth          credentials that docker login, podman login and skopeo login leave
+//! base          A user's image, wherever it came from: layers that are gzip and a configuration
+//! cache         what can be made again but is worth keeping: layers by digest
+//! compose       A user's image and our layer become one that Lambda runs
+//! digest        SHA-256 of what passes by
+//! error         what can go wrong with images
+//! files         layers from files: named files, a root folder, a root tar
+//! fuzzing       readers of outside input, for the fuzz targets
+//! layer         writes a layer: the same bytes for the same entries
+//! layer_cache   remembers the layer that a root filesystem became
+//! manifest      the JSON of images, read leniently
+//! mount         takes a layer over from another repository of the same registry
+//! normalise     layers as Lambda takes them: gzip
+//! origin        finds an image in a registry, a layout or an archive
+//! programs      the programs that run inside functions, as they are handed in
+//! push          moves an image to a registry
+//! registry      reading from a registry
+//! source        where an image comes from
+//! store         what a registry holds: list, inspect, remove
+//! tarfile       a tar as a folder of members, read without unpacking
+//! ```
 
 mod added;
 mod auth;

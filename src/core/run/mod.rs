@@ -1,17 +1,22 @@
 //! Runs: manifest, launch, follow, cancel, list.
 //!
 //! ```text
-//! header     what run.json, end.json and cancel.json say; run ids
-//! manifest   the fixed list of inputs, written in parts before the run exists
-//! provider   objects at the storage providers of a function
-//! plan       where the files of a launch are on this machine, so that it can go on after a kill
-//! launch     inputs -> manifest -> run.json -> upload or invoke
-//! failure    what Lambda writes about events it gave up on
-//! tracker    a run's state from the names of its records; no input or output
-//! follow     feeds a tracker from the home bucket
-//! reports    ends of attempts that the platform's log tells before the ledger does
-//! list       all runs, newest first
-//! task       records of one task's attempts
+//! header      what run.json, end.json and cancel.json say; run ids
+//! manifest    the fixed list of inputs, written in parts before the run exists
+//! provider    objects at the storage providers of a function
+//! plan        where the files of a launch are on this machine, so that it can go on after a kill
+//! launch      inputs -> manifest -> run.json -> upload or invoke
+//! failure     what Lambda writes about events it gave up on
+//! tracker     a run's state from the names of its records; no input or output
+//! follow      feeds a tracker from the home bucket
+//! reports     ends of attempts that the platform's log tells before the ledger does
+//! list        all runs, newest first
+//! task        records of one task's attempts
+//! cloud       what runs ask of functions
+//! fuzzing     readers of outside input, for the fuzz targets
+//! results     what a run's tasks have put, as their records name it
+//! statistics  quantiles of many durations in little memory
+//! verify      proof that nothing was lost
 //! ```
 //!
 //! A run exists once its `run.json` exists, and that is written after its manifest: who sees a run can count on

@@ -3,6 +3,12 @@
 //! One daemon per folder: it holds a lock on `daemon.lock` for as long as it lives, so the kernel frees it whatever
 //! ends the daemon. `endpoint.json` is there while it listens; after a `kill -9` it is stale, and whoever reads it
 //! finds nobody listening, or another process id. A daemon whose folder was deleted ends by itself.
+//!
+//! ```text
+//! client   starting, asking and ending the daemon from another process
+//! files    the daemon's files
+//! run      the daemon itself
+//! ```
 
 mod client;
 mod files;

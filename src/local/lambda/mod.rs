@@ -8,6 +8,20 @@
 //! pool         who may run now, and in which environment
 //! environment  one environment: a task that owns its processes, log and Runtime API
 //! runtime_api  /_env/<token>/2018-06-01/runtime/...
+//! clock        time: what is waited for can be scaled, so that tests need not wait for minutes
+//! config       what the person may set
+//! error        errors of the API, in AWS's shapes and words
+//! fuzzing      readers of outside input, for the fuzz targets
+//! launcher     what starts the processes of environments: the sandbox, or plain processes in tests
+//! lines        bytes from a pipe -> lines of a log
+//! logging      what an environment writes to its log stream
+//! model        a function as it is stored, and as it is shown
+//! names        function names and ARNs
+//! parts        what Lambda needs of its neighbours, as traits
+//! plain        environments as plain processes, without isolation, for tests
+//! sandboxed    environments in sandboxes
+//! service      Lambda behind the cloud's one port
+//! variables    the environment variables of an environment
 //! ```
 
 mod activate;

@@ -6,6 +6,8 @@
 //! tail       StartLiveTail: an event stream with AWS's limits
 //! query      reading events by time, in pages
 //! store      the tables, and one pump that stores what was appended in the order of the calls
+//! fuzzing    readers of outside input, for the fuzz targets
+//! groups     groups and streams
 //! ```
 
 mod api;

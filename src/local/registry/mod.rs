@@ -10,6 +10,18 @@
 //! ```
 //!
 //! Whatever has its final name is whole: it was made under another and renamed.
+//!
+//! ```text
+//! content    blobs, tags and manifests on the disk
+//! fuzzing    readers of outside input, for the fuzz targets
+//! http_api   the distribution API, for push and pull by any client
+//! manifest   what Lambda checks of an image before it accepts it
+//! names      names of repositories, tags, digests and images
+//! rootfs     root filesystems out of unpacked layers, by hard links
+//! roots      layers unpacked once, and roots made of them once
+//! sweep      removes what no image needs any more
+//! unpack     one layer into a folder; the archive is hostile
+//! ```
 
 mod content;
 #[cfg(feature = "fuzzing")]

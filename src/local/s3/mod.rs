@@ -7,6 +7,9 @@
 //! intake     bodies on their way in                             outflow    bodies on their way out
 //! settings   what is set on buckets and objects
 //! blobs      files of bodies                                    checksum   the SDKs' checksums
+//! error      why the store refuses, in AWS's codes and words
+//! meta       what is known of an object beside its bytes
+//! schema     tables of the store
 //! ```
 
 mod blobs;

@@ -13,6 +13,12 @@
 //!
 //! The network is the host's (functions reach the Runtime API on loopback), so abstract Unix sockets of the host
 //! are reachable too. `/etc/resolv.conf` and `/etc/hosts` are the host's. No other file of the host is visible.
+//!
+//! ```text
+//! linux   sandboxes on Linux
+//! other   platforms without namespaces: everything compiles, nothing runs
+//! root    what a root filesystem must have before it can be a sandbox's read-only root
+//! ```
 
 #[cfg(target_os = "linux")]
 mod linux;

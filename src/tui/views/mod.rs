@@ -1,4 +1,18 @@
 //! One file per view: which rows it has, what stands above them.
+//!
+//! ```text
+//! buckets     all buckets
+//! function    one function: what it is; its runs stand below
+//! functions   all functions
+//! items       rows that are the items of one list of the snapshot, all of them or some
+//! logs        log lines: what of them is shown, and where the reader is
+//! objects     A folder of a bucket
+//! run         one run: how it stands, and its tasks
+//! running     invocations that are under way
+//! runs        all runs, or those of one function
+//! task        one task: its attempts, and the outputs of the one that is chosen
+//! transfers   transfers, deployments and whatever else takes a while
+//! ```
 
 pub mod buckets;
 pub mod function;

@@ -1,5 +1,9 @@
 //! Objects → files. A key becomes a path only after a check; a file appears only when it is whole, and never in the place
 //! of one that somebody else put there.
+//!
+//! ```text
+//! file   one object -> one file
+//! ```
 
 mod file;
 

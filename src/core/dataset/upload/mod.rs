@@ -3,6 +3,10 @@
 //! The journal says which files are there; a file whose line is missing is sent again. Of a run, files that were
 //! being sent when the process died are asked for first (their metadata names run and task), so that they do not
 //! start a function twice.
+//!
+//! ```text
+//! parts   large files, in parts, resumable part by part
+//! ```
 
 use super::journal::Journal;
 use super::meter::Meter;

@@ -11,6 +11,18 @@
 //! | SCAR v3 | the same, with `bucket/folder`, `layers`, `lambda_environment`, `supervisor_version` | [`v3`] |
 //! | SCAR v4 | `functions.aws` is a list | [`v4`] |
 //! | OSCAR | `functions.oscar` is a list, or the file is one service | [`oscar`] |
+//!
+//! ```text
+//! draft      one function on its way into today's form
+//! ignored    settings of SCAR that have no effect, and what stands for each today
+//! oscar      services of OSCAR
+//! quantity   amounts of memory as Kubernetes writes them
+//! scar       what SCAR v1, v2 and v3 have in common
+//! tree       making and changing trees
+//! v2         the s3 block of SCAR v1 and v2: buckets and folders apart
+//! v3         the s3 block of SCAR v3: bucket/folder in one
+//! v4         SCAR v4, which is today's form but for slips
+//! ```
 
 mod draft;
 mod ends;

@@ -1,4 +1,9 @@
 //! Reads what there is and says what would be done.
+//!
+//! ```text
+//! places     what a function lives among: buckets, the repository of its image, its role, its log group
+//! triggers   what starts a function: entries in the notifications of buckets, and the permissions for them
+//! ```
 
 mod places;
 mod triggers;

@@ -3,6 +3,10 @@
 //! Record names begin with their time, so each look lists only from a moment before the newest that is known; now
 //! and then it looks further back, because clocks differ and a record may be stored late; all of them are listed
 //! again when the run is complete, before the counts are called settled.
+//!
+//! ```text
+//! drive   looks again and again, until the run or the person who watches has ended
+//! ```
 
 use super::failure::{self, FailedEvent};
 use super::header::{Cancelled, End, is_run_id};

@@ -6,6 +6,11 @@
 //! may tell the end early: such a task is shown as ended, but the run is not complete before the ledger says so, or
 //! every due time has passed. A task without any attempt is pending; when the run was cancelled, cancelled; when
 //! every due time has passed, lost. Conservation law: the counts always add up to the manifest.
+//!
+//! ```text
+//! attempt   what is known of one task, and what follows from it
+//! shown     what is shown of a run: its end, its statistics, its summary and view
+//! ```
 
 use super::failure::FailedEvent;
 use super::header::RunHeader;

@@ -1,4 +1,16 @@
 //! The REST API: which operation is meant.
+//!
+//! ```text
+//! events      event-invoke configurations
+//! functions   functions: create, read, list, change, delete
+//! fuzzing     readers of requests, for the fuzz targets
+//! invoke      Invoke
+//! policy      resource policies
+//! request     what callers send
+//! small       concurrency, tags, recursion, versions, account settings
+//! streaming   InvokeWithResponseStream
+//! validate    limits of AWS's model
+//! ```
 
 mod events;
 mod functions;

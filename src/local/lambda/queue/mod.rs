@@ -3,6 +3,13 @@
 //! A row stays in the table until its event is done for good, so an event that was in flight when the process died
 //! runs again. New events have `due_ms` 0 and are read in the order of their ids, which one thread gives out in the
 //! order of commits; events that wait for another attempt have the time of it.
+//!
+//! ```text
+//! dispatch   queue -> environments
+//! memory     a page per function, and where to go on reading
+//! outcome    what becomes of events that failed
+//! table      the queue's table
+//! ```
 
 mod dispatch;
 mod memory;

@@ -4,6 +4,10 @@
 //! (<https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/FilterAndPatternSyntax.html>): `ERROR "two words" -not`
 //! (all of them, without those), `?a ?b` (any of them), `%regex%`, and `{ $.field = "x" && $.n > 3 }` for JSON. The
 //! form for columns, `[a, b]`, is refused.
+//!
+//! ```text
+//! json   the half for JSON: { $.field = "x" && … }
+//! ```
 
 mod json;
 

@@ -1,4 +1,14 @@
 //! The S3 protocol over the store.
+//!
+//! ```text
+//! convert        between the protocol's types and the store's
+//! copy           CopyObject
+//! listing        ListObjects and ListObjectsV2
+//! notification   notification configurations between the protocol and the store
+//! objects        put, get, head and delete of objects
+//! settings       tags, and settings of buckets that clients read or write though they change nothing here
+//! uploads        uploads in parts
+//! ```
 
 mod convert;
 mod copy;

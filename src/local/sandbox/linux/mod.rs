@@ -1,4 +1,15 @@
 //! The sandbox on Linux.
+//!
+//! ```text
+//! cgroup     control groups: one per sandbox, below a place that is found once
+//! check      what throng doctor says about running functions here
+//! helper     the helper process: forks an init into new namespaces for every request, and maps its user
+//! init       the first process of a sandbox: builds the root, starts the program, reaps
+//! launcher   the daemon's side of the helper process
+//! memory     how much memory a sandbox uses, and whether that is too much
+//! sys        system calls that nix does not have: the mount API, pidfds, capabilities
+//! wire       what daemon, helper and init say to each other
+//! ```
 
 mod cgroup;
 mod check;
