@@ -1,8 +1,7 @@
 //! How a verb can end badly, and the exit code for each.
 
 use std::fmt;
-use throng_core::cloud::{CloudError, ErrorKind};
-use throng_core::run::RunError;
+use throng_core::jobs::{JobError, JobErrorKind};
 
 /// Some tasks failed, or what was named does not exist.
 pub const SOME_FAILED: u8 = 1;
@@ -37,7 +36,7 @@ impl Fail {
 
     /// Every verb says it in these words.
     pub fn no_function(name: &str) -> Self {
-        Self::not_found(RunError::NoFunction(name.to_owned()).to_string())
+        JobError::no_function(name).into()
     }
 
     /// The verb has said what there is to say.
@@ -46,25 +45,20 @@ impl Fail {
     }
 }
 
-impl From<CloudError> for Fail {
-    fn from(error: CloudError) -> Self {
-        let code = match error.kind {
-            ErrorKind::Unreachable => UNREACHABLE,
-            ErrorKind::NotFound => SOME_FAILED,
-            ErrorKind::Cancelled => INTERRUPTED,
-            // It has no region: no cloud was asked.
-            ErrorKind::Invalid if error.action == "context" => USAGE,
-            _ => REFUSED,
-        };
-        let advice = error.advice();
-        let message = if advice.is_empty() { error.to_string() } else { format!("{error}\n{advice}") };
-        Self::new(code, message)
+impl<E: Into<JobError>> From<E> for Fail {
+    fn from(error: E) -> Self {
+        let error = error.into();
+        Self::new(code_of(error.kind()), error.with_advice())
     }
 }
 
-impl From<std::io::Error> for Fail {
-    fn from(error: std::io::Error) -> Self {
-        Self::new(SOME_FAILED, error.to_string())
+const fn code_of(kind: JobErrorKind) -> u8 {
+    match kind {
+        JobErrorKind::Usage | JobErrorKind::ReadOnly => USAGE,
+        JobErrorKind::NotFound | JobErrorKind::Failed | JobErrorKind::SomeFailed => SOME_FAILED,
+        JobErrorKind::Unreachable => UNREACHABLE,
+        JobErrorKind::Refused => REFUSED,
+        JobErrorKind::Interrupted => INTERRUPTED,
     }
 }
 

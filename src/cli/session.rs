@@ -1,13 +1,15 @@
 //! What every verb needs: folders, configuration, the cloud of the chosen context.
 
 use super::args::{Format, Global};
-use super::fail::{Fail, Outcome};
+use super::fail::Fail;
 use super::{EmbeddedCloud, OpenScreen, Product, print};
+use std::sync::Arc;
 use std::time::Duration;
 use throng_core::cloud::Cloud;
 use throng_core::config::{Config, ContextConfig, Overrides};
 use throng_core::dirs::Dirs;
 use throng_core::image::Programs;
+use throng_core::jobs::{Job, JobContext, JobSettings, permit};
 use throng_core::model::Place;
 use tokio_util::sync::CancellationToken;
 
@@ -56,15 +58,21 @@ impl Session {
         self.config.context(None).map_err(Fail::usage)
     }
 
-    /// Connects; the local cloud is started when it does not run.
-    pub async fn cloud(&self) -> Result<Cloud, Fail> {
-        Ok(Cloud::connect(self.context()?, &self.dirs).await?)
+    /// Connects for a job, if the context permits it; the local cloud is started when it does not run.
+    pub async fn job(&self, job: Job) -> Result<JobContext, Fail> {
+        let context = self.context()?;
+        permit(context, job)?;
+        let cloud = Cloud::connect(context, &self.dirs).await?;
+        Ok(JobContext::new(cloud, Arc::new(self.settings())))
     }
 
-    /// Connects, for a verb that changes something.
-    pub async fn cloud_for_changes(&self) -> Result<Cloud, Fail> {
-        writable(self.context()?)?;
-        self.cloud().await
+    /// Connects, for a verb that only looks.
+    pub async fn cloud(&self) -> Result<Cloud, Fail> {
+        Ok(self.job(Job::Look).await?.cloud().clone())
+    }
+
+    fn settings(&self) -> JobSettings {
+        JobSettings { dirs: self.dirs.clone(), upload: self.config.upload.clone(), programs: self.programs }
     }
 
     /// Lets Ctrl-C cancel what is under way.
@@ -80,17 +88,6 @@ impl Session {
             }
         });
     }
-}
-
-/// Refuses what changes something in a context that is read-only.
-pub fn writable(context: &ContextConfig) -> Outcome {
-    if context.read_only {
-        return Err(Fail::usage(format!(
-            "the context `{}` is read-only; choose another one with --context or change config.toml",
-            context.name
-        )));
-    }
-    Ok(())
 }
 
 /// The context that uses an AWS profile: of several the one that is the default, or has the profile's name.

@@ -1,126 +1,152 @@
-//! Uploads and downloads with a status line.
+//! What a job tells while it goes on, drawn as a status line.
 
-use super::fail::{Fail, INTERRUPTED, SOME_FAILED, USAGE};
+use super::fail::Fail;
 use super::print::{self, StatusLine};
 use super::session::{STATUS, Session};
 use super::units;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use throng_core::cloud::Cloud;
-use throng_core::dataset::download::{Download, DownloadError, Downloaded};
-use throng_core::dataset::upload::{Upload, UploadError, UploadOptions, Uploaded};
-use throng_core::dataset::{FileList, Meter, Objects, S3Objects, scan};
-use throng_core::model::{Place, Progress, ProgressState};
+use std::collections::HashSet;
+use std::io::IsTerminal as _;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use throng_core::dataset::Meter;
+use throng_core::deploy::DeployProgress;
+use throng_core::image::{LayerProgress, LayerState};
+use throng_core::jobs::{JobError, JobEvent, NotDone, Observer};
+use throng_core::model::{Progress, ProgressState};
 
-/// Lists files, and says which were left out.
-pub fn files(paths: &[PathBuf]) -> Result<FileList, Fail> {
-    let list = scan(paths, &mut |_| true).map_err(Fail::usage)?;
-    for problem in &list.problems {
-        print::note(&format!("left out: {}: {}", problem.path, problem.reason));
-    }
-    Ok(list)
-}
-
-/// Uploads files that belong to no run.
-pub async fn upload(
+/// Shows what a job tells until it ends. `also` hears every event, with no status line in its way.
+pub async fn watched<T, Work>(
     session: &Session,
-    cloud: &Cloud,
-    paths: &[PathBuf],
-    place: &Place,
-) -> Result<Uploaded, Fail> {
-    let list = files(paths)?;
-    let settings = &session.config.upload;
-    let upload = Upload {
-        files: Arc::new(list),
-        place: place.clone(),
-        run: None,
-        journal: Upload::journal_for(&session.dirs.state, &cloud.context().name, place, paths),
-        options: UploadOptions {
-            concurrency: settings.concurrency,
-            multipart: u64::from(settings.multipart_mb) << 20,
-            part: u64::from(settings.part_mb) << 20,
-        },
-        after: None,
-    };
-    let meter = Arc::new(Meter::default());
-    let store = Arc::new(S3Objects::of(cloud));
-    let label = format!("upload to {place}");
-    let work = upload.send(store, meter.clone(), &session.interrupt);
-    let uploaded = watched(&label, &meter, work).await.map_err(|error| match error {
-        UploadError::Cloud(error) => error.into(),
-        UploadError::Cancelled => Fail::new(INTERRUPTED, error.to_string()),
-        UploadError::LongKey(_) => Fail::new(USAGE, error.to_string()),
-        UploadError::Journal(_) => Fail::new(SOME_FAILED, error.to_string()),
-    })?;
-    for failed in &uploaded.failed {
-        print::note(&format!("not sent: {}: {}", failed.path.display(), failed.reason));
-    }
-    Ok(uploaded)
-}
-
-/// What is downloaded, and where to.
-pub struct Wanted<'w> {
-    pub bucket: &'w str,
-    /// Objects and folders.
-    pub keys: Vec<String>,
-    pub to: &'w Path,
-    /// Replace other files that are there.
-    pub force: bool,
-}
-
-/// Downloads objects and folders of one bucket.
-pub async fn download(session: &Session, cloud: &Cloud, wanted: Wanted<'_>) -> Result<Downloaded, Fail> {
-    let store = Arc::new(S3Objects::of(cloud));
-    download_from(session, store, &cloud.context().name, wanted).await
-}
-
-/// The same from any store. `whose` tells stores apart that have buckets of the same name.
-pub async fn download_from(
-    session: &Session,
-    store: Arc<dyn Objects>,
-    whose: &str,
-    Wanted { bucket, keys, to, force }: Wanted<'_>,
-) -> Result<Downloaded, Fail> {
-    let download = Download {
-        bucket: bucket.to_owned(),
-        keys,
-        to: to.to_owned(),
-        journal: Download::journal_for(&session.dirs.state, whose, bucket, to),
-        force,
-    };
-    let meter = Arc::new(Meter::default());
-    let work = download.fetch(store, meter.clone(), &session.interrupt);
-    let downloaded = watched(&format!("download from {bucket}"), &meter, work).await;
-    let downloaded = downloaded.map_err(|error| match error {
-        DownloadError::Cloud(error) => error.into(),
-        DownloadError::Cancelled => Fail::new(INTERRUPTED, error.to_string()),
-        error => Fail::new(SOME_FAILED, error.to_string()),
-    })?;
-    for failed in &downloaded.failed {
-        print::note(&format!("not fetched: {}: {}", failed.key, failed.reason));
-    }
-    Ok(downloaded)
-}
-
-/// Shows a meter while `work` goes on.
-pub async fn watched<T>(label: &str, meter: &Meter, work: impl Future<Output = T>) -> T {
-    let mut line = StatusLine::new();
-    let mut ticks = tokio::time::interval(STATUS);
+    also: impl Fn(&JobEvent) + Send + Sync + 'static,
+    job: impl FnOnce(Observer) -> Work,
+) -> Result<T, Fail>
+where
+    Work: Future<Output = Result<T, JobError>>,
+{
+    let shown = Arc::new(Mutex::new(Shown::default()));
+    let hearing = shown.clone();
+    let observer = Observer::new(session.interrupt.clone(), move |event| {
+        let mut shown = lock(&hearing);
+        shown.hear(&event, &also);
+        shown.draw();
+    });
+    let work = job(observer);
     tokio::pin!(work);
+    let mut ticks = tokio::time::interval(STATUS);
     loop {
         tokio::select! {
             biased;
             outcome = &mut work => {
-                line.clear();
-                return outcome;
+                lock(&shown).line.clear();
+                return Ok(outcome?);
             }
-            _ = ticks.tick() => line.show(&progress(&meter.progress(0, label, ProgressState::Active))),
+            _ = ticks.tick() => lock(&shown).draw(),
         }
     }
 }
 
+fn lock(shown: &Mutex<Shown>) -> MutexGuard<'_, Shown> {
+    shown.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// What is on the status line.
+#[derive(Debug)]
+struct Shown {
+    line: StatusLine,
+    label: String,
+    meter: Option<Arc<Meter>>,
+    deploying: Option<DeployProgress>,
+    /// Layers that were told.
+    told: HashSet<String>,
+}
+
+impl Default for Shown {
+    fn default() -> Self {
+        Self {
+            line: StatusLine::new(),
+            label: String::new(),
+            meter: None,
+            deploying: None,
+            told: HashSet::new(),
+        }
+    }
+}
+
+impl Shown {
+    fn hear(&mut self, event: &JobEvent, also: impl Fn(&JobEvent)) {
+        match event {
+            JobEvent::Doing(what) => {
+                self.label.clone_from(what);
+                (self.meter, self.deploying) = (None, None);
+            }
+            JobEvent::Counting(meter) => self.meter = Some(meter.clone()),
+            JobEvent::BucketMade(bucket) => self.note(&format!("created the bucket {bucket}")),
+            JobEvent::Deploying { progress, .. } => {
+                let done: Vec<_> = progress.layers.iter().filter_map(layer).collect();
+                for line in done.into_iter().filter(|_| std::io::stderr().is_terminal()) {
+                    if self.told.insert(line.clone()) {
+                        self.note(&line);
+                    }
+                }
+                self.deploying = Some(progress.clone());
+            }
+            JobEvent::Planned(_) | JobEvent::Deployed(_) => {}
+        }
+        if matches!(event, JobEvent::Planned(_) | JobEvent::Deployed(_)) {
+            self.line.clear();
+        }
+        also(event);
+    }
+
+    fn note(&mut self, text: &str) {
+        self.line.clear();
+        print::note(text);
+    }
+
+    fn draw(&mut self) {
+        let text = match (&self.deploying, &self.meter) {
+            (Some(progress), _) => deploying(progress),
+            (None, Some(meter)) => progress(&meter.progress(0, &self.label, ProgressState::Active)),
+            (None, None) => self.label.clone(),
+        };
+        if !text.is_empty() {
+            self.line.show(&text);
+        }
+    }
+}
+
+/// Says on standard error what was not done, each in a line that begins with `how`.
+pub fn not_done(how: &str, all: &[NotDone]) {
+    for NotDone { what, reason } in all {
+        print::note(&format!("{how}: {what}: {reason}"));
+    }
+}
+
+fn deploying(progress: &DeployProgress) -> String {
+    let DeployProgress { label, step, steps, bytes, bytes_total, layers } = progress;
+    let sent = match *bytes_total {
+        0 => String::new(),
+        total => format!(" {} of {}", units::bytes(*bytes), units::bytes(total)),
+    };
+    let there = match (layers.iter().filter_map(layer).count(), layers.len()) {
+        (_, 0) => String::new(),
+        (done, all) => format!(", {done} of {all} layers there"),
+    };
+    format!("{} {step}/{steps} {label}{sent}{there}", print::bar(*step, *steps, 20))
+}
+
+/// A layer that is where it should be, in words.
+fn layer(layer: &LayerProgress) -> Option<String> {
+    let how = match layer.state {
+        LayerState::Waiting | LayerState::Moving => return None,
+        LayerState::There => "was there",
+        LayerState::Sent => "sent",
+    };
+    let digest = layer.digest.get(..19).unwrap_or(&layer.digest);
+    Some(format!("  layer {digest} {}: {how}", units::bytes(layer.size)))
+}
+
 /// One line: bar, counts, bytes, rate, time left.
-pub fn progress(progress: &Progress) -> String {
+fn progress(progress: &Progress) -> String {
     let bar = match (progress.bytes_total, progress.items_total) {
         (Some(total), _) if total > 0 => print::bar(progress.bytes, total, 20),
         (_, Some(total)) => print::bar(progress.items, total, 20),

@@ -28,6 +28,7 @@ pub mod dirs;
 pub mod doctor;
 pub mod engine;
 pub mod image;
+pub mod jobs;
 pub mod logs;
 pub mod model;
 pub mod policies;

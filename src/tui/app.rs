@@ -11,6 +11,7 @@ use ratatui::layout::Rect;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 use throng_core::engine::{Command, ContextInfo, Engine, Scope, Severity, Snapshot};
+use throng_core::jobs;
 use tokio::sync::Notify;
 
 /// A place that was gone to, and where its list stands.
@@ -93,6 +94,8 @@ pub struct App {
     pub layers: Vec<Box<dyn Layer>>,
     /// One line about what was just done, until the next key.
     pub message: Option<(String, Severity)>,
+    /// Whether the message says what is under way, so that its end replaces it.
+    under_way: bool,
     /// For the terminal to do.
     pub effects: Vec<Effect>,
     /// Whether it is over.
@@ -134,6 +137,7 @@ impl App {
             log_from: None,
             layers: Vec::new(),
             message: None,
+            under_way: false,
             effects: Vec::new(),
             quit: false,
             hits: Hits::default(),
@@ -170,9 +174,7 @@ impl App {
         let known = |id: u64| self.snapshot.notices.iter().any(|notice| notice.id == id);
         let told = snapshot.notices.iter().any(|notice| !known(notice.id));
         // What was said to be under way has come to something.
-        let under_way =
-            |(text, severity): &(String, Severity)| *severity == Severity::Info && text.ends_with('…');
-        if told && self.message.as_ref().is_some_and(under_way) {
+        if told && self.under_way {
             self.message = None;
         }
         self.snapshot = snapshot;
@@ -180,7 +182,7 @@ impl App {
 
     /// Starts a run and goes to the runs, with the cursor on it once it is there.
     pub fn start_run(&mut self, function: &str, command: Command) {
-        self.say(format!("Starting a run of {function} …"));
+        self.begin(format!("Starting a run of {function} …"));
         self.send(command);
         self.open(tab::RUNS, Vec::new());
         self.waits = Some(Waits::Started);
@@ -352,11 +354,25 @@ impl App {
     /// Says something in the last line.
     pub fn say(&mut self, text: impl Into<String>) {
         self.message = Some((text.into(), Severity::Info));
+        self.under_way = false;
+    }
+
+    /// Says in the last line what is under way from now on.
+    pub fn begin(&mut self, text: impl Into<String>) {
+        self.say(text);
+        self.under_way = true;
+    }
+
+    /// Whether the context permits a job.
+    #[must_use]
+    pub fn permits(&self, job: jobs::Job) -> bool {
+        jobs::permit(&self.snapshot.context, job).is_ok()
     }
 
     /// Says in the last line why something is not done.
     pub fn refuse(&mut self, text: impl Into<String>) {
         self.message = Some((text.into(), Severity::Warning));
+        self.under_way = false;
     }
 
     /// Does something slow elsewhere; rings the bell when it is done. Without a runtime it is done here.
@@ -408,7 +424,7 @@ impl App {
 
     /// Does what an action says, unless the context is read-only and the action changes something.
     pub fn perform(&mut self, action: &Action, argument: &str) {
-        if action.changes() && self.snapshot.context.read_only {
+        if !action.is_permitted(&self.snapshot.context) {
             let name = &self.snapshot.context.name;
             self.refuse(format!("Context {name} is read-only: {} is refused.", action.name));
             return;

@@ -8,17 +8,8 @@ use super::place::Kind;
 use crossterm::event::KeyEvent;
 use std::collections::HashMap;
 use std::sync::LazyLock;
-
-/// What a command can do to the cloud.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Risk {
-    /// Only looks.
-    None,
-    /// Makes or starts something.
-    Changes,
-    /// Ends, deletes or repeats something, after asking.
-    Asks,
-}
+use throng_core::engine::ContextInfo;
+use throng_core::jobs::{Job, permit};
 
 /// What a command's argument at the `:` prompt is, for completion.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,8 +45,10 @@ pub struct Action {
     pub group: &'static str,
     /// Where it holds; everywhere when empty.
     pub on: &'static [Kind],
-    /// What it can do to the cloud.
-    pub risk: Risk,
+    /// What it is for; what is for no job known here is refused in a read-only context.
+    pub job: Option<Job>,
+    /// Whether it asks first.
+    pub asks: bool,
     /// Its word in the footer; empty for none.
     pub hint: &'static str,
     /// What its argument is.
@@ -72,7 +65,18 @@ impl Action {
         run: fn(&mut App, &str),
         help: &'static str,
     ) -> Self {
-        Self { name, keys, help, group, on: &[], risk: Risk::None, hint: "", argument: Argument::None, run }
+        Self {
+            name,
+            keys,
+            help,
+            group,
+            on: &[],
+            job: None,
+            asks: false,
+            hint: "",
+            argument: Argument::None,
+            run,
+        }
     }
 
     const fn on(mut self, kinds: &'static [Kind]) -> Self {
@@ -85,8 +89,13 @@ impl Action {
         self
     }
 
-    const fn risk(mut self, risk: Risk) -> Self {
-        self.risk = risk;
+    const fn does(mut self, job: Job) -> Self {
+        self.job = Some(job);
+        self
+    }
+
+    const fn asks(mut self) -> Self {
+        self.asks = true;
         self
     }
 
@@ -101,10 +110,16 @@ impl Action {
         self.on.is_empty() || self.on.contains(&kind)
     }
 
-    /// Whether a read-only context refuses it.
+    /// Whether it can change something in the cloud.
     #[must_use]
     pub fn changes(&self) -> bool {
-        self.risk != Risk::None
+        self.job.is_none_or(Job::changes)
+    }
+
+    /// Whether a context permits it.
+    #[must_use]
+    pub fn is_permitted(&self, context: &ContextInfo) -> bool {
+        self.job.map_or(!context.read_only, |job| permit(context, job).is_ok())
     }
 }
 
@@ -119,6 +134,7 @@ const DOORS: &[Kind] = &[Functions, Function, Buckets, Objects, Runs, Run, Task,
 pub static ACTIONS: &[Action] = &[
     // what the open place is for
     Action::new("open", &["enter"], "here", items::enter, "Open what is under the cursor")
+        .does(Job::Look)
         .on(DOORS)
         .hint("open"),
     Action::new(
@@ -130,7 +146,7 @@ pub static ACTIONS: &[Action] = &[
     )
     .on(&[Functions, Function, Buckets, Objects, Runs, Run, Task, Running, Transfers])
     .hint("new function")
-    .risk(Risk::Changes),
+    .does(Job::Deploy),
     Action::new(
         "upload",
         &["u"],
@@ -140,14 +156,15 @@ pub static ACTIONS: &[Action] = &[
     )
     .on(&[Functions, Function, Buckets, Objects])
     .hint("upload")
-    .risk(Risk::Changes)
+    .does(Job::Upload)
     .takes(Argument::Path),
     Action::new("run", &["R"], "here", items::run_objects, "Process the marked objects with a function")
         .on(&[Objects])
         .hint("run with")
-        .risk(Risk::Changes)
+        .does(Job::Launch)
         .takes(Argument::Function),
     Action::new("result", &["o"], "here", items::open_result, "Show an object: text, JSON or image")
+        .does(Job::Look)
         .on(&[Objects, Run, Task])
         .hint("show"),
     Action::new(
@@ -157,18 +174,19 @@ pub static ACTIONS: &[Action] = &[
         items::download,
         "Fetch the marked objects, or the results of a run, to a local folder",
     )
+    .does(Job::Look)
     .on(&[Objects, Task, Run])
     .hint("download")
     .takes(Argument::Path),
     Action::new("invoke", &["i"], "here", items::invoke, "Invoke the function once with a payload")
         .on(&[Functions, Function])
         .hint("invoke")
-        .risk(Risk::Changes)
+        .does(Job::Invoke)
         .takes(Argument::Function),
     Action::new("new-bucket", &["b"], "here", items::new_bucket, "Make a bucket")
         .on(&[Buckets])
         .hint("new bucket")
-        .risk(Risk::Changes)
+        .does(Job::CreateBucket)
         .takes(Argument::Text),
     Action::new(
         "states",
@@ -177,18 +195,25 @@ pub static ACTIONS: &[Action] = &[
         items::states,
         "Show all tasks, then unsuccessful, running, pending, succeeded ones",
     )
+    .does(Job::Look)
     .on(&[Run])
     .hint("states")
     .takes(Argument::Text),
-    Action::new("newer-attempt", &["]"], "here", items::newer_attempt, "Show the next attempt").on(&[Task]),
-    Action::new("older-attempt", &["["], "here", items::older_attempt, "Show the attempt before").on(&[Task]),
+    Action::new("newer-attempt", &["]"], "here", items::newer_attempt, "Show the next attempt")
+        .does(Job::Look)
+        .on(&[Task]),
+    Action::new("older-attempt", &["["], "here", items::older_attempt, "Show the attempt before")
+        .does(Job::Look)
+        .on(&[Task]),
     Action::new("show-log", &["l"], "here", items::log_of, "Follow the log of what is under the cursor")
+        .does(Job::Look)
         .on(&[Functions, Function, Runs, Run, Task, Running])
         .hint("log"),
     Action::new("cancel", &["x"], "here", items::cancel, "Cancel the run or transfer under the cursor")
         .on(&[Function, Runs, Run, Transfers])
         .hint("cancel")
-        .risk(Risk::Asks),
+        .does(Job::Cancel)
+        .asks(),
     Action::new(
         "resume",
         &["R"],
@@ -198,22 +223,29 @@ pub static ACTIONS: &[Action] = &[
     )
     .on(&[Function, Runs, Run])
     .hint("again")
-    .risk(Risk::Asks),
+    .does(Job::Resume)
+    .asks(),
     Action::new("delete", &["d", "ctrl-d", "delete"], "here", items::delete, "Delete the marked things")
         .on(&[Functions, Function, Buckets, Objects])
         .hint("delete")
-        .risk(Risk::Asks),
+        .does(Job::Delete)
+        .asks(),
     // logs
     Action::new("pause", &["space", "p"], "log", logs::pause, "Stop following, or follow again")
+        .does(Job::Look)
         .on(&[Logs])
         .hint("pause"),
     Action::new("search", &["/"], "log", logs::search, "Search; small letters match both cases")
+        .does(Job::Look)
         .on(&[Logs])
         .hint("search"),
     Action::new("next-match", &["n"], "log", logs::next_match, "Go to the next match")
+        .does(Job::Look)
         .on(&[Logs])
         .hint("next"),
-    Action::new("previous-match", &["N"], "log", logs::previous_match, "Go to the match before").on(&[Logs]),
+    Action::new("previous-match", &["N"], "log", logs::previous_match, "Go to the match before")
+        .does(Job::Look)
+        .on(&[Logs]),
     Action::new(
         "filter-log",
         &["&"],
@@ -221,20 +253,36 @@ pub static ACTIONS: &[Action] = &[
         logs::filter,
         "Show matching lines only; ! in front turns it round",
     )
+    .does(Job::Look)
     .on(&[Logs])
     .hint("filter"),
     Action::new("next-error", &["e"], "log", logs::next_error, "Go to the next error")
+        .does(Job::Look)
         .on(&[Logs])
         .hint("error"),
-    Action::new("previous-error", &["E"], "log", logs::previous_error, "Go to the error before").on(&[Logs]),
-    Action::new("wrap", &["w"], "log", logs::wrap, "Wrap long lines, or cut them").on(&[Logs]).hint("wrap"),
-    Action::new("times", &["t"], "log", logs::times, "Show or hide the times").on(&[Logs]).hint("times"),
+    Action::new("previous-error", &["E"], "log", logs::previous_error, "Go to the error before")
+        .does(Job::Look)
+        .on(&[Logs]),
+    Action::new("wrap", &["w"], "log", logs::wrap, "Wrap long lines, or cut them")
+        .does(Job::Look)
+        .on(&[Logs])
+        .hint("wrap"),
+    Action::new("times", &["t"], "log", logs::times, "Show or hide the times")
+        .does(Job::Look)
+        .on(&[Logs])
+        .hint("times"),
     Action::new("zoom", &["enter"], "log", logs::zoom, "Show the whole line, JSON set out")
+        .does(Job::Look)
         .on(&[Logs])
         .hint("zoom"),
-    Action::new("pan-left", &["left", "h"], "log", logs::pan_left, "Scroll to the left").on(&[Logs]),
-    Action::new("pan-right", &["right", "L"], "log", logs::pan_right, "Scroll to the right").on(&[Logs]),
+    Action::new("pan-left", &["left", "h"], "log", logs::pan_left, "Scroll to the left")
+        .does(Job::Look)
+        .on(&[Logs]),
+    Action::new("pan-right", &["right", "L"], "log", logs::pan_right, "Scroll to the right")
+        .does(Job::Look)
+        .on(&[Logs]),
     Action::new("follow-all", &["a"], "log", logs::follow_all, "Follow the logs of all functions")
+        .does(Job::Look)
         .on(&[Logs])
         .hint("all"),
     // lists
@@ -245,68 +293,99 @@ pub static ACTIONS: &[Action] = &[
         navigate::filter,
         "Show matching lines only; ! in front turns it round",
     )
+    .does(Job::Look)
     .on(TABLES)
     .hint("filter")
     .takes(Argument::Text),
-    Action::new("sort", &["s"], "list", navigate::sort, "Sort by the next column").on(TABLES).hint("sort"),
-    Action::new("reverse", &["S"], "list", navigate::reverse, "Turn the order round").on(TABLES),
+    Action::new("sort", &["s"], "list", navigate::sort, "Sort by the next column")
+        .does(Job::Look)
+        .on(TABLES)
+        .hint("sort"),
+    Action::new("reverse", &["S"], "list", navigate::reverse, "Turn the order round")
+        .does(Job::Look)
+        .on(TABLES),
     Action::new("mark", &["space"], "list", navigate::mark, "Mark or unmark a line")
+        .does(Job::Look)
         .on(&[Objects, Task, Transfers, Runs]),
     Action::new("mark-all", &["A"], "list", navigate::mark_all, "Mark all lines, or none")
+        .does(Job::Look)
         .on(&[Objects, Task, Transfers, Runs]),
-    Action::new("down", &["down", "j"], "list", navigate::down, "Next line"),
-    Action::new("up", &["up", "k"], "list", navigate::up, "Line before"),
-    Action::new("page-down", &["pagedown", "ctrl-f"], "list", navigate::page_down, "Next page"),
-    Action::new("page-up", &["pageup", "ctrl-b"], "list", navigate::page_up, "Page before"),
-    Action::new("first", &["home", "g"], "list", navigate::first, "First line"),
-    Action::new("last", &["end", "G"], "list", navigate::last, "Last line; in a log, follow"),
+    Action::new("down", &["down", "j"], "list", navigate::down, "Next line").does(Job::Look),
+    Action::new("up", &["up", "k"], "list", navigate::up, "Line before").does(Job::Look),
+    Action::new("page-down", &["pagedown", "ctrl-f"], "list", navigate::page_down, "Next page")
+        .does(Job::Look),
+    Action::new("page-up", &["pageup", "ctrl-b"], "list", navigate::page_up, "Page before").does(Job::Look),
+    Action::new("first", &["home", "g"], "list", navigate::first, "First line").does(Job::Look),
+    Action::new("last", &["end", "G"], "list", navigate::last, "Last line; in a log, follow").does(Job::Look),
     Action::new(
         "back",
         &["esc", "backspace"],
         "list",
         navigate::back,
         "Clear the filter or the marks, else go back",
-    ),
+    )
+    .does(Job::Look),
     // everywhere
     Action::new("functions", &["1"], "everywhere", navigate::functions, "Functions")
+        .does(Job::Look)
         .takes(Argument::Function),
-    Action::new("buckets", &["2"], "everywhere", navigate::buckets, "Buckets").takes(Argument::Bucket),
-    Action::new("runs", &["3"], "everywhere", navigate::runs, "Runs").takes(Argument::Run),
-    Action::new("running", &["4"], "everywhere", navigate::running, "Running invocations"),
-    Action::new("logs", &["5"], "everywhere", navigate::logs, "Logs").takes(Argument::Function),
-    Action::new("transfers", &["6"], "everywhere", navigate::transfers, "Transfers and deployments"),
-    Action::new("next-tab", &["tab"], "everywhere", navigate::next_tab, "Next tab"),
-    Action::new("previous-tab", &["shift-tab"], "everywhere", navigate::previous_tab, "Tab before"),
-    Action::new("refresh", &["r"], "everywhere", program::refresh, "Read again what is shown"),
+    Action::new("buckets", &["2"], "everywhere", navigate::buckets, "Buckets")
+        .does(Job::Look)
+        .takes(Argument::Bucket),
+    Action::new("runs", &["3"], "everywhere", navigate::runs, "Runs").does(Job::Look).takes(Argument::Run),
+    Action::new("running", &["4"], "everywhere", navigate::running, "Running invocations").does(Job::Look),
+    Action::new("logs", &["5"], "everywhere", navigate::logs, "Logs")
+        .does(Job::Look)
+        .takes(Argument::Function),
+    Action::new("transfers", &["6"], "everywhere", navigate::transfers, "Transfers and deployments")
+        .does(Job::Look),
+    Action::new("next-tab", &["tab"], "everywhere", navigate::next_tab, "Next tab").does(Job::Look),
+    Action::new("previous-tab", &["shift-tab"], "everywhere", navigate::previous_tab, "Tab before")
+        .does(Job::Look),
+    Action::new("refresh", &["r"], "everywhere", program::refresh, "Read again what is shown")
+        .does(Job::Look),
     Action::new(
         "copy",
         &["y"],
         "everywhere",
         program::copy,
         "Copy name, key, ARN … of what is under the cursor",
-    ),
+    )
+    .does(Job::Look),
     Action::new("deploy", &[], "everywhere", program::deploy, "Deploy a definition file")
-        .risk(Risk::Changes)
+        .does(Job::Deploy)
         .takes(Argument::Path),
-    Action::new("notices", &["!"], "everywhere", program::notices, "Read errors and warnings"),
-    Action::new("dismiss", &["X"], "everywhere", program::dismiss, "Dismiss the error that is shown"),
+    Action::new("notices", &["!"], "everywhere", program::notices, "Read errors and warnings")
+        .does(Job::Look),
+    Action::new("dismiss", &["X"], "everywhere", program::dismiss, "Dismiss the error that is shown")
+        .does(Job::Look),
     Action::new("context", &["c"], "everywhere", program::context, "Switch to another cloud")
+        .does(Job::Look)
         .takes(Argument::Context),
-    Action::new("command", &[":"], "everywhere", program::command, "Type a command"),
-    Action::new("palette", &["ctrl-p"], "everywhere", program::palette, "Find a command by what it does"),
-    Action::new("theme", &[], "everywhere", program::theme, "Change the colours").takes(Argument::Theme),
+    Action::new("command", &[":"], "everywhere", program::command, "Type a command").does(Job::Look),
+    Action::new("palette", &["ctrl-p"], "everywhere", program::palette, "Find a command by what it does")
+        .does(Job::Look),
+    Action::new("theme", &[], "everywhere", program::theme, "Change the colours")
+        .does(Job::Look)
+        .takes(Argument::Theme),
     Action::new(
         "mouse",
         &["m"],
         "everywhere",
         program::mouse,
         "Use the mouse here, or leave it to the terminal",
-    ),
-    Action::new("redraw", &["ctrl-l"], "everywhere", program::redraw, "Draw everything again"),
-    Action::new("suspend", &["ctrl-z"], "everywhere", program::suspend, "Go to the shell; fg comes back"),
+    )
+    .does(Job::Look),
+    Action::new("redraw", &["ctrl-l"], "everywhere", program::redraw, "Draw everything again")
+        .does(Job::Look),
+    Action::new("suspend", &["ctrl-z"], "everywhere", program::suspend, "Go to the shell; fg comes back")
+        .does(Job::Look),
     Action::new("help", &["?", "f1"], "everywhere", program::help, "Show the keys that hold here")
+        .does(Job::Look)
         .hint("help"),
-    Action::new("quit", &["q", "ctrl-c"], "everywhere", program::quit, "Leave; runs go on").hint("quit"),
+    Action::new("quit", &["q", "ctrl-c"], "everywhere", program::quit, "Leave; runs go on")
+        .does(Job::Look)
+        .hint("quit"),
 ];
 
 static KEYS: LazyLock<HashMap<Chord, Vec<&'static Action>>> = LazyLock::new(|| {
@@ -365,6 +444,16 @@ mod tests {
                 assert!(holding.len() <= 1, "{chord:?} in {kind:?} means {holding:?}");
             }
         }
+    }
+
+    #[test]
+    fn a_new_command_is_refused_in_a_read_only_context_until_somebody_says_what_it_does() {
+        let read_only = ContextInfo { read_only: true, ..ContextInfo::default() };
+        let new = Action::new("new", &[], "here", |_, _| {}, "Something new");
+        assert!(!new.is_permitted(&read_only) && new.changes());
+        assert!(new.is_permitted(&ContextInfo::default()));
+        assert!(new.does(Job::Look).is_permitted(&read_only));
+        assert!(ACTIONS.iter().all(|action| action.job.is_some()));
     }
 
     #[test]

@@ -13,8 +13,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use throng_core::dataset::Meter;
 use throng_core::image::Programs;
+use throng_core::jobs::{self, Definitions, Job, Observer, WhenInterrupted};
 use throng_core::model::Architecture;
-use throng_core::run::{self, Inputs, LaunchRequest};
+use throng_core::run::{Inputs, LaunchRequest};
 
 /// The definition, the images and where they are from.
 static ASSETS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../../assets/demo");
@@ -31,27 +32,28 @@ pub async fn run(session: &Session, args: args::Demo) -> Outcome {
         .map_err(|error| Fail::new(SOME_FAILED, format!("{}: {error}", folder.display())))?;
     print::note(&format!("the demo's files are in {}", folder.display()));
     let document = deploy::load(&folder.join(DEFINITION))?;
-    let Some(definition) = document.definitions.first() else {
+    let job = session.job(Job::Deploy).await?;
+    let plans = deploy::plan(session, &job, &Definitions::File(document), false).await?;
+    let Some(plan) = plans.first() else {
         return Err(Fail::new(SOME_FAILED, "the demo has no function"));
     };
-    let cloud = session.cloud_for_changes().await?;
-    let plan = deploy::plan(session, &cloud, definition).await?;
     if !plan.is_empty() {
         print::note(&format!("deploying {}\n{plan}", plan.function));
-        deploy::apply(session, &cloud, &plan).await?;
+        deploy::apply(session, &job, &plans, |_| {}).await?;
     }
-    let context = runs::context(session, &cloud)?;
     let request = LaunchRequest {
-        function: plan.function,
+        function: plan.function.clone(),
         // The files of the folder, without its name before theirs.
         inputs: Inputs::Files { paths: vec![folder.join(IMAGES).join(".")], dest: None },
         parameters: BTreeMap::new(),
     };
-    let launch = run::prepare(&context, request, &session.interrupt).await?;
+    let observer = Observer::silent(session.interrupt.clone());
+    let launch = jobs::launch(&job, request, &observer).await?;
     let id = launch.header().id.clone();
     if !args.no_tui {
-        let interrupt = session.interrupt.clone();
-        let sending = tokio::spawn(async move { launch.send(Arc::new(Meter::default()), &interrupt).await });
+        let sending = tokio::spawn(async move {
+            jobs::send(launch, Arc::new(Meter::default()), WhenInterrupted::KeepRest, &observer).await
+        });
         tui::open(session, Some(id)).await?;
         // A person who leaves at once leaves a whole run behind.
         return match sending.await {
@@ -61,8 +63,8 @@ pub async fn run(session: &Session, args: args::Demo) -> Outcome {
         };
     }
     print::note(&format!("run {id}: {}", units::plural(launch.header().tasks, "image")));
-    let summary = runs::through(session, &context, launch).await?;
-    let results = runs::fetch_outputs(session, &context, &summary.id, &args.to).await?;
+    let summary = runs::through(session, launch).await?;
+    let results = runs::fetch_outputs(session, &job, &summary.id, &args.to).await?;
     let mut table = Table::new(&["IMAGE", "STATE", ">TOOK", ">MEMORY", "RESULTS"]);
     let mut shown = Vec::new();
     for (row, record) in &results {

@@ -1,47 +1,17 @@
 //! `deploy`, `check`.
 
 use crate::args::{self, Format};
-use crate::fail::{Fail, INTERRUPTED, Outcome, REFUSED, USAGE};
-use crate::print::{self, StatusLine};
+use crate::fail::{Fail, Outcome};
+use crate::print;
 use crate::session::Session;
-use crate::units;
+use crate::transfer::watched;
 use serde_json::json;
-use std::collections::HashSet;
-use std::io::IsTerminal as _;
 use std::path::Path;
-use std::sync::Mutex;
-use throng_core::cloud::Cloud;
+use std::sync::Arc;
 use throng_core::cost::Guess;
-use throng_core::definition::{self, Definition, DefinitionErrors, Document};
-use throng_core::deploy::{self, Applied, DeployError, DeployOptions, DeployProgress, Plan};
-use throng_core::image::{ImageError, LayerProgress, LayerState};
-
-impl From<DeployError> for Fail {
-    fn from(error: DeployError) -> Self {
-        if error.is_cancelled() {
-            return Self::new(INTERRUPTED, error.to_string());
-        }
-        match error.cloud() {
-            Some(cloud) => {
-                let Self { code, .. } = Self::from(cloud.clone());
-                let advice = cloud.advice();
-                let text = if advice.is_empty() { error.to_string() } else { format!("{error}\n{advice}") };
-                Self::new(code, text)
-            }
-            None => Self::new(code_of(&error), error.to_string()),
-        }
-    }
-}
-
-/// What a person must mend in the definition is wrong usage; the rest was refused.
-fn code_of(error: &DeployError) -> u8 {
-    match error {
-        DeployError::Definition(_) | DeployError::Image(ImageError::Spec(_) | ImageError::File { .. }) => {
-            USAGE
-        }
-        _ => REFUSED,
-    }
-}
+use throng_core::definition::{self, DefinitionErrors, Document};
+use throng_core::deploy::{Applied, Plan};
+use throng_core::jobs::{self, Definitions, Job, JobContext, JobEvent};
 
 /// Reads a definition file; its warnings go to standard error.
 pub fn load(path: &Path) -> Result<Document, Fail> {
@@ -49,16 +19,41 @@ pub fn load(path: &Path) -> Result<Document, Fail> {
 }
 
 fn warned(document: Result<Document, DefinitionErrors>) -> Result<Document, Fail> {
-    let document = document.map_err(|errors| {
-        for warning in &errors.warnings {
-            print::note(&format!("warning: {warning}"));
-        }
-        Fail::usage(errors)
-    })?;
-    for warning in &document.warnings {
+    warned_or(document, |errors| Fail::usage(errors))
+}
+
+fn warned_or(
+    document: Result<Document, DefinitionErrors>,
+    fail: impl FnOnce(&DefinitionErrors) -> Fail,
+) -> Result<Document, Fail> {
+    let told = match &document {
+        Ok(document) => &document.warnings,
+        Err(errors) => &errors.warnings,
+    };
+    for warning in told {
         print::note(&format!("warning: {warning}"));
     }
-    Ok(document)
+    document.map_err(|errors| fail(&errors))
+}
+
+/// Reads the only function of a definition file that is deployed before it is run.
+pub fn only_function(text: &str) -> Result<Document, Fail> {
+    let path = Path::new(text);
+    let document = warned_or(definition::load(path), |errors| not_deployable(errors, path))?;
+    match document.definitions.len() {
+        1 => Ok(document),
+        _ => Err(Fail::usage(format!("{text} has several functions: deploy it, then name one"))),
+    }
+}
+
+/// A file is deployed first, which needs its secrets; what is deployed does not.
+fn not_deployable(errors: &DefinitionErrors, file: &Path) -> Fail {
+    let names = errors.misses_variables().then(|| definition::names(file).ok()).flatten();
+    let Some(names) = names else { return Fail::usage(errors) };
+    let name = names.first().map_or("NAME", String::as_str);
+    Fail::usage(format!(
+        "{errors}\nA definition file is deployed first; `throng run {name} …` runs what is deployed already, without them."
+    ))
 }
 
 /// Whether an argument is a definition file and no function's name, which has no dot.
@@ -107,43 +102,44 @@ pub fn only_name(text: &str) -> Result<String, Fail> {
 pub async fn deploy(session: &Session, args: args::Deploy) -> Outcome {
     let settings = args.settings.settings()?;
     let document = warned(definition::with_settings(args.file.or(args.conf_file).as_deref(), &settings))?;
-    let cloud = if args.dry_run { session.cloud().await? } else { session.cloud_for_changes().await? };
-    if !cloud.is_local()
-        && let Some(problem) = document.elsewhere(&cloud.context().name, cloud.region()).first()
-    {
-        return Err(Fail::usage(problem));
-    }
-    let mut results = Vec::new();
-    for definition in &document.definitions {
-        let plan = plan(session, &cloud, definition).await?;
-        let steps: Vec<_> = plan
-            .steps
-            .iter()
-            .map(|step| json!({"action": step.action.to_string(), "what": step.what, "detail": step.detail}))
-            .collect();
-        if session.format == Format::Table {
-            print::out(&format!("function {}\n{plan}", print::clean(&plan.function)));
-        }
-        let mut result = json!({"function": plan.function, "image": plan.image, "new": plan.new, "steps": steps,
-            "cost": plan.cost.as_ref().map(cost), "warnings": plan.warnings, "applied": false});
-        if !args.dry_run {
-            let applied = apply(session, &cloud, &plan).await?;
+    let several = document.definitions.len() > 1;
+    let job = session.job(if args.dry_run { Job::Plan } else { Job::Deploy }).await?;
+    let plans = plan(session, &job, &Definitions::File(document), session.format == Format::Table).await?;
+    let mut results: Vec<_> = plans.iter().map(|plan| planned(plan)).collect();
+    if !args.dry_run {
+        let table = session.format == Format::Table;
+        let applied = apply(session, &job, &plans, move |applied| {
+            if table {
+                print::out(&done(applied, several));
+            }
+        });
+        for (result, applied) in results.iter_mut().zip(applied.await?) {
             result["applied"] = json!(true);
             result["arn"] = json!(applied.arn);
-            if session.format == Format::Table {
-                print::out(if applied.done.is_empty() {
-                    "Nothing had to be changed.\n"
-                } else {
-                    "Deployed.\n"
-                });
-            }
         }
-        results.push(result);
     }
     if session.format == Format::Json {
         print::result(session.format, &results, String::new);
     }
     Ok(())
+}
+
+/// What came of a function, in words; with its name when there are several.
+fn done(applied: &Applied, several: bool) -> String {
+    let what = if applied.done.is_empty() { "Nothing had to be changed" } else { "Deployed" };
+    let which = if several { format!(": {}", print::clean(&applied.function)) } else { String::new() };
+    format!("{what}{which}.\n")
+}
+
+/// A plan as `--output json` prints it.
+fn planned(plan: &Plan) -> serde_json::Value {
+    let steps: Vec<_> = plan
+        .steps
+        .iter()
+        .map(|step| json!({"action": step.action.to_string(), "what": step.what, "detail": step.detail}))
+        .collect();
+    json!({"function": plan.function, "image": plan.image, "new": plan.new, "steps": steps,
+        "cost": plan.cost.as_ref().map(cost), "warnings": plan.warnings, "applied": false})
 }
 
 fn cost(guess: &Guess) -> serde_json::Value {
@@ -152,50 +148,36 @@ fn cost(guess: &Guess) -> serde_json::Value {
     json!({"invocations": guess.invocations, "at": at, "prices": {"region": guess.region, "date": guess.date}})
 }
 
-/// Makes the image and says what would be done.
-pub async fn plan(session: &Session, cloud: &Cloud, definition: &Definition) -> Result<Plan, Fail> {
-    let options = DeployOptions::new(&session.dirs, session.programs.runtime);
-    let mut line = StatusLine::new();
-    line.show(&format!("reading the image of {}", definition.name));
-    Ok(deploy::plan(cloud, definition, &options, &session.interrupt).await?)
-}
-
-/// Does what a plan says, with a status line, and a line for each layer that is there.
-pub async fn apply(session: &Session, cloud: &Cloud, plan: &Plan) -> Result<Applied, Fail> {
-    let shown = Mutex::new((StatusLine::new(), HashSet::new()));
-    let show = |progress: DeployProgress| {
-        let DeployProgress { label, step, steps, bytes, bytes_total, layers } = progress;
-        let sent = match bytes_total {
-            0 => String::new(),
-            total => format!(" {} of {}", units::bytes(bytes), units::bytes(total)),
-        };
-        let done: Vec<_> = layers.iter().filter_map(layer).collect();
-        let there = match (done.len(), layers.len()) {
-            (_, 0) => String::new(),
-            (done, all) => format!(", {done} of {all} layers there"),
-        };
-        let Ok(mut shown) = shown.lock() else { return };
-        let (status, told) = &mut *shown;
-        for line in done.into_iter().filter(|_| std::io::stderr().is_terminal()) {
-            if told.insert(line.clone()) {
-                status.clear();
-                print::note(&line);
-            }
+/// Makes the images and says what would be done: prints it when `shown`.
+pub async fn plan(
+    session: &Session,
+    job: &JobContext,
+    definitions: &Definitions,
+    shown: bool,
+) -> Result<Vec<Arc<Plan>>, Fail> {
+    let show = move |event: &JobEvent| {
+        if let JobEvent::Planned(plan) = event
+            && shown
+        {
+            print::out(&format!("function {}\n{plan}", print::clean(&plan.function)));
         }
-        status.show(&format!("{} {step}/{steps} {label}{sent}{there}", print::bar(step, steps, 20)));
     };
-    Ok(deploy::apply(cloud, plan, &show, &session.interrupt).await?)
+    watched(session, show, async |observer| jobs::plan(job, definitions, &observer).await).await
 }
 
-/// A layer that is where it should be, in words.
-fn layer(layer: &LayerProgress) -> Option<String> {
-    let how = match layer.state {
-        LayerState::Waiting | LayerState::Moving => return None,
-        LayerState::There => "was there",
-        LayerState::Sent => "sent",
+/// Does what plans say, with a status line; `told` hears of each function that is deployed.
+pub async fn apply(
+    session: &Session,
+    job: &JobContext,
+    plans: &[Arc<Plan>],
+    told: impl Fn(&Applied) + Send + Sync + 'static,
+) -> Result<Vec<Applied>, Fail> {
+    let tell = move |event: &JobEvent| {
+        if let JobEvent::Deployed(applied) = event {
+            told(applied);
+        }
     };
-    let digest = layer.digest.get(..19).unwrap_or(&layer.digest);
-    Some(format!("  layer {digest} {}: {how}", units::bytes(layer.size)))
+    watched(session, tell, async |observer| jobs::apply(job, plans, &observer).await).await
 }
 
 pub fn check(session: &Session, args: &args::Check) -> Outcome {

@@ -1,7 +1,7 @@
 //! `image`: what the context's registry holds.
 
 use crate::args::Image;
-use crate::fail::{Fail, Outcome, REFUSED, SOME_FAILED};
+use crate::fail::{Fail, Outcome};
 use crate::print::{self, Table};
 use crate::session::{Session, confirm};
 use crate::units;
@@ -11,20 +11,19 @@ use std::path::Path;
 use throng_core::cloud::Cloud;
 use throng_core::deploy::{self, Target};
 use throng_core::image::{self, Cache, ImageDetail, ImageError, Source};
-
-impl From<ImageError> for Fail {
-    fn from(error: ImageError) -> Self {
-        let code = if matches!(error, ImageError::NotFound(_)) { SOME_FAILED } else { REFUSED };
-        Self::new(code, error.to_string())
-    }
-}
+use throng_core::jobs::Job;
 
 pub async fn control(session: &Session, verb: Image) -> Outcome {
-    let cloud = session.cloud().await?;
+    let job = match &verb {
+        Image::Ls | Image::Inspect { .. } => Job::Look,
+        Image::Rm { .. } => Job::RemoveImage,
+    };
+    let job = session.job(job).await?;
+    let cloud = job.cloud();
     match verb {
-        Image::Ls => list(session, &cloud).await,
+        Image::Ls => list(session, cloud).await,
         Image::Inspect { image } => {
-            let place = place(&cloud, &image).await?.registry;
+            let place = place(cloud, &image).await?.registry;
             let separator = if place.tag.starts_with("sha256:") { '@' } else { ':' };
             let spec = format!("docker://{}/{}{separator}{}", place.host(), place.repository, place.tag);
             let source = Source::parse(&spec, Path::new("."))?;
@@ -40,10 +39,9 @@ pub async fn control(session: &Session, verb: Image) -> Outcome {
             Ok(())
         }
         Image::Rm { image, yes } => {
-            let cloud = session.cloud_for_changes().await?;
-            let place = place(&cloud, &image).await?;
+            let place = place(cloud, &image).await?;
             let name = format!("{}:{}", place.registry.repository, place.registry.tag);
-            let users = users(&cloud, &place).await?;
+            let users = users(cloud, &place).await?;
             let warning = match users.len() {
                 0 => String::new(),
                 1 => format!(" Function {} is made of it and will fail.", users[0]),
@@ -52,7 +50,7 @@ pub async fn control(session: &Session, verb: Image) -> Outcome {
             if !yes && !confirm(&format!("Remove the image {name}?{warning}"))? {
                 return Ok(());
             }
-            deploy::remove_image(&cloud, &place).await?;
+            deploy::remove_image(cloud, &place).await?;
             let then = if users.is_empty() { "" } else { "; deploying again brings it back" };
             print::note(&format!("removed {name}{then}"));
             Ok(())

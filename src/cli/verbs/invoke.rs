@@ -12,15 +12,15 @@ use serde_json::{Map, Value, json};
 use std::borrow::Cow;
 use std::io::Read;
 use std::path::Path;
-use throng_core::cloud::{Cloud, CloudError};
+use throng_core::jobs::{self, Job, JobContext, Observer};
 use throng_core::logs::{Parser, RawEvent};
 
 pub async fn invoke(session: &Session, args: args::Invoke) -> Outcome {
     let payload = payload(&args)?;
     let function = deploy::only_name(&args.function)?;
-    let cloud = session.cloud_for_changes().await?;
+    let job = session.job(Job::Invoke).await?;
     let answer = Answer { asynchronous: args.asynchronous, to: args.to.as_deref() };
-    send(session, &cloud, &function, payload, answer).await
+    send(session, &job, &function, payload, answer).await
 }
 
 /// What is done with the answer.
@@ -35,20 +35,18 @@ pub struct Answer<'a> {
 /// Invokes a function once.
 pub async fn send(
     session: &Session,
-    cloud: &Cloud,
+    job: &JobContext,
     function: &str,
     payload: Vec<u8>,
     Answer { asynchronous, to }: Answer<'_>,
 ) -> Outcome {
-    let explained = |error: CloudError| {
-        if error.is_not_found() { Fail::no_function(function) } else { error.into() }
-    };
     if asynchronous {
-        let id = cloud.lambda().invoke_async(function, payload.into()).await.map_err(explained)?;
+        let id = jobs::invoke_async(job, function, payload).await?;
         print::result(session.format, &json!({ "request_id": id }), || format!("request {id}\n"));
         return Ok(());
     }
-    let answer = cloud.lambda().invoke_sync(function, payload.into()).await.map_err(explained)?;
+    let observer = Observer::silent(session.interrupt.clone());
+    let answer = jobs::invoke(job, function, payload, &observer).await?;
     let failed = answer.function_error.is_some();
     let body = answer.body();
     if let Some(path) = to {

@@ -3,7 +3,7 @@
 use crate::args::{Format, Global, Local};
 use crate::fail::{Fail, Outcome, SOME_FAILED, UNREACHABLE};
 use crate::print;
-use crate::session::{confirm, dirs, writable};
+use crate::session::{confirm, dirs};
 use crate::units;
 use crate::waiting::patiently;
 use crate::{EmbeddedCloud, ServeFailure, ServeRequest};
@@ -13,6 +13,7 @@ use std::path::Path;
 use std::time::Duration;
 use throng_contract::local as contract;
 use throng_core::config::{Config, LOCAL, Overrides};
+use throng_core::jobs::{Job, permit};
 
 pub fn control(verb: &Local, global: &Global, cloud: &dyn EmbeddedCloud) -> Outcome {
     let dirs = dirs()?;
@@ -55,7 +56,7 @@ pub fn control(verb: &Local, global: &Global, cloud: &dyn EmbeddedCloud) -> Outc
         Local::Reset { yes } => {
             let overrides = Overrides { file: global.config.clone(), context: Some(LOCAL.to_owned()) };
             let config = Config::load(&dirs, &overrides).map_err(Fail::usage)?;
-            writable(config.context(None).map_err(Fail::usage)?)?;
+            permit(config.context(None).map_err(Fail::usage)?, Job::Reset)?;
             let question = format!("Delete every object, function, run and log in {}?", folder.display());
             if !yes && !confirm(&question)? {
                 return Ok(());

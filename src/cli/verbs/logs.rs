@@ -9,6 +9,7 @@ use serde::Serialize;
 use std::collections::HashSet;
 use throng_core::cloud::{Cloud, now_ms};
 use throng_core::engine::{LogQuery, LogView};
+use throng_core::jobs::Job;
 use throng_core::logs::{Bound, Follow, LogClient, LogGroup, Reader, Window};
 use throng_core::model::LogEntry;
 use throng_core::run::Follower;
@@ -31,14 +32,14 @@ struct Shown<'l> {
 }
 
 pub async fn print(session: &Session, args: args::Logs) -> Outcome {
-    let cloud = session.cloud().await?;
+    let job = session.job(Job::Look).await?;
     let mut names = Vec::new();
     for text in &args.functions {
         names.extend(super::deploy::names(text)?);
     }
     let run = match args.run.as_deref() {
         Some(run) => {
-            let context = super::runs::context(session, &cloud)?;
+            let context = job.runs()?;
             let run = super::runs::resolve(&context, run).await?;
             let follower = Follower::open(&context, &run).await?;
             if names.is_empty() {
@@ -48,6 +49,7 @@ pub async fn print(session: &Session, args: args::Logs) -> Outcome {
         }
         None => None,
     };
+    let cloud = job.cloud().clone();
     let groups = groups(&cloud, &names).await?;
     let query = LogQuery {
         functions: names,

@@ -4,12 +4,13 @@ use crate::args;
 use crate::fail::{Fail, Outcome, SOME_FAILED};
 use crate::print::{self, Table};
 use crate::session::{Session, place};
-use crate::transfer::{self, Wanted};
+use crate::transfer::{not_done, watched};
 use crate::units;
 use serde::Serialize;
 use serde_json::json;
 use std::path::Path;
 use throng_core::cloud::{Cloud, ListQuery};
+use throng_core::jobs::{self, FetchRequest, Job, NotDone, UploadRequest};
 use throng_core::model::{ObjectInfo, Place};
 
 /// A bucket as `--output json` prints it.
@@ -97,15 +98,13 @@ fn table(objects: &[Object]) -> String {
 }
 
 pub async fn put(session: &Session, args: args::Put) -> Outcome {
-    let mut place = place(&args.place)?;
-    place.prefix = place.prefix.trim_matches('/').to_owned();
-    let cloud = session.cloud_for_changes().await?;
-    if !cloud.s3().bucket_exists(&place.bucket).await? {
-        cloud.s3().create_bucket(&place.bucket).await?;
-        print::note(&format!("created the bucket {}", place.bucket));
-    }
-    let uploaded = transfer::upload(session, &cloud, &args.paths, &place).await?;
-    let failed: Vec<_> = uploaded.failed.iter().map(|file| file.path.display().to_string()).collect();
+    let request = UploadRequest { paths: args.paths, to: place(&args.place)? };
+    let job = session.job(Job::Upload).await?;
+    let upload = async |observer| jobs::upload(&job, request, &observer).await;
+    let uploaded = watched(session, |_| {}, upload).await?;
+    not_done("not sent", &uploaded.failed);
+    let place = &uploaded.place;
+    let failed: Vec<_> = uploaded.failed.iter().map(|file| &file.what).collect();
     let document = json!({ "sent": uploaded.sent, "skipped": uploaded.skipped, "failed": failed });
     print::result(session.format, &document, || match uploaded.skipped {
         0 => format!("{} at {place}.\n", units::are(uploaded.sent, "file")),
@@ -124,12 +123,16 @@ pub async fn put(session: &Session, args: args::Put) -> Outcome {
 
 pub async fn get(session: &Session, args: args::Get) -> Outcome {
     let place = place(&args.place)?;
-    let cloud = session.cloud().await?;
-    let key = object_or_folder(&cloud, &place).await;
+    let job = session.job(Job::Fetch).await?;
+    let key = object_or_folder(job.cloud(), &place).await;
     let there = arrives(&args.to, &key);
-    let wanted = Wanted { bucket: &place.bucket, keys: vec![key], to: &args.to, force: args.force };
-    let downloaded = transfer::download(session, &cloud, wanted).await?;
-    let failed: Vec<_> = downloaded.failed.iter().map(|object| object.key.clone()).collect();
+    let (bucket, keys, to, force) = (place.bucket, vec![key], args.to, args.force);
+    let request = FetchRequest { from: None, bucket, keys, to, force };
+    let fetch = async |observer| jobs::fetch(&job, request, &observer).await;
+    let downloaded = watched(session, |_| {}, fetch).await?;
+    let not_fetched: Vec<_> = downloaded.failed.into_iter().map(NotDone::from).collect();
+    not_done("not fetched", &not_fetched);
+    let failed: Vec<_> = not_fetched.iter().map(|object| &object.what).collect();
     let document = json!({ "fetched": downloaded.fetched, "skipped": downloaded.skipped, "failed": failed });
     print::result(session.format, &document, || match downloaded.fetched + downloaded.skipped {
         0 => String::new(),

@@ -5,15 +5,17 @@ use crate::args::{Rm, RmWhat};
 use crate::fail::{Fail, Outcome, REFUSED};
 use crate::print;
 use crate::session::{Session, confirm, place};
+use crate::transfer::{not_done, watched};
 use crate::units;
 use serde_json::json;
 use std::fmt::Write as _;
-use throng_core::cloud::{Cloud, CloudError, ListQuery};
-use throng_core::deploy::{self, BucketsOf, RemoveOptions};
+use throng_core::cloud::{Cloud, CloudError};
+use throng_core::deploy::{BucketsOf, RemoveOptions};
+use throng_core::jobs::{self, Job, JobContext};
 use throng_core::model::Place;
 
 pub async fn remove(session: &Session, args: Rm) -> Outcome {
-    let cloud = session.cloud_for_changes().await?;
+    let job = session.job(job_of(&args.what)).await?;
     match args.what {
         RmWhat::Function { names, definition, all, keep_logs, buckets, with_data, foreign } => {
             let buckets = match (buckets, with_data) {
@@ -24,7 +26,7 @@ pub async fn remove(session: &Session, args: Rm) -> Outcome {
             let options = RemoveOptions { keep_logs, buckets, foreign };
             let names = match (definition, all) {
                 (Some(file), _) => [names, definitions::names_in(&file)?].concat(),
-                (None, true) => managed(&cloud).await?,
+                (None, true) => managed(job.cloud()).await?,
                 (None, false) => {
                     names.iter().try_for_each(|name| definitions::named(name))?;
                     names
@@ -34,31 +36,11 @@ pub async fn remove(session: &Session, args: Rm) -> Outcome {
                 print::note("there is no function that throng made");
                 return Ok(());
             }
-            functions(session, &cloud, &names, options, args.yes).await
+            functions(session, &job, &names, options, args.yes).await
         }
         RmWhat::Object { places } => {
             for text in &places {
-                let place = place_of_objects(text)?;
-                let keys = keys(&cloud, &place.bucket, &place.prefix).await?;
-                if keys.is_empty() {
-                    return Err(Fail::not_found(format!("there is no object {place}")));
-                }
-                if !args.yes
-                    && !confirm(&format!("Delete {} at {place}?", units::how_many(keys.len(), "object")))?
-                {
-                    continue;
-                }
-                let failed = cloud.s3().delete_many(&place.bucket, &keys).await?;
-                for (key, reason) in &failed {
-                    print::note(&format!("{key}: {reason}"));
-                }
-                if !failed.is_empty() {
-                    return Err(Fail::new(
-                        REFUSED,
-                        format!("not deleted: {}", units::how_many(failed.len(), "object")),
-                    ));
-                }
-                print::note(&format!("deleted {} at {place}", units::how_many(keys.len(), "object")));
+                objects(session, &job, &place_of_objects(text)?, args.yes).await?;
             }
             Ok(())
         }
@@ -66,17 +48,51 @@ pub async fn remove(session: &Session, args: Rm) -> Outcome {
             if !args.yes && !confirm(&format!("Delete the bucket {name}?"))? {
                 return Ok(());
             }
-            cloud.s3().delete_bucket(&name).await.map_err(|error| match error.code.as_deref() {
-                Some("BucketNotEmpty") => Fail::new(
-                    REFUSED,
-                    format!(
-                        "the bucket {name} is not empty: `throng ls -r {name}` lists its objects, `throng rm object \
-                         {name}/FOLDER/` deletes a folder of them"
-                    ),
-                ),
-                _ => error.into(),
-            })
+            Ok(jobs::delete_bucket(&job, &name).await?)
         }
+    }
+}
+
+const fn job_of(what: &RmWhat) -> Job {
+    match what {
+        RmWhat::Function { .. } => Job::Remove,
+        RmWhat::Object { .. } => Job::Delete,
+        RmWhat::Bucket { .. } => Job::DeleteBucket,
+    }
+}
+
+/// Deletes the object at a place, or everything below it when it ends with a slash.
+async fn objects(session: &Session, job: &JobContext, place: &Place, yes: bool) -> Outcome {
+    let Place { bucket, prefix } = place;
+    let keys = if prefix.ends_with('/') || is_there(job.cloud(), place).await? {
+        let asked = [prefix.clone()];
+        watched(session, |_| {}, async |observer| jobs::objects_below(job, bucket, &asked, &observer).await)
+            .await?
+    } else {
+        Vec::new()
+    };
+    if keys.is_empty() {
+        return Err(Fail::not_found(format!("there is no object {place}")));
+    }
+    if !yes && !confirm(&format!("Delete {} at {place}?", units::how_many(keys.len(), "object")))? {
+        return Ok(());
+    }
+    let deleted =
+        watched(session, |_| {}, async |observer| jobs::delete(job, bucket, &keys, &observer).await).await?;
+    not_done("not deleted", &deleted.failed);
+    if !deleted.failed.is_empty() {
+        let count = units::how_many(deleted.failed.len(), "object");
+        return Err(Fail::new(REFUSED, format!("not deleted: {count}")));
+    }
+    print::note(&format!("deleted {} at {place}", units::how_many(keys.len(), "object")));
+    Ok(())
+}
+
+async fn is_there(cloud: &Cloud, place: &Place) -> Result<bool, CloudError> {
+    match cloud.s3().head(&place.bucket, &place.prefix).await {
+        Ok(_) => Ok(true),
+        Err(error) if error.is_not_found() => Ok(false),
+        Err(error) => Err(error),
     }
 }
 
@@ -101,7 +117,7 @@ async fn managed(cloud: &Cloud) -> Result<Vec<String>, CloudError> {
 
 async fn functions(
     session: &Session,
-    cloud: &Cloud,
+    job: &JobContext,
     names: &[String],
     options: RemoveOptions,
     yes: bool,
@@ -116,10 +132,7 @@ async fn functions(
         return Ok(());
     }
     for name in names {
-        let report = deploy::remove(cloud, name, options).await.map_err(|error| match error.cloud() {
-            Some(said) if said.is_not_found() && said.what == *name => Fail::no_function(name),
-            _ => error.into(),
-        })?;
+        let report = jobs::remove(job, name, options).await?;
         print::result(session.format, &json!({"removed": report.removed, "left": report.left}), || {
             let lines = |mark: &str, what: &[String]| -> String {
                 what.iter().fold(String::new(), |mut text, what| {
@@ -131,27 +144,6 @@ async fn functions(
         });
     }
     Ok(())
-}
-
-/// The object itself, or everything below it when it ends with a slash.
-async fn keys(cloud: &Cloud, bucket: &str, prefix: &str) -> Result<Vec<String>, CloudError> {
-    if !prefix.ends_with('/') {
-        return match cloud.s3().head(bucket, prefix).await {
-            Ok(_) => Ok(vec![prefix.to_owned()]),
-            Err(error) if error.is_not_found() => Ok(Vec::new()),
-            Err(error) => Err(error),
-        };
-    }
-    let (mut keys, mut token) = (Vec::new(), None);
-    loop {
-        let query = ListQuery { prefix, token: token.as_deref(), ..ListQuery::default() };
-        let page = cloud.s3().list_page(bucket, query).await?;
-        keys.extend(page.items.into_iter().map(|object| object.key));
-        token = page.next;
-        if token.is_none() {
-            return Ok(keys);
-        }
-    }
 }
 
 #[cfg(test)]

@@ -91,7 +91,7 @@ pub(super) async fn aws_sdk_config(context: &ContextConfig) -> Result<SdkConfig,
     let config = explained(loader.load().await, context);
     if config.region().is_none_or(|region| region.as_ref().is_empty()) {
         return Err(CloudError::new(
-            ErrorKind::Invalid,
+            ErrorKind::Unset,
             "context",
             &context.name,
             "no region: set `region` in the context, in the profile or in AWS_REGION",

@@ -1,9 +1,10 @@
 //! Credentials that say what to do when there are none. They are asked for again at each need, so that what was
 //! waiting for a login goes on after it.
 
-use super::error::chain;
+use super::error::{Cause, chain};
 use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider, future};
+use std::fmt;
 
 /// Credentials as AWS's tools find them.
 #[derive(Debug)]
@@ -27,27 +28,49 @@ impl ProvideCredentials for Explained {
     }
 }
 
+/// Why there are no credentials.
+#[derive(Debug)]
+pub(super) struct Explanation {
+    text: String,
+    /// Whether the text says what to do.
+    pub cause: Cause,
+}
+
+impl Explanation {
+    const fn with_advice(text: String) -> Self {
+        Self { text, cause: Cause::Explained }
+    }
+}
+
+impl fmt::Display for Explanation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl std::error::Error for Explanation {}
+
 /// What is wrong, and what to type.
-fn explain(profile: Option<&str>, cause: &str) -> String {
+fn explain(profile: Option<&str>, cause: &str) -> Explanation {
     let from_environment = || std::env::var("AWS_PROFILE").ok().filter(|name| !name.is_empty());
     let profile = profile.map(str::to_owned).or_else(from_environment);
     let option = profile.as_ref().map_or_else(String::new, |name| format!(" --profile {name}"));
     let whose = profile.as_ref().map_or_else(String::new, |name| format!(" of profile `{name}`"));
     let lower = cause.to_lowercase();
     if lower.contains("sso") {
-        return format!(
+        return Explanation::with_advice(format!(
             "the login{whose} has ended or never was: type `aws sso login{option}`; throng goes on by itself after that \
              ({cause})"
-        );
+        ));
     }
     let absent =
         ["no credentials found", "no providers in chain", "was not enabled", "did not contain credential"];
     if absent.iter().any(|words| lower.contains(words)) {
         tracing::debug!(cause, "credentials");
-        return format!(
+        return Explanation::with_advice(format!(
             "there are no credentials: type `aws configure{option}` or `aws configure sso{option}`, set \
              AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or name a `profile` in the context"
-        );
+        ));
     }
     if let Some(said) = cause.split_once("exited with code") {
         let (code, said) = said.1.split_once(". Stderr:").unwrap_or((said.1, ""));
@@ -55,24 +78,27 @@ fn explain(profile: Option<&str>, cause: &str) -> String {
             "" => "said nothing".to_owned(),
             said => format!("said: {said}"),
         };
-        return format!("the `credential_process`{whose} failed ({}) and {said}", code.trim());
+        return Explanation::with_advice(format!(
+            "the `credential_process`{whose} failed ({}) and {said}",
+            code.trim()
+        ));
     }
     let missing = undefined(cause);
     if let (Some(name), Some(missing)) = (&profile, missing)
         && name != missing
     {
-        return format!(
+        return Explanation::with_advice(format!(
             "the profile `{name}` takes its credentials from the profile `{missing}`, which is not there: correct its \
              `source_profile` in ~/.aws/config, or type `aws configure --profile {missing}`"
-        );
+        ));
     }
     if let Some(name) = profile.filter(|_| missing.is_some()) {
-        return format!(
+        return Explanation::with_advice(format!(
             "there is no profile `{name}` in ~/.aws/config: name another `profile` in the context, or type `aws \
              configure --profile {name}`"
-        );
+        ));
     }
-    format!("the credentials{whose} cannot be had: {cause}")
+    Explanation { text: format!("the credentials{whose} cannot be had: {cause}"), cause: Cause::Unknown }
 }
 
 /// The profile that a cause says is not defined.
@@ -84,7 +110,18 @@ fn undefined(cause: &str) -> Option<&str> {
 
 #[cfg(test)]
 mod tests {
-    use super::explain;
+    use super::super::error::Cause;
+
+    fn explain(profile: Option<&str>, cause: &str) -> String {
+        super::explain(profile, cause).to_string()
+    }
+
+    #[test]
+    fn what_says_what_to_do_needs_no_other_advice() {
+        let cause = |said| super::explain(Some("x"), said).cause;
+        assert_eq!(cause("the SSO token has expired"), Cause::Explained);
+        assert_eq!(cause("exit status 1"), Cause::Unknown);
+    }
 
     #[test]
     fn the_profile_that_is_missing_is_named() {

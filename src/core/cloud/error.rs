@@ -1,5 +1,6 @@
 //! One error type for every call to a cloud. No SDK type leaks through it.
 
+use super::credentials::Explanation;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
@@ -24,10 +25,22 @@ pub enum ErrorKind {
     Conflict,
     /// The cloud refused the request's content.
     Invalid,
-    /// A person cancelled it.
-    Cancelled,
+    /// The context lacks a setting: no cloud was asked.
+    Unset,
     /// Anything else.
     Other,
+}
+
+/// What is known of an error beside its kind, for its advice.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Cause {
+    /// Nothing.
+    #[default]
+    Unknown,
+    /// The message says what to do.
+    Explained,
+    /// AWS has no host of this name, which depends on the region.
+    UnknownHost,
 }
 
 /// Why a call to a cloud failed.
@@ -45,19 +58,23 @@ pub struct CloudError {
     pub message: String,
     /// The cloud's id for the request, for its support.
     pub request_id: Option<String>,
+    /// What is known of the cause.
+    pub cause: Cause,
 }
 
 impl CloudError {
     /// An error of our own making.
     #[must_use]
     pub fn new(kind: ErrorKind, action: &'static str, what: &str, message: impl Into<String>) -> Self {
-        Self { kind, action, what: what.to_owned(), code: None, message: message.into(), request_id: None }
-    }
-
-    /// It was cancelled.
-    #[must_use]
-    pub fn cancelled(action: &'static str) -> Self {
-        Self::new(ErrorKind::Cancelled, action, "", "cancelled")
+        Self {
+            kind,
+            action,
+            what: what.to_owned(),
+            code: None,
+            message: message.into(),
+            request_id: None,
+            cause: Cause::Unknown,
+        }
     }
 
     /// Whether the cloud could not be reached at all.
@@ -91,18 +108,14 @@ impl CloudError {
     #[must_use]
     pub fn advice(&self) -> String {
         match self.kind {
-            // AWS has a name for each service in each region, and none in a region that is not there.
-            ErrorKind::Unreachable
-                if self.message.contains(".amazonaws.com") && self.message.contains("lookup") =>
-            {
+            _ if self.cause == Cause::Explained => String::new(),
+            ErrorKind::Unreachable if self.cause == Cause::UnknownHost => {
                 "Check that the region is spelt right, and that this machine can look names up.".into()
             }
             ErrorKind::Unreachable => "Check the network, and the context's region and endpoint.".into(),
             _ if self.code.as_deref() == Some("RegionDisabledException") => {
                 "Turn the region on for the account (AWS console: Account, AWS Regions), or use another one.".into()
             }
-            ErrorKind::Auth if self.message.contains("type `aws ") => String::new(),
-            ErrorKind::Auth if self.message.contains("`credential_process`") => String::new(),
             ErrorKind::Auth if self.is_clock() => {
                 "Set this machine's clock (`timedatectl set-ntp true`): the cloud accepts a few minutes of difference."
                     .into()
@@ -116,6 +129,12 @@ impl CloudError {
         }
     }
 
+    /// The error with what to do, in one line.
+    #[must_use]
+    pub fn sentence(&self) -> String {
+        sentence(&self.to_string(), &self.advice())
+    }
+
     fn subject(&self) -> &str {
         if self.what.is_empty() { "the resource" } else { &self.what }
     }
@@ -124,8 +143,8 @@ impl CloudError {
     where
         E: ProvideErrorMetadata + StdError + 'static,
     {
-        if let Some(why) = credentials_error(error) {
-            return Self::new(ErrorKind::Auth, action, what, why);
+        if let Some((why, cause)) = credentials_error(error) {
+            return Self { cause, ..Self::new(ErrorKind::Auth, action, what, why) };
         }
         match error {
             SdkError::ServiceError(service) => of_service(action, what, service.err(), service.raw()),
@@ -146,8 +165,11 @@ impl CloudError {
                 Self::new(ErrorKind::Invalid, action, what, chain(error))
             }
             SdkError::DispatchFailure(_) => {
-                let told = super::host::silent(error).map(|(host, reason)| format!("{host}: {reason}"));
-                Self::new(ErrorKind::Unreachable, action, what, told.unwrap_or_else(|| chain(error)))
+                let silent = super::host::silent(error);
+                let cause = silent.as_ref().map_or(Cause::Unknown, |(host, reason)| unreached(host, reason));
+                let told = silent.map(|(host, reason)| format!("{host}: {reason}"));
+                let message = told.unwrap_or_else(|| chain(error));
+                Self { cause, ..Self::new(ErrorKind::Unreachable, action, what, message) }
             }
             SdkError::ConstructionFailure(_) => Self::new(ErrorKind::Invalid, action, what, chain(error)),
             _ => Self::new(ErrorKind::Other, action, what, chain(error)),
@@ -178,6 +200,7 @@ where
         code: code.map(str::to_owned),
         message,
         request_id: request_id(raw).or_else(|| error.meta().extra("aws_request_id").map(str::to_owned)),
+        cause: Cause::Unknown,
     };
     let off = raw.headers().get("date").and_then(behind);
     // An answer to HEAD has no code.
@@ -195,6 +218,15 @@ where
         let _ = write!(told.message, " This machine's clock is {minutes} min {side} the cloud's.");
     }
     told
+}
+
+/// What a failure on the way to a host means. AWS has a name for each service in each region, and none in a region that is
+/// not there.
+fn unreached(host: &str, reason: &str) -> Cause {
+    let name = host.split_once(':').map_or(host, |(name, _)| name);
+    let of_aws = [".amazonaws.com", ".amazonaws.com.cn"].iter().any(|end| name.ends_with(end));
+    // The HTTP client has no type for a name that cannot be looked up.
+    if of_aws && reason.contains("lookup") { Cause::UnknownHost } else { Cause::Unknown }
 }
 
 /// What is to be said of an answer that no service of AWS gives.
@@ -281,15 +313,27 @@ pub(super) fn kind_of(code: &str, status: u16) -> ErrorKind {
 }
 
 /// What was wrong with the credentials, when that is what was wrong.
-fn credentials_error(error: &(dyn StdError + 'static)) -> Option<String> {
+fn credentials_error(error: &(dyn StdError + 'static)) -> Option<(String, Cause)> {
     let mut next = Some(error);
     while let Some(error) = next {
         next = error.source();
         if error.downcast_ref::<CredentialsError>().is_some() {
-            return Some(next.map_or_else(|| error.to_string(), ToString::to_string));
+            let explained = next.and_then(|why| why.downcast_ref::<Explanation>());
+            let cause = explained.map_or(Cause::Unknown, |explanation| explanation.cause);
+            return Some((next.map_or_else(|| error.to_string(), ToString::to_string), cause));
         }
     }
     None
+}
+
+/// A text and what to do, in one line.
+pub(crate) fn sentence(text: &str, advice: &str) -> String {
+    // The cloud's own words may end as a sentence does.
+    if advice.is_empty() {
+        text.to_owned()
+    } else {
+        format!("{}. {advice}", text.trim_end().trim_end_matches('.'))
+    }
 }
 
 /// The sentences of an error and its causes, without repetitions.
@@ -311,9 +355,6 @@ pub(super) fn chain(error: &(dyn StdError + 'static)) -> String {
 
 impl fmt::Display for CloudError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if matches!(self.kind, ErrorKind::Cancelled) {
-            return f.write_str("cancelled");
-        }
         let what = match self.kind {
             ErrorKind::Unreachable => "the cloud does not answer",
             ErrorKind::Auth if self.is_clock() => "the clocks differ",
@@ -323,7 +364,8 @@ impl fmt::Display for CloudError {
             ErrorKind::Throttled => "throttled",
             ErrorKind::Conflict => "conflict",
             ErrorKind::Invalid => "refused",
-            ErrorKind::Cancelled | ErrorKind::Other => "failed",
+            ErrorKind::Unset => "not set up",
+            ErrorKind::Other => "failed",
         };
         f.write_str(self.action)?;
         if !self.what.is_empty() {
@@ -372,6 +414,23 @@ mod tests {
             ..CloudError::new(kind, "sts:GetCallerIdentity", "", "STS is not activated in this region")
         };
         assert!(error.advice().contains("Turn the region on"), "{}", error.advice());
+    }
+
+    #[test]
+    fn a_sentence_ends_once() {
+        for words in ["no permissions.", "no permissions"] {
+            let error = CloudError::new(ErrorKind::Auth, "sts:GetCallerIdentity", "", words);
+            let text = error.sentence();
+            assert!(text.contains("no permissions. Check") && !text.contains(".."), "{text}");
+        }
+    }
+
+    #[test]
+    fn only_names_of_aws_that_are_not_there_are_about_the_region() {
+        let reason = "failed to lookup address information: Name or service not known";
+        assert_eq!(unreached("lambda.eu-west-9.amazonaws.com:443", reason), Cause::UnknownHost);
+        assert_eq!(unreached("minio.lab:9000", reason), Cause::Unknown);
+        assert_eq!(unreached("s3.eu-west-1.amazonaws.com", "connection refused"), Cause::Unknown);
     }
 
     #[test]

@@ -54,7 +54,8 @@ mod watch;
 pub use account::AccountLimits;
 pub use budget::{Limits, Slowed};
 pub use calls::{CallMeter, Calls};
-pub use error::{CloudError, ErrorKind};
+pub(crate) use error::sentence;
+pub use error::{Cause, CloudError, ErrorKind};
 pub use functions::{BucketPermission, EventInvoke, FunctionDetail, FunctionSettings, FunctionState};
 pub use identity::{Identity, partition};
 pub use lambda::{Invoked, Lambda};
@@ -259,7 +260,7 @@ impl Cloud {
     fn unset(&self, key: &str) -> CloudError {
         let name = &self.0.context.name;
         CloudError::new(
-            ErrorKind::Invalid,
+            ErrorKind::Unset,
             "context",
             name,
             format!("no {key} is set: add `{key}` to [contexts.{name}] in config.toml"),

@@ -73,8 +73,9 @@ impl Pace {
     where
         F: Future<Output = Result<T, CloudError>>,
     {
-        let mut pause = FIRST_PAUSE;
-        for try_number in 1.. {
+        let (mut pause, mut tries) = (FIRST_PAUSE, 0);
+        loop {
+            tries += 1;
             let error = match call().await {
                 Ok(value) => {
                     self.went_well();
@@ -85,14 +86,13 @@ impl Pace {
             if matches!(error.kind, ErrorKind::Throttled) {
                 self.throttled();
             }
-            if !error.is_transient() || try_number >= TRIES {
+            if !error.is_transient() || tries >= TRIES {
                 return Err(error);
             }
             // Half of the pause at random, so that refused requests do not come back together.
             tokio::time::sleep(pause.mul_f64(0.5 + rand::random::<f64>() / 2.0)).await;
             pause = (pause * 2).min(LONGEST_PAUSE);
         }
-        Err(CloudError::cancelled(""))
     }
 }
 

@@ -114,7 +114,7 @@ pub use explain::{Explanation, Section, explain, explain_all};
 pub use form::from_form;
 pub use limits::bucket as bucket_name;
 pub use migrate::{Migration, migrate, migrate_text};
-pub use problem::{DefinitionErrors, Position, Problem};
+pub use problem::{DefinitionErrors, Position, Problem, ProblemKind};
 pub use providers::Provider;
 pub use secrets::Environment;
 pub use settings::{Setting, Settings, with_settings};
@@ -288,7 +288,13 @@ impl Document {
                 "is {wanted}, but the context {context} is in {region}: take it out, or use a context that is in {wanted} \
                  (--context)"
             );
-            Some(Problem { file: self.path.clone(), at: place.at, key: place.key.clone(), message })
+            Some(Problem {
+                file: self.path.clone(),
+                at: place.at,
+                key: place.key.clone(),
+                message,
+                kind: ProblemKind::Content,
+            })
         };
         self.definitions.iter().zip(&self.regions).filter_map(other).collect()
     }

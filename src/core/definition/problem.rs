@@ -23,6 +23,18 @@ pub struct Problem {
     pub key: String,
     /// What is wrong, with the value, and what is allowed or what to do. Never holds a secret.
     pub message: String,
+    /// What kind of problem it is.
+    pub kind: ProblemKind,
+}
+
+/// What kind of problem it is, where that matters to whoever reads the definition.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ProblemKind {
+    /// Something in the file itself.
+    #[default]
+    Content,
+    /// A variable of the environment is not set that `${NAME}` names: the file is right, and cannot be deployed from here.
+    UnsetVariable,
 }
 
 impl fmt::Display for Problem {
@@ -64,6 +76,14 @@ impl fmt::Display for DefinitionErrors {
 
 impl std::error::Error for DefinitionErrors {}
 
+impl DefinitionErrors {
+    /// Whether a variable of the environment is not set that a deployment needs.
+    #[must_use]
+    pub fn misses_variables(&self) -> bool {
+        self.problems.iter().any(|problem| problem.kind == ProblemKind::UnsetVariable)
+    }
+}
+
 /// Collects problems while a definition is read.
 #[derive(Debug, Default)]
 pub(super) struct Report {
@@ -92,12 +112,18 @@ impl Report {
     }
 
     fn problem(&self, at: Position, key: &str, message: String) -> Problem {
-        Problem { file: self.file.clone(), at, key: key.to_owned(), message }
+        Problem { file: self.file.clone(), at, key: key.to_owned(), message, kind: ProblemKind::Content }
     }
 
     pub fn error(&mut self, at: Position, key: &str, message: impl Into<String>) {
         let problem = self.problem(at, key, message.into());
         self.errors.push(problem);
+    }
+
+    /// A variable of the environment is not set.
+    pub fn unset(&mut self, at: Position, key: &str, message: impl Into<String>) {
+        let problem = self.problem(at, key, message.into());
+        self.errors.push(Problem { kind: ProblemKind::UnsetVariable, ..problem });
     }
 
     pub fn warn(&mut self, at: Position, key: &str, message: impl Into<String>) {

@@ -71,7 +71,7 @@ pub(super) fn expand(
             let message = format!(
                 "the environment variable `{name}` is not set; set it, or write `$${{` for the characters `${{`"
             );
-            report.error(text.at, key, message);
+            report.unset(text.at, key, message);
             good = false;
         }
     }

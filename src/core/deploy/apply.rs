@@ -134,7 +134,7 @@ impl Applier<'_> {
 
     async fn work(&mut self, work: &Work, label: &str) -> Result<(), DeployError> {
         if self.token.is_cancelled() {
-            return Err(CloudError::cancelled("deploy").into());
+            return Err(DeployError::Cancelled);
         }
         let name = self.plan.function.as_str();
         let lambda = self.cloud.lambda();
@@ -380,7 +380,7 @@ impl Applier<'_> {
             }
             tokio::select! {
                 () = tokio::time::sleep(pause) => {}
-                () = self.token.cancelled() => return Err(CloudError::cancelled("deploy").into()),
+                () = self.token.cancelled() => return Err(DeployError::Cancelled),
             }
             pause = (pause * 2).min(Duration::from_secs(5));
         }

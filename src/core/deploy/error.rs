@@ -1,7 +1,7 @@
 //! Why a deployment failed.
 
 use super::undo::Undo;
-use crate::cloud::{CloudError, ErrorKind};
+use crate::cloud::CloudError;
 use crate::image::ImageError;
 
 /// Why a deployment failed.
@@ -25,6 +25,9 @@ pub enum DeployError {
     /// Somebody else changed the same thing meanwhile, and won.
     #[error("{0}")]
     Rival(String),
+    /// A person ended it.
+    #[error("cancelled")]
+    Cancelled,
     /// A step failed after others were done.
     #[error("{step}: {error}{}", so_far(done))]
     Step {
@@ -53,9 +56,12 @@ impl DeployError {
         match self {
             Self::Cloud(error) => Some(error),
             Self::Step { error, .. } => error.cloud(),
-            Self::Image(_) | Self::Unfit(_) | Self::Definition(_) | Self::NotActive(_) | Self::Rival(_) => {
-                None
-            }
+            Self::Image(_)
+            | Self::Unfit(_)
+            | Self::Definition(_)
+            | Self::NotActive(_)
+            | Self::Rival(_)
+            | Self::Cancelled => None,
         }
     }
 
@@ -63,10 +69,12 @@ impl DeployError {
     #[must_use]
     pub fn is_cancelled(&self) -> bool {
         match self {
-            Self::Cloud(error) => error.kind == ErrorKind::Cancelled,
+            Self::Cancelled => true,
             Self::Image(error) => matches!(error, ImageError::Cancelled),
             Self::Step { error, .. } => error.is_cancelled(),
-            Self::Unfit(_) | Self::Definition(_) | Self::NotActive(_) | Self::Rival(_) => false,
+            Self::Cloud(_) | Self::Unfit(_) | Self::Definition(_) | Self::NotActive(_) | Self::Rival(_) => {
+                false
+            }
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::DeployError;
 use super::reasons::explain;
-use crate::cloud::{Cloud, CloudError, FunctionDetail, FunctionState};
+use crate::cloud::{Cloud, FunctionDetail, FunctionState};
 use std::fmt::Write as _;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -35,7 +35,7 @@ pub(super) async fn settled(
     let mut pause = Duration::from_millis(if cloud.is_local() { 20 } else { 500 });
     loop {
         if token.is_cancelled() {
-            return Err(CloudError::cancelled("lambda:GetFunction").into());
+            return Err(DeployError::Cancelled);
         }
         let Some(detail) = cloud.lambda().get(name).await? else {
             return Err(DeployError::NotActive(format!("function {name} is gone: somebody deleted it")));

@@ -42,12 +42,23 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
     use crate::cloud::{Cloud, local};
-    use crate::config::ContextConfig;
+    use crate::config::{ContextConfig, UploadConfig};
+    use crate::dirs::Dirs;
     use crate::engine::Snapshot;
     use crate::engine::state::State;
+    use crate::image::Programs;
+    use crate::jobs::JobSettings;
     use throng_contract::local::{AccessKey, LocalCredentials, LocalEndpoint};
     use tokio::sync::{Notify, mpsc, watch};
     use tokio_util::sync::CancellationToken;
+
+    fn settings() -> Arc<JobSettings> {
+        Arc::new(JobSettings {
+            dirs: Dirs::under(std::path::Path::new("/nowhere")),
+            upload: UploadConfig::default(),
+            programs: Programs::NONE,
+        })
+    }
 
     #[tokio::test]
     async fn what_is_throttled_is_in_the_snapshot() {
@@ -69,6 +80,7 @@ mod tests {
             cloud: connected,
             token: CancellationToken::new(),
             refresh: Arc::new(Notify::new()),
+            settings: settings(),
             period: Duration::from_secs(1),
         };
         let watching = tokio::spawn(super::watch(ctx));

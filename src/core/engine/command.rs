@@ -1,5 +1,6 @@
 //! What a front end can ask for.
 
+use crate::jobs::Job;
 use crate::model::{FunctionForm, LogQuery, ObjectPlace, ProviderOf};
 use std::path::PathBuf;
 
@@ -153,4 +154,37 @@ pub enum Command {
     CancelProgress(u64),
     /// Remove a notice.
     Dismiss(u64),
+}
+
+impl Command {
+    /// The job that it asks for.
+    #[must_use]
+    pub const fn job(&self) -> Job {
+        match self {
+            Self::Look(_)
+            | Self::Refresh
+            | Self::MoreObjects
+            | Self::SwitchContext(_)
+            | Self::ClosePlan
+            | Self::Preview(_)
+            | Self::ClosePreview
+            | Self::FollowLogs(_)
+            | Self::StopLogs
+            | Self::CancelProgress(_)
+            | Self::Dismiss(_) => Job::Look,
+            Self::Plan(_) => Job::Plan,
+            Self::Download { .. } | Self::DownloadRun { .. } => Job::Fetch,
+            Self::DeployForm(_) | Self::DeployFile(_) => Job::Deploy,
+            Self::DeleteFunction(_) => Job::Remove,
+            Self::RunFiles { .. } | Self::RunObjects { .. } => Job::Launch,
+            Self::RunAgain { .. } => Job::Rerun,
+            Self::ResumeRun(_) => Job::Resume,
+            Self::CancelRun(_) => Job::Cancel,
+            Self::Invoke { .. } => Job::Invoke,
+            Self::Upload { .. } => Job::Upload,
+            Self::DeleteObjects { .. } => Job::Delete,
+            Self::CreateBucket(_) => Job::CreateBucket,
+            Self::DeleteBucket(_) => Job::DeleteBucket,
+        }
+    }
 }

@@ -1,7 +1,7 @@
 //! Keeps a context connected: the local cloud is started when it is needed, also when it has ended meanwhile.
 
 use super::EngineOptions;
-use super::context::{Ctx, sentence};
+use super::context::Ctx;
 use super::snapshot::Connection;
 use super::state::State;
 use crate::cloud::{Cloud, ConnectOptions, ErrorKind};
@@ -50,7 +50,7 @@ pub(super) async fn keep(
             }
             Err(error) => {
                 let region = if context.is_local() { None } else { Cloud::region_of(&context).await };
-                let text = sentence(&error);
+                let text = error.sentence();
                 let connection = match error.kind {
                     ErrorKind::Auth => Connection::NotSignedIn(text),
                     _ if context.is_local() => Connection::Offline(text),

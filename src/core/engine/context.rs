@@ -2,7 +2,8 @@
 
 use super::snapshot::Snapshot;
 use super::state::State;
-use crate::cloud::{Cloud, CloudError, ErrorKind};
+use crate::cloud::Cloud;
+use crate::jobs::{JobContext, JobError, JobErrorKind, JobSettings};
 use std::future::Future;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -30,6 +31,8 @@ pub(super) struct Ctx {
     pub cloud: watch::Receiver<Option<Cloud>>,
     pub token: CancellationToken,
     pub refresh: Arc<Notify>,
+    /// What jobs need beside the cloud.
+    pub settings: Arc<JobSettings>,
     /// Time between two readings of what is looked at.
     pub period: Duration,
 }
@@ -65,10 +68,16 @@ impl Ctx {
         self.cloud.wait_for(Option::is_some).await.ok().and_then(|cloud| cloud.clone())
     }
 
-    /// The cloud for an action: an error when it is not connected in time.
-    pub async fn cloud_now(&mut self) -> Result<Cloud, CloudError> {
-        let late = || CloudError::new(ErrorKind::Unreachable, "connect", "", "the context is not connected");
-        tokio::time::timeout(CLOUD_WITHIN, self.cloud()).await.ok().flatten().ok_or_else(late)
+    /// Where a job is done: an error when the cloud is not connected in time.
+    pub async fn job(&mut self) -> Result<JobContext, JobError> {
+        let late = || JobError::new(JobErrorKind::Unreachable, "the context is not connected");
+        let cloud = tokio::time::timeout(CLOUD_WITHIN, self.cloud()).await.ok().flatten().ok_or_else(late)?;
+        Ok(self.job_in(cloud))
+    }
+
+    /// The same, in a cloud that is at hand.
+    pub fn job_in(&self, cloud: Cloud) -> JobContext {
+        JobContext::new(cloud, self.settings.clone())
     }
 
     /// Reads again and again while it is looked at: at each period, or at once when asked. Errors are shown by
@@ -76,7 +85,7 @@ impl Ctx {
     pub async fn poll<Read, Reading, Failed>(mut self, mut read: Read, failed: Failed)
     where
         Read: FnMut(Cloud, Self) -> Reading,
-        Reading: Future<Output = Result<(), CloudError>>,
+        Reading: Future<Output = Result<(), JobError>>,
         Failed: Fn(&mut Snapshot, String) + Send + Sync + Copy + 'static,
     {
         let mut pause = self.period;
@@ -90,11 +99,10 @@ impl Ctx {
                     pause = self.period.max(began.elapsed() * 5).min(LONGEST_PAUSE);
                 }
                 Err(error) => {
-                    let sentence = sentence(&error);
                     self.update(move |state| {
-                        failed(&mut state.snap, sentence);
+                        failed(&mut state.snap, error.sentence());
                         state.dirty = true;
-                        state.answered(Err(&error));
+                        state.failed(&error);
                     });
                     pause = (pause * 2).min(LONGEST_PAUSE);
                 }
@@ -106,28 +114,6 @@ impl Ctx {
                 () = self.refresh.notified() => {}
                 _ = changed.changed() => {}
             }
-        }
-    }
-}
-
-/// An error with what to do, in one line.
-pub(super) fn sentence(error: &CloudError) -> String {
-    let advice = error.advice();
-    let text = error.to_string();
-    // The cloud's own words may end as a sentence does.
-    if advice.is_empty() { text } else { format!("{}. {advice}", text.trim_end().trim_end_matches('.')) }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_sentence_ends_once() {
-        for words in ["no permissions.", "no permissions"] {
-            let error = CloudError::new(ErrorKind::Auth, "sts:GetCallerIdentity", "", words);
-            let text = sentence(&error);
-            assert!(text.contains("no permissions. Check") && !text.contains(".."), "{text}");
         }
     }
 }

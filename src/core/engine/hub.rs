@@ -3,16 +3,17 @@
 use super::command::{Command, Scope, Wish};
 use super::context::{Ctx, Update};
 use super::listings::{self, Cache};
+use super::memory::Memory;
+use super::sending::{self, Wanted};
 use super::snapshot::{
     Connection, ContextInfo, Listing, ListingState, ObjectsView, PlanView, Severity, Snapshot, TaskView,
 };
 use super::state::State;
-use super::{
-    EngineOptions, actions, again, budget, connection, deploying, fetching, follow_logs, launches, planning,
-    runs, survey,
-};
+use super::survey::{self, Survey};
+use super::{EngineOptions, actions, budget, connection, deploying, follow_logs, runs, transfers};
 use crate::cloud::Cloud;
 use crate::config::ContextConfig;
+use crate::jobs::{FetchRequest, JobSettings, permit};
 use crate::model::Place;
 use crate::run::Inputs;
 use std::sync::Arc;
@@ -48,7 +49,9 @@ pub(super) struct Hub {
     refresh: Arc<Notify>,
     more: mpsc::UnboundedSender<()>,
     cache: Arc<Cache>,
-    memory: Arc<runs::Memory>,
+    memory: Arc<Memory>,
+    survey: Arc<Survey>,
+    settings: Arc<JobSettings>,
 }
 
 /// What the hub waits for.
@@ -69,6 +72,7 @@ impl Hub {
         let mut snap = Snapshot::clone(&snapshots.borrow());
         snap.context = info_of(&context);
         Self {
+            settings: Arc::new(options.jobs()),
             options: Arc::new(options),
             state: State::new(snap),
             snapshots,
@@ -87,6 +91,7 @@ impl Hub {
             more: mpsc::unbounded_channel().0,
             cache: Arc::default(),
             memory: Arc::default(),
+            survey: Arc::default(),
         }
     }
 
@@ -172,6 +177,7 @@ impl Hub {
             cloud: self.cloud.subscribe(),
             token: self.scope_token.clone(),
             refresh: self.refresh.clone(),
+            settings: self.settings.clone(),
             period: if self.context.is_local() { LOCAL_PERIOD } else { PERIOD },
         }
     }
@@ -193,6 +199,7 @@ impl Hub {
         self.cloud = watch::Sender::new(None);
         self.cache = Arc::default();
         self.memory = Arc::default();
+        self.survey = Arc::default();
         let ctx = self.context_ctx();
         let keeper = connection::keep(
             ctx.clone(),
@@ -203,10 +210,10 @@ impl Hub {
         );
         ctx.spawn(keeper);
         ctx.spawn(budget::watch(ctx.clone()));
-        ctx.spawn(survey::pulse(ctx.clone(), self.memory.clone(), self.options.clone()));
+        ctx.spawn(survey::pulse(ctx.clone(), self.memory.clone(), self.survey.clone()));
         let ctx = self.action_ctx();
         ctx.spawn(listings::first_look(ctx.clone()));
-        ctx.spawn(runs::resume_all(ctx.clone(), self.memory.clone(), self.options.clone()));
+        ctx.spawn(sending::resume_all(ctx.clone(), self.memory.clone()));
     }
 
     fn switch(&mut self, name: &str) {
@@ -266,35 +273,30 @@ impl Hub {
             }
             Scope::Runs => {
                 reading(&mut snap.runs);
-                ctx.spawn(survey::runs(ctx.clone(), self.memory.clone(), self.options.clone()));
+                ctx.spawn(survey::runs(ctx.clone(), self.memory.clone(), self.survey.clone()));
             }
             Scope::Run { run } => {
                 if snap.run.as_ref().is_some_and(|view| view.summary.id != run) {
                     snap.run = None;
                 }
                 snap.unreadable = None;
-                ctx.spawn(runs::open(ctx.clone(), self.memory.clone(), self.options.clone(), run));
+                ctx.spawn(runs::open(ctx.clone(), self.memory.clone(), run));
             }
             Scope::Task { run, task } => {
                 show_task(snap, &run, task);
-                ctx.spawn(runs::task(ctx.clone(), self.memory.clone(), self.options.clone(), run, task));
+                ctx.spawn(runs::task(ctx.clone(), self.memory.clone(), run, task));
             }
             Scope::Running => {
                 reading(&mut snap.running);
-                ctx.spawn(survey::running(ctx.clone(), self.memory.clone(), self.options.clone()));
+                ctx.spawn(survey::running(ctx.clone(), self.memory.clone(), self.survey.clone()));
             }
             Scope::Logs => {}
         }
     }
 
     fn command(&mut self, command: Command) {
-        if self.context.read_only && changes(&command) {
-            let name = &self.context.name;
-            return self.state.notice(
-                Severity::Warning,
-                "Read-only context",
-                format!("[contexts.{name}] has read_only = true; nothing was changed."),
-            );
+        if let Err(refusal) = permit(&self.context, command.job()) {
+            return self.state.error("Read-only context", &refusal);
         }
         match command {
             Command::Look(scope) => self.look(scope),
@@ -323,7 +325,7 @@ impl Hub {
                 self.state.snap.plan = Some(PlanView::Making);
                 self.state.dirty = true;
                 let ctx = Ctx { token: self.plan_token.clone(), ..self.context_ctx() };
-                ctx.spawn(planning::plan(ctx.clone(), wish, self.options.clone()));
+                ctx.spawn(deploying::plan(ctx.clone(), wish));
             }
             Command::StopLogs => {
                 self.logs_token.cancel();
@@ -340,17 +342,16 @@ impl Hub {
         }
     }
 
-    fn launch(&mut self, function: String, inputs: Inputs) {
+    fn launch(&mut self, function: String, wanted: Wanted) {
         let ctx = self.action_ctx();
         let progress = self.state.begin(format!("run {function}"));
-        let (memory, options) = (self.memory.clone(), self.options.clone());
-        ctx.spawn(launches::launch(ctx.clone(), progress, function, inputs, memory, options));
+        ctx.spawn(sending::launch(ctx.clone(), progress, function, wanted, self.memory.clone()));
     }
 
     fn deploy(&mut self, shown: String, wish: Wish) {
         let ctx = self.action_ctx();
         let progress = self.state.begin(format!("deploy {shown}"));
-        ctx.spawn(deploying::deploy(ctx.clone(), progress, (shown, wish), self.options.clone()));
+        ctx.spawn(deploying::deploy(ctx.clone(), progress, shown, wish));
     }
 
     /// What takes a while and goes on whatever is looked at.
@@ -359,18 +360,18 @@ impl Hub {
         let state = &mut self.state;
         match command {
             Command::Preview(place) => {
-                fetching::begin_preview(&mut state.snap, place.clone());
+                transfers::begin_preview(&mut state.snap, place.clone());
                 state.dirty = true;
-                ctx.spawn(fetching::preview(ctx.clone(), place, self.options.clone()));
+                ctx.spawn(transfers::preview(ctx.clone(), place));
             }
             Command::Download { from, bucket, keys, to } => {
                 let progress = state.begin(format!("download from {bucket} to {}", to.display()));
-                let wanted = fetching::Wanted { from, bucket, keys, to };
-                ctx.spawn(fetching::download(ctx.clone(), progress, wanted, self.options.clone()));
+                let request = FetchRequest { from, bucket, keys, to, force: false };
+                ctx.spawn(transfers::download(ctx.clone(), progress, request));
             }
             Command::DownloadRun { run, to } => {
                 let progress = state.begin(format!("download the results of run {run} to {}", to.display()));
-                ctx.spawn(fetching::download_run(ctx.clone(), progress, run, to, self.options.clone()));
+                ctx.spawn(transfers::download_run(ctx.clone(), progress, run, to));
             }
             Command::DeleteObjects { bucket, keys } => {
                 let progress = state.begin(format!("delete from {bucket}"));
@@ -391,20 +392,20 @@ impl Hub {
             Command::Upload { paths, bucket, prefix } => {
                 let to = Place { bucket, prefix };
                 let progress = state.begin(format!("upload to {to}"));
-                ctx.spawn(launches::upload(ctx.clone(), progress, paths, to, self.options.clone()));
+                ctx.spawn(transfers::upload(ctx.clone(), progress, paths, to));
             }
             Command::RunFiles { function, paths } => {
-                self.launch(function, Inputs::Files { paths, dest: None });
+                self.launch(function, Wanted::Of(Inputs::Files { paths, dest: None }));
             }
             Command::RunObjects { function, bucket, keys } => {
-                self.launch(function, Inputs::Objects { provider: None, bucket, keys });
+                let inputs = Inputs::Objects { provider: None, bucket, keys };
+                self.launch(function, Wanted::Of(inputs));
             }
-            Command::RunAgain { function, run } => self.launch(function, Inputs::Unsuccessful { run }),
-            Command::CancelRun(run) => ctx.spawn(runs::cancel(ctx.clone(), self.options.clone(), run)),
+            Command::RunAgain { function, run } => self.launch(function, Wanted::Again(run)),
+            Command::CancelRun(run) => ctx.spawn(sending::cancel(ctx.clone(), run)),
             Command::ResumeRun(run) => {
                 let progress = state.begin(format!("send again for run {run}"));
-                let (memory, options) = (self.memory.clone(), self.options.clone());
-                ctx.spawn(again::resume(ctx.clone(), progress, run, memory, options));
+                ctx.spawn(sending::resume(ctx.clone(), progress, run, self.memory.clone()));
             }
             Command::Look(_)
             | Command::Refresh
@@ -460,26 +461,6 @@ pub(super) fn info_of(context: &ContextConfig) -> ContextInfo {
         color: context.color.clone(),
         home: context.home_bucket.clone(),
     }
-}
-
-/// Whether a command changes the cloud.
-const fn changes(command: &Command) -> bool {
-    matches!(
-        command,
-        Command::DeployForm(_)
-            | Command::DeployFile(_)
-            | Command::Upload { .. }
-            | Command::RunFiles { .. }
-            | Command::RunObjects { .. }
-            | Command::RunAgain { .. }
-            | Command::Invoke { .. }
-            | Command::CancelRun(_)
-            | Command::ResumeRun(_)
-            | Command::DeleteObjects { .. }
-            | Command::CreateBucket(_)
-            | Command::DeleteBucket(_)
-            | Command::DeleteFunction(_)
-    )
 }
 
 /// The snapshot before anything is known.

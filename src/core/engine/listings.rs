@@ -275,7 +275,7 @@ pub(super) async fn objects(
                 pause = ctx.period.max(began.elapsed() * 5);
             }
             Err(error) => {
-                let text = super::context::sentence(&error);
+                let text = error.sentence();
                 ctx.update(move |state| {
                     if let Some(view) = &mut state.snap.objects {
                         view.listing.state = ListingState::Failed(text);

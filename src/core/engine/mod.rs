@@ -10,11 +10,14 @@
 //! connection   keeps the context connected
 //! budget       shows what is slowed down
 //! listings     functions, buckets, objects
-//! runs         runs, tasks, running invocations
-//! launches     uploads, downloads, launches of runs
-//! actions      preview, delete, buckets, invoke
-//! deploying    deploy and remove functions
-//! planning     what deploying would do
+//! memory       what is kept of runs: which are open, which are sent from here
+//! runs         an open run, an open task
+//! survey       all runs and running invocations
+//! sending      launches runs, sends their inputs, also again; cancels them
+//! transfers    uploads, downloads, previews
+//! actions      deletes objects, makes and deletes buckets, invokes
+//! deploying    plans, deploys and removes functions
+//! observe      what jobs tell, as rows of progress and notices
 //! follow_logs  logs
 //! again        sends again what a run has lost on the way
 //! command      what a front end can ask for
@@ -25,23 +28,23 @@
 //! ```
 
 mod actions;
-mod again;
 mod budget;
 mod command;
 mod connection;
 mod context;
 mod deploying;
-mod fetching;
 mod follow_logs;
 mod hub;
-mod launches;
 mod listings;
-mod planning;
+mod memory;
+mod observe;
 mod progress;
 mod runs;
+mod sending;
 mod snapshot;
 mod state;
 mod survey;
+mod transfers;
 
 pub use crate::model::{LogQuery, LogView, RunView};
 pub use command::{Command, Scope, Wish};
@@ -53,6 +56,7 @@ pub use snapshot::{
 use crate::config::{Config, ConfigError};
 use crate::dirs::Dirs;
 use crate::image::Programs;
+use crate::jobs::JobSettings;
 use std::path::PathBuf;
 use std::sync::Arc;
 use tokio::sync::{mpsc, watch};
@@ -70,6 +74,12 @@ pub struct EngineOptions {
     pub exe: Option<PathBuf>,
     /// What goes into functions that are deployed.
     pub programs: Programs,
+}
+
+impl EngineOptions {
+    fn jobs(&self) -> JobSettings {
+        JobSettings { dirs: self.dirs.clone(), upload: self.config.upload.clone(), programs: self.programs }
+    }
 }
 
 /// A running engine. Dropping it ends its tasks; runs go on without it.

@@ -40,16 +40,6 @@ pub(super) struct ProgressHandle {
 }
 
 impl ProgressHandle {
-    /// Adds items that are done.
-    pub fn add_items(&self, items: u64) {
-        self.counters.items.fetch_add(items, Ordering::Relaxed);
-    }
-
-    /// Adds items that failed.
-    pub fn add_failed(&self, items: u64) {
-        self.counters.failed.fetch_add(items, Ordering::Relaxed);
-    }
-
     /// Sets all counters to what somebody else counted.
     pub fn set(&self, bytes: u64, items: u64, failed: u64) {
         self.counters.bytes.store(bytes, Ordering::Relaxed);

@@ -3,6 +3,7 @@
 use super::Scope;
 use crate::cloud::Slowed;
 use crate::deploy::{Action, Plan, Step};
+use crate::jobs::Restricted;
 use crate::model::{
     AttemptRecord, BucketInfo, FunctionInfo, InvocationInfo, LogView, Millis, ObjectInfo, ObjectPlace,
     Progress, RunSummary, RunView, TaskRow,
@@ -71,6 +72,16 @@ pub struct ContextInfo {
     pub color: Option<String>,
     /// The home bucket, once it is known.
     pub home: Option<String>,
+}
+
+impl Restricted for ContextInfo {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn is_read_only(&self) -> bool {
+        self.read_only
+    }
 }
 
 /// Whether the cloud answers.
@@ -205,14 +216,18 @@ pub struct PlannedStep {
     pub detail: String,
 }
 
-impl From<Plan> for PlannedFunction {
-    fn from(plan: Plan) -> Self {
-        let step = |step: Step| PlannedStep { action: step.action, what: step.what, detail: step.detail };
+impl From<&Plan> for PlannedFunction {
+    fn from(plan: &Plan) -> Self {
+        let step = |step: &Step| PlannedStep {
+            action: step.action,
+            what: step.what.clone(),
+            detail: step.detail.clone(),
+        };
         Self {
-            function: plan.function,
-            steps: plan.steps.into_iter().map(step).collect(),
-            cost: plan.cost.map(|cost| cost.to_string()),
-            warnings: plan.warnings,
+            function: plan.function.clone(),
+            steps: plan.steps.iter().map(step).collect(),
+            cost: plan.cost.as_ref().map(ToString::to_string),
+            warnings: plan.warnings.clone(),
         }
     }
 }

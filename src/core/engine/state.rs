@@ -1,9 +1,9 @@
 //! What the hub owns: the snapshot being built, notices, progress.
 
-use super::context::sentence;
 use super::progress::{Entry, ProgressHandle};
 use super::snapshot::{Connection, Notice, Severity, Snapshot};
 use crate::cloud::{CloudError, ErrorKind, now_ms};
+use crate::jobs::{JobError, JobErrorKind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -60,15 +60,22 @@ impl State {
         self.show_notices();
     }
 
-    /// Tells of a failed action, with what to do. Nothing for what a person cancelled.
-    pub fn error(&mut self, title: impl Into<String>, error: &CloudError) {
-        if error.kind == ErrorKind::Cancelled {
-            return;
+    /// Tells of a job that failed, with what to do. Nothing for what a person ended.
+    pub fn error(&mut self, title: impl Into<String>, error: &JobError) {
+        let severity = match error.kind() {
+            JobErrorKind::Interrupted => return,
+            JobErrorKind::ReadOnly => Severity::Warning,
+            _ => Severity::Error,
+        };
+        self.notice(severity, title, error.with_advice());
+        self.failed(error);
+    }
+
+    /// Notes what an error says of the cloud, if it says anything.
+    pub fn failed(&mut self, error: &JobError) {
+        if let Some(said) = error.cloud() {
+            self.answered(Err(said));
         }
-        let advice = error.advice();
-        let detail = if advice.is_empty() { error.to_string() } else { format!("{error}\n{advice}") };
-        self.notice(Severity::Error, title, detail);
-        self.answered(Err(error));
     }
 
     pub fn dismiss(&mut self, id: u64) {
@@ -193,8 +200,8 @@ impl State {
 /// What an error that is no answer says of the connection.
 fn trouble(error: &CloudError) -> Connection {
     match error.kind {
-        ErrorKind::Auth => Connection::NotSignedIn(sentence(error)),
-        _ => Connection::Offline(sentence(error)),
+        ErrorKind::Auth => Connection::NotSignedIn(error.sentence()),
+        _ => Connection::Offline(error.sentence()),
     }
 }
 
@@ -206,7 +213,7 @@ mod tests {
     #[test]
     fn the_same_words_twice_are_one_notice_and_errors_stay() {
         let mut state = State::new(Snapshot::default());
-        let error = CloudError::new(ErrorKind::Denied, "s3:PutObject", "b/k", "no");
+        let error = JobError::from(CloudError::new(ErrorKind::Denied, "s3:PutObject", "b/k", "no"));
         state.error("Upload failed", &error);
         state.error("Upload failed", &error);
         assert_eq!(state.snap.notices.len(), 1);
@@ -237,7 +244,10 @@ mod tests {
     #[test]
     fn an_outage_is_one_notice_that_goes_when_it_is_over() {
         let mut state = State::new(Snapshot::default());
-        let ended = |action| CloudError::new(ErrorKind::Auth, action, "", "type `aws sso login`");
+        let ended = |action| CloudError {
+            cause: crate::cloud::Cause::Explained,
+            ..CloudError::new(ErrorKind::Auth, action, "", "type `aws sso login`")
+        };
         state.answered(Err(&ended("lambda:ListFunctions")));
         state.answered(Err(&ended("s3:ListBucket")));
         assert_eq!(state.snap.notices.len(), 1);
@@ -281,6 +291,8 @@ mod tests {
         assert_eq!(state.snap.connection, Connection::Online);
         state.answered(Err(&CloudError::new(ErrorKind::Unreachable, "a", "", "m")));
         assert!(matches!(state.snap.connection, Connection::Offline(_)));
+        state.failed(&JobError::usage("no cloud was asked"));
+        assert!(matches!(state.snap.connection, Connection::Offline(_)), "it says nothing of the cloud");
         state.answered(Ok(()));
         assert_eq!(state.snap.connection, Connection::Online);
     }

@@ -1,20 +1,19 @@
 //! All runs, and what is under way in them: often while they are looked at, and slowly whatever is looked at, so that the
 //! numbers which every screen shows are not those of long ago.
 
-use super::EngineOptions;
 use super::context::Ctx;
 use super::listings::ready;
-use super::runs::{Memory, as_cloud, context};
+use super::memory::Memory;
 use super::snapshot::{ListingState, Snapshot};
-use crate::cloud::{Cloud, CloudError};
+use crate::cloud::Cloud;
 use crate::dataset::objects;
+use crate::jobs::JobError;
 use crate::model::{InvocationInfo, Millis};
 use crate::run::{FollowOptions, Lister, RunContext};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use throng_contract::{RunningMarker, keys};
-use tokio::sync::Notify;
 
 /// Runs that are listed.
 const MOST_RUNS: usize = 500;
@@ -32,35 +31,6 @@ const CLOCKS_MS: Millis = 5_000;
 pub(super) struct Survey {
     lister: tokio::sync::Mutex<Option<(Cloud, Lister)>>,
     markers: Mutex<HashMap<String, RunningMarker>>,
-    seen: Mutex<Seen>,
-    /// A run is open that was not open before.
-    begun: Notify,
-}
-
-#[derive(Clone, Copy, Default)]
-struct Seen {
-    at: Option<Instant>,
-    open: bool,
-    /// How often a run was said to be open.
-    openings: u64,
-}
-
-impl Survey {
-    /// A run is open: it is surveyed until it has ended.
-    pub fn open(&self) {
-        let mut seen = lock(&self.seen);
-        seen.openings += 1;
-        if !std::mem::replace(&mut seen.open, true) {
-            self.begun.notify_one();
-        }
-    }
-
-    /// A survey has ended that began after so many openings. What was opened since, it may have missed.
-    fn saw(&self, open: bool, openings: u64) {
-        let mut seen = lock(&self.seen);
-        seen.at = Some(Instant::now());
-        seen.open = open || seen.openings != openings;
-    }
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -68,24 +38,24 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 /// All runs, while they are looked at.
-pub(super) async fn runs(ctx: Ctx, memory: Arc<Memory>, options: Arc<EngineOptions>) {
+pub(super) async fn runs(ctx: Ctx, memory: Arc<Memory>, survey: Arc<Survey>) {
     let fail = |snap: &mut Snapshot, text| snap.runs.state = ListingState::Failed(text);
-    ctx.poll(|cloud, ctx| look(cloud, ctx, memory.clone(), options.clone(), false), fail).await;
+    ctx.poll(|cloud, ctx| look(cloud, ctx, memory.clone(), survey.clone(), false), fail).await;
 }
 
 /// Invocations that are under way, while they are looked at.
-pub(super) async fn running(ctx: Ctx, memory: Arc<Memory>, options: Arc<EngineOptions>) {
+pub(super) async fn running(ctx: Ctx, memory: Arc<Memory>, survey: Arc<Survey>) {
     let fail = |snap: &mut Snapshot, text| snap.running.state = ListingState::Failed(text);
-    ctx.poll(|cloud, ctx| look(cloud, ctx, memory.clone(), options.clone(), true), fail).await;
+    ctx.poll(|cloud, ctx| look(cloud, ctx, memory.clone(), survey.clone(), true), fail).await;
 }
 
 /// Both, whatever is looked at. What fails is told where it is looked at.
-pub(super) async fn pulse(mut ctx: Ctx, memory: Arc<Memory>, options: Arc<EngineOptions>) {
+pub(super) async fn pulse(mut ctx: Ctx, memory: Arc<Memory>, survey: Arc<Survey>) {
     loop {
         let Some(cloud) = ctx.cloud().await else { return };
-        let (local, seen) = (cloud.is_local(), *lock(&memory.survey.seen));
+        let (local, seen) = (cloud.is_local(), memory.open.seen());
         if !local && !seen.open {
-            memory.survey.begun.notified().await;
+            memory.open.begun.notified().await;
             continue;
         }
         let period = if local { LOCAL_PULSE } else { PULSE };
@@ -94,9 +64,9 @@ pub(super) async fn pulse(mut ctx: Ctx, memory: Arc<Memory>, options: Arc<Engine
             tokio::time::sleep(wait).await;
             continue;
         }
-        if let Err(error) = look(cloud, ctx.clone(), memory.clone(), options.clone(), false).await {
+        if let Err(error) = look(cloud, ctx.clone(), memory.clone(), survey.clone(), false).await {
             tracing::debug!(%error, "runs were not surveyed");
-            lock(&memory.survey.seen).at = Some(Instant::now());
+            memory.open.saw_nothing();
         }
     }
 }
@@ -106,32 +76,31 @@ async fn look(
     cloud: Cloud,
     ctx: Ctx,
     memory: Arc<Memory>,
-    options: Arc<EngineOptions>,
+    survey: Arc<Survey>,
     closely: bool,
-) -> Result<(), CloudError> {
-    let survey = &memory.survey;
-    let openings = lock(&survey.seen).openings;
+) -> Result<(), JobError> {
+    let openings = memory.open.seen().openings;
     let mut guard = survey.lister.lock().await;
     let known = guard.take().filter(|(of, _)| of.same(&cloud));
-    let context = context(&cloud, &options)?;
+    let context = ctx.job_in(cloud.clone()).runs()?;
     let stalled_after = FollowOptions::of(&context).stalled_after;
     let (_, lister) = match known {
         Some(known) => guard.insert(known),
         None => guard.insert((cloud.clone(), Lister::new(context.clone()))),
     };
-    let mut runs = lister.list(MOST_RUNS).await.map_err(as_cloud)?;
+    let mut runs = lister.list(MOST_RUNS).await?;
     for run in &mut runs {
         memory.complete(run, stalled_after);
     }
-    let mut running = lister.running().await.map_err(as_cloud)?;
+    let mut running = lister.running().await?;
     running.truncate(MOST_RUNNING);
     drop(guard);
     if closely {
         for invocation in &mut running {
-            ask(&context, survey, invocation).await;
+            ask(&context, &survey, invocation).await;
         }
     }
-    survey.saw(runs.iter().any(|run| run.ended_ms.is_none()), openings);
+    memory.open.saw(runs.iter().any(|run| run.ended_ms.is_none()), openings);
     ctx.show(move |snap| (snap.runs, snap.running) = (ready(runs), ready(running)));
     Ok(())
 }

@@ -46,7 +46,9 @@ pub use cloud::{Fleet, FunctionFacts, TriggerPlace};
 pub use failure::{FailedEvent, is_measured, reason};
 pub use follow::{FollowOptions, Follower, follow, wait};
 pub use header::{Cancelled, End, RunHeader, StartedBy, is_run_id, new_run_id};
-pub use launch::{Inputs, Launch, LaunchRequest, SendReport, cancel, prepare, resume, send_again};
+#[cfg(test)]
+pub(crate) use launch::tests as launch_tests;
+pub use launch::{Inputs, Launch, LaunchRequest, SendReport, cancel, prepare, resume, send_again, unsent};
 pub use list::Lister;
 pub use manifest::{ManifestEntry, read_manifest};
 pub use provider::{Store, Stores};
@@ -111,7 +113,12 @@ impl RunContext {
 
     /// The folder of a run's plan and journal on this machine.
     fn folder(&self, run: &str) -> PathBuf {
-        self.state.join("runs").join(&self.context).join(run)
+        self.launches().join(run)
+    }
+
+    /// The folder of such folders.
+    fn launches(&self) -> PathBuf {
+        self.state.join("runs").join(&self.context)
     }
 }
 

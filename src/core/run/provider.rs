@@ -29,6 +29,12 @@ impl std::fmt::Debug for Store {
 }
 
 impl Store {
+    /// The context's own.
+    #[must_use]
+    pub fn own(objects: Arc<dyn Objects>) -> Self {
+        Self { objects, provider: None }
+    }
+
     /// How a person writes a place in it.
     #[must_use]
     pub fn place(&self, bucket: &str, key: &str) -> String {
@@ -75,7 +81,7 @@ impl Stores {
     /// The function has no such provider, or its keys cannot be read.
     pub async fn get(&self, provider: Option<&str>) -> Result<Store, RunError> {
         let Some(name) = provider else {
-            return Ok(Store { objects: self.context.store.clone(), provider: None });
+            return Ok(Store::own(self.context.store.clone()));
         };
         let mut known = self.known.lock().await;
         if let Some(store) = known.stores.get(name) {
@@ -120,6 +126,7 @@ mod tests {
 
     use super::super::launch::tests::World;
     use super::*;
+    use crate::cloud::ErrorKind;
 
     #[tokio::test]
     async fn what_is_not_there_is_said_and_keys_are_not() {
@@ -140,7 +147,7 @@ mod tests {
         assert!(error.contains("minio.x") && error.contains("minio.lab"), "{error}");
         let store = Stores::of(&world.context, "f").get(Some("minio.lab")).await.unwrap();
         assert!(!format!("{store:?}").contains("hidden"));
-        let said = store.error(CloudError::cancelled("x")).to_string();
+        let said = store.error(CloudError::new(ErrorKind::Other, "x", "", "no")).to_string();
         assert!(said.contains("minio.lab at http://127.0.0.1:9"), "{said}");
     }
 }

@@ -39,7 +39,7 @@ pub fn expand(path: &str) -> PathBuf {
 
 pub fn refresh(app: &mut App, _: &str) {
     app.send(Command::Refresh);
-    app.say("Reading again …");
+    app.begin("Reading again …");
 }
 
 pub fn copy(app: &mut App, _: &str) {

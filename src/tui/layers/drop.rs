@@ -13,6 +13,7 @@ use ratatui::text::{Line, Span};
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use throng_core::engine::{Command, Wish};
+use throng_core::jobs;
 
 /// Files that are counted at most before the dialog says "more than".
 const MOST: u64 = 200_000;
@@ -29,6 +30,14 @@ pub enum Target {
 }
 
 impl Target {
+    const fn job(&self) -> jobs::Job {
+        match self {
+            Self::Deploy(_) => jobs::Job::Deploy,
+            Self::Function(_) => jobs::Job::Launch,
+            Self::Bucket(..) => jobs::Job::Upload,
+        }
+    }
+
     /// The one that the open place suggests.
     #[must_use]
     pub fn suggested(app: &mut App) -> Option<Self> {
@@ -158,7 +167,7 @@ impl DropDialog {
             app.refuse("There is no function and no bucket yet. Press n to launch a function.");
             return Outcome::Close;
         };
-        if app.snapshot.context.read_only {
+        if !app.permits(target.job()) {
             app.refuse(format!("Context {} is read-only.", app.snapshot.context.name));
             return Outcome::Close;
         }
@@ -172,7 +181,7 @@ impl DropDialog {
                 app.start_run(&function.clone(), Command::RunFiles { function, paths });
             }
             Target::Bucket(bucket, prefix) => {
-                app.say(format!("Uploading to {bucket}/{prefix} …"));
+                app.begin(format!("Uploading to {bucket}/{prefix} …"));
                 app.send(Command::Upload { paths, bucket, prefix });
             }
         }

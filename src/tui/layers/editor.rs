@@ -53,7 +53,7 @@ impl Layer for Payload {
                     app.refuse(bad);
                     return Outcome::Keep;
                 }
-                app.say(format!("Invoking {} …", self.function));
+                app.begin(format!("Invoking {} …", self.function));
                 app.send(Command::Invoke {
                     function: self.function.clone(),
                     payload: self.text().into_bytes(),

@@ -159,7 +159,7 @@ fn wish(wish: Wish, app: &mut App, plan: bool) -> Outcome {
         Wish::Form(form) => (form.name.clone(), Command::DeployForm(form)),
         Wish::File(path) => (path.display().to_string(), Command::DeployFile(path)),
     };
-    app.say(format!("Deploying {name} …"));
+    app.begin(format!("Deploying {name} …"));
     app.send(command);
     app.open_tab(tab::FUNCTIONS);
     Outcome::Close

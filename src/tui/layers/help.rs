@@ -2,7 +2,7 @@
 
 use crate::list::Look;
 use crate::place::Kind;
-use crate::registry::{ACTIONS, Risk};
+use crate::registry::ACTIONS;
 use ratatui::text::{Line, Span};
 
 /// The commands that hold in a place.
@@ -19,10 +19,10 @@ pub fn help_lines(kind: Kind, look: &Look) -> Vec<Line<'static>> {
             }
             lines.push(Line::styled(group.to_uppercase(), theme.title));
         }
-        let mark = match action.risk {
-            Risk::None => "",
-            Risk::Changes => "  (changes)",
-            Risk::Asks => "  (asks first)",
+        let mark = match (action.asks, action.changes()) {
+            (true, _) => "  (asks first)",
+            (false, true) => "  (changes)",
+            (false, false) => "",
         };
         lines.push(Line::from(vec![
             Span::styled(format!("{:<18}", action.keys.join(" ")), theme.key),

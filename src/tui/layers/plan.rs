@@ -56,7 +56,7 @@ impl PlanLayer {
             Wish::Form(form) => (form.name.clone(), Command::DeployForm(form.clone())),
             Wish::File(path) => (path.display().to_string(), Command::DeployFile(path.clone())),
         };
-        app.say(format!("Deploying {name} …"));
+        app.begin(format!("Deploying {name} …"));
         app.send(command);
         app.open_tab(tab::FUNCTIONS);
         Outcome::Answer(Answer::Done)

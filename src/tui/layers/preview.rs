@@ -218,7 +218,7 @@ impl Layer for PreviewLayer {
         match key.code {
             KeyCode::Char('w') => {
                 let to = app.downloads.clone();
-                app.say(format!("Fetching to {} …", to.display()));
+                app.begin(format!("Fetching to {} …", to.display()));
                 let ObjectPlace { from, bucket, key } = self.place.clone();
                 app.send(Command::Download { from, bucket, keys: vec![key], to });
                 Outcome::Keep

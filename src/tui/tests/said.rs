@@ -265,7 +265,7 @@ fn a_payload_begins_between_its_braces() {
 #[test]
 fn what_was_under_way_is_not_said_beside_its_end() {
     let mut fake = Fake::new(busy());
-    fake.app.say("Deploying gray …");
+    fake.app.begin("Deploying gray …");
     let mut snapshot = busy();
     snapshot.notices = vec![notice(1, Severity::Info)].into();
     fake.see(snapshot);

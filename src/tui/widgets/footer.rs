@@ -30,9 +30,7 @@ pub fn draw(buffer: &mut Buffer, area: Rect, app: &App) {
     // The way to all the others is always shown.
     let (always, mut usual): (Vec<_>, Vec<_>) =
         hints.into_iter().partition(|action| matches!(action.name, "help" | "quit"));
-    if app.snapshot.context.read_only {
-        usual.retain(|action| !action.changes());
-    }
+    usual.retain(|action| action.is_permitted(&app.snapshot.context));
     let width =
         |action: &&crate::registry::Action| text::width(action.keys[0]) + text::width(action.hint) + 3;
     let mut left = usize::from(area.width).saturating_sub(1 + always.iter().map(width).sum::<usize>());

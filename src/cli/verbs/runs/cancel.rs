@@ -1,30 +1,29 @@
 //! `cancel`: nothing more of a run begins.
 
-use super::{context, resolve};
+use super::resolve::resolve;
 use crate::args;
 use crate::fail::Outcome;
 use crate::print;
 use crate::session::Session;
 use serde_json::json;
-use throng_core::run::{self, Follower};
+use throng_core::jobs::{self, Cancellation, Job};
 
 pub async fn cancel(session: &Session, args: args::Cancel) -> Outcome {
-    let cloud = session.cloud_for_changes().await?;
-    let context = context(session, &cloud)?;
-    let run = resolve(&context, &args.run).await?;
-    let mut follower = Follower::open(&context, &run).await?;
-    follower.poll().await?;
-    if follower.tracker().is_complete() {
-        print::result(
-            session.format,
-            &json!({"id": run, "cancelled": follower.tracker().is_cancelled()}),
-            || format!("Run {run} has ended already: nothing was changed.\n"),
-        );
-        return Ok(());
+    let job = session.job(Job::Cancel).await?;
+    let run = resolve(&job.runs()?, &args.run).await?;
+    match jobs::cancel(&job, &run).await? {
+        Cancellation::Ended { cancelled } => {
+            print::result(session.format, &json!({"id": run, "cancelled": cancelled}), || {
+                format!("Run {run} has ended already: nothing was changed.\n")
+            });
+        }
+        Cancellation::Cancelled => {
+            print::result(session.format, &json!({"id": run, "cancelled": true}), || {
+                format!(
+                    "Run {run} is cancelled: what runs goes on to its end, what is queued does no work.\n"
+                )
+            });
+        }
     }
-    run::cancel(&context, &run).await?;
-    print::result(session.format, &json!({"id": run, "cancelled": true}), || {
-        format!("Run {run} is cancelled: what runs goes on to its end, what is queued does no work.\n")
-    });
     Ok(())
 }

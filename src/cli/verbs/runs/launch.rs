@@ -1,26 +1,27 @@
 //! `run`: fixes the inputs of a run and sends them, or what was left of them.
 
 use super::follow::follow;
+use super::resolve::resolve;
 use super::results::fetch_outputs;
 use super::show::{report, verdict};
-use super::{context, resolve};
 use crate::args;
 use crate::fail::{Fail, Outcome, SOME_FAILED};
 use crate::print;
 use crate::session::{Session, remote_place};
-use crate::transfer;
+use crate::transfer::watched;
 use crate::units;
 use crate::verbs::invoke::{self, Answer};
 use crate::verbs::{deploy, sources};
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use throng_core::dataset::Meter;
-use throng_core::definition::Definition;
+use throng_core::definition::Document;
+use throng_core::jobs::{self, Definitions, Job, JobContext, Observer, Resumption, WhenInterrupted};
 use throng_core::model::{Place, RunSummary};
-use throng_core::run::{self, Follower, Inputs, Launch, LaunchRequest, RunContext, RunError, SendReport};
+use throng_core::run::{Follower, Inputs, Launch, LaunchRequest, SendReport};
 
 pub async fn launch(session: &Session, args: args::Run) -> Outcome {
     if let Some(run) = &args.resume {
@@ -37,7 +38,7 @@ pub async fn launch(session: &Session, args: args::Run) -> Outcome {
     }
     let named = args.function.clone().unwrap_or_default();
     let inputs = inputs(&args.inputs)?;
-    let defined = definition(&named)?;
+    let defined = deploy::is_definition(&named).then(|| deploy::only_function(&named)).transpose()?;
     if defined.is_none() {
         deploy::named(&named)?;
     }
@@ -46,37 +47,37 @@ pub async fn launch(session: &Session, args: args::Run) -> Outcome {
             "which files? `throng run {named} FILES`, or `s3://bucket/folder/`; `throng invoke {named}` runs it once"
         )));
     }
-    let cloud = session.cloud_for_changes().await?;
-    let function = match &defined {
-        None => named,
-        Some(definition) => {
-            let plan = deploy::plan(session, &cloud, definition).await?;
-            deploy::apply(session, &cloud, &plan).await?;
-            plan.function
+    let job = session.job(if defined.is_some() { Job::Deploy } else { Job::Launch }).await?;
+    let (function, first) = match defined {
+        None => (named, None),
+        Some(document) => {
+            let first = document.definitions.first().cloned();
+            (deploy_first(session, &job, document).await?, first)
         }
     };
-    let there = match (inputs, &defined) {
-        (None, Some(definition)) => sources::at_inputs(&cloud, definition).await?,
+    let there = match (inputs, &first) {
+        (None, Some(definition)) => sources::at_inputs(job.cloud(), definition).await?,
         (inputs, _) => inputs,
     };
     let Some(inputs) = there else {
         let answer = Answer { asynchronous: args.asynchronous, to: None };
-        return invoke::send(session, &cloud, &function, Vec::new(), answer).await;
+        return invoke::send(session, &job, &function, Vec::new(), answer).await;
     };
-    let context = context(session, &cloud)?;
-    begin(session, &args, &context, function, inputs).await
+    let request = LaunchRequest { function, inputs, parameters: BTreeMap::new() };
+    let launch = async |observer| jobs::launch(&job, request, &observer).await;
+    let launch = watched(session, |_| {}, launch).await?;
+    begun(session, &args, &job, launch).await
 }
 
-/// Launches a run and sends its inputs.
-async fn begin(
-    session: &Session,
-    args: &args::Run,
-    context: &RunContext,
-    function: String,
-    inputs: Inputs,
-) -> Outcome {
-    let request = LaunchRequest { function, inputs, parameters: BTreeMap::new() };
-    let launch = run::prepare(context, request, &session.interrupt).await?;
+/// Deploys the function of a file that is to be run; gives its name.
+async fn deploy_first(session: &Session, job: &JobContext, document: Document) -> Result<String, Fail> {
+    let plans = deploy::plan(session, job, &Definitions::File(document), false).await?;
+    let applied = deploy::apply(session, job, &plans, |_| {}).await?;
+    Ok(applied.into_iter().map(|applied| applied.function).next().unwrap_or_default())
+}
+
+/// Tells of a new run and sends its inputs.
+async fn begun(session: &Session, args: &args::Run, job: &JobContext, launch: Launch) -> Outcome {
     let id = &launch.header().id;
     let tasks = units::plural(launch.header().tasks, "task");
     print::note(&format!("run {id}: {tasks} with {}", launch.header().function));
@@ -84,67 +85,62 @@ async fn begin(
         let absent = units::plural(launch.absent(), "input");
         print::note(&format!("{absent} not there any more: left out"));
     }
-    send(session, args, context, launch).await
+    send(session, args, job, launch).await
 }
 
 /// A new run over what did not succeed of another.
 async fn again(session: &Session, args: &args::Run, run: &str) -> Outcome {
-    let cloud = session.cloud_for_changes().await?;
-    let context = context(session, &cloud)?;
-    let run = resolve(&context, run).await?;
-    let function = Follower::open(&context, &run).await?.tracker().header().function.clone();
-    begin(session, args, &context, function, Inputs::Unsuccessful { run }).await
+    let job = session.job(Job::Rerun).await?;
+    let run = resolve(&job.runs()?, run).await?;
+    let rerun = async |observer| jobs::rerun(&job, &run, &observer).await;
+    let launch = watched(session, |_| {}, rerun).await?;
+    begun(session, args, &job, launch).await
 }
 
 /// Sends what a run has not sent; when that is nothing, what was sent and never began.
 async fn resume(session: &Session, args: &args::Run, run: &str) -> Outcome {
-    let cloud = session.cloud_for_changes().await?;
-    let context = context(session, &cloud)?;
-    let id = resolve(&context, run).await?;
-    match run::resume(&context, &id).await {
-        Ok(launch) => return send(session, args, &context, launch).await,
-        Err(RunError::AllSent(_)) => {}
-        Err(error) => return Err(error.into()),
+    let job = session.job(Job::Resume).await?;
+    let runs = job.runs()?;
+    let id = resolve(&runs, run).await?;
+    if let Resumption::Rest(launch) = jobs::resume(&job, &id).await? {
+        return send(session, args, &job, launch).await;
     }
-    let meter = Arc::new(Meter::default());
-    let label = format!("run {id}: sending again");
-    let sending = run::send_again(&context, &id, meter.clone(), &session.interrupt);
-    let sent = transfer::watched(&label, &meter, sending).await?;
+    let again = async |observer| jobs::send_again(&job, &id, &observer).await;
+    let sent = watched(session, |_| {}, again).await?;
     if args.wait {
         not_sent(&sent);
-        let mut follower = Follower::open(&context, &id).await?;
+        let mut follower = Follower::open(&runs, &id).await?;
         let summary = follow(session, &mut follower).await?;
-        return ended(session, args, &context, &summary).await;
+        return ended(session, args, &job, &summary).await;
     }
     report_sent(session, &id, &sent)
 }
 
 /// Sends a launch's inputs; with `--wait` follows it to its end.
-async fn send(session: &Session, args: &args::Run, context: &RunContext, launch: Launch) -> Outcome {
+async fn send(session: &Session, args: &args::Run, job: &JobContext, launch: Launch) -> Outcome {
     if args.wait {
-        let summary = through(session, context, launch).await?;
-        return ended(session, args, context, &summary).await;
+        let summary = through(session, launch).await?;
+        return ended(session, args, job, &summary).await;
     }
     let id = launch.header().id.clone();
-    let meter = Arc::new(Meter::default());
-    let label = format!("run {id}: sending");
-    let sending = launch.send(meter.clone(), &session.interrupt);
-    let sent = transfer::watched(&label, &meter, sending).await;
-    report_sent(session, &id, &sent.map_err(|error| unfinished(error, &id))?)
+    let send = async |observer| {
+        jobs::send(launch, Arc::new(Meter::default()), WhenInterrupted::KeepRest, &observer).await
+    };
+    let sent = watched(session, |_| {}, send).await;
+    report_sent(session, &id, &sent.map_err(|fail| unfinished(fail, &id))?)
 }
 
 /// Why sending ended too early, and how the rest is sent.
-fn unfinished(error: RunError, id: &str) -> Fail {
-    let mut fail = Fail::from(error);
+fn unfinished(mut fail: Fail, id: &str) -> Fail {
     let _ = write!(fail.message, "\nNot everything was sent: `throng run --resume {id}` sends the rest.");
     fail
 }
 
 /// Reports a run that has ended, and fetches its results when that was asked for.
-async fn ended(session: &Session, args: &args::Run, context: &RunContext, summary: &RunSummary) -> Outcome {
-    report(session, context, summary).await?;
+async fn ended(session: &Session, args: &args::Run, job: &JobContext, summary: &RunSummary) -> Outcome {
+    report(session, &job.runs()?, summary).await?;
     if let Some(to) = &args.to {
-        fetch_outputs(session, context, &summary.id, to).await?;
+        fetch_outputs(session, job, &summary.id, to).await?;
     }
     verdict(summary)
 }
@@ -181,38 +177,14 @@ fn inputs(texts: &[String]) -> Result<Option<Inputs>, Fail> {
     Ok(Some(Inputs::Objects { provider, bucket, keys }))
 }
 
-/// The only function of a definition file, when a file is named.
-fn definition(text: &str) -> Result<Option<Definition>, Fail> {
-    if !deploy::is_definition(text) {
-        return Ok(None);
-    }
-    let mut definitions = deploy::load(Path::new(text)).map_err(|fail| explained(fail, text))?.definitions;
-    match definitions.len() {
-        1 => Ok(definitions.pop()),
-        _ => Err(Fail::usage(format!("{text} has several functions: deploy it, then name one"))),
-    }
-}
-
-/// A file is deployed first, which needs its secrets; what is deployed does not.
-fn explained(mut fail: Fail, file: &str) -> Fail {
-    if fail.message.contains("environment variable")
-        && let Ok(names) = throng_core::definition::names(Path::new(file))
-    {
-        let name = names.first().map_or("NAME", String::as_str);
-        let _ = write!(
-            fail.message,
-            "\nA definition file is deployed first; `throng run {name} …` runs what is deployed already, without them."
-        );
-    }
-    fail
-}
-
 /// Sends a launch's inputs and follows it to its end.
-pub async fn through(session: &Session, context: &RunContext, launch: Launch) -> Result<RunSummary, Fail> {
+pub async fn through(session: &Session, launch: Launch) -> Result<RunSummary, Fail> {
     let meter = Arc::new(Meter::default());
     let id = launch.header().id.clone();
-    let mut follower = Follower::launched(&launch, context, meter.clone());
-    let sending = launch.send(meter, &session.interrupt);
+    let context = launch.context().clone();
+    let mut follower = Follower::launched(&launch, &context, meter.clone());
+    let observer = Observer::silent(session.interrupt.clone());
+    let sending = jobs::send(launch, meter, WhenInterrupted::KeepRest, &observer);
     let following = follow(session, &mut follower);
     let (sent, summary) = tokio::join!(
         async {
@@ -224,6 +196,6 @@ pub async fn through(session: &Session, context: &RunContext, launch: Launch) ->
         },
         following
     );
-    not_sent(&sent.map_err(|error| unfinished(error, &id))?);
+    not_sent(&sent.map_err(|error| unfinished(error.into(), &id))?);
     summary
 }

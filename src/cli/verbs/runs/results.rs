@@ -2,30 +2,26 @@
 
 use crate::fail::{Fail, SOME_FAILED};
 use crate::session::Session;
-use crate::transfer::{self, Wanted};
+use crate::transfer::{not_done, watched};
 use crate::units;
 use std::path::Path;
+use throng_core::jobs::{self, JobContext, NotDone};
 use throng_core::model::{AttemptRecord, TaskRow};
-use throng_core::run::{self, RunContext, Stores};
 
 /// Downloads the outputs of a run's succeeded tasks, as their records name them. Gives what was fetched.
 pub async fn fetch_outputs(
     session: &Session,
-    context: &RunContext,
+    job: &JobContext,
     run: &str,
     to: &Path,
 ) -> Result<Vec<(TaskRow, AttemptRecord)>, Fail> {
-    let results = run::results(context, run).await?;
-    let stores = Stores::of(context, &results.function);
-    let mut failed = 0;
-    for ((provider, bucket), keys) in results.keys() {
-        let store = stores.get(provider.as_deref()).await?.objects;
-        let whose = provider.as_ref().unwrap_or(&context.context);
-        let wanted = Wanted { bucket: &bucket, keys, to, force: false };
-        failed += transfer::download_from(session, store, whose, wanted).await?.failed.len();
-    }
-    if failed > 0 {
-        return Err(Fail::new(SOME_FAILED, format!("not fetched: {}", units::how_many(failed, "result"))));
+    let fetch = async |observer| jobs::fetch_results(job, run, to, &observer).await;
+    let results = watched(session, |_| {}, fetch).await?;
+    let failed: Vec<_> = results.objects.failed.into_iter().map(NotDone::from).collect();
+    not_done("not fetched", &failed);
+    if !failed.is_empty() {
+        let count = units::how_many(failed.len(), "result");
+        return Err(Fail::new(SOME_FAILED, format!("not fetched: {count}")));
     }
     Ok(results.tasks)
 }

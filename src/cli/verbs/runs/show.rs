@@ -1,8 +1,8 @@
 //! `runs`: one run, or all of them, as text and as a document.
 
 use super::follow::{follow, stalled};
-use super::tasks::ending;
-use super::{context, resolve};
+use super::reasons::{ending, memory_of, reason};
+use super::resolve::resolve;
 use crate::args;
 use crate::fail::{Fail, Outcome, SOME_FAILED};
 use crate::print::{self, Table};
@@ -12,12 +12,12 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use throng_core::cloud::now_ms;
-use throng_core::model::{AttemptRecord, FailureClass, RunSummary, TaskState};
+use throng_core::jobs::Job;
+use throng_core::model::{RunSummary, TaskState};
 use throng_core::run::{self, Follower, Lister, RunContext};
 
 pub async fn list(session: &Session, args: args::Runs) -> Outcome {
-    let cloud = session.cloud().await?;
-    let context = context(session, &cloud)?;
+    let context = session.job(Job::Look).await?.runs()?;
     if let Some(run) = &args.run {
         let mut follower = Follower::open(&context, &resolve(&context, run).await?).await?;
         if args.wait {
@@ -108,25 +108,6 @@ async fn explain_failures(context: &RunContext, run: &RunSummary) -> Outcome {
     });
     print::note(&format!("`throng tasks {}{named}` lists them", run.id));
     Ok(())
-}
-
-/// The memory of the function in MiB, asked for only when an attempt ran out of it.
-pub(super) async fn memory_of<'a>(
-    context: &RunContext,
-    mut records: impl Iterator<Item = &'a AttemptRecord>,
-) -> Option<u32> {
-    let record = records.find(|record| record.class == Some(FailureClass::Memory))?;
-    context.fleet.facts(&record.function).await.ok().flatten().map(|facts| facts.memory_mb)
-}
-
-/// Why an attempt failed, in one line.
-pub(super) fn reason(record: &AttemptRecord, memory_mb: Option<u32>) -> String {
-    let tail = record.stderr_tail.last().map(String::as_str).unwrap_or_default();
-    match (run::reason(record, memory_mb), tail) {
-        (Some(error), "") => error,
-        (Some(error), tail) => format!("{error}: {tail}"),
-        (None, tail) => tail.to_owned(),
-    }
 }
 
 fn one(run: &RunSummary) -> String {

@@ -1,7 +1,7 @@
 //! `tasks`: the tasks of a run, or one with its attempts.
 
-use super::show::{memory_of, reason};
-use super::{context, resolve};
+use super::reasons::{ending, memory_of, reason};
+use super::resolve::resolve;
 use crate::args::{self, Format};
 use crate::fail::{Fail, Outcome};
 use crate::print::{self, Table};
@@ -10,12 +10,12 @@ use crate::units;
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use serde_json::{Value, json};
 use std::fmt::Write as _;
+use throng_core::jobs::Job;
 use throng_core::model::{AttemptRecord, TaskRow, TaskState};
 use throng_core::run::{self, Follower, RunContext};
 
 pub async fn tasks(session: &Session, args: args::Tasks) -> Outcome {
-    let cloud = session.cloud().await?;
-    let context = context(session, &cloud)?;
+    let context = session.job(Job::Look).await?.runs()?;
     let run = resolve(&context, &args.run).await?;
     let mut follower = Follower::open(&context, &run).await?;
     follower.load_inputs().await?;
@@ -166,11 +166,4 @@ fn task_text(
         }
     }
     text.lines().map(|line| print::clean(line) + "\n").collect()
-}
-
-pub(super) fn ending(row: &TaskRow) -> String {
-    match row.class {
-        Some(class) if class.as_str() != row.state.as_str() => format!("{} ({class})", row.state),
-        _ => row.state.to_string(),
-    }
 }

@@ -14,6 +14,7 @@ use super::objects::{Objects, Put};
 use super::pace::{Pace, drive};
 use super::scan::{FileList, LONGEST_KEY};
 use crate::cloud::{CloudError, ErrorKind};
+use crate::config::UploadConfig;
 use crate::model::Place;
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -45,6 +46,18 @@ pub struct UploadOptions {
     pub multipart: u64,
     /// Size of a part in bytes, at least 5 MiB; grows for files that would have more than 10,000.
     pub part: u64,
+}
+
+impl UploadOptions {
+    /// As a person has set it.
+    #[must_use]
+    pub fn of(settings: &UploadConfig) -> Self {
+        Self {
+            concurrency: settings.concurrency,
+            multipart: u64::from(settings.multipart_mb) << 20,
+            part: u64::from(settings.part_mb) << 20,
+        }
+    }
 }
 
 impl Default for UploadOptions {

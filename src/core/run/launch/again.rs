@@ -1,7 +1,6 @@
 //! Sends once more what was sent and never began: events can be lost on their way from a bucket to a function.
 
 use super::{SendReport, event, invoke};
-use crate::cloud::CloudError;
 use crate::dataset::Meter;
 use crate::dataset::pace::Pace;
 use crate::dataset::upload::NotSent;
@@ -72,7 +71,7 @@ struct Again {
 
 impl Again {
     /// Invokes for one task, if its object is there.
-    async fn one(&self, pace: &Pace, row: TaskRow) -> Result<Option<NotSent>, CloudError> {
+    async fn one(&self, pace: &Pace, row: TaskRow) -> Result<Option<NotSent>, RunError> {
         let (bucket, key) = (row.bucket.as_ref(), row.key.as_ref());
         if pace.insist(|| self.store.objects.head(bucket, key)).await?.is_none() {
             let reason =

@@ -1,7 +1,7 @@
 //! Tasks that no trigger starts: one asynchronous invocation each.
 
 use super::{Launch, SendReport, event};
-use crate::cloud::{CloudError, ErrorKind};
+use crate::cloud::CloudError;
 use crate::dataset::pace::{Pace, drive};
 use crate::dataset::upload::{AfterPut, NotSent};
 use crate::dataset::{Journal, Meter};
@@ -73,9 +73,7 @@ pub(super) async fn send(
         let (pace, journal) = (pace.clone(), journal.clone());
         Some(async move {
             pace.insist(|| fleet.invoke_async(&function, payload.clone())).await?;
-            journal.append(&task).map_err(|error| {
-                CloudError::new(ErrorKind::Other, "journal", "", format!("cannot write it: {error}"))
-            })?;
+            journal.append(&task).map_err(io)?;
             Ok(None)
         })
     };
@@ -92,7 +90,7 @@ pub(super) async fn all<F>(
     next: impl FnMut() -> Option<F> + Send,
 ) -> Result<SendReport, RunError>
 where
-    F: Future<Output = Result<Option<NotSent>, CloudError>> + Send + 'static,
+    F: Future<Output = Result<Option<NotSent>, RunError>> + Send + 'static,
 {
     let mut fatal = None;
     let done = |outcome| match outcome {
@@ -112,7 +110,7 @@ where
     };
     drive(pace, cancel, next, done).await;
     match fatal {
-        Some(error) => Err(error.into()),
+        Some(error) => Err(error),
         None if cancel.is_cancelled() => Err(RunError::Cancelled),
         None => Ok(report),
     }

@@ -27,7 +27,7 @@ mod send;
 pub use again::send_again;
 pub use cancel::cancel;
 pub use prepare::prepare;
-pub use resume::resume;
+pub use resume::{resume, unsent};
 
 use super::cloud::{FunctionFacts, TriggerPlace};
 use super::header::RunHeader;
@@ -196,4 +196,4 @@ fn event(run: &str, task: u64, provider: Option<&str>, bucket: &str, key: &str) 
 }
 
 #[cfg(test)]
-pub(super) mod tests;
+pub(crate) mod tests;

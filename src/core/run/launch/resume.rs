@@ -5,11 +5,20 @@ use crate::dataset::FileList;
 use crate::dataset::objects::read;
 use crate::model::Place;
 use crate::run::follow::read_header;
+use crate::run::header::is_run_id;
 use crate::run::manifest::{ManifestEntry, read_manifest};
 use crate::run::{RunContext, RunError, plan};
 use std::path::PathBuf;
 use std::sync::Arc;
 use throng_contract::keys::cancel_key;
+
+/// Runs of a context that were launched on this machine, and perhaps not all sent: what was sent is forgotten.
+#[must_use]
+pub fn unsent(context: &RunContext) -> Vec<String> {
+    let Ok(entries) = std::fs::read_dir(context.launches()) else { return Vec::new() };
+    let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+    names.filter(|name| is_run_id(name)).collect()
+}
 
 /// Goes on with a run whose inputs were not all sent.
 ///

@@ -11,6 +11,7 @@ use crate::text;
 use crate::views::functions::short_image;
 use std::path::PathBuf;
 use throng_core::engine::Command;
+use throng_core::jobs::Job;
 
 /// Chooses files for what is under the cursor.
 pub fn upload(app: &mut App, path: &str) {
@@ -31,7 +32,7 @@ pub fn upload(app: &mut App, path: &str) {
 
 /// Files were dropped on the terminal.
 pub fn dropped(app: &mut App, paths: Vec<PathBuf>) {
-    if app.snapshot.context.read_only {
+    if !app.permits(Job::Upload) {
         let name = app.snapshot.context.name.clone();
         return app.refuse(format!("Context {name} is read-only: files are neither processed nor uploaded."));
     }

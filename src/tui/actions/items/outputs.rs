@@ -86,7 +86,7 @@ fn fetch(app: &mut App, objects: Vec<ObjectPlace>, to: &Path) {
     for object in objects {
         by_bucket.entry((object.from, object.bucket)).or_default().push(object.key);
     }
-    app.say(format!("Fetching to {} …", to.display()));
+    app.begin(format!("Fetching to {} …", to.display()));
     for ((from, bucket), keys) in by_bucket {
         app.send(Command::Download { from, bucket, keys, to: to.to_owned() });
     }
@@ -109,7 +109,7 @@ fn of_task_or_run(app: &mut App, run: &str) {
 }
 
 fn fetch_run(app: &mut App, run: &str, to: &Path) {
-    app.say(format!("Fetching to {} …", to.display()));
+    app.begin(format!("Fetching to {} …", to.display()));
     app.send(Command::DownloadRun { run: run.to_owned(), to: to.to_owned() });
 }
 

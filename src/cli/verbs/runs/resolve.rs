@@ -1,0 +1,14 @@
+//! The run that a person means.
+
+use crate::fail::Fail;
+use throng_core::run::{Lister, RunContext};
+
+/// A run's id from what a person wrote: an id, or `last`.
+pub async fn resolve(context: &RunContext, run: &str) -> Result<String, Fail> {
+    if run != "last" {
+        return Ok(run.to_owned());
+    }
+    let newest = Lister::new(context.clone()).list(1).await?;
+    let newest = newest.into_iter().next();
+    newest.map(|run| run.id).ok_or_else(|| Fail::not_found("there is no run yet; `throng run` launches one"))
+}

@@ -1,0 +1,31 @@
+//! Makes and deletes buckets.
+
+use super::{Job, JobContext, JobError, JobErrorKind};
+
+/// Makes a bucket.
+///
+/// # Errors
+/// What the cloud said.
+pub async fn create_bucket(context: &JobContext, bucket: &str) -> Result<(), JobError> {
+    context.permit(Job::CreateBucket)?;
+    Ok(context.cloud().s3().create_bucket(bucket).await?)
+}
+
+/// Deletes a bucket that is empty.
+///
+/// # Errors
+/// It is not empty, or what the cloud said.
+pub async fn delete_bucket(context: &JobContext, bucket: &str) -> Result<(), JobError> {
+    context.permit(Job::DeleteBucket)?;
+    let deleted = context.cloud().s3().delete_bucket(bucket).await;
+    deleted.map_err(|error| match error.code.as_deref() {
+        Some("BucketNotEmpty") => JobError::new(
+            JobErrorKind::Refused,
+            format!(
+                "the bucket {bucket} is not empty: `throng ls -r {bucket}` lists its objects, `throng rm object \
+                 {bucket}/FOLDER/` deletes a folder of them"
+            ),
+        ),
+        _ => error.into(),
+    })
+}

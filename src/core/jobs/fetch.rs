@@ -1,0 +1,113 @@
+//! Fetches objects, or the results of a run, to a local folder.
+
+use super::{Job, JobContext, JobError, NotDone, Observer};
+use crate::dataset::S3Objects;
+use crate::dataset::download::{Download, DownloadError, Downloaded, NotFetched};
+use crate::model::{AttemptRecord, ProviderOf, TaskRow};
+use crate::run::{self, Store, Stores};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// What to fetch, and where to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FetchRequest {
+    /// The provider that has the objects; the context's own storage when `None`.
+    pub from: Option<ProviderOf>,
+    /// Their bucket.
+    pub bucket: String,
+    /// Keys, or prefixes ending with `/` (the empty one: everything).
+    pub keys: Vec<String>,
+    /// The folder that they arrive in.
+    pub to: PathBuf,
+    /// Replace other files that are there.
+    pub force: bool,
+}
+
+/// Fetches objects. What was fetched before and is unchanged is not fetched again.
+///
+/// # Errors
+/// Nothing, or not everything that can be fetched, was. Objects that alone could not be are in [`Downloaded::failed`].
+pub async fn fetch(
+    context: &JobContext,
+    request: FetchRequest,
+    observer: &Observer,
+) -> Result<Downloaded, JobError> {
+    context.permit(Job::Fetch)?;
+    let FetchRequest { from, bucket, keys, to, force } = request;
+    observer.doing(format!("download from {bucket} to {}", to.display()));
+    let store = observer.until_cancelled(store_of(context, from.as_ref())).await?;
+    let whose = from.map_or_else(|| context.cloud().context().name.clone(), |from| from.provider);
+    download(context, &store, &whose, (bucket, keys, &to, force), observer).await
+}
+
+/// The store that has a provider's objects; the context's own when `None`.
+///
+/// # Errors
+/// The function has no such provider, or its keys cannot be read.
+pub async fn store_of(context: &JobContext, from: Option<&ProviderOf>) -> Result<Store, JobError> {
+    // It needs no home bucket.
+    let Some(ProviderOf { function, provider }) = from else {
+        return Ok(Store::own(Arc::new(S3Objects::of(context.cloud()))));
+    };
+    Ok(Stores::of(&context.runs()?, function).get(Some(provider)).await?)
+}
+
+async fn download(
+    context: &JobContext,
+    store: &Store,
+    whose: &str,
+    (bucket, keys, to, force): (String, Vec<String>, &Path, bool),
+    observer: &Observer,
+) -> Result<Downloaded, JobError> {
+    let journal = Download::journal_for(&context.dirs().state, whose, &bucket, to);
+    let download = Download { bucket, keys, to: to.to_owned(), journal, force };
+    let done = download.fetch(store.objects.clone(), observer.meter(), observer.token()).await;
+    done.map_err(|error| match error {
+        DownloadError::Cloud(error) => store.error(error).into(),
+        error => error.into(),
+    })
+}
+
+/// What came of fetching the results of a run.
+#[derive(Clone, Debug, Default)]
+pub struct Results {
+    /// Tasks that have ended, each with the record that decides.
+    pub tasks: Vec<(TaskRow, AttemptRecord)>,
+    /// Their objects, from all buckets.
+    pub objects: Downloaded,
+}
+
+/// Fetches what the succeeded tasks of a run have put, as their records name it.
+///
+/// # Errors
+/// There is no such run, or not everything that can be fetched was. Objects that alone could not be do not hold up the
+/// others.
+pub async fn fetch_results(
+    context: &JobContext,
+    run: &str,
+    to: &Path,
+    observer: &Observer,
+) -> Result<Results, JobError> {
+    context.permit(Job::Fetch)?;
+    observer.doing(format!("download the results of run {run} to {}", to.display()));
+    let runs = context.runs()?;
+    let results = observer.until_cancelled(run::results(&runs, run)).await?;
+    let stores = Stores::of(&runs, &results.function);
+    let mut objects = Downloaded::default();
+    for ((provider, bucket), keys) in results.keys() {
+        let store = observer.until_cancelled(stores.get(provider.as_deref())).await?;
+        let whose = provider.as_deref().unwrap_or(&runs.context);
+        let here = download(context, &store, whose, (bucket, keys, to, false), observer).await?;
+        objects.fetched += here.fetched;
+        objects.skipped += here.skipped;
+        objects.kept += here.kept;
+        objects.failed.extend(here.failed);
+    }
+    Ok(Results { tasks: results.tasks, objects })
+}
+
+impl From<NotFetched> for NotDone {
+    fn from(object: NotFetched) -> Self {
+        Self { what: object.key, reason: object.reason }
+    }
+}
