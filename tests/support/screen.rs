@@ -85,10 +85,17 @@ impl Screen {
             assert!(begin.elapsed() < Duration::from_secs(30), "it does not end:\n{}", self.text());
             std::thread::sleep(Duration::from_millis(20));
         }
+        // Its last words may still be on their way through the reader.
+        let begin = Instant::now();
+        while !self.is_as_it_was() && begin.elapsed() < Duration::from_secs(10) {
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        self.is_as_it_was()
+    }
+
+    fn is_as_it_was(&self) -> bool {
         let parser = self.parser.lock().unwrap();
-        drop(self.master);
-        !parser.screen().alternate_screen()
-            && !parser.screen().bracketed_paste()
-            && !parser.screen().hide_cursor()
+        let screen = parser.screen();
+        !screen.alternate_screen() && !screen.bracketed_paste() && !screen.hide_cursor()
     }
 }

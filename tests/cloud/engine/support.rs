@@ -40,7 +40,8 @@ impl Home {
             dirs: self.dirs.clone(),
             context: None,
             exe: Some(PathBuf::from(EXE)),
-            programs: Programs::NONE,
+            // What is deployed here is not run.
+            programs: Programs { runtime: |_| Some(bytes::Bytes::from_static(b"runtime")), ..Programs::NONE },
         }
     }
 
