@@ -1,8 +1,11 @@
-//! The documents for people who change throng say what is there: paths in `ARCHITECTURE.md`, maps of the modules.
+//! The documents say what is there: paths in `ARCHITECTURE.md`, maps of the modules, keys and examples in `docs`.
 
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic)]
 
 use std::path::{Path, PathBuf};
+use throng_core::config::Config;
+use throng_core::definition::{self, Environment};
+use throng_local::faults::Plan;
 use walkdir::WalkDir;
 
 /// Paths that `ARCHITECTURE.md` names and that are not there yet. One that has come must be taken out.
@@ -101,18 +104,109 @@ fn children(source: &str) -> Vec<String> {
     found
 }
 
+fn read(path: &str) -> String {
+    std::fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+/// The blocks of a document in one language.
+fn blocks<'a>(text: &'a str, language: &str) -> Vec<&'a str> {
+    let begin = format!("```{language}\n");
+    text.split(&begin).skip(1).map(|rest| rest.split("```").next().unwrap()).collect()
+}
+
+#[test]
+fn every_key_of_a_definition_is_in_its_reference() {
+    let reference = read("docs/definitions.md");
+    let source = read("src/core/definition/aws.rs");
+    for list in ["LAMBDA", "CONTAINER", "ENTRY"] {
+        let after = source.split_once(&format!("const {list}: &[&str] =")).expect("the list").1;
+        let keys: Vec<_> = after.split(';').next().unwrap().split('"').skip(1).step_by(2).collect();
+        assert!(keys.len() > 5, "{list}: {keys:?}");
+        let is_named = |key: &&&str| {
+            let quoted = [format!("`{key}`"), format!("`{key}."), format!(".{key}`"), format!(".{key}.")];
+            quoted.iter().any(|quoted| reference.contains(quoted))
+        };
+        let missing: Vec<_> = keys.iter().filter(|key| !is_named(key)).collect();
+        assert!(missing.is_empty(), "docs/definitions.md does not name {missing:?}");
+    }
+}
+
+#[test]
+fn definitions_in_documents_are_right() {
+    let folder = tempfile::tempdir().unwrap();
+    for file in ["statistics.sh", "thumbnails.sh"] {
+        std::fs::write(folder.path().join(file), "#!/bin/sh\n").unwrap();
+    }
+    std::fs::create_dir(folder.path().join("root")).unwrap();
+    for document in ["README.md", "docs/definitions.md"] {
+        let text = read(document);
+        let whole: Vec<_> =
+            blocks(&text, "yaml").into_iter().filter(|block| block.starts_with("functions:")).collect();
+        assert!(!whole.is_empty(), "{document}");
+        for block in whole {
+            let environment = Environment(&|_| None);
+            let parsed = definition::parse(block, &folder.path().join("function.yaml"), environment);
+            let parsed = parsed.unwrap_or_else(|errors| panic!("{document}: {errors}"));
+            assert!(parsed.warnings.is_empty(), "{document}: {:?}", parsed.warnings);
+        }
+    }
+}
+
+#[test]
+fn settings_and_plans_of_faults_in_documents_are_right() {
+    let config = blocks(&read("docs/aws.md"), "toml").concat();
+    let config = Config::parse(&config, Path::new("docs/aws.md")).unwrap();
+    assert!(config.contexts.contains_key("lab") && config.warnings.is_empty(), "{:?}", config.warnings);
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), blocks(&read("docs/local-cloud.md"), "toml").concat()).unwrap();
+    Plan::read(file.path()).unwrap_or_else(|error| panic!("docs/local-cloud.md: {error}"));
+}
+
+#[test]
+fn links_between_documents_lead_somewhere() {
+    let documents = WalkDir::new(root().join("docs")).into_iter().flatten().map(walkdir::DirEntry::into_path);
+    let top = ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "SECURITY.md", "examples/README.md"];
+    let documents = documents.filter(|path| path.is_file()).chain(top.map(|name| root().join(name)));
+    for document in documents {
+        let text = std::fs::read_to_string(&document).unwrap();
+        for link in text.split("](").skip(1).filter_map(|rest| rest.split_once(')').map(|(link, _)| link)) {
+            let (file, place) = link.split_once('#').unwrap_or((link, ""));
+            if file.contains("://") {
+                continue;
+            }
+            let target =
+                if file.is_empty() { document.clone() } else { document.parent().unwrap().join(file) };
+            assert!(target.exists(), "{}: {link}", document.display());
+            if !place.is_empty() {
+                let headings = std::fs::read_to_string(&target).unwrap();
+                let found =
+                    headings.lines().filter(|line| line.starts_with('#')).any(|line| anchor(line) == place);
+                assert!(found, "{}: no heading for {link}", document.display());
+            }
+        }
+    }
+}
+
+/// The name by which a heading is linked to: small letters, digits, `-` and `_`, blanks as `-`.
+fn anchor(heading: &str) -> String {
+    let text = heading.trim_start_matches('#').trim().to_lowercase().replace(' ', "-");
+    text.chars().filter(|char| char.is_alphanumeric() || "-_".contains(*char)).collect()
+}
+
 #[test]
 fn a_module_that_the_map_leaves_out_is_found() {
     let map = "//! Fruit.\n//!\n//! ```text\n//! apple   grows\n//! pear    too      plum   blue\n//! ```\n//! quince\n\n";
     let all = format!("{map}mod apple;\npub mod pear;\npub(crate) mod plum;\n#[cfg(test)]\nmod tests;\n");
     assert_eq!(missing_from_map(&all), Vec::<String>::new());
-    let planted = format!("{all}#[cfg(target_os = \"linux\")]\nmod cherry;\nmod quince;\nmod inline {{\n}}\n");
+    let planted =
+        format!("{all}#[cfg(target_os = \"linux\")]\nmod cherry;\nmod quince;\nmod inline {{\n}}\n");
     assert_eq!(missing_from_map(&planted), ["cherry", "quince"], "prose is no map");
     assert_eq!(missing_from_map("//! No map.\nmod apple;\n"), ["apple"]);
 }
 
 #[test]
 fn paths_are_words_in_backticks_with_a_slash() {
-    let text = "`src/main.rs` and `Cargo.toml`, `a key/with spaces`, `/tmp`, `runs/{run}`, `docs/`, src/none.rs";
+    let text =
+        "`src/main.rs` and `Cargo.toml`, `a key/with spaces`, `/tmp`, `runs/{run}`, `docs/`, src/none.rs";
     assert_eq!(paths_in(text), ["src/main.rs", "docs/"]);
 }

@@ -47,6 +47,11 @@ impl Screen {
         self.parser.lock().unwrap().screen().contents()
     }
 
+    /// Reads what is shown, with its colours.
+    pub fn with_screen<T>(&self, read: impl FnOnce(&vt100::Screen) -> T) -> T {
+        read(self.parser.lock().unwrap().screen())
+    }
+
     pub fn wait_for(&self, what: &str) -> String {
         let begin = Instant::now();
         loop {

@@ -1,0 +1,76 @@
+//! The examples, as a newcomer runs them: `throng new`, `throng deploy`, `throng run`. No network.
+#![cfg(target_os = "linux")]
+#![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic, missing_docs)]
+
+mod support;
+
+use std::path::{Path, PathBuf};
+use support::Home;
+
+/// Writes an example out, deploys it and runs it over its inputs; gives the folder of its results.
+fn run_example(home: &Home, name: &str, function: &str, inputs: &str) -> PathBuf {
+    let written = home.json(&["new", name, "--example", name]);
+    assert_eq!(written["example"], name, "{written}");
+    assert_eq!(written["needs_network"], false, "{written}");
+    home.ok(&["deploy", &format!("{name}/function.yaml")]);
+    let results = format!("{name}/results");
+    let run = home.json(&["run", function, &format!("{name}/{inputs}"), "--wait", "--to", &results]);
+    let files = std::fs::read_dir(home.path().join(name).join(inputs)).unwrap().count();
+    assert_eq!(run["counts"]["succeeded"], files, "{run}");
+    home.path().join(results)
+}
+
+fn find(folder: &Path, name: &str) -> PathBuf {
+    let found = walkdir::WalkDir::new(folder).into_iter().flatten().find(|entry| entry.file_name() == name);
+    found.unwrap_or_else(|| panic!("no {name} in {}", folder.display())).into_path()
+}
+
+#[test]
+fn texts_are_counted() {
+    let home = Home::new();
+    let results = run_example(&home, "text-statistics", "text-statistics", "texts");
+    let table = std::fs::read_to_string(find(&results, "tyger.tsv")).unwrap();
+    let expected = "lines\t9\nwords\t45\nbytes\t248\nword\tthe\t5\nword\twhat\t4\nword\tdare\t2\nword\tfire\t2\nword\thand\t2\n";
+    assert_eq!(table, expected);
+    // What its README says of a text without words.
+    home.write("bad.txt", "123");
+    let run = home.json(&["run", "text-statistics", "bad.txt", "--wait"]);
+    assert_eq!(run["classes"]["script"], 1, "{run}");
+    let task = home.json(&["tasks", "last", "0"]);
+    assert_eq!(task["records"][0]["exit_code"], 3, "{task}");
+}
+
+#[test]
+fn pictures_become_gray() {
+    let home = Home::new();
+    let results = run_example(&home, "grayscale", "grayscale", "pictures");
+    let picture = image::open(find(&results, "rainbow.bmp")).unwrap().to_rgb8();
+    assert_eq!(picture.dimensions(), (48, 36));
+    assert!(picture.pixels().all(|pixel| pixel[0] == pixel[1] && pixel[1] == pixel[2]), "it is gray");
+    let shades: std::collections::BTreeSet<u8> = picture.pixels().map(|pixel| pixel[0]).collect();
+    assert!(shades.len() > 20, "and still a picture: {shades:?}");
+}
+
+#[test]
+fn the_demo_can_be_written_out_and_run_as_ones_own() {
+    let home = Home::new();
+    let results = run_example(&home, "demo", "throng-demo-slices", "images");
+    image::open(find(&results, "head-anatomical.png")).unwrap();
+}
+
+#[test]
+fn examples_are_listed_and_never_written_over_anything() {
+    let home = Home::new();
+    let list = home.json(&["new", "--list"]);
+    let names: Vec<_> = list.as_array().unwrap().iter().map(|row| row["name"].as_str().unwrap()).collect();
+    assert_eq!(names, ["grayscale", "text-statistics", "demo"]);
+    home.write("mine/notes.txt", "mine");
+    let refused = home.run(&["new", "mine"]);
+    assert_eq!(refused.status.code(), Some(2));
+    assert_eq!(std::fs::read_dir(home.path().join("mine")).unwrap().count(), 1);
+    let unknown = home.run(&["new", "other", "--example", "nope"]);
+    assert_eq!(unknown.status.code(), Some(2));
+    assert!(!home.path().join("other").exists());
+    let version = home.ok(&["--version"]);
+    assert!(version.starts_with(concat!("throng ", env!("CARGO_PKG_VERSION"))), "{version}");
+}
