@@ -10,13 +10,14 @@ use throng_core::cloud::Cloud;
 use throng_core::dataset::download::{Download, DownloadError, Downloaded};
 use throng_core::dataset::upload::{Upload, UploadError, UploadOptions, Uploaded};
 use throng_core::dataset::{FileList, Meter, Objects, S3Objects, scan};
+use throng_core::lines;
 use throng_core::model::{Place, Progress, ProgressState};
 
 /// Lists files, and says which were left out.
 pub fn files(paths: &[PathBuf]) -> Result<FileList, Fail> {
     let list = scan(paths, &mut |_| true).map_err(Fail::usage)?;
     for problem in &list.problems {
-        print::note(&format!("left out: {}: {}", problem.path, problem.reason));
+        print::note(lines!("left out: {}: {}", problem.path, problem.reason));
     }
     Ok(list)
 }
@@ -53,7 +54,7 @@ pub async fn upload(
         UploadError::Journal(_) => Fail::new(SOME_FAILED, error.to_string()),
     })?;
     for failed in &uploaded.failed {
-        print::note(&format!("not sent: {}: {}", failed.path.display(), failed.reason));
+        print::note(lines!("not sent: {}: {}", failed.path.display(), failed.reason));
     }
     Ok(uploaded)
 }
@@ -97,7 +98,7 @@ pub async fn download_from(
         error => Fail::new(SOME_FAILED, error.to_string()),
     })?;
     for failed in &downloaded.failed {
-        print::note(&format!("not fetched: {}: {}", failed.key, failed.reason));
+        print::note(lines!("not fetched: {}: {}", failed.key, failed.reason));
     }
     Ok(downloaded)
 }
@@ -114,7 +115,7 @@ pub async fn watched<T>(label: &str, meter: &Meter, work: impl Future<Output = T
                 line.clear();
                 return outcome;
             }
-            _ = ticks.tick() => line.show(&progress(&meter.progress(0, label, ProgressState::Active))),
+            _ = ticks.tick() => line.show(progress(&meter.progress(0, label, ProgressState::Active))),
         }
     }
 }

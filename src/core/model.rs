@@ -322,9 +322,15 @@ pub enum ProgressState {
     Cancelled,
 }
 
+/// Tells the lines of one buffer apart, also those of the same time and text.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct LineId(pub u64);
+
 /// A line of a log.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LogEntry {
+    /// Which line of its buffer it is; the same for all until one keeps it.
+    pub id: LineId,
     /// When it happened.
     pub time_ms: Millis,
     /// `INFO`, `WARN`, `ERROR` … or empty.

@@ -14,6 +14,7 @@ use std::sync::Arc;
 use throng_core::dataset::Meter;
 use throng_core::definition::Architecture;
 use throng_core::image::Programs;
+use throng_core::lines;
 use throng_core::run::{self, Inputs, LaunchRequest};
 
 /// The definition, the images and where they are from.
@@ -29,7 +30,7 @@ pub async fn run(session: &Session, args: args::Demo) -> Outcome {
     let folder = session.dirs.cache.join("demo");
     unpack(&folder, session.programs)
         .map_err(|error| Fail::new(SOME_FAILED, format!("{}: {error}", folder.display())))?;
-    print::note(&format!("the demo's files are in {}", folder.display()));
+    print::note(lines!("the demo's files are in {}", folder.display()));
     let document = deploy::load(&folder.join(DEFINITION))?;
     let Some(definition) = document.definitions.first() else {
         return Err(Fail::new(SOME_FAILED, "the demo has no function"));
@@ -37,7 +38,7 @@ pub async fn run(session: &Session, args: args::Demo) -> Outcome {
     let cloud = session.cloud_for_changes().await?;
     let plan = deploy::plan(session, &cloud, definition).await?;
     if !plan.is_empty() {
-        print::note(&format!("deploying {}\n{plan}", plan.function));
+        print::note(lines!("deploying {}\n{plan}", plan.function));
         deploy::apply(session, &cloud, &plan).await?;
     }
     let context = runs::context(session, &cloud)?;
@@ -60,7 +61,7 @@ pub async fn run(session: &Session, args: args::Demo) -> Outcome {
             Err(error) => Err(Fail::new(SOME_FAILED, error.to_string())),
         };
     }
-    print::note(&format!("run {id}: {}", units::plural(launch.header().tasks, "image")));
+    print::note(lines!("run {id}: {}", units::plural(launch.header().tasks, "image")));
     let summary = runs::through(session, &context, launch).await?;
     let results = runs::fetch_outputs(session, &context, &summary.id, &args.to).await?;
     let mut table = Table::new(&["IMAGE", "STATE", ">TOOK", ">MEMORY", "RESULTS"]);
@@ -79,7 +80,7 @@ pub async fn run(session: &Session, args: args::Demo) -> Outcome {
         ]);
     }
     print::result(session.format, &json!({"run": runs::document(&summary), "tasks": shown}), || {
-        format!(
+        lines!(
             "{}\n{} of {} succeeded. The results are in {}.\n",
             table.render(),
             summary.counts.succeeded,

@@ -7,7 +7,6 @@ use crate::session::Session;
 use crate::units;
 use serde_json::json;
 use std::collections::HashSet;
-use std::io::IsTerminal as _;
 use std::path::Path;
 use std::sync::Mutex;
 use throng_core::cloud::Cloud;
@@ -15,6 +14,8 @@ use throng_core::cost::Guess;
 use throng_core::definition::{self, Definition, DefinitionErrors, Document};
 use throng_core::deploy::{self, Applied, DeployError, DeployOptions, DeployProgress, Plan};
 use throng_core::image::{ImageError, LayerProgress, LayerState};
+use throng_core::words::{Clean, Lines};
+use throng_core::{clean, lines};
 
 impl From<DeployError> for Fail {
     fn from(error: DeployError) -> Self {
@@ -51,12 +52,12 @@ pub fn load(path: &Path) -> Result<Document, Fail> {
 fn warned(document: Result<Document, DefinitionErrors>) -> Result<Document, Fail> {
     let document = document.map_err(|errors| {
         for warning in &errors.warnings {
-            print::note(&format!("warning: {warning}"));
+            print::note(lines!("warning: {warning}"));
         }
         Fail::usage(errors)
     })?;
     for warning in &document.warnings {
-        print::note(&format!("warning: {warning}"));
+        print::note(lines!("warning: {warning}"));
     }
     Ok(document)
 }
@@ -122,7 +123,7 @@ pub async fn deploy(session: &Session, args: args::Deploy) -> Outcome {
             .map(|step| json!({"action": step.action.to_string(), "what": step.what, "detail": step.detail}))
             .collect();
         if session.format == Format::Table {
-            print::out(&format!("function {}\n{plan}", print::clean(&plan.function)));
+            print::out(lines!("function {}\n{plan}", Clean::new(&plan.function)));
         }
         let mut result = json!({"function": plan.function, "image": plan.image, "new": plan.new, "steps": steps,
             "cost": plan.cost.as_ref().map(cost), "warnings": plan.warnings, "applied": false});
@@ -156,7 +157,7 @@ fn cost(guess: &Guess) -> serde_json::Value {
 pub async fn plan(session: &Session, cloud: &Cloud, definition: &Definition) -> Result<Plan, Fail> {
     let options = DeployOptions::new(&session.dirs, session.programs.runtime);
     let mut line = StatusLine::new();
-    line.show(&format!("reading the image of {}", definition.name));
+    line.show(clean!("reading the image of {}", definition.name));
     Ok(deploy::plan(cloud, definition, &options, &session.interrupt).await?)
 }
 
@@ -176,13 +177,13 @@ pub async fn apply(session: &Session, cloud: &Cloud, plan: &Plan) -> Result<Appl
         };
         let Ok(mut shown) = shown.lock() else { return };
         let (status, told) = &mut *shown;
-        for line in done.into_iter().filter(|_| std::io::stderr().is_terminal()) {
+        for line in done.into_iter().filter(|_| print::notes_are_seen()) {
             if told.insert(line.clone()) {
                 status.clear();
-                print::note(&line);
+                print::note(line);
             }
         }
-        status.show(&format!("{} {step}/{steps} {label}{sent}{there}", print::bar(step, steps, 20)));
+        status.show(clean!("{} {step}/{steps} {label}{sent}{there}", print::bar(step, steps, 20)));
     };
     Ok(deploy::apply(cloud, plan, &show, &session.interrupt).await?)
 }
@@ -205,7 +206,7 @@ pub fn check(session: &Session, args: &args::Check) -> Outcome {
     if let Some(region) = context.region.as_deref().filter(|_| !context.is_local()) {
         let elsewhere = document.elsewhere(&context.name, region);
         for problem in elsewhere {
-            print::note(&format!("warning: {problem}"));
+            print::note(lines!("warning: {problem}"));
             warnings.push(problem.to_string());
         }
     }
@@ -229,11 +230,11 @@ pub fn check(session: &Session, args: &args::Check) -> Outcome {
         })
         .collect();
     print::result(session.format, &json!({"functions": shown, "warnings": warnings}), || {
-        explanations.iter().map(|explanation| print_lines(&explanation.to_string())).collect()
+        let mut text = Lines::default();
+        for explanation in &explanations {
+            text.push(&lines!("{explanation}").ended());
+        }
+        text
     });
     Ok(())
-}
-
-fn print_lines(text: &str) -> String {
-    text.lines().map(|line| print::clean(line) + "\n").collect()
 }

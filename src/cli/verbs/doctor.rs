@@ -10,7 +10,9 @@ use throng_core::cloud::Cloud;
 use throng_core::definition;
 use throng_core::doctor::{self, Check};
 use throng_core::image::Programs;
+use throng_core::lines;
 use throng_core::policies;
+use throng_core::words::{Clean, Lines};
 
 pub async fn examine(session: &Session, args: &args::Doctor) -> Outcome {
     let context = session.context()?;
@@ -70,21 +72,21 @@ async fn print_policy(cloud: &Cloud, policy: Policy, buckets: &[String]) -> Outc
         Policy::Person => policies::person(&scope),
         Policy::Function => policies::function(&scope),
     };
-    print::out(&format!("{document}\n"));
+    print::out(lines!("{document}\n"));
     Ok(())
 }
 
-fn text(checks: &[Check]) -> String {
-    let mut text = String::new();
+pub(crate) fn text(checks: &[Check]) -> Lines {
+    let mut text = Lines::default();
     for check in checks {
         let mark = match (check.ok, check.advice.is_empty()) {
             (true, true) => "ok  ",
             (true, false) => "note",
             (false, _) => "FAIL",
         };
-        let _ = writeln!(text, "{mark}  {:<18} {}", check.what, print::clean(&check.found));
+        let _ = writeln!(text, "{mark}  {:<18} {}", check.what, Clean::new(&check.found));
         for line in check.advice.lines() {
-            let _ = writeln!(text, "      {:<18} {}", "", print::clean(line));
+            let _ = writeln!(text, "      {:<18} {}", "", Clean::new(line));
         }
     }
     text

@@ -9,6 +9,7 @@ use crate::units;
 use serde::Serialize;
 use std::fmt::Write as _;
 use throng_core::model::FunctionInfo;
+use throng_core::words::{Clean, Lines};
 
 /// A function as `--output json` prints it.
 #[derive(Serialize)]
@@ -70,9 +71,9 @@ pub async fn list(session: &Session, args: args::Functions) -> Outcome {
     Ok(())
 }
 
-fn table(functions: &[FunctionInfo]) -> String {
+pub(crate) fn table(functions: &[FunctionInfo]) -> Lines {
     if functions.is_empty() {
-        return "No functions. `throng deploy FILE` makes one.\n".to_owned();
+        return "No functions. `throng deploy FILE` makes one.\n".into();
     }
     let mut table = Table::new(&["NAME", "STATE", ">MEMORY", ">TIMEOUT", "ARCH", "MODIFIED"]);
     for function in functions {
@@ -88,8 +89,8 @@ fn table(functions: &[FunctionInfo]) -> String {
     table.render()
 }
 
-fn one(info: &FunctionInfo) -> String {
-    let mut text = String::new();
+pub(crate) fn one(info: &FunctionInfo) -> Lines {
+    let mut text = Lines::default();
     for (name, value) in [
         ("name", info.name.clone()),
         ("state", info.state.clone()),
@@ -104,7 +105,7 @@ fn one(info: &FunctionInfo) -> String {
         ("description", info.description.clone()),
     ] {
         if !value.is_empty() {
-            let _ = writeln!(text, "{name:<13} {}", print::clean(&value));
+            let _ = writeln!(text, "{name:<13} {}", Clean::new(&value));
         }
     }
     text

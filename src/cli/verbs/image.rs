@@ -11,6 +11,8 @@ use std::path::Path;
 use throng_core::cloud::Cloud;
 use throng_core::deploy::{self, Target};
 use throng_core::image::{self, Cache, ImageDetail, ImageError, Source};
+use throng_core::lines;
+use throng_core::words::Clean;
 
 impl From<ImageError> for Fail {
     fn from(error: ImageError) -> Self {
@@ -54,7 +56,7 @@ pub async fn control(session: &Session, verb: Image) -> Outcome {
             }
             deploy::remove_image(&cloud, &place).await?;
             let then = if users.is_empty() { "" } else { "; deploying again brings it back" };
-            print::note(&format!("removed {name}{then}"));
+            print::note(lines!("removed {name}{then}"));
             Ok(())
         }
     }
@@ -112,7 +114,7 @@ async fn list(session: &Session, cloud: &Cloud) -> Outcome {
         for image in &images {
             table.row([image.repository.clone(), image.tags.join(" "), image.digest.clone()]);
         }
-        if table.is_empty() { "No images.\n".to_owned() } else { table.render() }
+        if table.is_empty() { "No images.\n".into() } else { table.render() }
     });
     Ok(())
 }
@@ -128,7 +130,7 @@ fn show(session: &Session, detail: &ImageDetail) {
         "size": detail.size(), "entrypoint": settings.entrypoint, "cmd": settings.cmd,
         "workdir": settings.workdir, "layers": layers});
     print::result(session.format, &document, || {
-        let mut text = format!("{}\n", detail.name);
+        let mut text = lines!("{}\n", detail.name);
         for (name, value) in [
             ("digest", detail.digest.clone().unwrap_or_default()),
             ("architecture", detail.architecture.as_aws().to_owned()),
@@ -138,7 +140,7 @@ fn show(session: &Session, detail: &ImageDetail) {
             ("workdir", settings.workdir.clone()),
         ] {
             if !value.is_empty() {
-                let _ = writeln!(text, "  {name:<13} {}", print::clean(&value));
+                let _ = writeln!(text, "  {name:<13} {}", Clean::new(&value));
             }
         }
         for layer in &detail.layers {

@@ -13,6 +13,7 @@ use std::path::Path;
 use std::time::Duration;
 use throng_contract::local as contract;
 use throng_core::config::{Config, LOCAL, Overrides};
+use throng_core::lines;
 
 pub fn control(verb: &Local, global: &Global, cloud: &dyn EmbeddedCloud) -> Outcome {
     let dirs = dirs()?;
@@ -40,14 +41,14 @@ pub fn control(verb: &Local, global: &Global, cloud: &dyn EmbeddedCloud) -> Outc
             let arguments = ["local", "serve", "--detach"].map(str::to_owned);
             let endpoint = cloud.start(&folder, &arguments).map_err(unreachable)?;
             print::result(format, &endpoint, || {
-                format!("The local cloud listens at {} (process {}).\n", endpoint.endpoint, endpoint.pid)
+                lines!("The local cloud listens at {} (process {}).\n", endpoint.endpoint, endpoint.pid)
             });
             Ok(())
         }
         Local::Stop => {
             let stopped = stop(cloud, &folder)?;
             print::result(format, &json!({ "stopped": stopped }), || {
-                if stopped { "Stopped.\n".into() } else { "It was not running.\n".into() }
+                if stopped { "Stopped.\n" } else { "It was not running.\n" }
             });
             Ok(())
         }
@@ -81,9 +82,11 @@ fn status(cloud: &dyn EmbeddedCloud, folder: &Path, env: bool, format: Format) -
     let Some((endpoint, status)) = cloud.status(folder) else {
         let document = json!({ "running": false, "endpoint": null, "pid": null, "version": null,
             "started_ms": null, "status": null });
-        print::result(format, &document, || {
-            "The local cloud is not running. `throng local start` starts it; other verbs do it by themselves.\n".into()
-        });
+        print::result(
+            format,
+            &document,
+            || "The local cloud is not running. `throng local start` starts it; other verbs do it by themselves.\n",
+        );
         return Err(Fail::silent(UNREACHABLE));
     };
     if env {
@@ -91,7 +94,7 @@ fn status(cloud: &dyn EmbeddedCloud, folder: &Path, env: bool, format: Format) -
             .credentials(folder)
             .map_err(|error| Fail::new(SOME_FAILED, format!("the local cloud's credentials: {error}")))?;
         let contract::AccessKey { access_key_id, secret_access_key } = credentials.user;
-        print::out(&format!(
+        print::out(lines!(
             "export AWS_ENDPOINT_URL={}\nexport AWS_ACCESS_KEY_ID={access_key_id}\nexport AWS_SECRET_ACCESS_KEY={secret_access_key}\nexport AWS_REGION={}\nexport AWS_DEFAULT_REGION={}\n",
             endpoint.endpoint,
             contract::REGION,
@@ -102,7 +105,7 @@ fn status(cloud: &dyn EmbeddedCloud, folder: &Path, env: bool, format: Format) -
     let document = json!({ "running": true, "endpoint": endpoint.endpoint, "pid": endpoint.pid,
         "version": endpoint.version, "started_ms": endpoint.started_ms, "status": status });
     print::result(format, &document, || {
-        let mut text = format!(
+        let mut text = lines!(
             "The local cloud listens at {} (process {}, throng {}, since {}).\n",
             endpoint.endpoint,
             endpoint.pid,
@@ -112,7 +115,7 @@ fn status(cloud: &dyn EmbeddedCloud, folder: &Path, env: bool, format: Format) -
         for (name, value) in facts(&status) {
             let _ = writeln!(text, "  {name:<20} {value}");
         }
-        text.push_str("Other programs: eval \"$(throng local status --env)\"\n");
+        text.push(&"Other programs: eval \"$(throng local status --env)\"\n".into());
         text
     });
     Ok(())

@@ -10,7 +10,9 @@ use serde::Serialize;
 use serde_json::json;
 use std::path::Path;
 use throng_core::cloud::{Cloud, ListQuery};
+use throng_core::lines;
 use throng_core::model::{ObjectInfo, Place};
+use throng_core::words::Lines;
 
 /// A bucket as `--output json` prints it.
 #[derive(Serialize)]
@@ -21,7 +23,7 @@ struct Bucket {
 
 /// An object or folder as `--output json` prints it.
 #[derive(Serialize)]
-struct Object {
+pub(crate) struct Object {
     key: String,
     folder: bool,
     size: u64,
@@ -49,7 +51,7 @@ pub async fn list(session: &Session, args: args::Ls) -> Outcome {
             for bucket in &buckets {
                 table.row([bucket.name.clone(), bucket.created_ms.map(units::time).unwrap_or_default()]);
             }
-            if table.is_empty() { "No buckets.\n".to_owned() } else { table.render() }
+            if table.is_empty() { "No buckets.\n".into() } else { table.render() }
         });
         return Ok(());
     };
@@ -84,9 +86,9 @@ async fn object_or_folder(cloud: &Cloud, place: &Place) -> String {
     prefix
 }
 
-fn table(objects: &[Object]) -> String {
+pub(crate) fn table(objects: &[Object]) -> Lines {
     if objects.is_empty() {
-        return "No objects.\n".to_owned();
+        return "No objects.\n".into();
     }
     let mut table = Table::new(&[">SIZE", "MODIFIED", "KEY"]);
     for object in objects {
@@ -102,15 +104,15 @@ pub async fn put(session: &Session, args: args::Put) -> Outcome {
     let cloud = session.cloud_for_changes().await?;
     if !cloud.s3().bucket_exists(&place.bucket).await? {
         cloud.s3().create_bucket(&place.bucket).await?;
-        print::note(&format!("created the bucket {}", place.bucket));
+        print::note(lines!("created the bucket {}", place.bucket));
     }
     let uploaded = transfer::upload(session, &cloud, &args.paths, &place).await?;
     let failed: Vec<_> = uploaded.failed.iter().map(|file| file.path.display().to_string()).collect();
     let document = json!({ "sent": uploaded.sent, "skipped": uploaded.skipped, "failed": failed });
     print::result(session.format, &document, || match uploaded.skipped {
-        0 => format!("{} at {place}.\n", units::are(uploaded.sent, "file")),
+        0 => lines!("{} at {place}.\n", units::are(uploaded.sent, "file")),
         skipped => {
-            format!(
+            lines!(
                 "{} at {place}, {skipped} of them from before.\n",
                 units::are(uploaded.sent + skipped, "file")
             )
@@ -132,8 +134,8 @@ pub async fn get(session: &Session, args: args::Get) -> Outcome {
     let failed: Vec<_> = downloaded.failed.iter().map(|object| object.key.clone()).collect();
     let document = json!({ "fetched": downloaded.fetched, "skipped": downloaded.skipped, "failed": failed });
     print::result(session.format, &document, || match downloaded.fetched + downloaded.skipped {
-        0 => String::new(),
-        count => format!("{} {there}\n", units::are(count, "object")),
+        0 => Lines::default(),
+        count => lines!("{} {there}\n", units::are(count, "object")),
     });
     let force = if downloaded.kept > 0 { "; --force replaces files that are there" } else { "" };
     match failed.len() {

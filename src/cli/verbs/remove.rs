@@ -7,10 +7,11 @@ use crate::print;
 use crate::session::{Session, confirm, place};
 use crate::units;
 use serde_json::json;
-use std::fmt::Write as _;
 use throng_core::cloud::{Cloud, CloudError, ListQuery};
 use throng_core::deploy::{self, BucketsOf, RemoveOptions};
 use throng_core::model::Place;
+use throng_core::words::Lines;
+use throng_core::{clean, lines};
 
 pub async fn remove(session: &Session, args: Rm) -> Outcome {
     let cloud = session.cloud_for_changes().await?;
@@ -50,7 +51,7 @@ pub async fn remove(session: &Session, args: Rm) -> Outcome {
                 }
                 let failed = cloud.s3().delete_many(&place.bucket, &keys).await?;
                 for (key, reason) in &failed {
-                    print::note(&format!("{key}: {reason}"));
+                    print::note(lines!("{key}: {reason}"));
                 }
                 if !failed.is_empty() {
                     return Err(Fail::new(
@@ -58,7 +59,7 @@ pub async fn remove(session: &Session, args: Rm) -> Outcome {
                         format!("not deleted: {}", units::how_many(failed.len(), "object")),
                     ));
                 }
-                print::note(&format!("deleted {} at {place}", units::how_many(keys.len(), "object")));
+                print::note(lines!("deleted {} at {place}", units::how_many(keys.len(), "object")));
             }
             Ok(())
         }
@@ -121,13 +122,13 @@ async fn functions(
             _ => error.into(),
         })?;
         print::result(session.format, &json!({"removed": report.removed, "left": report.left}), || {
-            let lines = |mark: &str, what: &[String]| -> String {
-                what.iter().fold(String::new(), |mut text, what| {
-                    let _ = writeln!(text, "{mark:<8} {}", print::clean(what));
-                    text
-                })
-            };
-            lines("removed", &report.removed) + &lines("left", &report.left)
+            let mut text = Lines::default();
+            for (mark, what) in [("removed", &report.removed), ("left", &report.left)] {
+                for what in what {
+                    text.line(&clean!("{mark:<8} {what}"));
+                }
+            }
+            text
         });
     }
     Ok(())

@@ -39,8 +39,8 @@ mod survey;
 
 pub use command::{Command, LogQuery, Scope, Wish};
 pub use snapshot::{
-    Connection, ContextInfo, Listing, ListingState, LogView, Notice, ObjectsView, PlanView, PlannedFunction,
-    PlannedStep, Preview, RunView, Severity, Snapshot, TaskView,
+    Arrival, Connection, ContextInfo, Listing, ListingState, LogMode, LogView, Notice, ObjectsView, PlanView,
+    PlannedFunction, PlannedStep, Preview, RunView, Severity, Snapshot, TaskView,
 };
 
 use crate::config::{Config, ConfigError};

@@ -20,7 +20,7 @@ fn screen(fake: &mut Fake, width: u16) -> String {
 }
 
 fn said(fake: &Fake) -> &str {
-    fake.app.message.as_ref().map_or("", |(text, _)| text)
+    fake.app.message.as_ref().map_or("", |message| &message.text)
 }
 
 #[test]
@@ -265,7 +265,7 @@ fn a_payload_begins_between_its_braces() {
 #[test]
 fn what_was_under_way_is_not_said_beside_its_end() {
     let mut fake = Fake::new(busy());
-    fake.app.say("Deploying gray …");
+    fake.app.begin("Deploying gray …");
     let mut snapshot = busy();
     snapshot.notices = vec![notice(1, Severity::Info)].into();
     fake.see(snapshot);

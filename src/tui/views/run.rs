@@ -3,13 +3,15 @@
 use super::{NOT_KNOWN, plain, runs};
 use crate::filter::Filter;
 use crate::list::{Column, Identity, Look, RowKey, Rows};
+use crate::paint::{Line, Span};
 use crate::text;
 use crate::widgets::bar;
-use ratatui::text::{Line, Span};
 use std::cmp::Ordering;
 use std::sync::Arc;
+use throng_core::clean;
 use throng_core::engine::{RunView, Snapshot};
 use throng_core::model::{TaskRow, TaskState};
+use throng_core::words::Clean;
 
 const COLUMNS: [Column; 9] = [
     Column { down: false, ..Column::number("TASK", 7, 0) },
@@ -64,7 +66,7 @@ impl Rows for TaskRows<'_> {
     fn key(&self, row: usize) -> RowKey {
         RowKey::Number(self.task(row).map_or(u64::MAX, |task| task.task))
     }
-    fn cells(&self, row: usize, look: &Look) -> Vec<Line<'static>> {
+    fn cells(&self, row: usize, look: &Look) -> Vec<Line> {
         let Some(task) = self.task(row) else { return Vec::new() };
         let theme = &look.theme;
         let style = theme.state(task.state);
@@ -128,7 +130,7 @@ const fn rank(state: TaskState) -> u8 {
 
 /// The lines above the tasks: bar, counts, speed, statistics, failures by class.
 #[must_use]
-pub fn header(view: &RunView, width: usize, tall: bool, look: &Look) -> Vec<Line<'static>> {
+pub fn header(view: &RunView, width: usize, tall: bool, look: &Look) -> Vec<Line> {
     let mut lines = vec![progress(view, width, look), counts(view, look)];
     lines.extend(stalled(view, look));
     let statistics = statistics(view, look);
@@ -145,14 +147,14 @@ pub fn header(view: &RunView, width: usize, tall: bool, look: &Look) -> Vec<Line
     lines
 }
 
-fn launched(view: &RunView, look: &Look) -> Line<'static> {
+fn launched(view: &RunView, look: &Look) -> Line {
     let run = &view.summary;
     let (word, style) = runs::state(run, look);
     let dim = look.theme.dim;
     Line::from(vec![
         Span::styled(word, style),
         Span::styled("   function ", dim),
-        Span::raw(text::clean(&run.function).into_owned()),
+        Span::raw(Clean::new(&run.function)),
         Span::styled("   launched ", dim),
         Span::raw(text::date_time(run.started_ms, &look.zone)),
         Span::styled("   image ", dim),
@@ -164,7 +166,7 @@ fn runs_image(image: &str) -> String {
     super::functions::short_image(image).trim_start_matches("sha256:").chars().take(40).collect()
 }
 
-fn progress(view: &RunView, width: usize, look: &Look) -> Line<'static> {
+fn progress(view: &RunView, width: usize, look: &Look) -> Line {
     let run = &view.summary;
     let counts = &run.counts;
     let share = counts.done() as f64 / counts.total().max(1) as f64 * 100.0;
@@ -185,7 +187,7 @@ fn progress(view: &RunView, width: usize, look: &Look) -> Line<'static> {
     line
 }
 
-fn counts(view: &RunView, look: &Look) -> Line<'static> {
+fn counts(view: &RunView, look: &Look) -> Line {
     let theme = &look.theme;
     let mut counts = view.summary.counts;
     let mut spans = Vec::new();
@@ -203,13 +205,13 @@ fn counts(view: &RunView, look: &Look) -> Line<'static> {
         if number > 0 || always {
             let style = if number > 0 { theme.state(state) } else { theme.dim };
             spans.push(Span::styled(
-                format!("{} {} {}  ", theme.symbols.state(state), text::count(number), state.as_str()),
+                clean!("{} {} {}  ", theme.symbols.state(state), text::count(number), state.as_str()),
                 style,
             ));
         }
     }
     if view.summary.unsent > 0 {
-        spans.push(Span::styled(format!("{} still to send", text::count(view.summary.unsent)), theme.dim));
+        spans.push(Span::styled(clean!("{} still to send", text::count(view.summary.unsent)), theme.dim));
     }
     if !view.summary.settled {
         spans.push(Span::styled("counting", theme.dim));
@@ -218,7 +220,7 @@ fn counts(view: &RunView, look: &Look) -> Line<'static> {
 }
 
 /// Why nothing happens any more, and what to do.
-fn stalled(view: &RunView, look: &Look) -> Option<Line<'static>> {
+fn stalled(view: &RunView, look: &Look) -> Option<Line> {
     let quiet = view.summary.stalled_ms?;
     let pending = view.summary.counts.pending;
     let for_long = text::ago(0, quiet);
@@ -233,11 +235,11 @@ fn stalled(view: &RunView, look: &Look) -> Option<Line<'static>> {
     Some(Line::from(vec![
         Span::styled(text, look.theme.warn),
         Span::styled("R", look.theme.key),
-        Span::styled(format!(" sends {them} again"), look.theme.warn),
+        Span::styled(clean!(" sends {them} again"), look.theme.warn),
     ]))
 }
 
-fn statistics(view: &RunView, look: &Look) -> Line<'static> {
+fn statistics(view: &RunView, look: &Look) -> Line {
     let dim = look.theme.dim;
     let numbers = &view.statistics;
     // Before the first attempt has ended nothing is known: 0 ms would be a lie.
@@ -254,28 +256,28 @@ fn statistics(view: &RunView, look: &Look) -> Line<'static> {
         ("worked ", time(numbers.total_ms)),
     ] {
         spans.push(Span::styled(name, dim));
-        spans.push(Span::raw(format!("{value}   ")));
+        spans.push(Span::raw(clean!("{value}   ")));
     }
     Line::from(spans)
 }
 
-fn history(view: &RunView, width: usize, look: &Look) -> Line<'static> {
+fn history(view: &RunView, width: usize, look: &Look) -> Line {
     let spark = bar::sparkline(&view.history, width.saturating_sub(24), &look.theme);
     let most = view.history.iter().max().copied().unwrap_or(0);
     Line::from(vec![
         Span::styled("ended per second ", look.theme.dim),
         Span::styled(spark, look.theme.active),
-        Span::styled(format!(" {most}"), look.theme.dim),
+        Span::styled(clean!(" {most}"), look.theme.dim),
     ])
 }
 
-fn classes(view: &RunView, look: &Look) -> Option<Line<'static>> {
+fn classes(view: &RunView, look: &Look) -> Option<Line> {
     if view.summary.classes.is_empty() {
         return None;
     }
     let mut spans = vec![Span::styled("failures  ", look.theme.dim)];
     for (class, number) in &view.summary.classes {
-        spans.push(Span::styled(format!("{} {}  ", class.as_str(), text::count(*number)), look.theme.bad));
+        spans.push(Span::styled(clean!("{} {}  ", class.as_str(), text::count(*number)), look.theme.bad));
     }
     Some(Line::from(spans))
 }

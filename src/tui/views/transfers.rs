@@ -3,13 +3,15 @@
 use super::by_float;
 use crate::filter::Filter;
 use crate::list::{Column, Identity, Look, RowKey, Rows};
+use crate::paint::{Line, Span};
 use crate::text;
 use crate::widgets::bar;
 use ratatui::style::Style;
-use ratatui::text::{Line, Span};
 use std::cmp::Ordering;
 use std::sync::Arc;
+use throng_core::clean;
 use throng_core::model::{Progress, ProgressState, TaskState};
+use throng_core::words::Clean;
 
 const COLUMNS: [Column; 7] = [
     Column::text("WHAT", 22, 3, 0),
@@ -70,13 +72,13 @@ impl Rows for ProgressRows<'_> {
     fn key(&self, row: usize) -> RowKey {
         RowKey::Number(self.0[row].id)
     }
-    fn cells(&self, row: usize, look: &Look) -> Vec<Line<'static>> {
+    fn cells(&self, row: usize, look: &Look) -> Vec<Line> {
         let progress = &self.0[row];
         let (word, style) = state(progress, look);
         let active = progress.state == ProgressState::Active;
-        let mut label = vec![Span::raw(text::clean(&progress.label).into_owned())];
+        let mut label = vec![Span::raw(Clean::new(&progress.label))];
         if let ProgressState::Failed(why) = &progress.state {
-            label.push(Span::styled(format!(": {}", text::clean(why)), look.theme.bad));
+            label.push(Span::styled(clean!(": {}", Clean::new(why)), look.theme.bad));
         }
         let mut items = of(text::count(progress.items), progress.items_total.map(text::count));
         if progress.failed > 0 {
@@ -122,7 +124,7 @@ impl Rows for ProgressRows<'_> {
 
 /// A line of a transfer for the panel below other views.
 #[must_use]
-pub fn panel_line(progress: &Progress, width: usize, look: &Look) -> Line<'static> {
+pub fn panel_line(progress: &Progress, width: usize, look: &Look) -> Line {
     let share_text = share(progress).map_or_else(String::new, |share| format!(" {:>3.0}%", share * 100.0));
     let mut tail = share_text;
     if progress.rate > 0.0 {
@@ -133,10 +135,10 @@ pub fn panel_line(progress: &Progress, width: usize, look: &Look) -> Line<'stati
     }
     let bar_width = (width / 4).clamp(8, 30);
     let room = width.saturating_sub(bar_width + text::width(&tail) + 3);
-    let label = text::clean(&progress.label);
+    let label = Clean::new(&progress.label);
     let label = text::clip(&label, room);
     let pad = " ".repeat(room.saturating_sub(text::width(&label)));
-    let mut spans = vec![Span::raw(format!(" {label}{pad} "))];
+    let mut spans = vec![Span::raw(clean!(" {label}{pad} "))];
     spans.extend(bar::progress(share(progress), bar_width, look.theme.active, &look.theme).spans);
     spans.push(Span::styled(tail, look.theme.dim));
     Line::from(spans)

@@ -1,11 +1,13 @@
 //! A line of text that is being typed.
 
 use crate::list::Look;
+use crate::paint::{Draw, small};
 use crate::text;
 use crossterm::event::{Event, KeyEvent};
 use ratatui::Frame;
 use ratatui::layout::{Position, Rect};
 use ratatui::style::Style;
+use throng_core::words::Clean;
 use tui_input::Input;
 use tui_input::backend::crossterm::EventHandler;
 
@@ -81,10 +83,10 @@ impl Field {
             })
             .collect();
         let style = if focus { Style::new() } else { look.theme.dim };
-        frame.buffer_mut().set_stringn(area.x, area.y, text::clean(&shown), room, style);
+        frame.buffer_mut().put(area.x, area.y, Clean::new(&shown), room, style);
         if focus {
             let column = text::width(&before) - scroll;
-            frame.set_cursor_position(Position::new(area.x + text::small(column.min(room)), area.y));
+            frame.set_cursor_position(Position::new(area.x + small(column.min(room)), area.y));
         }
     }
 }

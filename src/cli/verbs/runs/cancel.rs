@@ -6,6 +6,7 @@ use crate::fail::Outcome;
 use crate::print;
 use crate::session::Session;
 use serde_json::json;
+use throng_core::lines;
 use throng_core::run::{self, Follower};
 
 pub async fn cancel(session: &Session, args: args::Cancel) -> Outcome {
@@ -18,13 +19,13 @@ pub async fn cancel(session: &Session, args: args::Cancel) -> Outcome {
         print::result(
             session.format,
             &json!({"id": run, "cancelled": follower.tracker().is_cancelled()}),
-            || format!("Run {run} has ended already: nothing was changed.\n"),
+            || lines!("Run {run} has ended already: nothing was changed.\n"),
         );
         return Ok(());
     }
     run::cancel(&context, &run).await?;
     print::result(session.format, &json!({"id": run, "cancelled": true}), || {
-        format!("Run {run} is cancelled: what runs goes on to its end, what is queued does no work.\n")
+        lines!("Run {run} is cancelled: what runs goes on to its end, what is queued does no work.\n")
     });
     Ok(())
 }

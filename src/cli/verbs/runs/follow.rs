@@ -15,13 +15,13 @@ pub(super) async fn follow(session: &Session, follower: &mut Follower) -> Result
     let (mut told, mut warned) = (false, false);
     let each = |follower: &Follower| {
         let summary = follower.summary();
-        line.show(&status(&summary));
+        line.show(status(&summary));
         let lost = summary.may_have_lost();
         if (!told || lost && !warned)
             && let Some(words) = stalled(&summary)
         {
             (told, warned) = (true, lost);
-            print::note(&words);
+            print::note(words);
         }
     };
     let outcome = run::wait(follower, &session.interrupt, each).await;
@@ -43,7 +43,7 @@ pub(super) async fn follow(session: &Session, follower: &mut Follower) -> Result
 }
 
 /// What to do when tasks have not begun and nothing is heard of the run.
-pub(super) fn stalled(run: &RunSummary) -> Option<String> {
+pub(crate) fn stalled(run: &RunSummary) -> Option<String> {
     let quiet = units::millis(run.stalled_ms?);
     let pending = units::plural(run.counts.pending, "task");
     let what = if run.may_have_lost() {
@@ -58,7 +58,7 @@ pub(super) fn stalled(run: &RunSummary) -> Option<String> {
     Some(format!("{what}\n`throng run --resume {id}` sends them again (what was only late is counted once)"))
 }
 
-fn status(run: &RunSummary) -> String {
+pub(crate) fn status(run: &RunSummary) -> String {
     let Counts { running, succeeded, .. } = run.counts;
     let (done, total) = (run.counts.done(), run.counts.total());
     let bad = run.counts.unsuccessful();

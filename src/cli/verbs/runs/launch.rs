@@ -19,6 +19,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use throng_core::dataset::Meter;
 use throng_core::definition::Definition;
+use throng_core::lines;
 use throng_core::model::{Place, RunSummary};
 use throng_core::run::{self, Follower, Inputs, Launch, LaunchRequest, RunContext, RunError, SendReport};
 
@@ -79,10 +80,10 @@ async fn begin(
     let launch = run::prepare(context, request, &session.interrupt).await?;
     let id = &launch.header().id;
     let tasks = units::plural(launch.header().tasks, "task");
-    print::note(&format!("run {id}: {tasks} with {}", launch.header().function));
+    print::note(lines!("run {id}: {tasks} with {}", launch.header().function));
     if launch.absent() > 0 {
         let absent = units::plural(launch.absent(), "input");
-        print::note(&format!("{absent} not there any more: left out"));
+        print::note(lines!("{absent} not there any more: left out"));
     }
     send(session, args, context, launch).await
 }
@@ -151,7 +152,7 @@ async fn ended(session: &Session, args: &args::Run, context: &RunContext, summar
 
 fn not_sent(sent: &SendReport) {
     for failed in &sent.failed {
-        print::note(&format!("not sent: {}: {}", failed.path.display(), failed.reason));
+        print::note(lines!("not sent: {}: {}", failed.path.display(), failed.reason));
     }
 }
 
@@ -159,7 +160,7 @@ fn report_sent(session: &Session, id: &str, sent: &SendReport) -> Outcome {
     not_sent(sent);
     let document = json!({"id": id, "sent": sent.sent, "not_sent": sent.failed.len()});
     print::result(session.format, &document, || {
-        format!("{id}\nIt goes on by itself. `throng runs {id} --wait` follows it.\n")
+        lines!("{id}\nIt goes on by itself. `throng runs {id} --wait` follows it.\n")
     });
     if sent.failed.is_empty() { Ok(()) } else { Err(Fail::silent(SOME_FAILED)) }
 }

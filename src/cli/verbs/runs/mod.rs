@@ -10,11 +10,11 @@
 //! ```
 
 mod cancel;
-mod follow;
+pub(crate) mod follow;
 mod launch;
 mod results;
-mod show;
-mod tasks;
+pub(crate) mod show;
+pub(crate) mod tasks;
 
 pub use cancel::cancel;
 pub use launch::{launch, through};

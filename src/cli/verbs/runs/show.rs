@@ -12,8 +12,10 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use throng_core::cloud::now_ms;
+use throng_core::lines;
 use throng_core::model::{AttemptRecord, FailureClass, RunSummary, TaskState};
 use throng_core::run::{self, Follower, Lister, RunContext};
+use throng_core::words::{Clean, Lines};
 
 pub async fn list(session: &Session, args: args::Runs) -> Outcome {
     let cloud = session.cloud().await?;
@@ -29,7 +31,7 @@ pub async fn list(session: &Session, args: args::Runs) -> Outcome {
         let summary = follower.summary();
         print::result(session.format, &document(&summary), || one(&summary));
         if let Some(words) = stalled(&summary) {
-            print::note(&words);
+            print::note(words);
         }
         return Ok(());
     }
@@ -53,7 +55,7 @@ pub async fn list(session: &Session, args: args::Runs) -> Outcome {
             ]);
         }
         if table.is_empty() {
-            "No runs. `throng run FUNCTION FILES` launches one.\n".to_owned()
+            "No runs. `throng run FUNCTION FILES` launches one.\n".into()
         } else {
             table.render()
         }
@@ -98,7 +100,7 @@ async fn explain_failures(context: &RunContext, run: &RunSummary) -> Outcome {
         let records = run::attempts(context, follower.tracker(), row.task).await?;
         let memory = memory_of(context, records.iter().map(|attempt| &attempt.record)).await;
         let why = records.first().map(|attempt| reason(&attempt.record, memory)).unwrap_or_default();
-        print::note(&format!("task {} ({}): {}: {why}", row.task, row.key, ending(row)));
+        print::note(lines!("task {} ({}): {}: {why}", row.task, row.key, ending(row)));
     }
     let counts = &run.counts;
     let states = [(counts.failed, "failed"), (counts.timed_out, "timed-out"), (counts.expired, "expired")];
@@ -106,7 +108,7 @@ async fn explain_failures(context: &RunContext, run: &RunSummary) -> Outcome {
         let _ = write!(text, " --state {state}");
         text
     });
-    print::note(&format!("`throng tasks {}{named}` lists them", run.id));
+    print::note(lines!("`throng tasks {}{named}` lists them", run.id));
     Ok(())
 }
 
@@ -120,7 +122,7 @@ pub(super) async fn memory_of<'a>(
 }
 
 /// Why an attempt failed, in one line.
-pub(super) fn reason(record: &AttemptRecord, memory_mb: Option<u32>) -> String {
+pub(crate) fn reason(record: &AttemptRecord, memory_mb: Option<u32>) -> String {
     let tail = record.stderr_tail.last().map(String::as_str).unwrap_or_default();
     match (run::reason(record, memory_mb), tail) {
         (Some(error), "") => error,
@@ -129,16 +131,16 @@ pub(super) fn reason(record: &AttemptRecord, memory_mb: Option<u32>) -> String {
     }
 }
 
-fn one(run: &RunSummary) -> String {
+pub(crate) fn one(run: &RunSummary) -> Lines {
     let counts = &run.counts;
-    let mut text = format!("run {}  {}\n", run.id, print::clean(&run.function));
+    let mut text = lines!("run {}  {}\n", run.id, Clean::new(&run.function));
     let _ = writeln!(text, "  started   {}", units::time(run.started_ms));
     match run.ended_ms {
         Some(ended) => {
             let took = ended.saturating_sub(run.started_ms);
             let _ = writeln!(text, "  ended     {} after {}", units::time(ended), units::millis(took));
         }
-        None => text.push_str("  ended     not yet\n"),
+        None => text.line(&"  ended     not yet".into()),
     }
     for (name, count) in [
         ("succeeded", counts.succeeded),

@@ -10,8 +10,10 @@ use crate::units;
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use serde_json::{Value, json};
 use std::fmt::Write as _;
+use throng_core::lines;
 use throng_core::model::{AttemptRecord, TaskRow, TaskState};
 use throng_core::run::{self, Follower, RunContext};
+use throng_core::words::Lines;
 
 pub async fn tasks(session: &Session, args: args::Tasks) -> Outcome {
     let cloud = session.cloud().await?;
@@ -66,7 +68,7 @@ pub async fn tasks(session: &Session, args: args::Tasks) -> Outcome {
                 whys.get(number).cloned().unwrap_or_default(),
             ]);
         }
-        if table.is_empty() { "No such tasks.\n".to_owned() } else { table.render() }
+        if table.is_empty() { "No such tasks.\n".into() } else { table.render() }
     });
     Ok(())
 }
@@ -97,7 +99,7 @@ async fn reasons(
 }
 
 /// A task as `--output json` prints it.
-fn task_document(provider: Option<&str>, row: &TaskRow) -> Value {
+pub(crate) fn task_document(provider: Option<&str>, row: &TaskRow) -> Value {
     json!({
         "task": row.task, "bucket": &*row.bucket, "key": &*row.key, "size": row.size,
         "state": row.state.as_str(), "class": row.class.map(throng_contract::FailureClass::as_str), "attempts": row.attempts,
@@ -111,13 +113,13 @@ fn of_provider(provider: Option<&str>, bucket: &str) -> String {
     provider.map_or_else(|| bucket.to_owned(), |provider| format!("{provider}://{bucket}"))
 }
 
-fn task_text(
+pub(crate) fn task_text(
     provider: Option<&str>,
     row: &TaskRow,
     records: &[AttemptRecord],
     memory_mb: Option<u32>,
-) -> String {
-    let mut text = format!(
+) -> Lines {
+    let mut text = lines!(
         "task {}: {}\n  input     {}/{} ({})\n",
         row.task,
         ending(row),
@@ -165,7 +167,7 @@ fn task_text(
             let _ = writeln!(text, "  stderr    {line}");
         }
     }
-    text.lines().map(|line| print::clean(line) + "\n").collect()
+    text
 }
 
 pub(super) fn ending(row: &TaskRow) -> String {

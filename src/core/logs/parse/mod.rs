@@ -3,7 +3,7 @@
 use super::client::RawEvent;
 use super::report::Report;
 use crate::engine::LogQuery;
-use crate::model::{LogEntry, Source};
+use crate::model::{LineId, LogEntry, Source};
 use crate::words::plural;
 use serde_json::Value;
 use std::collections::HashSet;
@@ -24,6 +24,7 @@ impl Parser {
     #[must_use]
     pub fn entry(&mut self, function: &str, event: &RawEvent) -> LogEntry {
         let mut entry = LogEntry {
+            id: LineId::default(),
             time_ms: event.time_ms,
             level: self.word(""),
             function: self.word(function),

@@ -6,6 +6,7 @@ use crate::layers::confirm::Confirm;
 use crate::layers::line::{LineInput, Purpose};
 use crate::place::Place;
 use crate::text;
+use throng_core::clean;
 use throng_core::engine::Command;
 use throng_core::model::{ProgressState, RunSummary};
 
@@ -85,11 +86,11 @@ fn run_again(app: &mut App, run: RunSummary) {
         format!("{} did not succeed: a new run with their inputs.", text::plural(bad, "task")),
     ];
     let title = if bad == 1 {
-        "Run the one that did not succeed again?".to_owned()
+        "Run the one that did not succeed again?".into()
     } else {
-        format!("Run the {} that did not succeed again?", text::count(bad))
+        clean!("Run the {} that did not succeed again?", text::count(bad))
     };
-    app.push(Confirm::yes(&title, lines, move |app| {
+    app.push(Confirm::yes(title, lines, move |app| {
         let RunSummary { id: run, function, .. } = run;
         app.start_run(&function.clone(), Command::RunAgain { function, run });
     }));
