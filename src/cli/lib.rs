@@ -8,7 +8,6 @@ mod scar;
 mod session;
 mod settings;
 mod transfer;
-mod units;
 mod verbs;
 mod waiting;
 

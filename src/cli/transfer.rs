@@ -3,7 +3,6 @@
 use super::fail::{Fail, INTERRUPTED, SOME_FAILED, USAGE};
 use super::print::{self, StatusLine};
 use super::session::{STATUS, Session};
-use super::units;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use throng_core::cloud::Cloud;
@@ -12,6 +11,7 @@ use throng_core::dataset::upload::{Upload, UploadError, UploadOptions, Uploaded}
 use throng_core::dataset::{FileList, Meter, Objects, S3Objects, scan};
 use throng_core::lines;
 use throng_core::model::{Place, Progress, ProgressState};
+use throng_core::words;
 
 /// Lists files, and says which were left out.
 pub fn files(paths: &[PathBuf]) -> Result<FileList, Fail> {
@@ -130,13 +130,12 @@ pub fn progress(progress: &Progress) -> String {
     let of = |total: Option<String>| total.map(|total| format!("/{total}")).unwrap_or_default();
     let noun = if progress.items_total.unwrap_or(progress.items) == 1 { "file" } else { "files" };
     let items =
-        format!("{}{} {noun}", progress.items, of(progress.items_total.map(|total| total.to_string())));
-    let bytes = format!("{}{}", units::bytes(progress.bytes), of(progress.bytes_total.map(units::bytes)));
+        format!("{}{} {noun}", words::count(progress.items), of(progress.items_total.map(words::count)));
+    let bytes = format!("{}{}", words::bytes(progress.bytes), of(progress.bytes_total.map(words::bytes)));
     let failed = if progress.failed > 0 { format!(", {} failed", progress.failed) } else { String::new() };
-    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "for people")]
     let (rate, eta) = (
-        units::bytes(progress.rate.max(0.0) as u64),
-        progress.eta_s.map(|eta| format!(", {} left", units::millis((eta.max(0.0) * 1000.0) as u64))),
+        words::bytes_per_second(progress.rate.max(0.0)),
+        progress.eta_s.map(|eta| format!(", {} left", words::seconds(eta))),
     );
-    format!("{} {bar} {items}, {bytes}, {rate}/s{failed}{}", progress.label, eta.unwrap_or_default())
+    format!("{} {bar} {items}, {bytes}, {rate}{failed}{}", progress.label, eta.unwrap_or_default())
 }

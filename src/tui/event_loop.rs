@@ -128,7 +128,7 @@ fn perform(effect: Effect, app: &mut App, guard: &Guard, terminal: &mut Screen) 
         Effect::Copy(text) if text.len() > LONGEST_COPY => {
             app.refuse(clean!(
                 "{} is too much for the terminal's clipboard.",
-                super::text::bytes(text.len() as u64)
+                throng_core::words::bytes(text.len() as u64)
             ));
         }
         Effect::Copy(text) => {

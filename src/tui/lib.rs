@@ -28,7 +28,6 @@ mod place;
 mod registry;
 mod screen;
 mod terminal;
-mod text;
 mod theme;
 mod views;
 mod widgets;
@@ -46,7 +45,7 @@ use throng_core::clean;
 use throng_core::config::{ImageProtocol, TuiConfig};
 use throng_core::engine::{Engine, Snapshot};
 use throng_core::model::RunSummary;
-use throng_core::words::Clean;
+use throng_core::words::{self, Clean};
 
 /// How the program begins and looks.
 #[allow(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
@@ -150,7 +149,7 @@ fn still_open(snapshot: &Snapshot, now: u64) -> Vec<Clean> {
         if age < OLD_MS {
             clean!("Run {id} goes on: {done} of {total} tasks have ended. `throng` shows it again.")
         } else {
-            clean!("Run {id} had not ended {} ago: `throng runs {id}` tells.", text::ago(0, age))
+            clean!("Run {id} had not ended {} ago: `throng runs {id}` tells.", words::ago(0, age))
         }
     };
     open.map(line).collect()

@@ -14,7 +14,6 @@
 use super::app::{App, Hits};
 use super::list::Rows;
 use super::place::{Kind, Place};
-use super::text;
 use super::views::{self, run, task};
 use super::widgets::{footer, header, table};
 use crate::paint::{Draw, Line, Span, small};
@@ -25,7 +24,7 @@ use ratatui::style::Style;
 use throng_core::clean;
 use throng_core::engine::{Connection, ListingState, Severity};
 use throng_core::model::ProgressState;
-use throng_core::words::Clean;
+use throng_core::words::{self, Clean};
 
 /// The smallest usable screen.
 const SMALLEST: (u16, u16) = (40, 10);
@@ -77,7 +76,7 @@ fn title(buffer: &mut Buffer, area: Rect, app: &App) {
         app.tabs[app.tab].iter().map(|page| Clean::new(&page.place.name()).into_string()).collect();
     let way = names.join(&format!(" {} ", symbols.crumb));
     let way = Clean::new(&way);
-    let left = Span::styled(clean!(" {} ", text::clip_start(&way, room)), theme.title);
+    let left = Span::styled(clean!(" {} ", words::clip_start(&way, room)), theme.title);
     buffer.put_span(area.x + 2, area.y, &left, area.width.saturating_sub(2));
     if wide > 0 && wide + 4 < area.width {
         buffer.put_line(area.right() - wide - 1, area.y, &right, wide);
@@ -94,9 +93,9 @@ fn summary(app: &App) -> Vec<Span> {
         let total = view.map_or(0, throng_core::engine::LogView::len);
         let shown = app.logs.len();
         let count = if app.logs.filter.is_empty() {
-            text::plural(total as u64, "line")
+            words::plural(total as u64, "line")
         } else {
-            format!("{} of {} lines", text::count(shown as u64), text::count(total as u64))
+            format!("{} of {} lines", words::count(shown as u64), words::count(total as u64))
         };
         spans.push(Span::styled(count, theme.dim));
         for (name, pattern) in [("filter", &app.logs.filter), ("search", &app.logs.search)] {
@@ -111,9 +110,12 @@ fn summary(app: &App) -> Vec<Span> {
     let list = &page.list;
     let more =
         matches!((&page.place, &app.snapshot.objects), (Place::Objects { .. }, Some(view)) if view.more);
-    let total = format!("{}{}", text::count(list.total().min(1 << 40) as u64), if more { "+" } else { "" });
-    let count =
-        if list.filter.is_empty() { total } else { format!("{} of {total}", text::count(list.len() as u64)) };
+    let total = format!("{}{}", words::count(list.total().min(1 << 40) as u64), if more { "+" } else { "" });
+    let count = if list.filter.is_empty() {
+        total
+    } else {
+        format!("{} of {total}", words::count(list.len() as u64))
+    };
     let state = views::state(&page.place, &app.snapshot);
     let read = !matches!(state, ListingState::Unread | ListingState::Reading) || list.total() > 0;
     if read {
@@ -159,7 +161,7 @@ fn banner(buffer: &mut Buffer, body: &mut Rect, app: &App) {
     let mut lines =
         vec![Line::from(vec![Span::styled(clean!("{word}  "), style), Span::styled(title, theme.title)])];
     let detail = Clean::lines(&notice.detail);
-    let wrapped: Vec<Clean> = detail.iter().flat_map(|line| text::wrap_words(line, width)).collect();
+    let wrapped: Vec<Clean> = detail.iter().flat_map(|line| words::wrap_words(line, width)).collect();
     let room = if body.height > 26 { 6 } else { 3 };
     let room = if notice.severity == Severity::Info { 1 } else { room };
     lines.extend(wrapped.iter().take(room).map(|line| Line::raw(line)));
@@ -173,10 +175,10 @@ fn banner(buffer: &mut Buffer, body: &mut Rect, app: &App) {
             Span::styled(" read", theme.dim),
         ];
         if hidden > 0 {
-            hint.push(Span::styled(clean!(" {}", text::how_many(hidden, "more line")), theme.dim));
+            hint.push(Span::styled(clean!(" {}", words::how_many(hidden, "more line")), theme.dim));
         }
         if others > 0 {
-            hint.push(Span::styled(clean!("   {} more", text::plural(others as u64, "notice")), theme.dim));
+            hint.push(Span::styled(clean!("   {} more", words::plural(others as u64, "notice")), theme.dim));
         }
         lines.push(Line::from(hint));
     }
@@ -300,7 +302,7 @@ fn nothing(buffer: &mut Buffer, body: Rect, app: &App, rows: &dyn Rows) {
     let width = usize::from(body.width.saturating_sub(6));
     let mut lines = vec![Line::raw(first)];
     for line in Clean::lines(&second) {
-        lines.extend(text::wrap_words(&line, width).into_iter().map(|piece| Line::styled(piece, style)));
+        lines.extend(words::wrap_words(&line, width).into_iter().map(|piece| Line::styled(piece, style)));
     }
     for (row, line) in lines.iter().take(usize::from(body.height.saturating_sub(2))).enumerate() {
         buffer.put_line(body.x + 4, body.y + 2 + small(row), line, body.width.saturating_sub(5));
@@ -366,7 +368,7 @@ fn one_task(buffer: &mut Buffer, body: Rect, app: &App, hits: &mut Hits, run: &s
     ]);
     buffer.put_line(area.x + 2, area.y, &heading, area.width.saturating_sub(3));
     let width = usize::from(area.width.saturating_sub(4));
-    let wrapped: Vec<Clean> = tail.iter().flat_map(|line| text::wrap(line, width)).collect();
+    let wrapped: Vec<Clean> = tail.iter().flat_map(|line| words::wrap(line, width)).collect();
     let room = usize::from(area.height - 1);
     for (row, line) in wrapped.iter().skip(wrapped.len().saturating_sub(room)).enumerate() {
         buffer.put(area.x + 2, area.y + 1 + small(row), line, width, Style::new());

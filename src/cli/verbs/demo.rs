@@ -5,7 +5,6 @@ use crate::args;
 use crate::fail::{Fail, Outcome, SOME_FAILED};
 use crate::print::{self, Table};
 use crate::session::Session;
-use crate::units;
 use include_dir::{Dir, include_dir};
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -16,6 +15,7 @@ use throng_core::definition::Architecture;
 use throng_core::image::Programs;
 use throng_core::lines;
 use throng_core::run::{self, Inputs, LaunchRequest};
+use throng_core::words;
 
 /// The definition, the images and where they are from.
 static ASSETS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../../assets/demo");
@@ -61,7 +61,7 @@ pub async fn run(session: &Session, args: args::Demo) -> Outcome {
             Err(error) => Err(Fail::new(SOME_FAILED, error.to_string())),
         };
     }
-    print::note(lines!("run {id}: {}", units::plural(launch.header().tasks, "image")));
+    print::note(lines!("run {id}: {}", words::plural(launch.header().tasks, "image")));
     let summary = runs::through(session, &context, launch).await?;
     let results = runs::fetch_outputs(session, &context, &summary.id, &args.to).await?;
     let mut table = Table::new(&["IMAGE", "STATE", ">TOOK", ">MEMORY", "RESULTS"]);
@@ -74,8 +74,8 @@ pub async fn run(session: &Session, args: args::Demo) -> Outcome {
         table.row([
             row.key.rsplit('/').next().unwrap_or_default().to_owned(),
             row.state.to_string(),
-            row.duration_ms.map(units::millis).unwrap_or_default(),
-            units::bytes(record.peak_memory),
+            row.duration_ms.map(words::duration).unwrap_or_default(),
+            words::bytes(record.peak_memory),
             paths.join(" "),
         ]);
     }

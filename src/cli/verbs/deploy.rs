@@ -4,7 +4,6 @@ use crate::args::{self, Format};
 use crate::fail::{Fail, INTERRUPTED, Outcome, REFUSED, USAGE};
 use crate::print::{self, StatusLine};
 use crate::session::Session;
-use crate::units;
 use serde_json::json;
 use std::collections::HashSet;
 use std::path::Path;
@@ -14,7 +13,7 @@ use throng_core::cost::Guess;
 use throng_core::definition::{self, Definition, DefinitionErrors, Document};
 use throng_core::deploy::{self, Applied, DeployError, DeployOptions, DeployProgress, Plan};
 use throng_core::image::{ImageError, LayerProgress, LayerState};
-use throng_core::words::{Clean, Lines};
+use throng_core::words::{self, Clean, Lines};
 use throng_core::{clean, lines};
 
 impl From<DeployError> for Fail {
@@ -168,7 +167,7 @@ pub async fn apply(session: &Session, cloud: &Cloud, plan: &Plan) -> Result<Appl
         let DeployProgress { label, step, steps, bytes, bytes_total, layers } = progress;
         let sent = match bytes_total {
             0 => String::new(),
-            total => format!(" {} of {}", units::bytes(bytes), units::bytes(total)),
+            total => format!(" {} of {}", words::bytes(bytes), words::bytes(total)),
         };
         let done: Vec<_> = layers.iter().filter_map(layer).collect();
         let there = match (done.len(), layers.len()) {
@@ -196,7 +195,7 @@ fn layer(layer: &LayerProgress) -> Option<String> {
         LayerState::Sent => "sent",
     };
     let digest = layer.digest.get(..19).unwrap_or(&layer.digest);
-    Some(format!("  layer {digest} {}: {how}", units::bytes(layer.size)))
+    Some(format!("  layer {digest} {}: {how}", words::bytes(layer.size)))
 }
 
 pub fn check(session: &Session, args: &args::Check) -> Outcome {

@@ -4,7 +4,6 @@ use crate::args::{self, Format, Policy};
 use crate::fail::{Fail, Outcome, SOME_FAILED, UNREACHABLE};
 use crate::print;
 use crate::session::Session;
-use crate::units;
 use std::fmt::Write as _;
 use throng_core::cloud::Cloud;
 use throng_core::definition;
@@ -12,7 +11,7 @@ use throng_core::doctor::{self, Check};
 use throng_core::image::Programs;
 use throng_core::lines;
 use throng_core::policies;
-use throng_core::words::{Clean, Lines};
+use throng_core::words::{self, Clean, Lines};
 
 pub async fn examine(session: &Session, args: &args::Doctor) -> Outcome {
     let context = session.context()?;
@@ -61,7 +60,7 @@ pub async fn examine(session: &Session, args: &args::Doctor) -> Outcome {
         (0, _) => Ok(()),
         (_, Format::Json) => Err(Fail::silent(code)),
         (bad, Format::Table) => {
-            Err(Fail::new(code, format!("{bad} of {} failed", units::how_many(checks.len(), "check"))))
+            Err(Fail::new(code, format!("{bad} of {} failed", words::how_many(checks.len(), "check"))))
         }
     }
 }

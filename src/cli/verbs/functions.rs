@@ -5,11 +5,10 @@ use crate::args;
 use crate::fail::{Fail, Outcome};
 use crate::print::{self, Table};
 use crate::session::Session;
-use crate::units;
 use serde::Serialize;
 use std::fmt::Write as _;
 use throng_core::model::FunctionInfo;
-use throng_core::words::{Clean, Lines};
+use throng_core::words::{self, Clean, Lines};
 
 /// A function as `--output json` prints it.
 #[derive(Serialize)]
@@ -83,7 +82,7 @@ pub(crate) fn table(functions: &[FunctionInfo]) -> Lines {
             format!("{} MiB", function.memory_mb),
             format!("{} s", function.timeout_s),
             function.architecture.clone(),
-            function.modified_ms.map(units::time).unwrap_or_default(),
+            function.modified_ms.map(words::local_time).unwrap_or_default(),
         ]);
     }
     table.render()
@@ -100,7 +99,7 @@ pub(crate) fn one(info: &FunctionInfo) -> Lines {
         ("timeout", format!("{} s", info.timeout_s)),
         ("/tmp", format!("{} MiB", info.tmp_mb)),
         ("architecture", info.architecture.clone()),
-        ("modified", info.modified_ms.map(units::time).unwrap_or_default()),
+        ("modified", info.modified_ms.map(words::local_time).unwrap_or_default()),
         ("log group", info.log_group.clone()),
         ("description", info.description.clone()),
     ] {

@@ -4,7 +4,6 @@ use crate::args::Image;
 use crate::fail::{Fail, Outcome, REFUSED, SOME_FAILED};
 use crate::print::{self, Table};
 use crate::session::{Session, confirm};
-use crate::units;
 use serde_json::json;
 use std::fmt::Write as _;
 use std::path::Path;
@@ -12,7 +11,7 @@ use throng_core::cloud::Cloud;
 use throng_core::deploy::{self, Target};
 use throng_core::image::{self, Cache, ImageDetail, ImageError, Source};
 use throng_core::lines;
-use throng_core::words::Clean;
+use throng_core::words::{self, Clean};
 
 impl From<ImageError> for Fail {
     fn from(error: ImageError) -> Self {
@@ -134,7 +133,7 @@ fn show(session: &Session, detail: &ImageDetail) {
         for (name, value) in [
             ("digest", detail.digest.clone().unwrap_or_default()),
             ("architecture", detail.architecture.as_aws().to_owned()),
-            ("size", units::bytes(detail.size())),
+            ("size", words::bytes(detail.size())),
             ("entry point", settings.entrypoint.join(" ")),
             ("command", settings.cmd.join(" ")),
             ("workdir", settings.workdir.clone()),
@@ -145,7 +144,7 @@ fn show(session: &Session, detail: &ImageDetail) {
         }
         for layer in &detail.layers {
             let digest = layer.digest.as_deref().unwrap_or("-");
-            let _ = writeln!(text, "  layer         {digest} {}", units::bytes(layer.size));
+            let _ = writeln!(text, "  layer         {digest} {}", words::bytes(layer.size));
         }
         text
     });

@@ -4,7 +4,6 @@ use crate::args::{Format, Global, Local};
 use crate::fail::{Fail, Outcome, SOME_FAILED, UNREACHABLE};
 use crate::print;
 use crate::session::{confirm, dirs, writable};
-use crate::units;
 use crate::waiting::patiently;
 use crate::{EmbeddedCloud, ServeFailure, ServeRequest};
 use serde_json::{Value, json};
@@ -14,6 +13,7 @@ use std::time::Duration;
 use throng_contract::local as contract;
 use throng_core::config::{Config, LOCAL, Overrides};
 use throng_core::lines;
+use throng_core::words;
 
 pub fn control(verb: &Local, global: &Global, cloud: &dyn EmbeddedCloud) -> Outcome {
     let dirs = dirs()?;
@@ -110,7 +110,7 @@ fn status(cloud: &dyn EmbeddedCloud, folder: &Path, env: bool, format: Format) -
             endpoint.endpoint,
             endpoint.pid,
             endpoint.version,
-            units::time(endpoint.started_ms)
+            words::local_time(endpoint.started_ms)
         );
         for (name, value) in facts(&status) {
             let _ = writeln!(text, "  {name:<20} {value}");
@@ -126,8 +126,8 @@ fn facts(status: &Value) -> Vec<(&'static str, String)> {
     let number = |name: &str| status.get(name).and_then(Value::as_u64);
     let running = status.pointer("/lambda/running").and_then(Value::as_array).map(Vec::len);
     let mut facts = Vec::new();
-    facts.extend(number("uptimeMs").map(|ms| ("up for", units::millis(ms))));
-    facts.extend(number("memoryBytes").map(|bytes| ("memory", units::bytes(bytes))));
+    facts.extend(number("uptimeMs").map(|ms| ("up for", words::duration(ms))));
+    facts.extend(number("memoryBytes").map(|bytes| ("memory", words::bytes(bytes))));
     facts.extend(number("requests").map(|count| ("requests answered", count.to_string())));
     // This one is open, too.
     facts.extend(

@@ -4,7 +4,6 @@ use crate::args::{self, Format};
 use crate::fail::{Fail, Outcome};
 use crate::print;
 use crate::session::Session;
-use crate::units;
 use serde::Serialize;
 use std::collections::HashSet;
 use throng_core::cloud::{Cloud, now_ms};
@@ -12,7 +11,7 @@ use throng_core::engine::{LogQuery, LogView};
 use throng_core::logs::{Bound, Follow, LogClient, LogGroup, Reader, Window};
 use throng_core::model::{LineId, LogEntry};
 use throng_core::run::Follower;
-use throng_core::words::Clean;
+use throng_core::words::{self, Clean};
 use throng_core::{clean, lines};
 
 /// While following, lines are remembered this far back, so that late ones find their place.
@@ -150,7 +149,7 @@ impl Status {
             words.push("SAMPLED".to_owned());
         }
         if view.missed > 0 {
-            words.push(format!("{} came late", units::plural(view.missed, "line")));
+            words.push(format!("{} came late", words::plural(view.missed, "line")));
         }
         if view.is_settled() {
             words.push("settled".to_owned());

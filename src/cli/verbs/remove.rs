@@ -5,12 +5,11 @@ use crate::args::{Rm, RmWhat};
 use crate::fail::{Fail, Outcome, REFUSED};
 use crate::print;
 use crate::session::{Session, confirm, place};
-use crate::units;
 use serde_json::json;
 use throng_core::cloud::{Cloud, CloudError, ListQuery};
 use throng_core::deploy::{self, BucketsOf, RemoveOptions};
 use throng_core::model::Place;
-use throng_core::words::Lines;
+use throng_core::words::{self, Lines};
 use throng_core::{clean, lines};
 
 pub async fn remove(session: &Session, args: Rm) -> Outcome {
@@ -45,7 +44,7 @@ pub async fn remove(session: &Session, args: Rm) -> Outcome {
                     return Err(Fail::not_found(format!("there is no object {place}")));
                 }
                 if !args.yes
-                    && !confirm(&format!("Delete {} at {place}?", units::how_many(keys.len(), "object")))?
+                    && !confirm(&format!("Delete {} at {place}?", words::how_many(keys.len(), "object")))?
                 {
                     continue;
                 }
@@ -56,10 +55,10 @@ pub async fn remove(session: &Session, args: Rm) -> Outcome {
                 if !failed.is_empty() {
                     return Err(Fail::new(
                         REFUSED,
-                        format!("not deleted: {}", units::how_many(failed.len(), "object")),
+                        format!("not deleted: {}", words::how_many(failed.len(), "object")),
                     ));
                 }
-                print::note(lines!("deleted {} at {place}", units::how_many(keys.len(), "object")));
+                print::note(lines!("deleted {} at {place}", words::how_many(keys.len(), "object")));
             }
             Ok(())
         }

@@ -65,7 +65,7 @@ pub fn copy(app: &mut App, _: &str) {
 /// Puts a text on the person's clipboard.
 pub fn copy_text(app: &mut App, text: &str) {
     app.effects.push(Effect::Copy(text.to_owned()));
-    app.say(clean!("Copied {}", crate::text::clip(&Clean::new(text), 60)));
+    app.say(clean!("Copied {}", throng_core::words::clip(&Clean::new(text), 60)));
 }
 
 pub fn notices(app: &mut App, _: &str) {

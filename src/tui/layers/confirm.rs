@@ -3,14 +3,13 @@
 use crate::app::App;
 use crate::layer::{Layer, Outcome};
 use crate::paint::{Draw, Line, Span, small};
-use crate::text;
 use crate::widgets::input::Field;
 use crate::widgets::popup;
 use crossterm::event::{KeyCode, KeyEvent};
 use ratatui::Frame;
 use ratatui::layout::Rect;
 use throng_core::clean;
-use throng_core::words::Clean;
+use throng_core::words::{self, Clean};
 
 type Then = Box<dyn FnOnce(&mut App)>;
 
@@ -78,7 +77,7 @@ impl Layer for Confirm {
 
     fn draw(&self, frame: &mut Frame<'_>, area: Rect, app: &App) {
         let extra = if self.word.is_some() { 5 } else { 4 };
-        let width = self.lines.iter().map(|line| text::width(line)).max().unwrap_or(0).clamp(46, 90) + 4;
+        let width = self.lines.iter().map(|line| words::width(line)).max().unwrap_or(0).clamp(46, 90) + 4;
         let inner = popup::draw(frame, area, (width, self.lines.len() + extra + 1), &self.title, &app.look);
         let lines: Vec<Line> = self.lines.iter().map(|line| Line::raw(Clean::new(line))).collect();
         popup::lines(frame, inner, &lines, 0, small(extra) - 1);

@@ -5,7 +5,6 @@ use crate::app::{App, Job};
 use crate::layer::{Answer, Layer, Outcome};
 use crate::paint::{Line, Span, small};
 use crate::place::Place;
-use crate::text;
 use crate::widgets::popup;
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::Frame;
@@ -14,7 +13,7 @@ use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use throng_core::clean;
 use throng_core::engine::{Command, Wish};
-use throng_core::words::Clean;
+use throng_core::words::{self, Clean};
 
 /// Files that are counted at most before the dialog says "more than".
 const MOST: u64 = 200_000;
@@ -189,7 +188,7 @@ impl DropDialog {
         } else {
             String::new()
         };
-        format!("{more}{}, {}{unreadable}", text::plural(amount.files, "file"), text::bytes(amount.bytes))
+        format!("{more}{}, {}{unreadable}", words::plural(amount.files, "file"), words::bytes(amount.bytes))
     }
 }
 
@@ -239,7 +238,7 @@ impl Layer for DropDialog {
             let shown = path.display().to_string();
             let shown = Clean::new(&shown);
             lines.push(Line::styled(
-                clean!("  {}", text::clip_start(&shown, usize::from(inner.width).saturating_sub(3))),
+                clean!("  {}", words::clip_start(&shown, usize::from(inner.width).saturating_sub(3))),
                 theme.dim,
             ));
         }

@@ -4,7 +4,6 @@ use crate::actions::program::expand;
 use crate::app::App;
 use crate::layer::{Answer, Layer, Outcome};
 use crate::paint::{Draw, Line, Span, small};
-use crate::text;
 use crate::widgets::input::Field;
 use crate::widgets::popup;
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
@@ -13,7 +12,7 @@ use ratatui::layout::Rect;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use throng_core::clean;
-use throng_core::words::Clean;
+use throng_core::words::{self, Clean};
 
 /// Entries of a folder that are read at most.
 const MOST: usize = 5000;
@@ -229,11 +228,11 @@ impl Layer for Files {
         for (row, entry) in self.entries.iter().enumerate().skip(skip).take(height) {
             let y = inner.y + 2 + small(row - skip);
             let marked = self.marks.contains_key(&expand(&entry.path));
-            let size = entry.size.map_or_else(|| "folder".to_owned(), text::bytes);
+            let size = entry.size.map_or_else(|| "folder".to_owned(), words::bytes);
             let room = usize::from(inner.width).saturating_sub(14);
             let name = Clean::new(&entry.name);
-            let name = text::clip(&name, room);
-            let pad = " ".repeat(room.saturating_sub(text::width(&name)));
+            let name = words::clip(&name, room);
+            let pad = " ".repeat(room.saturating_sub(words::width(&name)));
             let line = Line::from(vec![
                 Span::styled(if marked { theme.symbols.mark } else { " " }, theme.marked),
                 Span::styled(
@@ -256,7 +255,7 @@ impl Layer for Files {
                 theme.dim,
             );
         }
-        let marked = format!("{} marked, {}", self.marks.len(), text::bytes(self.marks.values().sum()));
+        let marked = format!("{} marked, {}", self.marks.len(), words::bytes(self.marks.values().sum()));
         let mut hints = vec![("enter", "choose"), ("tab", "into"), ("shift-tab", "up")];
         if self.one.is_none() {
             hints.extend([("space", "mark"), ("ctrl-o", "whole folder")]);

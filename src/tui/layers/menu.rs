@@ -4,14 +4,13 @@ use crate::app::App;
 use crate::filter::Pattern;
 use crate::layer::{Layer, Outcome};
 use crate::paint::{Draw, Line, Span, small};
-use crate::text;
 use crate::widgets::input::Field;
 use crate::widgets::popup;
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::Frame;
 use ratatui::layout::Rect;
 use std::rc::Rc;
-use throng_core::words::Clean;
+use throng_core::words::{self, Clean};
 
 /// A choice.
 pub struct Item {
@@ -104,8 +103,8 @@ impl Layer for Menu {
 
     fn draw(&self, frame: &mut Frame<'_>, area: Rect, app: &App) {
         let theme = &app.look.theme;
-        let names = self.items.iter().map(|item| text::width(&item.name)).max().unwrap_or(0).min(40);
-        let widest = self.items.iter().map(|item| names + text::width(&item.detail)).max().unwrap_or(0);
+        let names = self.items.iter().map(|item| words::width(&item.name)).max().unwrap_or(0).min(40);
+        let widest = self.items.iter().map(|item| names + words::width(&item.detail)).max().unwrap_or(0);
         let inner = popup::draw(
             frame,
             area,
@@ -126,11 +125,11 @@ impl Layer for Menu {
         for (row, item) in shown.iter().enumerate().skip(skip).take(height) {
             let y = inner.y + 1 + small(row - skip);
             let name = Clean::new(&item.name);
-            let name = text::clip(&name, names.max(8));
-            let pad = " ".repeat(names.saturating_sub(text::width(&name)) + 2);
+            let name = words::clip(&name, names.max(8));
+            let pad = " ".repeat(names.saturating_sub(words::width(&name)) + 2);
             let head = format!("{name}{pad}");
             let detail = Clean::new(&item.detail);
-            let detail = text::clip(&detail, usize::from(inner.width).saturating_sub(text::width(&head)));
+            let detail = words::clip(&detail, usize::from(inner.width).saturating_sub(words::width(&head)));
             let line = Line::from(vec![Span::raw(head), Span::styled(detail, theme.dim)]);
             let place = Rect { y, height: 1, ..inner };
             frame.buffer_mut().put_line(inner.x, y, &line, inner.width);

@@ -4,14 +4,13 @@ use super::pager::scroll_key;
 use crate::app::App;
 use crate::layer::{Layer, Outcome};
 use crate::paint::{Line, Span};
-use crate::text;
 use crate::widgets::popup;
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::Frame;
 use ratatui::layout::Rect;
 use throng_core::clean;
 use throng_core::engine::{Command, Notice, Severity};
-use throng_core::words::Clean;
+use throng_core::words::{self, Clean};
 
 /// All notices, newest first.
 #[derive(Debug, Default)]
@@ -79,7 +78,7 @@ impl Layer for Notices {
             lines.push(Line::from(vec![
                 Span::styled(word, style),
                 Span::styled(
-                    clean!("  {}  ", text::clock(notice.time_ms, &app.look.zone)),
+                    clean!("  {}  ", words::clock(notice.time_ms, &app.look.zone)),
                     app.look.theme.dim,
                 ),
                 Span::styled(Clean::new(&notice.title), app.look.theme.title),

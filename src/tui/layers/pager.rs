@@ -3,13 +3,12 @@
 use crate::app::App;
 use crate::layer::{Layer, Outcome};
 use crate::paint::{Line, Span};
-use crate::text;
 use crate::widgets::popup;
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::Frame;
 use ratatui::layout::Rect;
 use std::cell::Cell;
-use throng_core::words::Clean;
+use throng_core::words::{self, Clean};
 
 /// Lines that can be scrolled.
 #[derive(Debug)]
@@ -103,7 +102,9 @@ pub fn wrapped(lines: &[Line], width: usize) -> Vec<Line> {
             continue;
         }
         let style = line.spans.last().map_or(line.style, |span| span.style);
-        out.extend(text::wrap_words(&line.text(), width).into_iter().map(|piece| Line::styled(piece, style)));
+        out.extend(
+            words::wrap_words(&line.text(), width).into_iter().map(|piece| Line::styled(piece, style)),
+        );
     }
     out
 }
@@ -118,7 +119,7 @@ fn wrapped_below(lines: &[Line], width: usize) -> Vec<Line> {
             continue;
         }
         let text = Clean::join(line.spans[2..].iter().map(|span| span.content.clone()), "");
-        for (row, piece) in text::wrap_words(&text, width - columns).into_iter().enumerate() {
+        for (row, piece) in words::wrap_words(&text, width - columns).into_iter().enumerate() {
             let mut spans =
                 if row == 0 { line.spans[..2].to_vec() } else { vec![Span::raw(" ".repeat(columns))] };
             spans.push(Span::raw(piece));

@@ -5,7 +5,6 @@ use crate::app::{App, Job};
 use crate::layer::{Layer, Outcome};
 use crate::paint;
 use crate::paint::{Draw, Line, small};
-use crate::text;
 use crate::theme::Depth;
 use crate::views::logs::pretty;
 use crate::widgets::popup;
@@ -21,7 +20,7 @@ use std::sync::{Arc, OnceLock};
 use throng_core::clean;
 use throng_core::engine::{Command, Preview};
 use throng_core::model::ObjectPlace;
-use throng_core::words::Clean;
+use throng_core::words::{self, Clean};
 
 /// Largest side of an image in pixels, and memory for decoding it.
 const LARGEST_SIDE: u32 = 20_000;
@@ -73,7 +72,7 @@ impl PreviewLayer {
         let width = usize::from(area.width).max(1);
         let mut wrapped = self.wrapped.borrow_mut();
         if wrapped.0 != width {
-            *wrapped = (width, lines.iter().flat_map(|line| text::wrap(line, width)).collect());
+            *wrapped = (width, lines.iter().flat_map(|line| words::wrap(line, width)).collect());
         }
         let height = usize::from(area.height);
         self.height.set(height);
@@ -242,7 +241,7 @@ impl Layer for PreviewLayer {
         paint::clear(frame, area);
         let title = Clean::new(&format!(" {} ", self.place.to_string().trim_start_matches("s3://")));
         let width = usize::from(area.width);
-        frame.buffer_mut().put(area.x, area.y, text::clip_start(&title, width), width, look.theme.title);
+        frame.buffer_mut().put(area.x, area.y, words::clip_start(&title, width), width, look.theme.title);
         let body = Rect {
             x: area.x + 1,
             y: area.y + 2,
@@ -268,15 +267,15 @@ impl Layer for PreviewLayer {
         let Some(bytes) = &object.body else {
             return say(
                 frame,
-                Line::styled(clean!("fetching {} …", text::bytes(object.size)), look.theme.dim),
+                Line::styled(clean!("fetching {} …", words::bytes(object.size)), look.theme.dim),
             );
         };
         let part = if (bytes.len() as u64) < object.size {
-            format!(", the first {} are here", text::bytes(bytes.len() as u64))
+            format!(", the first {} are here", words::bytes(bytes.len() as u64))
         } else {
             String::new()
         };
-        let about = clean!("{}  {}{part}", text::bytes(object.size), object.content_type);
+        let about = clean!("{}  {}{part}", words::bytes(object.size), object.content_type);
         frame.buffer_mut().put(area.x + 1, area.y + 1, about, width.saturating_sub(2), look.theme.dim);
         if body.is_empty() {
             return;

@@ -232,7 +232,7 @@ fn dropped_files() {
     }
     crate::input::paste(&mut fake.app, &format!("{} ", folder.path().display()));
     let text = picture(&mut fake, (80, 24));
-    assert!(text.contains("42 files, 118 kB"), "{text}");
+    assert!(text.contains("42 files, 115 KiB"), "{text}");
     assert!(text.contains("process each with  grayscale"), "{text}");
     fake.keys("<esc>");
     crate::input::paste(&mut fake.app, "/Users/me/scan.nii.gz");

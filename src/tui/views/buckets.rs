@@ -4,11 +4,10 @@ use super::items::Item;
 use super::plain;
 use crate::list::{Column, Look, RowKey};
 use crate::paint::{Line, Span};
-use crate::text;
 use std::cmp::Ordering;
 use throng_core::clean;
 use throng_core::model::BucketInfo;
-use throng_core::words::Clean;
+use throng_core::words::{self, Clean};
 
 impl Item for BucketInfo {
     const COLUMNS: &'static [Column] = &[
@@ -30,7 +29,7 @@ impl Item for BucketInfo {
                 Span::raw(names),
             ])
         };
-        let created = self.created_ms.map_or_else(String::new, |ms| text::date_time(ms, &look.zone));
+        let created = self.created_ms.map_or_else(String::new, |ms| words::date_time(ms, &look.zone));
         vec![plain(&self.name), triggers, Line::from(Span::styled(created, look.theme.dim))]
     }
     fn words(&self) -> String {

@@ -2,11 +2,10 @@
 
 use super::functions;
 use crate::list::Look;
-use crate::text;
 use crate::widgets::facts::Facts;
 use throng_core::clean;
 use throng_core::model::{FunctionInfo, Place};
-use throng_core::words::Clean;
+use throng_core::words::{self, Clean};
 
 /// What is known about a function.
 #[must_use]
@@ -31,7 +30,7 @@ pub fn facts(function: &FunctionInfo, look: &Look) -> Facts {
     facts.add("input", &places(&function.inputs));
     facts.add("output", &places(&function.outputs));
     facts.add("log", &function.log_group);
-    let changed = function.modified_ms.map_or_else(String::new, |ms| text::date_time(ms, &look.zone));
+    let changed = function.modified_ms.map_or_else(String::new, |ms| words::date_time(ms, &look.zone));
     facts.add("changed", &changed);
     if !function.managed {
         facts.add("note", "not deployed by throng");

@@ -4,12 +4,11 @@ use super::items::Item;
 use super::{plain, styled};
 use crate::list::{Column, Look, RowKey};
 use crate::paint::{Line, Span};
-use crate::text;
 use ratatui::style::Style;
 use std::cmp::Ordering;
 use throng_core::clean;
 use throng_core::model::FunctionInfo;
-use throng_core::words::Clean;
+use throng_core::words::{self, Clean};
 
 /// Symbol, word and style of a function's state.
 #[must_use]
@@ -61,7 +60,7 @@ impl Item for FunctionInfo {
             styled(&self.architecture, look.theme.dim),
             Line::from(Span::styled(short_image(&self.image), look.theme.dim)),
             Line::from(Span::styled(
-                self.modified_ms.map_or_else(String::new, |then| text::ago(then, look.now)),
+                self.modified_ms.map_or_else(String::new, |then| words::ago(then, look.now)),
                 look.theme.dim,
             )),
         ]

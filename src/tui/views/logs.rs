@@ -3,7 +3,6 @@
 use crate::filter::Pattern;
 use crate::list::Look;
 use crate::paint::{Line, Span};
-use crate::text;
 use crate::theme::Theme;
 use ratatui::style::{Modifier, Style};
 use std::cell::Cell;
@@ -11,7 +10,7 @@ use std::sync::Arc;
 use throng_core::clean;
 use throng_core::engine::{Arrival, LogMode, LogView};
 use throng_core::model::{LogEntry, Source};
-use throng_core::words::Clean;
+use throng_core::words::{self, Clean};
 
 /// Characters of one line that are drawn at most; Enter shows all.
 const LONGEST: usize = 8192;
@@ -213,12 +212,12 @@ impl LogState {
         let theme = &look.theme;
         let mut head = Vec::new();
         if self.times {
-            head.push(Span::styled(clean!("{} ", text::clock(entry.time_ms, &look.zone)), theme.dim));
+            head.push(Span::styled(clean!("{} ", words::clock(entry.time_ms, &look.zone)), theme.dim));
         }
         if width >= 120 || self.several {
             let name = Clean::new(&entry.function);
             let columns = if width >= 120 { 16 } else { 12 };
-            head.push(Span::styled(clean!("{:<columns$} ", text::clip(&name, columns)), theme.dim));
+            head.push(Span::styled(clean!("{:<columns$} ", words::clip(&name, columns)), theme.dim));
         }
         head.push(whose(entry, theme));
         let (mark, style) = severity(entry, look);
@@ -229,13 +228,13 @@ impl LogState {
         let message = Clean::new(&entry.message);
         let body_style = if entry.platform { theme.dim } else { Style::new() };
         if !self.wrap {
-            let shown = text::clip(&message.characters(self.pan, room * 2 + 8), room);
+            let shown = words::clip(&message.characters(self.pan, room * 2 + 8), room);
             head.extend(self.highlight(&shown, body_style, theme.found));
             return vec![Line::from(head)];
         }
         let long = message.characters(0, LONGEST);
         let mut lines = Vec::new();
-        for piece in text::wrap(&long, room) {
+        for piece in words::wrap(&long, room) {
             let mut spans = if lines.is_empty() {
                 std::mem::take(&mut head)
             } else {
@@ -297,7 +296,7 @@ fn severity(entry: &LogEntry, look: &Look) -> (&'static str, Style) {
 #[must_use]
 pub fn zoom(entry: &LogEntry, look: &Look) -> Vec<Line> {
     let mut facts = crate::widgets::facts::Facts::default();
-    facts.add("time", &text::date_time(entry.time_ms, &look.zone));
+    facts.add("time", &words::date_time(entry.time_ms, &look.zone));
     facts.add("level", &entry.level);
     facts.add("function", &entry.function);
     facts.add("stream", &entry.stream);
@@ -349,7 +348,7 @@ pub fn title(state: &LogState, live: Option<&LogView>, look: &Look) -> Line {
         spans.push(Span::raw("  "));
         spans.push(Span::styled(" PAUSED ", badge));
         if newer > 0 {
-            spans.push(Span::styled(clean!(" {} newer", text::count(newer)), theme.warn));
+            spans.push(Span::styled(clean!(" {} newer", words::count(newer)), theme.warn));
         }
     } else {
         let style = if *arrival == Arrival::Live { theme.good } else { theme.warn };
@@ -363,10 +362,10 @@ pub fn title(state: &LogState, live: Option<&LogView>, look: &Look) -> Line {
         spans.push(Span::styled(" SAMPLED ", badge.add_modifier(Modifier::BOLD)));
     }
     if view.dropped > 0 {
-        spans.push(Span::styled(clean!("  dropped {}", text::count(view.dropped)), theme.warn));
+        spans.push(Span::styled(clean!("  dropped {}", words::count(view.dropped)), theme.warn));
     }
     if view.missed > 0 {
-        spans.push(Span::styled(clean!("  late {}", text::count(view.missed)), theme.warn));
+        spans.push(Span::styled(clean!("  late {}", words::count(view.missed)), theme.warn));
     }
     if state.frozen.is_none() && !why.is_empty() {
         spans.push(Span::styled(clean!("  ({why})"), theme.dim));

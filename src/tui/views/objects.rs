@@ -4,13 +4,12 @@ use super::identity;
 use crate::filter::Filter;
 use crate::list::{Column, Identity, Look, RowKey, Rows};
 use crate::paint::{Line, Span};
-use crate::text;
 use ratatui::style::Modifier;
 use std::cmp::Ordering;
 use std::sync::{Arc, LazyLock};
 use throng_core::engine::Snapshot;
 use throng_core::model::ObjectInfo;
-use throng_core::words::Clean;
+use throng_core::words::{self, Clean};
 
 const COLUMNS: [Column; 4] = [
     Column::text("NAME", 30, 1, 0),
@@ -64,10 +63,10 @@ impl Rows for ObjectRows<'_> {
                 Line::from(Span::styled("folder", look.theme.dim)),
             ];
         }
-        let changed = object.modified_ms.map_or_else(String::new, |ms| text::date_time(ms, &look.zone));
+        let changed = object.modified_ms.map_or_else(String::new, |ms| words::date_time(ms, &look.zone));
         vec![
             Line::raw(if name.is_empty() { "(this folder)".into() } else { name }),
-            Line::raw(text::bytes(object.size)),
+            Line::raw(words::bytes(object.size)),
             Line::from(Span::styled(changed, look.theme.dim)),
             Line::from(Span::styled(Clean::new(&object.etag), look.theme.dim)),
         ]

@@ -4,14 +4,13 @@ use super::{NOT_KNOWN, plain, runs};
 use crate::filter::Filter;
 use crate::list::{Column, Identity, Look, RowKey, Rows};
 use crate::paint::{Line, Span};
-use crate::text;
 use crate::widgets::bar;
 use std::cmp::Ordering;
 use std::sync::Arc;
 use throng_core::clean;
 use throng_core::engine::{RunView, Snapshot};
 use throng_core::model::{TaskRow, TaskState};
-use throng_core::words::Clean;
+use throng_core::words::{self, Clean};
 
 const COLUMNS: [Column; 9] = [
     Column { down: false, ..Column::number("TASK", 7, 0) },
@@ -76,12 +75,12 @@ impl Rows for TaskRows<'_> {
             dim(task.task.to_string()),
             Line::from(Span::styled(state_word(task, look), style)),
             plain(&task.key),
-            Line::raw(text::bytes(task.size)),
+            Line::raw(words::bytes(task.size)),
             Line::from(Span::styled(task.class.map_or("", |class| class.as_str()), style)),
-            Line::raw(optional(task.duration_ms, text::duration)),
-            Line::raw(optional(task.peak_memory.filter(|peak| *peak > 0), text::mebibytes)),
+            Line::raw(optional(task.duration_ms, words::duration)),
+            Line::raw(optional(task.peak_memory.filter(|peak| *peak > 0), words::bytes)),
             dim(if task.attempts > 0 { task.attempts.to_string() } else { String::new() }),
-            dim(task.ended_ms.map_or_else(String::new, |ms| text::clock(ms, &look.zone))),
+            dim(task.ended_ms.map_or_else(String::new, |ms| words::clock(ms, &look.zone))),
         ]
     }
     fn admits(&self, row: usize, filter: &Filter) -> bool {
@@ -156,7 +155,7 @@ fn launched(view: &RunView, look: &Look) -> Line {
         Span::styled("   function ", dim),
         Span::raw(Clean::new(&run.function)),
         Span::styled("   launched ", dim),
-        Span::raw(text::date_time(run.started_ms, &look.zone)),
+        Span::raw(words::date_time(run.started_ms, &look.zone)),
         Span::styled("   image ", dim),
         Span::raw(runs_image(&run.image)),
     ])
@@ -170,18 +169,18 @@ fn progress(view: &RunView, width: usize, look: &Look) -> Line {
     let run = &view.summary;
     let counts = &run.counts;
     let share = counts.done() as f64 / counts.total().max(1) as f64 * 100.0;
-    let mut tail = format!("  {}/{}  {share:.0}%", text::count(counts.done()), text::count(counts.total()));
+    let mut tail = format!("  {}/{}  {share:.0}%", words::count(counts.done()), words::count(counts.total()));
     if run.ended_ms.is_none() {
         if run.rate > 0.0 {
-            tail = format!("{tail}  {:.1}/s", run.rate);
+            tail = format!("{tail}  {}", words::per_second(run.rate));
         }
         if let Some(eta) = run.eta_s {
-            tail = format!("{tail}  {} left", text::seconds(eta));
+            tail = format!("{tail}  {} left", words::seconds(eta));
         }
     } else {
-        tail = format!("{tail}  in {}", text::duration(runs::elapsed(run, look.now)));
+        tail = format!("{tail}  in {}", words::duration(runs::elapsed(run, look.now)));
     }
-    let bar_width = width.saturating_sub(text::width(&tail)).clamp(8, 100);
+    let bar_width = width.saturating_sub(words::width(&tail)).clamp(8, 100);
     let mut line = bar::line(counts, bar_width, &look.theme);
     line.spans.push(Span::raw(tail));
     line
@@ -205,13 +204,13 @@ fn counts(view: &RunView, look: &Look) -> Line {
         if number > 0 || always {
             let style = if number > 0 { theme.state(state) } else { theme.dim };
             spans.push(Span::styled(
-                clean!("{} {} {}  ", theme.symbols.state(state), text::count(number), state.as_str()),
+                clean!("{} {} {}  ", theme.symbols.state(state), words::count(number), state.as_str()),
                 style,
             ));
         }
     }
     if view.summary.unsent > 0 {
-        spans.push(Span::styled(clean!("{} still to send", text::count(view.summary.unsent)), theme.dim));
+        spans.push(Span::styled(clean!("{} still to send", words::count(view.summary.unsent)), theme.dim));
     }
     if !view.summary.settled {
         spans.push(Span::styled("counting", theme.dim));
@@ -223,13 +222,13 @@ fn counts(view: &RunView, look: &Look) -> Line {
 fn stalled(view: &RunView, look: &Look) -> Option<Line> {
     let quiet = view.summary.stalled_ms?;
     let pending = view.summary.counts.pending;
-    let for_long = text::ago(0, quiet);
+    let for_long = words::ago(0, quiet);
     let (events, them) = if pending == 1 { ("its event", "it") } else { ("their events", "them") };
     let text = if view.summary.may_have_lost() {
         let tasks = if pending == 1 { "task has" } else { "tasks have" };
-        format!("{} {tasks} not begun for {for_long}: {events} may be lost; ", text::count(pending))
+        format!("{} {tasks} not begun for {for_long}: {events} may be lost; ", words::count(pending))
     } else {
-        let tasks = text::plural(pending, "task");
+        let tasks = words::plural(pending, "task");
         format!("waiting {for_long}: {tasks}; the cloud is busy or lost {them}; ")
     };
     Some(Line::from(vec![
@@ -244,9 +243,8 @@ fn statistics(view: &RunView, look: &Look) -> Line {
     let numbers = &view.statistics;
     // Before the first attempt has ended nothing is known: 0 ms would be a lie.
     let measured = numbers.total_ms > 0 || numbers.max_memory > 0;
-    let time = |ms: u64| if measured { text::duration(ms) } else { NOT_KNOWN.to_owned() };
-    let memory =
-        if numbers.max_memory > 0 { text::mebibytes(numbers.max_memory) } else { NOT_KNOWN.to_owned() };
+    let time = |ms: u64| if measured { words::duration(ms) } else { NOT_KNOWN.to_owned() };
+    let memory = if numbers.max_memory > 0 { words::bytes(numbers.max_memory) } else { NOT_KNOWN.to_owned() };
     let mut spans = Vec::new();
     for (name, value) in [
         ("p50 ", time(numbers.p50_ms)),
@@ -277,7 +275,7 @@ fn classes(view: &RunView, look: &Look) -> Option<Line> {
     }
     let mut spans = vec![Span::styled("failures  ", look.theme.dim)];
     for (class, number) in &view.summary.classes {
-        spans.push(Span::styled(clean!("{} {}  ", class.as_str(), text::count(*number)), look.theme.bad));
+        spans.push(Span::styled(clean!("{} {}  ", class.as_str(), words::count(*number)), look.theme.bad));
     }
     Some(Line::from(spans))
 }

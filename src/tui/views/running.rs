@@ -4,10 +4,9 @@ use super::items::Item;
 use super::plain;
 use crate::list::{Column, Look, RowKey};
 use crate::paint::{Line, Span};
-use crate::text;
 use std::cmp::Ordering;
 use throng_core::model::InvocationInfo;
-use throng_core::words::Clean;
+use throng_core::words::{self, Clean};
 
 impl Item for InvocationInfo {
     const COLUMNS: &'static [Column] = &[
@@ -23,7 +22,7 @@ impl Item for InvocationInfo {
         RowKey::Text(self.request_id.clone())
     }
     fn cells(&self, look: &Look) -> Vec<Line> {
-        let time = text::seconds(look.now.saturating_sub(self.started_ms) as f64 / 1000.0);
+        let time = words::seconds(look.now.saturating_sub(self.started_ms) as f64 / 1000.0);
         let dim =
             |text: Option<&str>| Line::from(Span::styled(Clean::new(text.unwrap_or("")), look.theme.dim));
         vec![

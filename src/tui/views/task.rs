@@ -4,7 +4,6 @@ use super::{NOT_KNOWN, identity};
 use crate::filter::Filter;
 use crate::list::{Column, Identity, Look, RowKey, Rows};
 use crate::paint::{Line, Span};
-use crate::text;
 use crate::widgets::bar;
 use crate::widgets::facts::Facts;
 use std::cmp::Ordering;
@@ -12,6 +11,7 @@ use throng_core::clean;
 use throng_core::engine::{Snapshot, TaskView};
 use throng_core::model::{AttemptRecord, OutputObject};
 use throng_core::run;
+use throng_core::words;
 
 const COLUMNS: [Column; 3] = [
     Column { end: true, ..Column::text("OUTPUT", 30, 1, 0) },
@@ -76,7 +76,7 @@ impl Rows for OutputRows<'_> {
         let place = clean!("{at}{}/{}", output.bucket, output.key);
         vec![
             Line::raw(place),
-            Line::raw(text::bytes(output.size)),
+            Line::raw(words::bytes(output.size)),
             Line::from(Span::styled(output.sha256.chars().take(16).collect::<String>(), look.theme.dim)),
         ]
     }
@@ -99,7 +99,7 @@ pub fn facts(view: &TaskView, attempt: usize, memory_mb: Option<u32>, width: usi
     let theme = &look.theme;
     let mut facts = Facts::default();
     if let Some(row) = &view.row {
-        facts.add("input", &clean!("{}/{}  ({})", row.bucket, row.key, text::bytes(row.size)));
+        facts.add("input", &clean!("{}/{}  ({})", row.bucket, row.key, words::bytes(row.size)));
     }
     let records = &view.records.items;
     let Some(record) = records.get(attempt.min(records.len().saturating_sub(1))) else {
@@ -126,10 +126,10 @@ pub fn facts(view: &TaskView, attempt: usize, memory_mb: Option<u32>, width: usi
         let told = |value: Option<u64>, show: fn(u64) -> String| {
             value.filter(|value| *value > 0).map_or_else(|| NOT_KNOWN.to_owned(), show)
         };
-        let time = told(row.and_then(|row| row.duration_ms), text::duration);
-        let peak = told(row.and_then(|row| row.peak_memory), text::mebibytes);
+        let time = told(row.and_then(|row| row.duration_ms), words::duration);
+        let peak = told(row.and_then(|row| row.peak_memory), words::bytes);
         facts.add("time", &clean!("{time}, peak memory {peak}"));
-        facts.add("ended", &text::date_time(record.ended_ms, &look.zone));
+        facts.add("ended", &words::date_time(record.ended_ms, &look.zone));
     }
     facts.add("request", &record.request_id);
     facts.add("log", &clean!("{} {}", record.log_group, record.log_stream));
@@ -140,11 +140,10 @@ pub fn facts(view: &TaskView, attempt: usize, memory_mb: Option<u32>, width: usi
 fn measured(facts: &mut Facts, record: &AttemptRecord, width: usize, look: &Look) {
     facts.line("time", phases(record, width.saturating_sub(12), look));
     let cold = if record.cold { ", cold start" } else { "" };
-    let peak =
-        if record.peak_memory > 0 { text::mebibytes(record.peak_memory) } else { NOT_KNOWN.to_owned() };
-    let (bytes_in, bytes_out) = (text::bytes(record.bytes_in), text::bytes(record.bytes_out));
+    let peak = if record.peak_memory > 0 { words::bytes(record.peak_memory) } else { NOT_KNOWN.to_owned() };
+    let (bytes_in, bytes_out) = (words::bytes(record.bytes_in), words::bytes(record.bytes_out));
     facts.add("data", &clean!("{bytes_in} in, {bytes_out} out, peak memory {peak}{cold}"));
-    facts.add("began", &text::date_time(record.started_ms, &look.zone));
+    facts.add("began", &words::date_time(record.started_ms, &look.zone));
 }
 
 fn outcome(record: &AttemptRecord, look: &Look) -> String {
@@ -173,7 +172,7 @@ fn phases(record: &AttemptRecord, width: usize, look: &Look) -> Line {
     ];
     let total: f64 = parts.iter().map(|part| part.1).sum();
     let mut spans =
-        vec![Span::raw(clean!("{}  ", text::duration(record.ended_ms.saturating_sub(record.started_ms))))];
+        vec![Span::raw(clean!("{}  ", words::duration(record.ended_ms.saturating_sub(record.started_ms))))];
     let glyphs = if theme.symbols.ascii { ["i", "f", "r", "s"] } else { ["░", "▒", "█", "▓"] };
     let legend: usize =
         2 + parts.iter().map(|(name, ms, _)| format!("{ms:.0}{name} ms").len() + 5).sum::<usize>();

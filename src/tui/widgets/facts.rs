@@ -2,10 +2,9 @@
 
 use crate::list::Look;
 use crate::paint::{Line, Span};
-use crate::text;
 use ratatui::style::Style;
 use throng_core::clean;
-use throng_core::words::Clean;
+use throng_core::words::{self, Clean};
 
 /// Columns of the names.
 const NAMES: usize = 10;
@@ -45,7 +44,7 @@ impl Facts {
             let style = value.spans.first().map_or(value.style, |span| span.style);
             let text = value.text();
             let mut name = line.spans.into_iter().next();
-            for piece in text::wrap_words(&text, room) {
+            for piece in words::wrap_words(&text, room) {
                 let name = name.take().unwrap_or_else(|| Span::raw(" ".repeat(NAMES)));
                 lines.push(Line::from(vec![name, Span::styled(piece, style)]));
             }

@@ -3,11 +3,11 @@
 use crate::app::{App, MessageKind};
 use crate::paint::{Draw, Line, Span};
 use crate::registry::ACTIONS;
-use crate::text;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 use throng_core::clean;
+use throng_core::words;
 
 /// Draws it.
 pub fn draw(buffer: &mut Buffer, area: Rect, app: &App) {
@@ -17,7 +17,7 @@ pub fn draw(buffer: &mut Buffer, area: Rect, app: &App) {
         buffer.put(
             area.x + 1,
             area.y,
-            text::clip(&message.text, usize::from(area.width).saturating_sub(2)),
+            words::clip(&message.text, usize::from(area.width).saturating_sub(2)),
             usize::from(area.width),
             style,
         );
@@ -33,7 +33,7 @@ pub fn draw(buffer: &mut Buffer, area: Rect, app: &App) {
         usual.retain(|action| !action.changes());
     }
     let width =
-        |action: &&crate::registry::Action| text::width(action.keys[0]) + text::width(action.hint) + 3;
+        |action: &&crate::registry::Action| words::width(action.keys[0]) + words::width(action.hint) + 3;
     let mut left = usize::from(area.width).saturating_sub(1 + always.iter().map(width).sum::<usize>());
     let mut spans = vec![Span::raw(" ")];
     let shown = usual.iter().take_while(|action| {

@@ -3,14 +3,13 @@
 use crate::app::App;
 use crate::paint::{Draw, Line, Span, small};
 use crate::place::TABS;
-use crate::text;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::{Modifier, Style};
 use throng_core::clean;
 use throng_core::engine::{Connection, Listing, Severity, Snapshot};
 use throng_core::model::ProgressState;
-use throng_core::words::Clean;
+use throng_core::words::{self, Clean};
 
 /// Slowed APIs that are named; the header has one line.
 const SLOWED_SHOWN: usize = 2;
@@ -100,7 +99,7 @@ fn words(app: &App) -> Vec<(Matters, Span)> {
             format!(
                 "{} {} running",
                 theme.symbols.state(throng_core::model::TaskState::Running),
-                text::count(running)
+                words::count(running)
             ),
             theme.active,
         );
@@ -111,11 +110,11 @@ fn words(app: &App) -> Vec<(Matters, Span)> {
     let transfers =
         snapshot.progress.iter().filter(|progress| progress.state == ProgressState::Active).count();
     if transfers > 0 {
-        add(Matters::Little, text::plural(transfers as u64, "transfer"), theme.active);
+        add(Matters::Little, words::plural(transfers as u64, "transfer"), theme.active);
     }
     let errors = snapshot.notices.iter().filter(|notice| notice.severity == Severity::Error).count();
     if errors > 0 {
-        add(Matters::Much, format!("! {}", text::plural(errors as u64, "error")), theme.bad);
+        add(Matters::Much, format!("! {}", words::plural(errors as u64, "error")), theme.bad);
     }
     if snapshot.context.read_only {
         add(Matters::Much, " READ-ONLY ".to_owned(), theme.badge);
@@ -142,7 +141,7 @@ pub fn tabs(buffer: &mut Buffer, area: Rect, app: &App) -> Vec<(Rect, usize)> {
             let open = number == app.tab;
             let style = if open { theme.accent.add_modifier(Modifier::UNDERLINED) } else { Style::new() };
             let counted = counted && count > 0;
-            let count = if counted { format!(" ({})", text::count(count)) } else { String::new() };
+            let count = if counted { format!(" ({})", words::count(count)) } else { String::new() };
             Line::from(vec![
                 Span::styled(clean!("{} ", number + 1), theme.key),
                 Span::styled((*name).to_owned(), style),

@@ -2,12 +2,11 @@
 
 use crate::list::Look;
 use crate::paint::{Draw, small};
-use crate::text;
 use crossterm::event::{Event, KeyEvent};
 use ratatui::Frame;
 use ratatui::layout::{Position, Rect};
 use ratatui::style::Style;
-use throng_core::words::Clean;
+use throng_core::words::{self, Clean};
 use tui_input::Input;
 use tui_input::backend::crossterm::EventHandler;
 
@@ -70,7 +69,7 @@ impl Field {
         }
         let room = usize::from(area.width.saturating_sub(1)).max(1);
         let before: String = self.0.value().chars().take(self.0.cursor()).collect();
-        let scroll = text::width(&before).saturating_sub(room);
+        let scroll = words::width(&before).saturating_sub(room);
         let mut skipped = 0;
         let shown: String = self
             .0
@@ -85,7 +84,7 @@ impl Field {
         let style = if focus { Style::new() } else { look.theme.dim };
         frame.buffer_mut().put(area.x, area.y, Clean::new(&shown), room, style);
         if focus {
-            let column = text::width(&before) - scroll;
+            let column = words::width(&before) - scroll;
             frame.set_cursor_position(Position::new(area.x + small(column.min(room)), area.y));
         }
     }

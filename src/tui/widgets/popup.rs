@@ -3,12 +3,11 @@
 use crate::list::Look;
 use crate::paint;
 use crate::paint::{Draw, Line, Span, small};
-use crate::text;
 use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::symbols::border;
 use throng_core::clean;
-use throng_core::words::Clean;
+use throng_core::words::{self, Clean};
 
 const ASCII: border::Set<'static> = border::Set {
     top_left: "+",
@@ -34,7 +33,7 @@ pub fn draw(
     let place =
         Rect { x: area.x + (area.width - width) / 2, y: area.y + (area.height - height) / 3, width, height };
     paint::clear(frame, place);
-    let title = text::clip(&title.into(), usize::from(width).saturating_sub(6));
+    let title = words::clip(&title.into(), usize::from(width).saturating_sub(6));
     let title = Span::styled(clean!(" {title} "), look.theme.title);
     let border = if look.theme.symbols.ascii { ASCII } else { border::ROUNDED };
     paint::boxed(frame, place, title, border, look.theme.rule)
@@ -46,7 +45,7 @@ pub fn hints(frame: &mut Frame<'_>, inner: Rect, hints: &[(&str, &str)], look: &
         return;
     }
     let wide = |hints: &[&(&str, &str)], gap: usize| {
-        hints.iter().map(|(key, what)| text::width(key) + text::width(what) + 1 + gap).sum::<usize>()
+        hints.iter().map(|(key, what)| words::width(key) + words::width(what) + 1 + gap).sum::<usize>()
             - gap.min(hints.len())
     };
     let room = usize::from(inner.width);

@@ -2,11 +2,11 @@
 
 use crate::list::{Column, ListState, Look, Rows};
 use crate::paint::{Draw, Line, small};
-use crate::text;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Modifier;
 use throng_core::clean;
+use throng_core::words;
 
 /// Where the columns were drawn: start, width, number.
 pub type Places = Vec<(u16, u16, usize)>;
@@ -40,7 +40,7 @@ fn heading(buffer: &mut Buffer, y: u16, columns: &[Column], places: &Places, lis
         let title = clean!("{}{arrow}", column.title);
         let style =
             if sorted.is_some() { look.theme.label.add_modifier(Modifier::BOLD) } else { look.theme.label };
-        let shift = if column.right { usize::from(*width).saturating_sub(text::width(&title)) } else { 0 };
+        let shift = if column.right { usize::from(*width).saturating_sub(words::width(&title)) } else { 0 };
         buffer.put(x + small(shift), y, title, usize::from(*width), style);
     }
 }
@@ -86,7 +86,7 @@ fn put(buffer: &mut Buffer, x: u16, y: u16, width: u16, cell: &Line, column: &Co
     }
     if column.end {
         let style = cell.spans.last().map_or(cell.style, |span| span.style);
-        buffer.put(x, y, text::clip_start(&cell.text(), room), room, style);
+        buffer.put(x, y, words::clip_start(&cell.text(), room), room, style);
         return;
     }
     let mut left = room.saturating_sub(1);

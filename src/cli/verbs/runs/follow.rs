@@ -3,10 +3,10 @@
 use crate::fail::{Fail, INTERRUPTED};
 use crate::print::{self, StatusLine};
 use crate::session::Session;
-use crate::units;
 use std::fmt::Write as _;
 use throng_core::model::{Counts, RunSummary};
 use throng_core::run::{self, Follower, RunError};
+use throng_core::words;
 
 /// Follows a run to its end, with a status line.
 pub(super) async fn follow(session: &Session, follower: &mut Follower) -> Result<RunSummary, Fail> {
@@ -44,8 +44,8 @@ pub(super) async fn follow(session: &Session, follower: &mut Follower) -> Result
 
 /// What to do when tasks have not begun and nothing is heard of the run.
 pub(crate) fn stalled(run: &RunSummary) -> Option<String> {
-    let quiet = units::millis(run.stalled_ms?);
-    let pending = units::plural(run.counts.pending, "task");
+    let quiet = words::duration(run.stalled_ms?);
+    let pending = words::plural(run.counts.pending, "task");
     let what = if run.may_have_lost() {
         format!("not begun: {pending}; nothing was heard of the run for {quiet}: events may be lost.")
     } else {
@@ -62,12 +62,11 @@ pub(crate) fn status(run: &RunSummary) -> String {
     let Counts { running, succeeded, .. } = run.counts;
     let (done, total) = (run.counts.done(), run.counts.total());
     let bad = run.counts.unsuccessful();
-    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "for people")]
-    let eta = run.eta_s.map(|eta| format!(", {} left", units::millis((eta.max(0.0) * 1000.0) as u64)));
+    let eta = run.eta_s.map(|eta| format!(", {} left", words::seconds(eta)));
     format!(
-        "{} {done}/{total}: {succeeded} succeeded, {bad} not, {running} running, {:.0}/s{}",
+        "{} {done}/{total}: {succeeded} succeeded, {bad} not, {running} running, {}{}",
         print::bar(done, total, 24),
-        run.rate,
+        words::per_second(run.rate),
         eta.unwrap_or_default()
     )
 }

@@ -9,7 +9,6 @@ use crate::fail::{Fail, Outcome, SOME_FAILED};
 use crate::print;
 use crate::session::{Session, remote_place};
 use crate::transfer;
-use crate::units;
 use crate::verbs::invoke::{self, Answer};
 use crate::verbs::{deploy, sources};
 use serde_json::json;
@@ -22,6 +21,7 @@ use throng_core::definition::Definition;
 use throng_core::lines;
 use throng_core::model::{Place, RunSummary};
 use throng_core::run::{self, Follower, Inputs, Launch, LaunchRequest, RunContext, RunError, SendReport};
+use throng_core::words;
 
 pub async fn launch(session: &Session, args: args::Run) -> Outcome {
     if let Some(run) = &args.resume {
@@ -79,10 +79,10 @@ async fn begin(
     let request = LaunchRequest { function, inputs, parameters: BTreeMap::new() };
     let launch = run::prepare(context, request, &session.interrupt).await?;
     let id = &launch.header().id;
-    let tasks = units::plural(launch.header().tasks, "task");
+    let tasks = words::plural(launch.header().tasks, "task");
     print::note(lines!("run {id}: {tasks} with {}", launch.header().function));
     if launch.absent() > 0 {
-        let absent = units::plural(launch.absent(), "input");
+        let absent = words::plural(launch.absent(), "input");
         print::note(lines!("{absent} not there any more: left out"));
     }
     send(session, args, context, launch).await

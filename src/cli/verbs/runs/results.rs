@@ -3,10 +3,10 @@
 use crate::fail::{Fail, SOME_FAILED};
 use crate::session::Session;
 use crate::transfer::{self, Wanted};
-use crate::units;
 use std::path::Path;
 use throng_core::model::{AttemptRecord, TaskRow};
 use throng_core::run::{self, RunContext, Stores};
+use throng_core::words;
 
 /// Downloads the outputs of a run's succeeded tasks, as their records name them. Gives what was fetched.
 pub async fn fetch_outputs(
@@ -25,7 +25,7 @@ pub async fn fetch_outputs(
         failed += transfer::download_from(session, store, whose, wanted).await?.failed.len();
     }
     if failed > 0 {
-        return Err(Fail::new(SOME_FAILED, format!("not fetched: {}", units::how_many(failed, "result"))));
+        return Err(Fail::new(SOME_FAILED, format!("not fetched: {}", words::how_many(failed, "result"))));
     }
     Ok(results.tasks)
 }

@@ -7,7 +7,6 @@ use crate::args;
 use crate::fail::{Fail, Outcome, SOME_FAILED};
 use crate::print::{self, Table};
 use crate::session::Session;
-use crate::units;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -15,7 +14,7 @@ use throng_core::cloud::now_ms;
 use throng_core::lines;
 use throng_core::model::{AttemptRecord, FailureClass, RunSummary, TaskState};
 use throng_core::run::{self, Follower, Lister, RunContext};
-use throng_core::words::{Clean, Lines};
+use throng_core::words::{self, Clean, Lines};
 
 pub async fn list(session: &Session, args: args::Runs) -> Outcome {
     let cloud = session.cloud().await?;
@@ -42,15 +41,15 @@ pub async fn list(session: &Session, args: args::Runs) -> Outcome {
             Table::new(&["RUN", "FUNCTION", "STARTED", ">TASKS", ">SUCCEEDED", ">OTHER", ">OPEN", ">TOOK"]);
         for run in &runs {
             let counts = &run.counts;
-            let took = run.ended_ms.map(|ended| units::millis(ended.saturating_sub(run.started_ms)));
+            let took = run.ended_ms.map(|ended| words::duration(ended.saturating_sub(run.started_ms)));
             table.row([
                 run.id.clone(),
                 run.function.clone(),
-                units::time(run.started_ms),
-                counts.total().to_string(),
-                counts.succeeded.to_string(),
-                counts.unsuccessful().to_string(),
-                (counts.total() - counts.done()).to_string(),
+                words::local_time(run.started_ms),
+                words::count(counts.total()),
+                words::count(counts.succeeded),
+                words::count(counts.unsuccessful()),
+                words::count(counts.total() - counts.done()),
                 took.unwrap_or_else(|| "running".to_owned()),
             ]);
         }
@@ -134,11 +133,12 @@ pub(crate) fn reason(record: &AttemptRecord, memory_mb: Option<u32>) -> String {
 pub(crate) fn one(run: &RunSummary) -> Lines {
     let counts = &run.counts;
     let mut text = lines!("run {}  {}\n", run.id, Clean::new(&run.function));
-    let _ = writeln!(text, "  started   {}", units::time(run.started_ms));
+    let _ = writeln!(text, "  started   {}", words::local_time(run.started_ms));
     match run.ended_ms {
         Some(ended) => {
             let took = ended.saturating_sub(run.started_ms);
-            let _ = writeln!(text, "  ended     {} after {}", units::time(ended), units::millis(took));
+            let _ =
+                writeln!(text, "  ended     {} after {}", words::local_time(ended), words::duration(took));
         }
         None => text.line(&"  ended     not yet".into()),
     }

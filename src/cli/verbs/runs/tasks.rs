@@ -6,14 +6,13 @@ use crate::args::{self, Format};
 use crate::fail::{Fail, Outcome};
 use crate::print::{self, Table};
 use crate::session::Session;
-use crate::units;
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use serde_json::{Value, json};
 use std::fmt::Write as _;
 use throng_core::lines;
 use throng_core::model::{AttemptRecord, TaskRow, TaskState};
 use throng_core::run::{self, Follower, RunContext};
-use throng_core::words::Lines;
+use throng_core::words::{self, Lines};
 
 pub async fn tasks(session: &Session, args: args::Tasks) -> Outcome {
     let cloud = session.cloud().await?;
@@ -30,7 +29,7 @@ pub async fn tasks(session: &Session, args: args::Tasks) -> Outcome {
         let Some(row) = row else {
             return Err(Fail::not_found(format!(
                 "run {run} has {}, numbered from 0",
-                units::plural(view.len() as u64, "task")
+                words::plural(view.len() as u64, "task")
             )));
         };
         let records = run::attempts(&context, follower.tracker(), number).await?;
@@ -60,9 +59,9 @@ pub async fn tasks(session: &Session, args: args::Tasks) -> Outcome {
                 // Told by the platform's log alone: the ledger may still say otherwise.
                 format!("{}{}", row.state, if row.is_reported() { "?" } else { "" }),
                 row.class.map(|class| class.to_string()).unwrap_or_default(),
-                row.duration_ms.map(units::millis).unwrap_or_default(),
-                row.peak_memory.map(units::bytes).unwrap_or_default(),
-                units::bytes(row.size),
+                row.duration_ms.map(words::duration).unwrap_or_default(),
+                row.peak_memory.map(words::bytes).unwrap_or_default(),
+                words::bytes(row.size),
                 row.attempts.to_string(),
                 format!("{}/{}", of_provider(provider, &row.bucket), row.key),
                 whys.get(number).cloned().unwrap_or_default(),
@@ -125,7 +124,7 @@ pub(crate) fn task_text(
         ending(row),
         of_provider(provider, &row.bucket),
         row.key,
-        units::bytes(row.size)
+        words::bytes(row.size)
     );
     for (index, record) in records.iter().enumerate() {
         let _ = writeln!(
@@ -133,7 +132,7 @@ pub(crate) fn task_text(
             "attempt {}: {} at {}, request {}",
             records.len() - index,
             record.state,
-            units::time(record.ended_ms),
+            words::local_time(record.ended_ms),
             record.request_id,
         );
         if run::is_measured(record) {
@@ -145,7 +144,7 @@ pub(crate) fn task_text(
                 phases.stage_in_ms,
                 phases.run_ms,
                 phases.stage_out_ms,
-                units::bytes(record.peak_memory),
+                words::bytes(record.peak_memory),
             );
         }
         if let Some(code) = record.exit_code {
@@ -160,7 +159,7 @@ pub(crate) fn task_text(
                 "  output    {}/{} ({})",
                 of_provider(output.provider.as_deref(), &output.bucket),
                 output.key,
-                units::bytes(output.size)
+                words::bytes(output.size)
             );
         }
         for line in &record.stderr_tail {

@@ -7,12 +7,11 @@ use crate::layers::drop::{DropDialog, Target};
 use crate::layers::editor::Payload;
 use crate::layers::files::Files;
 use crate::layers::menu::{Item, Menu};
-use crate::text;
 use crate::views::functions::short_image;
 use std::path::PathBuf;
 use throng_core::clean;
 use throng_core::engine::Command;
-use throng_core::words::Clean;
+use throng_core::words::{self, Clean};
 
 /// Chooses files for what is under the cursor.
 pub fn upload(app: &mut App, path: &str) {
@@ -62,7 +61,7 @@ pub fn run_objects(app: &mut App, function: &str) {
     if items.is_empty() {
         app.refuse("There is no function yet. Press n to launch one.");
     } else {
-        app.push(Menu::new(clean!("Process {} with", text::how_many(keys.len(), "item")), items));
+        app.push(Menu::new(clean!("Process {} with", words::how_many(keys.len(), "item")), items));
     }
 }
 
