@@ -42,7 +42,7 @@ impl Table {
             self.headings.iter().map(|text| Clean::literal(text.trim_start_matches('>'))).collect();
         let width = |column: usize| {
             let cells = self.rows.iter().filter_map(|row| row.get(column));
-            cells.chain(heading.get(column)).map(|cell| cell.width()).max().unwrap_or(0)
+            cells.chain(heading.get(column)).map(Clean::width).max().unwrap_or(0)
         };
         let widths: Vec<_> = (0..heading.len()).map(width).collect();
         let mut text = Lines::default();

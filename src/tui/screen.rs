@@ -164,7 +164,7 @@ fn banner(buffer: &mut Buffer, body: &mut Rect, app: &App) {
     let wrapped: Vec<Clean> = detail.iter().flat_map(|line| words::wrap_words(line, width)).collect();
     let room = if body.height > 26 { 6 } else { 3 };
     let room = if notice.severity == Severity::Info { 1 } else { room };
-    lines.extend(wrapped.iter().take(room).map(|line| Line::raw(line)));
+    lines.extend(wrapped.iter().take(room).map(Line::raw));
     let others = app.snapshot.notices.len() - 1;
     let hidden = wrapped.len().saturating_sub(room);
     if notice.severity != Severity::Info {

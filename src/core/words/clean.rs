@@ -78,7 +78,7 @@ impl Clean {
     /// Some bytes of it; nothing when they are not whole characters of it.
     #[must_use]
     pub fn part(&self, bytes: Range<usize>) -> Self {
-        self.of(self.0.get(bytes).unwrap_or(""))
+        Self::made(self.0.get(bytes).unwrap_or(""))
     }
 
     /// Some characters of it.
@@ -93,14 +93,9 @@ impl Clean {
         fit::width(&self.0)
     }
 
-    /// A part of clean text, which is clean too.
-    pub(super) fn of(&self, part: &str) -> Self {
-        Self(Cow::Owned(part.to_owned()))
-    }
-
-    /// A clean text with our own signs at its ends.
-    pub(super) fn made(text: String) -> Self {
-        Self(Cow::Owned(text))
+    /// A part of clean text, which is clean too, perhaps with our own signs at its ends.
+    pub(super) fn made(text: impl Into<String>) -> Self {
+        Self(Cow::Owned(text.into()))
     }
 }
 

@@ -49,7 +49,7 @@ pub fn clip_start(text: &Clean, columns: usize) -> Clean {
 /// Splits a line into pieces of at most `columns`.
 #[must_use]
 pub fn wrap(text: &Clean, columns: usize) -> Vec<Clean> {
-    pieces(text, columns).into_iter().map(|piece| text.of(piece)).collect()
+    pieces(text, columns).into_iter().map(Clean::made).collect()
 }
 
 /// Like [`wrap`], between words where there are any; the space between two pieces is left out.
@@ -62,10 +62,10 @@ pub fn wrap_words(text: &Clean, columns: usize) -> Vec<Clean> {
         let end = if rest[first.len()..].starts_with(' ') { Some(first.len()) } else { first.rfind(' ') };
         let end = end.filter(|end| !rest[..*end].trim().is_empty() && *end * 3 > first.len());
         let (piece, after) = rest.split_at(end.unwrap_or(first.len()));
-        lines.push(text.of(piece));
+        lines.push(Clean::made(piece));
         rest = if end.is_some() { after.trim_start_matches(' ') } else { after };
     }
-    lines.push(text.of(rest));
+    lines.push(Clean::made(rest));
     lines
 }
 
