@@ -380,7 +380,7 @@ pub struct Logs {
     #[arg(long)]
     pub stream: Option<String>,
     /// How far back: 30s, 10m, 2h, 7d
-    #[arg(long, default_value = "1h", value_parser = super::units::duration)]
+    #[arg(long, default_value = "1h", value_parser = throng_core::words::read_duration)]
     pub since: std::time::Duration,
 }
 

@@ -24,9 +24,12 @@ mod scar;
 mod session;
 mod settings;
 mod transfer;
-mod units;
 mod verbs;
 mod waiting;
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod hostile;
 
 pub use embedded_cloud::{EmbeddedCloud, ServeFailure, ServeRequest};
 
@@ -41,6 +44,7 @@ use std::process::ExitCode;
 use throng_core::config::TuiConfig;
 use throng_core::engine::Engine;
 use throng_core::image::Programs;
+use throng_core::lines;
 
 /// Set to `debug`, `info`, `throng=trace` …: what throng says of itself on standard error.
 const ENV_LOG: &str = "THRONG_LOG";
@@ -81,7 +85,7 @@ pub fn main(product: Product) -> ExitCode {
     let outcome = scar::translate(words.collect()).map_err(Fail::usage).and_then(|translated| {
         let cli = parse(std::iter::once(program).chain(translated.arguments), product.version);
         if let Some(warning) = &translated.warning {
-            print::note(&format!("warning: {warning}"));
+            print::note(lines!("warning: {warning}"));
         }
         dispatch(cli, product)
     });
@@ -89,7 +93,7 @@ pub fn main(product: Product) -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(fail) => {
             if !fail.message.is_empty() {
-                print::note(&format!("throng: {}", fail.message));
+                print::note(lines!("throng: {}", fail.message));
             }
             ExitCode::from(fail.code)
         }
@@ -108,13 +112,13 @@ fn dispatch(cli: Cli, product: Product) -> Outcome {
         Some(Verb::Completions { shell }) => {
             let mut text = Vec::new();
             clap_complete::generate(*shell, &mut Cli::command(), "throng", &mut text);
-            print::out(&String::from_utf8_lossy(&text));
+            print::data(&text);
             return Ok(());
         }
         Some(Verb::Man) => {
             let mut text = Vec::new();
             clap_mangen::Man::new(Cli::command()).render(&mut text)?;
-            print::out(&String::from_utf8_lossy(&text));
+            print::data(&text);
             return Ok(());
         }
         _ => {}
@@ -176,7 +180,7 @@ fn log_to_stderr(verbose: bool) {
     let fallback = if verbose { "throng=debug" } else { "throng=warn" };
     let filter = std::env::var(ENV_LOG).unwrap_or_else(|_| fallback.to_owned());
     let filter = tracing_subscriber::EnvFilter::try_new(filter).unwrap_or_default();
-    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init();
+    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(|| print::LogWriter).try_init();
 }
 
 #[cfg(test)]

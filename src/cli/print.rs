@@ -1,38 +1,26 @@
 //! Tables for people, JSON for programs, both on standard output; progress on standard error.
+//!
+//! The only way from text to standard output and standard error: everything here takes clean text, and `clippy.toml`
+//! forbids other ways elsewhere.
+
+#![allow(
+    clippy::disallowed_methods,
+    reason = "everything here takes clean text and hands it to what is forbidden elsewhere"
+)]
 
 use super::args::Format;
 use serde::Serialize;
 use std::io::{IsTerminal, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
-use unicode_width::UnicodeWidthStr;
-
-/// Makes text from elsewhere harmless for a terminal: control characters become visible.
-pub fn clean(text: &str) -> String {
-    text.chars()
-        .map(|char| match char {
-            '\t' => ' ',
-            '\u{7f}' => '\u{2421}',
-            control if (control as u32) < 0x20 => {
-                char::from_u32(0x2400 + control as u32).unwrap_or('\u{fffd}')
-            }
-            // C1 controls, line breaks, and marks that reorder what follows.
-            '\u{80}'..='\u{9f}'
-            | '\u{61c}'
-            | '\u{200e}'
-            | '\u{200f}'
-            | '\u{2028}'..='\u{202e}'
-            | '\u{2066}'..='\u{2069}' => '\u{fffd}',
-            other => other,
-        })
-        .collect()
-}
+use throng_core::lines;
+use throng_core::words::{Clean, Lines, clip};
 
 /// A table: a heading, rows, columns as wide as their widest cell. Columns whose heading begins with `>` are aligned
 /// to the right.
 #[derive(Debug, Default)]
 pub struct Table {
     headings: Vec<&'static str>,
-    rows: Vec<Vec<String>>,
+    rows: Vec<Vec<Clean>>,
 }
 
 impl Table {
@@ -40,8 +28,8 @@ impl Table {
         Self { headings: headings.to_vec(), rows: Vec::new() }
     }
 
-    pub fn row(&mut self, cells: impl IntoIterator<Item = String>) {
-        self.rows.push(cells.into_iter().map(|cell| clean(&cell)).collect());
+    pub fn row(&mut self, cells: impl IntoIterator<Item = impl Into<Clean>>) {
+        self.rows.push(cells.into_iter().map(Into::into).collect());
     }
 
     pub fn is_empty(&self) -> bool {
@@ -49,55 +37,106 @@ impl Table {
     }
 
     /// The text, with a line end after each row.
-    pub fn render(&self) -> String {
+    pub fn render(&self) -> Lines {
         let heading: Vec<_> =
-            self.headings.iter().map(|text| text.trim_start_matches('>').to_owned()).collect();
+            self.headings.iter().map(|text| Clean::literal(text.trim_start_matches('>'))).collect();
         let width = |column: usize| {
             let cells = self.rows.iter().filter_map(|row| row.get(column));
-            cells.chain(heading.get(column)).map(|cell| cell.width()).max().unwrap_or(0)
+            cells.chain(heading.get(column)).map(Clean::width).max().unwrap_or(0)
         };
         let widths: Vec<_> = (0..heading.len()).map(width).collect();
-        let mut text = String::new();
+        let mut text = Lines::default();
         for row in std::iter::once(&heading).chain(&self.rows) {
-            let mut line = String::new();
+            let mut line = Clean::default();
             for (column, cell) in row.iter().enumerate().take(widths.len()) {
-                let pad = " ".repeat(widths[column].saturating_sub(cell.width()));
+                let pad: Clean = " ".repeat(widths[column].saturating_sub(cell.width())).into();
                 let right = self.headings[column].starts_with('>');
-                let (before, after) = if right { (pad.as_str(), "") } else { ("", pad.as_str()) };
-                line.push_str(before);
-                line.push_str(cell);
-                line.push_str(after);
-                line.push_str("  ");
+                for part in if right { [&pad, cell] } else { [cell, &pad] } {
+                    line.push(part);
+                }
+                line.push(&"  ".into());
             }
-            text.push_str(line.trim_end());
-            text.push('\n');
+            text.line(&line.part(0..line.trim_end().len()));
         }
         text
     }
 }
 
+/// Whether standard output is a terminal.
+pub fn out_is_seen() -> bool {
+    std::io::stdout().is_terminal()
+}
+
+/// Whether standard error is a terminal.
+pub fn notes_are_seen() -> bool {
+    std::io::stderr().is_terminal()
+}
+
 /// Prints to standard output. A reader that has gone away is no error.
-pub fn out(text: &str) {
+pub fn out(text: impl Into<Lines>) {
+    write_out(text.into().as_bytes());
+}
+
+/// Prints what a function answered or a file says: as it is for a file or a program, and for people what a terminal
+/// may be given of it.
+pub fn data(bytes: &[u8]) {
+    if out_is_seen() {
+        out(Lines::new(&String::from_utf8_lossy(bytes)));
+    } else {
+        write_out(bytes);
+    }
+}
+
+fn write_out(bytes: &[u8]) {
     let mut stdout = std::io::stdout().lock();
-    if stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()).is_err() {
+    if stdout.write_all(bytes).and_then(|()| stdout.flush()).is_err() {
         std::process::exit(0);
     }
 }
 
 /// Prints the JSON or the table, as was asked.
-pub fn result<T: Serialize>(format: Format, value: &T, table: impl FnOnce() -> String) {
+pub fn result<T: Serialize, L: Into<Lines>>(format: Format, value: &T, table: impl FnOnce() -> L) {
     match format {
-        Format::Json => match serde_json::to_string_pretty(value) {
-            Ok(json) => out(&(json + "\n")),
-            Err(error) => note(&format!("not JSON: {error}")),
-        },
-        Format::Table => out(&table()),
+        Format::Json => printed(Lines::json(value)),
+        Format::Table => out(table()),
     }
 }
 
-/// A line on standard error.
-pub fn note(text: &str) {
-    let _ = writeln!(std::io::stderr(), "{}", text.lines().map(clean).collect::<Vec<_>>().join("\n"));
+/// Prints JSON in one line.
+pub fn document(value: &impl Serialize) {
+    printed(Lines::json_line(value));
+}
+
+fn printed(json: serde_json::Result<Lines>) {
+    match json {
+        Ok(json) => out(json.ended()),
+        Err(error) => note(lines!("not JSON: {error}")),
+    }
+}
+
+/// Lines on standard error.
+pub fn note(text: impl Into<Lines>) {
+    let _ = std::io::stderr().write_all(text.into().ended().as_bytes());
+}
+
+/// A question on standard error; the answer comes behind it.
+pub fn ask(question: impl Into<Clean>) -> std::io::Result<()> {
+    std::io::stderr().write_all(question.into().as_bytes())
+}
+
+/// Where throng's own log goes: standard error, neutralised, for it may quote what others wrote.
+#[derive(Clone, Copy, Debug)]
+pub struct LogWriter;
+
+impl Write for LogWriter {
+    fn write(&mut self, event: &[u8]) -> std::io::Result<usize> {
+        std::io::stderr().write_all(Lines::new(&String::from_utf8_lossy(event)).as_bytes())?;
+        Ok(event.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        std::io::stderr().flush()
+    }
 }
 
 /// Whether a [`StatusLine`] is shown.
@@ -117,13 +156,13 @@ pub struct StatusLine {
 
 impl StatusLine {
     pub fn new() -> Self {
-        Self { terminal: std::io::stderr().is_terminal(), shown: false }
+        Self { terminal: notes_are_seen(), shown: false }
     }
 
-    pub fn show(&mut self, text: &str) {
+    pub fn show(&mut self, text: impl Into<Clean>) {
         if self.terminal {
             let columns = crossterm::terminal::size().map_or(80, |(columns, _)| usize::from(columns));
-            let text: String = clean(text).chars().take(columns.saturating_sub(1)).collect();
+            let text = clip(&text.into(), columns.saturating_sub(1));
             let _ = write!(std::io::stderr(), "\r\x1b[2K{text}");
             self.shown = true;
             STATUS.store(true, Ordering::Relaxed);
@@ -161,14 +200,6 @@ mod tests {
         let mut table = Table::new(&["NAME", ">SIZE"]);
         table.row(["é漢字".to_owned(), "1".to_owned()]);
         table.row(["a".to_owned(), "1000".to_owned()]);
-        assert_eq!(table.render(), "NAME   SIZE\né漢字     1\na      1000\n");
-    }
-
-    #[test]
-    fn escapes_do_not_reach_the_terminal() {
-        let hostile = "\x1b]0;owned\x07\u{9b}31m\u{202e}abc\r";
-        assert!(clean(hostile).chars().all(|c| !c.is_control() && c != '\u{202e}'));
-        assert_eq!(clean("plain ü 漢"), "plain ü 漢");
-        assert_eq!(clean("a\u{61c}b\u{2028}c\u{2029}d"), "a\u{fffd}b\u{fffd}c\u{fffd}d");
+        assert_eq!(&*table.render(), "NAME   SIZE\né漢字     1\na      1000\n");
     }
 }

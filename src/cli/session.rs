@@ -11,6 +11,7 @@ use throng_core::dirs::Dirs;
 use throng_core::image::Programs;
 use throng_core::jobs::{Job, JobContext, JobSettings, permit};
 use throng_core::model::Place;
+use throng_core::{clean, lines};
 use tokio_util::sync::CancellationToken;
 
 /// One use of the command line.
@@ -40,7 +41,7 @@ impl Session {
             config.default_context = context_of(&config, profile)?;
         }
         for warning in &config.warnings {
-            print::note(&format!("warning: {warning}"));
+            print::note(lines!("warning: {warning}"));
         }
         Ok(Self {
             dirs,
@@ -158,11 +159,11 @@ pub fn remote_place(text: &str) -> Option<Result<(Option<String>, Place), Fail>>
 
 /// Asks on the terminal; without one the answer is no.
 pub fn confirm(question: &str) -> Result<bool, Fail> {
-    use std::io::{BufRead, IsTerminal, Write};
+    use std::io::{BufRead, IsTerminal};
     if !std::io::stdin().is_terminal() {
         return Err(Fail::usage(format!("{question} Say --yes to do it without being asked.")));
     }
-    write!(std::io::stderr(), "{question} [y/N] ")?;
+    print::ask(clean!("{question} [y/N] "))?;
     let mut answer = String::new();
     std::io::stdin().lock().read_line(&mut answer)?;
     Ok(matches!(answer.trim(), "y" | "Y" | "yes"))

@@ -3,15 +3,15 @@
 use super::fail::Fail;
 use super::print::{self, StatusLine};
 use super::session::{STATUS, Session};
-use super::units;
 use std::collections::HashSet;
-use std::io::IsTerminal as _;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use throng_core::dataset::Meter;
 use throng_core::deploy::DeployProgress;
 use throng_core::image::{LayerProgress, LayerState};
 use throng_core::jobs::{JobError, JobEvent, NotDone, Observer};
 use throng_core::model::{Progress, ProgressState};
+use throng_core::words::{self, Clean, Lines};
+use throng_core::{clean, lines};
 
 /// Shows what a job tells until it ends. `also` hears every event, with no status line in its way.
 pub async fn watched<T, Work>(
@@ -79,12 +79,12 @@ impl Shown {
                 (self.meter, self.deploying) = (None, None);
             }
             JobEvent::Counting(meter) => self.meter = Some(meter.clone()),
-            JobEvent::BucketMade(bucket) => self.note(&format!("created the bucket {bucket}")),
+            JobEvent::BucketMade(bucket) => self.note(lines!("created the bucket {bucket}")),
             JobEvent::Deploying { progress, .. } => {
                 let done: Vec<_> = progress.layers.iter().filter_map(layer).collect();
-                for line in done.into_iter().filter(|_| std::io::stderr().is_terminal()) {
+                for line in done.into_iter().filter(|_| print::notes_are_seen()) {
                     if self.told.insert(line.clone()) {
-                        self.note(&line);
+                        self.note(line);
                     }
                 }
                 self.deploying = Some(progress.clone());
@@ -97,7 +97,7 @@ impl Shown {
         also(event);
     }
 
-    fn note(&mut self, text: &str) {
+    fn note(&mut self, text: impl Into<Lines>) {
         self.line.clear();
         print::note(text);
     }
@@ -105,11 +105,11 @@ impl Shown {
     fn draw(&mut self) {
         let text = match (&self.deploying, &self.meter) {
             (Some(progress), _) => deploying(progress),
-            (None, Some(meter)) => progress(&meter.progress(0, &self.label, ProgressState::Active)),
-            (None, None) => self.label.clone(),
+            (None, Some(meter)) => progress(&meter.progress(0, &self.label, ProgressState::Active)).into(),
+            (None, None) => Clean::new(&self.label),
         };
         if !text.is_empty() {
-            self.line.show(&text);
+            self.line.show(text);
         }
     }
 }
@@ -117,21 +117,21 @@ impl Shown {
 /// Says on standard error what was not done, each in a line that begins with `how`.
 pub fn not_done(how: &str, all: &[NotDone]) {
     for NotDone { what, reason } in all {
-        print::note(&format!("{how}: {what}: {reason}"));
+        print::note(lines!("{how}: {what}: {reason}"));
     }
 }
 
-fn deploying(progress: &DeployProgress) -> String {
+fn deploying(progress: &DeployProgress) -> Clean {
     let DeployProgress { label, step, steps, bytes, bytes_total, layers } = progress;
     let sent = match *bytes_total {
         0 => String::new(),
-        total => format!(" {} of {}", units::bytes(*bytes), units::bytes(total)),
+        total => format!(" {} of {}", words::bytes(*bytes), words::bytes(total)),
     };
     let there = match (layers.iter().filter_map(layer).count(), layers.len()) {
         (_, 0) => String::new(),
         (done, all) => format!(", {done} of {all} layers there"),
     };
-    format!("{} {step}/{steps} {label}{sent}{there}", print::bar(*step, *steps, 20))
+    clean!("{} {step}/{steps} {label}{sent}{there}", print::bar(*step, *steps, 20))
 }
 
 /// A layer that is where it should be, in words.
@@ -142,11 +142,11 @@ fn layer(layer: &LayerProgress) -> Option<String> {
         LayerState::Sent => "sent",
     };
     let digest = layer.digest.get(..19).unwrap_or(&layer.digest);
-    Some(format!("  layer {digest} {}: {how}", units::bytes(layer.size)))
+    Some(format!("  layer {digest} {}: {how}", words::bytes(layer.size)))
 }
 
 /// One line: bar, counts, bytes, rate, time left.
-fn progress(progress: &Progress) -> String {
+pub fn progress(progress: &Progress) -> String {
     let bar = match (progress.bytes_total, progress.items_total) {
         (Some(total), _) if total > 0 => print::bar(progress.bytes, total, 20),
         (_, Some(total)) => print::bar(progress.items, total, 20),
@@ -155,13 +155,12 @@ fn progress(progress: &Progress) -> String {
     let of = |total: Option<String>| total.map(|total| format!("/{total}")).unwrap_or_default();
     let noun = if progress.items_total.unwrap_or(progress.items) == 1 { "file" } else { "files" };
     let items =
-        format!("{}{} {noun}", progress.items, of(progress.items_total.map(|total| total.to_string())));
-    let bytes = format!("{}{}", units::bytes(progress.bytes), of(progress.bytes_total.map(units::bytes)));
+        format!("{}{} {noun}", words::count(progress.items), of(progress.items_total.map(words::count)));
+    let bytes = format!("{}{}", words::bytes(progress.bytes), of(progress.bytes_total.map(words::bytes)));
     let failed = if progress.failed > 0 { format!(", {} failed", progress.failed) } else { String::new() };
-    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "for people")]
     let (rate, eta) = (
-        units::bytes(progress.rate.max(0.0) as u64),
-        progress.eta_s.map(|eta| format!(", {} left", units::millis((eta.max(0.0) * 1000.0) as u64))),
+        words::bytes_per_second(progress.rate.max(0.0)),
+        progress.eta_s.map(|eta| format!(", {} left", words::seconds(eta))),
     );
-    format!("{} {bar} {items}, {bytes}, {rate}/s{failed}{}", progress.label, eta.unwrap_or_default())
+    format!("{} {bar} {items}, {bytes}, {rate}{failed}{}", progress.label, eta.unwrap_or_default())
 }

@@ -1,9 +1,9 @@
 //! Says for whom a verb waits, to a person who would see nothing.
 
 use super::print;
-use std::io::IsTerminal as _;
 use std::time::Duration;
 use throng_core::cloud::waiting_for;
+use throng_core::lines;
 
 /// Answers usually come sooner.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -12,24 +12,24 @@ const EVERY: Duration = Duration::from_millis(250);
 
 /// Tells once, on a terminal, which host does not answer.
 pub fn tell() {
-    if !std::io::stderr().is_terminal() {
+    if !print::notes_are_seen() {
         return;
     }
     tokio::spawn(async {
         loop {
             tokio::time::sleep(EVERY).await;
             if let Some(host) = waiting_for(PATIENCE).filter(|_| !print::has_status()) {
-                return print::note(&format!("waiting for {host} …"));
+                return print::note(lines!("waiting for {host} …"));
             }
         }
     });
 }
 
 /// Does something that takes its time; tells so on a terminal when it does.
-pub fn patiently<T: Send>(what: &str, work: impl FnOnce() -> T + Send) -> T {
+pub fn patiently<T: Send>(what: &'static str, work: impl FnOnce() -> T + Send) -> T {
     std::thread::scope(|scope| {
         let (done, ended) = std::sync::mpsc::channel::<()>();
-        if std::io::stderr().is_terminal() {
+        if print::notes_are_seen() {
             scope.spawn(move || {
                 if ended.recv_timeout(PATIENCE / 2) == Err(std::sync::mpsc::RecvTimeoutError::Timeout) {
                     print::note(what);

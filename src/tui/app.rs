@@ -10,8 +10,10 @@ use crossterm::event::{KeyEvent, KeyEventKind};
 use ratatui::layout::Rect;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
-use throng_core::engine::{Command, ContextInfo, Engine, Scope, Severity, Snapshot};
+use throng_core::clean;
+use throng_core::engine::{Command, ContextInfo, Engine, Scope, Snapshot};
 use throng_core::jobs;
+use throng_core::words::Clean;
 use tokio::sync::Notify;
 
 /// A place that was gone to, and where its list stands.
@@ -40,6 +42,26 @@ pub enum Awaited {
     Show,
     /// All are fetched.
     Download,
+}
+
+/// What stands in the last line until the next key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Message {
+    /// What is said.
+    pub text: Clean,
+    /// What it is about.
+    pub kind: MessageKind,
+}
+
+/// What a [`Message`] is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MessageKind {
+    /// Something was done.
+    Done,
+    /// Something was begun; the message goes when the engine tells what came of it.
+    UnderWay,
+    /// Something is not done.
+    Refused,
 }
 
 /// What only the terminal can do.
@@ -93,9 +115,7 @@ pub struct App {
     /// Dialogs; the last is on top.
     pub layers: Vec<Box<dyn Layer>>,
     /// One line about what was just done, until the next key.
-    pub message: Option<(String, Severity)>,
-    /// Whether the message says what is under way, so that its end replaces it.
-    under_way: bool,
+    pub message: Option<Message>,
     /// For the terminal to do.
     pub effects: Vec<Effect>,
     /// Whether it is over.
@@ -137,7 +157,6 @@ impl App {
             log_from: None,
             layers: Vec::new(),
             message: None,
-            under_way: false,
             effects: Vec::new(),
             quit: false,
             hits: Hits::default(),
@@ -174,7 +193,7 @@ impl App {
         let known = |id: u64| self.snapshot.notices.iter().any(|notice| notice.id == id);
         let told = snapshot.notices.iter().any(|notice| !known(notice.id));
         // What was said to be under way has come to something.
-        if told && self.under_way {
+        if told && self.message.as_ref().is_some_and(|message| message.kind == MessageKind::UnderWay) {
             self.message = None;
         }
         self.snapshot = snapshot;
@@ -182,7 +201,7 @@ impl App {
 
     /// Starts a run and goes to the runs, with the cursor on it once it is there.
     pub fn start_run(&mut self, function: &str, command: Command) {
-        self.begin(format!("Starting a run of {function} …"));
+        self.begin(clean!("Starting a run of {function} …"));
         self.send(command);
         self.open(tab::RUNS, Vec::new());
         self.waits = Some(Waits::Started);
@@ -352,15 +371,13 @@ impl App {
     }
 
     /// Says something in the last line.
-    pub fn say(&mut self, text: impl Into<String>) {
-        self.message = Some((text.into(), Severity::Info));
-        self.under_way = false;
+    pub fn say(&mut self, text: impl Into<Clean>) {
+        self.message = Some(Message { text: text.into(), kind: MessageKind::Done });
     }
 
-    /// Says in the last line what is under way from now on.
-    pub fn begin(&mut self, text: impl Into<String>) {
-        self.say(text);
-        self.under_way = true;
+    /// Says in the last line what is under way, until the engine has news of it.
+    pub fn begin(&mut self, text: impl Into<Clean>) {
+        self.message = Some(Message { text: text.into(), kind: MessageKind::UnderWay });
     }
 
     /// Whether the context permits a job.
@@ -370,9 +387,8 @@ impl App {
     }
 
     /// Says in the last line why something is not done.
-    pub fn refuse(&mut self, text: impl Into<String>) {
-        self.message = Some((text.into(), Severity::Warning));
-        self.under_way = false;
+    pub fn refuse(&mut self, text: impl Into<Clean>) {
+        self.message = Some(Message { text: text.into(), kind: MessageKind::Refused });
     }
 
     /// Does something slow elsewhere; rings the bell when it is done. Without a runtime it is done here.
@@ -426,7 +442,7 @@ impl App {
     pub fn perform(&mut self, action: &Action, argument: &str) {
         if !action.is_permitted(&self.snapshot.context) {
             let name = &self.snapshot.context.name;
-            self.refuse(format!("Context {name} is read-only: {} is refused.", action.name));
+            self.refuse(clean!("Context {name} is read-only: {} is refused.", action.name));
             return;
         }
         (action.run)(self, argument);

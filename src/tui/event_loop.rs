@@ -15,6 +15,7 @@ use std::io::{self, BufWriter, Stdout, Write};
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
+use throng_core::clean;
 use tokio::time::Instant;
 
 /// Least time between two frames.
@@ -35,7 +36,7 @@ pub async fn run(
     guard: &Guard,
     mut snapshots: tokio::sync::watch::Receiver<Arc<throng_core::engine::Snapshot>>,
 ) -> Result<()> {
-    let writer = BufWriter::with_capacity(64 << 10, io::stdout());
+    let writer = super::terminal::output();
     let mut terminal =
         Terminal::new(CrosstermBackend::new(writer)).wrap_err("the terminal's size is unknown")?;
     let mut events = EventStream::new();
@@ -125,9 +126,9 @@ pub fn frame<B: Backend>(terminal: &mut Terminal<B>, app: &mut App) -> Result<()
 fn perform(effect: Effect, app: &mut App, guard: &Guard, terminal: &mut Screen) -> Result<()> {
     match effect {
         Effect::Copy(text) if text.len() > LONGEST_COPY => {
-            app.refuse(format!(
+            app.refuse(clean!(
                 "{} is too much for the terminal's clipboard.",
-                super::text::bytes(text.len() as u64)
+                throng_core::words::bytes(text.len() as u64)
             ));
         }
         Effect::Copy(text) => {

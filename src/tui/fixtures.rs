@@ -246,6 +246,7 @@ pub fn log(number: u64) -> LogEntry {
     let error = number % 9 == 5;
     let platform = number.is_multiple_of(9);
     LogEntry {
+        id: LineId(number),
         time_ms: NOW - 60_000 + number * 137,
         level: if error { "ERROR" } else { "INFO" }.into(),
         function: "mri-slices".into(),
@@ -269,7 +270,7 @@ pub fn logs(total: u64) -> LogView {
         missed: 0,
         sampled: false,
         settled_ms: 0,
-        mode: "live".into(),
+        mode: LogMode { arrival: Arrival::Live, why: String::new() },
     }
 }
 

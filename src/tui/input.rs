@@ -6,12 +6,13 @@ use super::drop::{Dropped, parse};
 use super::event_loop::matters;
 use super::layers::pager::Pager;
 use super::place::Kind;
-use super::text;
+use crate::paint::Line;
 use crossterm::event::{
     Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers, MouseButton, MouseEvent, MouseEventKind,
 };
 use ratatui::layout::Position;
-use ratatui::text::Line;
+use throng_core::clean;
+use throng_core::words::Clean;
 
 /// Characters that arrive at once and look like a path are a paste by a terminal without bracketed paste.
 const BURST: usize = 8;
@@ -106,11 +107,11 @@ pub fn paste(app: &mut App, pasted: &str) {
     }
 }
 
-fn elsewhere(missing: &[String]) -> Vec<Line<'static>> {
-    let mut lines: Vec<Line<'static>> =
-        missing.iter().take(6).map(|path| Line::raw(format!("  {}", text::clean(path)))).collect();
+fn elsewhere(missing: &[String]) -> Vec<Line> {
+    let mut lines: Vec<Line> =
+        missing.iter().take(6).map(|path| Line::raw(clean!("  {}", Clean::new(path)))).collect();
     if missing.len() > 6 {
-        lines.push(Line::raw(format!("  and {} more", missing.len() - 6)));
+        lines.push(Line::raw(clean!("  and {} more", missing.len() - 6)));
     }
     let host =
         std::env::var("SSH_CONNECTION").ok().and_then(|ends| ends.split(' ').nth(2).map(str::to_owned));
@@ -127,9 +128,9 @@ fn elsewhere(missing: &[String]) -> Vec<Line<'static>> {
         ));
     }
     let first = missing.first().map_or("", String::as_str);
-    let quoted = shlex::try_quote(first)
-        .map_or_else(|_| "FILE".to_owned(), |quoted| text::clean(&quoted).into_owned());
-    lines.push(Line::raw(format!("  scp {quoted} {here}:")));
+    let quoted =
+        shlex::try_quote(first).map_or_else(|_| Clean::literal("FILE"), |quoted| Clean::new(&quoted));
+    lines.push(Line::raw(clean!("  scp {quoted} {here}:")));
     lines.push(Line::raw("Then press u and choose it, or drop it on a terminal of this machine."));
     lines
 }

@@ -29,6 +29,10 @@
 
 #![allow(clippy::cast_precision_loss, reason = "shares and rates for people")]
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
+#![cfg_attr(
+    test,
+    allow(clippy::disallowed_macros, clippy::disallowed_methods, reason = "what is drawn is looked at")
+)]
 
 mod actions;
 mod app;
@@ -44,11 +48,11 @@ mod layer;
 mod layers;
 mod list;
 mod memory;
+mod paint;
 mod place;
 mod registry;
 mod screen;
 mod terminal;
-mod text;
 mod theme;
 mod views;
 mod widgets;
@@ -62,9 +66,11 @@ use color_eyre::eyre::{Result, WrapErr};
 use list::Look;
 use std::path::PathBuf;
 use theme::{Depth, Theme};
+use throng_core::clean;
 use throng_core::config::{ImageProtocol, TuiConfig};
 use throng_core::engine::{Engine, Snapshot};
 use throng_core::model::RunSummary;
+use throng_core::words::{self, Clean};
 
 /// How the program begins and looks.
 #[allow(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
@@ -154,21 +160,21 @@ pub async fn run(engine: Engine, options: TuiOptions) -> Result<()> {
 /// What goes on without us, said where it stays readable.
 fn farewell(app: &app::App) {
     for line in still_open(&app.snapshot, app.look.now) {
-        eprintln!("{line}");
+        terminal::say(&line);
     }
 }
 
 /// Runs that were open when they were read last, and how old that news is.
-fn still_open(snapshot: &Snapshot, now: u64) -> Vec<String> {
+fn still_open(snapshot: &Snapshot, now: u64) -> Vec<Clean> {
     let age = snapshot.runs.read_ms.map_or(0, |read| now.saturating_sub(read));
     let open = snapshot.runs.items.iter().filter(|run| run.ended_ms.is_none()).take(5);
     let line = |run: &RunSummary| {
         let (done, total) = (run.counts.done(), run.counts.total());
-        let id = text::clean(&run.id).into_owned();
+        let id = &run.id;
         if age < OLD_MS {
-            format!("Run {id} goes on: {done} of {total} tasks have ended. `throng` shows it again.")
+            clean!("Run {id} goes on: {done} of {total} tasks have ended. `throng` shows it again.")
         } else {
-            format!("Run {id} had not ended {} ago: `throng runs {id}` tells.", text::ago(0, age))
+            clean!("Run {id} had not ended {} ago: `throng runs {id}` tells.", words::ago(0, age))
         }
     };
     open.map(line).collect()

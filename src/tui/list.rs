@@ -2,7 +2,7 @@
 
 use super::filter::Filter;
 use super::theme::Theme;
-use ratatui::text::Line;
+use crate::paint::Line;
 use std::any::Any;
 use std::cell::Cell;
 use std::cmp::Ordering;
@@ -80,7 +80,7 @@ pub trait Rows {
     /// What a row is.
     fn key(&self, row: usize) -> RowKey;
     /// A row's text by column, for the screen.
-    fn cells(&self, row: usize, look: &Look) -> Vec<Line<'static>>;
+    fn cells(&self, row: usize, look: &Look) -> Vec<Line>;
     /// Whether a row passes.
     fn admits(&self, row: usize, filter: &Filter) -> bool;
     /// Order by a column.
@@ -324,7 +324,7 @@ mod tests {
         fn key(&self, row: usize) -> RowKey {
             RowKey::Text(self.word(row).to_owned())
         }
-        fn cells(&self, row: usize, _: &Look) -> Vec<Line<'static>> {
+        fn cells(&self, row: usize, _: &Look) -> Vec<Line> {
             vec![Line::raw(self.word(row))]
         }
         fn admits(&self, row: usize, filter: &Filter) -> bool {

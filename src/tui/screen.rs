@@ -14,16 +14,17 @@
 use super::app::{App, Hits};
 use super::list::Rows;
 use super::place::{Kind, Place};
-use super::text;
 use super::views::{self, run, task};
 use super::widgets::{footer, header, table};
+use crate::paint::{Draw, Line, Span, small};
 use ratatui::Frame;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
-use ratatui::text::{Line, Span};
+use throng_core::clean;
 use throng_core::engine::{Connection, ListingState, Severity};
 use throng_core::model::ProgressState;
+use throng_core::words::{self, Clean};
 
 /// The smallest usable screen.
 const SMALLEST: (u16, u16) = (40, 10);
@@ -38,7 +39,7 @@ pub fn draw(frame: &mut Frame<'_>, app: &App) -> Hits {
     let mut hits = Hits::default();
     if area.width < SMALLEST.0 || area.height < SMALLEST.1 {
         let text = format!("throng needs {}x{}", SMALLEST.0, SMALLEST.1);
-        frame.buffer_mut().set_stringn(0, area.height / 2, text, usize::from(area.width), Style::new());
+        frame.buffer_mut().put(0, area.height / 2, text, usize::from(area.width), Style::new());
         return hits;
     }
     let buffer = frame.buffer_mut();
@@ -61,7 +62,7 @@ pub fn draw(frame: &mut Frame<'_>, app: &App) -> Hits {
 fn title(buffer: &mut Buffer, area: Rect, app: &App) {
     let theme = &app.look.theme;
     let symbols = &theme.symbols;
-    buffer.set_stringn(
+    buffer.put(
         area.x,
         area.y,
         symbols.line.repeat(usize::from(area.width)),
@@ -69,19 +70,20 @@ fn title(buffer: &mut Buffer, area: Rect, app: &App) {
         theme.rule,
     );
     let right = Line::from(summary(app));
-    let wide = text::small(right.width());
+    let wide = small(right.width());
     let room = usize::from(area.width.saturating_sub(wide + 6));
-    let names: Vec<String> = app.tabs[app.tab].iter().map(|page| page.place.name()).collect();
+    let names: Vec<String> =
+        app.tabs[app.tab].iter().map(|page| Clean::new(&page.place.name()).into_string()).collect();
     let way = names.join(&format!(" {} ", symbols.crumb));
-    let way = text::clean(&way).into_owned();
-    let left = Span::styled(format!(" {} ", text::clip_start(&way, room)), theme.title);
-    buffer.set_span(area.x + 2, area.y, &left, area.width.saturating_sub(2));
+    let way = Clean::new(&way);
+    let left = Span::styled(clean!(" {} ", words::clip_start(&way, room)), theme.title);
+    buffer.put_span(area.x + 2, area.y, &left, area.width.saturating_sub(2));
     if wide > 0 && wide + 4 < area.width {
-        buffer.set_line(area.right() - wide - 1, area.y, &right, wide);
+        buffer.put_line(area.right() - wide - 1, area.y, &right, wide);
     }
 }
 
-fn summary(app: &App) -> Vec<Span<'static>> {
+fn summary(app: &App) -> Vec<Span> {
     let theme = &app.look.theme;
     let page = app.page();
     let mut spans = vec![Span::raw(" ")];
@@ -91,15 +93,15 @@ fn summary(app: &App) -> Vec<Span<'static>> {
         let total = view.map_or(0, throng_core::engine::LogView::len);
         let shown = app.logs.len();
         let count = if app.logs.filter.is_empty() {
-            text::plural(total as u64, "line")
+            words::plural(total as u64, "line")
         } else {
-            format!("{} of {} lines", text::count(shown as u64), text::count(total as u64))
+            format!("{} of {} lines", words::count(shown as u64), words::count(total as u64))
         };
         spans.push(Span::styled(count, theme.dim));
         for (name, pattern) in [("filter", &app.logs.filter), ("search", &app.logs.search)] {
             if !pattern.text().is_empty() {
-                spans.push(Span::styled(format!("{dot}{name} "), theme.dim));
-                spans.push(Span::styled(text::clean(pattern.text()).into_owned(), theme.warn));
+                spans.push(Span::styled(clean!("{dot}{name} "), theme.dim));
+                spans.push(Span::styled(Clean::new(pattern.text()), theme.warn));
             }
         }
         spans.push(Span::raw(" "));
@@ -108,27 +110,30 @@ fn summary(app: &App) -> Vec<Span<'static>> {
     let list = &page.list;
     let more =
         matches!((&page.place, &app.snapshot.objects), (Place::Objects { .. }, Some(view)) if view.more);
-    let total = format!("{}{}", text::count(list.total().min(1 << 40) as u64), if more { "+" } else { "" });
-    let count =
-        if list.filter.is_empty() { total } else { format!("{} of {total}", text::count(list.len() as u64)) };
+    let total = format!("{}{}", words::count(list.total().min(1 << 40) as u64), if more { "+" } else { "" });
+    let count = if list.filter.is_empty() {
+        total
+    } else {
+        format!("{} of {total}", words::count(list.len() as u64))
+    };
     let state = views::state(&page.place, &app.snapshot);
     let read = !matches!(state, ListingState::Unread | ListingState::Reading) || list.total() > 0;
     if read {
         spans.push(Span::styled(count, theme.dim));
     }
     if !list.marks.is_empty() {
-        spans.push(Span::styled(format!("{dot}{} marked", list.marks.len()), theme.marked));
+        spans.push(Span::styled(clean!("{dot}{} marked", list.marks.len()), theme.marked));
     }
     if list.filter.states != super::filter::States::All {
-        spans.push(Span::styled(format!("{dot}{}", list.filter.states.word()), theme.warn));
+        spans.push(Span::styled(clean!("{dot}{}", list.filter.states.word()), theme.warn));
     }
     if !list.filter.pattern.text().is_empty() {
-        spans.push(Span::styled(format!("{dot}/"), theme.dim));
-        spans.push(Span::styled(text::clean(list.filter.pattern.text()).into_owned(), theme.warn));
+        spans.push(Span::styled(clean!("{dot}/"), theme.dim));
+        spans.push(Span::styled(Clean::new(list.filter.pattern.text()), theme.warn));
     }
     if *state == ListingState::Reading && app.snapshot.connection.trouble().is_none() {
         let dot = if read { dot.as_str() } else { "" };
-        spans.push(Span::styled(format!("{dot}reading"), theme.active));
+        spans.push(Span::styled(clean!("{dot}reading"), theme.active));
     }
     if spans.len() == 1 {
         return Vec::new();
@@ -152,14 +157,14 @@ fn banner(buffer: &mut Buffer, body: &mut Rect, app: &App) {
         return;
     };
     let (word, style) = super::layers::notices::word(notice, app);
-    let title = text::clean(&notice.title).into_owned();
+    let title = Clean::new(&notice.title);
     let mut lines =
-        vec![Line::from(vec![Span::styled(format!("{word}  "), style), Span::styled(title, theme.title)])];
-    let detail = text::clean_lines(&notice.detail);
-    let wrapped: Vec<&str> = detail.iter().flat_map(|line| text::wrap_words(line, width)).collect();
+        vec![Line::from(vec![Span::styled(clean!("{word}  "), style), Span::styled(title, theme.title)])];
+    let detail = Clean::lines(&notice.detail);
+    let wrapped: Vec<Clean> = detail.iter().flat_map(|line| words::wrap_words(line, width)).collect();
     let room = if body.height > 26 { 6 } else { 3 };
     let room = if notice.severity == Severity::Info { 1 } else { room };
-    lines.extend(wrapped.iter().take(room).map(|line| Line::raw((*line).to_owned())));
+    lines.extend(wrapped.iter().take(room).map(Line::raw));
     let others = app.snapshot.notices.len() - 1;
     let hidden = wrapped.len().saturating_sub(room);
     if notice.severity != Severity::Info {
@@ -170,17 +175,17 @@ fn banner(buffer: &mut Buffer, body: &mut Rect, app: &App) {
             Span::styled(" read", theme.dim),
         ];
         if hidden > 0 {
-            hint.push(Span::styled(format!(" {}", text::how_many(hidden, "more line")), theme.dim));
+            hint.push(Span::styled(clean!(" {}", words::how_many(hidden, "more line")), theme.dim));
         }
         if others > 0 {
-            hint.push(Span::styled(format!("   {} more", text::plural(others as u64, "notice")), theme.dim));
+            hint.push(Span::styled(clean!("   {} more", words::plural(others as u64, "notice")), theme.dim));
         }
         lines.push(Line::from(hint));
     }
-    let height = text::small(lines.len() + 1).min(body.height / 2);
+    let height = small(lines.len() + 1).min(body.height / 2);
     let area = Rect { y: body.bottom() - height, height, ..*body };
     body.height -= height;
-    buffer.set_stringn(
+    buffer.put(
         area.x,
         area.y,
         theme.symbols.line.repeat(usize::from(area.width)),
@@ -188,7 +193,7 @@ fn banner(buffer: &mut Buffer, body: &mut Rect, app: &App) {
         theme.rule,
     );
     for (row, line) in lines.iter().take(usize::from(height) - 1).enumerate() {
-        buffer.set_line(area.x + 2, area.y + 1 + text::small(row), line, area.width - 3);
+        buffer.put_line(area.x + 2, area.y + 1 + small(row), line, area.width - 3);
     }
 }
 
@@ -204,11 +209,11 @@ fn transfers(buffer: &mut Buffer, body: &mut Rect, app: &App) {
     if shown == 0 || body.height < 8 {
         return;
     }
-    body.height -= text::small(shown);
+    body.height -= small(shown);
     for (row, progress) in active.iter().take(shown).enumerate() {
         let line =
             views::transfers::panel_line(progress, usize::from(body.width).saturating_sub(1), &app.look);
-        buffer.set_line(body.x + 1, body.bottom() + text::small(row), &line, body.width - 1);
+        buffer.put_line(body.x + 1, body.bottom() + small(row), &line, body.width - 1);
     }
 }
 
@@ -243,11 +248,11 @@ fn place(buffer: &mut Buffer, body: Rect, app: &App, hits: &mut Hits) {
 }
 
 /// Lines above the table, with an empty one below them; gives what is left.
-fn above(buffer: &mut Buffer, body: Rect, lines: &[Line<'_>]) -> Rect {
+fn above(buffer: &mut Buffer, body: Rect, lines: &[Line]) -> Rect {
     let most = usize::from(body.height.saturating_sub(5));
-    let height = text::small(lines.len().min(most));
+    let height = small(lines.len().min(most));
     for (row, line) in lines.iter().take(usize::from(height)).enumerate() {
-        buffer.set_line(body.x + 2, body.y + text::small(row), line, body.width.saturating_sub(3));
+        buffer.put_line(body.x + 2, body.y + small(row), line, body.width.saturating_sub(3));
     }
     let taken = if height == 0 { 0 } else { height + 1 };
     Rect { y: body.y + taken, height: body.height - taken, ..body }
@@ -267,50 +272,49 @@ fn rows(buffer: &mut Buffer, body: Rect, app: &App, hits: &mut Hits) {
 fn nothing(buffer: &mut Buffer, body: Rect, app: &App, rows: &dyn Rows) {
     let theme = &app.look.theme;
     let page = app.page();
-    let (first, second, style) = match (views::state(&page.place, &app.snapshot), &app.snapshot.connection) {
-        (ListingState::Failed(why), _) => ("This could not be read:".to_owned(), why.clone(), theme.bad),
-        (_, Connection::Offline(why)) if rows.len() == 0 => {
-            ("The cloud does not answer.".to_owned(), why.clone(), theme.bad)
-        }
-        (_, Connection::NotSignedIn(why)) if rows.len() == 0 => {
-            ("You are not signed in to this cloud.".to_owned(), why.clone(), theme.bad)
-        }
-        (_, Connection::Unusable(why)) if rows.len() == 0 => {
-            ("This context cannot be used as it is configured.".to_owned(), why.clone(), theme.bad)
-        }
-        _ if rows.len() > 0 => {
-            ("Nothing matches.".to_owned(), "esc clears the filter.".to_owned(), theme.dim)
-        }
-        (ListingState::Unread | ListingState::Reading, _) => {
-            ("reading …".to_owned(), String::new(), theme.dim)
-        }
-        _ if no_function(app).is_some() => {
-            let first = format!("There is no function {}.", no_function(app).unwrap_or_default());
-            (first, "Press 1 for those there are.".to_owned(), theme.dim)
-        }
-        (ListingState::Ready, _) => {
-            let [first, second] = views::empty(&page.place);
-            (first.to_owned(), second.to_owned(), theme.dim)
-        }
-    };
+    let (first, second, style): (Clean, _, _) =
+        match (views::state(&page.place, &app.snapshot), &app.snapshot.connection) {
+            (ListingState::Failed(why), _) => ("This could not be read:".into(), why.clone(), theme.bad),
+            (_, Connection::Offline(why)) if rows.len() == 0 => {
+                ("The cloud does not answer.".into(), why.clone(), theme.bad)
+            }
+            (_, Connection::NotSignedIn(why)) if rows.len() == 0 => {
+                ("You are not signed in to this cloud.".into(), why.clone(), theme.bad)
+            }
+            (_, Connection::Unusable(why)) if rows.len() == 0 => {
+                ("This context cannot be used as it is configured.".into(), why.clone(), theme.bad)
+            }
+            _ if rows.len() > 0 => {
+                ("Nothing matches.".into(), "esc clears the filter.".to_owned(), theme.dim)
+            }
+            (ListingState::Unread | ListingState::Reading, _) => {
+                ("reading …".into(), String::new(), theme.dim)
+            }
+            _ if no_function(app).is_some() => {
+                let first = clean!("There is no function {}.", no_function(app).unwrap_or_default());
+                (first, "Press 1 for those there are.".to_owned(), theme.dim)
+            }
+            (ListingState::Ready, _) => {
+                let [first, second] = views::empty(&page.place);
+                (first.into(), second.to_owned(), theme.dim)
+            }
+        };
     let width = usize::from(body.width.saturating_sub(6));
     let mut lines = vec![Line::raw(first)];
-    for line in text::clean_lines(&second) {
-        lines.extend(
-            text::wrap_words(&line, width).into_iter().map(|piece| Line::styled(piece.to_owned(), style)),
-        );
+    for line in Clean::lines(&second) {
+        lines.extend(words::wrap_words(&line, width).into_iter().map(|piece| Line::styled(piece, style)));
     }
     for (row, line) in lines.iter().take(usize::from(body.height.saturating_sub(2))).enumerate() {
-        buffer.set_line(body.x + 4, body.y + 2 + text::small(row), line, body.width.saturating_sub(5));
+        buffer.put_line(body.x + 4, body.y + 2 + small(row), line, body.width.saturating_sub(5));
     }
 }
 
 /// The name of the open function when there is none of that name.
-fn no_function(app: &App) -> Option<String> {
+fn no_function(app: &App) -> Option<Clean> {
     let Place::Function(name) = &app.page().place else { return None };
     let functions = &app.snapshot.functions;
     let known = functions.items.iter().any(|function| function.name == *name);
-    (functions.read_ms.is_some() && !known).then(|| text::clean(name).into_owned())
+    (functions.read_ms.is_some() && !known).then(|| Clean::new(name))
 }
 
 /// What is under the cursor, beside the table.
@@ -319,14 +323,13 @@ fn beside(buffer: &mut Buffer, area: Rect, app: &App) {
     let page = app.page();
     let bar = if theme.symbols.ascii { "|" } else { "│" };
     for y in area.top()..area.bottom() {
-        buffer.set_stringn(area.x, y, bar, 1, theme.rule);
+        buffer.put(area.x, y, bar, 1, theme.rule);
     }
     let inner = Rect { x: area.x + 2, width: area.width - 3, ..area };
     let Some(row) = page.list.row() else { return };
     let lines = if page.place == Place::Functions {
         let Some(function) = app.snapshot.functions.items.get(row) else { return };
-        let mut lines =
-            vec![Line::styled(text::clean(&function.name).into_owned(), theme.title), Line::raw("")];
+        let mut lines = vec![Line::styled(Clean::new(&function.name), theme.title), Line::raw("")];
         lines.extend(views::function::facts(function, &app.look).lines(&app.look));
         lines
     } else {
@@ -335,7 +338,7 @@ fn beside(buffer: &mut Buffer, area: Rect, app: &App) {
     };
     let lines = super::layers::pager::wrapped(&lines, usize::from(inner.width));
     for (row, line) in lines.iter().take(usize::from(inner.height)).enumerate() {
-        buffer.set_line(inner.x, inner.y + text::small(row), line, inner.width);
+        buffer.put_line(inner.x, inner.y + small(row), line, inner.width);
     }
 }
 
@@ -351,32 +354,31 @@ fn one_task(buffer: &mut Buffer, body: Rect, app: &App, hits: &mut Hits, run: &s
     let lines = task::facts(view, page.attempt, memory, width, &app.look).wrapped(width, &app.look);
     let rest = above(buffer, body, &lines);
     let record = task::record(&app.snapshot, run, number, page.attempt);
-    let tail: Vec<String> = record.map_or_else(Vec::new, |record| {
-        record.stderr_tail.iter().map(|line| text::clean(line).into_owned()).collect()
-    });
+    let tail: Vec<Clean> = record
+        .map_or_else(Vec::new, |record| record.stderr_tail.iter().map(|line| Clean::new(line)).collect());
     if tail.is_empty() || rest.height < 6 {
         return rows(buffer, rest, app, hits);
     }
-    let outputs = text::small(page.list.len().max(2) + 1).min(rest.height / 2);
+    let outputs = small(page.list.len().max(2) + 1).min(rest.height / 2);
     rows(buffer, Rect { height: outputs, ..rest }, app, hits);
     let area = Rect { y: rest.y + outputs, height: rest.height - outputs, ..rest };
     let heading = Line::from(vec![
         Span::styled("STDERR", theme.label),
         Span::styled("  last lines; l shows the whole log", theme.dim),
     ]);
-    buffer.set_line(area.x + 2, area.y, &heading, area.width.saturating_sub(3));
+    buffer.put_line(area.x + 2, area.y, &heading, area.width.saturating_sub(3));
     let width = usize::from(area.width.saturating_sub(4));
-    let wrapped: Vec<&str> = tail.iter().flat_map(|line| text::wrap(line, width)).collect();
+    let wrapped: Vec<Clean> = tail.iter().flat_map(|line| words::wrap(line, width)).collect();
     let room = usize::from(area.height - 1);
     for (row, line) in wrapped.iter().skip(wrapped.len().saturating_sub(room)).enumerate() {
-        buffer.set_stringn(area.x + 2, area.y + 1 + text::small(row), line, width, Style::new());
+        buffer.put(area.x + 2, area.y + 1 + small(row), line, width, Style::new());
     }
 }
 
 fn log(buffer: &mut Buffer, body: Rect, app: &App, hits: &mut Hits) {
     let theme = &app.look.theme;
     let live = app.snapshot.logs.as_ref();
-    buffer.set_line(
+    buffer.put_line(
         body.x + 2,
         body.y,
         &views::logs::title(&app.logs, live, &app.look),
@@ -386,11 +388,11 @@ fn log(buffer: &mut Buffer, body: Rect, app: &App, hits: &mut Hits) {
         Rect { x: body.x + 1, y: body.y + 1, width: body.width - 1, height: body.height.saturating_sub(1) };
     let lines = app.logs.window(usize::from(area.width), usize::from(area.height), &app.look);
     for (row, (at, line)) in lines.iter().enumerate() {
-        let y = area.y + text::small(row);
-        buffer.set_line(area.x, y, line, area.width);
+        let y = area.y + small(row);
+        buffer.put_line(area.x, y, line, area.width);
         if app.logs.frozen.is_some() && *at == app.logs.cursor() {
             buffer.set_style(Rect { y, height: 1, ..area }, theme.selected);
-            buffer.set_stringn(body.x, y, theme.symbols.cursor, 1, theme.accent);
+            buffer.put(body.x, y, theme.symbols.cursor, 1, theme.accent);
         }
     }
     hits.log = Some((area, lines.iter().map(|(at, _)| *at).collect()));
@@ -399,10 +401,10 @@ fn log(buffer: &mut Buffer, body: Rect, app: &App, hits: &mut Hits) {
         let filtered = !app.logs.filter.is_empty();
         let lines = if filtered { ["No line matches.", "esc clears the filter."] } else { [first, second] };
         for (row, line) in lines.iter().enumerate() {
-            buffer.set_stringn(
+            buffer.put(
                 body.x + 4,
-                body.y + 2 + text::small(row),
-                line,
+                body.y + 2 + small(row),
+                *line,
                 usize::from(body.width.saturating_sub(5)),
                 theme.dim,
             );

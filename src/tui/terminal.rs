@@ -1,5 +1,10 @@
 //! The terminal: taken over, and given back as it was, whatever happens.
 
+#![allow(
+    clippy::disallowed_methods,
+    reason = "what is written here are commands to the terminal, and clean text"
+)]
+
 use crossterm::cursor::{Hide, Show};
 use crossterm::event::{DisableBracketedPaste, DisableFocusChange, EnableBracketedPaste, EnableFocusChange};
 use crossterm::style::ResetColor;
@@ -9,9 +14,10 @@ use crossterm::terminal::{
 };
 use crossterm::{Command, queue};
 use std::fmt;
-use std::io::{self, Write};
+use std::io::{self, BufWriter, Write};
 use std::sync::Once;
 use std::sync::atomic::{AtomicBool, Ordering};
+use throng_core::words::Clean;
 
 /// Reports clicks and the wheel in SGR form; no motion, which costs bytes over SSH.
 struct MouseOn;
@@ -36,6 +42,16 @@ impl Command for MouseOff {
     fn execute_winapi(&self) -> io::Result<()> {
         Ok(())
     }
+}
+
+/// Where drawing goes.
+pub fn output() -> BufWriter<io::Stdout> {
+    BufWriter::with_capacity(64 << 10, io::stdout())
+}
+
+/// A line on standard error, when the terminal is the person's again.
+pub fn say(line: &Clean) {
+    let _ = writeln!(io::stderr(), "{line}");
 }
 
 /// Whether the terminal is ours.

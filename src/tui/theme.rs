@@ -306,7 +306,7 @@ mod tests {
     fn every_symbol_is_one_column() {
         for symbols in [UNICODE, ASCII] {
             for symbol in symbols.states.iter().chain(&symbols.bars).chain(symbols.spark) {
-                assert_eq!(crate::text::width(symbol), 1, "{symbol}");
+                assert_eq!(throng_core::words::width(symbol), 1, "{symbol}");
             }
         }
     }

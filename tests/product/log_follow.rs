@@ -180,7 +180,7 @@ async fn a_session_that_is_over_is_followed_by_the_next() {
     let follow = fake.follow(1);
     let view =
         wait(&follow, "lines of both sessions", |view| has(view, "before") && has(view, "after")).await;
-    assert_eq!(view.mode, "live");
+    assert_eq!(view.mode.to_string(), "live");
     assert_eq!(fake.count("StartLiveTail"), 2);
     assert_eq!(fake.count("DescribeLogGroups"), 0, "the ARN was known");
 }
@@ -204,14 +204,14 @@ async fn where_live_tail_is_refused_the_log_is_polled_and_the_reason_shown() {
     });
     let follow = fake.follow(1);
     let mode = "polling (live tail refused: LimitExceededException)";
-    wait(&follow, mode, |view| view.mode == mode && has(view, "polled")).await;
+    wait(&follow, mode, |view| view.mode.to_string() == mode && has(view, "polled")).await;
     let denied = FakeCloud::new(|operation, _, _| match operation {
         "StartLiveTail" => refused("AccessDeniedException"),
         _ => ok(json!({"events": []})),
     });
     let follow = denied.follow(1);
     let mode = "polling (live tail refused: no permission logs:StartLiveTail)";
-    wait(&follow, mode, |view| view.mode == mode).await;
+    wait(&follow, mode, |view| view.mode.to_string() == mode).await;
     assert_eq!(denied.count("StartLiveTail"), 1, "it is not asked again and again");
 }
 
@@ -235,7 +235,10 @@ async fn groups_that_do_not_exist_yet_do_not_hold_up_those_that_do() {
         _ => ok(json!({"events": []})),
     });
     let follow = fake.follow(2);
-    wait(&follow, "the line", |view| has(view, "from the group that exists") && view.mode == "live").await;
+    wait(&follow, "the line", |view| {
+        has(view, "from the group that exists") && view.mode.to_string() == "live"
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -245,7 +248,7 @@ async fn more_than_ten_groups_take_several_sessions() {
         _ => ok(json!({"events": []})),
     });
     let follow = fake.follow(23);
-    wait(&follow, "all sessions", |view| view.mode == "live").await;
+    wait(&follow, "all sessions", |view| view.mode.to_string() == "live").await;
     let calls = fake.calls.lock().unwrap().clone();
     let mut sizes: Vec<_> = calls
         .iter()

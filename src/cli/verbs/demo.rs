@@ -5,7 +5,6 @@ use crate::args;
 use crate::fail::{Fail, Outcome, SOME_FAILED};
 use crate::print::{self, Table};
 use crate::session::Session;
-use crate::units;
 use include_dir::{Dir, include_dir};
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -14,8 +13,10 @@ use std::sync::Arc;
 use throng_core::dataset::Meter;
 use throng_core::image::Programs;
 use throng_core::jobs::{self, Definitions, Job, Observer, WhenInterrupted};
+use throng_core::lines;
 use throng_core::model::Architecture;
 use throng_core::run::{Inputs, LaunchRequest};
+use throng_core::words;
 
 /// The definition, the images and where they are from.
 static ASSETS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../../assets/demo");
@@ -30,7 +31,7 @@ pub async fn run(session: &Session, args: args::Demo) -> Outcome {
     let folder = session.dirs.cache.join("demo");
     unpack(&folder, session.programs)
         .map_err(|error| Fail::new(SOME_FAILED, format!("{}: {error}", folder.display())))?;
-    print::note(&format!("the demo's files are in {}", folder.display()));
+    print::note(lines!("the demo's files are in {}", folder.display()));
     let document = deploy::load(&folder.join(DEFINITION))?;
     let job = session.job(Job::Deploy).await?;
     let plans = deploy::plan(session, &job, &Definitions::File(document), false).await?;
@@ -38,7 +39,7 @@ pub async fn run(session: &Session, args: args::Demo) -> Outcome {
         return Err(Fail::new(SOME_FAILED, "the demo has no function"));
     };
     if !plan.is_empty() {
-        print::note(&format!("deploying {}\n{plan}", plan.function));
+        print::note(lines!("deploying {}\n{plan}", plan.function));
         deploy::apply(session, &job, &plans, |_| {}).await?;
     }
     let request = LaunchRequest {
@@ -62,7 +63,7 @@ pub async fn run(session: &Session, args: args::Demo) -> Outcome {
             Err(error) => Err(Fail::new(SOME_FAILED, error.to_string())),
         };
     }
-    print::note(&format!("run {id}: {}", units::plural(launch.header().tasks, "image")));
+    print::note(lines!("run {id}: {}", words::plural(launch.header().tasks, "image")));
     let summary = runs::through(session, launch).await?;
     let results = runs::fetch_outputs(session, &job, &summary.id, &args.to).await?;
     let mut table = Table::new(&["IMAGE", "STATE", ">TOOK", ">MEMORY", "RESULTS"]);
@@ -75,13 +76,13 @@ pub async fn run(session: &Session, args: args::Demo) -> Outcome {
         table.row([
             row.key.rsplit('/').next().unwrap_or_default().to_owned(),
             row.state.to_string(),
-            row.duration_ms.map(units::millis).unwrap_or_default(),
-            units::bytes(record.peak_memory),
+            row.duration_ms.map(words::duration).unwrap_or_default(),
+            words::bytes(record.peak_memory),
             paths.join(" "),
         ]);
     }
     print::result(session.format, &json!({"run": runs::document(&summary), "tasks": shown}), || {
-        format!(
+        lines!(
             "{}\n{} of {} succeeded. The results are in {}.\n",
             table.render(),
             summary.counts.succeeded,

@@ -12,6 +12,8 @@ use throng_core::cost::Guess;
 use throng_core::definition::{self, DefinitionErrors, Document};
 use throng_core::deploy::{Applied, Plan};
 use throng_core::jobs::{self, Definitions, Job, JobContext, JobEvent};
+use throng_core::lines;
+use throng_core::words::{Clean, Lines};
 
 /// Reads a definition file; its warnings go to standard error.
 pub fn load(path: &Path) -> Result<Document, Fail> {
@@ -31,7 +33,7 @@ fn warned_or(
         Err(errors) => &errors.warnings,
     };
     for warning in told {
-        print::note(&format!("warning: {warning}"));
+        print::note(lines!("warning: {warning}"));
     }
     document.map_err(|errors| fail(&errors))
 }
@@ -110,7 +112,7 @@ pub async fn deploy(session: &Session, args: args::Deploy) -> Outcome {
         let table = session.format == Format::Table;
         let applied = apply(session, &job, &plans, move |applied| {
             if table {
-                print::out(&done(applied, several));
+                print::out(done(applied, several));
             }
         });
         for (result, applied) in results.iter_mut().zip(applied.await?) {
@@ -125,10 +127,10 @@ pub async fn deploy(session: &Session, args: args::Deploy) -> Outcome {
 }
 
 /// What came of a function, in words; with its name when there are several.
-fn done(applied: &Applied, several: bool) -> String {
+fn done(applied: &Applied, several: bool) -> Lines {
     let what = if applied.done.is_empty() { "Nothing had to be changed" } else { "Deployed" };
-    let which = if several { format!(": {}", print::clean(&applied.function)) } else { String::new() };
-    format!("{what}{which}.\n")
+    let which = if several { format!(": {}", Clean::new(&applied.function)) } else { String::new() };
+    lines!("{what}{which}.\n")
 }
 
 /// A plan as `--output json` prints it.
@@ -159,7 +161,7 @@ pub async fn plan(
         if let JobEvent::Planned(plan) = event
             && shown
         {
-            print::out(&format!("function {}\n{plan}", print::clean(&plan.function)));
+            print::out(lines!("function {}\n{plan}", Clean::new(&plan.function)));
         }
     };
     watched(session, show, async |observer| jobs::plan(job, definitions, &observer).await).await
@@ -187,7 +189,7 @@ pub fn check(session: &Session, args: &args::Check) -> Outcome {
     if let Some(region) = context.region.as_deref().filter(|_| !context.is_local()) {
         let elsewhere = document.elsewhere(&context.name, region);
         for problem in elsewhere {
-            print::note(&format!("warning: {problem}"));
+            print::note(lines!("warning: {problem}"));
             warnings.push(problem.to_string());
         }
     }
@@ -211,11 +213,11 @@ pub fn check(session: &Session, args: &args::Check) -> Outcome {
         })
         .collect();
     print::result(session.format, &json!({"functions": shown, "warnings": warnings}), || {
-        explanations.iter().map(|explanation| print_lines(&explanation.to_string())).collect()
+        let mut text = Lines::default();
+        for explanation in &explanations {
+            text.push(&lines!("{explanation}").ended());
+        }
+        text
     });
     Ok(())
-}
-
-fn print_lines(text: &str) -> String {
-    text.lines().map(|line| print::clean(line) + "\n").collect()
 }

@@ -4,13 +4,14 @@ use crate::args::{self, Format, Policy};
 use crate::fail::{Fail, Outcome, SOME_FAILED, UNREACHABLE};
 use crate::print;
 use crate::session::Session;
-use crate::units;
 use std::fmt::Write as _;
 use throng_core::cloud::Cloud;
 use throng_core::definition;
 use throng_core::doctor::{self, Check};
 use throng_core::image::Programs;
+use throng_core::lines;
 use throng_core::policies;
+use throng_core::words::{self, Clean, Lines};
 
 pub async fn examine(session: &Session, args: &args::Doctor) -> Outcome {
     let context = session.context()?;
@@ -59,7 +60,7 @@ pub async fn examine(session: &Session, args: &args::Doctor) -> Outcome {
         (0, _) => Ok(()),
         (_, Format::Json) => Err(Fail::silent(code)),
         (bad, Format::Table) => {
-            Err(Fail::new(code, format!("{bad} of {} failed", units::how_many(checks.len(), "check"))))
+            Err(Fail::new(code, format!("{bad} of {} failed", words::how_many(checks.len(), "check"))))
         }
     }
 }
@@ -70,21 +71,21 @@ async fn print_policy(cloud: &Cloud, policy: Policy, buckets: &[String]) -> Outc
         Policy::Person => policies::person(&scope),
         Policy::Function => policies::function(&scope),
     };
-    print::out(&format!("{document}\n"));
+    print::out(lines!("{document}\n"));
     Ok(())
 }
 
-fn text(checks: &[Check]) -> String {
-    let mut text = String::new();
+pub(crate) fn text(checks: &[Check]) -> Lines {
+    let mut text = Lines::default();
     for check in checks {
         let mark = match (check.ok, check.advice.is_empty()) {
             (true, true) => "ok  ",
             (true, false) => "note",
             (false, _) => "FAIL",
         };
-        let _ = writeln!(text, "{mark}  {:<18} {}", check.what, print::clean(&check.found));
+        let _ = writeln!(text, "{mark}  {:<18} {}", check.what, Clean::new(&check.found));
         for line in check.advice.lines() {
-            let _ = writeln!(text, "      {:<18} {}", "", print::clean(line));
+            let _ = writeln!(text, "      {:<18} {}", "", Clean::new(line));
         }
     }
     text

@@ -5,10 +5,10 @@ use crate::args;
 use crate::fail::{Fail, Outcome};
 use crate::print::{self, Table};
 use crate::session::Session;
-use crate::units;
 use serde::Serialize;
 use std::fmt::Write as _;
 use throng_core::model::FunctionInfo;
+use throng_core::words::{self, Clean, Lines};
 
 /// A function as `--output json` prints it.
 #[derive(Serialize)]
@@ -70,9 +70,9 @@ pub async fn list(session: &Session, args: args::Functions) -> Outcome {
     Ok(())
 }
 
-fn table(functions: &[FunctionInfo]) -> String {
+pub(crate) fn table(functions: &[FunctionInfo]) -> Lines {
     if functions.is_empty() {
-        return "No functions. `throng deploy FILE` makes one.\n".to_owned();
+        return "No functions. `throng deploy FILE` makes one.\n".into();
     }
     let mut table = Table::new(&["NAME", "STATE", ">MEMORY", ">TIMEOUT", "ARCH", "MODIFIED"]);
     for function in functions {
@@ -82,14 +82,14 @@ fn table(functions: &[FunctionInfo]) -> String {
             format!("{} MiB", function.memory_mb),
             format!("{} s", function.timeout_s),
             function.architecture.clone(),
-            function.modified_ms.map(units::time).unwrap_or_default(),
+            function.modified_ms.map(words::local_time).unwrap_or_default(),
         ]);
     }
     table.render()
 }
 
-fn one(info: &FunctionInfo) -> String {
-    let mut text = String::new();
+pub(crate) fn one(info: &FunctionInfo) -> Lines {
+    let mut text = Lines::default();
     for (name, value) in [
         ("name", info.name.clone()),
         ("state", info.state.clone()),
@@ -99,12 +99,12 @@ fn one(info: &FunctionInfo) -> String {
         ("timeout", format!("{} s", info.timeout_s)),
         ("/tmp", format!("{} MiB", info.tmp_mb)),
         ("architecture", info.architecture.clone()),
-        ("modified", info.modified_ms.map(units::time).unwrap_or_default()),
+        ("modified", info.modified_ms.map(words::local_time).unwrap_or_default()),
         ("log group", info.log_group.clone()),
         ("description", info.description.clone()),
     ] {
         if !value.is_empty() {
-            let _ = writeln!(text, "{name:<13} {}", print::clean(&value));
+            let _ = writeln!(text, "{name:<13} {}", Clean::new(&value));
         }
     }
     text

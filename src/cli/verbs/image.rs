@@ -4,7 +4,6 @@ use crate::args::Image;
 use crate::fail::{Fail, Outcome};
 use crate::print::{self, Table};
 use crate::session::{Session, confirm};
-use crate::units;
 use serde_json::json;
 use std::fmt::Write as _;
 use std::path::Path;
@@ -12,6 +11,8 @@ use throng_core::cloud::Cloud;
 use throng_core::deploy::{self, Target};
 use throng_core::image::{self, Cache, ImageDetail, ImageError, Source};
 use throng_core::jobs::Job;
+use throng_core::lines;
+use throng_core::words::{self, Clean};
 
 pub async fn control(session: &Session, verb: Image) -> Outcome {
     let job = match &verb {
@@ -52,7 +53,7 @@ pub async fn control(session: &Session, verb: Image) -> Outcome {
             }
             deploy::remove_image(cloud, &place).await?;
             let then = if users.is_empty() { "" } else { "; deploying again brings it back" };
-            print::note(&format!("removed {name}{then}"));
+            print::note(lines!("removed {name}{then}"));
             Ok(())
         }
     }
@@ -110,7 +111,7 @@ async fn list(session: &Session, cloud: &Cloud) -> Outcome {
         for image in &images {
             table.row([image.repository.clone(), image.tags.join(" "), image.digest.clone()]);
         }
-        if table.is_empty() { "No images.\n".to_owned() } else { table.render() }
+        if table.is_empty() { "No images.\n".into() } else { table.render() }
     });
     Ok(())
 }
@@ -126,22 +127,22 @@ fn show(session: &Session, detail: &ImageDetail) {
         "size": detail.size(), "entrypoint": settings.entrypoint, "cmd": settings.cmd,
         "workdir": settings.workdir, "layers": layers});
     print::result(session.format, &document, || {
-        let mut text = format!("{}\n", detail.name);
+        let mut text = lines!("{}\n", detail.name);
         for (name, value) in [
             ("digest", detail.digest.clone().unwrap_or_default()),
             ("architecture", detail.architecture.as_aws().to_owned()),
-            ("size", units::bytes(detail.size())),
+            ("size", words::bytes(detail.size())),
             ("entry point", settings.entrypoint.join(" ")),
             ("command", settings.cmd.join(" ")),
             ("workdir", settings.workdir.clone()),
         ] {
             if !value.is_empty() {
-                let _ = writeln!(text, "  {name:<13} {}", print::clean(&value));
+                let _ = writeln!(text, "  {name:<13} {}", Clean::new(&value));
             }
         }
         for layer in &detail.layers {
             let digest = layer.digest.as_deref().unwrap_or("-");
-            let _ = writeln!(text, "  layer         {digest} {}", units::bytes(layer.size));
+            let _ = writeln!(text, "  layer         {digest} {}", words::bytes(layer.size));
         }
         text
     });

@@ -13,6 +13,7 @@ use std::borrow::Cow;
 use std::io::Read;
 use std::path::Path;
 use throng_core::jobs::{self, Job, JobContext, Observer};
+use throng_core::lines;
 use throng_core::logs::{Parser, RawEvent};
 
 pub async fn invoke(session: &Session, args: args::Invoke) -> Outcome {
@@ -42,7 +43,7 @@ pub async fn send(
 ) -> Outcome {
     if asynchronous {
         let id = jobs::invoke_async(job, function, payload).await?;
-        print::result(session.format, &json!({ "request_id": id }), || format!("request {id}\n"));
+        print::result(session.format, &json!({ "request_id": id }), || lines!("request {id}\n"));
         return Ok(());
     }
     let observer = Observer::silent(session.interrupt.clone());
@@ -53,19 +54,15 @@ pub async fn send(
         std::fs::write(path, &body).map_err(|error| Fail::usage(format!("{}: {error}", path.display())))?;
     }
     match session.format {
-        Format::Json => print::out(&format!(
-            "{}\n",
-            json!({
-                "request_id": answer.request_id,
-                "function_error": answer.function_error,
-                "payload": serde_json::from_slice::<Value>(&answer.payload)
-                    .unwrap_or_else(|_| String::from_utf8_lossy(&answer.payload).into()),
-                "log_tail": answer.log_tail,
-            })
-        )),
+        Format::Json => print::document(&json!({
+            "request_id": answer.request_id,
+            "function_error": answer.function_error,
+            "payload": serde_json::from_slice::<Value>(&answer.payload)
+                .unwrap_or_else(|_| String::from_utf8_lossy(&answer.payload).into()),
+            "log_tail": answer.log_tail,
+        })),
         Format::Table if to.is_none() && !failed => {
-            use std::io::Write;
-            let _ = std::io::stdout().write_all(&body);
+            print::data(&body);
         }
         Format::Table => {}
     }
@@ -77,7 +74,7 @@ pub async fn send(
 }
 
 /// Why a function failed, from what it answered: the error's message and its type.
-fn reason(payload: &[u8]) -> String {
+pub(crate) fn reason(payload: &[u8]) -> String {
     let error: Value = serde_json::from_slice(payload).unwrap_or_default();
     let text = |name: &str| error.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
     match (text("errorMessage"), text("errorType")) {
@@ -88,7 +85,7 @@ fn reason(payload: &[u8]) -> String {
 }
 
 /// The end of a log as `logs` prints its lines, each behind a line end. Its lines come without their times.
-fn tail(function: &str, log: &str) -> String {
+pub(crate) fn tail(function: &str, log: &str) -> String {
     let mut parser = Parser::default();
     let mut entry = |line: &str| {
         let event = RawEvent { time_ms: 0, stream: String::new(), message: line.to_owned(), id: None };
@@ -245,7 +242,7 @@ mod tests {
         assert_eq!(reason(answer), "the script ended with code 3 (Throng.Exit)");
         assert_eq!((reason(b"oops"), reason(br#"{"a": 1}"#)), ("oops".into(), r#"{"a": 1}"#.into()));
         let log = "START RequestId: 01234567-89ab Version: $LATEST\nhello \u{1b}[31m\n";
-        assert_eq!(tail("f", log), "\nf 01234567 INFO  START\nf -              hello \u{241b}[31m");
+        assert_eq!(tail("f", log), "\nf 01234567 INFO  START\nf -              hello ");
     }
 
     #[test]

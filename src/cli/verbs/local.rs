@@ -4,7 +4,6 @@ use crate::args::{Format, Global, Local};
 use crate::fail::{Fail, Outcome, SOME_FAILED, UNREACHABLE};
 use crate::print;
 use crate::session::{confirm, dirs};
-use crate::units;
 use crate::waiting::patiently;
 use crate::{EmbeddedCloud, ServeFailure, ServeRequest};
 use serde_json::{Value, json};
@@ -14,6 +13,8 @@ use std::time::Duration;
 use throng_contract::local as contract;
 use throng_core::config::{Config, LOCAL, Overrides};
 use throng_core::jobs::{Job, permit};
+use throng_core::lines;
+use throng_core::words;
 
 pub fn control(verb: &Local, global: &Global, cloud: &dyn EmbeddedCloud) -> Outcome {
     let dirs = dirs()?;
@@ -41,14 +42,14 @@ pub fn control(verb: &Local, global: &Global, cloud: &dyn EmbeddedCloud) -> Outc
             let arguments = ["local", "serve", "--detach"].map(str::to_owned);
             let endpoint = cloud.start(&folder, &arguments).map_err(unreachable)?;
             print::result(format, &endpoint, || {
-                format!("The local cloud listens at {} (process {}).\n", endpoint.endpoint, endpoint.pid)
+                lines!("The local cloud listens at {} (process {}).\n", endpoint.endpoint, endpoint.pid)
             });
             Ok(())
         }
         Local::Stop => {
             let stopped = stop(cloud, &folder)?;
             print::result(format, &json!({ "stopped": stopped }), || {
-                if stopped { "Stopped.\n".into() } else { "It was not running.\n".into() }
+                if stopped { "Stopped.\n" } else { "It was not running.\n" }
             });
             Ok(())
         }
@@ -82,9 +83,11 @@ fn status(cloud: &dyn EmbeddedCloud, folder: &Path, env: bool, format: Format) -
     let Some((endpoint, status)) = cloud.status(folder) else {
         let document = json!({ "running": false, "endpoint": null, "pid": null, "version": null,
             "started_ms": null, "status": null });
-        print::result(format, &document, || {
-            "The local cloud is not running. `throng local start` starts it; other verbs do it by themselves.\n".into()
-        });
+        print::result(
+            format,
+            &document,
+            || "The local cloud is not running. `throng local start` starts it; other verbs do it by themselves.\n",
+        );
         return Err(Fail::silent(UNREACHABLE));
     };
     if env {
@@ -92,7 +95,7 @@ fn status(cloud: &dyn EmbeddedCloud, folder: &Path, env: bool, format: Format) -
             .credentials(folder)
             .map_err(|error| Fail::new(SOME_FAILED, format!("the local cloud's credentials: {error}")))?;
         let contract::AccessKey { access_key_id, secret_access_key } = credentials.user;
-        print::out(&format!(
+        print::out(lines!(
             "export AWS_ENDPOINT_URL={}\nexport AWS_ACCESS_KEY_ID={access_key_id}\nexport AWS_SECRET_ACCESS_KEY={secret_access_key}\nexport AWS_REGION={}\nexport AWS_DEFAULT_REGION={}\n",
             endpoint.endpoint,
             contract::REGION,
@@ -103,17 +106,17 @@ fn status(cloud: &dyn EmbeddedCloud, folder: &Path, env: bool, format: Format) -
     let document = json!({ "running": true, "endpoint": endpoint.endpoint, "pid": endpoint.pid,
         "version": endpoint.version, "started_ms": endpoint.started_ms, "status": status });
     print::result(format, &document, || {
-        let mut text = format!(
+        let mut text = lines!(
             "The local cloud listens at {} (process {}, throng {}, since {}).\n",
             endpoint.endpoint,
             endpoint.pid,
             endpoint.version,
-            units::time(endpoint.started_ms)
+            words::local_time(endpoint.started_ms)
         );
         for (name, value) in facts(&status) {
             let _ = writeln!(text, "  {name:<20} {value}");
         }
-        text.push_str("Other programs: eval \"$(throng local status --env)\"\n");
+        text.push(&"Other programs: eval \"$(throng local status --env)\"\n".into());
         text
     });
     Ok(())
@@ -124,8 +127,8 @@ fn facts(status: &Value) -> Vec<(&'static str, String)> {
     let number = |name: &str| status.get(name).and_then(Value::as_u64);
     let running = status.pointer("/lambda/running").and_then(Value::as_array).map(Vec::len);
     let mut facts = Vec::new();
-    facts.extend(number("uptimeMs").map(|ms| ("up for", units::millis(ms))));
-    facts.extend(number("memoryBytes").map(|bytes| ("memory", units::bytes(bytes))));
+    facts.extend(number("uptimeMs").map(|ms| ("up for", words::duration(ms))));
+    facts.extend(number("memoryBytes").map(|bytes| ("memory", words::bytes(bytes))));
     facts.extend(number("requests").map(|count| ("requests answered", count.to_string())));
     // This one is open, too.
     facts.extend(

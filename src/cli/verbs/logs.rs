@@ -4,15 +4,16 @@ use crate::args::{self, Format};
 use crate::fail::{Fail, Outcome};
 use crate::print;
 use crate::session::Session;
-use crate::units;
 use serde::Serialize;
 use std::collections::HashSet;
 use throng_core::cloud::{Cloud, now_ms};
 use throng_core::engine::{LogQuery, LogView};
 use throng_core::jobs::Job;
 use throng_core::logs::{Bound, Follow, LogClient, LogGroup, Reader, Window};
-use throng_core::model::LogEntry;
+use throng_core::model::{LineId, LogEntry};
 use throng_core::run::Follower;
+use throng_core::words::{self, Clean};
+use throng_core::{clean, lines};
 
 /// While following, lines are remembered this far back, so that late ones find their place.
 const KEPT_LINES: usize = 5_000;
@@ -113,10 +114,8 @@ async fn follow(
     let follow = Follow::start(client, groups, query, Bound { lines: KEPT_LINES, ..Bound::default() });
     let mut views = follow.views();
     let mut status = Status::default();
-    // Lines that come late, between lines that were printed already, are printed when they come. Views share their
-    // lines' texts, so that a text's address tells lines apart as long as the view before is kept.
-    let mut printed: HashSet<usize> = HashSet::new();
-    let mut _before = LogView::default();
+    // Lines that come late, between lines that were printed already, are printed when they come.
+    let mut printed: HashSet<LineId> = HashSet::new();
     loop {
         tokio::select! {
             changed = views.changed() => if changed.is_err() { return Ok(()) },
@@ -125,16 +124,15 @@ async fn follow(
         let view = views.borrow_and_update().clone();
         let mut current = HashSet::with_capacity(view.len());
         for entry in (0..view.len()).filter_map(|index| view.get(index)) {
-            let address = entry.message.as_ptr() as usize;
-            if !printed.contains(&address) && is_of(stream, entry) {
+            if !printed.contains(&entry.id) && is_of(stream, entry) {
                 line(session.format, entry);
             }
-            current.insert(address);
+            current.insert(entry.id);
         }
         if let Some(client) = &verbose {
             status.tell(&view, client);
         }
-        (printed, _before) = (current, view);
+        printed = current;
     }
 }
 
@@ -144,7 +142,7 @@ struct Status(String);
 
 impl Status {
     fn tell(&mut self, view: &LogView, client: &LogClient) {
-        let mut words = vec![view.mode.clone()];
+        let mut words = vec![view.mode.to_string()];
         words.extend(client.slowed().iter().map(|slowed| {
             let times = slowed.throttled;
             format!("{slowed}, {times} {}", if times == 1 { "time" } else { "times" })
@@ -153,28 +151,27 @@ impl Status {
             words.push("SAMPLED".to_owned());
         }
         if view.missed > 0 {
-            words.push(format!("{} came late", units::plural(view.missed, "line")));
+            words.push(format!("{} came late", words::plural(view.missed, "line")));
         }
         if view.is_settled() {
             words.push("settled".to_owned());
         }
         let now = words.join("; ");
         if now != self.0 {
-            print::note(&format!("logs: {now}"));
+            print::note(lines!("logs: {now}"));
             self.0 = now;
         }
     }
 }
 
 /// A line as people see it, without the time of day.
-pub fn words(entry: &LogEntry) -> String {
+pub fn words(entry: &LogEntry) -> Clean {
     let who = match (entry.task, entry.request_id.as_deref()) {
         (Some(task), _) => format!("#{task}"),
         (None, Some(id)) => id.chars().take(8).collect(),
         (None, None) => "-".to_owned(),
     };
-    let (function, message) = (print::clean(&entry.function), print::clean(&entry.message));
-    format!("{function} {who:<8} {:<5} {message}", entry.level)
+    clean!("{} {:<8} {:<5} {}", entry.function, Clean::new(&who), Clean::new(&entry.level), entry.message)
 }
 
 fn line(format: Format, entry: &LogEntry) {
@@ -191,19 +188,11 @@ fn line(format: Format, entry: &LogEntry) {
                 platform: entry.platform,
                 message: &entry.message,
             };
-            if let Ok(json) = serde_json::to_string(&shown) {
-                print::out(&(json + "\n"));
-            }
+            print::document(&shown);
         }
         Format::Table => {
-            let time =
-                i64::try_from(entry.time_ms).ok().and_then(|ms| jiff::Timestamp::from_millisecond(ms).ok());
-            let time = time
-                .map(|time| {
-                    time.to_zoned_datetime(jiff::tz::TimeZone::system()).strftime("%H:%M:%S%.3f").to_string()
-                })
-                .unwrap_or_default();
-            print::out(&format!("{time} {}\n", words(entry)));
+            let time = throng_core::words::clock(entry.time_ms, &jiff::tz::TimeZone::system());
+            print::out(lines!("{time} {}\n", words(entry)));
         }
     }
 }

@@ -7,15 +7,16 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use throng_core::definition::{self, Definition, Environment, Migration, Origin};
 use throng_core::image::Source;
+use throng_core::lines;
 
 pub fn migrate(args: &args::Migrate) -> Outcome {
     let migration = definition::migrate(&args.file).map_err(Fail::usage)?;
     for warning in &migration.document.warnings {
-        print::note(&format!("warning: {warning}"));
+        print::note(lines!("warning: {warning}"));
     }
     let target = match &args.to {
         None if !args.in_place => {
-            print::out(&migration.yaml);
+            print::data(migration.yaml.as_bytes());
             return Ok(());
         }
         None => args.file.clone(),
@@ -30,7 +31,7 @@ pub fn migrate(args: &args::Migrate) -> Outcome {
     }
     if args.in_place {
         if migration.document.origins.iter().all(|origin| *origin == Origin::default()) {
-            print::note(&format!("{} is in today's form already; nothing to do", args.file.display()));
+            print::note(lines!("{} is in today's form already; nothing to do", args.file.display()));
             return Ok(());
         }
         let kept = backup(&args.file);
@@ -41,10 +42,10 @@ pub fn migrate(args: &args::Migrate) -> Outcome {
         }
         std::fs::copy(&args.file, &kept)
             .map_err(|error| Fail::usage(format!("{}: {error}", kept.display())))?;
-        print::note(&format!("the old file is {}", kept.display()));
+        print::note(lines!("the old file is {}", kept.display()));
     }
     write(&target, &migration.yaml).map_err(|error| Fail::usage(format!("{}: {error}", target.display())))?;
-    print::note(&format!("wrote {}", target.display()));
+    print::note(lines!("wrote {}", target.display()));
     Ok(())
 }
 

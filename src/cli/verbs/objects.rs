@@ -5,13 +5,14 @@ use crate::fail::{Fail, Outcome, SOME_FAILED};
 use crate::print::{self, Table};
 use crate::session::{Session, place};
 use crate::transfer::{not_done, watched};
-use crate::units;
 use serde::Serialize;
 use serde_json::json;
 use std::path::Path;
 use throng_core::cloud::{Cloud, ListQuery};
 use throng_core::jobs::{self, FetchRequest, Job, NotDone, UploadRequest};
+use throng_core::lines;
 use throng_core::model::{ObjectInfo, Place};
+use throng_core::words::{self, Lines};
 
 /// A bucket as `--output json` prints it.
 #[derive(Serialize)]
@@ -22,7 +23,7 @@ struct Bucket {
 
 /// An object or folder as `--output json` prints it.
 #[derive(Serialize)]
-struct Object {
+pub(crate) struct Object {
     key: String,
     folder: bool,
     size: u64,
@@ -48,9 +49,10 @@ pub async fn list(session: &Session, args: args::Ls) -> Outcome {
         print::result(session.format, &buckets, || {
             let mut table = Table::new(&["BUCKET", "CREATED"]);
             for bucket in &buckets {
-                table.row([bucket.name.clone(), bucket.created_ms.map(units::time).unwrap_or_default()]);
+                table
+                    .row([bucket.name.clone(), bucket.created_ms.map(words::local_time).unwrap_or_default()]);
             }
-            if table.is_empty() { "No buckets.\n".to_owned() } else { table.render() }
+            if table.is_empty() { "No buckets.\n".into() } else { table.render() }
         });
         return Ok(());
     };
@@ -85,14 +87,14 @@ async fn object_or_folder(cloud: &Cloud, place: &Place) -> String {
     prefix
 }
 
-fn table(objects: &[Object]) -> String {
+pub(crate) fn table(objects: &[Object]) -> Lines {
     if objects.is_empty() {
-        return "No objects.\n".to_owned();
+        return "No objects.\n".into();
     }
     let mut table = Table::new(&[">SIZE", "MODIFIED", "KEY"]);
     for object in objects {
-        let size = if object.folder { "folder".to_owned() } else { units::bytes(object.size) };
-        table.row([size, object.modified_ms.map(units::time).unwrap_or_default(), object.key.clone()]);
+        let size = if object.folder { "folder".to_owned() } else { words::bytes(object.size) };
+        table.row([size, object.modified_ms.map(words::local_time).unwrap_or_default(), object.key.clone()]);
     }
     table.render()
 }
@@ -107,11 +109,11 @@ pub async fn put(session: &Session, args: args::Put) -> Outcome {
     let failed: Vec<_> = uploaded.failed.iter().map(|file| &file.what).collect();
     let document = json!({ "sent": uploaded.sent, "skipped": uploaded.skipped, "failed": failed });
     print::result(session.format, &document, || match uploaded.skipped {
-        0 => format!("{} at {place}.\n", units::are(uploaded.sent, "file")),
+        0 => lines!("{} at {place}.\n", words::are(uploaded.sent, "file")),
         skipped => {
-            format!(
+            lines!(
                 "{} at {place}, {skipped} of them from before.\n",
-                units::are(uploaded.sent + skipped, "file")
+                words::are(uploaded.sent + skipped, "file")
             )
         }
     });
@@ -135,8 +137,8 @@ pub async fn get(session: &Session, args: args::Get) -> Outcome {
     let failed: Vec<_> = not_fetched.iter().map(|object| &object.what).collect();
     let document = json!({ "fetched": downloaded.fetched, "skipped": downloaded.skipped, "failed": failed });
     print::result(session.format, &document, || match downloaded.fetched + downloaded.skipped {
-        0 => String::new(),
-        count => format!("{} {there}\n", units::are(count, "object")),
+        0 => Lines::default(),
+        count => lines!("{} {there}\n", words::are(count, "object")),
     });
     let force = if downloaded.kept > 0 { "; --force replaces files that are there" } else { "" };
     match failed.len() {
@@ -157,5 +159,5 @@ fn arrives(to: &Path, key: &str) -> String {
 
 /// `1 file was`, `2 files were`
 fn were(count: usize, one: &str) -> String {
-    format!("{} {}", units::plural(count as u64, one), if count == 1 { "was" } else { "were" })
+    format!("{} {}", words::plural(count as u64, one), if count == 1 { "was" } else { "were" })
 }

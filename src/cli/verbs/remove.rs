@@ -6,13 +6,13 @@ use crate::fail::{Fail, Outcome, REFUSED};
 use crate::print;
 use crate::session::{Session, confirm, place};
 use crate::transfer::{not_done, watched};
-use crate::units;
 use serde_json::json;
-use std::fmt::Write as _;
 use throng_core::cloud::{Cloud, CloudError};
 use throng_core::deploy::{BucketsOf, RemoveOptions};
 use throng_core::jobs::{self, Job, JobContext};
 use throng_core::model::Place;
+use throng_core::words::{self, Lines};
+use throng_core::{clean, lines};
 
 pub async fn remove(session: &Session, args: Rm) -> Outcome {
     let job = session.job(job_of(&args.what)).await?;
@@ -74,17 +74,17 @@ async fn objects(session: &Session, job: &JobContext, place: &Place, yes: bool) 
     if keys.is_empty() {
         return Err(Fail::not_found(format!("there is no object {place}")));
     }
-    if !yes && !confirm(&format!("Delete {} at {place}?", units::how_many(keys.len(), "object")))? {
+    if !yes && !confirm(&format!("Delete {} at {place}?", words::how_many(keys.len(), "object")))? {
         return Ok(());
     }
     let deleted =
         watched(session, |_| {}, async |observer| jobs::delete(job, bucket, &keys, &observer).await).await?;
     not_done("not deleted", &deleted.failed);
     if !deleted.failed.is_empty() {
-        let count = units::how_many(deleted.failed.len(), "object");
+        let count = words::how_many(deleted.failed.len(), "object");
         return Err(Fail::new(REFUSED, format!("not deleted: {count}")));
     }
-    print::note(&format!("deleted {} at {place}", units::how_many(keys.len(), "object")));
+    print::note(lines!("deleted {} at {place}", words::how_many(keys.len(), "object")));
     Ok(())
 }
 
@@ -134,13 +134,13 @@ async fn functions(
     for name in names {
         let report = jobs::remove(job, name, options).await?;
         print::result(session.format, &json!({"removed": report.removed, "left": report.left}), || {
-            let lines = |mark: &str, what: &[String]| -> String {
-                what.iter().fold(String::new(), |mut text, what| {
-                    let _ = writeln!(text, "{mark:<8} {}", print::clean(what));
-                    text
-                })
-            };
-            lines("removed", &report.removed) + &lines("left", &report.left)
+            let mut text = Lines::default();
+            for (mark, what) in [("removed", &report.removed), ("left", &report.left)] {
+                for what in what {
+                    text.line(&clean!("{mark:<8} {what}"));
+                }
+            }
+            text
         });
     }
     Ok(())

@@ -2,13 +2,14 @@
 
 use crate::Opening;
 use crate::fail::{Fail, Outcome, SOME_FAILED, USAGE};
+use crate::print;
 use crate::session::Session;
 use throng_core::engine::{Engine, EngineOptions};
 
 /// Opens the terminal user interface; on a run when one is named.
 pub async fn open(session: &Session, run: Option<String>) -> Outcome {
     use std::io::IsTerminal;
-    if !(std::io::stdin().is_terminal() && std::io::stdout().is_terminal()) {
+    if !(std::io::stdin().is_terminal() && print::out_is_seen()) {
         return Err(Fail::new(
             USAGE,
             "the screen needs a terminal; `throng help` lists the verbs for scripts",

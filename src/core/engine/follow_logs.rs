@@ -4,7 +4,7 @@ use super::context::Ctx;
 use crate::cloud::{Cloud, CloudError};
 use crate::config::LogsConfig;
 use crate::logs::{Bound, Follow, LogClient, LogGroup};
-use crate::model::{LogQuery, LogView};
+use crate::model::{Arrival, LogMode, LogQuery, LogView};
 use std::collections::HashMap;
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ const AGAIN: Duration = Duration::from_secs(5);
 
 /// Follows until its token is cancelled. After the cloud was lost it begins anew.
 pub(super) async fn follow(mut ctx: Ctx, query: LogQuery, config: LogsConfig) {
-    let shown = LogView { query: query.clone(), mode: "starting".into(), ..LogView::default() };
+    let shown = LogView { query: query.clone(), ..LogView::default() };
     ctx.show(move |snap| snap.logs = Some(shown));
     loop {
         let Some(cloud) = ctx.cloud().await else { return };
@@ -22,7 +22,7 @@ pub(super) async fn follow(mut ctx: Ctx, query: LogQuery, config: LogsConfig) {
             Err(error) => {
                 ctx.update(move |state| {
                     if let Some(view) = &mut state.snap.logs {
-                        view.mode = format!("waiting: {error}");
+                        view.mode = LogMode { arrival: Arrival::Waiting, why: error.to_string() };
                     }
                     state.dirty = true;
                     state.answered(Err(&error));

@@ -46,7 +46,7 @@ mod state;
 mod survey;
 mod transfers;
 
-pub use crate::model::{LogQuery, LogView, RunView};
+pub use crate::model::{Arrival, LogMode, LogQuery, LogView, RunView};
 pub use command::{Command, Scope, Wish};
 pub use snapshot::{
     Connection, ContextInfo, Listing, ListingState, Notice, ObjectsView, PlanView, PlannedFunction,

@@ -6,7 +6,7 @@ use super::memory::Memory;
 use super::snapshot::{ListingState, Snapshot, TaskView};
 use crate::cloud::Cloud;
 use crate::jobs::JobError;
-use crate::model::{RunSummary, RunView};
+use crate::model::RunView;
 use crate::run::{self, Follower, RunContext, RunError};
 use std::sync::Arc;
 use std::time::Duration;

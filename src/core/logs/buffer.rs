@@ -1,7 +1,6 @@
 //! Lines by time, within a bound, none twice.
 
-use crate::model::LogView;
-use crate::model::{LogEntry, Millis};
+use crate::model::{LineId, LogEntry, LogView, Millis};
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
@@ -57,6 +56,8 @@ pub struct LogBuffer {
     chunks: Arc<Vec<Arc<Vec<LogEntry>>>>,
     bytes: usize,
     dropped: u64,
+    /// Lines that were ever kept.
+    kept: u64,
     seen: HashMap<u64, Seen>,
 }
 
@@ -64,7 +65,7 @@ impl LogBuffer {
     /// An empty buffer.
     #[must_use]
     pub fn new(bound: Bound) -> Self {
-        Self { bound, chunks: Arc::default(), bytes: 0, dropped: 0, seen: HashMap::new() }
+        Self { bound, chunks: Arc::default(), bytes: 0, dropped: 0, kept: 0, seen: HashMap::new() }
     }
 
     /// Adds a line unless it is there already.
@@ -77,7 +78,8 @@ impl LogBuffer {
             return Added::TooOld;
         }
         self.bytes += entry.message.len();
-        self.insert(entry);
+        self.kept += 1;
+        self.insert(LogEntry { id: LineId(self.kept), ..entry });
         self.shed();
         Added::New(key)
     }
@@ -211,6 +213,7 @@ mod tests {
     fn entry(time_ms: Millis, message: &str) -> LogEntry {
         let empty: Arc<str> = Arc::from("");
         LogEntry {
+            id: LineId::default(),
             time_ms,
             level: empty.clone(),
             function: empty.clone(),

@@ -3,6 +3,7 @@
 use super::client::{LogClient, LogError, LogGroup, TailEnd};
 use super::news::{News, TailState};
 use crate::cloud::{ErrorKind, now_ms};
+use crate::model::{Arrival, LogMode};
 use std::ops::Range;
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -184,19 +185,19 @@ fn reason(error: &LogError) -> String {
 }
 
 /// How lines arrive, for the status line.
-pub(super) fn mode(states: &[TailState]) -> String {
+pub(super) fn mode(states: &[TailState]) -> LogMode {
     let live = states.iter().filter(|state| matches!(state, TailState::Live(_))).count();
     let why = states.iter().find_map(|state| match state {
         TailState::Polling(why) => Some(why.as_str()),
         _ => None,
     });
-    match (live, why) {
-        (0, None) => "polling".into(),
-        (0, Some(why)) => format!("polling ({why})"),
-        (live, None) if live == states.len() => "live".into(),
-        (live, None) => format!("live ({live} of {} tails)", states.len()),
-        (live, Some(why)) => format!("live ({live} of {} tails; {why})", states.len()),
-    }
+    let (arrival, why) = match (live, why) {
+        (0, why) => (Arrival::Polling, why.unwrap_or_default().to_owned()),
+        (live, None) if live == states.len() => (Arrival::Live, String::new()),
+        (live, None) => (Arrival::Live, format!("{live} of {} tails", states.len())),
+        (live, Some(why)) => (Arrival::Live, format!("{live} of {} tails; {why}", states.len())),
+    };
+    LogMode { arrival, why }
 }
 
 /// The group of an update's event, by the name in its identifier.
@@ -219,13 +220,16 @@ mod tests {
     fn the_status_says_what_is_live_and_why_the_rest_is_not() {
         let live = TailState::Live(0);
         let refused = TailState::Polling("live tail refused: LimitExceededException".into());
-        assert_eq!(mode(&[]), "polling");
-        assert_eq!(mode(&[TailState::Opening]), "polling");
-        assert_eq!(mode(std::slice::from_ref(&live)), "live");
+        assert_eq!(mode(&[]).to_string(), "polling");
+        assert_eq!(mode(&[TailState::Opening]).to_string(), "polling");
+        assert_eq!(mode(std::slice::from_ref(&live)).to_string(), "live");
         assert_eq!(
-            mode(std::slice::from_ref(&refused)),
+            mode(std::slice::from_ref(&refused)).to_string(),
             "polling (live tail refused: LimitExceededException)"
         );
-        assert_eq!(mode(&[live, refused]), "live (1 of 2 tails; live tail refused: LimitExceededException)");
+        assert_eq!(
+            mode(&[live, refused]).to_string(),
+            "live (1 of 2 tails; live tail refused: LimitExceededException)"
+        );
     }
 }

@@ -3,9 +3,15 @@
 use super::{Millis, Report, Source};
 use std::sync::Arc;
 
+/// Tells the lines of one buffer apart, also those of the same time and text.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct LineId(pub u64);
+
 /// A line of a log.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LogEntry {
+    /// Which line of its buffer it is; the same for all until one keeps it.
+    pub id: LineId,
     /// When it happened.
     pub time_ms: Millis,
     /// `INFO`, `WARN`, `ERROR` … or empty.
@@ -60,8 +66,53 @@ pub struct LogView {
     pub sampled: bool,
     /// Everything that happened before this time is known; lines of later times may still come late. 0 at first.
     pub settled_ms: Millis,
-    /// How lines arrive: `live`, `polling (throttled)` … for the status line.
-    pub mode: String,
+    /// How lines arrive.
+    pub mode: LogMode,
+}
+
+/// How the lines of a [`LogView`] arrive.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LogMode {
+    /// The way.
+    pub arrival: Arrival,
+    /// Why it is so and what fails, for people; empty when there is nothing to say.
+    pub why: String,
+}
+
+/// The way in which lines of logs arrive.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Arrival {
+    /// It is just being begun.
+    #[default]
+    Starting,
+    /// Nothing can be read at the moment.
+    Waiting,
+    /// They are asked for again and again.
+    Polling,
+    /// They are sent as they are written, at least those of some groups.
+    Live,
+}
+
+impl Arrival {
+    /// In one word.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Starting => "starting",
+            Self::Waiting => "waiting",
+            Self::Polling => "polling",
+            Self::Live => "live",
+        }
+    }
+}
+
+/// `live`, `polling (throttled)` …
+impl std::fmt::Display for LogMode {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { arrival, why } = self;
+        f.write_str(arrival.as_str())?;
+        if why.is_empty() { Ok(()) } else { write!(f, " ({why})") }
+    }
 }
 
 impl LogView {

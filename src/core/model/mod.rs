@@ -22,7 +22,7 @@ mod variables;
 
 pub use architecture::Architecture;
 pub use functions::{FunctionForm, FunctionInfo, InvocationInfo};
-pub use logs::{LogEntry, LogQuery, LogView};
+pub use logs::{Arrival, LineId, LogEntry, LogMode, LogQuery, LogView};
 pub use progress::{Progress, ProgressState};
 pub use report::Report;
 pub use runs::{Counts, RunStatistics, RunSummary, RunView, TaskRow};

@@ -5,7 +5,9 @@ use crate::app::App;
 use crate::layers::line::{LineInput, Purpose};
 use crate::layers::pager::Pager;
 use crate::views::logs as view;
+use throng_core::clean;
 use throng_core::engine::LogQuery;
+use throng_core::words::Clean;
 
 /// Columns per step to the side.
 const PAN: usize = 16;
@@ -43,17 +45,13 @@ pub fn to_match(app: &mut App, forward: bool) {
         return search(app, "");
     }
     let pattern = app.logs.search.clone();
-    let holds = |entry: &throng_core::model::LogEntry| pattern.matches(&crate::text::clean(&entry.message));
+    let holds = |entry: &throng_core::model::LogEntry| pattern.matches(&Clean::new(&entry.message));
     let snapshot = app.snapshot.clone();
     if !app.logs.seek(forward, snapshot.logs.as_ref(), holds) {
         if !(0..app.logs.len()).any(|at| app.logs.get(at).is_some_and(holds)) {
-            return app.refuse(format!("Nothing in the log matches {}.", pattern.text()));
+            return app.refuse(clean!("Nothing in the log matches {}.", pattern.text()));
         }
-        app.refuse(format!(
-            "No {} match of {}.",
-            if forward { "further" } else { "earlier" },
-            pattern.text()
-        ));
+        app.refuse(clean!("No {} match of {}.", if forward { "further" } else { "earlier" }, pattern.text()));
     }
 }
 

@@ -11,8 +11,10 @@ use crate::layers::plan::PlanLayer;
 use crate::layers::prompt::Prompt;
 use crate::theme::{self, Depth, Theme};
 use std::path::PathBuf;
+use throng_core::clean;
 use throng_core::engine::{Command, Severity, Wish};
 use throng_core::model::ProgressState;
+use throng_core::words::Clean;
 
 pub fn launch(app: &mut App, _: &str) {
     app.push(LaunchForm::default());
@@ -63,7 +65,7 @@ pub fn copy(app: &mut App, _: &str) {
 /// Puts a text on the person's clipboard.
 pub fn copy_text(app: &mut App, text: &str) {
     app.effects.push(Effect::Copy(text.to_owned()));
-    app.say(format!("Copied {}", crate::text::clip(&crate::text::clean(text), 60)));
+    app.say(clean!("Copied {}", throng_core::words::clip(&Clean::new(text), 60)));
 }
 
 pub fn notices(app: &mut App, _: &str) {
@@ -105,7 +107,7 @@ fn switch(app: &mut App, name: &str) {
     let known = app.snapshot.contexts.iter().find(|context| context.name == name).cloned();
     match known {
         Some(context) => app.switch_context(context),
-        None => app.refuse(format!("There is no context {name}. Press c for those there are.")),
+        None => app.refuse(clean!("There is no context {name}. Press c for those there are.")),
     }
 }
 
@@ -133,7 +135,7 @@ fn set_theme(app: &mut App, name: &str) {
             if app.look.theme.depth == Depth::Mono { Depth::detect(false) } else { app.look.theme.depth };
         app.look.theme = Theme::new(name, depth, app.look.theme.symbols.ascii);
     } else {
-        app.refuse(format!("There is no theme {name}: there are {}.", theme::NAMES.join(", ")));
+        app.refuse(clean!("There is no theme {name}: there are {}.", theme::NAMES.join(", ")));
     }
 }
 

@@ -2,19 +2,20 @@
 
 use crate::app::App;
 use crate::layer::{Layer, Outcome};
-use crate::text;
+use crate::paint::{Draw, Line, Span, small};
 use crate::widgets::input::Field;
 use crate::widgets::popup;
 use crossterm::event::{KeyCode, KeyEvent};
 use ratatui::Frame;
 use ratatui::layout::Rect;
-use ratatui::text::{Line, Span};
+use throng_core::clean;
+use throng_core::words::{self, Clean};
 
 type Then = Box<dyn FnOnce(&mut App)>;
 
 /// A question.
 pub struct Confirm {
-    title: String,
+    title: Clean,
     lines: Vec<String>,
     word: Option<String>,
     field: Field,
@@ -23,18 +24,17 @@ pub struct Confirm {
 
 impl Confirm {
     /// Answered by `y`.
-    pub fn yes(title: &str, lines: Vec<String>, then: impl FnOnce(&mut App) + 'static) -> Self {
-        Self {
-            title: title.to_owned(),
-            lines,
-            word: None,
-            field: Field::default(),
-            then: Some(Box::new(then)),
-        }
+    pub fn yes(title: impl Into<Clean>, lines: Vec<String>, then: impl FnOnce(&mut App) + 'static) -> Self {
+        Self { title: title.into(), lines, word: None, field: Field::default(), then: Some(Box::new(then)) }
     }
 
     /// Answered by typing a name.
-    pub fn typed(title: &str, lines: Vec<String>, word: &str, then: impl FnOnce(&mut App) + 'static) -> Self {
+    pub fn typed(
+        title: impl Into<Clean>,
+        lines: Vec<String>,
+        word: &str,
+        then: impl FnOnce(&mut App) + 'static,
+    ) -> Self {
         Self { word: Some(word.to_owned()), ..Self::yes(title, lines, then) }
     }
 
@@ -55,7 +55,7 @@ impl Layer for Confirm {
             (KeyCode::Char('y' | 'Y'), None) => self.go(app),
             (KeyCode::Enter, Some(word)) if self.field.text() == word => self.go(app),
             (KeyCode::Enter, Some(word)) => {
-                app.refuse(format!("That is not {word}: nothing is done."));
+                app.refuse(clean!("That is not {word}: nothing is done."));
                 Outcome::Keep
             }
             (_, Some(_)) => {
@@ -77,21 +77,20 @@ impl Layer for Confirm {
 
     fn draw(&self, frame: &mut Frame<'_>, area: Rect, app: &App) {
         let extra = if self.word.is_some() { 5 } else { 4 };
-        let width = self.lines.iter().map(|line| text::width(line)).max().unwrap_or(0).clamp(46, 90) + 4;
+        let width = self.lines.iter().map(|line| words::width(line)).max().unwrap_or(0).clamp(46, 90) + 4;
         let inner = popup::draw(frame, area, (width, self.lines.len() + extra + 1), &self.title, &app.look);
-        let lines: Vec<Line<'_>> =
-            self.lines.iter().map(|line| Line::raw(text::clean(line).into_owned())).collect();
-        popup::lines(frame, inner, &lines, 0, text::small(extra) - 1);
+        let lines: Vec<Line> = self.lines.iter().map(|line| Line::raw(Clean::new(line))).collect();
+        popup::lines(frame, inner, &lines, 0, small(extra) - 1);
         let Some(word) = &self.word else {
             return popup::hints(frame, inner, &[("y", "yes"), ("n", "no")], &app.look);
         };
         let y = inner.bottom().saturating_sub(3);
         let label = Line::from(vec![
             Span::styled("type ", app.look.theme.dim),
-            Span::styled(text::clean(word).into_owned(), app.look.theme.title),
+            Span::styled(Clean::new(word), app.look.theme.title),
             Span::styled(": ", app.look.theme.dim),
         ]);
-        let (x, _) = frame.buffer_mut().set_line(inner.x, y, &label, inner.width);
+        let x = frame.buffer_mut().put_line(inner.x, y, &label, inner.width);
         self.field.draw(
             frame,
             Rect { x, y, width: inner.right().saturating_sub(x), height: 1 },

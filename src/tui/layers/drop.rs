@@ -3,17 +3,18 @@
 use super::plan::PlanLayer;
 use crate::app::{App, Job};
 use crate::layer::{Answer, Layer, Outcome};
+use crate::paint::{Line, Span, small};
 use crate::place::Place;
-use crate::text;
 use crate::widgets::popup;
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::Frame;
 use ratatui::layout::Rect;
-use ratatui::text::{Line, Span};
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
+use throng_core::clean;
 use throng_core::engine::{Command, Wish};
 use throng_core::jobs;
+use throng_core::words::{self, Clean};
 
 /// Files that are counted at most before the dialog says "more than".
 const MOST: u64 = 200_000;
@@ -168,7 +169,7 @@ impl DropDialog {
             return Outcome::Close;
         };
         if !app.permits(target.job()) {
-            app.refuse(format!("Context {} is read-only.", app.snapshot.context.name));
+            app.refuse(clean!("Context {} is read-only.", app.snapshot.context.name));
             return Outcome::Close;
         }
         let paths = std::mem::take(&mut self.paths);
@@ -181,7 +182,7 @@ impl DropDialog {
                 app.start_run(&function.clone(), Command::RunFiles { function, paths });
             }
             Target::Bucket(bucket, prefix) => {
-                app.begin(format!("Uploading to {bucket}/{prefix} …"));
+                app.begin(clean!("Uploading to {bucket}/{prefix} …"));
                 app.send(Command::Upload { paths, bucket, prefix });
             }
         }
@@ -196,7 +197,7 @@ impl DropDialog {
         } else {
             String::new()
         };
-        format!("{more}{}, {}{unreadable}", text::plural(amount.files, "file"), text::bytes(amount.bytes))
+        format!("{more}{}, {}{unreadable}", words::plural(amount.files, "file"), words::bytes(amount.bytes))
     }
 }
 
@@ -244,14 +245,14 @@ impl Layer for DropDialog {
         let mut lines = vec![Line::styled(self.amount(), theme.title)];
         for path in self.paths.iter().take(names) {
             let shown = path.display().to_string();
-            let shown = text::clean(&shown);
+            let shown = Clean::new(&shown);
             lines.push(Line::styled(
-                format!("  {}", text::clip_start(&shown, usize::from(inner.width).saturating_sub(3))),
+                clean!("  {}", words::clip_start(&shown, usize::from(inner.width).saturating_sub(3))),
                 theme.dim,
             ));
         }
         if self.paths.len() > names {
-            lines.push(Line::styled(format!("  and {} more", self.paths.len() - names), theme.dim));
+            lines.push(Line::styled(clean!("  and {} more", self.paths.len() - names), theme.dim));
         }
         lines.push(Line::raw(""));
         let first = lines.len();
@@ -269,14 +270,11 @@ impl Layer for DropDialog {
                 }
                 Target::Bucket(bucket, prefix) => ("upload to folder   ", format!("{bucket}/{prefix}")),
             };
-            lines.push(Line::from(vec![
-                Span::styled(verb, theme.dim),
-                Span::raw(text::clean(&name).into_owned()),
-            ]));
+            lines.push(Line::from(vec![Span::styled(verb, theme.dim), Span::raw(Clean::new(&name))]));
         }
         popup::lines(frame, inner, &lines, 0, 1);
         if !self.targets.is_empty() {
-            let y = inner.y + text::small(first + self.position - skip);
+            let y = inner.y + small(first + self.position - skip);
             frame.buffer_mut().set_style(Rect { y, height: 1, ..inner }, theme.selected);
         }
         popup::hints(

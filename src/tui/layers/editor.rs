@@ -2,13 +2,13 @@
 
 use crate::app::App;
 use crate::layer::{Layer, Outcome};
-use crate::text;
+use crate::paint::{Draw, Line, small};
 use crate::widgets::input::Field;
 use crate::widgets::popup;
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::Frame;
 use ratatui::layout::Rect;
-use ratatui::text::Line;
+use throng_core::clean;
 use throng_core::engine::Command;
 
 /// Invoke a function once.
@@ -53,7 +53,7 @@ impl Layer for Payload {
                     app.refuse(bad);
                     return Outcome::Keep;
                 }
-                app.begin(format!("Invoking {} …", self.function));
+                app.begin(clean!("Invoking {} …", self.function));
                 app.send(Command::Invoke {
                     function: self.function.clone(),
                     payload: self.text().into_bytes(),
@@ -95,19 +95,19 @@ impl Layer for Payload {
 
     fn draw(&self, frame: &mut Frame<'_>, area: Rect, app: &App) {
         let look = &app.look;
-        let title = format!("Invoke {} once", self.function);
-        let inner = popup::draw(frame, area, (84, self.lines.len().max(6) + 6), &title, look);
+        let title = clean!("Invoke {} once", self.function);
+        let inner = popup::draw(frame, area, (84, self.lines.len().max(6) + 6), title, look);
         let height = usize::from(inner.height.saturating_sub(4)).max(1);
         let skip = (self.row + 1).saturating_sub(height);
         for (row, field) in self.lines.iter().enumerate().skip(skip).take(height) {
-            let y = inner.y + text::small(row - skip);
+            let y = inner.y + small(row - skip);
             field.draw(frame, Rect { y, height: 1, ..inner }, row == self.row, look);
         }
         let verdict = match self.verdict() {
             Ok(good) => Line::styled(good, look.theme.good),
             Err(bad) => Line::styled(bad, look.theme.warn),
         };
-        frame.buffer_mut().set_line(inner.x, inner.bottom().saturating_sub(3), &verdict, inner.width);
+        frame.buffer_mut().put_line(inner.x, inner.bottom().saturating_sub(3), &verdict, inner.width);
         popup::hints(frame, inner, &[("ctrl-s", "invoke"), ("enter", "new line"), ("esc", "close")], look);
     }
 }

@@ -3,15 +3,16 @@
 use crate::actions::program::expand;
 use crate::app::App;
 use crate::layer::{Answer, Layer, Outcome};
-use crate::text;
+use crate::paint::{Draw, Line, Span, small};
 use crate::widgets::input::Field;
 use crate::widgets::popup;
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::Frame;
 use ratatui::layout::Rect;
-use ratatui::text::{Line, Span};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use throng_core::clean;
+use throng_core::words::{self, Clean};
 
 /// Entries of a folder that are read at most.
 const MOST: usize = 5000;
@@ -59,7 +60,7 @@ pub fn completions(typed: &str) -> Vec<Entry> {
 /// A file chooser.
 #[derive(Debug)]
 pub struct Files {
-    title: String,
+    title: Clean,
     field: Field,
     entries: Vec<Entry>,
     position: usize,
@@ -71,9 +72,9 @@ pub struct Files {
 impl Files {
     /// Several files and folders.
     #[must_use]
-    pub fn many(title: &str, start: &str) -> Self {
+    pub fn many(title: impl Into<Clean>, start: &str) -> Self {
         let mut files = Self {
-            title: title.to_owned(),
+            title: title.into(),
             field: Field::new(start),
             entries: Vec::new(),
             position: 0,
@@ -86,7 +87,7 @@ impl Files {
 
     /// One file; when endings are given, others are not shown.
     #[must_use]
-    pub fn one(title: &str, endings: &'static [&'static str]) -> Self {
+    pub fn one(title: impl Into<Clean>, endings: &'static [&'static str]) -> Self {
         let mut files = Self { one: Some(endings), ..Self::many(title, "") };
         files.read();
         files
@@ -135,7 +136,7 @@ impl Files {
                 if typed.contains(['*', '?', '[']) {
                     return Outcome::Answer(Answer::Paths(vec![expand(typed)]));
                 }
-                app.refuse(format!("There is no {typed} here."));
+                app.refuse(clean!("There is no {typed} here."));
                 Outcome::Keep
             }
         }
@@ -215,7 +216,7 @@ impl Layer for Files {
     fn draw(&self, frame: &mut Frame<'_>, area: Rect, app: &App) {
         let theme = &app.look.theme;
         let inner = popup::draw(frame, area, (84, 24), &self.title, &app.look);
-        let (x, _) = frame.buffer_mut().set_stringn(inner.x, inner.y, "path ", 5, theme.accent);
+        let x = frame.buffer_mut().put(inner.x, inner.y, "path ", 5, theme.accent);
         self.field.draw(
             frame,
             Rect { x, width: inner.right().saturating_sub(x), height: 1, ..inner },
@@ -225,28 +226,28 @@ impl Layer for Files {
         let height = usize::from(inner.height.saturating_sub(4));
         let skip = (self.position + 1).saturating_sub(height);
         for (row, entry) in self.entries.iter().enumerate().skip(skip).take(height) {
-            let y = inner.y + 2 + text::small(row - skip);
+            let y = inner.y + 2 + small(row - skip);
             let marked = self.marks.contains_key(&expand(&entry.path));
-            let size = entry.size.map_or_else(|| "folder".to_owned(), text::bytes);
+            let size = entry.size.map_or_else(|| "folder".to_owned(), words::bytes);
             let room = usize::from(inner.width).saturating_sub(14);
-            let name = text::clean(&entry.name);
-            let name = text::clip(&name, room);
-            let pad = " ".repeat(room.saturating_sub(text::width(&name)));
+            let name = Clean::new(&entry.name);
+            let name = words::clip(&name, room);
+            let pad = " ".repeat(room.saturating_sub(words::width(&name)));
             let line = Line::from(vec![
                 Span::styled(if marked { theme.symbols.mark } else { " " }, theme.marked),
                 Span::styled(
-                    format!(" {name}{pad}"),
+                    clean!(" {name}{pad}"),
                     if entry.size.is_none() { theme.key } else { ratatui::style::Style::new() },
                 ),
-                Span::styled(format!("{size:>10}"), theme.dim),
+                Span::styled(clean!("{size:>10}"), theme.dim),
             ]);
-            frame.buffer_mut().set_line(inner.x, y, &line, inner.width);
+            frame.buffer_mut().put_line(inner.x, y, &line, inner.width);
             if row == self.position {
                 frame.buffer_mut().set_style(Rect { y, height: 1, ..inner }, theme.selected);
             }
         }
         if self.entries.is_empty() {
-            frame.buffer_mut().set_stringn(
+            frame.buffer_mut().put(
                 inner.x + 2,
                 inner.y + 2,
                 "nothing here begins so",
@@ -254,7 +255,7 @@ impl Layer for Files {
                 theme.dim,
             );
         }
-        let marked = format!("{} marked, {}", self.marks.len(), text::bytes(self.marks.values().sum()));
+        let marked = format!("{} marked, {}", self.marks.len(), words::bytes(self.marks.values().sum()));
         let mut hints = vec![("enter", "choose"), ("tab", "into"), ("shift-tab", "up")];
         if self.one.is_none() {
             hints.extend([("space", "mark"), ("ctrl-o", "whole folder")]);

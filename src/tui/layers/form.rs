@@ -5,14 +5,14 @@ use super::plan::PlanLayer;
 use crate::actions::program::expand;
 use crate::app::App;
 use crate::layer::{Answer, Layer, Outcome};
+use crate::paint::{Draw, Line, small};
 use crate::place::tab;
-use crate::text;
 use crate::widgets::input::Field;
 use crate::widgets::popup;
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::Frame;
 use ratatui::layout::Rect;
-use ratatui::text::Line;
+use throng_core::clean;
 use throng_core::engine::{Command, Wish};
 use throng_core::model::FunctionForm;
 
@@ -159,7 +159,7 @@ fn wish(wish: Wish, app: &mut App, plan: bool) -> Outcome {
         Wish::Form(form) => (form.name.clone(), Command::DeployForm(form)),
         Wish::File(path) => (path.display().to_string(), Command::DeployFile(path)),
     };
-    app.begin(format!("Deploying {name} …"));
+    app.begin(clean!("Deploying {name} …"));
     app.send(command);
     app.open_tab(tab::FUNCTIONS);
     Outcome::Close
@@ -223,12 +223,11 @@ impl Layer for LaunchForm {
         let look = &app.look;
         let inner = popup::draw(frame, area, (84, FIELDS.len() + 8), "Launch a function", look);
         for (row, (name, _)) in FIELDS.iter().enumerate() {
-            let y = inner.y + 1 + text::small(row);
+            let y = inner.y + 1 + small(row);
             let focus = row == self.focus;
             let style = if focus { look.theme.accent } else { look.theme.dim };
             let cursor = if focus { look.theme.symbols.cursor } else { " " };
-            let (x, _) =
-                frame.buffer_mut().set_stringn(inner.x, y, format!("{cursor} {name:<12}"), 14, style);
+            let x = frame.buffer_mut().put(inner.x, y, clean!("{cursor} {name:<12}"), 14, style);
             self.fields[row].draw(
                 frame,
                 Rect { x, y, width: inner.right().saturating_sub(x), height: 1 },
@@ -236,13 +235,13 @@ impl Layer for LaunchForm {
                 look,
             );
         }
-        let y = inner.y + text::small(FIELDS.len()) + 2;
+        let y = inner.y + small(FIELDS.len()) + 2;
         let line = match &self.error {
-            Some((field, error)) => Line::styled(format!("{}: {error}", FIELDS[*field].0), look.theme.bad),
+            Some((field, error)) => Line::styled(clean!("{}: {error}", FIELDS[*field].0), look.theme.bad),
             None => Line::styled(FIELDS[self.focus].1, look.theme.dim),
         };
         if y < inner.bottom() {
-            frame.buffer_mut().set_line(inner.x + 2, y, &line, inner.width.saturating_sub(2));
+            frame.buffer_mut().put_line(inner.x + 2, y, &line, inner.width.saturating_sub(2));
         }
         let mut hints = vec![("ctrl-s", "launch"), ("ctrl-d", "dry run"), ("ctrl-y", "use a YAML file")];
         match self.focus {

@@ -1,13 +1,14 @@
 //! The help, made from the registry.
 
 use crate::list::Look;
+use crate::paint::{Line, Span};
 use crate::place::Kind;
 use crate::registry::ACTIONS;
-use ratatui::text::{Line, Span};
+use throng_core::clean;
 
 /// The commands that hold in a place.
 #[must_use]
-pub fn help_lines(kind: Kind, look: &Look) -> Vec<Line<'static>> {
+pub fn help_lines(kind: Kind, look: &Look) -> Vec<Line> {
     let theme = &look.theme;
     let mut lines = Vec::new();
     let mut group = "";
@@ -25,8 +26,8 @@ pub fn help_lines(kind: Kind, look: &Look) -> Vec<Line<'static>> {
             (false, false) => "",
         };
         lines.push(Line::from(vec![
-            Span::styled(format!("{:<18}", action.keys.join(" ")), theme.key),
-            Span::styled(format!("{:<17}", format!(":{}", action.name)), theme.dim),
+            Span::styled(clean!("{:<18}", action.keys.join(" ")), theme.key),
+            Span::styled(clean!("{:<17}", format!(":{}", action.name)), theme.dim),
             Span::raw(action.help),
             Span::styled(mark, theme.dim),
         ]));

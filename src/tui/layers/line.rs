@@ -3,6 +3,8 @@
 use crate::app::App;
 use crate::filter::Pattern;
 use crate::layer::{Layer, Outcome};
+use crate::paint;
+use crate::paint::Draw;
 use crate::widgets::input::Field;
 use crossterm::event::{KeyCode, KeyEvent};
 use ratatui::Frame;
@@ -112,9 +114,8 @@ impl Layer for LineInput {
         };
         let y = area.bottom().saturating_sub(1);
         let line = Rect { y, height: 1, ..area };
-        frame.render_widget(ratatui::widgets::Clear, line);
-        let (x, _) =
-            frame.buffer_mut().set_stringn(area.x, y, name, usize::from(area.width), app.look.theme.accent);
+        paint::clear(frame, line);
+        let x = frame.buffer_mut().put(area.x, y, name, usize::from(area.width), app.look.theme.accent);
         self.field.draw(frame, Rect { x, width: area.right().saturating_sub(x), ..line }, true, &app.look);
     }
 }

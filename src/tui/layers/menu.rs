@@ -3,14 +3,14 @@
 use crate::app::App;
 use crate::filter::Pattern;
 use crate::layer::{Layer, Outcome};
-use crate::text;
+use crate::paint::{Draw, Line, Span, small};
 use crate::widgets::input::Field;
 use crate::widgets::popup;
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::Frame;
 use ratatui::layout::Rect;
-use ratatui::text::{Line, Span};
 use std::rc::Rc;
+use throng_core::words::{self, Clean};
 
 /// A choice.
 pub struct Item {
@@ -32,7 +32,7 @@ impl Item {
 
 /// A list of choices.
 pub struct Menu {
-    title: String,
+    title: Clean,
     items: Vec<Item>,
     field: Field,
     position: usize,
@@ -41,8 +41,8 @@ pub struct Menu {
 impl Menu {
     /// The first one is under the cursor.
     #[must_use]
-    pub fn new(title: &str, items: Vec<Item>) -> Self {
-        Self { title: title.to_owned(), items, field: Field::default(), position: 0 }
+    pub fn new(title: impl Into<Clean>, items: Vec<Item>) -> Self {
+        Self { title: title.into(), items, field: Field::default(), position: 0 }
     }
 
     /// What matches, the likeliest first: the name that was typed, names that begin so, the others in their order.
@@ -103,8 +103,8 @@ impl Layer for Menu {
 
     fn draw(&self, frame: &mut Frame<'_>, area: Rect, app: &App) {
         let theme = &app.look.theme;
-        let names = self.items.iter().map(|item| text::width(&item.name)).max().unwrap_or(0).min(40);
-        let widest = self.items.iter().map(|item| names + text::width(&item.detail)).max().unwrap_or(0);
+        let names = self.items.iter().map(|item| words::width(&item.name)).max().unwrap_or(0).min(40);
+        let widest = self.items.iter().map(|item| names + words::width(&item.detail)).max().unwrap_or(0);
         let inner = popup::draw(
             frame,
             area,
@@ -112,7 +112,7 @@ impl Layer for Menu {
             &self.title,
             &app.look,
         );
-        let (x, _) = frame.buffer_mut().set_stringn(inner.x, inner.y, "> ", 2, theme.accent);
+        let x = frame.buffer_mut().put(inner.x, inner.y, "> ", 2, theme.accent);
         self.field.draw(
             frame,
             Rect { x, width: inner.right().saturating_sub(x), height: 1, ..inner },
@@ -123,16 +123,16 @@ impl Layer for Menu {
         let height = usize::from(inner.height.saturating_sub(3));
         let skip = (self.position + 1).saturating_sub(height);
         for (row, item) in shown.iter().enumerate().skip(skip).take(height) {
-            let y = inner.y + 1 + text::small(row - skip);
-            let name = text::clean(&item.name);
-            let name = text::clip(&name, names.max(8));
-            let pad = " ".repeat(names.saturating_sub(text::width(&name)) + 2);
+            let y = inner.y + 1 + small(row - skip);
+            let name = Clean::new(&item.name);
+            let name = words::clip(&name, names.max(8));
+            let pad = " ".repeat(names.saturating_sub(words::width(&name)) + 2);
             let head = format!("{name}{pad}");
-            let detail = text::clean(&item.detail);
-            let detail = text::clip(&detail, usize::from(inner.width).saturating_sub(text::width(&head)));
-            let line = Line::from(vec![Span::raw(head), Span::styled(detail.into_owned(), theme.dim)]);
+            let detail = Clean::new(&item.detail);
+            let detail = words::clip(&detail, usize::from(inner.width).saturating_sub(words::width(&head)));
+            let line = Line::from(vec![Span::raw(head), Span::styled(detail, theme.dim)]);
             let place = Rect { y, height: 1, ..inner };
-            frame.buffer_mut().set_line(inner.x, y, &line, inner.width);
+            frame.buffer_mut().put_line(inner.x, y, &line, inner.width);
             if row == self.position {
                 frame.buffer_mut().set_style(place, theme.selected);
             }

@@ -3,13 +3,14 @@
 use super::pager::scroll_key;
 use crate::app::App;
 use crate::layer::{Layer, Outcome};
-use crate::text;
+use crate::paint::{Line, Span};
 use crate::widgets::popup;
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::Frame;
 use ratatui::layout::Rect;
-use ratatui::text::{Line, Span};
+use throng_core::clean;
 use throng_core::engine::{Command, Notice, Severity};
+use throng_core::words::{self, Clean};
 
 /// All notices, newest first.
 #[derive(Debug, Default)]
@@ -77,12 +78,12 @@ impl Layer for Notices {
             lines.push(Line::from(vec![
                 Span::styled(word, style),
                 Span::styled(
-                    format!("  {}  ", text::clock(notice.time_ms, &app.look.zone)),
+                    clean!("  {}  ", words::clock(notice.time_ms, &app.look.zone)),
                     app.look.theme.dim,
                 ),
-                Span::styled(text::clean(&notice.title).into_owned(), app.look.theme.title),
+                Span::styled(Clean::new(&notice.title), app.look.theme.title),
             ]));
-            lines.extend(text::clean_lines(&notice.detail).into_iter().map(Line::raw));
+            lines.extend(Clean::lines(&notice.detail).into_iter().map(Line::raw));
         }
         let lines = super::pager::wrapped(&lines, width);
         let inner =

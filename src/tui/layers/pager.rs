@@ -2,29 +2,29 @@
 
 use crate::app::App;
 use crate::layer::{Layer, Outcome};
-use crate::text;
+use crate::paint::{Line, Span};
 use crate::widgets::popup;
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::Frame;
 use ratatui::layout::Rect;
-use ratatui::text::{Line, Span};
 use std::cell::Cell;
+use throng_core::words::{self, Clean};
 
 /// Lines that can be scrolled.
 #[derive(Debug)]
 pub struct Pager {
-    title: String,
-    lines: Vec<Line<'static>>,
+    title: Clean,
+    lines: Vec<Line>,
     hanging: bool,
     top: Cell<usize>,
     height: Cell<usize>,
 }
 
 impl Pager {
-    /// From the first line. Lines must be clean.
+    /// From the first line.
     #[must_use]
-    pub fn new(title: &str, lines: Vec<Line<'static>>) -> Self {
-        Self { title: title.to_owned(), lines, hanging: false, top: Cell::new(0), height: Cell::new(1) }
+    pub fn new(title: impl Into<Clean>, lines: Vec<Line>) -> Self {
+        Self { title: title.into(), lines, hanging: false, top: Cell::new(0), height: Cell::new(1) }
     }
 
     /// The first two parts of a line are columns: what is too long goes on below the third.
@@ -94,7 +94,7 @@ impl Layer for Pager {
 
 /// Lines that are too long go on below; styles of such lines are those of their first part.
 #[must_use]
-pub fn wrapped(lines: &[Line<'static>], width: usize) -> Vec<Line<'static>> {
+pub fn wrapped(lines: &[Line], width: usize) -> Vec<Line> {
     let mut out = Vec::with_capacity(lines.len());
     for line in lines {
         if line.width() <= width {
@@ -103,16 +103,14 @@ pub fn wrapped(lines: &[Line<'static>], width: usize) -> Vec<Line<'static>> {
         }
         let style = line.spans.last().map_or(line.style, |span| span.style);
         out.extend(
-            text::wrap_words(&line.to_string(), width)
-                .into_iter()
-                .map(|piece| Line::styled(piece.to_owned(), style)),
+            words::wrap_words(&line.text(), width).into_iter().map(|piece| Line::styled(piece, style)),
         );
     }
     out
 }
 
 /// Like [`wrapped`]; the first two spans of a line of more than two stay alone in their columns.
-fn wrapped_below(lines: &[Line<'static>], width: usize) -> Vec<Line<'static>> {
+fn wrapped_below(lines: &[Line], width: usize) -> Vec<Line> {
     let mut out = Vec::with_capacity(lines.len());
     for line in lines {
         let columns: usize = line.spans.iter().take(2).map(Span::width).sum();
@@ -120,11 +118,11 @@ fn wrapped_below(lines: &[Line<'static>], width: usize) -> Vec<Line<'static>> {
             out.extend(wrapped(std::slice::from_ref(line), width));
             continue;
         }
-        let text: String = line.spans[2..].iter().map(|span| span.content.as_ref()).collect();
-        for (row, piece) in text::wrap_words(&text, width - columns).into_iter().enumerate() {
+        let text = Clean::join(line.spans[2..].iter().map(|span| span.content.clone()), "");
+        for (row, piece) in words::wrap_words(&text, width - columns).into_iter().enumerate() {
             let mut spans =
                 if row == 0 { line.spans[..2].to_vec() } else { vec![Span::raw(" ".repeat(columns))] };
-            spans.push(Span::raw(piece.to_owned()));
+            spans.push(Span::raw(piece));
             out.push(Line::from(spans));
         }
     }

@@ -3,18 +3,19 @@
 use super::pager::{scroll_key, wrapped};
 use crate::app::App;
 use crate::layer::{Answer, Layer, Outcome};
+use crate::paint::{Line, Span};
 use crate::place::tab;
-use crate::text;
 use crate::theme::Theme;
 use crate::widgets::popup;
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::Frame;
 use ratatui::layout::Rect;
-use ratatui::text::{Line, Span};
 use std::cell::Cell;
 use std::sync::Arc;
+use throng_core::clean;
 use throng_core::deploy::Action;
 use throng_core::engine::{Command, PlanView, PlannedFunction, Wish};
+use throng_core::words::Clean;
 
 /// A plan that waits for a yes.
 #[derive(Debug)]
@@ -56,7 +57,7 @@ impl PlanLayer {
             Wish::Form(form) => (form.name.clone(), Command::DeployForm(form.clone())),
             Wish::File(path) => (path.display().to_string(), Command::DeployFile(path.clone())),
         };
-        app.begin(format!("Deploying {name} …"));
+        app.begin(clean!("Deploying {name} …"));
         app.send(command);
         app.open_tab(tab::FUNCTIONS);
         Outcome::Answer(Answer::Done)
@@ -64,9 +65,9 @@ impl PlanLayer {
 }
 
 /// A plan in lines: steps, cost, warnings.
-fn lines(plan: &PlannedFunction, theme: &Theme) -> Vec<Line<'static>> {
-    let clean = |text: &str| text::clean(text).into_owned();
-    let mut lines = vec![Line::styled(format!("function {}", clean(&plan.function)), theme.title)];
+fn lines(plan: &PlannedFunction, theme: &Theme) -> Vec<Line> {
+    let clean = |text: &str| Clean::new(text);
+    let mut lines = vec![Line::styled(clean!("function {}", clean(&plan.function)), theme.title)];
     for step in &plan.steps {
         let style = match step.action {
             Action::Create => theme.good,
@@ -74,18 +75,16 @@ fn lines(plan: &PlannedFunction, theme: &Theme) -> Vec<Line<'static>> {
             Action::Remove => theme.bad,
             Action::Keep => theme.dim,
         };
-        let mut spans =
-            vec![Span::styled(format!("{:<7}", step.action), style), Span::raw(clean(&step.what))];
+        let mut spans = vec![Span::styled(clean!("{:<7}", step.action), style), Span::raw(clean(&step.what))];
         if !step.detail.is_empty() {
-            spans.push(Span::styled(format!("  {}", clean(&step.detail)), theme.dim));
+            spans.push(Span::styled(clean!("  {}", clean(&step.detail)), theme.dim));
         }
         lines.push(Line::from(spans));
     }
     if let Some(cost) = &plan.cost {
         lines.push(Line::from(vec![Span::styled("cost   ", theme.accent), Span::raw(cost.clone())]));
     }
-    lines
-        .extend(plan.warnings.iter().map(|text| Line::styled(format!("note   {}", clean(text)), theme.warn)));
+    lines.extend(plan.warnings.iter().map(|text| Line::styled(clean!("note   {}", clean(text)), theme.warn)));
     lines
 }
 
@@ -120,7 +119,7 @@ impl Layer for PlanLayer {
                 (vec![Line::styled("reading the image and asking the cloud …", theme.dim)], false)
             }
             PlanView::Failed(why) => {
-                let clean = |line: &str| Line::styled(text::clean(line).into_owned(), theme.bad);
+                let clean = |line: &str| Line::styled(Clean::new(line), theme.bad);
                 (why.lines().map(clean).collect(), false)
             }
             PlanView::Ready(plans) => {

@@ -3,7 +3,8 @@
 use super::pager::scroll_key;
 use crate::app::{App, Job};
 use crate::layer::{Layer, Outcome};
-use crate::text;
+use crate::paint;
+use crate::paint::{Draw, Line, small};
 use crate::theme::Depth;
 use crate::views::logs::pretty;
 use crate::widgets::popup;
@@ -11,15 +12,15 @@ use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use image::{DynamicImage, ImageReader, Limits};
 use ratatui::Frame;
 use ratatui::layout::{Rect, Size};
-use ratatui::text::Line;
-use ratatui::widgets::Clear;
+use ratatui_image::Resize;
 use ratatui_image::picker::Picker;
 use ratatui_image::protocol::Protocol;
-use ratatui_image::{Image, Resize};
 use std::cell::{Cell, RefCell};
 use std::sync::{Arc, OnceLock};
+use throng_core::clean;
 use throng_core::engine::{Command, Preview};
 use throng_core::model::ObjectPlace;
+use throng_core::words::{self, Clean};
 
 /// Largest side of an image in pixels, and memory for decoding it.
 const LARGEST_SIDE: u32 = 20_000;
@@ -32,8 +33,8 @@ pub struct PreviewLayer {
     place: ObjectPlace,
     top: Cell<usize>,
     height: Cell<usize>,
-    text: OnceLock<Vec<String>>,
-    wrapped: RefCell<(usize, Vec<String>)>,
+    text: OnceLock<Vec<Clean>>,
+    wrapped: RefCell<(usize, Vec<Clean>)>,
     decoded: OnceLock<Job<Result<Arc<DynamicImage>, String>>>,
     drawn: RefCell<Option<(Size, Drawing)>>,
 }
@@ -43,7 +44,7 @@ type Drawing = Job<Result<Drawn, String>>;
 
 enum Drawn {
     Cells(Box<Protocol>),
-    Letters(Vec<String>),
+    Letters(Vec<Clean>),
 }
 
 impl PreviewLayer {
@@ -71,35 +72,28 @@ impl PreviewLayer {
         let width = usize::from(area.width).max(1);
         let mut wrapped = self.wrapped.borrow_mut();
         if wrapped.0 != width {
-            *wrapped =
-                (width, lines.iter().flat_map(|line| text::wrap(line, width)).map(str::to_owned).collect());
+            *wrapped = (width, lines.iter().flat_map(|line| words::wrap(line, width)).collect());
         }
         let height = usize::from(area.height);
         self.height.set(height);
         self.top.set(self.top.get().min(wrapped.1.len().saturating_sub(height)));
         for (row, line) in wrapped.1.iter().skip(self.top.get()).take(height).enumerate() {
-            frame.buffer_mut().set_stringn(
-                area.x,
-                area.y + text::small(row),
-                line,
-                width,
-                ratatui::style::Style::new(),
-            );
+            frame.buffer_mut().put(area.x, area.y + small(row), line, width, ratatui::style::Style::new());
         }
     }
 
     fn draw_image(&self, frame: &mut Frame<'_>, area: Rect, body: &Arc<[u8]>, app: &App) {
         let dim = app.look.theme.dim;
-        let say = |frame: &mut Frame<'_>, text: &str| {
-            frame.buffer_mut().set_stringn(area.x, area.y, text, usize::from(area.width), dim);
+        let say = |frame: &mut Frame<'_>, text: Clean| {
+            frame.buffer_mut().put(area.x, area.y, text, usize::from(area.width), dim);
         };
         let decoded = self.decoded.get_or_init(|| {
             let body = Arc::clone(body);
             app.job(move || decode(&body))
         });
         let image = match decoded.get() {
-            None => return say(frame, "decoding …"),
-            Some(Err(error)) => return say(frame, &format!("This image cannot be shown: {error}")),
+            None => return say(frame, "decoding …".into()),
+            Some(Err(error)) => return say(frame, clean!("This image cannot be shown: {error}")),
             Some(Ok(image)) => Arc::clone(image),
         };
         let size = Size::new(area.width, area.height);
@@ -110,13 +104,13 @@ impl PreviewLayer {
             *drawn = Some((size, app.job(move || make(&image, &picker, size, letters))));
         }
         match drawn.as_ref().and_then(|(_, job)| job.get()) {
-            None => say(frame, "drawing …"),
-            Some(Err(error)) => say(frame, &format!("This image cannot be shown: {error}")),
+            None => say(frame, "drawing …".into()),
+            Some(Err(error)) => say(frame, clean!("This image cannot be shown: {error}")),
             Some(Ok(Drawn::Letters(lines))) => {
                 for (row, line) in lines.iter().take(usize::from(area.height)).enumerate() {
-                    frame.buffer_mut().set_stringn(
+                    frame.buffer_mut().put(
                         area.x,
-                        area.y + text::small(row),
+                        area.y + small(row),
                         line,
                         usize::from(area.width),
                         ratatui::style::Style::new(),
@@ -131,7 +125,7 @@ impl PreviewLayer {
                     width: size.width.min(area.width),
                     height: size.height.min(area.height),
                 };
-                frame.render_widget(Image::new(protocol), place);
+                paint::picture(frame, place, protocol);
                 if app.look.theme.depth != Depth::True {
                     crate::images::fewer_colors(frame.buffer_mut(), place, app.look.theme.depth);
                 }
@@ -153,7 +147,7 @@ fn decode(body: &[u8]) -> Result<Arc<DynamicImage>, String> {
     limits.max_image_height = Some(LARGEST_SIDE);
     limits.max_alloc = Some(LARGEST_IMAGE);
     reader.limits(limits);
-    reader.decode().map(Arc::new).map_err(|error| text::clean(&error.to_string()).into_owned())
+    reader.decode().map(Arc::new).map_err(|error| error.to_string())
 }
 
 fn make(image: &DynamicImage, picker: &Picker, size: Size, letters: bool) -> Result<Drawn, String> {
@@ -167,7 +161,7 @@ fn make(image: &DynamicImage, picker: &Picker, size: Size, letters: bool) -> Res
 }
 
 /// Light and dark as characters, for screens without colours. A cell is twice as high as wide.
-fn as_letters(image: &DynamicImage, size: Size) -> Vec<String> {
+fn as_letters(image: &DynamicImage, size: Size) -> Vec<Clean> {
     const RAMP: &[u8] = b" .:-=+*#%@";
     let small = image.resize(
         u32::from(size.width),
@@ -178,13 +172,14 @@ fn as_letters(image: &DynamicImage, size: Size) -> Vec<String> {
     let gray = small.resize_exact(width, height, image::imageops::FilterType::Triangle).to_luma8();
     gray.rows()
         .map(|row| {
-            row.map(|pixel| char::from(RAMP[usize::from(pixel.0[0]) * (RAMP.len() - 1) / 255])).collect()
+            let letter = |level: u8| char::from(RAMP[usize::from(level) * (RAMP.len() - 1) / 255]);
+            row.map(|pixel| letter(pixel.0[0])).collect::<String>().into()
         })
         .collect()
 }
 
 /// A body as clean lines: JSON set out, text as it is, anything else as bytes.
-fn as_lines(body: &[u8]) -> Vec<String> {
+fn as_lines(body: &[u8]) -> Vec<Clean> {
     let body = &body[..body.len().min(LARGEST_TEXT)];
     let valid = match std::str::from_utf8(body) {
         Ok(text) => Some(text),
@@ -195,18 +190,18 @@ fn as_lines(body: &[u8]) -> Vec<String> {
         Err(_) => None,
     };
     match valid.filter(|text| !text.contains('\0')) {
-        Some(text) => text::clean_lines(&pretty(text).unwrap_or_else(|| text.to_owned())),
+        Some(text) => Clean::lines(&pretty(text).unwrap_or_else(|| text.to_owned())),
         None => {
             body.chunks(16).take(65_536).enumerate().map(|(line, bytes)| dump(line * 16, bytes)).collect()
         }
     }
 }
 
-fn dump(offset: usize, bytes: &[u8]) -> String {
+fn dump(offset: usize, bytes: &[u8]) -> Clean {
     let hex: Vec<String> = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
     let shown: String =
         bytes.iter().map(|byte| if (0x20..0x7f).contains(byte) { char::from(*byte) } else { '.' }).collect();
-    format!("{offset:08x}  {:<47}  {shown}", hex.join(" "))
+    clean!("{offset:08x}  {:<47}  {shown}", hex.join(" "))
 }
 
 impl Layer for PreviewLayer {
@@ -218,7 +213,7 @@ impl Layer for PreviewLayer {
         match key.code {
             KeyCode::Char('w') => {
                 let to = app.downloads.clone();
-                app.begin(format!("Fetching to {} …", to.display()));
+                app.begin(clean!("Fetching to {} …", to.display()));
                 let ObjectPlace { from, bucket, key } = self.place.clone();
                 app.send(Command::Download { from, bucket, keys: vec![key], to });
                 Outcome::Keep
@@ -243,17 +238,10 @@ impl Layer for PreviewLayer {
 
     fn draw(&self, frame: &mut Frame<'_>, area: Rect, app: &App) {
         let look = &app.look;
-        frame.render_widget(Clear, area);
-        let title =
-            text::clean(&format!(" {} ", self.place.to_string().trim_start_matches("s3://"))).into_owned();
+        paint::clear(frame, area);
+        let title = Clean::new(&format!(" {} ", self.place.to_string().trim_start_matches("s3://")));
         let width = usize::from(area.width);
-        frame.buffer_mut().set_stringn(
-            area.x,
-            area.y,
-            text::clip_start(&title, width),
-            width,
-            look.theme.title,
-        );
+        frame.buffer_mut().put(area.x, area.y, words::clip_start(&title, width), width, look.theme.title);
         let body = Rect {
             x: area.x + 1,
             y: area.y + 2,
@@ -267,34 +255,28 @@ impl Layer for PreviewLayer {
             &[("esc", "close"), ("w", "download"), ("y", "copy address"), ("j k", "scroll")],
             look,
         );
-        let say = |frame: &mut Frame<'_>, line: Line<'_>| {
-            frame.buffer_mut().set_line(body.x, body.y, &line, body.width);
+        let say = |frame: &mut Frame<'_>, line: Line| {
+            frame.buffer_mut().put_line(body.x, body.y, &line, body.width);
         };
         let Some(object) = self.object(app) else {
             return say(frame, Line::styled("fetching …", look.theme.dim));
         };
         if let Some(error) = &object.error {
-            return say(frame, Line::styled(text::clean(error).into_owned(), look.theme.bad));
+            return say(frame, Line::styled(Clean::new(error), look.theme.bad));
         }
         let Some(bytes) = &object.body else {
             return say(
                 frame,
-                Line::styled(format!("fetching {} …", text::bytes(object.size)), look.theme.dim),
+                Line::styled(clean!("fetching {} …", words::bytes(object.size)), look.theme.dim),
             );
         };
         let part = if (bytes.len() as u64) < object.size {
-            format!(", the first {} are here", text::bytes(bytes.len() as u64))
+            format!(", the first {} are here", words::bytes(bytes.len() as u64))
         } else {
             String::new()
         };
-        let about = format!("{}  {}{part}", text::bytes(object.size), text::clean(&object.content_type));
-        frame.buffer_mut().set_stringn(
-            area.x + 1,
-            area.y + 1,
-            about,
-            width.saturating_sub(2),
-            look.theme.dim,
-        );
+        let about = clean!("{}  {}{part}", words::bytes(object.size), object.content_type);
+        frame.buffer_mut().put(area.x + 1, area.y + 1, about, width.saturating_sub(2), look.theme.dim);
         if body.is_empty() {
             return;
         }

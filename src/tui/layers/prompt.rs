@@ -2,15 +2,16 @@
 
 use crate::app::App;
 use crate::layer::{Layer, Outcome};
+use crate::paint::{Draw, Line, Span, small};
 use crate::registry::{self, ACTIONS, Action, Argument};
-use crate::text;
 use crate::theme;
 use crate::widgets::input::Field;
 use crate::widgets::popup;
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::Frame;
 use ratatui::layout::Rect;
-use ratatui::text::{Line, Span};
+use throng_core::clean;
+use throng_core::words::Clean;
 
 /// Suggestions that are shown at most.
 const SHOWN: usize = 12;
@@ -86,8 +87,8 @@ impl Prompt {
         let (name, argument) = line.split_once(' ').unwrap_or((&line, ""));
         match registry::by_name(name).filter(|action| action.holds(app.kind())) {
             Some(action) => app.perform(action, argument.trim()),
-            None if registry::by_name(name).is_some() => app.refuse(format!(":{name} does not hold here.")),
-            None => app.refuse(format!("There is no command {name}. Press ? for those there are.")),
+            None if registry::by_name(name).is_some() => app.refuse(clean!(":{name} does not hold here.")),
+            None => app.refuse(clean!("There is no command {name}. Press ? for those there are.")),
         }
         Outcome::Close
     }
@@ -163,13 +164,8 @@ impl Layer for Prompt {
         let shown = suggestions.len().min(SHOWN);
         let title = if self.palette { "Find a command" } else { "Command" };
         let inner = popup::draw(frame, area, (84, shown + 5), title, &app.look);
-        let (x, _) = frame.buffer_mut().set_stringn(
-            inner.x,
-            inner.y,
-            if self.palette { "> " } else { ": " },
-            2,
-            theme.accent,
-        );
+        let x =
+            frame.buffer_mut().put(inner.x, inner.y, if self.palette { "> " } else { ": " }, 2, theme.accent);
         self.field.draw(
             frame,
             Rect { x, width: inner.right().saturating_sub(x), height: 1, ..inner },
@@ -179,12 +175,12 @@ impl Layer for Prompt {
         for (row, suggestion) in
             suggestions.iter().take(usize::from(inner.height.saturating_sub(3))).take(SHOWN).enumerate()
         {
-            let y = inner.y + 1 + text::small(row);
+            let y = inner.y + 1 + small(row);
             let line = Line::from(vec![
-                Span::raw(format!("{:<18}", text::clean(&suggestion.line))),
+                Span::raw(clean!("{:<18}", Clean::new(&suggestion.line))),
                 Span::styled(suggestion.remark.clone(), theme.dim),
             ]);
-            frame.buffer_mut().set_line(inner.x, y, &line, inner.width);
+            frame.buffer_mut().put_line(inner.x, y, &line, inner.width);
             if self.position == Some(row) {
                 frame.buffer_mut().set_style(Rect { y, height: 1, ..inner }, theme.selected);
             }

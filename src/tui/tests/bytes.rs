@@ -117,13 +117,7 @@ fn in_a_terminal(how: &str, end: impl FnOnce(&mut dyn Write, u32)) -> vt100::Par
     let pty =
         native_pty_system().openpty(PtySize { rows: 24, cols: 80, pixel_width: 0, pixel_height: 0 }).unwrap();
     let mut command = CommandBuilder::new(std::env::current_exe().unwrap());
-    command.args([
-        "--ignored",
-        "--exact",
-        "tui::tests::look::at_the_screens",
-        "--nocapture",
-        "--test-threads=1",
-    ]);
+    command.args(["--ignored", "--exact", "tests::look::at_the_screens", "--nocapture", "--test-threads=1"]);
     command.env("TERM", "xterm-256color");
     command.env("RUST_BACKTRACE", "0");
     command.env("THRONG_TUI_PANIC", if how == "panic" { "1" } else { "" });

@@ -1,5 +1,6 @@
 //! What keys ask the engine for.
 
+use crate::app::MessageKind;
 use crate::fixtures::*;
 use crate::input;
 use crate::place::{Kind, Place};
@@ -86,7 +87,9 @@ fn the_name_that_is_typed_is_chosen_before_names_that_hold_it() {
 fn a_payload_that_is_no_json_stays_in_its_editor() {
     let mut fake = Fake::new(busy());
     assert_eq!(fake.keys("i<ctrl-u>hello<ctrl-s>").asked(), []);
-    assert!(matches!(&fake.app.message, Some((text, Severity::Warning)) if text.contains("not JSON")));
+    assert!(
+        matches!(&fake.app.message, Some(message) if message.kind == MessageKind::Refused && message.text.contains("not JSON"))
+    );
     let asked = fake.keys("\"<home>\"<ctrl-s>").asked();
     assert!(matches!(&asked[..], [Command::Invoke { payload, .. }] if payload == b"\"hello\""), "{asked:?}");
 }
@@ -100,7 +103,9 @@ fn the_prompt_completes_and_refuses() {
         [Command::SwitchContext("lab".into())]
     );
     fake.keys(":nonsense<enter>");
-    assert!(matches!(&fake.app.message, Some((text, Severity::Warning)) if text.contains("nonsense")));
+    assert!(
+        matches!(&fake.app.message, Some(message) if message.kind == MessageKind::Refused && message.text.contains("nonsense"))
+    );
     fake.keys(":buckets scans/raw<enter>");
     assert_eq!(fake.app.page().place, Place::Objects { bucket: "scans".into(), prefix: "raw/".into() });
     fake.keys(":q<enter>");

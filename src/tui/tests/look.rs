@@ -1,5 +1,5 @@
 //! A way to look at the screens: run the test binary with
-//! `--ignored --exact tui::tests::look::at_the_screens --nocapture` in a terminal.
+//! `--ignored --exact tests::look::at_the_screens --nocapture` in a terminal.
 
 #![allow(clippy::cast_possible_truncation)]
 

@@ -2,6 +2,7 @@
 
 mod bytes;
 mod cost;
+mod hostile;
 mod keys;
 mod look;
 mod pictures;

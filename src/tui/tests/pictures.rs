@@ -10,7 +10,8 @@ use ratatui::backend::TestBackend;
 use std::sync::Arc;
 use throng_core::cloud::Slowed;
 use throng_core::engine::{
-    Connection, Listing, ListingState, LogView, PlanView, Preview, Severity, Snapshot, TaskView,
+    Arrival, Connection, Listing, ListingState, LogMode, LogView, PlanView, Preview, Severity, Snapshot,
+    TaskView,
 };
 use throng_core::model::{ObjectPlace, TaskRow, TaskState};
 
@@ -123,7 +124,8 @@ fn logs_say_how_they_come_and_what_is_missing() {
     let slowed = Slowed { what: "logs", rate: 2.1, ceiling: 4.0, throttled: 3 };
     snapshot.slowed = vec![slowed].into();
     if let Some(logs) = &mut snapshot.logs {
-        logs.mode = "polling (live tail refused: LimitExceededException)".into();
+        logs.mode =
+            LogMode { arrival: Arrival::Polling, why: "live tail refused: LimitExceededException".into() };
         logs.sampled = true;
         logs.dropped = 512;
         logs.missed = 56;
@@ -230,7 +232,7 @@ fn dropped_files() {
     }
     crate::input::paste(&mut fake.app, &format!("{} ", folder.path().display()));
     let text = picture(&mut fake, (80, 24));
-    assert!(text.contains("42 files, 118 kB"), "{text}");
+    assert!(text.contains("42 files, 115 KiB"), "{text}");
     assert!(text.contains("process each with  grayscale"), "{text}");
     fake.keys("<esc>");
     crate::input::paste(&mut fake.app, "/Users/me/scan.nii.gz");

@@ -20,7 +20,7 @@ fn screen(fake: &mut Fake, width: u16) -> String {
 }
 
 fn said(fake: &Fake) -> &str {
-    fake.app.message.as_ref().map_or("", |(text, _)| text)
+    fake.app.message.as_ref().map_or("", |message| &message.text)
 }
 
 #[test]

@@ -3,10 +3,11 @@
 use super::items::Item;
 use super::plain;
 use crate::list::{Column, Look, RowKey};
-use crate::text;
-use ratatui::text::{Line, Span};
+use crate::paint::{Line, Span};
 use std::cmp::Ordering;
+use throng_core::clean;
 use throng_core::model::BucketInfo;
+use throng_core::words::{self, Clean};
 
 impl Item for BucketInfo {
     const COLUMNS: &'static [Column] = &[
@@ -18,17 +19,17 @@ impl Item for BucketInfo {
     fn key(&self) -> RowKey {
         RowKey::Text(self.name.clone())
     }
-    fn cells(&self, look: &Look) -> Vec<Line<'static>> {
+    fn cells(&self, look: &Look) -> Vec<Line> {
         let triggers = if self.triggers.is_empty() {
             Line::raw("")
         } else {
-            let names = text::clean(&self.triggers.join(", ")).into_owned();
+            let names = Clean::new(&self.triggers.join(", "));
             Line::from(vec![
-                Span::styled(format!("{} ", look.theme.symbols.arrow), look.theme.dim),
+                Span::styled(clean!("{} ", look.theme.symbols.arrow), look.theme.dim),
                 Span::raw(names),
             ])
         };
-        let created = self.created_ms.map_or_else(String::new, |ms| text::date_time(ms, &look.zone));
+        let created = self.created_ms.map_or_else(String::new, |ms| words::date_time(ms, &look.zone));
         vec![plain(&self.name), triggers, Line::from(Span::styled(created, look.theme.dim))]
     }
     fn words(&self) -> String {

@@ -3,15 +3,16 @@
 use super::items::Item;
 use super::{plain, styled};
 use crate::list::{Column, Look, RowKey};
-use crate::text;
+use crate::paint::{Line, Span};
 use ratatui::style::Style;
-use ratatui::text::{Line, Span};
 use std::cmp::Ordering;
+use throng_core::clean;
 use throng_core::model::FunctionInfo;
+use throng_core::words::{self, Clean};
 
 /// Symbol, word and style of a function's state.
 #[must_use]
-pub fn state(function: &FunctionInfo, look: &Look) -> (String, Style) {
+pub fn state(function: &FunctionInfo, look: &Look) -> (Clean, Style) {
     let theme = &look.theme;
     let [filled, hollow] = theme.symbols.bullet;
     let (symbol, style) = match function.state.as_str() {
@@ -20,17 +21,17 @@ pub fn state(function: &FunctionInfo, look: &Look) -> (String, Style) {
         "Failed" => ("x", theme.bad),
         _ => (hollow, theme.dim),
     };
-    (format!("{symbol} {}", text::clean(&function.state)), style)
+    (clean!("{symbol} {}", function.state), style)
 }
 
 /// The image without its registry, digest cut short.
 #[must_use]
-pub fn short_image(image: &str) -> String {
+pub fn short_image(image: &str) -> Clean {
     let (name, digest) = image.split_once('@').map_or((image, ""), |(name, digest)| (name, digest));
     let name = name.rsplit('/').next().unwrap_or(name);
     let digest: String = digest.trim_start_matches("sha256:").chars().take(12).collect();
     let shown = if digest.is_empty() { name.to_owned() } else { format!("{name}@{digest}") };
-    text::clean(&shown).into_owned()
+    Clean::new(&shown)
 }
 
 impl Item for FunctionInfo {
@@ -48,18 +49,18 @@ impl Item for FunctionInfo {
     fn key(&self) -> RowKey {
         RowKey::Text(self.name.clone())
     }
-    fn cells(&self, look: &Look) -> Vec<Line<'static>> {
+    fn cells(&self, look: &Look) -> Vec<Line> {
         let (state, style) = state(self, look);
         vec![
             plain(&self.name),
             Line::from(Span::styled(state, style)),
-            Line::raw(format!("{} MiB", self.memory_mb)),
-            Line::raw(format!("{} s", self.timeout_s)),
-            Line::raw(format!("{} MiB", self.tmp_mb)),
+            Line::raw(clean!("{} MiB", self.memory_mb)),
+            Line::raw(clean!("{} s", self.timeout_s)),
+            Line::raw(clean!("{} MiB", self.tmp_mb)),
             styled(&self.architecture, look.theme.dim),
             Line::from(Span::styled(short_image(&self.image), look.theme.dim)),
             Line::from(Span::styled(
-                self.modified_ms.map_or_else(String::new, |then| text::ago(then, look.now)),
+                self.modified_ms.map_or_else(String::new, |then| words::ago(then, look.now)),
                 look.theme.dim,
             )),
         ]

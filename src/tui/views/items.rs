@@ -3,7 +3,7 @@
 use super::identity;
 use crate::filter::Filter;
 use crate::list::{Column, Identity, Look, RowKey, Rows};
-use ratatui::text::Line;
+use crate::paint::Line;
 use std::cmp::Ordering;
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ pub trait Item: Send + Sync + Sized + 'static {
     /// What it is.
     fn key(&self) -> RowKey;
     /// Its text by column, for the screen.
-    fn cells(&self, look: &Look) -> Vec<Line<'static>>;
+    fn cells(&self, look: &Look) -> Vec<Line>;
     /// The text that a filter looks at.
     fn words(&self) -> String;
     /// Order by a column.
@@ -60,7 +60,7 @@ impl<T: Item> Rows for Items<'_, T> {
     fn key(&self, row: usize) -> RowKey {
         self.at(row).key()
     }
-    fn cells(&self, row: usize, look: &Look) -> Vec<Line<'static>> {
+    fn cells(&self, row: usize, look: &Look) -> Vec<Line> {
         self.at(row).cells(look)
     }
     fn admits(&self, row: usize, filter: &Filter) -> bool {

@@ -2,14 +2,15 @@
 
 use crate::filter::Pattern;
 use crate::list::Look;
-use crate::text;
+use crate::paint::{Line, Span};
 use crate::theme::Theme;
 use ratatui::style::{Modifier, Style};
-use ratatui::text::{Line, Span};
 use std::cell::Cell;
 use std::sync::Arc;
-use throng_core::engine::LogView;
+use throng_core::clean;
+use throng_core::engine::{Arrival, LogMode, LogView};
 use throng_core::model::{LogEntry, Source};
+use throng_core::words::{self, Clean};
 
 /// Characters of one line that are drawn at most; Enter shows all.
 const LONGEST: usize = 8192;
@@ -86,9 +87,8 @@ impl LogState {
             .count();
         self.parts.truncate(same);
         for chunk in &view.chunks[same..] {
-            let passes = |entry: &LogEntry| {
-                self.filter.is_empty() || self.filter.matches(&text::clean(&entry.message))
-            };
+            let passes =
+                |entry: &LogEntry| self.filter.is_empty() || self.filter.matches(&Clean::new(&entry.message));
             let kept =
                 (0u16..).zip(chunk.iter()).filter(|(_, entry)| passes(entry)).map(|(row, _)| row).collect();
             self.parts.push((Arc::clone(chunk), kept));
@@ -173,12 +173,12 @@ impl LogState {
     /// Lines that match the search.
     #[must_use]
     pub fn matches(&self, entry: &LogEntry) -> bool {
-        !self.search.is_empty() && self.search.matches(&text::clean(&entry.message))
+        !self.search.is_empty() && self.search.matches(&Clean::new(&entry.message))
     }
 
     /// The screen lines for a window, each with the index of its log line.
     #[must_use]
-    pub fn window(&self, width: usize, height: usize, look: &Look) -> Vec<(usize, Line<'static>)> {
+    pub fn window(&self, width: usize, height: usize, look: &Look) -> Vec<(usize, Line)> {
         self.height.set(height);
         if self.len() == 0 || height == 0 {
             return Vec::new();
@@ -191,7 +191,7 @@ impl LogState {
         if self.frozen.is_none() {
             first = self.cursor.saturating_sub(height - 1);
         }
-        let mut lines: Vec<(usize, Line<'static>)> = Vec::new();
+        let mut lines: Vec<(usize, Line)> = Vec::new();
         for at in first..self.len() {
             if let Some(entry) = self.get(at) {
                 lines.extend(self.draw(entry, width, look).into_iter().map(|line| (at, line)));
@@ -208,63 +208,62 @@ impl LogState {
         lines
     }
 
-    fn draw(&self, entry: &LogEntry, width: usize, look: &Look) -> Vec<Line<'static>> {
+    fn draw(&self, entry: &LogEntry, width: usize, look: &Look) -> Vec<Line> {
         let theme = &look.theme;
         let mut head = Vec::new();
         if self.times {
-            head.push(Span::styled(format!("{} ", text::clock(entry.time_ms, &look.zone)), theme.dim));
+            head.push(Span::styled(clean!("{} ", words::clock(entry.time_ms, &look.zone)), theme.dim));
         }
         if width >= 120 || self.several {
-            let name = text::clean(&entry.function);
+            let name = Clean::new(&entry.function);
             let columns = if width >= 120 { 16 } else { 12 };
-            head.push(Span::styled(format!("{:<columns$} ", text::clip(&name, columns)), theme.dim));
+            head.push(Span::styled(clean!("{:<columns$} ", words::clip(&name, columns)), theme.dim));
         }
         head.push(whose(entry, theme));
         let (mark, style) = severity(entry, look);
-        head.push(Span::styled(format!("{mark:<5} "), style));
+        head.push(Span::styled(clean!("{mark:<5} "), style));
         let indent: usize = head.iter().map(Span::width).sum();
         let room = width.saturating_sub(indent + 1).max(8);
 
-        let message = text::clean(&entry.message).into_owned();
+        let message = Clean::new(&entry.message);
         let body_style = if entry.platform { theme.dim } else { Style::new() };
         if !self.wrap {
-            let panned: String = message.chars().skip(self.pan).take(room * 2 + 8).collect();
-            let shown = text::clip(&panned, room).into_owned();
+            let shown = words::clip(&message.characters(self.pan, room * 2 + 8), room);
             head.extend(self.highlight(&shown, body_style, theme.found));
             return vec![Line::from(head)];
         }
-        let long: String = message.chars().take(LONGEST).collect();
+        let long = message.characters(0, LONGEST);
         let mut lines = Vec::new();
-        for piece in text::wrap(&long, room) {
+        for piece in words::wrap(&long, room) {
             let mut spans = if lines.is_empty() {
                 std::mem::take(&mut head)
             } else {
                 vec![Span::raw(" ".repeat(indent))]
             };
-            spans.extend(self.highlight(piece, body_style, theme.found));
+            spans.extend(self.highlight(&piece, body_style, theme.found));
             lines.push(Line::from(spans));
         }
         lines
     }
 
-    fn highlight(&self, text: &str, style: Style, found: Style) -> Vec<Span<'static>> {
+    fn highlight(&self, text: &Clean, style: Style, found: Style) -> Vec<Span> {
         let (mut spans, mut from) = (Vec::new(), 0);
         for hit in self.search.hits(text) {
-            spans.push(Span::styled(text[from..hit.start].to_owned(), style));
-            spans.push(Span::styled(text[hit.clone()].to_owned(), found));
+            spans.push(Span::styled(text.part(from..hit.start), style));
+            spans.push(Span::styled(text.part(hit.clone()), found));
             from = hit.end;
         }
-        spans.push(Span::styled(text[from..].to_owned(), style));
+        spans.push(Span::styled(text.part(from..text.len()), style));
         spans
     }
 }
 
 /// Whose line it is, in a column of its own: the task, or for the platform's lines the beginning of the request's id.
-fn whose(entry: &LogEntry, theme: &Theme) -> Span<'static> {
+fn whose(entry: &LogEntry, theme: &Theme) -> Span {
     match (entry.task, entry.request_id.as_deref()) {
-        (Some(task), _) => Span::styled(format!("{:<6} ", format!("#{task}")), theme.key),
+        (Some(task), _) => Span::styled(clean!("{:<6} ", format!("#{task}")), theme.key),
         (None, Some(id)) => {
-            Span::styled(format!("{:<6} ", text::clean(&id.chars().take(6).collect::<String>())), theme.dim)
+            Span::styled(clean!("{:<6} ", Clean::new(&id.chars().take(6).collect::<String>())), theme.dim)
         }
         (None, None) => Span::raw("       "),
     }
@@ -295,9 +294,9 @@ fn severity(entry: &LogEntry, look: &Look) -> (&'static str, Style) {
 
 /// One line with everything about it, its message pretty when it is JSON.
 #[must_use]
-pub fn zoom(entry: &LogEntry, look: &Look) -> Vec<Line<'static>> {
+pub fn zoom(entry: &LogEntry, look: &Look) -> Vec<Line> {
     let mut facts = crate::widgets::facts::Facts::default();
-    facts.add("time", &text::date_time(entry.time_ms, &look.zone));
+    facts.add("time", &words::date_time(entry.time_ms, &look.zone));
     facts.add("level", &entry.level);
     facts.add("function", &entry.function);
     facts.add("stream", &entry.stream);
@@ -307,7 +306,7 @@ pub fn zoom(entry: &LogEntry, look: &Look) -> Vec<Line<'static>> {
     let mut lines = facts.lines(look);
     lines.push(Line::raw(""));
     let message = pretty(&entry.message).unwrap_or_else(|| entry.message.to_string());
-    lines.extend(text::clean_lines(&message).into_iter().map(Line::raw));
+    lines.extend(Clean::lines(&message).into_iter().map(Line::raw));
     lines
 }
 
@@ -324,24 +323,23 @@ pub fn pretty(text: &str) -> Option<String> {
 
 /// The line above the log: what is followed, how, and what is missing.
 #[must_use]
-pub fn title(state: &LogState, live: Option<&LogView>, look: &Look) -> Line<'static> {
+pub fn title(state: &LogState, live: Option<&LogView>, look: &Look) -> Line {
     let theme = &look.theme;
     let Some(view) = state.frozen.as_ref().or(live) else {
         return Line::from(Span::styled("Nothing is followed.", theme.dim));
     };
     let query = &view.query;
     let mut spans = Vec::new();
-    let subject = match (&query.request_id, &query.run, query.task) {
-        (Some(request), ..) => format!("invocation {request}"),
-        (_, Some(run), Some(task)) => format!("task {task} of {run}"),
-        (_, Some(run), None) => format!("run {run}"),
-        _ if query.functions.is_empty() => "all functions".to_owned(),
-        _ => query.functions.join(", "),
+    let subject: Clean = match (&query.request_id, &query.run, query.task) {
+        (Some(request), ..) => clean!("invocation {request}"),
+        (_, Some(run), Some(task)) => clean!("task {task} of {run}"),
+        (_, Some(run), None) => clean!("run {run}"),
+        _ if query.functions.is_empty() => "all functions".into(),
+        _ => Clean::join(query.functions.iter().map(|name| Clean::new(name)), ", "),
     };
-    spans.push(Span::raw(text::clean(&subject).into_owned()));
+    spans.push(Span::raw(subject));
     // The word first; why it is so comes last, where a narrow screen may cut it.
-    let mode = text::clean(&view.mode).into_owned();
-    let (how, why) = mode.find([' ', ';']).map_or((mode.as_str(), ""), |end| mode.split_at(end));
+    let LogMode { arrival, why } = &view.mode;
     let badge = theme.badge;
     if let Some(frozen) = &state.frozen {
         let newer = live.map_or(0, |live| {
@@ -350,11 +348,11 @@ pub fn title(state: &LogState, live: Option<&LogView>, look: &Look) -> Line<'sta
         spans.push(Span::raw("  "));
         spans.push(Span::styled(" PAUSED ", badge));
         if newer > 0 {
-            spans.push(Span::styled(format!(" {} newer", text::count(newer)), theme.warn));
+            spans.push(Span::styled(clean!(" {} newer", words::count(newer)), theme.warn));
         }
     } else {
-        let style = if how == "live" { theme.good } else { theme.warn };
-        spans.push(Span::styled(format!("  {how}"), style));
+        let style = if *arrival == Arrival::Live { theme.good } else { theme.warn };
+        spans.push(Span::styled(clean!("  {}", arrival.as_str()), style));
     }
     if state.frozen.is_none() && view.is_settled() {
         spans.push(Span::styled("  settled", theme.dim));
@@ -364,14 +362,13 @@ pub fn title(state: &LogState, live: Option<&LogView>, look: &Look) -> Line<'sta
         spans.push(Span::styled(" SAMPLED ", badge.add_modifier(Modifier::BOLD)));
     }
     if view.dropped > 0 {
-        spans.push(Span::styled(format!("  dropped {}", text::count(view.dropped)), theme.warn));
+        spans.push(Span::styled(clean!("  dropped {}", words::count(view.dropped)), theme.warn));
     }
     if view.missed > 0 {
-        spans.push(Span::styled(format!("  late {}", text::count(view.missed)), theme.warn));
+        spans.push(Span::styled(clean!("  late {}", words::count(view.missed)), theme.warn));
     }
-    let why = why.trim_start_matches([' ', ';']);
     if state.frozen.is_none() && !why.is_empty() {
-        spans.push(Span::styled(format!("  {why}"), theme.dim));
+        spans.push(Span::styled(clean!("  ({why})"), theme.dim));
     }
     Line::from(spans)
 }

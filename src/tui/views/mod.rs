@@ -28,11 +28,12 @@ pub mod transfers;
 
 use super::list::{Identity, Rows};
 use super::place::Place;
+use crate::paint::{Line, Span};
 use items::Items;
-use ratatui::text::{Line, Span};
 use std::cmp::Ordering;
 use std::sync::Arc;
 use throng_core::engine::{ListingState, Snapshot};
+use throng_core::words::Clean;
 
 /// The rows of a place. `attempt` chooses among a task's attempts.
 #[must_use]
@@ -121,7 +122,7 @@ impl Rows for Nothing {
     fn key(&self, _: usize) -> super::list::RowKey {
         super::list::RowKey::Number(0)
     }
-    fn cells(&self, _: usize, _: &super::list::Look) -> Vec<Line<'static>> {
+    fn cells(&self, _: usize, _: &super::list::Look) -> Vec<Line> {
         Vec::new()
     }
     fn admits(&self, _: usize, _: &super::filter::Filter) -> bool {
@@ -138,13 +139,13 @@ fn identity<T: Send + Sync + 'static>(items: &Arc<Vec<T>>) -> Identity {
 }
 
 /// A cell of clean text.
-fn plain(text: &str) -> Line<'static> {
-    Line::raw(super::text::clean(text).into_owned())
+fn plain(text: &str) -> Line {
+    Line::raw(Clean::new(text))
 }
 
 /// A cell of clean, styled text.
-fn styled(text: &str, style: ratatui::style::Style) -> Line<'static> {
-    Line::from(Span::styled(super::text::clean(text).into_owned(), style))
+fn styled(text: &str, style: ratatui::style::Style) -> Line {
+    Line::from(Span::styled(Clean::new(text), style))
 }
 
 /// Order of numbers that may be absent; absent ones first.

@@ -3,13 +3,13 @@
 use super::identity;
 use crate::filter::Filter;
 use crate::list::{Column, Identity, Look, RowKey, Rows};
-use crate::text;
+use crate::paint::{Line, Span};
 use ratatui::style::Modifier;
-use ratatui::text::{Line, Span};
 use std::cmp::Ordering;
 use std::sync::{Arc, LazyLock};
 use throng_core::engine::Snapshot;
 use throng_core::model::ObjectInfo;
+use throng_core::words::{self, Clean};
 
 const COLUMNS: [Column; 4] = [
     Column::text("NAME", 30, 1, 0),
@@ -53,9 +53,9 @@ impl Rows for ObjectRows<'_> {
     fn key(&self, row: usize) -> RowKey {
         RowKey::Text(self.items[row].key.clone())
     }
-    fn cells(&self, row: usize, look: &Look) -> Vec<Line<'static>> {
+    fn cells(&self, row: usize, look: &Look) -> Vec<Line> {
         let object = &self.items[row];
-        let name = text::clean(self.name(row)).into_owned();
+        let name = Clean::new(self.name(row));
         if object.folder {
             let style = look.theme.key.add_modifier(Modifier::BOLD);
             return vec![
@@ -63,12 +63,12 @@ impl Rows for ObjectRows<'_> {
                 Line::from(Span::styled("folder", look.theme.dim)),
             ];
         }
-        let changed = object.modified_ms.map_or_else(String::new, |ms| text::date_time(ms, &look.zone));
+        let changed = object.modified_ms.map_or_else(String::new, |ms| words::date_time(ms, &look.zone));
         vec![
-            Line::raw(if name.is_empty() { "(this folder)".to_owned() } else { name }),
-            Line::raw(text::bytes(object.size)),
+            Line::raw(if name.is_empty() { "(this folder)".into() } else { name }),
+            Line::raw(words::bytes(object.size)),
             Line::from(Span::styled(changed, look.theme.dim)),
-            Line::from(Span::styled(text::clean(&object.etag).into_owned(), look.theme.dim)),
+            Line::from(Span::styled(Clean::new(&object.etag), look.theme.dim)),
         ]
     }
     fn admits(&self, row: usize, filter: &Filter) -> bool {

@@ -3,13 +3,14 @@
 use super::{NOT_KNOWN, plain, runs};
 use crate::filter::Filter;
 use crate::list::{Column, Identity, Look, RowKey, Rows};
-use crate::text;
+use crate::paint::{Line, Span};
 use crate::widgets::bar;
-use ratatui::text::{Line, Span};
 use std::cmp::Ordering;
 use std::sync::Arc;
+use throng_core::clean;
 use throng_core::engine::{RunView, Snapshot};
 use throng_core::model::{TaskRow, TaskState};
+use throng_core::words::{self, Clean};
 
 const COLUMNS: [Column; 9] = [
     Column { down: false, ..Column::number("TASK", 7, 0) },
@@ -64,7 +65,7 @@ impl Rows for TaskRows<'_> {
     fn key(&self, row: usize) -> RowKey {
         RowKey::Number(self.task(row).map_or(u64::MAX, |task| task.task))
     }
-    fn cells(&self, row: usize, look: &Look) -> Vec<Line<'static>> {
+    fn cells(&self, row: usize, look: &Look) -> Vec<Line> {
         let Some(task) = self.task(row) else { return Vec::new() };
         let theme = &look.theme;
         let style = theme.state(task.state);
@@ -74,12 +75,12 @@ impl Rows for TaskRows<'_> {
             dim(task.task.to_string()),
             Line::from(Span::styled(state_word(task, look), style)),
             plain(&task.key),
-            Line::raw(text::bytes(task.size)),
+            Line::raw(words::bytes(task.size)),
             Line::from(Span::styled(task.class.map_or("", |class| class.as_str()), style)),
-            Line::raw(optional(task.duration_ms, text::duration)),
-            Line::raw(optional(task.peak_memory.filter(|peak| *peak > 0), text::mebibytes)),
+            Line::raw(optional(task.duration_ms, words::duration)),
+            Line::raw(optional(task.peak_memory.filter(|peak| *peak > 0), words::bytes)),
             dim(if task.attempts > 0 { task.attempts.to_string() } else { String::new() }),
-            dim(task.ended_ms.map_or_else(String::new, |ms| text::clock(ms, &look.zone))),
+            dim(task.ended_ms.map_or_else(String::new, |ms| words::clock(ms, &look.zone))),
         ]
     }
     fn admits(&self, row: usize, filter: &Filter) -> bool {
@@ -128,7 +129,7 @@ const fn rank(state: TaskState) -> u8 {
 
 /// The lines above the tasks: bar, counts, speed, statistics, failures by class.
 #[must_use]
-pub fn header(view: &RunView, width: usize, tall: bool, look: &Look) -> Vec<Line<'static>> {
+pub fn header(view: &RunView, width: usize, tall: bool, look: &Look) -> Vec<Line> {
     let mut lines = vec![progress(view, width, look), counts(view, look)];
     lines.extend(stalled(view, look));
     let statistics = statistics(view, look);
@@ -145,16 +146,16 @@ pub fn header(view: &RunView, width: usize, tall: bool, look: &Look) -> Vec<Line
     lines
 }
 
-fn launched(view: &RunView, look: &Look) -> Line<'static> {
+fn launched(view: &RunView, look: &Look) -> Line {
     let run = &view.summary;
     let (word, style) = runs::state(run, look);
     let dim = look.theme.dim;
     Line::from(vec![
         Span::styled(word, style),
         Span::styled("   function ", dim),
-        Span::raw(text::clean(&run.function).into_owned()),
+        Span::raw(Clean::new(&run.function)),
         Span::styled("   launched ", dim),
-        Span::raw(text::date_time(run.started_ms, &look.zone)),
+        Span::raw(words::date_time(run.started_ms, &look.zone)),
         Span::styled("   image ", dim),
         Span::raw(runs_image(&run.image)),
     ])
@@ -164,28 +165,28 @@ fn runs_image(image: &str) -> String {
     super::functions::short_image(image).trim_start_matches("sha256:").chars().take(40).collect()
 }
 
-fn progress(view: &RunView, width: usize, look: &Look) -> Line<'static> {
+fn progress(view: &RunView, width: usize, look: &Look) -> Line {
     let run = &view.summary;
     let counts = &run.counts;
     let share = counts.done() as f64 / counts.total().max(1) as f64 * 100.0;
-    let mut tail = format!("  {}/{}  {share:.0}%", text::count(counts.done()), text::count(counts.total()));
+    let mut tail = format!("  {}/{}  {share:.0}%", words::count(counts.done()), words::count(counts.total()));
     if run.ended_ms.is_none() {
         if run.rate > 0.0 {
-            tail = format!("{tail}  {:.1}/s", run.rate);
+            tail = format!("{tail}  {}", words::per_second(run.rate));
         }
         if let Some(eta) = run.eta_s {
-            tail = format!("{tail}  {} left", text::seconds(eta));
+            tail = format!("{tail}  {} left", words::seconds(eta));
         }
     } else {
-        tail = format!("{tail}  in {}", text::duration(runs::elapsed(run, look.now)));
+        tail = format!("{tail}  in {}", words::duration(runs::elapsed(run, look.now)));
     }
-    let bar_width = width.saturating_sub(text::width(&tail)).clamp(8, 100);
+    let bar_width = width.saturating_sub(words::width(&tail)).clamp(8, 100);
     let mut line = bar::line(counts, bar_width, &look.theme);
     line.spans.push(Span::raw(tail));
     line
 }
 
-fn counts(view: &RunView, look: &Look) -> Line<'static> {
+fn counts(view: &RunView, look: &Look) -> Line {
     let theme = &look.theme;
     let mut counts = view.summary.counts;
     let mut spans = Vec::new();
@@ -203,13 +204,13 @@ fn counts(view: &RunView, look: &Look) -> Line<'static> {
         if number > 0 || always {
             let style = if number > 0 { theme.state(state) } else { theme.dim };
             spans.push(Span::styled(
-                format!("{} {} {}  ", theme.symbols.state(state), text::count(number), state.as_str()),
+                clean!("{} {} {}  ", theme.symbols.state(state), words::count(number), state.as_str()),
                 style,
             ));
         }
     }
     if view.summary.unsent > 0 {
-        spans.push(Span::styled(format!("{} still to send", text::count(view.summary.unsent)), theme.dim));
+        spans.push(Span::styled(clean!("{} still to send", words::count(view.summary.unsent)), theme.dim));
     }
     if !view.summary.settled {
         spans.push(Span::styled("counting", theme.dim));
@@ -218,33 +219,32 @@ fn counts(view: &RunView, look: &Look) -> Line<'static> {
 }
 
 /// Why nothing happens any more, and what to do.
-fn stalled(view: &RunView, look: &Look) -> Option<Line<'static>> {
+fn stalled(view: &RunView, look: &Look) -> Option<Line> {
     let quiet = view.summary.stalled_ms?;
     let pending = view.summary.counts.pending;
-    let for_long = text::ago(0, quiet);
+    let for_long = words::ago(0, quiet);
     let (events, them) = if pending == 1 { ("its event", "it") } else { ("their events", "them") };
     let text = if view.summary.may_have_lost() {
         let tasks = if pending == 1 { "task has" } else { "tasks have" };
-        format!("{} {tasks} not begun for {for_long}: {events} may be lost; ", text::count(pending))
+        format!("{} {tasks} not begun for {for_long}: {events} may be lost; ", words::count(pending))
     } else {
-        let tasks = text::plural(pending, "task");
+        let tasks = words::plural(pending, "task");
         format!("waiting {for_long}: {tasks}; the cloud is busy or lost {them}; ")
     };
     Some(Line::from(vec![
         Span::styled(text, look.theme.warn),
         Span::styled("R", look.theme.key),
-        Span::styled(format!(" sends {them} again"), look.theme.warn),
+        Span::styled(clean!(" sends {them} again"), look.theme.warn),
     ]))
 }
 
-fn statistics(view: &RunView, look: &Look) -> Line<'static> {
+fn statistics(view: &RunView, look: &Look) -> Line {
     let dim = look.theme.dim;
     let numbers = &view.statistics;
     // Before the first attempt has ended nothing is known: 0 ms would be a lie.
     let measured = numbers.total_ms > 0 || numbers.max_memory > 0;
-    let time = |ms: u64| if measured { text::duration(ms) } else { NOT_KNOWN.to_owned() };
-    let memory =
-        if numbers.max_memory > 0 { text::mebibytes(numbers.max_memory) } else { NOT_KNOWN.to_owned() };
+    let time = |ms: u64| if measured { words::duration(ms) } else { NOT_KNOWN.to_owned() };
+    let memory = if numbers.max_memory > 0 { words::bytes(numbers.max_memory) } else { NOT_KNOWN.to_owned() };
     let mut spans = Vec::new();
     for (name, value) in [
         ("p50 ", time(numbers.p50_ms)),
@@ -254,28 +254,28 @@ fn statistics(view: &RunView, look: &Look) -> Line<'static> {
         ("worked ", time(numbers.total_ms)),
     ] {
         spans.push(Span::styled(name, dim));
-        spans.push(Span::raw(format!("{value}   ")));
+        spans.push(Span::raw(clean!("{value}   ")));
     }
     Line::from(spans)
 }
 
-fn history(view: &RunView, width: usize, look: &Look) -> Line<'static> {
+fn history(view: &RunView, width: usize, look: &Look) -> Line {
     let spark = bar::sparkline(&view.history, width.saturating_sub(24), &look.theme);
     let most = view.history.iter().max().copied().unwrap_or(0);
     Line::from(vec![
         Span::styled("ended per second ", look.theme.dim),
         Span::styled(spark, look.theme.active),
-        Span::styled(format!(" {most}"), look.theme.dim),
+        Span::styled(clean!(" {most}"), look.theme.dim),
     ])
 }
 
-fn classes(view: &RunView, look: &Look) -> Option<Line<'static>> {
+fn classes(view: &RunView, look: &Look) -> Option<Line> {
     if view.summary.classes.is_empty() {
         return None;
     }
     let mut spans = vec![Span::styled("failures  ", look.theme.dim)];
     for (class, number) in &view.summary.classes {
-        spans.push(Span::styled(format!("{} {}  ", class.as_str(), text::count(*number)), look.theme.bad));
+        spans.push(Span::styled(clean!("{} {}  ", class.as_str(), words::count(*number)), look.theme.bad));
     }
     Some(Line::from(spans))
 }

@@ -3,10 +3,10 @@
 use super::items::Item;
 use super::plain;
 use crate::list::{Column, Look, RowKey};
-use crate::text;
-use ratatui::text::{Line, Span};
+use crate::paint::{Line, Span};
 use std::cmp::Ordering;
 use throng_core::model::InvocationInfo;
+use throng_core::words::{self, Clean};
 
 impl Item for InvocationInfo {
     const COLUMNS: &'static [Column] = &[
@@ -21,11 +21,10 @@ impl Item for InvocationInfo {
     fn key(&self) -> RowKey {
         RowKey::Text(self.request_id.clone())
     }
-    fn cells(&self, look: &Look) -> Vec<Line<'static>> {
-        let time = text::seconds(look.now.saturating_sub(self.started_ms) as f64 / 1000.0);
-        let dim = |text: Option<&str>| {
-            Line::from(Span::styled(text::clean(text.unwrap_or("")).into_owned(), look.theme.dim))
-        };
+    fn cells(&self, look: &Look) -> Vec<Line> {
+        let time = words::seconds(look.now.saturating_sub(self.started_ms) as f64 / 1000.0);
+        let dim =
+            |text: Option<&str>| Line::from(Span::styled(Clean::new(text.unwrap_or("")), look.theme.dim));
         vec![
             Line::from(Span::styled(time, look.theme.active)),
             plain(&self.function),

@@ -3,12 +3,13 @@
 use super::items::Item;
 use super::{by_float, plain};
 use crate::list::{Column, Look, RowKey};
-use crate::text;
+use crate::paint::{Line, Span};
 use crate::widgets::bar;
 use ratatui::style::Style;
-use ratatui::text::{Line, Span};
 use std::cmp::Ordering;
+use throng_core::clean;
 use throng_core::model::{RunSummary, TaskState};
+use throng_core::words::{self, Clean};
 
 /// Symbol, word and style for how a run stands.
 #[must_use]
@@ -59,27 +60,27 @@ impl Item for RunSummary {
     fn key(&self) -> RowKey {
         RowKey::Text(self.id.clone())
     }
-    fn cells(&self, look: &Look) -> Vec<Line<'static>> {
+    fn cells(&self, look: &Look) -> Vec<Line> {
         let theme = &look.theme;
         let (word, style) = state(self, look);
         let bad = failed(self);
         let rate = if self.ended_ms.is_none() && self.rate > 0.0 {
-            format!("{:.1}/s", self.rate)
+            words::per_second(self.rate)
         } else {
             String::new()
         };
         let done = if self.settled { "" } else { "~" };
         let total = self.counts.total();
         vec![
-            Line::from(Span::styled(text::day_time(self.started_ms, &look.zone), theme.dim)),
+            Line::from(Span::styled(words::day_time(self.started_ms, &look.zone), theme.dim)),
             plain(&self.function),
             Line::from(Span::styled(word, style)),
             bar::line(&self.counts, 10, theme),
-            Line::raw(format!("{done}{}/{}", text::count(self.counts.done()), text::count(total))),
-            Line::from(Span::styled(text::count(bad), if bad > 0 { theme.bad } else { theme.dim })),
+            Line::raw(clean!("{done}{}/{}", words::count(self.counts.done()), words::count(total))),
+            Line::from(Span::styled(words::count(bad), if bad > 0 { theme.bad } else { theme.dim })),
             Line::raw(rate),
-            Line::raw(text::seconds(elapsed(self, look.now) as f64 / 1000.0)),
-            Line::from(Span::styled(text::clean(&self.id).into_owned(), theme.dim)),
+            Line::raw(words::seconds(elapsed(self, look.now) as f64 / 1000.0)),
+            Line::from(Span::styled(Clean::new(&self.id), theme.dim)),
         ]
     }
     fn words(&self) -> String {
@@ -105,13 +106,13 @@ impl Item for RunSummary {
 
 /// A run in some lines, for the side of a wide screen.
 #[must_use]
-pub fn card(run: &RunSummary, width: usize, look: &Look) -> Vec<Line<'static>> {
+pub fn card(run: &RunSummary, width: usize, look: &Look) -> Vec<Line> {
     let theme = &look.theme;
     let (word, style) = state(run, look);
     let mut counts = run.counts;
     let mut lines = vec![
-        Line::styled(text::clean(&run.function).into_owned(), theme.title),
-        Line::styled(text::clean(&run.id).into_owned(), theme.dim),
+        Line::styled(Clean::new(&run.function), theme.title),
+        Line::styled(Clean::new(&run.id), theme.dim),
         Line::raw(""),
         bar::line(&run.counts, width, theme),
         Line::styled(word, style),
@@ -121,15 +122,15 @@ pub fn card(run: &RunSummary, width: usize, look: &Look) -> Vec<Line<'static>> {
         let number = *counts.of(state);
         let style = if number > 0 { theme.state(state) } else { theme.dim };
         let text =
-            format!("{} {:<10} {:>9}", theme.symbols.state(state), state.as_str(), text::count(number));
+            format!("{} {:<10} {:>9}", theme.symbols.state(state), state.as_str(), words::count(number));
         lines.push(Line::styled(text, style));
     }
     lines.push(Line::raw(""));
     for (class, number) in &run.classes {
-        lines.push(Line::styled(format!("{:<12} {:>9}", class.as_str(), text::count(*number)), theme.bad));
+        lines.push(Line::styled(clean!("{:<12} {:>9}", class.as_str(), words::count(*number)), theme.bad));
     }
     if let Some(eta) = run.eta_s.filter(|_| run.ended_ms.is_none()) {
-        lines.push(Line::raw(format!("{:.1} per second, {} left", run.rate, text::seconds(eta))));
+        lines.push(Line::raw(clean!("{}, {} left", words::per_second(run.rate), words::seconds(eta))));
     }
     lines
 }

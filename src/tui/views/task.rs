@@ -3,14 +3,15 @@
 use super::{NOT_KNOWN, identity};
 use crate::filter::Filter;
 use crate::list::{Column, Identity, Look, RowKey, Rows};
-use crate::text;
+use crate::paint::{Line, Span};
 use crate::widgets::bar;
 use crate::widgets::facts::Facts;
-use ratatui::text::{Line, Span};
 use std::cmp::Ordering;
+use throng_core::clean;
 use throng_core::engine::{Snapshot, TaskView};
 use throng_core::model::{AttemptRecord, OutputObject};
 use throng_core::run;
+use throng_core::words;
 
 const COLUMNS: [Column; 3] = [
     Column { end: true, ..Column::text("OUTPUT", 30, 1, 0) },
@@ -69,13 +70,13 @@ impl Rows for OutputRows<'_> {
     fn key(&self, row: usize) -> RowKey {
         RowKey::Text(self.outputs[row].key.clone())
     }
-    fn cells(&self, row: usize, look: &Look) -> Vec<Line<'static>> {
+    fn cells(&self, row: usize, look: &Look) -> Vec<Line> {
         let output = &self.outputs[row];
         let at = output.provider.as_ref().map_or_else(String::new, |provider| format!("{provider}://"));
-        let place = format!("{at}{}/{}", output.bucket, output.key);
+        let place = clean!("{at}{}/{}", output.bucket, output.key);
         vec![
-            super::plain(&place),
-            Line::raw(text::bytes(output.size)),
+            Line::raw(place),
+            Line::raw(words::bytes(output.size)),
             Line::from(Span::styled(output.sha256.chars().take(16).collect::<String>(), look.theme.dim)),
         ]
     }
@@ -98,7 +99,7 @@ pub fn facts(view: &TaskView, attempt: usize, memory_mb: Option<u32>, width: usi
     let theme = &look.theme;
     let mut facts = Facts::default();
     if let Some(row) = &view.row {
-        facts.add("input", &format!("{}/{}  ({})", row.bucket, row.key, text::bytes(row.size)));
+        facts.add("input", &clean!("{}/{}  ({})", row.bucket, row.key, words::bytes(row.size)));
     }
     let records = &view.records.items;
     let Some(record) = records.get(attempt.min(records.len().saturating_sub(1))) else {
@@ -106,8 +107,7 @@ pub fn facts(view: &TaskView, attempt: usize, memory_mb: Option<u32>, width: usi
             facts.styled("state", super::run::state_word(row, look), theme.state(row.state));
             if row.is_reported() {
                 let class = row.class.map_or("", |class| class.as_str());
-                facts
-                    .add("why", &format!("{class}, as the platform's log says; the record is not there yet"));
+                facts.add("why", &clean!("{class}, as the platform's log says; the record is not there yet"));
             }
         }
         return facts;
@@ -115,7 +115,7 @@ pub fn facts(view: &TaskView, attempt: usize, memory_mb: Option<u32>, width: usi
     facts.styled("state", outcome(record, look), theme.state(record.state));
     if records.len() > 1 {
         let shown = records.len() - attempt.min(records.len() - 1);
-        facts.add("attempt", &format!("{shown} of {}   ([ and ] show others)", records.len()));
+        facts.add("attempt", &clean!("{shown} of {}   ([ and ] show others)", records.len()));
     }
     facts.add("error", &run::reason(record, memory_mb).unwrap_or_default());
     if run::is_measured(record) {
@@ -126,13 +126,13 @@ pub fn facts(view: &TaskView, attempt: usize, memory_mb: Option<u32>, width: usi
         let told = |value: Option<u64>, show: fn(u64) -> String| {
             value.filter(|value| *value > 0).map_or_else(|| NOT_KNOWN.to_owned(), show)
         };
-        let time = told(row.and_then(|row| row.duration_ms), text::duration);
-        let peak = told(row.and_then(|row| row.peak_memory), text::mebibytes);
-        facts.add("time", &format!("{time}, peak memory {peak}"));
-        facts.add("ended", &text::date_time(record.ended_ms, &look.zone));
+        let time = told(row.and_then(|row| row.duration_ms), words::duration);
+        let peak = told(row.and_then(|row| row.peak_memory), words::bytes);
+        facts.add("time", &clean!("{time}, peak memory {peak}"));
+        facts.add("ended", &words::date_time(record.ended_ms, &look.zone));
     }
     facts.add("request", &record.request_id);
-    facts.add("log", &format!("{} {}", record.log_group, record.log_stream));
+    facts.add("log", &clean!("{} {}", record.log_group, record.log_stream));
     facts
 }
 
@@ -140,11 +140,10 @@ pub fn facts(view: &TaskView, attempt: usize, memory_mb: Option<u32>, width: usi
 fn measured(facts: &mut Facts, record: &AttemptRecord, width: usize, look: &Look) {
     facts.line("time", phases(record, width.saturating_sub(12), look));
     let cold = if record.cold { ", cold start" } else { "" };
-    let peak =
-        if record.peak_memory > 0 { text::mebibytes(record.peak_memory) } else { NOT_KNOWN.to_owned() };
-    let (bytes_in, bytes_out) = (text::bytes(record.bytes_in), text::bytes(record.bytes_out));
-    facts.add("data", &format!("{bytes_in} in, {bytes_out} out, peak memory {peak}{cold}"));
-    facts.add("began", &text::date_time(record.started_ms, &look.zone));
+    let peak = if record.peak_memory > 0 { words::bytes(record.peak_memory) } else { NOT_KNOWN.to_owned() };
+    let (bytes_in, bytes_out) = (words::bytes(record.bytes_in), words::bytes(record.bytes_out));
+    facts.add("data", &clean!("{bytes_in} in, {bytes_out} out, peak memory {peak}{cold}"));
+    facts.add("began", &words::date_time(record.started_ms, &look.zone));
 }
 
 fn outcome(record: &AttemptRecord, look: &Look) -> String {
@@ -162,7 +161,7 @@ fn outcome(record: &AttemptRecord, look: &Look) -> String {
 }
 
 /// The phases as one bar of four parts, with their times.
-fn phases(record: &AttemptRecord, width: usize, look: &Look) -> Line<'static> {
+fn phases(record: &AttemptRecord, width: usize, look: &Look) -> Line {
     let theme = &look.theme;
     let phases = &record.phases;
     let parts = [
@@ -173,7 +172,7 @@ fn phases(record: &AttemptRecord, width: usize, look: &Look) -> Line<'static> {
     ];
     let total: f64 = parts.iter().map(|part| part.1).sum();
     let mut spans =
-        vec![Span::raw(format!("{}  ", text::duration(record.ended_ms.saturating_sub(record.started_ms))))];
+        vec![Span::raw(clean!("{}  ", words::duration(record.ended_ms.saturating_sub(record.started_ms))))];
     let glyphs = if theme.symbols.ascii { ["i", "f", "r", "s"] } else { ["░", "▒", "█", "▓"] };
     let legend: usize =
         2 + parts.iter().map(|(name, ms, _)| format!("{ms:.0}{name} ms").len() + 5).sum::<usize>();
@@ -190,8 +189,8 @@ fn phases(record: &AttemptRecord, width: usize, look: &Look) -> Line<'static> {
     }
     for (((name, ms, style), glyph), last) in parts.iter().zip(glyphs).zip([false, false, false, true]) {
         spans.push(Span::styled(glyph.to_owned(), *style));
-        spans.push(Span::styled(format!(" {name} "), theme.dim));
-        spans.push(Span::raw(format!("{ms:.0} ms{}", if last { "" } else { "  " })));
+        spans.push(Span::styled(clean!(" {name} "), theme.dim));
+        spans.push(Span::raw(clean!("{ms:.0} ms{}", if last { "" } else { "  " })));
     }
     Line::from(spans)
 }

@@ -3,13 +3,14 @@
 use super::by_float;
 use crate::filter::Filter;
 use crate::list::{Column, Identity, Look, RowKey, Rows};
-use crate::text;
+use crate::paint::{Line, Span};
 use crate::widgets::bar;
 use ratatui::style::Style;
-use ratatui::text::{Line, Span};
 use std::cmp::Ordering;
 use std::sync::Arc;
+use throng_core::clean;
 use throng_core::model::{Progress, ProgressState, TaskState};
+use throng_core::words::{self, Clean};
 
 const COLUMNS: [Column; 7] = [
     Column::text("WHAT", 22, 3, 0),
@@ -70,22 +71,22 @@ impl Rows for ProgressRows<'_> {
     fn key(&self, row: usize) -> RowKey {
         RowKey::Number(self.0[row].id)
     }
-    fn cells(&self, row: usize, look: &Look) -> Vec<Line<'static>> {
+    fn cells(&self, row: usize, look: &Look) -> Vec<Line> {
         let progress = &self.0[row];
         let (word, style) = state(progress, look);
         let active = progress.state == ProgressState::Active;
-        let mut label = vec![Span::raw(text::clean(&progress.label).into_owned())];
+        let mut label = vec![Span::raw(Clean::new(&progress.label))];
         if let ProgressState::Failed(why) = &progress.state {
-            label.push(Span::styled(format!(": {}", text::clean(why)), look.theme.bad));
+            label.push(Span::styled(clean!(": {}", Clean::new(why)), look.theme.bad));
         }
-        let mut items = of(text::count(progress.items), progress.items_total.map(text::count));
+        let mut items = of(words::count(progress.items), progress.items_total.map(words::count));
         if progress.failed > 0 {
-            items = format!("{} failed {items}", text::count(progress.failed));
+            items = format!("{} failed {items}", words::count(progress.failed));
         }
         let bytes = if progress.bytes == 0 && progress.bytes_total.is_none() {
             String::new()
         } else {
-            of(text::bytes(progress.bytes), progress.bytes_total.map(text::bytes))
+            of(words::bytes(progress.bytes), progress.bytes_total.map(words::bytes))
         };
         vec![
             Line::from(label),
@@ -93,8 +94,12 @@ impl Rows for ProgressRows<'_> {
             bar::progress(share(progress), 20, style, &look.theme),
             Line::raw(items),
             Line::raw(bytes),
-            Line::raw(if active && progress.rate > 0.0 { text::rate(progress.rate) } else { String::new() }),
-            Line::raw(progress.eta_s.filter(|_| active).map_or_else(String::new, text::seconds)),
+            Line::raw(if active && progress.rate > 0.0 {
+                words::bytes_per_second(progress.rate)
+            } else {
+                String::new()
+            }),
+            Line::raw(progress.eta_s.filter(|_| active).map_or_else(String::new, words::seconds)),
         ]
     }
     fn admits(&self, row: usize, filter: &Filter) -> bool {
@@ -122,21 +127,21 @@ impl Rows for ProgressRows<'_> {
 
 /// A line of a transfer for the panel below other views.
 #[must_use]
-pub fn panel_line(progress: &Progress, width: usize, look: &Look) -> Line<'static> {
+pub fn panel_line(progress: &Progress, width: usize, look: &Look) -> Line {
     let share_text = share(progress).map_or_else(String::new, |share| format!(" {:>3.0}%", share * 100.0));
     let mut tail = share_text;
     if progress.rate > 0.0 {
-        tail = format!("{tail}  {}", text::rate(progress.rate));
+        tail = format!("{tail}  {}", words::bytes_per_second(progress.rate));
     }
     if let Some(eta) = progress.eta_s {
-        tail = format!("{tail}  {} left", text::seconds(eta));
+        tail = format!("{tail}  {} left", words::seconds(eta));
     }
     let bar_width = (width / 4).clamp(8, 30);
-    let room = width.saturating_sub(bar_width + text::width(&tail) + 3);
-    let label = text::clean(&progress.label);
-    let label = text::clip(&label, room);
-    let pad = " ".repeat(room.saturating_sub(text::width(&label)));
-    let mut spans = vec![Span::raw(format!(" {label}{pad} "))];
+    let room = width.saturating_sub(bar_width + words::width(&tail) + 3);
+    let label = Clean::new(&progress.label);
+    let label = words::clip(&label, room);
+    let pad = " ".repeat(room.saturating_sub(words::width(&label)));
+    let mut spans = vec![Span::raw(clean!(" {label}{pad} "))];
     spans.extend(bar::progress(share(progress), bar_width, look.theme.active, &look.theme).spans);
     spans.push(Span::styled(tail, look.theme.dim));
     Line::from(spans)

@@ -1,8 +1,8 @@
 //! Bars and sparklines made of characters.
 
+use crate::paint::{Line, Span};
 use crate::theme::Theme;
 use ratatui::style::Style;
-use ratatui::text::{Line, Span};
 use throng_core::model::{Counts, TaskState};
 
 /// How many of `width` cells a part takes; something that is there takes at least one.
@@ -17,7 +17,7 @@ pub fn cells(part: f64, whole: f64, width: usize) -> usize {
 
 /// Tasks by state as parts of one bar.
 #[must_use]
-pub fn line(counts: &Counts, width: usize, theme: &Theme) -> Line<'static> {
+pub fn line(counts: &Counts, width: usize, theme: &Theme) -> Line {
     let total = counts.total() as f64;
     let mut counts = *counts;
     let order = [
@@ -50,7 +50,7 @@ pub fn line(counts: &Counts, width: usize, theme: &Theme) -> Line<'static> {
 
 /// A bar for a share between 0 and 1; dots while it cannot be told.
 #[must_use]
-pub fn progress(share: Option<f64>, width: usize, style: Style, theme: &Theme) -> Line<'static> {
+pub fn progress(share: Option<f64>, width: usize, style: Style, theme: &Theme) -> Line {
     let Some(share) = share else {
         return Line::from(Span::styled(theme.symbols.dot.repeat(width), theme.dim));
     };

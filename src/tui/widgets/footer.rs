@@ -1,24 +1,23 @@
 //! The last line: what was just said, or the keys that hold now.
 
-use crate::app::App;
+use crate::app::{App, MessageKind};
+use crate::paint::{Draw, Line, Span};
 use crate::registry::ACTIONS;
-use crate::text;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
-use ratatui::text::{Line, Span};
-use throng_core::engine::Severity;
+use throng_core::clean;
+use throng_core::words;
 
 /// Draws it.
 pub fn draw(buffer: &mut Buffer, area: Rect, app: &App) {
     let theme = &app.look.theme;
-    if let Some((message, severity)) = &app.message {
-        let style = if *severity == Severity::Info { Style::new() } else { theme.warn };
-        let message = text::clean(message);
-        buffer.set_stringn(
+    if let Some(message) = &app.message {
+        let style = if message.kind == MessageKind::Refused { theme.warn } else { Style::new() };
+        buffer.put(
             area.x + 1,
             area.y,
-            text::clip(&message, usize::from(area.width).saturating_sub(2)),
+            words::clip(&message.text, usize::from(area.width).saturating_sub(2)),
             usize::from(area.width),
             style,
         );
@@ -32,7 +31,7 @@ pub fn draw(buffer: &mut Buffer, area: Rect, app: &App) {
         hints.into_iter().partition(|action| matches!(action.name, "help" | "quit"));
     usual.retain(|action| action.is_permitted(&app.snapshot.context));
     let width =
-        |action: &&crate::registry::Action| text::width(action.keys[0]) + text::width(action.hint) + 3;
+        |action: &&crate::registry::Action| words::width(action.keys[0]) + words::width(action.hint) + 3;
     let mut left = usize::from(area.width).saturating_sub(1 + always.iter().map(width).sum::<usize>());
     let mut spans = vec![Span::raw(" ")];
     let shown = usual.iter().take_while(|action| {
@@ -43,7 +42,7 @@ pub fn draw(buffer: &mut Buffer, area: Rect, app: &App) {
     });
     for action in shown.chain(always.iter()) {
         spans.push(Span::styled(action.keys[0].to_owned(), theme.key));
-        spans.push(Span::styled(format!(" {}  ", action.hint), theme.dim));
+        spans.push(Span::styled(clean!(" {}  ", action.hint), theme.dim));
     }
-    buffer.set_line(area.x, area.y, &Line::from(spans), area.width);
+    buffer.put_line(area.x, area.y, &Line::from(spans), area.width);
 }

@@ -1,14 +1,15 @@
 //! The first two lines: where we are, how it goes, the tabs.
 
 use crate::app::App;
+use crate::paint::{Draw, Line, Span, small};
 use crate::place::TABS;
-use crate::text;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::{Modifier, Style};
-use ratatui::text::{Line, Span};
+use throng_core::clean;
 use throng_core::engine::{Connection, Listing, Severity, Snapshot};
 use throng_core::model::ProgressState;
+use throng_core::words::{self, Clean};
 
 /// Slowed APIs that are named; the header has one line.
 const SLOWED_SHOWN: usize = 2;
@@ -27,8 +28,7 @@ pub fn draw(buffer: &mut Buffer, area: Rect, app: &App) {
         Connection::NotSignedIn(_) => ("x", "not signed in", theme.bad),
         Connection::Unusable(_) => ("x", "not connected", theme.bad),
     };
-    let name =
-        if context.name.is_empty() { "…".to_owned() } else { text::clean(&context.name).into_owned() };
+    let name = if context.name.is_empty() { "…".into() } else { Clean::new(&context.name) };
     let name_style =
         context.color.as_deref().and_then(|color| color.parse().ok()).map_or(theme.title, |color| {
             if theme.depth == crate::theme::Depth::Mono {
@@ -39,17 +39,17 @@ pub fn draw(buffer: &mut Buffer, area: Rect, app: &App) {
         });
     let left = Line::from(vec![
         Span::styled(" throng", theme.accent),
-        Span::styled(format!("  {name}"), name_style),
-        Span::styled(format!("  {}  ", text::clean(&context.region)), theme.dim),
-        Span::styled(format!("{mark} {word}"), style),
+        Span::styled(clean!("  {name}"), name_style),
+        Span::styled(clean!("  {}  ", context.region), theme.dim),
+        Span::styled(clean!("{mark} {word}"), style),
     ]);
-    buffer.set_line(area.x, area.y, &left, area.width);
+    buffer.put_line(area.x, area.y, &left, area.width);
 
-    let left_end = text::small(left.width()) + 2;
+    let left_end = small(left.width()) + 2;
     let right = right(app, area.width.saturating_sub(left_end).into());
-    let wide = text::small(right.width());
+    let wide = small(right.width());
     if wide + left_end <= area.width {
-        buffer.set_line(area.right() - wide, area.y, &right, wide);
+        buffer.put_line(area.right() - wide, area.y, &right, wide);
     }
 }
 
@@ -62,10 +62,9 @@ enum Matters {
 }
 
 /// What goes on: as much of it as there is room for, what matters the most at any rate.
-fn right(app: &App, room: usize) -> Line<'static> {
+fn right(app: &App, room: usize) -> Line {
     let mut words = words(app);
-    let wide =
-        |words: &[(Matters, Span<'static>)]| words.iter().map(|(_, word)| word.width() + 2).sum::<usize>();
+    let wide = |words: &[(Matters, Span)]| words.iter().map(|(_, word)| word.width() + 2).sum::<usize>();
     while wide(&words) > room {
         let least = words.iter().map(|(matters, _)| *matters).min();
         let Some(at) = words.iter().rposition(|(matters, _)| Some(*matters) == least) else { break };
@@ -86,7 +85,7 @@ fn fresh<T>(listing: &Listing<T>, now: u64) -> u64 {
     if fresh { listing.items.len() as u64 } else { 0 }
 }
 
-fn words(app: &App) -> Vec<(Matters, Span<'static>)> {
+fn words(app: &App) -> Vec<(Matters, Span)> {
     let theme = &app.look.theme;
     let snapshot = &app.snapshot;
     let mut words = Vec::new();
@@ -100,7 +99,7 @@ fn words(app: &App) -> Vec<(Matters, Span<'static>)> {
             format!(
                 "{} {} running",
                 theme.symbols.state(throng_core::model::TaskState::Running),
-                text::count(running)
+                words::count(running)
             ),
             theme.active,
         );
@@ -111,11 +110,11 @@ fn words(app: &App) -> Vec<(Matters, Span<'static>)> {
     let transfers =
         snapshot.progress.iter().filter(|progress| progress.state == ProgressState::Active).count();
     if transfers > 0 {
-        add(Matters::Little, text::plural(transfers as u64, "transfer"), theme.active);
+        add(Matters::Little, words::plural(transfers as u64, "transfer"), theme.active);
     }
     let errors = snapshot.notices.iter().filter(|notice| notice.severity == Severity::Error).count();
     if errors > 0 {
-        add(Matters::Much, format!("! {}", text::plural(errors as u64, "error")), theme.bad);
+        add(Matters::Much, format!("! {}", words::plural(errors as u64, "error")), theme.bad);
     }
     if snapshot.context.read_only {
         add(Matters::Much, " READ-ONLY ".to_owned(), theme.badge);
@@ -142,9 +141,9 @@ pub fn tabs(buffer: &mut Buffer, area: Rect, app: &App) -> Vec<(Rect, usize)> {
             let open = number == app.tab;
             let style = if open { theme.accent.add_modifier(Modifier::UNDERLINED) } else { Style::new() };
             let counted = counted && count > 0;
-            let count = if counted { format!(" ({})", text::count(count)) } else { String::new() };
+            let count = if counted { format!(" ({})", words::count(count)) } else { String::new() };
             Line::from(vec![
-                Span::styled(format!("{} ", number + 1), theme.key),
+                Span::styled(clean!("{} ", number + 1), theme.key),
                 Span::styled((*name).to_owned(), style),
                 Span::styled(count, theme.dim),
                 Span::raw(gap.to_owned()),
@@ -153,15 +152,15 @@ pub fn tabs(buffer: &mut Buffer, area: Rect, app: &App) -> Vec<(Rect, usize)> {
         TABS.iter().zip(counts).enumerate().map(tab).collect::<Vec<_>>()
     };
     // Where there is no room for the numbers, the names are more important.
-    let wide = |lines: &[Line<'_>]| lines.iter().map(Line::width).sum::<usize>();
+    let wide = |lines: &[Line]| lines.iter().map(Line::width).sum::<usize>();
     let fitting = shapes.into_iter().map(line).find(|lines| wide(lines) <= room);
     let (mut x, mut places) = (area.x + 1, Vec::new());
     for (number, line) in fitting.unwrap_or_else(|| line((false, " "))).iter().enumerate() {
-        let width = text::small(line.width());
+        let width = small(line.width());
         if x >= area.right() {
             break;
         }
-        buffer.set_line(x, area.y, line, area.right() - x);
+        buffer.put_line(x, area.y, line, area.right() - x);
         places.push((Rect { x, width: width.min(area.right() - x), height: 1, ..area }, number));
         x += width;
     }

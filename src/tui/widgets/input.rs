@@ -1,11 +1,12 @@
 //! A line of text that is being typed.
 
 use crate::list::Look;
-use crate::text;
+use crate::paint::{Draw, small};
 use crossterm::event::{Event, KeyEvent};
 use ratatui::Frame;
 use ratatui::layout::{Position, Rect};
 use ratatui::style::Style;
+use throng_core::words::{self, Clean};
 use tui_input::Input;
 use tui_input::backend::crossterm::EventHandler;
 
@@ -68,7 +69,7 @@ impl Field {
         }
         let room = usize::from(area.width.saturating_sub(1)).max(1);
         let before: String = self.0.value().chars().take(self.0.cursor()).collect();
-        let scroll = text::width(&before).saturating_sub(room);
+        let scroll = words::width(&before).saturating_sub(room);
         let mut skipped = 0;
         let shown: String = self
             .0
@@ -81,10 +82,10 @@ impl Field {
             })
             .collect();
         let style = if focus { Style::new() } else { look.theme.dim };
-        frame.buffer_mut().set_stringn(area.x, area.y, text::clean(&shown), room, style);
+        frame.buffer_mut().put(area.x, area.y, Clean::new(&shown), room, style);
         if focus {
-            let column = text::width(&before) - scroll;
-            frame.set_cursor_position(Position::new(area.x + text::small(column.min(room)), area.y));
+            let column = words::width(&before) - scroll;
+            frame.set_cursor_position(Position::new(area.x + small(column.min(room)), area.y));
         }
     }
 }

@@ -1,12 +1,13 @@
 //! Boxes above the screen.
 
 use crate::list::Look;
-use crate::text;
+use crate::paint;
+use crate::paint::{Draw, Line, Span, small};
 use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::symbols::border;
-use ratatui::text::{Line, Span};
-use ratatui::widgets::{Block, Borders, Clear, Padding, Widget};
+use throng_core::clean;
+use throng_core::words::{self, Clean};
 
 const ASCII: border::Set<'static> = border::Set {
     top_left: "+",
@@ -20,22 +21,22 @@ const ASCII: border::Set<'static> = border::Set {
 };
 
 /// Draws an empty box in the middle of `area` and gives its inside.
-pub fn draw(frame: &mut Frame<'_>, area: Rect, size: (usize, usize), title: &str, look: &Look) -> Rect {
-    let width = text::small(size.0).min(area.width.saturating_sub(2)).max(area.width.min(20));
-    let height = text::small(size.1).min(area.height.saturating_sub(1)).max(area.height.min(5));
+pub fn draw(
+    frame: &mut Frame<'_>,
+    area: Rect,
+    size: (usize, usize),
+    title: impl Into<Clean>,
+    look: &Look,
+) -> Rect {
+    let width = small(size.0).min(area.width.saturating_sub(2)).max(area.width.min(20));
+    let height = small(size.1).min(area.height.saturating_sub(1)).max(area.height.min(5));
     let place =
         Rect { x: area.x + (area.width - width) / 2, y: area.y + (area.height - height) / 3, width, height };
-    frame.render_widget(Clear, place);
-    let title = format!(" {} ", text::clip(&text::clean(title), usize::from(width).saturating_sub(6)));
-    let block = Block::new()
-        .borders(Borders::ALL)
-        .border_set(if look.theme.symbols.ascii { ASCII } else { border::ROUNDED })
-        .border_style(look.theme.rule)
-        .padding(Padding::horizontal(1))
-        .title(Span::styled(title, look.theme.title));
-    let inner = block.inner(place);
-    block.render(place, frame.buffer_mut());
-    inner
+    paint::clear(frame, place);
+    let title = words::clip(&title.into(), usize::from(width).saturating_sub(6));
+    let title = Span::styled(clean!(" {title} "), look.theme.title);
+    let border = if look.theme.symbols.ascii { ASCII } else { border::ROUNDED };
+    paint::boxed(frame, place, title, border, look.theme.rule)
 }
 
 /// Writes a hint line (keys and what they do) at the bottom of a box.
@@ -44,7 +45,7 @@ pub fn hints(frame: &mut Frame<'_>, inner: Rect, hints: &[(&str, &str)], look: &
         return;
     }
     let wide = |hints: &[&(&str, &str)], gap: usize| {
-        hints.iter().map(|(key, what)| text::width(key) + text::width(what) + 1 + gap).sum::<usize>()
+        hints.iter().map(|(key, what)| words::width(key) + words::width(what) + 1 + gap).sum::<usize>()
             - gap.min(hints.len())
     };
     let room = usize::from(inner.width);
@@ -57,15 +58,15 @@ pub fn hints(frame: &mut Frame<'_>, inner: Rect, hints: &[(&str, &str)], look: &
     let mut spans = Vec::new();
     for (key, what) in shown {
         spans.push(Span::styled((*key).to_owned(), look.theme.key));
-        spans.push(Span::styled(format!(" {what}{gap}"), look.theme.dim));
+        spans.push(Span::styled(clean!(" {what}{gap}"), look.theme.dim));
     }
-    frame.buffer_mut().set_line(inner.x, inner.bottom() - 1, &Line::from(spans), inner.width);
+    frame.buffer_mut().put_line(inner.x, inner.bottom() - 1, &Line::from(spans), inner.width);
 }
 
 /// Writes lines from the top, as many as fit above `reserve` lines at the bottom.
-pub fn lines(frame: &mut Frame<'_>, inner: Rect, lines: &[Line<'_>], skip: usize, reserve: u16) {
+pub fn lines(frame: &mut Frame<'_>, inner: Rect, lines: &[Line], skip: usize, reserve: u16) {
     let height = usize::from(inner.height.saturating_sub(reserve));
     for (row, line) in lines.iter().skip(skip).take(height).enumerate() {
-        frame.buffer_mut().set_line(inner.x, inner.y + text::small(row), line, inner.width);
+        frame.buffer_mut().put_line(inner.x, inner.y + small(row), line, inner.width);
     }
 }

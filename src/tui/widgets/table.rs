@@ -1,11 +1,12 @@
 //! Tables that draw their visible rows only.
 
 use crate::list::{Column, ListState, Look, Rows};
-use crate::text;
+use crate::paint::{Draw, Line, small};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Modifier;
-use ratatui::text::Line;
+use throng_core::clean;
+use throng_core::words;
 
 /// Where the columns were drawn: start, width, number.
 pub type Places = Vec<(u16, u16, usize)>;
@@ -25,7 +26,7 @@ pub fn draw(buffer: &mut Buffer, area: Rect, rows: &dyn Rows, list: &ListState, 
     let offset = list.window(height);
     for (line, position) in (offset..list.len().min(offset + height)).enumerate() {
         let Some(row) = list.at(position) else { break };
-        let y = area.y + 1 + text::small(line);
+        let y = area.y + 1 + small(line);
         draw_row(buffer, Rect { y, height: 1, ..area }, (row, position), rows, list, &places, look);
     }
     places
@@ -36,11 +37,11 @@ fn heading(buffer: &mut Buffer, y: u16, columns: &[Column], places: &Places, lis
         let column = &columns[*number];
         let sorted = list.sort.filter(|sort| sort.column == *number);
         let arrow = sorted.map_or("", |sort| look.theme.symbols.sorted[usize::from(sort.descending)]);
-        let title = format!("{}{arrow}", column.title);
+        let title = clean!("{}{arrow}", column.title);
         let style =
             if sorted.is_some() { look.theme.label.add_modifier(Modifier::BOLD) } else { look.theme.label };
-        let shift = if column.right { usize::from(*width).saturating_sub(text::width(&title)) } else { 0 };
-        buffer.set_stringn(x + text::small(shift), y, &title, usize::from(*width), style);
+        let shift = if column.right { usize::from(*width).saturating_sub(words::width(&title)) } else { 0 };
+        buffer.put(x + small(shift), y, title, usize::from(*width), style);
     }
 }
 
@@ -73,38 +74,32 @@ fn draw_row(
         [if selected { symbols.cursor } else { " " }, if marked { symbols.mark } else { " " }];
     // The cursor is a shape too, for screens without colours.
     let gutter = if marked { second } else { first };
-    buffer.set_stringn(
-        area.x,
-        area.y,
-        gutter,
-        1,
-        if selected { look.theme.accent } else { look.theme.marked },
-    );
+    buffer.put(area.x, area.y, gutter, 1, if selected { look.theme.accent } else { look.theme.marked });
 }
 
-fn put(buffer: &mut Buffer, x: u16, y: u16, width: u16, cell: &Line<'_>, column: &Column) {
+fn put(buffer: &mut Buffer, x: u16, y: u16, width: u16, cell: &Line, column: &Column) {
     let (room, wide) = (usize::from(width), cell.width());
     if wide <= room {
-        let shift = if column.right { text::small(room - wide) } else { 0 };
-        buffer.set_line(x + shift, y, cell, width);
+        let shift = if column.right { small(room - wide) } else { 0 };
+        buffer.put_line(x + shift, y, cell, width);
         return;
     }
     if column.end {
         let style = cell.spans.last().map_or(cell.style, |span| span.style);
-        buffer.set_stringn(x, y, text::clip_start(&cell.to_string(), room), room, style);
+        buffer.put(x, y, words::clip_start(&cell.text(), room), room, style);
         return;
     }
     let mut left = room.saturating_sub(1);
     let mut at = x;
     for span in &cell.spans {
-        let (end, _) = buffer.set_stringn(at, y, &span.content, left, span.style);
+        let end = buffer.put(at, y, &span.content, left, span.style);
         left -= usize::from(end - at);
         at = end;
         if left == 0 {
             break;
         }
     }
-    buffer.set_stringn(at, y, "…", 1, cell.spans.last().map_or(cell.style, |span| span.style));
+    buffer.put(at, y, "…", 1, cell.spans.last().map_or(cell.style, |span| span.style));
 }
 
 /// Which columns fit, and where. Those with the highest `drop` go first; what is left over is shared out.
@@ -112,7 +107,7 @@ fn arrange(columns: &[Column], area: Rect) -> Places {
     let mut kept: Vec<usize> = (0..columns.len()).collect();
     let need = |kept: &[usize]| -> u16 {
         let widths: u16 = kept.iter().map(|number| columns[*number].width).sum();
-        widths + GAP * text::small(kept.len().saturating_sub(1))
+        widths + GAP * small(kept.len().saturating_sub(1))
     };
     while need(&kept) > area.width && kept.len() > 1 {
         let Some(worst) =
@@ -133,7 +128,7 @@ fn arrange(columns: &[Column], area: Rect) -> Places {
         } else {
             (u32::from(spare) * u32::from(column.grow) / u32::from(shares)).min(60)
         };
-        let width = (column.width + text::small(extra as usize)).min(area.right().saturating_sub(x));
+        let width = (column.width + small(extra as usize)).min(area.right().saturating_sub(x));
         places.push((x, width, number));
         x = x.saturating_add(width + GAP);
     }

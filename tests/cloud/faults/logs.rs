@@ -51,7 +51,7 @@ async fn every_line_once(rules: &str) {
     let following = follow(&world).await;
     let mut views = following.views();
     if rules.contains("tail-event") {
-        until(&mut views, "a live tail", |view| view.mode == "live").await;
+        until(&mut views, "a live tail", |view| view.mode.to_string() == "live").await;
     }
     tokio::task::block_in_place(|| world.home.ok(&["invoke", "talk", "--data", "{}"]));
     until(&mut views, "every line", is_whole).await;
@@ -73,7 +73,7 @@ async fn a_sampled_live_tail_says_so_until_the_sweep_has_been() {
     let world = talking(&rules.concat());
     let following = follow(&world).await;
     let mut views = following.views();
-    until(&mut views, "a live tail", |view| view.mode == "live").await;
+    until(&mut views, "a live tail", |view| view.mode.to_string() == "live").await;
     tokio::task::block_in_place(|| world.home.ok(&["invoke", "talk", "--data", "{}"]));
     until(&mut views, "a sample", |view| view.sampled && !shown(view).is_empty()).await;
     assert!(!is_whole(&views.borrow()));

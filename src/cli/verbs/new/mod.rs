@@ -17,6 +17,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use throng_core::definition::Architecture;
 use throng_core::image::Programs;
+use throng_core::lines;
 
 /// The examples, a folder each.
 static EXAMPLES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../../examples");
@@ -53,7 +54,7 @@ pub fn new(args: &args::New, format: args::Format, programs: Programs) -> Outcom
     let written = write(folder, &args.example, programs)
         .map_err(|error| Fail::new(SOME_FAILED, format!("{}: {error}", folder.display())))?;
     if let Some(why) = &written.without_root {
-        print::note(&format!(
+        print::note(lines!(
             "no image could be made from this machine's programs ({why}): the definition names one of a registry, which \
              is downloaded when it is deployed"
         ));

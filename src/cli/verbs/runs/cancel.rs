@@ -7,6 +7,7 @@ use crate::print;
 use crate::session::Session;
 use serde_json::json;
 use throng_core::jobs::{self, Cancellation, Job};
+use throng_core::lines;
 
 pub async fn cancel(session: &Session, args: args::Cancel) -> Outcome {
     let job = session.job(Job::Cancel).await?;
@@ -14,14 +15,12 @@ pub async fn cancel(session: &Session, args: args::Cancel) -> Outcome {
     match jobs::cancel(&job, &run).await? {
         Cancellation::Ended { cancelled } => {
             print::result(session.format, &json!({"id": run, "cancelled": cancelled}), || {
-                format!("Run {run} has ended already: nothing was changed.\n")
+                lines!("Run {run} has ended already: nothing was changed.\n")
             });
         }
         Cancellation::Cancelled => {
             print::result(session.format, &json!({"id": run, "cancelled": true}), || {
-                format!(
-                    "Run {run} is cancelled: what runs goes on to its end, what is queued does no work.\n"
-                )
+                lines!("Run {run} is cancelled: what runs goes on to its end, what is queued does no work.\n")
             });
         }
     }

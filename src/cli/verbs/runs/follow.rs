@@ -3,10 +3,10 @@
 use crate::fail::{Fail, INTERRUPTED};
 use crate::print::{self, StatusLine};
 use crate::session::Session;
-use crate::units;
 use std::fmt::Write as _;
 use throng_core::model::{Counts, RunSummary};
 use throng_core::run::{self, Follower, RunError};
+use throng_core::words;
 
 /// Follows a run to its end, with a status line.
 pub(super) async fn follow(session: &Session, follower: &mut Follower) -> Result<RunSummary, Fail> {
@@ -15,13 +15,13 @@ pub(super) async fn follow(session: &Session, follower: &mut Follower) -> Result
     let (mut told, mut warned) = (false, false);
     let each = |follower: &Follower| {
         let summary = follower.summary();
-        line.show(&status(&summary));
+        line.show(status(&summary));
         let lost = summary.may_have_lost();
         if (!told || lost && !warned)
             && let Some(words) = stalled(&summary)
         {
             (told, warned) = (true, lost);
-            print::note(&words);
+            print::note(words);
         }
     };
     let outcome = run::wait(follower, &session.interrupt, each).await;
@@ -43,9 +43,9 @@ pub(super) async fn follow(session: &Session, follower: &mut Follower) -> Result
 }
 
 /// What to do when tasks have not begun and nothing is heard of the run.
-pub(super) fn stalled(run: &RunSummary) -> Option<String> {
-    let quiet = units::millis(run.stalled_ms?);
-    let pending = units::plural(run.counts.pending, "task");
+pub(crate) fn stalled(run: &RunSummary) -> Option<String> {
+    let quiet = words::duration(run.stalled_ms?);
+    let pending = words::plural(run.counts.pending, "task");
     let what = if run.may_have_lost() {
         format!("not begun: {pending}; nothing was heard of the run for {quiet}: events may be lost.")
     } else {
@@ -58,16 +58,15 @@ pub(super) fn stalled(run: &RunSummary) -> Option<String> {
     Some(format!("{what}\n`throng run --resume {id}` sends them again (what was only late is counted once)"))
 }
 
-fn status(run: &RunSummary) -> String {
+pub(crate) fn status(run: &RunSummary) -> String {
     let Counts { running, succeeded, .. } = run.counts;
     let (done, total) = (run.counts.done(), run.counts.total());
     let bad = run.counts.unsuccessful();
-    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "for people")]
-    let eta = run.eta_s.map(|eta| format!(", {} left", units::millis((eta.max(0.0) * 1000.0) as u64)));
+    let eta = run.eta_s.map(|eta| format!(", {} left", words::seconds(eta)));
     format!(
-        "{} {done}/{total}: {succeeded} succeeded, {bad} not, {running} running, {:.0}/s{}",
+        "{} {done}/{total}: {succeeded} succeeded, {bad} not, {running} running, {}{}",
         print::bar(done, total, 24),
-        run.rate,
+        words::per_second(run.rate),
         eta.unwrap_or_default()
     )
 }

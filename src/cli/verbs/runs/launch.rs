@@ -9,7 +9,6 @@ use crate::fail::{Fail, Outcome, SOME_FAILED};
 use crate::print;
 use crate::session::{Session, remote_place};
 use crate::transfer::watched;
-use crate::units;
 use crate::verbs::invoke::{self, Answer};
 use crate::verbs::{deploy, sources};
 use serde_json::json;
@@ -20,8 +19,10 @@ use std::sync::Arc;
 use throng_core::dataset::Meter;
 use throng_core::definition::Document;
 use throng_core::jobs::{self, Definitions, Job, JobContext, Observer, Resumption, WhenInterrupted};
+use throng_core::lines;
 use throng_core::model::{Place, RunSummary};
 use throng_core::run::{Follower, Inputs, Launch, LaunchRequest, SendReport};
+use throng_core::words;
 
 pub async fn launch(session: &Session, args: args::Run) -> Outcome {
     if let Some(run) = &args.resume {
@@ -79,11 +80,11 @@ async fn deploy_first(session: &Session, job: &JobContext, document: Document) -
 /// Tells of a new run and sends its inputs.
 async fn begun(session: &Session, args: &args::Run, job: &JobContext, launch: Launch) -> Outcome {
     let id = &launch.header().id;
-    let tasks = units::plural(launch.header().tasks, "task");
-    print::note(&format!("run {id}: {tasks} with {}", launch.header().function));
+    let tasks = words::plural(launch.header().tasks, "task");
+    print::note(lines!("run {id}: {tasks} with {}", launch.header().function));
     if launch.absent() > 0 {
-        let absent = units::plural(launch.absent(), "input");
-        print::note(&format!("{absent} not there any more: left out"));
+        let absent = words::plural(launch.absent(), "input");
+        print::note(lines!("{absent} not there any more: left out"));
     }
     send(session, args, job, launch).await
 }
@@ -147,7 +148,7 @@ async fn ended(session: &Session, args: &args::Run, job: &JobContext, summary: &
 
 fn not_sent(sent: &SendReport) {
     for failed in &sent.failed {
-        print::note(&format!("not sent: {}: {}", failed.path.display(), failed.reason));
+        print::note(lines!("not sent: {}: {}", failed.path.display(), failed.reason));
     }
 }
 
@@ -155,7 +156,7 @@ fn report_sent(session: &Session, id: &str, sent: &SendReport) -> Outcome {
     not_sent(sent);
     let document = json!({"id": id, "sent": sent.sent, "not_sent": sent.failed.len()});
     print::result(session.format, &document, || {
-        format!("{id}\nIt goes on by itself. `throng runs {id} --wait` follows it.\n")
+        lines!("{id}\nIt goes on by itself. `throng runs {id} --wait` follows it.\n")
     });
     if sent.failed.is_empty() { Ok(()) } else { Err(Fail::silent(SOME_FAILED)) }
 }

@@ -12,13 +12,13 @@
 //! ```
 
 mod cancel;
-mod follow;
+pub(crate) mod follow;
 mod launch;
-mod reasons;
+pub(crate) mod reasons;
 mod resolve;
 mod results;
-mod show;
-mod tasks;
+pub(crate) mod show;
+pub(crate) mod tasks;
 
 pub use cancel::cancel;
 pub use launch::{launch, through};

@@ -13,7 +13,7 @@ pub(super) async fn memory_of<'a>(
 }
 
 /// Why an attempt failed, in one line.
-pub(super) fn reason(record: &AttemptRecord, memory_mb: Option<u32>) -> String {
+pub(crate) fn reason(record: &AttemptRecord, memory_mb: Option<u32>) -> String {
     let tail = record.stderr_tail.last().map(String::as_str).unwrap_or_default();
     match (run::reason(record, memory_mb), tail) {
         (Some(error), "") => error,

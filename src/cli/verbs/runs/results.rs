@@ -3,10 +3,10 @@
 use crate::fail::{Fail, SOME_FAILED};
 use crate::session::Session;
 use crate::transfer::{not_done, watched};
-use crate::units;
 use std::path::Path;
 use throng_core::jobs::{self, JobContext, NotDone};
 use throng_core::model::{AttemptRecord, TaskRow};
+use throng_core::words;
 
 /// Downloads the outputs of a run's succeeded tasks, as their records name them. Gives what was fetched.
 pub async fn fetch_outputs(
@@ -20,7 +20,7 @@ pub async fn fetch_outputs(
     let failed: Vec<_> = results.objects.failed.into_iter().map(NotDone::from).collect();
     not_done("not fetched", &failed);
     if !failed.is_empty() {
-        let count = units::how_many(failed.len(), "result");
+        let count = words::how_many(failed.len(), "result");
         return Err(Fail::new(SOME_FAILED, format!("not fetched: {count}")));
     }
     Ok(results.tasks)

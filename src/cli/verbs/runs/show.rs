@@ -7,14 +7,15 @@ use crate::args;
 use crate::fail::{Fail, Outcome, SOME_FAILED};
 use crate::print::{self, Table};
 use crate::session::Session;
-use crate::units;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use throng_core::cloud::now_ms;
 use throng_core::jobs::Job;
+use throng_core::lines;
 use throng_core::model::{RunSummary, TaskState};
 use throng_core::run::{self, Follower, Lister, RunContext};
+use throng_core::words::{self, Clean, Lines};
 
 pub async fn list(session: &Session, args: args::Runs) -> Outcome {
     let context = session.job(Job::Look).await?.runs()?;
@@ -29,7 +30,7 @@ pub async fn list(session: &Session, args: args::Runs) -> Outcome {
         let summary = follower.summary();
         print::result(session.format, &document(&summary), || one(&summary));
         if let Some(words) = stalled(&summary) {
-            print::note(&words);
+            print::note(words);
         }
         return Ok(());
     }
@@ -40,20 +41,20 @@ pub async fn list(session: &Session, args: args::Runs) -> Outcome {
             Table::new(&["RUN", "FUNCTION", "STARTED", ">TASKS", ">SUCCEEDED", ">OTHER", ">OPEN", ">TOOK"]);
         for run in &runs {
             let counts = &run.counts;
-            let took = run.ended_ms.map(|ended| units::millis(ended.saturating_sub(run.started_ms)));
+            let took = run.ended_ms.map(|ended| words::duration(ended.saturating_sub(run.started_ms)));
             table.row([
                 run.id.clone(),
                 run.function.clone(),
-                units::time(run.started_ms),
-                counts.total().to_string(),
-                counts.succeeded.to_string(),
-                counts.unsuccessful().to_string(),
-                (counts.total() - counts.done()).to_string(),
+                words::local_time(run.started_ms),
+                words::count(counts.total()),
+                words::count(counts.succeeded),
+                words::count(counts.unsuccessful()),
+                words::count(counts.total() - counts.done()),
                 took.unwrap_or_else(|| "running".to_owned()),
             ]);
         }
         if table.is_empty() {
-            "No runs. `throng run FUNCTION FILES` launches one.\n".to_owned()
+            "No runs. `throng run FUNCTION FILES` launches one.\n".into()
         } else {
             table.render()
         }
@@ -98,7 +99,7 @@ async fn explain_failures(context: &RunContext, run: &RunSummary) -> Outcome {
         let records = run::attempts(context, follower.tracker(), row.task).await?;
         let memory = memory_of(context, records.iter().map(|attempt| &attempt.record)).await;
         let why = records.first().map(|attempt| reason(&attempt.record, memory)).unwrap_or_default();
-        print::note(&format!("task {} ({}): {}: {why}", row.task, row.key, ending(row)));
+        print::note(lines!("task {} ({}): {}: {why}", row.task, row.key, ending(row)));
     }
     let counts = &run.counts;
     let states = [(counts.failed, "failed"), (counts.timed_out, "timed-out"), (counts.expired, "expired")];
@@ -106,20 +107,21 @@ async fn explain_failures(context: &RunContext, run: &RunSummary) -> Outcome {
         let _ = write!(text, " --state {state}");
         text
     });
-    print::note(&format!("`throng tasks {}{named}` lists them", run.id));
+    print::note(lines!("`throng tasks {}{named}` lists them", run.id));
     Ok(())
 }
 
-fn one(run: &RunSummary) -> String {
+pub(crate) fn one(run: &RunSummary) -> Lines {
     let counts = &run.counts;
-    let mut text = format!("run {}  {}\n", run.id, print::clean(&run.function));
-    let _ = writeln!(text, "  started   {}", units::time(run.started_ms));
+    let mut text = lines!("run {}  {}\n", run.id, Clean::new(&run.function));
+    let _ = writeln!(text, "  started   {}", words::local_time(run.started_ms));
     match run.ended_ms {
         Some(ended) => {
             let took = ended.saturating_sub(run.started_ms);
-            let _ = writeln!(text, "  ended     {} after {}", units::time(ended), units::millis(took));
+            let _ =
+                writeln!(text, "  ended     {} after {}", words::local_time(ended), words::duration(took));
         }
-        None => text.push_str("  ended     not yet\n"),
+        None => text.line(&"  ended     not yet".into()),
     }
     for (name, count) in [
         ("succeeded", counts.succeeded),

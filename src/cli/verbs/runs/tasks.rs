@@ -6,13 +6,14 @@ use crate::args::{self, Format};
 use crate::fail::{Fail, Outcome};
 use crate::print::{self, Table};
 use crate::session::Session;
-use crate::units;
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use serde_json::{Value, json};
 use std::fmt::Write as _;
 use throng_core::jobs::Job;
+use throng_core::lines;
 use throng_core::model::{AttemptRecord, TaskRow, TaskState};
 use throng_core::run::{self, Follower, RunContext};
+use throng_core::words::{self, Lines};
 
 pub async fn tasks(session: &Session, args: args::Tasks) -> Outcome {
     let context = session.job(Job::Look).await?.runs()?;
@@ -28,7 +29,7 @@ pub async fn tasks(session: &Session, args: args::Tasks) -> Outcome {
         let Some(row) = row else {
             return Err(Fail::not_found(format!(
                 "run {run} has {}, numbered from 0",
-                units::plural(view.len() as u64, "task")
+                words::plural(view.len() as u64, "task")
             )));
         };
         let records = run::attempts(&context, follower.tracker(), number).await?;
@@ -58,15 +59,15 @@ pub async fn tasks(session: &Session, args: args::Tasks) -> Outcome {
                 // Told by the platform's log alone: the ledger may still say otherwise.
                 format!("{}{}", row.state, if row.is_reported() { "?" } else { "" }),
                 row.class.map(|class| class.to_string()).unwrap_or_default(),
-                row.duration_ms.map(units::millis).unwrap_or_default(),
-                row.peak_memory.map(units::bytes).unwrap_or_default(),
-                units::bytes(row.size),
+                row.duration_ms.map(words::duration).unwrap_or_default(),
+                row.peak_memory.map(words::bytes).unwrap_or_default(),
+                words::bytes(row.size),
                 row.attempts.to_string(),
                 format!("{}/{}", of_provider(provider, &row.bucket), row.key),
                 whys.get(number).cloned().unwrap_or_default(),
             ]);
         }
-        if table.is_empty() { "No such tasks.\n".to_owned() } else { table.render() }
+        if table.is_empty() { "No such tasks.\n".into() } else { table.render() }
     });
     Ok(())
 }
@@ -97,7 +98,7 @@ async fn reasons(
 }
 
 /// A task as `--output json` prints it.
-fn task_document(provider: Option<&str>, row: &TaskRow) -> Value {
+pub(crate) fn task_document(provider: Option<&str>, row: &TaskRow) -> Value {
     json!({
         "task": row.task, "bucket": &*row.bucket, "key": &*row.key, "size": row.size,
         "state": row.state.as_str(), "class": row.class.map(throng_contract::FailureClass::as_str), "attempts": row.attempts,
@@ -111,19 +112,19 @@ fn of_provider(provider: Option<&str>, bucket: &str) -> String {
     provider.map_or_else(|| bucket.to_owned(), |provider| format!("{provider}://{bucket}"))
 }
 
-fn task_text(
+pub(crate) fn task_text(
     provider: Option<&str>,
     row: &TaskRow,
     records: &[AttemptRecord],
     memory_mb: Option<u32>,
-) -> String {
-    let mut text = format!(
+) -> Lines {
+    let mut text = lines!(
         "task {}: {}\n  input     {}/{} ({})\n",
         row.task,
         ending(row),
         of_provider(provider, &row.bucket),
         row.key,
-        units::bytes(row.size)
+        words::bytes(row.size)
     );
     for (index, record) in records.iter().enumerate() {
         let _ = writeln!(
@@ -131,7 +132,7 @@ fn task_text(
             "attempt {}: {} at {}, request {}",
             records.len() - index,
             record.state,
-            units::time(record.ended_ms),
+            words::local_time(record.ended_ms),
             record.request_id,
         );
         if run::is_measured(record) {
@@ -143,7 +144,7 @@ fn task_text(
                 phases.stage_in_ms,
                 phases.run_ms,
                 phases.stage_out_ms,
-                units::bytes(record.peak_memory),
+                words::bytes(record.peak_memory),
             );
         }
         if let Some(code) = record.exit_code {
@@ -158,12 +159,12 @@ fn task_text(
                 "  output    {}/{} ({})",
                 of_provider(output.provider.as_deref(), &output.bucket),
                 output.key,
-                units::bytes(output.size)
+                words::bytes(output.size)
             );
         }
         for line in &record.stderr_tail {
             let _ = writeln!(text, "  stderr    {line}");
         }
     }
-    text.lines().map(|line| print::clean(line) + "\n").collect()
+    text
 }

@@ -5,8 +5,7 @@ use super::client::{LogGroup, RawEvent};
 use super::news::{News, TailState};
 use super::parse::Parser;
 use super::tails::{group_of, mode, ranges};
-use crate::model::{LogEntry, Millis};
-use crate::model::{LogQuery, LogView};
+use crate::model::{LogEntry, LogMode, LogQuery, LogView, Millis};
 use std::collections::{HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
@@ -71,12 +70,13 @@ impl Merge {
         })
     }
 
-    fn mode(&self) -> String {
-        let mode = mode(&self.tails);
-        match self.troubles.values().next() {
-            None => mode,
-            Some(trouble) => format!("{mode}; reading fails: {trouble}"),
+    fn mode(&self) -> LogMode {
+        let mut mode = mode(&self.tails);
+        if let Some(trouble) = self.troubles.values().next() {
+            let before = if mode.why.is_empty() { "" } else { "; " };
+            mode.why = format!("{}{before}reading fails: {trouble}", mode.why);
         }
+        mode
     }
 
     pub fn take(&mut self, news: News, now: Millis) {

@@ -173,14 +173,14 @@ fn what_the_tail_lost_is_counted_until_it_comes() {
 fn a_sample_is_said_until_the_sweep_has_filled_it() {
     let mut merge =
         Merge::new(vec![LogGroup::named("f", "g")], LogQuery::default(), LogBuffer::new(Bound::default()));
-    assert_eq!(merge.view().mode, "polling");
+    assert_eq!(merge.view().mode.to_string(), "polling");
     merge.take(News::State(0, TailState::Live(START)), START);
     merge.take(News::Tail(TailUpdate { events: vec![], sampled: true }), START + 1_000);
     merge.take(News::Swept { settled: 0, fresh: START + 500 }, START + 1_500);
     assert!(merge.view().sampled && merge.is_live());
     merge.take(News::Swept { settled: 0, fresh: START + 1_600 }, START + 2_000);
     assert!(!merge.view().sampled);
-    assert_eq!(merge.view().mode, "live");
+    assert_eq!(merge.view().mode.to_string(), "live");
     merge.take(News::State(0, TailState::Polling("live tail refused: x".into())), START);
-    assert_eq!(merge.view().mode, "polling (live tail refused: x)");
+    assert_eq!(merge.view().mode.to_string(), "polling (live tail refused: x)");
 }

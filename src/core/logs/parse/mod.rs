@@ -1,8 +1,7 @@
 //! Log messages to entries: our own lines, the platform's, and other programs'.
 
 use super::client::RawEvent;
-use crate::model::{LogEntry, Source};
-use crate::model::{LogQuery, Report};
+use crate::model::{LineId, LogEntry, LogQuery, Report, Source};
 use crate::words::plural;
 use serde_json::Value;
 use std::collections::HashSet;
@@ -23,6 +22,7 @@ impl Parser {
     #[must_use]
     pub fn entry(&mut self, function: &str, event: &RawEvent) -> LogEntry {
         let mut entry = LogEntry {
+            id: LineId::default(),
             time_ms: event.time_ms,
             level: self.word(""),
             function: self.word(function),

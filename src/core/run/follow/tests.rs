@@ -1,4 +1,5 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(clippy::disallowed_macros, reason = "a measurement prints its figures")]
 use super::*;
 use crate::cloud::ErrorKind;
 use crate::dataset::memory::Memory;

@@ -5,9 +5,10 @@ use crate::app::App;
 use crate::layers::confirm::Confirm;
 use crate::layers::line::{LineInput, Purpose};
 use crate::place::Place;
-use crate::text;
+use throng_core::clean;
 use throng_core::engine::Command;
 use throng_core::model::{ProgressState, RunSummary};
+use throng_core::words;
 
 pub fn new_bucket(app: &mut App, name: &str) {
     if name.is_empty() {
@@ -42,12 +43,12 @@ fn waiting_and_running(run: &RunSummary) -> String {
     let waiting = match run.counts.pending {
         0 => "Every task has begun".to_owned(),
         1 => "1 task that has not begun will not be".to_owned(),
-        many => format!("{} tasks that have not begun will not be", text::count(many)),
+        many => format!("{} tasks that have not begun will not be", words::count(many)),
     };
     let running = match run.counts.running {
         0 => "nothing is running".to_owned(),
         1 => "1 that is running goes on to its end".to_owned(),
-        many => format!("{} that are running go on to their end", text::count(many)),
+        many => format!("{} that are running go on to their end", words::count(many)),
     };
     format!("{waiting}; {running}.")
 }
@@ -70,7 +71,7 @@ pub fn resume(app: &mut App, _: &str) {
     }
     let lines = vec![
         format!("{} of {}", run.id, run.function),
-        format!("{} not begun; what was only late is counted once.", text::plural(waiting, "task")),
+        format!("{} not begun; what was only late is counted once.", words::plural(waiting, "task")),
     ];
     app.push(Confirm::yes("Send again?", lines, move |app| app.send(Command::ResumeRun(run.id))));
 }
@@ -82,14 +83,14 @@ fn run_again(app: &mut App, run: RunSummary) {
     }
     let lines = vec![
         format!("{} of {}", run.id, run.function),
-        format!("{} did not succeed: a new run with their inputs.", text::plural(bad, "task")),
+        format!("{} did not succeed: a new run with their inputs.", words::plural(bad, "task")),
     ];
     let title = if bad == 1 {
-        "Run the one that did not succeed again?".to_owned()
+        "Run the one that did not succeed again?".into()
     } else {
-        format!("Run the {} that did not succeed again?", text::count(bad))
+        clean!("Run the {} that did not succeed again?", words::count(bad))
     };
-    app.push(Confirm::yes(&title, lines, move |app| {
+    app.push(Confirm::yes(title, lines, move |app| {
         let RunSummary { id: run, function, .. } = run;
         app.start_run(&function.clone(), Command::RunAgain { function, run });
     }));
@@ -140,9 +141,9 @@ fn delete_objects(app: &mut App) {
     let bytes: u64 = objects.iter().map(|object| object.size).sum();
     let folders = objects.iter().filter(|object| object.folder).count();
     let mut lines =
-        vec![format!("{} in {bucket}, {}", text::how_many(objects.len(), "item"), text::bytes(bytes))];
+        vec![format!("{} in {bucket}, {}", words::how_many(objects.len(), "item"), words::bytes(bytes))];
     if folders > 0 {
-        lines.push(format!("and everything below {}.", text::plural(folders as u64, "folder")));
+        lines.push(format!("and everything below {}.", words::plural(folders as u64, "folder")));
     }
     lines.extend(objects.iter().take(5).map(|object| format!("  {}", object.key)));
     let keys: Vec<String> = objects.into_iter().map(|object| object.key).collect();

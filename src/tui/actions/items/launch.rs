@@ -7,11 +7,12 @@ use crate::layers::drop::{DropDialog, Target};
 use crate::layers::editor::Payload;
 use crate::layers::files::Files;
 use crate::layers::menu::{Item, Menu};
-use crate::text;
 use crate::views::functions::short_image;
 use std::path::PathBuf;
+use throng_core::clean;
 use throng_core::engine::Command;
 use throng_core::jobs::Job;
+use throng_core::words::{self, Clean};
 
 /// Chooses files for what is under the cursor.
 pub fn upload(app: &mut App, path: &str) {
@@ -19,22 +20,22 @@ pub fn upload(app: &mut App, path: &str) {
         return dropped(app, paths);
     }
     let target = Target::suggested(app);
-    let title = match &target {
-        Some(Target::Function(name)) => format!("Files for {name}"),
-        Some(Target::Bucket(bucket, prefix)) => format!("Files for {bucket}/{prefix}"),
-        Some(Target::Deploy(_)) => "Files".to_owned(),
-        None if !app.snapshot.functions.items.is_empty() => "Files".to_owned(),
+    let title: Clean = match &target {
+        Some(Target::Function(name)) => clean!("Files for {name}"),
+        Some(Target::Bucket(bucket, prefix)) => clean!("Files for {bucket}/{prefix}"),
+        Some(Target::Deploy(_)) => "Files".into(),
+        None if !app.snapshot.functions.items.is_empty() => "Files".into(),
         None => return app.refuse("There is no function and no bucket yet. Press n to launch a function."),
     };
     app.push(DropDialog::new(Vec::new(), target, app));
-    app.push(Files::many(&title, path));
+    app.push(Files::many(title, path));
 }
 
 /// Files were dropped on the terminal.
 pub fn dropped(app: &mut App, paths: Vec<PathBuf>) {
     if !app.permits(Job::Upload) {
         let name = app.snapshot.context.name.clone();
-        return app.refuse(format!("Context {name} is read-only: files are neither processed nor uploaded."));
+        return app.refuse(clean!("Context {name} is read-only: files are neither processed nor uploaded."));
     }
     let target = Target::suggested(app);
     app.push(DropDialog::new(paths, target, app));
@@ -53,7 +54,7 @@ pub fn run_objects(app: &mut App, function: &str) {
         .iter()
         .map(|found| {
             let (name, bucket, keys) = (found.name.clone(), bucket.clone(), keys.clone());
-            Item::new(&found.name, short_image(&found.image), move |app| {
+            Item::new(&found.name, short_image(&found.image).into_string(), move |app| {
                 start_over(app, &name, bucket.clone(), keys.clone());
             })
         })
@@ -61,7 +62,7 @@ pub fn run_objects(app: &mut App, function: &str) {
     if items.is_empty() {
         app.refuse("There is no function yet. Press n to launch one.");
     } else {
-        app.push(Menu::new(&format!("Process {} with", text::how_many(keys.len(), "item")), items));
+        app.push(Menu::new(clean!("Process {} with", words::how_many(keys.len(), "item")), items));
     }
 }
 

@@ -4,6 +4,7 @@ use crate::app::App;
 use crate::filter::States;
 use crate::place::Place;
 use crate::views::task;
+use throng_core::clean;
 use throng_core::model::TaskState;
 
 /// Goes through the states, or to the one that is named.
@@ -16,13 +17,13 @@ pub fn states(app: &mut App, word: &str) {
         word => {
             let Ok(state) = word.parse() else {
                 let states = TaskState::ALL.map(TaskState::as_str).join(", ");
-                return app.refuse(format!("No state {word}: all, unsuccessful, {states}."));
+                return app.refuse(clean!("No state {word}: all, unsuccessful, {states}."));
             };
             States::Only(state)
         }
     };
     app.page_mut().list.filter.states = next;
-    app.say(format!("Showing {} tasks.", next.word()));
+    app.say(clean!("Showing {} tasks.", next.word()));
 }
 
 pub fn newer_attempt(app: &mut App, _: &str) {

@@ -9,6 +9,7 @@ use crate::place::Place;
 use crate::views::task;
 use std::collections::BTreeMap;
 use std::path::Path;
+use throng_core::clean;
 use throng_core::engine::Command;
 use throng_core::model::{ObjectPlace, TaskState};
 
@@ -86,7 +87,7 @@ fn fetch(app: &mut App, objects: Vec<ObjectPlace>, to: &Path) {
     for object in objects {
         by_bucket.entry((object.from, object.bucket)).or_default().push(object.key);
     }
-    app.begin(format!("Fetching to {} …", to.display()));
+    app.begin(clean!("Fetching to {} …", to.display()));
     for ((from, bucket), keys) in by_bucket {
         app.send(Command::Download { from, bucket, keys, to: to.to_owned() });
     }
@@ -109,7 +110,7 @@ fn of_task_or_run(app: &mut App, run: &str) {
 }
 
 fn fetch_run(app: &mut App, run: &str, to: &Path) {
-    app.begin(format!("Fetching to {} …", to.display()));
+    app.begin(clean!("Fetching to {} …", to.display()));
     app.send(Command::DownloadRun { run: run.to_owned(), to: to.to_owned() });
 }
 

@@ -1,4 +1,4 @@
-//! Numbers in sentences for people.
+//! Counted things in sentences.
 
 /// A number with its digits in groups: `12,345`.
 #[must_use]
