@@ -26,6 +26,7 @@ mod memory;
 mod paint;
 mod place;
 mod registry;
+mod rows;
 mod screen;
 mod terminal;
 mod theme;
