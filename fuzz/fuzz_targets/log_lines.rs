@@ -18,6 +18,7 @@ fuzz_target!(|text: &str| {
         let event = RawEvent { time_ms, stream: "stream".into(), message: message.into(), id: None };
         let entry = parser.entry("function", &event);
         assert!(!entry.message.ends_with('\n') && &*entry.function == "function");
+        assert!(matches!(&*entry.level, "" | "INFO" | "WARN" | "ERROR") || message.starts_with('{'));
         neutral_on_a_terminal(&entry);
         if let Some(report) = Report::from_text(message) {
             assert!(

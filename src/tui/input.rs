@@ -171,7 +171,7 @@ fn click(app: &mut App, at: Position) {
         let column =
             columns.iter().find(|(x, width, _)| (*x..x + width).contains(&at.x)).map(|place| place.2);
         if let Some(column) = column {
-            app.with_list(|list, rows| list.sort_by(column, rows.columns()));
+            app.with_list(|list, rows| list.sort_by(column, &rows.headings()));
         }
         return;
     }

@@ -51,6 +51,7 @@ mod memory;
 mod paint;
 mod place;
 mod registry;
+mod rows;
 mod screen;
 mod terminal;
 mod theme;

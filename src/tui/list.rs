@@ -1,58 +1,11 @@
 //! A list is a window over an index: which rows pass the filter, in which order. Cells are made for visible rows only.
 
 use super::filter::Filter;
+pub use super::rows::{Column, Heading, Identity, RowKey, Rows, Source};
 use super::theme::Theme;
-use crate::paint::Line;
-use std::any::Any;
 use std::cell::Cell;
-use std::cmp::Ordering;
 use std::collections::BTreeSet;
 use std::sync::Arc;
-
-/// Part of the data: while it is the same allocation, it has not changed.
-pub type Identity = Arc<dyn Any + Send + Sync>;
-
-/// What a row is, whatever its place in the list.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum RowKey {
-    /// A name or key.
-    Text(String),
-    /// A number.
-    Number(u64),
-}
-
-/// A column of a table.
-#[derive(Clone, Copy, Debug)]
-pub struct Column {
-    /// Heading
-    pub title: &'static str,
-    /// Least width.
-    pub width: u16,
-    /// Share of the space that is left over; 0 for none.
-    pub grow: u16,
-    /// Narrow screens drop the highest number first; 0 stays always.
-    pub drop: u8,
-    /// Whether its text stands on the right.
-    pub right: bool,
-    /// Whether the first order is descending: numbers and times.
-    pub down: bool,
-    /// Whether a text that is too long loses its beginning: of a key, the end tells most.
-    pub end: bool,
-}
-
-impl Column {
-    /// A column of text.
-    #[must_use]
-    pub const fn text(title: &'static str, width: u16, grow: u16, drop: u8) -> Self {
-        Self { title, width, grow, drop, right: false, down: false, end: false }
-    }
-
-    /// A column of numbers.
-    #[must_use]
-    pub const fn number(title: &'static str, width: u16, drop: u8) -> Self {
-        Self { title, width, grow: 0, drop, right: true, down: true, end: false }
-    }
-}
 
 /// What is needed to turn data into cells.
 #[derive(Clone, Debug)]
@@ -63,28 +16,6 @@ pub struct Look {
     pub zone: jiff::tz::TimeZone,
     /// Milliseconds since 1970.
     pub now: u64,
-}
-
-/// The rows of one kind of list.
-pub trait Rows {
-    /// Columns
-    fn columns(&self) -> &'static [Column];
-    /// How many rows there are.
-    fn len(&self) -> usize;
-    /// The data in parts of [`Rows::chunk`] rows.
-    fn identities(&self) -> Vec<Identity>;
-    /// Rows per part.
-    fn chunk(&self) -> usize {
-        usize::MAX
-    }
-    /// What a row is.
-    fn key(&self, row: usize) -> RowKey;
-    /// A row's text by column, for the screen.
-    fn cells(&self, row: usize, look: &Look) -> Vec<Line>;
-    /// Whether a row passes.
-    fn admits(&self, row: usize, filter: &Filter) -> bool;
-    /// Order by a column.
-    fn compare(&self, a: usize, b: usize, column: usize) -> Ordering;
 }
 
 /// Order of a list.
@@ -279,13 +210,13 @@ impl ListState {
     }
 
     /// Sorts by the column after the one that is sorted by, after the last by none.
-    pub fn next_sort(&mut self, columns: &[Column]) {
+    pub fn next_sort(&mut self, columns: &[Heading]) {
         let column = self.sort.map_or(0, |sort| sort.column + 1);
         self.sort = columns.get(column).map(|found| Sort { column, descending: found.down });
     }
 
     /// Sorts by a column; once more turns the order round.
-    pub fn sort_by(&mut self, column: usize, columns: &[Column]) {
+    pub fn sort_by(&mut self, column: usize, columns: &[Heading]) {
         self.sort = match self.sort {
             Some(sort) if sort.column == column => Some(Sort { column, descending: !sort.descending }),
             _ => columns.get(column).map(|found| Sort { column, descending: found.down }),
@@ -297,10 +228,17 @@ impl ListState {
 mod tests {
     use super::*;
     use crate::filter::Pattern;
+    use crate::paint::Line;
 
-    struct Words(Vec<Arc<Vec<&'static str>>>, Cell<usize>);
+    struct Words(Vec<Arc<Vec<&'static str>>>);
 
-    const COLUMNS: [Column; 1] = [Column::text("WORD", 5, 1, 0)];
+    thread_local! {
+        /// Rows that were held against the filter.
+        static ASKED: Cell<usize> = const { Cell::new(0) };
+    }
+
+    const COLUMNS: [Column<&'static str>; 1] =
+        [Column::text("WORD", (5, 1, 0), |word, _| Line::raw(*word), Ord::cmp)];
 
     impl Words {
         fn word(&self, row: usize) -> &'static str {
@@ -308,9 +246,13 @@ mod tests {
         }
     }
 
-    impl Rows for Words {
-        fn columns(&self) -> &'static [Column] {
+    impl Source for Words {
+        type Row = &'static str;
+        fn columns(&self) -> &'static [Column<Self::Row>] {
             &COLUMNS
+        }
+        fn row(&self, row: usize) -> Option<&Self::Row> {
+            self.0.get(row / 2)?.get(row % 2)
         }
         fn len(&self) -> usize {
             self.0.iter().map(|part| part.len()).sum()
@@ -321,18 +263,12 @@ mod tests {
         fn chunk(&self) -> usize {
             2
         }
-        fn key(&self, row: usize) -> RowKey {
-            RowKey::Text(self.word(row).to_owned())
+        fn key(row: &Self::Row) -> RowKey {
+            RowKey::Text((*row).to_owned())
         }
-        fn cells(&self, row: usize, _: &Look) -> Vec<Line> {
-            vec![Line::raw(self.word(row))]
-        }
-        fn admits(&self, row: usize, filter: &Filter) -> bool {
-            self.1.set(self.1.get() + 1);
-            filter.pattern.matches(self.word(row))
-        }
-        fn compare(&self, a: usize, b: usize, _: usize) -> Ordering {
-            self.word(a).cmp(self.word(b))
+        fn admits(row: &Self::Row, filter: &Filter) -> bool {
+            ASKED.set(ASKED.get() + 1);
+            filter.pattern.matches(row)
         }
     }
 
@@ -342,14 +278,14 @@ mod tests {
 
     #[test]
     fn the_cursor_follows_its_row() {
-        let mut words = Words(vec![Arc::new(vec!["pear", "fig"])], Cell::new(0));
+        let mut words = Words(vec![Arc::new(vec!["pear", "fig"])]);
         let mut list = ListState::default();
         list.refresh(&words);
         list.go(1, &words);
         words.0.insert(0, Arc::new(vec!["kiwi", "plum"]));
         list.refresh(&words);
         assert_eq!((list.position(), list.row().map(|row| words.word(row))), (3, Some("fig")));
-        list.sort_by(0, &COLUMNS);
+        list.sort_by(0, &words.headings());
         list.refresh(&words);
         assert_eq!(shown(&list, &words), ["fig", "kiwi", "pear", "plum"]);
         assert_eq!(list.position(), 0);
@@ -357,23 +293,23 @@ mod tests {
 
     #[test]
     fn unchanged_parts_are_not_filtered_again() {
-        let mut words = Words(vec![Arc::new(vec!["pear", "fig"]), Arc::new(vec!["plum"])], Cell::new(0));
+        let mut words = Words(vec![Arc::new(vec!["pear", "fig"]), Arc::new(vec!["plum"])]);
         let mut list = ListState {
             filter: Filter { pattern: Pattern::new("^p"), ..Filter::default() },
             ..Default::default()
         };
         list.refresh(&words);
-        assert_eq!((shown(&list, &words), words.1.take()), (vec!["pear", "plum"], 3));
+        assert_eq!((shown(&list, &words), ASKED.take()), (vec!["pear", "plum"], 3));
         list.refresh(&words);
-        assert_eq!(words.1.take(), 0);
+        assert_eq!(ASKED.take(), 0);
         words.0[1] = Arc::new(vec!["plum", "peach"]);
         list.refresh(&words);
-        assert_eq!((shown(&list, &words), words.1.take()), (vec!["pear", "plum", "peach"], 2));
+        assert_eq!((shown(&list, &words), ASKED.take()), (vec!["pear", "plum", "peach"], 2));
     }
 
     #[test]
     fn the_window_holds_the_cursor() {
-        let words = Words((0..50).map(|_| Arc::new(vec!["a", "b"])).collect(), Cell::new(0));
+        let words = Words((0..50).map(|_| Arc::new(vec!["a", "b"])).collect());
         let mut list = ListState::default();
         list.refresh(&words);
         assert_eq!(list.window(10), 0);

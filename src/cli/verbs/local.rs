@@ -151,7 +151,7 @@ mod tests {
         assert_eq!(
             text,
             [
-                "up for: 4m 05s",
+                "up for: 4m05s",
                 "memory: 45 MiB",
                 "requests answered: 12",
                 "requests under way: 0",

@@ -130,12 +130,15 @@ impl From<String> for Lines {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
+
     use super::*;
 
     #[test]
     fn lines_end_and_nothing_else_is_obeyed() {
         let mut text = Lines::default();
-        let _ = writeln!(text, "run {}", "x\x1b]0;t\x07\ny\r");
+        let outside = "x\x1b]0;t\x07\ny\r";
+        let _ = writeln!(text, "run {outside}");
         text.line(&Clean::new("a\nb"));
         assert_eq!(&*text, "run x\ny·\na·b\n");
         assert_eq!(&*Lines::new("a\tb\n\tc"), "a   b\n    c");

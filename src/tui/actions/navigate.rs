@@ -81,14 +81,14 @@ pub fn back(app: &mut App, _: &str) {
 }
 
 pub fn sort(app: &mut App, _: &str) {
-    app.with_list(|list, rows| list.next_sort(rows.columns()));
+    app.with_list(|list, rows| list.next_sort(&rows.headings()));
 }
 
 pub fn reverse(app: &mut App, _: &str) {
     if let Some(sort) = &mut app.page_mut().list.sort {
         sort.descending = !sort.descending;
     } else {
-        app.with_list(|list, rows| list.sort_by(0, rows.columns()));
+        app.with_list(|list, rows| list.sort_by(0, &rows.headings()));
     }
 }
 

@@ -2,6 +2,7 @@
 
 use crate::event_loop::{draw, frame};
 use crate::fixtures::{Fake, NOW, look};
+use crate::registry::ACTIONS;
 use crate::theme::Depth;
 use ratatui::backend::{CrosstermBackend, TestBackend};
 use ratatui::layout::Rect;
@@ -263,7 +264,13 @@ fn nothing() -> Snapshot {
     }
 }
 
-/// Keys that lead to every view and layer.
+/// Keys that lead to every place.
+const PLACES: [&str; 10] =
+    ["1", "1<enter>", "2", "2<enter>", "3", "3<enter>", "3<enter><enter>", "4", "5", "6"];
+/// What ends or stops the program, or draws nothing of its own.
+const APART: [&str; 3] = ["quit", "suspend", "redraw"];
+
+/// Keys that lead to views and layers, some of which no single command opens.
 const WAYS: [&str; 32] = [
     "1",
     "1<enter>",
@@ -349,6 +356,25 @@ fn nothing_of_a_hostile_cloud_reaches_the_terminal() {
                 let way = format!("{kind}, {way}");
                 checked_cells(&mut fake, size, &way);
                 checked_bytes(&mut fake, size, &way);
+            }
+        }
+    }
+}
+
+#[test]
+fn nothing_of_it_comes_through_any_command() {
+    for (kind, snapshot) in [("everything", everything()), ("nothing", nothing())] {
+        for (place, action) in
+            PLACES.iter().flat_map(|place| ACTIONS.iter().map(move |action| (place, action)))
+        {
+            for argument in ["", EVIL] {
+                let mut fake = Fake::with(snapshot.clone(), look(Depth::Ansi, false));
+                fake.keys(place);
+                if APART.contains(&action.name) || !action.holds(fake.app.kind()) {
+                    continue;
+                }
+                fake.app.perform(action, argument);
+                checked_cells(&mut fake, SIZES[0], &format!("{kind}, {place}, {} {argument:?}", action.name));
             }
         }
     }

@@ -1,46 +1,38 @@
 //! All buckets.
 
 use super::items::Item;
-use super::plain;
+use super::{moment, plain};
 use crate::list::{Column, Look, RowKey};
 use crate::paint::{Line, Span};
-use std::cmp::Ordering;
 use throng_core::clean;
 use throng_core::model::BucketInfo;
-use throng_core::words::{self, Clean};
+use throng_core::words::Clean;
 
 impl Item for BucketInfo {
-    const COLUMNS: &'static [Column] = &[
-        Column::text("NAME", 24, 2, 0),
-        Column::text("STARTS", 16, 3, 2),
-        Column { down: true, ..Column::text("CREATED", 19, 0, 1) },
+    const COLUMNS: &'static [Column<Self>] = &[
+        Column::text("NAME", (24, 2, 0), |bucket, _| plain(&bucket.name), |a, b| a.name.cmp(&b.name)),
+        Column::text("STARTS", (16, 3, 2), starts, |a, b| a.triggers.cmp(&b.triggers)),
+        Column::<Self>::text(
+            "CREATED",
+            (19, 0, 1),
+            |bucket, look| moment(bucket.created_ms, look),
+            |a, b| a.created_ms.cmp(&b.created_ms),
+        )
+        .down(true),
     ];
 
     fn key(&self) -> RowKey {
         RowKey::Text(self.name.clone())
     }
-    fn cells(&self, look: &Look) -> Vec<Line> {
-        let triggers = if self.triggers.is_empty() {
-            Line::raw("")
-        } else {
-            let names = Clean::new(&self.triggers.join(", "));
-            Line::from(vec![
-                Span::styled(clean!("{} ", look.theme.symbols.arrow), look.theme.dim),
-                Span::raw(names),
-            ])
-        };
-        let created = self.created_ms.map_or_else(String::new, |ms| words::date_time(ms, &look.zone));
-        vec![plain(&self.name), triggers, Line::from(Span::styled(created, look.theme.dim))]
-    }
     fn words(&self) -> String {
         format!("{} {}", self.name, self.triggers.join(" "))
     }
-    fn compare(&self, other: &Self, column: usize) -> Ordering {
-        let (a, b) = (self, other);
-        match column {
-            0 => a.name.cmp(&b.name),
-            1 => a.triggers.cmp(&b.triggers),
-            _ => a.created_ms.cmp(&b.created_ms),
-        }
+}
+
+fn starts(bucket: &BucketInfo, look: &Look) -> Line {
+    if bucket.triggers.is_empty() {
+        return Line::default();
     }
+    let names = Clean::join(bucket.triggers.iter().map(|name| Clean::new(name)), ", ");
+    Line::from(vec![Span::styled(clean!("{} ", look.theme.symbols.arrow), look.theme.dim), Span::raw(names)])
 }

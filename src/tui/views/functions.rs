@@ -1,11 +1,10 @@
 //! All functions.
 
 use super::items::Item;
-use super::{plain, styled};
+use super::{dim, plain};
 use crate::list::{Column, Look, RowKey};
 use crate::paint::{Line, Span};
 use ratatui::style::Style;
-use std::cmp::Ordering;
 use throng_core::clean;
 use throng_core::model::FunctionInfo;
 use throng_core::words::{self, Clean};
@@ -35,50 +34,59 @@ pub fn short_image(image: &str) -> Clean {
 }
 
 impl Item for FunctionInfo {
-    const COLUMNS: &'static [Column] = &[
-        Column::text("NAME", 18, 3, 0),
-        Column::text("STATE", 10, 0, 0),
-        Column::number("MEMORY", 8, 2),
-        Column::number("TIMEOUT", 8, 3),
-        Column::number("TMP", 8, 6),
-        Column::text("ARCH", 7, 0, 5),
-        Column::text("IMAGE", 20, 4, 4),
-        Column { down: true, ..Column::text("CHANGED", 8, 0, 1) },
+    const COLUMNS: &'static [Column<Self>] = &[
+        Column::text("NAME", (18, 3, 0), |function, _| plain(&function.name), |a, b| a.name.cmp(&b.name)),
+        Column::text(
+            "STATE",
+            (10, 0, 0),
+            |function, look| {
+                let (state, style) = state(function, look);
+                Span::styled(state, style).into()
+            },
+            |a, b| a.state.cmp(&b.state),
+        ),
+        Column::number(
+            "MEMORY",
+            (8, 2),
+            |function, _| Line::raw(clean!("{} MiB", function.memory_mb)),
+            |a, b| a.memory_mb.cmp(&b.memory_mb),
+        ),
+        Column::number(
+            "TIMEOUT",
+            (8, 3),
+            |function, _| Line::raw(clean!("{} s", function.timeout_s)),
+            |a, b| a.timeout_s.cmp(&b.timeout_s),
+        ),
+        Column::number(
+            "TMP",
+            (8, 6),
+            |function, _| Line::raw(clean!("{} MiB", function.tmp_mb)),
+            |a, b| a.tmp_mb.cmp(&b.tmp_mb),
+        ),
+        Column::text(
+            "ARCH",
+            (7, 0, 5),
+            |function, look| dim(Clean::new(&function.architecture), look),
+            |a, b| a.architecture.cmp(&b.architecture),
+        ),
+        Column::text(
+            "IMAGE",
+            (20, 4, 4),
+            |function, look| dim(short_image(&function.image), look),
+            |a, b| a.image.cmp(&b.image),
+        ),
+        Column::<Self>::text("CHANGED", (8, 0, 1), changed, |a, b| a.modified_ms.cmp(&b.modified_ms))
+            .down(true),
     ];
 
     fn key(&self) -> RowKey {
         RowKey::Text(self.name.clone())
     }
-    fn cells(&self, look: &Look) -> Vec<Line> {
-        let (state, style) = state(self, look);
-        vec![
-            plain(&self.name),
-            Line::from(Span::styled(state, style)),
-            Line::raw(clean!("{} MiB", self.memory_mb)),
-            Line::raw(clean!("{} s", self.timeout_s)),
-            Line::raw(clean!("{} MiB", self.tmp_mb)),
-            styled(&self.architecture, look.theme.dim),
-            Line::from(Span::styled(short_image(&self.image), look.theme.dim)),
-            Line::from(Span::styled(
-                self.modified_ms.map_or_else(String::new, |then| words::ago(then, look.now)),
-                look.theme.dim,
-            )),
-        ]
-    }
     fn words(&self) -> String {
         format!("{} {} {}", self.name, self.state, self.image)
     }
-    fn compare(&self, other: &Self, column: usize) -> Ordering {
-        let (a, b) = (self, other);
-        match column {
-            0 => a.name.cmp(&b.name),
-            1 => a.state.cmp(&b.state),
-            2 => a.memory_mb.cmp(&b.memory_mb),
-            3 => a.timeout_s.cmp(&b.timeout_s),
-            4 => a.tmp_mb.cmp(&b.tmp_mb),
-            5 => a.architecture.cmp(&b.architecture),
-            6 => a.image.cmp(&b.image),
-            _ => a.modified_ms.cmp(&b.modified_ms),
-        }
-    }
+}
+
+fn changed(function: &FunctionInfo, look: &Look) -> Line {
+    dim(function.modified_ms.map_or_else(String::new, |then| words::ago(then, look.now)), look)
 }

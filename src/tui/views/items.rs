@@ -2,23 +2,17 @@
 
 use super::identity;
 use crate::filter::Filter;
-use crate::list::{Column, Identity, Look, RowKey, Rows};
-use crate::paint::Line;
-use std::cmp::Ordering;
+use crate::list::{Column, Identity, RowKey, Source};
 use std::sync::Arc;
 
 /// What is a row by itself.
 pub trait Item: Send + Sync + Sized + 'static {
-    /// Columns
-    const COLUMNS: &'static [Column];
+    /// Columns, from left to right.
+    const COLUMNS: &'static [Column<Self>];
     /// What it is.
     fn key(&self) -> RowKey;
-    /// Its text by column, for the screen.
-    fn cells(&self, look: &Look) -> Vec<Line>;
     /// The text that a filter looks at.
     fn words(&self) -> String;
-    /// Order by a column.
-    fn compare(&self, other: &Self, column: usize) -> Ordering;
 }
 
 /// Items as rows.
@@ -41,15 +35,18 @@ impl<'a, T> Items<'a, T> {
         let chosen = (0..items.len()).filter(|row| wanted(&items[*row])).collect();
         Self { items, chosen: Some(chosen) }
     }
-
-    fn at(&self, row: usize) -> &T {
-        &self.items[self.chosen.as_ref().map_or(row, |chosen| chosen[row])]
-    }
 }
 
-impl<T: Item> Rows for Items<'_, T> {
-    fn columns(&self) -> &'static [Column] {
+impl<T: Item> Source for Items<'_, T> {
+    type Row = T;
+    fn columns(&self) -> &'static [Column<T>] {
         T::COLUMNS
+    }
+    fn row(&self, row: usize) -> Option<&T> {
+        match &self.chosen {
+            Some(chosen) => self.items.get(*chosen.get(row)?),
+            None => self.items.get(row),
+        }
     }
     fn len(&self) -> usize {
         self.chosen.as_ref().map_or(self.items.len(), Vec::len)
@@ -57,16 +54,10 @@ impl<T: Item> Rows for Items<'_, T> {
     fn identities(&self) -> Vec<Identity> {
         vec![identity(self.items)]
     }
-    fn key(&self, row: usize) -> RowKey {
-        self.at(row).key()
+    fn key(row: &T) -> RowKey {
+        row.key()
     }
-    fn cells(&self, row: usize, look: &Look) -> Vec<Line> {
-        self.at(row).cells(look)
-    }
-    fn admits(&self, row: usize, filter: &Filter) -> bool {
-        filter.pattern.matches(&self.at(row).words())
-    }
-    fn compare(&self, a: usize, b: usize, column: usize) -> Ordering {
-        self.at(a).compare(self.at(b), column)
+    fn admits(row: &T, filter: &Filter) -> bool {
+        filter.pattern.matches(&row.words())
     }
 }

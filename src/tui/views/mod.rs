@@ -26,14 +26,15 @@ pub mod runs;
 pub mod task;
 pub mod transfers;
 
-use super::list::{Identity, Rows};
+use super::filter::Filter;
+use super::list::{Column, Identity, Look, RowKey, Rows, Source};
 use super::place::Place;
 use crate::paint::{Line, Span};
 use items::Items;
 use std::cmp::Ordering;
 use std::sync::Arc;
 use throng_core::engine::{ListingState, Snapshot};
-use throng_core::words::Clean;
+use throng_core::words::{self, Clean};
 
 /// The rows of a place. `attempt` chooses among a task's attempts.
 #[must_use]
@@ -109,9 +110,13 @@ const NOT_KNOWN: &str = "–";
 /// No rows.
 struct Nothing;
 
-impl Rows for Nothing {
-    fn columns(&self) -> &'static [super::list::Column] {
+impl Source for Nothing {
+    type Row = ();
+    fn columns(&self) -> &'static [Column<()>] {
         &[]
+    }
+    fn row(&self, _: usize) -> Option<&()> {
+        None
     }
     fn len(&self) -> usize {
         0
@@ -119,17 +124,11 @@ impl Rows for Nothing {
     fn identities(&self) -> Vec<Identity> {
         Vec::new()
     }
-    fn key(&self, _: usize) -> super::list::RowKey {
-        super::list::RowKey::Number(0)
+    fn key((): &()) -> RowKey {
+        RowKey::Number(0)
     }
-    fn cells(&self, _: usize, _: &super::list::Look) -> Vec<Line> {
-        Vec::new()
-    }
-    fn admits(&self, _: usize, _: &super::filter::Filter) -> bool {
+    fn admits((): &(), _: &Filter) -> bool {
         false
-    }
-    fn compare(&self, _: usize, _: usize, _: usize) -> Ordering {
-        Ordering::Equal
     }
 }
 
@@ -143,9 +142,14 @@ fn plain(text: &str) -> Line {
     Line::raw(Clean::new(text))
 }
 
-/// A cell of clean, styled text.
-fn styled(text: &str, style: ratatui::style::Style) -> Line {
-    Line::from(Span::styled(Clean::new(text), style))
+/// A cell of what matters less.
+fn dim(text: impl Into<Clean>, look: &Look) -> Line {
+    Span::styled(text, look.theme.dim).into()
+}
+
+/// A cell with a moment, if there is one.
+fn moment(ms: Option<u64>, look: &Look) -> Line {
+    dim(ms.map_or_else(String::new, |ms| words::date_time(ms, &look.zone)), look)
 }
 
 /// Order of numbers that may be absent; absent ones first.

@@ -1,27 +1,69 @@
 //! One run: how it stands, and its tasks.
 
-use super::{NOT_KNOWN, plain, runs};
+use super::{NOT_KNOWN, dim, plain, runs};
 use crate::filter::Filter;
-use crate::list::{Column, Identity, Look, RowKey, Rows};
+use crate::list::{Column, Identity, Look, RowKey, Source};
 use crate::paint::{Line, Span};
 use crate::widgets::bar;
-use std::cmp::Ordering;
 use std::sync::Arc;
 use throng_core::clean;
 use throng_core::engine::{RunView, Snapshot};
 use throng_core::model::{TaskRow, TaskState};
 use throng_core::words::{self, Clean};
 
-const COLUMNS: [Column; 9] = [
-    Column { down: false, ..Column::number("TASK", 7, 0) },
-    Column::text("STATE", 12, 0, 0),
-    Column { end: true, ..Column::text("INPUT", 22, 1, 0) },
-    Column::number("SIZE", 8, 3),
-    Column::text("CLASS", 9, 0, 2),
-    Column::number("TIME", 8, 1),
-    Column::number("MEMORY", 9, 4),
-    Column::number("TRIES", 5, 5),
-    Column { down: true, ..Column::text("ENDED", 12, 0, 6) },
+const COLUMNS: [Column<TaskRow>; 9] = [
+    Column::<TaskRow>::number(
+        "TASK",
+        (7, 0),
+        |task, look| dim(task.task.to_string(), look),
+        |a, b| a.task.cmp(&b.task),
+    )
+    .down(false),
+    Column::text(
+        "STATE",
+        (12, 0, 0),
+        |task, look| Span::styled(state_word(task, look), look.theme.state(task.state)).into(),
+        |a, b| rank(a.state).cmp(&rank(b.state)),
+    ),
+    Column::<TaskRow>::text("INPUT", (22, 1, 0), |task, _| plain(&task.key), |a, b| a.key.cmp(&b.key)).end(),
+    Column::number("SIZE", (8, 3), |task, _| Line::raw(words::bytes(task.size)), |a, b| a.size.cmp(&b.size)),
+    Column::text(
+        "CLASS",
+        (9, 0, 2),
+        |task, look| {
+            let class = task.class.map_or("", |class| class.as_str());
+            Span::styled(class, look.theme.state(task.state)).into()
+        },
+        |a, b| a.class.cmp(&b.class),
+    ),
+    Column::number(
+        "TIME",
+        (8, 1),
+        |task, _| Line::raw(task.duration_ms.map_or_else(String::new, words::duration)),
+        |a, b| a.duration_ms.cmp(&b.duration_ms),
+    ),
+    Column::number(
+        "MEMORY",
+        (9, 4),
+        |task, _| {
+            let peak = task.peak_memory.filter(|peak| *peak > 0);
+            Line::raw(peak.map_or_else(String::new, words::bytes))
+        },
+        |a, b| a.peak_memory.cmp(&b.peak_memory),
+    ),
+    Column::number(
+        "TRIES",
+        (5, 5),
+        |task, look| dim(if task.attempts > 0 { task.attempts.to_string() } else { String::new() }, look),
+        |a, b| a.attempts.cmp(&b.attempts),
+    ),
+    Column::<TaskRow>::text(
+        "ENDED",
+        (12, 0, 6),
+        |task, look| dim(task.ended_ms.map_or_else(String::new, |ms| words::clock(ms, &look.zone)), look),
+        |a, b| a.ended_ms.cmp(&b.ended_ms),
+    )
+    .down(true),
 ];
 
 /// Tasks as rows.
@@ -47,9 +89,13 @@ pub fn view<'a>(snapshot: &'a Snapshot, run: &str) -> Option<&'a RunView> {
     snapshot.run.as_ref().filter(|view| view.summary.id == run)
 }
 
-impl Rows for TaskRows<'_> {
-    fn columns(&self) -> &'static [Column] {
+impl Source for TaskRows<'_> {
+    type Row = TaskRow;
+    fn columns(&self) -> &'static [Column<TaskRow>] {
         &COLUMNS
+    }
+    fn row(&self, row: usize) -> Option<&TaskRow> {
+        self.task(row)
     }
     fn len(&self) -> usize {
         self.0.map_or(0, RunView::len)
@@ -62,52 +108,17 @@ impl Rows for TaskRows<'_> {
     fn chunk(&self) -> usize {
         RunView::CHUNK
     }
-    fn key(&self, row: usize) -> RowKey {
-        RowKey::Number(self.task(row).map_or(u64::MAX, |task| task.task))
+    fn key(row: &TaskRow) -> RowKey {
+        RowKey::Number(row.task)
     }
-    fn cells(&self, row: usize, look: &Look) -> Vec<Line> {
-        let Some(task) = self.task(row) else { return Vec::new() };
-        let theme = &look.theme;
-        let style = theme.state(task.state);
-        let dim = |text: String| Line::from(Span::styled(text, theme.dim));
-        let optional = |value: Option<u64>, show: fn(u64) -> String| value.map_or_else(String::new, show);
-        vec![
-            dim(task.task.to_string()),
-            Line::from(Span::styled(state_word(task, look), style)),
-            plain(&task.key),
-            Line::raw(words::bytes(task.size)),
-            Line::from(Span::styled(task.class.map_or("", |class| class.as_str()), style)),
-            Line::raw(optional(task.duration_ms, words::duration)),
-            Line::raw(optional(task.peak_memory.filter(|peak| *peak > 0), words::bytes)),
-            dim(if task.attempts > 0 { task.attempts.to_string() } else { String::new() }),
-            dim(task.ended_ms.map_or_else(String::new, |ms| words::clock(ms, &look.zone))),
-        ]
-    }
-    fn admits(&self, row: usize, filter: &Filter) -> bool {
-        self.task(row).is_some_and(|task| {
-            filter.states.admits(task.state)
-                && (filter.pattern.is_empty()
-                    || filter.pattern.matches(&task.key)
-                    || task.class.is_some_and(|class| class.as_str() == filter.pattern.text()))
-        })
-    }
-    fn compare(&self, a: usize, b: usize, column: usize) -> Ordering {
-        let (Some(a), Some(b)) = (self.task(a), self.task(b)) else { return Ordering::Equal };
-        match column {
-            0 => a.task.cmp(&b.task),
-            1 => rank(a.state).cmp(&rank(b.state)),
-            2 => a.key.cmp(&b.key),
-            3 => a.size.cmp(&b.size),
-            4 => a.class.cmp(&b.class),
-            5 => a.duration_ms.cmp(&b.duration_ms),
-            6 => a.peak_memory.cmp(&b.peak_memory),
-            7 => a.attempts.cmp(&b.attempts),
-            _ => a.ended_ms.cmp(&b.ended_ms),
-        }
+    fn admits(row: &TaskRow, filter: &Filter) -> bool {
+        filter.states.admits(row.state)
+            && (filter.pattern.is_empty()
+                || filter.pattern.matches(&row.key)
+                || row.class.is_some_and(|class| class.as_str() == filter.pattern.text()))
     }
 }
 
-/// What wants attention first.
 /// A task's state; with a `?` when only the platform's log tells it and the ledger may still say otherwise.
 #[must_use]
 pub fn state_word(task: &TaskRow, look: &Look) -> String {
@@ -115,6 +126,7 @@ pub fn state_word(task: &TaskRow, look: &Look) -> String {
     format!("{} {}{mark}", look.theme.symbols.state(task.state), task.state.as_str())
 }
 
+/// What wants attention first.
 const fn rank(state: TaskState) -> u8 {
     match state {
         TaskState::Failed => 0,

@@ -1,12 +1,11 @@
 //! All runs, or those of one function.
 
 use super::items::Item;
-use super::{by_float, plain};
+use super::{by_float, dim, plain};
 use crate::list::{Column, Look, RowKey};
 use crate::paint::{Line, Span};
 use crate::widgets::bar;
 use ratatui::style::Style;
-use std::cmp::Ordering;
 use throng_core::clean;
 use throng_core::model::{RunSummary, TaskState};
 use throng_core::words::{self, Clean};
@@ -45,63 +44,79 @@ const fn failed(run: &RunSummary) -> u64 {
 }
 
 impl Item for RunSummary {
-    const COLUMNS: &'static [Column] = &[
-        Column { down: true, ..Column::text("STARTED", 11, 0, 0) },
-        Column::text("FUNCTION", 12, 2, 0),
-        Column::text("STATE", 13, 0, 0),
-        Column::text("PROGRESS", 10, 1, 1),
-        Column::number("DONE", 15, 0),
-        Column::number("FAILED", 6, 0),
-        Column::number("RATE", 8, 4),
-        Column::number("TIME", 8, 3),
-        Column::text("RUN", 22, 0, 5),
+    const COLUMNS: &'static [Column<Self>] = &[
+        Column::<Self>::text(
+            "STARTED",
+            (11, 0, 0),
+            |run, look| dim(words::day_time(run.started_ms, &look.zone), look),
+            |a, b| a.started_ms.cmp(&b.started_ms),
+        )
+        .down(true),
+        Column::text(
+            "FUNCTION",
+            (12, 2, 0),
+            |run, _| plain(&run.function),
+            |a, b| a.function.cmp(&b.function),
+        ),
+        Column::text(
+            "STATE",
+            (13, 0, 0),
+            |run, look| {
+                let (word, style) = state(run, look);
+                Span::styled(word, style).into()
+            },
+            |a, b| ended_badly(a).cmp(&ended_badly(b)),
+        ),
+        Column::text(
+            "PROGRESS",
+            (10, 1, 1),
+            |run, look| bar::line(&run.counts, 10, &look.theme),
+            |a, b| by_float(share(a), share(b)),
+        ),
+        Column::number("DONE", (15, 0), done, |a, b| a.counts.done().cmp(&b.counts.done())),
+        Column::number(
+            "FAILED",
+            (6, 0),
+            |run, look| {
+                let style = if failed(run) > 0 { look.theme.bad } else { look.theme.dim };
+                Span::styled(words::count(failed(run)), style).into()
+            },
+            |a, b| failed(a).cmp(&failed(b)),
+        ),
+        Column::number("RATE", (8, 4), rate, |a, b| by_float(a.rate, b.rate)),
+        Column::number(
+            "TIME",
+            (8, 3),
+            |run, look| Line::raw(words::seconds(elapsed(run, look.now) as f64 / 1000.0)),
+            |a, b| elapsed(a, u64::MAX).cmp(&elapsed(b, u64::MAX)),
+        ),
+        Column::text("RUN", (22, 0, 5), |run, look| dim(Clean::new(&run.id), look), |a, b| a.id.cmp(&b.id)),
     ];
 
     fn key(&self) -> RowKey {
         RowKey::Text(self.id.clone())
     }
-    fn cells(&self, look: &Look) -> Vec<Line> {
-        let theme = &look.theme;
-        let (word, style) = state(self, look);
-        let bad = failed(self);
-        let rate = if self.ended_ms.is_none() && self.rate > 0.0 {
-            words::per_second(self.rate)
-        } else {
-            String::new()
-        };
-        let done = if self.settled { "" } else { "~" };
-        let total = self.counts.total();
-        vec![
-            Line::from(Span::styled(words::day_time(self.started_ms, &look.zone), theme.dim)),
-            plain(&self.function),
-            Line::from(Span::styled(word, style)),
-            bar::line(&self.counts, 10, theme),
-            Line::raw(clean!("{done}{}/{}", words::count(self.counts.done()), words::count(total))),
-            Line::from(Span::styled(words::count(bad), if bad > 0 { theme.bad } else { theme.dim })),
-            Line::raw(rate),
-            Line::raw(words::seconds(elapsed(self, look.now) as f64 / 1000.0)),
-            Line::from(Span::styled(Clean::new(&self.id), theme.dim)),
-        ]
-    }
     fn words(&self) -> String {
         format!("{} {}", self.function, self.id)
     }
-    fn compare(&self, other: &Self, column: usize) -> Ordering {
-        let (a, b) = (self, other);
-        let share = |run: &RunSummary| run.counts.done() as f64 / run.counts.total().max(1) as f64;
-        match column {
-            0 => a.started_ms.cmp(&b.started_ms),
-            1 => a.function.cmp(&b.function),
-            2 => (a.ended_ms.is_some(), a.counts.unsuccessful() > 0)
-                .cmp(&(b.ended_ms.is_some(), b.counts.unsuccessful() > 0)),
-            3 => by_float(share(a), share(b)),
-            4 => a.counts.done().cmp(&b.counts.done()),
-            5 => failed(a).cmp(&failed(b)),
-            6 => by_float(a.rate, b.rate),
-            7 => elapsed(a, u64::MAX).cmp(&elapsed(b, u64::MAX)),
-            _ => a.id.cmp(&b.id),
-        }
-    }
+}
+
+const fn ended_badly(run: &RunSummary) -> (bool, bool) {
+    (run.ended_ms.is_some(), run.counts.unsuccessful() > 0)
+}
+
+fn share(run: &RunSummary) -> f64 {
+    run.counts.done() as f64 / run.counts.total().max(1) as f64
+}
+
+fn done(run: &RunSummary, _: &Look) -> Line {
+    let about = if run.settled { "" } else { "~" };
+    Line::raw(clean!("{about}{}/{}", words::count(run.counts.done()), words::count(run.counts.total())))
+}
+
+fn rate(run: &RunSummary, _: &Look) -> Line {
+    let known = run.ended_ms.is_none() && run.rate > 0.0;
+    Line::raw(if known { words::per_second(run.rate) } else { String::new() })
 }
 
 /// A run in some lines, for the side of a wide screen.

@@ -1,23 +1,41 @@
 //! One task: its attempts, and the outputs of the one that is chosen.
 
-use super::{NOT_KNOWN, identity};
+use super::{NOT_KNOWN, dim, identity};
 use crate::filter::Filter;
-use crate::list::{Column, Identity, Look, RowKey, Rows};
+use crate::list::{Column, Identity, Look, RowKey, Source};
 use crate::paint::{Line, Span};
 use crate::widgets::bar;
 use crate::widgets::facts::Facts;
-use std::cmp::Ordering;
 use throng_core::clean;
 use throng_core::engine::{Snapshot, TaskView};
 use throng_core::model::{AttemptRecord, OutputObject};
 use throng_core::run;
-use throng_core::words;
+use throng_core::words::{self, Clean};
 
-const COLUMNS: [Column; 3] = [
-    Column { end: true, ..Column::text("OUTPUT", 30, 1, 0) },
-    Column::number("SIZE", 9, 0),
-    Column::text("SHA-256", 16, 0, 1),
+const COLUMNS: [Column<OutputObject>; 3] = [
+    Column::<OutputObject>::text("OUTPUT", (30, 1, 0), |output, _| place(output), |a, b| a.key.cmp(&b.key))
+        .end(),
+    Column::number(
+        "SIZE",
+        (9, 0),
+        |output, _| Line::raw(words::bytes(output.size)),
+        |a, b| a.size.cmp(&b.size),
+    ),
+    Column::text(
+        "SHA-256",
+        (16, 0, 1),
+        |output, look| dim(Clean::new(&output.sha256).characters(0, 16), look),
+        |a, b| a.sha256.cmp(&b.sha256),
+    ),
 ];
+
+fn place(output: &OutputObject) -> Line {
+    let OutputObject { bucket, key, .. } = output;
+    Line::raw(match &output.provider {
+        Some(provider) => clean!("{provider}://{bucket}/{key}"),
+        None => clean!("{bucket}/{key}"),
+    })
+}
 
 /// A task, if the snapshot holds it.
 #[must_use]
@@ -51,9 +69,13 @@ impl<'a> OutputRows<'a> {
     }
 }
 
-impl Rows for OutputRows<'_> {
-    fn columns(&self) -> &'static [Column] {
+impl Source for OutputRows<'_> {
+    type Row = OutputObject;
+    fn columns(&self) -> &'static [Column<OutputObject>] {
         &COLUMNS
+    }
+    fn row(&self, row: usize) -> Option<&OutputObject> {
+        self.outputs.get(row)
     }
     fn len(&self) -> usize {
         self.outputs.len()
@@ -67,29 +89,11 @@ impl Rows for OutputRows<'_> {
         }
         identities
     }
-    fn key(&self, row: usize) -> RowKey {
-        RowKey::Text(self.outputs[row].key.clone())
+    fn key(row: &OutputObject) -> RowKey {
+        RowKey::Text(row.key.clone())
     }
-    fn cells(&self, row: usize, look: &Look) -> Vec<Line> {
-        let output = &self.outputs[row];
-        let at = output.provider.as_ref().map_or_else(String::new, |provider| format!("{provider}://"));
-        let place = clean!("{at}{}/{}", output.bucket, output.key);
-        vec![
-            Line::raw(place),
-            Line::raw(words::bytes(output.size)),
-            Line::from(Span::styled(output.sha256.chars().take(16).collect::<String>(), look.theme.dim)),
-        ]
-    }
-    fn admits(&self, row: usize, filter: &Filter) -> bool {
-        filter.pattern.matches(&self.outputs[row].key)
-    }
-    fn compare(&self, a: usize, b: usize, column: usize) -> Ordering {
-        let (a, b) = (&self.outputs[a], &self.outputs[b]);
-        match column {
-            0 => a.key.cmp(&b.key),
-            1 => a.size.cmp(&b.size),
-            _ => a.sha256.cmp(&b.sha256),
-        }
+    fn admits(row: &OutputObject, filter: &Filter) -> bool {
+        filter.pattern.matches(&row.key)
     }
 }
 

@@ -2,24 +2,36 @@
 
 use super::by_float;
 use crate::filter::Filter;
-use crate::list::{Column, Identity, Look, RowKey, Rows};
+use crate::list::{Column, Identity, Look, RowKey, Source};
 use crate::paint::{Line, Span};
 use crate::widgets::bar;
 use ratatui::style::Style;
-use std::cmp::Ordering;
 use std::sync::Arc;
 use throng_core::clean;
 use throng_core::model::{Progress, ProgressState, TaskState};
 use throng_core::words::{self, Clean};
 
-const COLUMNS: [Column; 7] = [
-    Column::text("WHAT", 22, 3, 0),
-    Column::text("STATE", 11, 0, 0),
-    Column::text("PROGRESS", 20, 0, 1),
-    Column::number("ITEMS", 13, 2),
-    Column::number("BYTES", 17, 4),
-    Column::number("RATE", 9, 3),
-    Column::number("ETA", 7, 1),
+const COLUMNS: [Column<Progress>; 7] = [
+    Column::text("WHAT", (22, 3, 0), what, |a, b| a.label.cmp(&b.label)),
+    Column::text(
+        "STATE",
+        (11, 0, 0),
+        |progress, look| {
+            let (word, style) = state(progress, look);
+            Span::styled(word, style).into()
+        },
+        |a, b| rank(a).cmp(&rank(b)),
+    ),
+    Column::text(
+        "PROGRESS",
+        (20, 0, 1),
+        |progress, look| bar::progress(share(progress), 20, state(progress, look).1, &look.theme),
+        |a, b| by_float(share(a).unwrap_or(0.0), share(b).unwrap_or(0.0)),
+    ),
+    Column::number("ITEMS", (13, 2), items, |a, b| a.items.cmp(&b.items)),
+    Column::number("BYTES", (17, 4), bytes, |a, b| a.bytes.cmp(&b.bytes)),
+    Column::number("RATE", (9, 3), rate, |a, b| by_float(a.rate, b.rate)),
+    Column::number("ETA", (7, 1), eta, |a, b| by_float(a.eta_s.unwrap_or(0.0), b.eta_s.unwrap_or(0.0))),
 ];
 
 /// Transfers as rows.
@@ -58,9 +70,13 @@ fn of(done: String, total: Option<String>) -> String {
     }
 }
 
-impl Rows for ProgressRows<'_> {
-    fn columns(&self) -> &'static [Column] {
+impl Source for ProgressRows<'_> {
+    type Row = Progress;
+    fn columns(&self) -> &'static [Column<Progress>] {
         &COLUMNS
+    }
+    fn row(&self, row: usize) -> Option<&Progress> {
+        self.0.get(row)
     }
     fn len(&self) -> usize {
         self.0.len()
@@ -68,61 +84,55 @@ impl Rows for ProgressRows<'_> {
     fn identities(&self) -> Vec<Identity> {
         vec![Arc::new(Arc::clone(self.0)) as Identity]
     }
-    fn key(&self, row: usize) -> RowKey {
-        RowKey::Number(self.0[row].id)
+    fn key(row: &Progress) -> RowKey {
+        RowKey::Number(row.id)
     }
-    fn cells(&self, row: usize, look: &Look) -> Vec<Line> {
-        let progress = &self.0[row];
-        let (word, style) = state(progress, look);
-        let active = progress.state == ProgressState::Active;
-        let mut label = vec![Span::raw(Clean::new(&progress.label))];
-        if let ProgressState::Failed(why) = &progress.state {
-            label.push(Span::styled(clean!(": {}", Clean::new(why)), look.theme.bad));
-        }
-        let mut items = of(words::count(progress.items), progress.items_total.map(words::count));
-        if progress.failed > 0 {
-            items = format!("{} failed {items}", words::count(progress.failed));
-        }
-        let bytes = if progress.bytes == 0 && progress.bytes_total.is_none() {
-            String::new()
-        } else {
-            of(words::bytes(progress.bytes), progress.bytes_total.map(words::bytes))
-        };
-        vec![
-            Line::from(label),
-            Line::from(Span::styled(word, style)),
-            bar::progress(share(progress), 20, style, &look.theme),
-            Line::raw(items),
-            Line::raw(bytes),
-            Line::raw(if active && progress.rate > 0.0 {
-                words::bytes_per_second(progress.rate)
-            } else {
-                String::new()
-            }),
-            Line::raw(progress.eta_s.filter(|_| active).map_or_else(String::new, words::seconds)),
-        ]
+    fn admits(row: &Progress, filter: &Filter) -> bool {
+        filter.pattern.matches(&row.label)
     }
-    fn admits(&self, row: usize, filter: &Filter) -> bool {
-        filter.pattern.matches(&self.0[row].label)
+}
+
+/// What is under way first.
+const fn rank(progress: &Progress) -> u8 {
+    match progress.state {
+        ProgressState::Active => 0,
+        ProgressState::Failed(_) => 1,
+        ProgressState::Cancelled => 2,
+        ProgressState::Done => 3,
     }
-    fn compare(&self, a: usize, b: usize, column: usize) -> Ordering {
-        let (a, b) = (&self.0[a], &self.0[b]);
-        let rank = |progress: &Progress| match progress.state {
-            ProgressState::Active => 0,
-            ProgressState::Failed(_) => 1,
-            ProgressState::Cancelled => 2,
-            ProgressState::Done => 3,
-        };
-        match column {
-            0 => a.label.cmp(&b.label),
-            1 => rank(a).cmp(&rank(b)),
-            2 => by_float(share(a).unwrap_or(0.0), share(b).unwrap_or(0.0)),
-            3 => a.items.cmp(&b.items),
-            4 => a.bytes.cmp(&b.bytes),
-            5 => by_float(a.rate, b.rate),
-            _ => by_float(a.eta_s.unwrap_or(0.0), b.eta_s.unwrap_or(0.0)),
-        }
+}
+
+fn what(progress: &Progress, look: &Look) -> Line {
+    let mut label = vec![Span::raw(Clean::new(&progress.label))];
+    if let ProgressState::Failed(why) = &progress.state {
+        label.push(Span::styled(clean!(": {why}"), look.theme.bad));
     }
+    label.into()
+}
+
+fn items(progress: &Progress, _: &Look) -> Line {
+    let items = of(words::count(progress.items), progress.items_total.map(words::count));
+    Line::raw(match progress.failed {
+        0 => items,
+        failed => format!("{} failed {items}", words::count(failed)),
+    })
+}
+
+fn bytes(progress: &Progress, _: &Look) -> Line {
+    if progress.bytes == 0 && progress.bytes_total.is_none() {
+        return Line::default();
+    }
+    Line::raw(of(words::bytes(progress.bytes), progress.bytes_total.map(words::bytes)))
+}
+
+fn rate(progress: &Progress, _: &Look) -> Line {
+    let known = progress.state == ProgressState::Active && progress.rate > 0.0;
+    Line::raw(if known { words::bytes_per_second(progress.rate) } else { String::new() })
+}
+
+fn eta(progress: &Progress, _: &Look) -> Line {
+    let eta = progress.eta_s.filter(|_| progress.state == ProgressState::Active);
+    Line::raw(eta.map_or_else(String::new, words::seconds))
 }
 
 /// A line of a transfer for the panel below other views.

@@ -1,6 +1,6 @@
 //! Tables that draw their visible rows only.
 
-use crate::list::{Column, ListState, Look, Rows};
+use crate::list::{Heading, ListState, Look, Rows};
 use crate::paint::{Draw, Line, small};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -20,19 +20,28 @@ pub fn draw(buffer: &mut Buffer, area: Rect, rows: &dyn Rows, list: &ListState, 
         return Vec::new();
     }
     let inner = Rect { x: area.x + 2, width: area.width - 3, ..area };
-    let places = arrange(rows.columns(), inner);
-    heading(buffer, inner.y, rows.columns(), &places, list, look);
+    let headings = rows.headings();
+    let places = arrange(&headings, inner);
+    heading(buffer, inner.y, &headings, &places, list, look);
     let height = usize::from(area.height - 1);
     let offset = list.window(height);
     for (line, position) in (offset..list.len().min(offset + height)).enumerate() {
         let Some(row) = list.at(position) else { break };
         let y = area.y + 1 + small(line);
-        draw_row(buffer, Rect { y, height: 1, ..area }, (row, position), rows, list, &places, look);
+        draw_row(
+            buffer,
+            Rect { y, height: 1, ..area },
+            (row, position),
+            rows,
+            list,
+            (&headings, &places),
+            look,
+        );
     }
     places
 }
 
-fn heading(buffer: &mut Buffer, y: u16, columns: &[Column], places: &Places, list: &ListState, look: &Look) {
+fn heading(buffer: &mut Buffer, y: u16, columns: &[Heading], places: &Places, list: &ListState, look: &Look) {
     for (x, width, number) in places {
         let column = &columns[*number];
         let sorted = list.sort.filter(|sort| sort.column == *number);
@@ -51,17 +60,13 @@ fn draw_row(
     (row, position): (usize, usize),
     rows: &dyn Rows,
     list: &ListState,
-    places: &Places,
+    (headings, places): (&[Heading], &Places),
     look: &Look,
 ) {
     let selected = position == list.position();
     let marked = !list.marks.is_empty() && list.marks.contains(&rows.key(row));
-    let cells = rows.cells(row, look);
-    let columns = rows.columns();
     for (x, width, number) in places {
-        if let Some(cell) = cells.get(*number) {
-            put(buffer, *x, area.y, *width, cell, &columns[*number]);
-        }
+        put(buffer, *x, area.y, *width, &rows.cell(row, *number, look), &headings[*number]);
     }
     if marked {
         buffer.set_style(area, look.theme.marked);
@@ -77,7 +82,7 @@ fn draw_row(
     buffer.put(area.x, area.y, gutter, 1, if selected { look.theme.accent } else { look.theme.marked });
 }
 
-fn put(buffer: &mut Buffer, x: u16, y: u16, width: u16, cell: &Line, column: &Column) {
+fn put(buffer: &mut Buffer, x: u16, y: u16, width: u16, cell: &Line, column: &Heading) {
     let (room, wide) = (usize::from(width), cell.width());
     if wide <= room {
         let shift = if column.right { small(room - wide) } else { 0 };
@@ -103,7 +108,7 @@ fn put(buffer: &mut Buffer, x: u16, y: u16, width: u16, cell: &Line, column: &Co
 }
 
 /// Which columns fit, and where. Those with the highest `drop` go first; what is left over is shared out.
-fn arrange(columns: &[Column], area: Rect) -> Places {
+fn arrange(columns: &[Heading], area: Rect) -> Places {
     let mut kept: Vec<usize> = (0..columns.len()).collect();
     let need = |kept: &[usize]| -> u16 {
         let widths: u16 = kept.iter().map(|number| columns[*number].width).sum();
@@ -139,8 +144,11 @@ fn arrange(columns: &[Column], area: Rect) -> Places {
 mod tests {
     use super::*;
 
-    const COLUMNS: [Column; 3] =
-        [Column::text("A", 10, 1, 0), Column::number("B", 5, 2), Column::number("C", 5, 1)];
+    const fn heading(title: &'static str, width: u16, grow: u16, drop: u8) -> Heading {
+        Heading { title, width, grow, drop, right: false, down: false, end: false }
+    }
+
+    const COLUMNS: [Heading; 3] = [heading("A", 10, 1, 0), heading("B", 5, 0, 2), heading("C", 5, 0, 1)];
 
     #[test]
     fn narrow_screens_drop_columns_by_priority() {
