@@ -11,6 +11,7 @@ pub mod logs;
 pub mod migrate;
 pub mod objects;
 pub mod remove;
+mod resolve;
 pub mod runs;
 mod sources;
 pub mod tui;
