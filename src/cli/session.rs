@@ -67,11 +67,6 @@ impl Session {
         Ok(JobContext::new(cloud, Arc::new(self.settings())))
     }
 
-    /// Connects, for a verb that only looks.
-    pub async fn cloud(&self) -> Result<Cloud, Fail> {
-        Ok(self.job(Job::Look).await?.cloud().clone())
-    }
-
     fn settings(&self) -> JobSettings {
         JobSettings { dirs: self.dirs.clone(), upload: self.config.upload.clone(), programs: self.programs }
     }

@@ -89,10 +89,8 @@ impl Shown {
                 }
                 self.deploying = Some(progress.clone());
             }
-            JobEvent::Planned(_) | JobEvent::Deployed(_) => {}
-        }
-        if matches!(event, JobEvent::Planned(_) | JobEvent::Deployed(_)) {
-            self.line.clear();
+            // They are told to a person, with no status line in the way.
+            JobEvent::Planned(_) | JobEvent::Deployed(_) => self.line.clear(),
         }
         also(event);
     }

@@ -8,11 +8,13 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod documents;
 mod images;
 mod lambda;
 mod log_follow;
 #[cfg(target_os = "linux")]
 mod newer_aws;
+mod order;
 mod packages;
 mod runs;
 mod s3;

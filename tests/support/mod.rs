@@ -16,6 +16,7 @@ pub mod s3;
 pub mod screen;
 #[cfg(feature = "interop")]
 pub mod server;
+pub mod svg;
 #[cfg(feature = "interop")]
 pub mod tools;
 

@@ -9,6 +9,7 @@ use throng_core::cloud::Cloud;
 use throng_core::definition;
 use throng_core::doctor::{self, Check};
 use throng_core::image::Programs;
+use throng_core::jobs::Job;
 use throng_core::lines;
 use throng_core::policies;
 use throng_core::words::{self, Clean, Lines};
@@ -21,8 +22,8 @@ pub async fn examine(session: &Session, args: &args::Doctor) -> Outcome {
         }
     }
     if let Some(policy) = args.policy {
-        let cloud = session.cloud().await?;
-        return print_policy(&cloud, policy, &args.buckets).await;
+        let job = session.job(Job::Look).await?;
+        return print_policy(job.cloud(), policy, &args.buckets).await;
     }
     let mut checks = vec![folders(session), runtime(session.programs)];
     if context.is_local() {

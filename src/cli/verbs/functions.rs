@@ -7,6 +7,7 @@ use crate::print::{self, Table};
 use crate::session::Session;
 use serde::Serialize;
 use std::fmt::Write as _;
+use throng_core::jobs::Job;
 use throng_core::model::FunctionInfo;
 use throng_core::words::{self, Clean, Lines};
 
@@ -55,7 +56,8 @@ impl<'f> From<&'f FunctionInfo> for Shown<'f> {
 
 pub async fn list(session: &Session, args: args::Functions) -> Outcome {
     let name = args.name.as_deref().map(only_name).transpose()?;
-    let cloud = session.cloud().await?;
+    let job = session.job(Job::Look).await?;
+    let cloud = job.cloud();
     let Some(name) = name else {
         let mut functions = cloud.lambda().list().await?;
         functions.sort_by(|a, b| a.name.cmp(&b.name));

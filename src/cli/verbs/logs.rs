@@ -41,7 +41,7 @@ pub async fn print(session: &Session, args: args::Logs) -> Outcome {
     let run = match args.run.as_deref() {
         Some(run) => {
             let context = job.runs()?;
-            let run = super::runs::resolve(&context, run).await?;
+            let run = super::resolve::resolve(&context, run).await?;
             let follower = Follower::open(&context, &run).await?;
             if names.is_empty() {
                 names.push(follower.tracker().header().function.clone());

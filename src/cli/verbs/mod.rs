@@ -30,6 +30,7 @@ pub mod migrate;
 pub mod new;
 pub mod objects;
 pub mod remove;
+mod resolve;
 pub mod runs;
 mod sources;
 pub mod tui;

@@ -39,7 +39,8 @@ impl From<ObjectInfo> for Object {
 }
 
 pub async fn list(session: &Session, args: args::Ls) -> Outcome {
-    let cloud = session.cloud().await?;
+    let job = session.job(Job::Look).await?;
+    let cloud = job.cloud();
     let Some(text) = args.place else {
         let buckets = cloud.s3().list_buckets().await?;
         let buckets: Vec<_> = buckets
@@ -57,7 +58,7 @@ pub async fn list(session: &Session, args: args::Ls) -> Outcome {
         return Ok(());
     };
     let place = place(&text)?;
-    let prefix = object_or_folder(&cloud, &place).await;
+    let prefix = object_or_folder(cloud, &place).await;
     let (mut objects, mut token) = (Vec::new(), None);
     loop {
         let query = ListQuery {

@@ -84,7 +84,7 @@ mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
     use super::*;
-    use crate::definition::problem::Position;
+    use crate::definition::problem::{Position, ProblemKind};
 
     fn expanded(text: &str) -> Result<String, String> {
         let mut report = Report::default();
@@ -104,6 +104,19 @@ mod tests {
             assert_eq!((expanded.text.as_str(), expanded.unset), ("a-${NOPE}", true));
             assert_eq!((report.errors.len(), report.warnings.len()), (0, warnings));
         }
+    }
+
+    #[test]
+    fn what_is_missing_is_told_by_its_kind_and_not_only_by_words() {
+        let kinds = |text: &str| {
+            let mut report = Report::default();
+            let text = Spanned { at: Position::default(), value: text.to_owned() };
+            let _ = expand(&text, &Environment(&|_| None), "k", &mut report);
+            report.errors.iter().map(|problem| problem.kind).collect::<Vec<_>>()
+        };
+        assert_eq!(kinds("${NOPE}"), [ProblemKind::UnsetVariable]);
+        // It speaks of an environment variable, too.
+        assert_eq!(kinds("${}"), [ProblemKind::Content]);
     }
 
     #[test]

@@ -202,12 +202,11 @@ impl From<DefinitionErrors> for JobError {
 
 impl From<DeployError> for JobError {
     fn from(error: DeployError) -> Self {
+        if let Some(cloud) = error.cloud() {
+            return Self::of_cloud(cloud, error.to_string());
+        }
         let kind = match &error {
             error if error.is_cancelled() => JobErrorKind::Interrupted,
-            error if error.cloud().is_some() => match error.cloud() {
-                Some(cloud) => return Self::of_cloud(cloud, error.to_string()),
-                None => JobErrorKind::Refused,
-            },
             // What a person must mend in the definition.
             DeployError::Definition(_)
             | DeployError::Image(ImageError::Spec(_) | ImageError::File { .. }) => JobErrorKind::Usage,

@@ -2,6 +2,8 @@
 
 use super::JobError;
 use crate::dataset::Meter;
+use crate::dataset::download::NotFetched;
+use crate::dataset::upload::NotSent;
 use crate::deploy::{Applied, DeployProgress, Plan};
 use std::fmt;
 use std::sync::Arc;
@@ -36,6 +38,18 @@ pub struct NotDone {
     pub what: String,
     /// Why, as a sentence.
     pub reason: String,
+}
+
+impl From<NotSent> for NotDone {
+    fn from(file: NotSent) -> Self {
+        Self { what: file.path.display().to_string(), reason: file.reason }
+    }
+}
+
+impl From<NotFetched> for NotDone {
+    fn from(object: NotFetched) -> Self {
+        Self { what: object.key, reason: object.reason }
+    }
 }
 
 /// Whoever asked for a job: hears how it goes, and can end it. Cheap to clone.

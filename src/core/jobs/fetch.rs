@@ -1,8 +1,8 @@
 //! Fetches objects, or the results of a run, to a local folder.
 
-use super::{Job, JobContext, JobError, NotDone, Observer};
+use super::{Job, JobContext, JobError, Observer};
 use crate::dataset::S3Objects;
-use crate::dataset::download::{Download, DownloadError, Downloaded, NotFetched};
+use crate::dataset::download::{Download, DownloadError, Downloaded};
 use crate::model::{AttemptRecord, ProviderOf, TaskRow};
 use crate::run::{self, Store, Stores};
 use std::path::{Path, PathBuf};
@@ -104,10 +104,4 @@ pub async fn fetch_results(
         objects.failed.extend(here.failed);
     }
     Ok(Results { tasks: results.tasks, objects })
-}
-
-impl From<NotFetched> for NotDone {
-    fn from(object: NotFetched) -> Self {
-        Self { what: object.key, reason: object.reason }
-    }
 }

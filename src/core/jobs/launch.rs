@@ -1,8 +1,7 @@
 //! Makes a run and sends its inputs.
 
-use super::{Job, JobContext, JobError, NotDone, Observer};
+use super::{Job, JobContext, JobError, JobEvent, Observer};
 use crate::dataset::Meter;
-use crate::dataset::upload::NotSent;
 use crate::run::{self, Launch, LaunchRequest, SendReport};
 use std::sync::Arc;
 
@@ -42,19 +41,13 @@ pub async fn send(
 ) -> Result<SendReport, JobError> {
     let (id, tasks) = (launch.header().id.clone(), launch.header().tasks);
     observer.doing(format!("send {tasks} inputs of run {id}"));
-    observer.tell(super::JobEvent::Counting(meter.clone()));
+    observer.tell(JobEvent::Counting(meter.clone()));
     let runs = launch.context().clone();
     let sent = launch.send(meter, observer.token()).await.map_err(JobError::from);
     if interrupted == WhenInterrupted::CancelRun && sent.as_ref().is_err_and(JobError::is_interrupted) {
         run::cancel(&runs, &id).await?;
     }
     sent
-}
-
-impl From<NotSent> for NotDone {
-    fn from(file: NotSent) -> Self {
-        Self { what: file.path.display().to_string(), reason: file.reason }
-    }
 }
 
 #[cfg(test)]

@@ -56,3 +56,5 @@ pub use upload::{UploadReport, UploadRequest, upload};
 
 #[cfg(test)]
 mod fixture;
+#[cfg(test)]
+mod tests;

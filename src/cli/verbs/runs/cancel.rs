@@ -1,10 +1,10 @@
 //! `cancel`: nothing more of a run begins.
 
-use super::resolve::resolve;
 use crate::args;
 use crate::fail::Outcome;
 use crate::print;
 use crate::session::Session;
+use crate::verbs::resolve::resolve;
 use serde_json::json;
 use throng_core::jobs::{self, Cancellation, Job};
 use throng_core::lines;

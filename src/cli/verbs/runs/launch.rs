@@ -1,7 +1,6 @@
 //! `run`: fixes the inputs of a run and sends them, or what was left of them.
 
 use super::follow::follow;
-use super::resolve::resolve;
 use super::results::fetch_outputs;
 use super::show::{report, verdict};
 use crate::args;
@@ -10,6 +9,7 @@ use crate::print;
 use crate::session::{Session, remote_place};
 use crate::transfer::watched;
 use crate::verbs::invoke::{self, Answer};
+use crate::verbs::resolve::resolve;
 use crate::verbs::{deploy, sources};
 use serde_json::json;
 use std::collections::BTreeMap;

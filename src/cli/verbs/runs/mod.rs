@@ -7,7 +7,6 @@
 //! tasks     `tasks`: the tasks of a run, or one with its attempts
 //! reasons   how tasks ended, in words
 //! results   fetches what a run's tasks have put
-//! resolve   the run that a person means
 //! cancel    `cancel`
 //! ```
 
@@ -15,14 +14,12 @@ mod cancel;
 pub(crate) mod follow;
 mod launch;
 pub(crate) mod reasons;
-mod resolve;
 mod results;
 pub(crate) mod show;
 pub(crate) mod tasks;
 
 pub use cancel::cancel;
 pub use launch::{launch, through};
-pub use resolve::resolve;
 pub use results::fetch_outputs;
 pub use show::{document, list, verdict};
 pub use tasks::tasks;

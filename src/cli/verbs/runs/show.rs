@@ -2,11 +2,11 @@
 
 use super::follow::{follow, stalled};
 use super::reasons::{ending, memory_of, reason};
-use super::resolve::resolve;
 use crate::args;
 use crate::fail::{Fail, Outcome, SOME_FAILED};
 use crate::print::{self, Table};
 use crate::session::Session;
+use crate::verbs::resolve::resolve;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;

@@ -1,11 +1,11 @@
 //! `tasks`: the tasks of a run, or one with its attempts.
 
 use super::reasons::{ending, memory_of, reason};
-use super::resolve::resolve;
 use crate::args::{self, Format};
 use crate::fail::{Fail, Outcome};
 use crate::print::{self, Table};
 use crate::session::Session;
+use crate::verbs::resolve::resolve;
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use serde_json::{Value, json};
 use std::fmt::Write as _;

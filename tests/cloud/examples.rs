@@ -1,11 +1,7 @@
 //! The examples, as a newcomer runs them: `throng new`, `throng deploy`, `throng run`. No network.
-#![cfg(target_os = "linux")]
-#![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic, missing_docs)]
 
-mod support;
-
+use crate::support::Home;
 use std::path::{Path, PathBuf};
-use support::Home;
 
 /// Writes an example out, deploys it and runs it over its inputs; gives the folder of its results.
 fn run_example(home: &Home, name: &str, function: &str, inputs: &str) -> PathBuf {

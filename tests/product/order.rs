@@ -1,7 +1,6 @@
 //! Inside a package the rooms stand in an order, and a room names only those before it.
 //!
 //! Reads every path in every source: `use`, in bodies, with any number of `super::`. Test modules may name anything.
-#![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic, missing_docs)]
 
 use regex::Regex;
 use std::collections::{BTreeMap, BTreeSet};

@@ -1,15 +1,8 @@
 //! The picture of the README, made from the real program. `.ci/picture` draws it.
-#![cfg(target_os = "linux")]
-#![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic, missing_docs)]
 
-#[path = "support/screen.rs"]
-mod screen;
-mod support;
-#[path = "support/svg.rs"]
-mod svg;
-
-use screen::Screen;
-use support::Home;
+use crate::support::Home;
+use crate::support::screen::Screen;
+use crate::support::svg;
 
 #[test]
 #[ignore = "writes assets/screen.svg"]
