@@ -124,7 +124,7 @@ pub(super) async fn resume(mut ctx: Ctx, progress: ProgressHandle, run: String, 
     let result = match resumed.await {
         Ok((_, Resumption::Rest(launch))) => {
             goes_on(&ctx, &run, "Its inputs were not all sent.");
-            return send(&ctx, &memory, launch, Some(progress)).await;
+            return send(&ctx, &memory, *launch, Some(progress)).await;
         }
         Ok((job, Resumption::AllSent)) => send_again(&ctx, &job, &run, &progress).await,
         Err(error) => Err(error),
@@ -184,6 +184,6 @@ pub(super) async fn resume_all(mut ctx: Ctx, memory: Arc<Memory>) {
         }
         let Ok(Resumption::Rest(launch)) = jobs::resume(&job, &id).await else { continue };
         goes_on(&ctx, &id, "Its inputs were not all sent when throng ended.");
-        send(&ctx, &memory, launch, None).await;
+        send(&ctx, &memory, *launch, None).await;
     }
 }

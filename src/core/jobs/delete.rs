@@ -68,7 +68,9 @@ pub async fn delete(
         let gone = chunk.len().saturating_sub(failed.len());
         report.deleted += gone as u64;
         (0..gone).for_each(|_| meter.item());
-        failed.iter().for_each(|_| meter.fail());
+        for _ in &failed {
+            meter.fail();
+        }
         report.failed.extend(failed.into_iter().map(|(key, reason)| NotDone { what: key, reason }));
     }
     Ok(report)

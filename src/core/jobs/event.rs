@@ -99,14 +99,21 @@ impl Observer {
         meter
     }
 
-    /// Does something until it ends or a person ends it.
-    pub(super) async fn until_cancelled<T, E: Into<JobError>>(
-        &self,
-        work: impl Future<Output = Result<T, E>>,
-    ) -> Result<T, JobError> {
-        match self.cancel.run_until_cancelled(work).await {
-            Some(result) => result.map_err(Into::into),
-            None => Err(JobError::interrupted()),
+    /// Does something until it ends or a person ends it. On the heap: calls of a cloud are large.
+    pub(super) fn until_cancelled<'o, T, E>(
+        &'o self,
+        work: impl Future<Output = Result<T, E>> + 'o,
+    ) -> impl Future<Output = Result<T, JobError>> + 'o
+    where
+        T: 'o,
+        E: Into<JobError> + 'o,
+    {
+        let work = Box::pin(work);
+        async move {
+            match self.cancel.run_until_cancelled(work).await {
+                Some(result) => result.map_err(Into::into),
+                None => Err(JobError::interrupted()),
+            }
         }
     }
 }

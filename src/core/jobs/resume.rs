@@ -7,7 +7,7 @@ use crate::run::{self, Launch, RunError, SendReport};
 #[derive(Debug)]
 pub enum Resumption {
     /// These inputs were not sent: [`send`](super::send()) sends them.
-    Rest(Launch),
+    Rest(Box<Launch>),
     /// All were sent from here, or another machine sends them: [`send_again`] sends those that never began.
     AllSent,
 }
@@ -19,7 +19,7 @@ pub enum Resumption {
 pub async fn resume(context: &JobContext, run: &str) -> Result<Resumption, JobError> {
     context.permit(Job::Resume)?;
     match run::resume(&context.runs()?, run).await {
-        Ok(launch) => Ok(Resumption::Rest(launch)),
+        Ok(launch) => Ok(Resumption::Rest(Box::new(launch))),
         Err(RunError::AllSent(_)) => Ok(Resumption::AllSent),
         Err(error) => Err(error.into()),
     }

@@ -104,7 +104,7 @@ async fn resume(session: &Session, args: &args::Run, run: &str) -> Outcome {
     let runs = job.runs()?;
     let id = resolve(&runs, run).await?;
     if let Resumption::Rest(launch) = jobs::resume(&job, &id).await? {
-        return send(session, args, &job, launch).await;
+        return send(session, args, &job, *launch).await;
     }
     let again = async |observer| jobs::send_again(&job, &id, &observer).await;
     let sent = watched(session, |_| {}, again).await?;
@@ -124,10 +124,10 @@ async fn send(session: &Session, args: &args::Run, job: &JobContext, launch: Lau
         return ended(session, args, job, &summary).await;
     }
     let id = launch.header().id.clone();
-    let send = async |observer| {
+    let sending = async |observer| {
         jobs::send(launch, Arc::new(Meter::default()), WhenInterrupted::KeepRest, &observer).await
     };
-    let sent = watched(session, |_| {}, send).await;
+    let sent = watched(session, |_| {}, sending).await;
     report_sent(session, &id, &sent.map_err(|fail| unfinished(fail, &id))?)
 }
 
