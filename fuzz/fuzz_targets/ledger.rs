@@ -10,7 +10,7 @@ use throng_contract::{
     AttemptRecord, FunctionConfig, RunningMarker, TaskEvent, object_keys_from_s3_event, read_secrets,
 };
 use throng_core::dataset::download::safe_path;
-use throng_core::run::{Cancelled, End, FailedEvent, ManifestEntry, RunHeader, RunTracker, is_run_id};
+use throng_core::run::{Cancelled, RunEnd, FailedEvent, ManifestEntry, RunHeader, RunTracker, is_run_id};
 use throng_fuzz::fuzz_target;
 
 const TASKS: u64 = 5;
@@ -82,7 +82,7 @@ fn document(json: &[u8]) {
     round_trip::<RunHeader>(json);
     round_trip::<ManifestEntry>(json);
     round_trip::<Cancelled>(json);
-    if let Some(end) = round_trip::<End>(json) {
+    if let Some(end) = round_trip::<RunEnd>(json) {
         assert!(end.counts().total() >= end.counts().done());
     }
     if let Ok(secrets) = read_secrets(json) {

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use throng_contract::{FunctionConfig, VERSION, layout};
 
 /// Everything that stays the same from event to event.
-pub struct Settings {
+pub struct RuntimeSettings {
     /// From the image.
     pub function: FunctionConfig,
     /// The function's script, whether there is one or not.
@@ -21,7 +21,7 @@ pub struct Settings {
     pub memory: u64,
 }
 
-impl Settings {
+impl RuntimeSettings {
     /// Reads the configuration. The error is a sentence.
     pub fn from_env() -> Result<Self, String> {
         let read = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());

@@ -1,6 +1,6 @@
 //! Stage out: what the script left in its output folder becomes objects.
 
-use crate::s3::Kind;
+use crate::s3::S3ErrorKind;
 use crate::stores::Stores;
 use rustix::fs::OFlags;
 use std::collections::BTreeMap;
@@ -151,7 +151,7 @@ fn send(upload: &Upload<'_>, storage: &Stores<'_>, until: Instant) -> Sent {
             sha256: stored.sha256,
             provider: provider.map(str::to_owned),
         }),
-        Err(error) if error.kind == Kind::Transient && Instant::now() >= until => {
+        Err(error) if error.kind == S3ErrorKind::Transient && Instant::now() >= until => {
             Err(failed(FailureClass::Timeout, &error))
         }
         Err(error) => Err(failed(FailureClass::Output, &error)),

@@ -26,14 +26,14 @@ pub struct Program {
 
 /// Chooses programs; remembers how the function's own script is started.
 pub struct Chooser<'a> {
-    settings: &'a crate::config::Settings,
+    settings: &'a crate::config::RuntimeSettings,
     search: String,
     own: Option<Program>,
 }
 
 impl<'a> Chooser<'a> {
     /// `search` is the PATH of the function.
-    pub const fn new(settings: &'a crate::config::Settings, search: String) -> Self {
+    pub const fn new(settings: &'a crate::config::RuntimeSettings, search: String) -> Self {
         Self { settings, search, own: None }
     }
 

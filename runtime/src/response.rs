@@ -1,6 +1,6 @@
 //! The answer to an invocation, in SCAR's envelope.
 
-use crate::config::Settings;
+use crate::config::RuntimeSettings;
 use crate::logs::KEPT;
 use crate::output::{self, Found};
 use base64::Engine as _;
@@ -9,11 +9,11 @@ use serde_json::json;
 use std::io::{Read, Write};
 
 /// What a plain invocation made for its caller, when no rule stores it: the only output file itself, or a zip archive of
-/// several (faas-supervisor's rule for what is no storage event). `None` when there is none: then the script's standard
+/// several (faas-supervisor's rule for what is not a storage event). `None` when there is none: then the script's standard
 /// output is the answer.
 ///
 /// The error is a sentence: why what was made is not the answer.
-pub fn made(settings: &Settings, plain: bool, files: &[Found]) -> Result<Option<Vec<u8>>, String> {
+pub fn made(settings: &RuntimeSettings, plain: bool, files: &[Found]) -> Result<Option<Vec<u8>>, String> {
     if !plain || !settings.function.outputs.is_empty() || files.is_empty() {
         return Ok(None);
     }
@@ -63,7 +63,7 @@ fn zip(files: &[Found], bodies: &[Vec<u8>]) -> Result<Vec<u8>, rawzip::Error> {
 }
 
 /// The envelope.
-pub fn envelope(settings: &Settings, request_id: &str, body: &[u8]) -> Vec<u8> {
+pub fn envelope(settings: &RuntimeSettings, request_id: &str, body: &[u8]) -> Vec<u8> {
     json!({
         "statusCode": 200,
         "headers": {

@@ -3,13 +3,13 @@
 use crate::api::{Api, Invocation};
 use crate::clean::Cleaner;
 use crate::clock;
-use crate::config::Settings;
+use crate::config::RuntimeSettings;
 use crate::execute::Limits;
 use crate::memory::OomWatch;
 use crate::program::Chooser;
 use crate::s3::S3;
 use crate::stores::Stores;
-use crate::task::{Attempt, Outcome, Worker, error_type};
+use crate::task::{Attempt, TaskOutcome, Worker, error_type};
 use crate::{event, processes, response, variables};
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -35,7 +35,7 @@ pub fn main() -> ExitCode {
         return ExitCode::FAILURE;
     };
     let api = Api::new(&address);
-    let error = match Settings::from_env() {
+    let error = match RuntimeSettings::from_env() {
         Ok(settings) => serve(&api, &settings, begin),
         Err(message) => {
             let _ = api.init_error("Throng.Init", &message);
@@ -47,7 +47,7 @@ pub fn main() -> ExitCode {
 }
 
 /// Ends only when the Runtime API does; says why.
-fn serve(api: &Api, settings: &Settings, begin: Instant) -> String {
+fn serve(api: &Api, settings: &RuntimeSettings, begin: Instant) -> String {
     processes::adopt_orphans();
     enter_workdir(&settings.function.workdir);
     let cleaner = Cleaner::new(&settings.tmp);
@@ -108,7 +108,7 @@ fn handle(
         init,
     };
     let mut last_ms = 0;
-    let mut outcomes: Vec<Outcome> = Vec::new();
+    let mut outcomes: Vec<TaskOutcome> = Vec::new();
     for (number, job) in request.jobs.iter().enumerate() {
         if number > 0 {
             // Every job has the folder of the request's id. What cannot be removed fails the next job, with a reason.

@@ -1,7 +1,7 @@
 //! Stage in: the folders of a task, and its input in a file.
 
 use crate::event::{Input, Job};
-use crate::s3::{Fetched, Kind, S3Error};
+use crate::s3::{Fetched, S3Error, S3ErrorKind};
 use crate::stores::Stores;
 use std::fs;
 use std::io;
@@ -36,7 +36,7 @@ impl Folders {
     }
 
     /// Leaves the files in which scripts of SCAR v1 and v2 find the event: `event.json`, and `api_event.json` for the
-    /// body of an HTTP request. A script that does not look for them does not miss them: it is no failure when they
+    /// body of an HTTP request. A script that does not look for them does not miss them: it is not a failure when they
     /// cannot be written.
     pub fn leave_event(&self, job: &Job, payload: &[u8], file: &Path) {
         let event = job.event.as_ref().map_or(payload, String::as_bytes);
@@ -100,7 +100,7 @@ pub fn stage(
 
 fn of_s3(error: &S3Error, until: Instant) -> StageError {
     let class = match error.kind {
-        Kind::NoSpace => FailureClass::Storage,
+        S3ErrorKind::NoSpace => FailureClass::Storage,
         _ if Instant::now() >= until => FailureClass::Timeout,
         _ => FailureClass::Input,
     };

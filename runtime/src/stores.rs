@@ -3,9 +3,9 @@
 //! A provider's keys are asked for when the first input or output needs them, so that functions without providers pay
 //! nothing for them at their start, and again when the provider refuses them: they may have been changed since.
 
-use crate::config::Settings;
+use crate::config::RuntimeSettings;
 use crate::event::{Input, Job, Origin};
-use crate::s3::{Kind, S3, S3Error};
+use crate::s3::{S3, S3Error, S3ErrorKind};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
@@ -14,7 +14,7 @@ use throng_contract::{ProviderAccess, ProviderInput, ProviderSecrets, keys, read
 /// Every storage of an environment.
 pub struct Stores<'a> {
     own: S3,
-    settings: &'a Settings,
+    settings: &'a RuntimeSettings,
     known: Mutex<Known>,
 }
 
@@ -27,7 +27,7 @@ struct Known {
 
 impl<'a> Stores<'a> {
     /// Asks for nothing yet.
-    pub fn new(own: S3, settings: &'a Settings) -> Self {
+    pub fn new(own: S3, settings: &'a RuntimeSettings) -> Self {
         Self { own, settings, known: Mutex::default() }
     }
 
@@ -47,7 +47,7 @@ impl<'a> Stores<'a> {
         let Some(name) = provider else { return call(&self.own) };
         let client = self.client(name, until)?;
         match call(&client) {
-            Err(error) if error.kind == Kind::Denied => match self.renewed(name, &client, until) {
+            Err(error) if error.kind == S3ErrorKind::Denied => match self.renewed(name, &client, until) {
                 Some(client) => call(&client),
                 None => Err(error),
             },

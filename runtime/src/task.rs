@@ -1,7 +1,7 @@
 //! One task from begin to end: stage in, execute, stage out, record.
 
 use crate::clock::{self, millis};
-use crate::config::Settings;
+use crate::config::RuntimeSettings;
 use crate::event::{Input, Job, Request};
 use crate::execute::{self, Alarm, Ended, Limits};
 use crate::logs::Log;
@@ -24,7 +24,7 @@ use throng_contract::{
 /// What stays the same for all tasks of an environment.
 pub struct Worker<'a> {
     /// Configuration
-    pub settings: &'a Settings,
+    pub settings: &'a RuntimeSettings,
     /// Storage
     pub stores: &'a Stores<'a>,
     /// Chooses what is executed.
@@ -82,7 +82,7 @@ enum Done {
 }
 
 /// What became of a task.
-pub struct Outcome {
+pub struct TaskOutcome {
     /// `None` when it succeeded.
     pub failure: Option<Failure>,
     /// For the answer.
@@ -108,7 +108,7 @@ pub const fn error_type(class: FailureClass) -> &'static str {
 
 impl Worker<'_> {
     /// Does one job. Records of one invocation end at different milliseconds, later than `after_ms`.
-    pub fn work(&mut self, attempt: &Attempt<'_>, job: &Job, after_ms: u64) -> Outcome {
+    pub fn work(&mut self, attempt: &Attempt<'_>, job: &Job, after_ms: u64) -> TaskOutcome {
         let mut log = Log::new(attempt.request_id, job.task.clone());
         let mut record = self.blank_record(attempt, job);
         let mut files = Vec::new();
@@ -145,7 +145,7 @@ impl Worker<'_> {
             None
         });
         let body = made.unwrap_or_else(|| log.into_kept());
-        Outcome { failure, body, ended_ms }
+        TaskOutcome { failure, body, ended_ms }
     }
 
     fn blank_record(&self, attempt: &Attempt<'_>, job: &Job) -> AttemptRecord {

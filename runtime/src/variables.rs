@@ -1,6 +1,6 @@
 //! The environment of scripts.
 
-use crate::config::Settings;
+use crate::config::RuntimeSettings;
 use crate::event::Job;
 use crate::program::DEFAULT_PATH;
 use std::collections::BTreeMap;
@@ -67,7 +67,7 @@ fn is_reserved(name: &str) -> bool {
 }
 
 /// What stays the same from task to task.
-pub fn base(settings: &Settings) -> BTreeMap<OsString, OsString> {
+pub fn base(settings: &RuntimeSettings) -> BTreeMap<OsString, OsString> {
     let mut variables: BTreeMap<OsString, OsString> =
         std::env::vars_os().filter(|(name, _)| HIDDEN.iter().all(|hidden| name != hidden)).collect();
     for (name, value) in &settings.function.env {

@@ -62,4 +62,4 @@ const fn code_of(kind: JobErrorKind) -> u8 {
     }
 }
 
-pub type Outcome = Result<(), Fail>;
+pub type CliResult = Result<(), Fail>;

@@ -35,7 +35,7 @@ pub use embedded_cloud::{EmbeddedCloud, ServeFailure, ServeRequest};
 
 use args::{Cli, Verb};
 use clap::{CommandFactory, FromArgMatches as _};
-use fail::{Fail, Outcome};
+use fail::{CliResult, Fail};
 use session::Session;
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -107,7 +107,7 @@ fn parse(words: impl IntoIterator<Item = OsString>, version: &'static str) -> Cl
     command.try_get_matches_from(words).and_then(read).unwrap_or_else(|error| error.exit())
 }
 
-fn dispatch(cli: Cli, product: Product) -> Outcome {
+fn dispatch(cli: Cli, product: Product) -> CliResult {
     match &cli.verb {
         Some(Verb::Completions { shell }) => {
             let mut text = Vec::new();
@@ -151,7 +151,7 @@ fn dispatch(cli: Cli, product: Product) -> Outcome {
     outcome
 }
 
-async fn run(session: &Session, verb: Verb) -> Outcome {
+async fn run(session: &Session, verb: Verb) -> CliResult {
     match verb {
         Verb::Tui => verbs::tui::open(session, None).await,
         Verb::Demo(demo) => verbs::demo::run(session, demo).await,

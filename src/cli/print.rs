@@ -72,7 +72,7 @@ pub fn notes_are_seen() -> bool {
     std::io::stderr().is_terminal()
 }
 
-/// Prints to standard output. A reader that has gone away is no error.
+/// Prints to standard output. A reader that has gone away is not an error.
 pub fn out(text: impl Into<Lines>) {
     write_out(text.into().as_bytes());
 }

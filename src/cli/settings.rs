@@ -3,7 +3,7 @@
 use super::fail::Fail;
 use clap::Args;
 use std::path::Path;
-use throng_core::definition::{Setting, Settings};
+use throng_core::definition::{DefinitionSettings, Setting};
 
 /// A function without a file, or settings over the file's.
 #[derive(Debug, Default, Args)]
@@ -58,7 +58,7 @@ pub struct SettingArgs {
 
 impl SettingArgs {
     /// As the engine takes them. Paths start at the current folder.
-    pub fn settings(self) -> Result<Settings, Fail> {
+    pub fn settings(self) -> Result<DefinitionSettings, Fail> {
         let here = |path: String| {
             std::path::absolute(Path::new(&path)).map_or(path, |path| path.display().to_string())
         };
@@ -84,7 +84,7 @@ impl SettingArgs {
         ];
         let given =
             |(key, option, value): (_, _, Option<String>)| Some(Setting { key, option, value: value? });
-        let mut settings = Settings {
+        let mut settings = DefinitionSettings {
             values: values.into_iter().filter_map(given).collect(),
             places: places.into_iter().filter_map(given).collect(),
             role: given(("role", "--iam-role", self.iam_role)),

@@ -1,8 +1,8 @@
 //! The state of the program, apart from how it looks.
 
-use super::layer::{Layer, Outcome};
-use super::list::{ListState, Look, RowKey, Rows};
-use super::place::{Kind, Place, TABS, tab};
+use super::layer::{Layer, LayerOutcome};
+use super::list::{ListState, RenderContext, RowKey, Rows};
+use super::place::{Route, RouteKind, TABS, tab};
 use super::registry::{self, Action};
 use super::views::{self, logs::LogState};
 use super::widgets::table::Places;
@@ -20,7 +20,7 @@ use tokio::sync::Notify;
 #[derive(Debug)]
 pub struct Page {
     /// Where
-    pub place: Place,
+    pub place: Route,
     /// Its list
     pub list: ListState,
     /// Which attempt of a task; 0 is the newest.
@@ -30,14 +30,14 @@ pub struct Page {
 impl Page {
     /// At the beginning of a place's list.
     #[must_use]
-    pub fn new(place: Place) -> Self {
+    pub fn new(place: Route) -> Self {
         Self { place, list: ListState::default(), attempt: 0 }
     }
 }
 
 /// What is done with a task's outputs as soon as its record has been read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Awaited {
+pub enum OutputAction {
     /// The first picture, or else the first output, is shown.
     Show,
     /// All are fetched.
@@ -90,7 +90,7 @@ pub struct Hits {
 
 /// What is done with a run as soon as it is known, unless a key is pressed before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Waits {
+enum NextStop {
     /// The cursor goes to the run that was started.
     Started,
     /// The newest run is opened.
@@ -103,7 +103,7 @@ pub struct App {
     /// What the engine said last.
     pub snapshot: Arc<Snapshot>,
     /// How things look.
-    pub look: Look,
+    pub look: RenderContext,
     /// The way to where the person is, per tab.
     pub tabs: Vec<Vec<Page>>,
     /// The open tab.
@@ -130,9 +130,9 @@ pub struct App {
     pub images: super::images::Images,
     /// Rung when a [`Job`] has ended.
     pub bell: Arc<Notify>,
-    awaited: Option<(Place, Awaited)>,
+    awaited: Option<(Route, OutputAction)>,
     scope: Option<Scope>,
-    waits: Option<Waits>,
+    waits: Option<NextStop>,
     /// Changes of context that were asked for.
     switches: u64,
     more_asked: Option<(String, String, usize)>,
@@ -145,12 +145,12 @@ pub type Job<T> = Arc<OnceLock<T>>;
 impl App {
     /// At the first tab. `clock` gives milliseconds since 1970.
     #[must_use]
-    pub fn new(engine: Engine, look: Look, clock: fn() -> u64) -> Self {
+    pub fn new(engine: Engine, look: RenderContext, clock: fn() -> u64) -> Self {
         let snapshot = Arc::clone(&engine.snapshots().borrow());
         Self {
             engine,
             snapshot,
-            look: Look { now: clock(), ..look },
+            look: RenderContext { now: clock(), ..look },
             tabs: TABS.iter().map(|(_, place)| vec![Page::new(place.clone())]).collect(),
             tab: 0,
             logs: LogState::default(),
@@ -183,7 +183,7 @@ impl App {
         if snapshot.switches < self.switches {
             return;
         }
-        if self.waits == Some(Waits::Started)
+        if self.waits == Some(NextStop::Started)
             && snapshot.launched != self.snapshot.launched
             && let Some(run) = &snapshot.launched
         {
@@ -204,7 +204,7 @@ impl App {
         self.begin(clean!("Starting a run of {function} …"));
         self.send(command);
         self.open(tab::RUNS, Vec::new());
-        self.waits = Some(Waits::Started);
+        self.waits = Some(NextStop::Started);
     }
 
     /// Goes to another context. What is open belongs to the cloud before and goes at once: keys that come before the
@@ -250,7 +250,7 @@ impl App {
 
     /// Where the person is.
     #[must_use]
-    pub fn kind(&self) -> Kind {
+    pub fn kind(&self) -> RouteKind {
         self.page().place.kind()
     }
 
@@ -266,7 +266,7 @@ impl App {
     /// Before drawing: indexes and clocks.
     pub fn prepare(&mut self) {
         self.look.now = (self.clock)();
-        if self.kind() == Kind::Logs {
+        if self.kind() == RouteKind::Logs {
             let snapshot = Arc::clone(&self.snapshot);
             self.logs.refresh(snapshot.logs.as_ref());
         } else {
@@ -274,7 +274,7 @@ impl App {
         }
         self.more_objects();
         self.outputs_arrived();
-        if self.waits == Some(Waits::Newest) {
+        if self.waits == Some(NextStop::Newest) {
             self.open_newest();
         }
     }
@@ -286,15 +286,15 @@ impl App {
         match (runs.items.first(), runs.read_ms) {
             (Some(run), _) => {
                 let id = run.id.clone();
-                self.enter(Place::Run(id));
+                self.enter(Route::Run(id));
             }
             (None, Some(_)) => self.refuse("There is no run yet."),
-            (None, None) => self.waits = Some(Waits::Newest),
+            (None, None) => self.waits = Some(NextStop::Newest),
         }
     }
 
     /// Goes to a task, and does something with its outputs once they are known.
-    pub fn enter_for(&mut self, task: Place, what: Awaited) {
+    pub fn enter_for(&mut self, task: Route, what: OutputAction) {
         self.awaited = Some((task.clone(), what));
         self.enter(task);
         self.outputs_arrived();
@@ -303,7 +303,7 @@ impl App {
     /// Does what was asked for, unless the person went elsewhere meanwhile.
     fn outputs_arrived(&mut self) {
         let Some((place, what)) = &self.awaited else { return };
-        let (Place::Task { run, task }, true) = (place, *place == self.page().place) else {
+        let (Route::Task { run, task }, true) = (place, *place == self.page().place) else {
             self.awaited = None;
             return;
         };
@@ -313,15 +313,15 @@ impl App {
         let what = *what;
         self.awaited = None;
         match what {
-            Awaited::Show => super::actions::items::show_first(self),
-            Awaited::Download => super::actions::items::download_all(self),
+            OutputAction::Show => super::actions::items::show_first(self),
+            OutputAction::Download => super::actions::items::download_all(self),
         }
     }
 
     /// The next page of a folder is fetched when its end comes near; asked for once per page.
     fn more_objects(&mut self) {
         let page = self.page();
-        if let (Place::Objects { bucket, prefix }, Some(view)) = (&page.place, &self.snapshot.objects)
+        if let (Route::Objects { bucket, prefix }, Some(view)) = (&page.place, &self.snapshot.objects)
             && view.more
             && view.bucket == *bucket
             && view.prefix == *prefix
@@ -347,7 +347,7 @@ impl App {
     }
 
     /// Goes to a place below the open one.
-    pub fn enter(&mut self, place: Place) {
+    pub fn enter(&mut self, place: Route) {
         self.tabs[self.tab].push(Page::new(place));
         self.look_at();
     }
@@ -359,7 +359,7 @@ impl App {
     }
 
     /// Goes to a place of a tab, leaving where that tab was.
-    pub fn open(&mut self, tab: usize, way: Vec<Place>) {
+    pub fn open(&mut self, tab: usize, way: Vec<Route>) {
         self.tabs[tab].truncate(1);
         self.tabs[tab].extend(way.into_iter().map(Page::new));
         self.open_tab(tab);
@@ -424,14 +424,14 @@ impl App {
     }
 
     /// Does something with the topmost layer and what it says to the one below.
-    pub fn with_top(&mut self, act: &mut dyn FnMut(&mut dyn Layer, &mut Self) -> Outcome) {
+    pub fn with_top(&mut self, act: &mut dyn FnMut(&mut dyn Layer, &mut Self) -> LayerOutcome) {
         let Some(mut layer) = self.layers.pop() else { return };
         let depth = self.layers.len();
         match act(&mut *layer, self) {
             // Layers that it opened stay above it.
-            Outcome::Keep => self.layers.insert(depth.min(self.layers.len()), layer),
-            Outcome::Close => layer.closed(self),
-            Outcome::Answer(answer) => {
+            LayerOutcome::Keep => self.layers.insert(depth.min(self.layers.len()), layer),
+            LayerOutcome::Close => layer.closed(self),
+            LayerOutcome::LayerAnswer(answer) => {
                 layer.closed(self);
                 self.with_top(&mut |below, app| below.answer(answer.clone(), app));
             }
@@ -456,8 +456,8 @@ impl App {
         }
         let open = |run: &throng_core::model::RunSummary| run.ended_ms.is_none();
         match &self.page().place {
-            Place::Running => !self.snapshot.running.items.is_empty(),
-            Place::Runs | Place::Function(_) => self.snapshot.runs.items.iter().any(open),
+            Route::Running => !self.snapshot.running.items.is_empty(),
+            Route::Runs | Route::Function(_) => self.snapshot.runs.items.iter().any(open),
             _ => false,
         }
     }

@@ -1,7 +1,7 @@
 //! A cloud that does not exist, for tests and for looking at the screens.
 
 use super::app::App;
-use super::list::Look;
+use super::list::RenderContext;
 use super::theme::{Depth, Theme};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -14,8 +14,8 @@ use tokio::sync::{mpsc, watch};
 /// 2026-11-23 12:00:00 UTC
 pub const NOW: u64 = 1_795_435_200_000;
 
-pub fn look(depth: Depth, ascii: bool) -> Look {
-    Look { theme: Theme::new("auto", depth, ascii), zone: jiff::tz::TimeZone::UTC, now: NOW }
+pub fn look(depth: Depth, ascii: bool) -> RenderContext {
+    RenderContext { theme: Theme::new("auto", depth, ascii), zone: jiff::tz::TimeZone::UTC, now: NOW }
 }
 
 /// An app over a snapshot, and what it asks the engine for.
@@ -31,7 +31,7 @@ impl Fake {
         Self::with(snapshot, look(Depth::Ansi, false))
     }
 
-    pub fn with(snapshot: Snapshot, look: Look) -> Self {
+    pub fn with(snapshot: Snapshot, look: RenderContext) -> Self {
         let (engine, commands, snapshots) = engine(snapshot);
         let app = App::new(engine, look, || NOW);
         Self { app, commands, _snapshots: snapshots }

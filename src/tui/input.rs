@@ -5,7 +5,7 @@ use super::app::App;
 use super::drop::{Dropped, parse};
 use super::event_loop::matters;
 use super::layers::pager::Pager;
-use super::place::Kind;
+use super::place::RouteKind;
 use crate::paint::Line;
 use crossterm::event::{
     Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers, MouseButton, MouseEvent, MouseEventKind,
@@ -157,7 +157,7 @@ fn click(app: &mut App, at: Position) {
     if let Some((_, tab)) = app.hits.tabs.iter().find(|(area, _)| area.contains(at)).copied() {
         return navigate::switch(app, tab);
     }
-    if app.kind() == Kind::Logs {
+    if app.kind() == RouteKind::Logs {
         let Some((area, lines)) = app.hits.log.clone().filter(|(area, _)| area.contains(at)) else { return };
         if let Some(line) = lines.get(usize::from(at.y - area.y)) {
             let snapshot = app.snapshot.clone();

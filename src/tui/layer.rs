@@ -7,18 +7,18 @@ use ratatui::layout::Rect;
 use std::path::PathBuf;
 
 /// What becomes of a layer after it handled something.
-pub enum Outcome {
+pub enum LayerOutcome {
     /// It stays.
     Keep,
     /// It goes.
     Close,
     /// It goes and tells the layer below.
-    Answer(Answer),
+    LayerAnswer(LayerAnswer),
 }
 
 /// What a layer tells the one below it.
 #[derive(Clone, Debug)]
-pub enum Answer {
+pub enum LayerAnswer {
     /// Files and folders that were picked.
     Paths(Vec<PathBuf>),
     /// What the layer below asked for is being done.
@@ -28,14 +28,14 @@ pub enum Answer {
 /// Something above the views.
 pub trait Layer {
     /// Handles a key.
-    fn key(&mut self, key: KeyEvent, app: &mut App) -> Outcome;
+    fn key(&mut self, key: KeyEvent, app: &mut App) -> LayerOutcome;
     /// Handles pasted text; layers without a text field ignore it.
-    fn paste(&mut self, _text: &str, _app: &mut App) -> Outcome {
-        Outcome::Keep
+    fn paste(&mut self, _text: &str, _app: &mut App) -> LayerOutcome {
+        LayerOutcome::Keep
     }
     /// Hears from a layer that was above it.
-    fn answer(&mut self, _answer: Answer, _app: &mut App) -> Outcome {
-        Outcome::Keep
+    fn answer(&mut self, _answer: LayerAnswer, _app: &mut App) -> LayerOutcome {
+        LayerOutcome::Keep
     }
     /// The mouse wheel: negative is up.
     fn scroll(&mut self, _by: isize) {}

@@ -64,7 +64,7 @@ mod fixtures;
 mod tests;
 
 use color_eyre::eyre::{Result, WrapErr};
-use list::Look;
+use list::RenderContext;
 use std::path::PathBuf;
 use theme::{Depth, Theme};
 use throng_core::clean;
@@ -132,12 +132,12 @@ impl Default for TuiOptions {
 /// When there is no terminal, or it cannot be written to.
 pub async fn run(engine: Engine, options: TuiOptions) -> Result<()> {
     let theme = Theme::new(&options.theme, Depth::detect(options.no_color), options.ascii);
-    let look = Look { theme, zone: jiff::tz::TimeZone::system(), now: 0 };
+    let look = RenderContext { theme, zone: jiff::tz::TimeZone::system(), now: 0 };
     let snapshots = engine.snapshots();
     let mut app = app::App::new(engine, look, now);
     app.mouse = options.mouse;
     app.downloads.clone_from(&options.downloads);
-    let remembered = options.state_file.as_deref().map(memory::Memory::read).unwrap_or_default();
+    let remembered = options.state_file.as_deref().map(memory::SavedView::read).unwrap_or_default();
     remembered.apply(&mut app);
     if let Some(view) = &options.start_view {
         let (name, argument) = view.split_once(' ').unwrap_or((view, ""));
@@ -151,7 +151,7 @@ pub async fn run(engine: Engine, options: TuiOptions) -> Result<()> {
     let ended = event_loop::run(&mut app, &guard, snapshots).await;
     drop(guard);
     if let Some(path) = &options.state_file {
-        memory::Memory::of(&app).write(path);
+        memory::SavedView::of(&app).write(path);
     }
     ended?;
     farewell(&app);
@@ -175,7 +175,7 @@ fn still_open(snapshot: &Snapshot, now: u64) -> Vec<Clean> {
         if age < OLD_MS {
             clean!("Run {id} goes on: {done} of {total} tasks have ended. `throng` shows it again.")
         } else {
-            clean!("Run {id} had not ended {} ago: `throng runs {id}` tells.", words::ago(0, age))
+            clean!("Run {id} had not ended {} ago: `throng runs {id}` shows it.", words::ago(0, age))
         }
     };
     open.map(line).collect()

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 /// What is needed to turn data into cells.
 #[derive(Clone, Debug)]
-pub struct Look {
+pub struct RenderContext {
     /// Styles and symbols.
     pub theme: Theme,
     /// Time zone of the person.
@@ -128,7 +128,7 @@ impl ListState {
         self.index.get(position).map(|row| *row as usize)
     }
 
-    /// Place of the cursor in the list.
+    /// Route of the cursor in the list.
     #[must_use]
     pub const fn position(&self) -> usize {
         self.position

@@ -1,4 +1,4 @@
-//! What is remembered from one time to the next. Losing it is no loss, so errors are ignored.
+//! What is remembered from one time to the next. Losing it is not a loss, so errors are ignored.
 
 use super::app::App;
 use super::list::Sort;
@@ -9,14 +9,14 @@ use std::path::Path;
 /// The last view and the order of each tab's list.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct Memory {
+pub struct SavedView {
     tab: usize,
     /// Column and whether descending, per tab.
     sorts: Vec<Option<(usize, bool)>>,
     wrap: bool,
 }
 
-impl Memory {
+impl SavedView {
     /// Reads it; as if there were none when it cannot be read.
     #[must_use]
     pub fn read(path: &Path) -> Self {

@@ -4,7 +4,7 @@ use throng_core::engine::Scope;
 
 /// A place in the program; each has a list.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Place {
+pub enum Route {
     /// All functions.
     Functions,
     /// One function and its runs.
@@ -37,32 +37,32 @@ pub enum Place {
     Transfers,
 }
 
-/// A [`Place`] without its names: what commands and columns depend on.
+/// A [`Route`] without its names: what commands and columns depend on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// [`Place::Functions`]
+pub enum RouteKind {
+    /// [`Route::Functions`]
     Functions,
-    /// [`Place::Function`]
+    /// [`Route::Function`]
     Function,
-    /// [`Place::Buckets`]
+    /// [`Route::Buckets`]
     Buckets,
-    /// [`Place::Objects`]
+    /// [`Route::Objects`]
     Objects,
-    /// [`Place::Runs`]
+    /// [`Route::Runs`]
     Runs,
-    /// [`Place::Run`]
+    /// [`Route::Run`]
     Run,
-    /// [`Place::Task`]
+    /// [`Route::Task`]
     Task,
-    /// [`Place::Running`]
+    /// [`Route::Running`]
     Running,
-    /// [`Place::Logs`]
+    /// [`Route::Logs`]
     Logs,
-    /// [`Place::Transfers`]
+    /// [`Route::Transfers`]
     Transfers,
 }
 
-impl Kind {
+impl RouteKind {
     /// Every kind.
     #[cfg(test)]
     pub const ALL: [Self; 10] = [
@@ -80,13 +80,13 @@ impl Kind {
 }
 
 /// The tabs, in the order of their keys `1` … `6`.
-pub const TABS: [(&str, Place); 6] = [
-    ("Functions", Place::Functions),
-    ("Buckets", Place::Buckets),
-    ("Runs", Place::Runs),
-    ("Running", Place::Running),
-    ("Logs", Place::Logs),
-    ("Transfers", Place::Transfers),
+pub const TABS: [(&str, Route); 6] = [
+    ("Functions", Route::Functions),
+    ("Buckets", Route::Buckets),
+    ("Runs", Route::Runs),
+    ("Running", Route::Running),
+    ("Logs", Route::Logs),
+    ("Transfers", Route::Transfers),
 ];
 
 /// Places of the tabs that are gone to by name.
@@ -103,21 +103,21 @@ pub mod tab {
     pub const TRANSFERS: usize = 5;
 }
 
-impl Place {
+impl Route {
     /// Its kind.
     #[must_use]
-    pub const fn kind(&self) -> Kind {
+    pub const fn kind(&self) -> RouteKind {
         match self {
-            Self::Functions => Kind::Functions,
-            Self::Function(_) => Kind::Function,
-            Self::Buckets => Kind::Buckets,
-            Self::Objects { .. } => Kind::Objects,
-            Self::Runs => Kind::Runs,
-            Self::Run(_) => Kind::Run,
-            Self::Task { .. } => Kind::Task,
-            Self::Running => Kind::Running,
-            Self::Logs => Kind::Logs,
-            Self::Transfers => Kind::Transfers,
+            Self::Functions => RouteKind::Functions,
+            Self::Function(_) => RouteKind::Function,
+            Self::Buckets => RouteKind::Buckets,
+            Self::Objects { .. } => RouteKind::Objects,
+            Self::Runs => RouteKind::Runs,
+            Self::Run(_) => RouteKind::Run,
+            Self::Task { .. } => RouteKind::Task,
+            Self::Running => RouteKind::Running,
+            Self::Logs => RouteKind::Logs,
+            Self::Transfers => RouteKind::Transfers,
         }
     }
 

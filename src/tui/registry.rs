@@ -4,7 +4,7 @@
 use super::actions::{items, logs, navigate, program};
 use super::app::App;
 use super::keys::Chord;
-use super::place::Kind;
+use super::place::RouteKind;
 use crossterm::event::KeyEvent;
 use std::collections::HashMap;
 use std::sync::LazyLock;
@@ -44,7 +44,7 @@ pub struct Action {
     /// The part of the help it stands in.
     pub group: &'static str,
     /// Where it holds; everywhere when empty.
-    pub on: &'static [Kind],
+    pub on: &'static [RouteKind],
     /// What it is for; what is for no job known here is refused in a read-only context.
     pub job: Option<Job>,
     /// Whether it asks first.
@@ -79,7 +79,7 @@ impl Action {
         }
     }
 
-    const fn on(mut self, kinds: &'static [Kind]) -> Self {
+    const fn on(mut self, kinds: &'static [RouteKind]) -> Self {
         self.on = kinds;
         self
     }
@@ -106,7 +106,7 @@ impl Action {
 
     /// Whether it holds in a place.
     #[must_use]
-    pub fn holds(&self, kind: Kind) -> bool {
+    pub fn holds(&self, kind: RouteKind) -> bool {
         self.on.is_empty() || self.on.contains(&kind)
     }
 
@@ -123,12 +123,12 @@ impl Action {
     }
 }
 
-use Kind::{Buckets, Function, Functions, Logs, Objects, Run, Running, Runs, Task, Transfers};
+use RouteKind::{Buckets, Function, Functions, Logs, Objects, Run, Running, Runs, Task, Transfers};
 
 /// Places with a table.
-const TABLES: &[Kind] = &[Functions, Function, Buckets, Objects, Runs, Run, Task, Running, Transfers];
+const TABLES: &[RouteKind] = &[Functions, Function, Buckets, Objects, Runs, Run, Task, Running, Transfers];
 /// Places whose lines lead somewhere.
-const DOORS: &[Kind] = &[Functions, Function, Buckets, Objects, Runs, Run, Task, Running];
+const DOORS: &[RouteKind] = &[Functions, Function, Buckets, Objects, Runs, Run, Task, Running];
 
 /// All commands, in the order of the help and the footer.
 pub static ACTIONS: &[Action] = &[
@@ -400,7 +400,7 @@ static KEYS: LazyLock<HashMap<Chord, Vec<&'static Action>>> = LazyLock::new(|| {
 
 /// The command of a key in a place.
 #[must_use]
-pub fn by_key(key: KeyEvent, kind: Kind) -> Option<&'static Action> {
+pub fn by_key(key: KeyEvent, kind: RouteKind) -> Option<&'static Action> {
     KEYS.get(&Chord::of(key))?.iter().copied().find(|action| action.holds(kind))
 }
 
@@ -437,7 +437,7 @@ mod tests {
                 assert!(Chord::parse(key).is_some(), "{key} of {}", action.name);
             }
         }
-        for kind in Kind::ALL {
+        for kind in RouteKind::ALL {
             for (chord, actions) in KEYS.iter() {
                 let holding: Vec<_> =
                     actions.iter().filter(|action| action.holds(kind)).map(|action| action.name).collect();

@@ -1,7 +1,7 @@
 //! What a list shows: columns, each with its heading, its cells and its order, and rows of one type.
 
 use super::filter::Filter;
-use super::list::Look;
+use super::list::RenderContext;
 use super::paint::Line;
 use std::any::Any;
 use std::cmp::Ordering;
@@ -43,7 +43,7 @@ pub struct Column<T> {
     /// How it stands.
     pub heading: Heading,
     /// What of a row stands in it.
-    pub cell: fn(&T, &Look) -> Line,
+    pub cell: fn(&T, &RenderContext) -> Line,
     /// The order of rows by it.
     pub order: fn(&T, &T) -> Ordering,
 }
@@ -54,7 +54,7 @@ impl<T> Column<T> {
     pub const fn text(
         title: &'static str,
         (width, grow, drop): (u16, u16, u8),
-        cell: fn(&T, &Look) -> Line,
+        cell: fn(&T, &RenderContext) -> Line,
         order: fn(&T, &T) -> Ordering,
     ) -> Self {
         let heading = Heading { title, width, grow, drop, right: false, down: false, end: false };
@@ -66,7 +66,7 @@ impl<T> Column<T> {
     pub const fn number(
         title: &'static str,
         (width, drop): (u16, u8),
-        cell: fn(&T, &Look) -> Line,
+        cell: fn(&T, &RenderContext) -> Line,
         order: fn(&T, &T) -> Ordering,
     ) -> Self {
         let heading = Heading { title, width, grow: 0, drop, right: true, down: true, end: false };
@@ -101,7 +101,7 @@ pub trait Rows {
     /// What a row is.
     fn key(&self, row: usize) -> RowKey;
     /// What stands in a column of a row.
-    fn cell(&self, row: usize, column: usize, look: &Look) -> Line;
+    fn cell(&self, row: usize, column: usize, look: &RenderContext) -> Line;
     /// Whether a row passes.
     fn admits(&self, row: usize, filter: &Filter) -> bool;
     /// Order by a column.
@@ -146,7 +146,7 @@ impl<S: Source> Rows for S {
     fn key(&self, row: usize) -> RowKey {
         self.row(row).map_or(RowKey::Number(u64::MAX), S::key)
     }
-    fn cell(&self, row: usize, column: usize, look: &Look) -> Line {
+    fn cell(&self, row: usize, column: usize, look: &RenderContext) -> Line {
         match (self.columns().get(column), self.row(row)) {
             (Some(column), Some(row)) => (column.cell)(row, look),
             _ => Line::default(),

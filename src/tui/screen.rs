@@ -13,7 +13,7 @@
 
 use super::app::{App, Hits};
 use super::list::Rows;
-use super::place::{Kind, Place};
+use super::place::{Route, RouteKind};
 use super::views::{self, run, task};
 use super::widgets::{footer, header, table};
 use crate::paint::{Draw, Line, Span, small};
@@ -88,7 +88,7 @@ fn summary(app: &App) -> Vec<Span> {
     let page = app.page();
     let mut spans = vec![Span::raw(" ")];
     let dot = format!(" {} ", theme.symbols.dot);
-    if page.place == Place::Logs {
+    if page.place == Route::Logs {
         let view = app.logs.frozen.as_ref().or(app.snapshot.logs.as_ref());
         let total = view.map_or(0, throng_core::engine::LogView::len);
         let shown = app.logs.len();
@@ -109,7 +109,7 @@ fn summary(app: &App) -> Vec<Span> {
     }
     let list = &page.list;
     let more =
-        matches!((&page.place, &app.snapshot.objects), (Place::Objects { .. }, Some(view)) if view.more);
+        matches!((&page.place, &app.snapshot.objects), (Route::Objects { .. }, Some(view)) if view.more);
     let total = format!("{}{}", words::count(list.total().min(1 << 40) as u64), if more { "+" } else { "" });
     let count = if list.filter.is_empty() {
         total
@@ -199,7 +199,7 @@ fn banner(buffer: &mut Buffer, body: &mut Rect, app: &App) {
 
 /// Transfers under way, below every view but their own.
 fn transfers(buffer: &mut Buffer, body: &mut Rect, app: &App) {
-    if app.kind() == Kind::Transfers {
+    if app.kind() == RouteKind::Transfers {
         return;
     }
     let active: Vec<_> =
@@ -220,16 +220,16 @@ fn transfers(buffer: &mut Buffer, body: &mut Rect, app: &App) {
 fn place(buffer: &mut Buffer, body: Rect, app: &App, hits: &mut Hits) {
     let page = app.page();
     match &page.place {
-        Place::Logs => log(buffer, body, app, hits),
-        Place::Run(id) => {
+        Route::Logs => log(buffer, body, app, hits),
+        Route::Run(id) => {
             let lines = run::view(&app.snapshot, id).map_or_else(Vec::new, |view| {
                 run::header(view, usize::from(body.width).saturating_sub(4), body.height > 26, &app.look)
             });
             let body = above(buffer, body, &lines);
             rows(buffer, body, app, hits);
         }
-        Place::Task { run, task } => one_task(buffer, body, app, hits, run, *task),
-        Place::Function(name) => {
+        Route::Task { run, task } => one_task(buffer, body, app, hits, run, *task),
+        Route::Function(name) => {
             let function = app.snapshot.functions.items.iter().find(|function| function.name == *name);
             let lines = function.map_or_else(Vec::new, |function| {
                 views::function::facts(function, &app.look).lines(&app.look)
@@ -237,7 +237,7 @@ fn place(buffer: &mut Buffer, body: Rect, app: &App, hits: &mut Hits) {
             let body = above(buffer, body, &lines);
             rows(buffer, body, app, hits);
         }
-        Place::Functions | Place::Runs if body.width >= WIDE => {
+        Route::Functions | Route::Runs if body.width >= WIDE => {
             let side = Rect { x: body.right() - SIDE, width: SIDE, ..body };
             let main = Rect { width: body.width - SIDE - 1, ..body };
             rows(buffer, main, app, hits);
@@ -311,7 +311,7 @@ fn nothing(buffer: &mut Buffer, body: Rect, app: &App, rows: &dyn Rows) {
 
 /// The name of the open function when there is none of that name.
 fn no_function(app: &App) -> Option<Clean> {
-    let Place::Function(name) = &app.page().place else { return None };
+    let Route::Function(name) = &app.page().place else { return None };
     let functions = &app.snapshot.functions;
     let known = functions.items.iter().any(|function| function.name == *name);
     (functions.read_ms.is_some() && !known).then(|| Clean::new(name))
@@ -327,7 +327,7 @@ fn beside(buffer: &mut Buffer, area: Rect, app: &App) {
     }
     let inner = Rect { x: area.x + 2, width: area.width - 3, ..area };
     let Some(row) = page.list.row() else { return };
-    let lines = if page.place == Place::Functions {
+    let lines = if page.place == Route::Functions {
         let Some(function) = app.snapshot.functions.items.get(row) else { return };
         let mut lines = vec![Line::styled(Clean::new(&function.name), theme.title), Line::raw("")];
         lines.extend(views::function::facts(function, &app.look).lines(&app.look));
@@ -397,7 +397,7 @@ fn log(buffer: &mut Buffer, body: Rect, app: &App, hits: &mut Hits) {
     }
     hits.log = Some((area, lines.iter().map(|(at, _)| *at).collect()));
     if lines.is_empty() {
-        let [first, second] = views::empty(&Place::Logs);
+        let [first, second] = views::empty(&Route::Logs);
         let filtered = !app.logs.filter.is_empty();
         let lines = if filtered { ["No line matches.", "esc clears the filter."] } else { [first, second] };
         for (row, line) in lines.iter().enumerate() {

@@ -27,7 +27,7 @@ use throng_core::dataset::upload::UploadOptions;
 use throng_core::dirs::Dirs;
 use throng_core::engine::{Command, Engine, EngineOptions, LogQuery, Scope, Snapshot};
 use throng_core::image::Programs;
-use throng_core::run::{Fleet, FunctionFacts, Inputs, LaunchRequest, RunContext, prepare};
+use throng_core::run::{FunctionApi, FunctionFacts, Inputs, LaunchRequest, RunContext, prepare};
 use tokio_util::sync::CancellationToken;
 
 const FUNCTIONS: usize = 10;
@@ -79,7 +79,7 @@ fn deploy(home: &Home) {
 struct Idle;
 
 #[async_trait]
-impl Fleet for Idle {
+impl FunctionApi for Idle {
     async fn facts(&self, _function: &str) -> Result<Option<FunctionFacts>, CloudError> {
         Ok(Some(FunctionFacts { state: "Active".into(), ..FunctionFacts::default() }))
     }

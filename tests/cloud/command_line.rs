@@ -83,7 +83,7 @@ fn only_a_deployment_needs_the_secrets_of_a_definition() {
 fn what_is_not_there_is_said_in_the_same_words_everywhere() {
     let home = Home::new();
     home.write("in/a.txt", "a");
-    let same = "there is no function `scary` in this context; `throng functions` lists those there are";
+    let same = "there is no function `scary` in this context; run `throng functions` to list them";
     for verb in [
         &["functions", "scary"][..],
         &["invoke", "scary"],
@@ -107,7 +107,7 @@ fn what_is_not_there_is_said_in_the_same_words_everywhere() {
         assert!(said.contains("there is no file nope.yaml"), "{said}");
     }
     let said = ends(&home, 2, &["run", "./in", "--wait"]);
-    assert!(said.contains("./in is no definition") && !said.contains("invoke"), "{said}");
+    assert!(said.contains("./in is not a definition") && !said.contains("invoke"), "{said}");
     let said = ends(&home, 1, &["runs", "nosuch"]);
     assert!(said.contains("there is no run `nosuch`"), "{said}");
     let said = ends(&home, 1, &["image", "inspect", "nosuch"]);
@@ -288,14 +288,14 @@ fn options_and_values_that_are_wrong_are_answered_with_what_is_valid() {
         (&["tasks", "last", "--state", "bogus"], "timed-out"),
         (&["runs", "-n", "0"], "0 is not in 1.."),
         (&["run", "--resume", "last", "in"], "leave them out"),
-        (&["doctor", "--bucket", "bar_X", "--policy", "person"], "`bar_X` is no bucket name"),
+        (&["doctor", "--bucket", "bar_X", "--policy", "person"], "`bar_X` is not a bucket name"),
     ] {
         let said = ends(&home, 2, verb);
         assert!(said.contains(words), "{verb:?}: {said}");
     }
     home.write("script.sh", "#!/bin/sh\necho hello\n");
     let said = ends(&home, 2, &["-c", "local", "check", "script.sh"]);
-    assert!(said.contains("config.toml:5: contexts.lab.color is `blurple`, which is no colour"), "{said}");
+    assert!(said.contains("config.toml:5: contexts.lab.color is `blurple`, which is not a colour"), "{said}");
     assert_eq!(said.lines().filter(|line| line.contains("script.sh")).count(), 1, "{said}");
     home.ok(&["-c", "local", "put", "script.sh", "pictures/x"]);
     let said = ends(&home, 4, &["-c", "local", "rm", "bucket", "pictures", "--yes"]);

@@ -12,7 +12,7 @@ use throng_core::cloud::{Cloud, ConnectOptions};
 use throng_core::config::{Config, ContextConfig};
 use throng_core::dataset::upload::UploadOptions;
 use throng_core::dirs::Dirs;
-use throng_core::engine::{Command, Engine, EngineOptions, PlanView, Severity, Snapshot, Wish};
+use throng_core::engine::{Command, DeployRequest, Engine, EngineOptions, PlanView, Severity, Snapshot};
 use throng_core::image::Programs;
 use throng_core::run::{Inputs, LaunchRequest, RunContext, prepare};
 use tokio_util::sync::CancellationToken;
@@ -109,7 +109,7 @@ async fn the_screen_deploys_all_of_a_file_or_nothing() {
     let home = Home::new();
     let path = home.path().join(half_good(&home));
     let screen = engine(&home, false);
-    screen.send(Command::Plan(Wish::File(path.clone())));
+    screen.send(Command::Plan(DeployRequest::File(path.clone())));
     let failed = |snap: &Snapshot| matches!(&snap.plan, Some(PlanView::Failed(why)) if why.starts_with("function bad: "));
     until(&screen, "why it cannot be planned", failed).await;
     screen.send(Command::DeployFile(path));

@@ -160,7 +160,7 @@ fn keys_are_compared_changed_and_taken_away_by_deploying() {
     assert!(!said.contains("not-the-right-secret"), "{said}");
     let unknown = home.run(&["run", "upper", "minio.nowhere://pictures/in/"]);
     assert_eq!(unknown.status.code(), Some(2), "{}", printed(&unknown));
-    assert_eq!(home.json(&["runs"]), serde_json::json!([]), "what cannot be listed is no run");
+    assert_eq!(home.json(&["runs"]), serde_json::json!([]), "what cannot be listed is not a run");
 
     let changed = lab.with_keys(&home, &lab.secret, &["deploy", yaml]);
     assert!(changed.contains("change  keys of storage providers"), "{changed}");

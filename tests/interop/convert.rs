@@ -45,7 +45,7 @@ fn pictures(folder: &Path) {
         }
         std::fs::write(folder.join(format!("p{index}.ppm")), body).unwrap();
     }
-    std::fs::write(folder.join("broken.ppm"), "this is no picture").unwrap();
+    std::fs::write(folder.join("broken.ppm"), "this is not a picture").unwrap();
 }
 
 #[test]

@@ -149,7 +149,7 @@ fn what_the_models_do_not_allow_is_found() {
         "no member `Nonsense`",
         "status 200 instead of 201",
         "`Sleeping` is none of",
-        "'3' is no integer",
+        "'3' is not an integer",
         "no query parameter `colour`",
         "has the error `NoSuchThing`",
         "ResourceNotFoundException with status 400",

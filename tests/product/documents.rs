@@ -192,7 +192,7 @@ fn a_module_that_the_map_leaves_out_is_found() {
     assert_eq!(missing_from_map(&all), Vec::<String>::new());
     let planted =
         format!("{all}#[cfg(target_os = \"linux\")]\nmod cherry;\nmod quince;\nmod inline {{\n}}\n");
-    assert_eq!(missing_from_map(&planted), ["cherry", "quince"], "prose is no map");
+    assert_eq!(missing_from_map(&planted), ["cherry", "quince"], "prose is not a map");
     assert_eq!(missing_from_map("//! No map.\nmod apple;\n"), ["apple"]);
 }
 

@@ -19,7 +19,7 @@ use throng_core::dirs::Dirs;
 use throng_core::logs::LogGroup;
 use throng_core::model::{Place, TaskState};
 use throng_core::run::{
-    Fleet, Follower, FunctionFacts, Inputs, LaunchRequest, Lister, LogPlace, RunContext, TriggerPlace,
+    Follower, FunctionApi, FunctionFacts, Inputs, LaunchRequest, Lister, LogPlace, RunContext, TriggerPlace,
     cancel, prepare, resume, verify, wait,
 };
 use throng_local::daemon::{ServeOptions, serve};
@@ -29,7 +29,7 @@ use tokio_util::sync::CancellationToken;
 struct Idle;
 
 #[async_trait]
-impl Fleet for Idle {
+impl FunctionApi for Idle {
     async fn facts(&self, _function: &str) -> Result<Option<FunctionFacts>, CloudError> {
         let trigger = TriggerPlace { bucket: "input".into(), prefix: "x/".into(), suffix: String::new() };
         let facts =

@@ -9,13 +9,13 @@ use ureq::http::StatusCode;
 #[derive(Debug)]
 pub struct S3Error {
     /// What to make of it.
-    pub kind: Kind,
+    pub kind: S3ErrorKind,
     message: String,
 }
 
 /// What to make of an error.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum S3ErrorKind {
     /// It may go away.
     Transient,
     /// The bucket is in another region.
@@ -31,7 +31,7 @@ pub enum Kind {
 impl S3Error {
     /// An error that stays, in a sentence.
     pub fn permanent(message: impl Into<String>) -> Self {
-        Self { kind: Kind::Permanent, message: message.into() }
+        Self { kind: S3ErrorKind::Permanent, message: message.into() }
     }
 
     /// The same error with words before it.
@@ -42,21 +42,21 @@ impl S3Error {
     /// A local file could not be read or written.
     pub fn local(place: &str, error: &std::io::Error) -> Self {
         let kind = match error.kind() {
-            std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => Kind::NoSpace,
-            _ => Kind::Permanent,
+            std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => S3ErrorKind::NoSpace,
+            _ => S3ErrorKind::Permanent,
         };
         Self { kind, message: format!("{place}: {error}") }
     }
 
     /// The request was not answered.
     pub fn from_transport(place: &str, error: &ureq::Error) -> Self {
-        let kind = if http::is_transient(error) { Kind::Transient } else { Kind::Permanent };
+        let kind = if http::is_transient(error) { S3ErrorKind::Transient } else { S3ErrorKind::Permanent };
         Self { kind, message: format!("{place}: no answer from S3: {error}") }
     }
 
     /// The answer broke off.
     pub fn broken(place: &str, problem: &str) -> Self {
-        Self { kind: Kind::Transient, message: format!("{place}: {problem}") }
+        Self { kind: S3ErrorKind::Transient, message: format!("{place}: {problem}") }
     }
 
     /// The request was answered with an error. `region` is what S3 says about where the bucket is; `provided` tells
@@ -77,14 +77,14 @@ impl S3Error {
                     "PermanentRedirect" | "TemporaryRedirect" | "AuthorizationHeaderMalformed"
                 ));
         let kind = match region {
-            Some(region) if misplaced => Kind::Elsewhere(region.to_owned()),
+            Some(region) if misplaced => S3ErrorKind::Elsewhere(region.to_owned()),
             _ if is_busy(status)
                 || matches!(code.as_str(), "SlowDown" | "RequestTimeout" | "InternalError") =>
             {
-                Kind::Transient
+                S3ErrorKind::Transient
             }
-            _ if matches!(status.as_u16(), 401 | 403) => Kind::Denied,
-            _ => Kind::Permanent,
+            _ if matches!(status.as_u16(), 401 | 403) => S3ErrorKind::Denied,
+            _ => S3ErrorKind::Permanent,
         };
         let hint = match (status.as_u16(), code.as_str()) {
             (404, "NoSuchBucket") => "the bucket does not exist",

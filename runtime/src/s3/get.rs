@@ -1,6 +1,6 @@
 //! Objects to files.
 
-use super::{ANSWER, Call, Kind, Payload, S3, S3Error, TRIES};
+use super::{ANSWER, Call, Payload, S3, S3Error, S3ErrorKind, TRIES};
 use std::fs::File;
 use std::io::{Read, Write};
 use std::path::Path;
@@ -57,7 +57,7 @@ impl S3 {
             let ended = copy(&place, &mut response, &mut file, &mut fetched.bytes);
             match ended {
                 Ok(()) if total.is_none_or(|total| total == fetched.bytes) => return Ok(fetched),
-                Err(error) if error.kind != Kind::Transient => return Err(error),
+                Err(error) if error.kind != S3ErrorKind::Transient => return Err(error),
                 _ if tries == TRIES || Instant::now() > until => {
                     return Err(S3Error::broken(&place, "the connection broke again and again"));
                 }

@@ -10,7 +10,7 @@ mod error;
 mod get;
 mod put;
 
-pub use error::{Kind, S3Error};
+pub use error::{S3Error, S3ErrorKind};
 pub use get::Fetched;
 
 use crate::sigv4::{self, Credentials, EMPTY_SHA256, Signer};
@@ -158,11 +158,11 @@ impl S3 {
                 Err(error) => error,
             };
             match &error.kind {
-                Kind::Elsewhere(region) if tries == 1 => {
+                S3ErrorKind::Elsewhere(region) if tries == 1 => {
                     let mut regions = self.regions.lock().unwrap_or_else(PoisonError::into_inner);
                     regions.insert(call.bucket.to_owned(), region.clone());
                 }
-                Kind::Transient if tries < TRIES && Instant::now() + pause < call.until => {
+                S3ErrorKind::Transient if tries < TRIES && Instant::now() + pause < call.until => {
                     std::thread::sleep(jittered(pause));
                     pause = (pause * 2).min(LONGEST_PAUSE);
                 }

@@ -24,7 +24,7 @@
 mod table;
 
 use std::ffi::{OsStr, OsString};
-use table::{Means, Old};
+use table::{Old, Replacement};
 
 /// How far back SCAR's `log` looks: as long as logs are kept unless a definition says otherwise.
 const LOG_SINCE: &str = "30d";
@@ -176,7 +176,7 @@ impl Parsed {
     }
 }
 
-/// Reads arguments by a table. With `remainder` the first argument that is no option begins the rest.
+/// Reads arguments by a table. With `remainder` the first argument that is not an option begins the rest.
 fn parse(arguments: &[OsString], table: &[Old], remainder: bool) -> Result<Parsed, String> {
     let mut parsed = Parsed::default();
     // Which option filled a slot.
@@ -213,19 +213,19 @@ fn parse(arguments: &[OsString], table: &[Old], remainder: bool) -> Result<Parse
         };
         match old.means {
             // `-o json` is ours, as everywhere.
-            Means::Option("--to") if name == "-o" => {
+            Replacement::Option("--to") if name == "-o" => {
                 let value = value()?;
                 let ours = if value == "json" || value == "table" { "--output" } else { "--to" };
                 parsed.options.extend([ours.into(), value]);
             }
-            Means::Option(ours) => {
+            Replacement::Option(ours) => {
                 // Attached, so that a value may begin with a dash.
                 let mut whole = OsString::from(format!("{ours}="));
                 whole.push(value()?);
                 parsed.options.push(whole);
             }
-            Means::Flag(ours) => parsed.options.extend(ours.iter().map(OsString::from)),
-            Means::Slot(slot) => {
+            Replacement::Flag(ours) => parsed.options.extend(ours.iter().map(OsString::from)),
+            Replacement::Slot(slot) => {
                 // The same option again: the last counts, in SCAR too.
                 if let Some(other) = filled[slot].replace(old).filter(|other| other.long != old.long) {
                     let (one, other) = (old.long, other.long);
@@ -233,13 +233,13 @@ fn parse(arguments: &[OsString], table: &[Old], remainder: bool) -> Result<Parse
                 }
                 parsed.slots[slot] = Some(value()?);
             }
-            Means::Needless { value: has_value, why } => {
+            Replacement::Needless { value: has_value, why } => {
                 if has_value {
                     value()?;
                 }
                 parsed.needless.push(format!("`{name}` ({why})"));
             }
-            Means::Gone(why) => return Err(format!("`{name}` of SCAR has no counterpart: {why}")),
+            Replacement::Gone(why) => return Err(format!("`{name}` of SCAR has no counterpart: {why}")),
         }
     }
     Ok(parsed)

@@ -3,7 +3,7 @@
 
 /// What stands for an option.
 #[derive(Clone, Copy)]
-pub(super) enum Means {
+pub(super) enum Replacement {
     /// Another option with the same value.
     Option(&'static str),
     /// Options without a value.
@@ -21,47 +21,48 @@ pub(super) enum Means {
 pub(super) struct Old {
     pub short: &'static str,
     pub long: &'static str,
-    pub means: Means,
+    pub means: Replacement,
 }
 
-const fn old(short: &'static str, long: &'static str, means: Means) -> Old {
+const fn old(short: &'static str, long: &'static str, means: Replacement) -> Old {
     Old { short, long, means }
 }
 
 /// Of every verb.
 pub(super) const EVERY: &[Old] = &[
-    old("-pf", "--profile", Means::Option("--profile")),
-    old("-j", "--json", Means::Flag(&["--output", "json"])),
+    old("-pf", "--profile", Replacement::Option("--profile")),
+    old("-j", "--json", Replacement::Flag(&["--output", "json"])),
 ];
 
 const BATCH: &str = "functions run on Lambda only, not on AWS Batch";
-const WARM: Means = Means::Needless { value: false, why: "the first tasks of a run warm the function up" };
+const WARM: Replacement =
+    Replacement::Needless { value: false, why: "the first tasks of a run warm the function up" };
 
-const fn needless(why: &'static str) -> Means {
-    Means::Needless { value: true, why }
+const fn needless(why: &'static str) -> Replacement {
+    Replacement::Needless { value: true, why }
 }
 
-const FOLDER: Means =
-    Means::Gone("write the folder behind the bucket: `-ib bucket/folder`, `-ob bucket/folder`");
+const FOLDER: Replacement =
+    Replacement::Gone("write the folder behind the bucket: `-ib bucket/folder`, `-ob bucket/folder`");
 
 pub(super) const INIT: &[Old] = &[
-    old("-f", "--conf-file", Means::Option("--conf-file")),
-    old("-n", "--name", Means::Option("--name")),
-    old("-i", "--image", Means::Option("--image")),
-    old("-if", "--image-file", Means::Option("--image-file")),
-    old("-s", "--init-script", Means::Option("--init-script")),
-    old("-d", "--description", Means::Option("--description")),
-    old("-e", "--environment", Means::Option("--environment")),
-    old("-le", "--lambda-environment", Means::Option("--lambda-environment")),
-    old("-m", "--memory", Means::Option("--memory")),
-    old("-t", "--timeout", Means::Option("--timeout")),
-    old("-t", "--time", Means::Option("--timeout")),
-    old("-tt", "--timeout-threshold", Means::Option("--timeout-threshold")),
-    old("-ll", "--log-level", Means::Option("--log-level")),
-    old("-ib", "--input-bucket", Means::Option("--input-bucket")),
-    old("-ob", "--output-bucket", Means::Option("--output-bucket")),
-    old("-em", "--execution-mode", Means::Option("--execution-mode")),
-    old("-r", "--iam-role", Means::Option("--iam-role")),
+    old("-f", "--conf-file", Replacement::Option("--conf-file")),
+    old("-n", "--name", Replacement::Option("--name")),
+    old("-i", "--image", Replacement::Option("--image")),
+    old("-if", "--image-file", Replacement::Option("--image-file")),
+    old("-s", "--init-script", Replacement::Option("--init-script")),
+    old("-d", "--description", Replacement::Option("--description")),
+    old("-e", "--environment", Replacement::Option("--environment")),
+    old("-le", "--lambda-environment", Replacement::Option("--lambda-environment")),
+    old("-m", "--memory", Replacement::Option("--memory")),
+    old("-t", "--timeout", Replacement::Option("--timeout")),
+    old("-t", "--time", Replacement::Option("--timeout")),
+    old("-tt", "--timeout-threshold", Replacement::Option("--timeout-threshold")),
+    old("-ll", "--log-level", Replacement::Option("--log-level")),
+    old("-ib", "--input-bucket", Replacement::Option("--input-bucket")),
+    old("-ob", "--output-bucket", Replacement::Option("--output-bucket")),
+    old("-em", "--execution-mode", Replacement::Option("--execution-mode")),
+    old("-r", "--iam-role", Replacement::Option("--iam-role")),
     old("-inf", "--input-folder", FOLDER),
     old("-outf", "--output-folder", FOLDER),
     old("-l", "--layers", needless("Lambda takes no layers beside an image; put the files into the image")),
@@ -80,22 +81,26 @@ pub(super) const INIT: &[Old] = &[
     ),
     old("-bm", "--batch-memory", needless(BATCH)),
     old("-bc", "--batch-vcpus", needless(BATCH)),
-    old("-g", "--enable-gpu", Means::Gone("functions run on Lambda only, which has no GPU; leave it out")),
+    old(
+        "-g",
+        "--enable-gpu",
+        Replacement::Gone("functions run on Lambda only, which has no GPU; leave it out"),
+    ),
 ];
 
-const FUNCTION: Old = old("-n", "--name", Means::Slot(0));
+const FUNCTION: Old = old("-n", "--name", Replacement::Slot(0));
 /// A definition file stands where a function's name does.
-const FILE: Old = old("-f", "--conf-file", Means::Slot(0));
-const TO: Old = old("-o", "--output-file", Means::Option("--to"));
-const ASYNC: Old = old("-a", "--asynchronous", Means::Flag(&["--async"]));
+const FILE: Old = old("-f", "--conf-file", Replacement::Slot(0));
+const TO: Old = old("-o", "--output-file", Replacement::Option("--to"));
+const ASYNC: Old = old("-a", "--asynchronous", Replacement::Flag(&["--async"]));
 
 pub(super) const MIGRATE: &[Old] = &[TO];
 
 pub(super) const RUN: &[Old] = &[
     FUNCTION,
     FILE,
-    old("-s", "--run-script", Means::Option("--script")),
-    old("-ib", "--input-bucket", Means::Slot(1)),
+    old("-s", "--run-script", Replacement::Option("--script")),
+    old("-ib", "--input-bucket", Replacement::Slot(1)),
     ASYNC,
     TO,
 ];
@@ -103,30 +108,33 @@ pub(super) const RUN: &[Old] = &[
 pub(super) const INVOKE: &[Old] = &[
     FUNCTION,
     FILE,
-    old("-db", "--data-binary", Means::Option("--data-binary")),
-    old("-jd", "--json-data", Means::Option("--json-data")),
-    old("-p", "--parameters", Means::Option("--parameters")),
+    old("-db", "--data-binary", Replacement::Option("--data-binary")),
+    old("-jd", "--json-data", Replacement::Option("--json-data")),
+    old("-p", "--parameters", Replacement::Option("--parameters")),
     ASYNC,
     TO,
 ];
 
 pub(super) const RM: &[Old] = &[
     FUNCTION,
-    old("-f", "--conf-file", Means::Option("--definition")),
-    old("-a", "--all", Means::Flag(&["--all"])),
+    old("-f", "--conf-file", Replacement::Option("--definition")),
+    old("-a", "--all", Replacement::Flag(&["--all"])),
 ];
 
 pub(super) const LOG: &[Old] = &[
     FUNCTION,
     FILE,
-    old("-ls", "--log-stream-name", Means::Option("--stream")),
-    old("-ri", "--request-id", Means::Option("--request")),
+    old("-ls", "--log-stream-name", Replacement::Option("--stream")),
+    old("-ri", "--request-id", Replacement::Option("--request")),
 ];
 
-const BUCKET: Old = old("-b", "--bucket", Means::Slot(1));
-const BUCKET_FOLDER: Old =
-    old("-bf", "--bucket-folder", Means::Gone("write the folder behind the bucket: `-b bucket/folder`"));
+const BUCKET: Old = old("-b", "--bucket", Replacement::Slot(1));
+const BUCKET_FOLDER: Old = old(
+    "-bf",
+    "--bucket-folder",
+    Replacement::Gone("write the folder behind the bucket: `-b bucket/folder`"),
+);
 
 pub(super) const LS: &[Old] = &[BUCKET, BUCKET_FOLDER];
 
-pub(super) const PLACES: &[Old] = &[BUCKET, BUCKET_FOLDER, old("-p", "--path", Means::Slot(0))];
+pub(super) const PLACES: &[Old] = &[BUCKET, BUCKET_FOLDER, old("-p", "--path", Replacement::Slot(0))];

@@ -2,7 +2,7 @@
 
 use super::{deploy, runs, tui};
 use crate::args;
-use crate::fail::{Fail, Outcome, SOME_FAILED};
+use crate::fail::{CliResult, Fail, SOME_FAILED};
 use crate::print::{self, Table};
 use crate::session::Session;
 use include_dir::{Dir, include_dir};
@@ -27,7 +27,7 @@ const IMAGES: &str = "images";
 /// The file name of the program that the definition's image is made of.
 const PROGRAM: &str = "slices";
 
-pub async fn run(session: &Session, args: args::Demo) -> Outcome {
+pub async fn run(session: &Session, args: args::Demo) -> CliResult {
     let folder = session.dirs.cache.join("demo");
     unpack(&folder, session.programs)
         .map_err(|error| Fail::new(SOME_FAILED, format!("{}: {error}", folder.display())))?;

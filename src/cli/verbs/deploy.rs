@@ -1,7 +1,7 @@
 //! `deploy`, `check`.
 
 use crate::args::{self, Format};
-use crate::fail::{Fail, Outcome};
+use crate::fail::{CliResult, Fail};
 use crate::print;
 use crate::session::Session;
 use crate::transfer::watched;
@@ -82,7 +82,7 @@ pub fn named(text: &str) -> Result<(), Fail> {
     } else if !path.exists() {
         format!("there is no file {text}")
     } else {
-        format!("{text} is no definition, which is a file that ends with .yaml or .yml")
+        format!("{text} is not a definition, which is a file that ends with .yaml or .yml")
     };
     Err(Fail::usage(format!("{wrong}; `throng functions` lists the functions of this context")))
 }
@@ -101,7 +101,7 @@ pub fn only_name(text: &str) -> Result<String, Fail> {
     }
 }
 
-pub async fn deploy(session: &Session, args: args::Deploy) -> Outcome {
+pub async fn deploy(session: &Session, args: args::Deploy) -> CliResult {
     let settings = args.settings.settings()?;
     let document = warned(definition::with_settings(args.file.or(args.conf_file).as_deref(), &settings))?;
     let several = document.definitions.len() > 1;
@@ -182,7 +182,7 @@ pub async fn apply(
     watched(session, tell, async |observer| jobs::apply(job, plans, &observer).await).await
 }
 
-pub fn check(session: &Session, args: &args::Check) -> Outcome {
+pub fn check(session: &Session, args: &args::Check) -> CliResult {
     let document = warned(definition::look(&args.file))?;
     let mut warnings: Vec<_> = document.warnings.iter().map(ToString::to_string).collect();
     let context = session.context()?;

@@ -1,7 +1,7 @@
 //! `doctor`: whether this machine and the context can do the job, and what to change.
 
 use crate::args::{self, Format, Policy};
-use crate::fail::{Fail, Outcome, SOME_FAILED, UNREACHABLE};
+use crate::fail::{CliResult, Fail, SOME_FAILED, UNREACHABLE};
 use crate::print;
 use crate::session::Session;
 use std::fmt::Write as _;
@@ -14,11 +14,11 @@ use throng_core::lines;
 use throng_core::policies;
 use throng_core::words::{self, Clean, Lines};
 
-pub async fn examine(session: &Session, args: &args::Doctor) -> Outcome {
+pub async fn examine(session: &Session, args: &args::Doctor) -> CliResult {
     let context = session.context()?;
     for bucket in &args.buckets {
         if let Err(why) = definition::bucket_name(bucket) {
-            return Err(Fail::usage(format!("--bucket: `{bucket}` is no bucket name: {why}")));
+            return Err(Fail::usage(format!("--bucket: `{bucket}` is not a bucket name: {why}")));
         }
     }
     if let Some(policy) = args.policy {
@@ -66,7 +66,7 @@ pub async fn examine(session: &Session, args: &args::Doctor) -> Outcome {
     }
 }
 
-async fn print_policy(cloud: &Cloud, policy: Policy, buckets: &[String]) -> Outcome {
+async fn print_policy(cloud: &Cloud, policy: Policy, buckets: &[String]) -> CliResult {
     let scope = doctor::policy_scope(cloud, buckets).await?;
     let document = match policy {
         Policy::Person => policies::person(&scope),

@@ -2,7 +2,7 @@
 
 use super::deploy::only_name;
 use crate::args;
-use crate::fail::{Fail, Outcome};
+use crate::fail::{CliResult, Fail};
 use crate::print::{self, Table};
 use crate::session::Session;
 use serde::Serialize;
@@ -54,7 +54,7 @@ impl<'f> From<&'f FunctionInfo> for Shown<'f> {
     }
 }
 
-pub async fn list(session: &Session, args: args::Functions) -> Outcome {
+pub async fn list(session: &Session, args: args::Functions) -> CliResult {
     let name = args.name.as_deref().map(only_name).transpose()?;
     let job = session.job(Job::Look).await?;
     let cloud = job.cloud();

@@ -1,20 +1,20 @@
 //! `image`: what the context's registry holds.
 
 use crate::args::Image;
-use crate::fail::{Fail, Outcome};
+use crate::fail::{CliResult, Fail};
 use crate::print::{self, Table};
 use crate::session::{Session, confirm};
 use serde_json::json;
 use std::fmt::Write as _;
 use std::path::Path;
 use throng_core::cloud::Cloud;
-use throng_core::deploy::{self, Target};
+use throng_core::deploy::{self, ImageDestination};
 use throng_core::image::{self, Cache, ImageDetail, ImageError, Source};
 use throng_core::jobs::Job;
 use throng_core::lines;
 use throng_core::words::{self, Clean};
 
-pub async fn control(session: &Session, verb: Image) -> Outcome {
+pub async fn control(session: &Session, verb: Image) -> CliResult {
     let job = match &verb {
         Image::Ls | Image::Inspect { .. } => Job::Look,
         Image::Rm { .. } => Job::RemoveImage,
@@ -31,9 +31,9 @@ pub async fn control(session: &Session, verb: Image) -> Outcome {
             let cache = Cache::of(&session.dirs);
             let detail = image::inspect(&source, None, place.credentials.as_ref(), &cache).await;
             let detail = detail.map_err(|error| match error {
-                ImageError::NotFound(_) => Fail::not_found(format!(
-                    "there is no image {image}; `throng image ls` lists those there are"
-                )),
+                ImageError::NotFound(_) => {
+                    Fail::not_found(format!("there is no image {image}; run `throng image ls` to list them"))
+                }
                 error => error.into(),
             })?;
             show(session, &detail);
@@ -61,7 +61,7 @@ pub async fn control(session: &Session, verb: Image) -> Outcome {
 
 /// The functions that may be made of an image: repositories are named after theirs, in lower case, and lists of
 /// functions do not say images.
-async fn users(cloud: &Cloud, place: &Target) -> Result<Vec<String>, Fail> {
+async fn users(cloud: &Cloud, place: &ImageDestination) -> Result<Vec<String>, Fail> {
     let digest = Some(place.registry.tag.as_str()).filter(|tag| tag.starts_with("sha256:"));
     let of = |image: &str| {
         image.split_once('@').is_some_and(|(uri, of)| uri == place.uri && digest.is_none_or(|is| is == of))
@@ -80,7 +80,7 @@ async fn users(cloud: &Cloud, place: &Target) -> Result<Vec<String>, Fail> {
 }
 
 /// Reads `repository[:tag|@digest]`; a name without a slash is a function's.
-async fn place(cloud: &Cloud, text: &str) -> Result<Target, Fail> {
+async fn place(cloud: &Cloud, text: &str) -> Result<ImageDestination, Fail> {
     let (repository, tag) = match text.split_once('@') {
         Some((repository, digest)) => (repository, Some(digest)),
         None => match text.rsplit_once(':') {
@@ -100,7 +100,7 @@ async fn place(cloud: &Cloud, text: &str) -> Result<Target, Fail> {
     Ok(place)
 }
 
-async fn list(session: &Session, cloud: &Cloud) -> Outcome {
+async fn list(session: &Session, cloud: &Cloud) -> CliResult {
     let images = deploy::images(cloud).await?;
     let shown: Vec<_> = images
         .iter()

@@ -2,7 +2,7 @@
 
 use super::{deploy, logs};
 use crate::args::{self, Format};
-use crate::fail::{Fail, Outcome, SOME_FAILED};
+use crate::fail::{CliResult, Fail, SOME_FAILED};
 use crate::print;
 use crate::session::Session;
 use base64::Engine as _;
@@ -16,17 +16,17 @@ use throng_core::jobs::{self, Job, JobContext, Observer};
 use throng_core::lines;
 use throng_core::logs::{Parser, RawEvent};
 
-pub async fn invoke(session: &Session, args: args::Invoke) -> Outcome {
+pub async fn invoke(session: &Session, args: args::Invoke) -> CliResult {
     let payload = payload(&args)?;
     let function = deploy::only_name(&args.function)?;
     let job = session.job(Job::Invoke).await?;
-    let answer = Answer { asynchronous: args.asynchronous, to: args.to.as_deref() };
+    let answer = AnswerOptions { asynchronous: args.asynchronous, to: args.to.as_deref() };
     send(session, &job, &function, payload, answer).await
 }
 
 /// What is done with the answer.
 #[derive(Clone, Copy)]
-pub struct Answer<'a> {
+pub struct AnswerOptions<'a> {
     /// There is none: nobody waits for it.
     pub asynchronous: bool,
     /// Where it is written; standard output when `None`.
@@ -39,8 +39,8 @@ pub async fn send(
     job: &JobContext,
     function: &str,
     payload: Vec<u8>,
-    Answer { asynchronous, to }: Answer<'_>,
-) -> Outcome {
+    AnswerOptions { asynchronous, to }: AnswerOptions<'_>,
+) -> CliResult {
     if asynchronous {
         let id = jobs::invoke_async(job, function, payload).await?;
         print::result(session.format, &json!({ "request_id": id }), || lines!("request {id}\n"));

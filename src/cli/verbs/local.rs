@@ -1,7 +1,7 @@
 //! `local`: the embedded cloud as a process.
 
 use crate::args::{Format, Global, Local};
-use crate::fail::{Fail, Outcome, SOME_FAILED, UNREACHABLE};
+use crate::fail::{CliResult, Fail, SOME_FAILED, UNREACHABLE};
 use crate::print;
 use crate::session::{confirm, dirs};
 use crate::waiting::patiently;
@@ -16,7 +16,7 @@ use throng_core::jobs::{Job, permit};
 use throng_core::lines;
 use throng_core::words;
 
-pub fn control(verb: &Local, global: &Global, cloud: &dyn EmbeddedCloud) -> Outcome {
+pub fn control(verb: &Local, global: &Global, cloud: &dyn EmbeddedCloud) -> CliResult {
     let dirs = dirs()?;
     let (folder, format) = (dirs.local_cloud(), global.output);
     match *verb {
@@ -79,7 +79,7 @@ fn unreachable(why: String) -> Fail {
     Fail::new(UNREACHABLE, why)
 }
 
-fn status(cloud: &dyn EmbeddedCloud, folder: &Path, env: bool, format: Format) -> Outcome {
+fn status(cloud: &dyn EmbeddedCloud, folder: &Path, env: bool, format: Format) -> CliResult {
     let Some((endpoint, status)) = cloud.status(folder) else {
         let document = json!({ "running": false, "endpoint": null, "pid": null, "version": null,
             "started_ms": null, "status": null });

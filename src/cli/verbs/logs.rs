@@ -1,7 +1,7 @@
 //! `logs`.
 
 use crate::args::{self, Format};
-use crate::fail::{Fail, Outcome};
+use crate::fail::{CliResult, Fail};
 use crate::print;
 use crate::session::Session;
 use serde::Serialize;
@@ -32,7 +32,7 @@ struct Shown<'l> {
     message: &'l str,
 }
 
-pub async fn print(session: &Session, args: args::Logs) -> Outcome {
+pub async fn print(session: &Session, args: args::Logs) -> CliResult {
     let job = session.job(Job::Look).await?;
     let mut names = Vec::new();
     for text in &args.functions {
@@ -109,7 +109,7 @@ async fn follow(
     groups: Vec<LogGroup>,
     query: LogQuery,
     stream: Option<&str>,
-) -> Outcome {
+) -> CliResult {
     let verbose = session.verbose.then(|| client.clone());
     let follow = Follow::start(client, groups, query, Bound { lines: KEPT_LINES, ..Bound::default() });
     let mut views = follow.views();

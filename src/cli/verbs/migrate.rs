@@ -1,7 +1,7 @@
 //! `migrate`.
 
 use crate::args;
-use crate::fail::{Fail, Outcome};
+use crate::fail::{CliResult, Fail};
 use crate::print;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -9,7 +9,7 @@ use throng_core::definition::{self, Definition, Environment, Migration, Origin};
 use throng_core::image::Source;
 use throng_core::lines;
 
-pub fn migrate(args: &args::Migrate) -> Outcome {
+pub fn migrate(args: &args::Migrate) -> CliResult {
     let migration = definition::migrate(&args.file).map_err(Fail::usage)?;
     for warning in &migration.document.warnings {
         print::note(lines!("warning: {warning}"));
@@ -57,7 +57,7 @@ fn backup(file: &Path) -> PathBuf {
 }
 
 /// Paths in a definition start at its folder: in another folder they may name other files.
-fn same_meaning(migration: &Migration, target: &Path) -> Outcome {
+fn same_meaning(migration: &Migration, target: &Path) -> CliResult {
     let files = |definition: &Definition| {
         let image = Source::parse(&definition.image, &definition.base).ok();
         (definition.script.clone(), image)

@@ -1,7 +1,7 @@
 //! `ls`, `put`, `get`.
 
 use crate::args;
-use crate::fail::{Fail, Outcome, SOME_FAILED};
+use crate::fail::{CliResult, Fail, SOME_FAILED};
 use crate::print::{self, Table};
 use crate::session::{Session, place};
 use crate::transfer::{not_done, watched};
@@ -38,7 +38,7 @@ impl From<ObjectInfo> for Object {
     }
 }
 
-pub async fn list(session: &Session, args: args::Ls) -> Outcome {
+pub async fn list(session: &Session, args: args::Ls) -> CliResult {
     let job = session.job(Job::Look).await?;
     let cloud = job.cloud();
     let Some(text) = args.place else {
@@ -100,7 +100,7 @@ pub(crate) fn table(objects: &[Object]) -> Lines {
     table.render()
 }
 
-pub async fn put(session: &Session, args: args::Put) -> Outcome {
+pub async fn put(session: &Session, args: args::Put) -> CliResult {
     let request = UploadRequest { paths: args.paths, to: place(&args.place)? };
     let job = session.job(Job::Upload).await?;
     let upload = async |observer| jobs::upload(&job, request, &observer).await;
@@ -124,7 +124,7 @@ pub async fn put(session: &Session, args: args::Put) -> Outcome {
     }
 }
 
-pub async fn get(session: &Session, args: args::Get) -> Outcome {
+pub async fn get(session: &Session, args: args::Get) -> CliResult {
     let place = place(&args.place)?;
     let job = session.job(Job::Fetch).await?;
     let key = object_or_folder(job.cloud(), &place).await;

@@ -2,7 +2,7 @@
 
 use super::deploy as definitions;
 use crate::args::{Rm, RmWhat};
-use crate::fail::{Fail, Outcome, REFUSED};
+use crate::fail::{CliResult, Fail, REFUSED};
 use crate::print;
 use crate::session::{Session, confirm, place};
 use crate::transfer::{not_done, watched};
@@ -14,7 +14,7 @@ use throng_core::model::Place;
 use throng_core::words::{self, Lines};
 use throng_core::{clean, lines};
 
-pub async fn remove(session: &Session, args: Rm) -> Outcome {
+pub async fn remove(session: &Session, args: Rm) -> CliResult {
     let job = session.job(job_of(&args.what)).await?;
     match args.what {
         RmWhat::Function { names, definition, all, keep_logs, buckets, with_data, foreign } => {
@@ -62,7 +62,7 @@ const fn job_of(what: &RmWhat) -> Job {
 }
 
 /// Deletes the object at a place, or everything below it when it ends with a slash.
-async fn objects(session: &Session, job: &JobContext, place: &Place, yes: bool) -> Outcome {
+async fn objects(session: &Session, job: &JobContext, place: &Place, yes: bool) -> CliResult {
     let Place { bucket, prefix } = place;
     let keys = if prefix.ends_with('/') || is_there(job.cloud(), place).await? {
         let asked = [prefix.clone()];
@@ -121,7 +121,7 @@ async fn functions(
     names: &[String],
     options: RemoveOptions,
     yes: bool,
-) -> Outcome {
+) -> CliResult {
     let data = match options.buckets {
         BucketsOf::GoWithData => ", and its buckets WITH ALL OBJECTS",
         BucketsOf::GoEmpty => ", and its buckets that are empty",

@@ -1,13 +1,13 @@
 //! `tui`, and `throng` alone.
 
 use crate::Opening;
-use crate::fail::{Fail, Outcome, SOME_FAILED, USAGE};
+use crate::fail::{CliResult, Fail, SOME_FAILED, USAGE};
 use crate::print;
 use crate::session::Session;
 use throng_core::engine::{Engine, EngineOptions};
 
 /// Opens the terminal user interface; on a run when one is named.
-pub async fn open(session: &Session, run: Option<String>) -> Outcome {
+pub async fn open(session: &Session, run: Option<String>) -> CliResult {
     use std::io::IsTerminal;
     if !(std::io::stdin().is_terminal() && print::out_is_seen()) {
         return Err(Fail::new(

@@ -312,9 +312,9 @@ mod tests {
         let warnings = parse(text).unwrap().warnings;
         assert_eq!(warnings.len(), 3, "{warnings:?}");
         for (warning, words) in warnings.iter().zip([
-            "config.toml:2: tui.theme is `pink`, which is no theme: auto, dark, light, mono",
+            "config.toml:2: tui.theme is `pink`, which is not a theme: auto, dark, light, mono",
             "config.toml:4: contexts.local.region has no effect",
-            "config.toml:6: contexts.lab.color is `blurple`, which is no colour: #rrggbb, or black, red",
+            "config.toml:6: contexts.lab.color is `blurple`, which is not a colour: #rrggbb, or black, red",
         ]) {
             assert!(warning.starts_with(words), "{warning}");
         }

@@ -215,18 +215,18 @@ const COLORS: &[&str] = &[
     "white",
 ];
 
-/// What is odd about a value that is no error; with it, the program does something else.
+/// What is odd about a value that is not an error; with it, the program does something else.
 fn odd(section: &str, name: &str, value: &DeValue<'_>) -> Option<String> {
     let text = value.as_str();
     match (section, name, text) {
         ("tui", "theme", Some(theme)) if !THEMES.contains(&theme) => {
-            Some(format!("is `{theme}`, which is no theme: {}", THEMES.join(", ")))
+            Some(format!("is `{theme}`, which is not a theme: {}", THEMES.join(", ")))
         }
         ("contexts.local", "region" | "profile" | "endpoint", _) => {
             Some("has no effect: the local cloud has its own".to_owned())
         }
         (section, "color", Some(color)) if section.starts_with("contexts.") && !is_color(color) => {
-            Some(format!("is `{color}`, which is no colour: #rrggbb, or {}", COLORS.join(", ")))
+            Some(format!("is `{color}`, which is not a colour: #rrggbb, or {}", COLORS.join(", ")))
         }
         _ => None,
     }

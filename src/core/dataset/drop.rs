@@ -14,7 +14,7 @@ pub struct Drop {
     pub paths: Vec<PathBuf>,
 }
 
-/// Why pasted text is no drop.
+/// Why pasted text is not a drop.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NoDrop {
     /// It is text that names no files.

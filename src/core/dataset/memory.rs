@@ -30,7 +30,7 @@ struct Parts {
 pub type Fault = Box<dyn Fn(&str, &str, u64) -> Option<CloudError> + Send + Sync>;
 
 #[derive(Default)]
-pub struct Memory {
+pub struct MemoryStore {
     objects: Mutex<BTreeMap<(String, String), Stored>>,
     uploads: Mutex<BTreeMap<String, Parts>>,
     calls: AtomicU64,
@@ -47,7 +47,7 @@ pub fn throttled() -> CloudError {
     }
 }
 
-impl Memory {
+impl MemoryStore {
     pub fn with_fault(fault: impl Fn(&str, &str, u64) -> Option<CloudError> + Send + Sync + 'static) -> Self {
         Self { fault: Some(Box::new(fault)), ..Self::default() }
     }
@@ -86,7 +86,7 @@ impl Memory {
 }
 
 #[async_trait]
-impl Objects for Memory {
+impl Objects for MemoryStore {
     async fn put(&self, put: Put) -> Result<String, CloudError> {
         self.check("put", &put.key)?;
         tokio::task::yield_now().await;

@@ -35,7 +35,7 @@ pub enum ScanError {
     #[error("`{0}` does not exist")]
     Missing(String),
     /// A glob cannot be read.
-    #[error("`{glob}` is no pattern: {reason}")]
+    #[error("`{glob}` is not a pattern: {reason}")]
     Glob {
         /// As it was given.
         glob: String,

@@ -96,25 +96,25 @@ pub(super) struct Context<'a> {
 }
 
 /// A definition and where its parts stand, for the checks that follow.
-pub(super) struct Read {
+pub(super) struct ParsedFunction {
     pub definition: Definition,
     pub key: String,
     pub at: Position,
     pub inputs: Vec<Position>,
     pub outputs: Vec<Position>,
     /// Of `region`.
-    pub region: Option<Place>,
+    pub region: Option<SettingPosition>,
 }
 
 /// A setting's place in its file.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Place {
+pub(super) struct SettingPosition {
     pub at: Position,
     pub key: String,
 }
 
 /// Reads one entry. What is wrong is reported; the rest is read on, so that one pass finds everything.
-pub(super) fn read(node: &Node, key: &str, context: &Context<'_>, report: &mut Report) -> Read {
+pub(super) fn read(node: &Node, key: &str, context: &Context<'_>, report: &mut Report) -> ParsedFunction {
     let entry = Fields::new(node, key, ENTRY, report);
     if entry.node("lambda").is_none() {
         report.error(node.at, key, "has no `lambda`: the function's settings go there");
@@ -137,8 +137,8 @@ pub(super) fn read(node: &Node, key: &str, context: &Context<'_>, report: &mut R
     let outputs = flows::outputs(&lambda, context.providers, &mut definition, report);
     definition.providers =
         providers::used(context.providers, &definition.provider_inputs, &definition.outputs);
-    let region = lambda.node("region").map(|node| Place { at: node.at, key: lambda.key("region") });
-    Read { definition, key: key.to_owned(), at, inputs, outputs, region }
+    let region = lambda.node("region").map(|node| SettingPosition { at: node.at, key: lambda.key("region") });
+    ParsedFunction { definition, key: key.to_owned(), at, inputs, outputs, region }
 }
 
 fn read_name(lambda: &Fields<'_>, at: Position, report: &mut Report) -> String {

@@ -1,7 +1,7 @@
 //! Checks across a definition and across a file: loops, overlaps, names used twice.
 
 use super::InputRule;
-use super::aws::Read;
+use super::aws::ParsedFunction;
 use super::fields::show;
 use super::overlap::{Hit, hit};
 use super::problem::Report;
@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use throng_contract::OutputRule;
 
 /// Everything that needs more than one value to be seen.
-pub(super) fn all(functions: &[Read], report: &mut Report) {
+pub(super) fn all(functions: &[ParsedFunction], report: &mut Report) {
     names(functions, report);
     overlaps(functions, report);
     own_loops(functions, report);
@@ -17,7 +17,7 @@ pub(super) fn all(functions: &[Read], report: &mut Report) {
     provider_loops(functions, report);
 }
 
-fn names(functions: &[Read], report: &mut Report) {
+fn names(functions: &[ParsedFunction], report: &mut Report) {
     let mut seen: HashMap<&str, usize> = HashMap::new();
     for read in functions.iter().filter(|read| !read.definition.name.is_empty()) {
         if let Some(line) = seen.insert(&read.definition.name, read.at.line) {
@@ -28,7 +28,7 @@ fn names(functions: &[Read], report: &mut Report) {
 }
 
 /// S3 refuses two triggers of a bucket that one object could fire.
-fn overlaps(functions: &[Read], report: &mut Report) {
+fn overlaps(functions: &[ParsedFunction], report: &mut Report) {
     let rules: Vec<_> = functions
         .iter()
         .flat_map(|read| {
@@ -63,7 +63,7 @@ pub(super) fn triggers_overlap(a: &InputRule, b: &InputRule) -> bool {
         && (a.suffix.ends_with(&b.suffix) || b.suffix.ends_with(&a.suffix))
 }
 
-fn own_loops(functions: &[Read], report: &mut Report) {
+fn own_loops(functions: &[ParsedFunction], report: &mut Report) {
     for read in functions {
         let definition = &read.definition;
         let key = format!("{}.lambda.output", read.key);
@@ -94,8 +94,8 @@ fn own_loops(functions: &[Read], report: &mut Report) {
 }
 
 /// Functions of a file that start each other in a circle.
-fn chains(functions: &[Read], report: &mut Report) {
-    let starts = |from: &Read, to: &Read| {
+fn chains(functions: &[ParsedFunction], report: &mut Report) {
+    let starts = |from: &ParsedFunction, to: &ParsedFunction| {
         let outputs = &from.definition.outputs;
         outputs
             .iter()
@@ -151,7 +151,7 @@ fn circle(start: usize, next: &[Vec<usize>]) -> Option<Vec<usize>> {
 
 /// Warns of outputs that are inputs of the same function at a provider: nothing starts it there by itself, but a server's
 /// webhook or the next run would.
-fn provider_loops(functions: &[Read], report: &mut Report) {
+fn provider_loops(functions: &[ParsedFunction], report: &mut Report) {
     for read in functions {
         let definition = &read.definition;
         for (output, at) in definition.outputs.iter().zip(&read.outputs) {

@@ -1,6 +1,6 @@
 //! The top level of a file in today's form.
 
-use super::aws::{self, Context, Place};
+use super::aws::{self, Context, SettingPosition};
 use super::fields::Fields;
 use super::node::{Node, Value};
 use super::problem::Report;
@@ -16,9 +16,9 @@ pub(super) fn read(
     base: &Path,
     environment: Environment<'_>,
     report: &mut Report,
-) -> Vec<(Definition, Option<Place>)> {
+) -> Vec<(Definition, Option<SettingPosition>)> {
     let top = Fields::new(root, "", TOP, report);
-    // That it is no map has been said; of nothing, nothing has.
+    // That it is not a map has been said; of nothing, nothing has.
     if !matches!(root.value, Value::Map(_)) && !root.is_null() {
         return Vec::new();
     }

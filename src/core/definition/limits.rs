@@ -54,7 +54,7 @@ pub(super) fn variable_name(name: &str, at: Position, key: &str, report: &mut Re
     let begins = chars.next().is_some_and(|c| c.is_ascii_alphabetic() || c == '_');
     let good = begins && chars.all(|c| c.is_ascii_alphanumeric() || c == '_');
     if !good {
-        let message = "is no variable name: a letter or _, then letters, digits and _";
+        let message = "is not a variable name: a letter or _, then letters, digits and _";
         report.error(at, key, message);
     }
     good
@@ -112,7 +112,7 @@ pub(super) fn role(role: &Spanned<String>, written: &str, key: &str, report: &mu
             && account.bytes().all(|b| b.is_ascii_digit())
             && path.strip_prefix("role/").is_some_and(|name| !name.is_empty()));
     if !good {
-        let message = format!("{} is no role: arn:aws:iam::<12 digits>:role/<name>", show(written));
+        let message = format!("{} is not a role: arn:aws:iam::<12 digits>:role/<name>", show(written));
         report.error(role.at, key, message);
     }
     Some(value.to_owned())
@@ -125,7 +125,7 @@ pub(super) fn region(region: &Spanned<String>, written: &str, key: &str, report:
         && value.ends_with(|c: char| c.is_ascii_digit())
         && value.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
     if !good {
-        report.error(region.at, key, format!("{} is no region: such as us-east-1", show(written)));
+        report.error(region.at, key, format!("{} is not a region: such as us-east-1", show(written)));
     }
     value.to_owned()
 }

@@ -117,7 +117,7 @@ pub use migrate::{Migration, migrate, migrate_text};
 pub use problem::{DefinitionErrors, Position, Problem, ProblemKind};
 pub use providers::Provider;
 pub use secrets::Environment;
-pub use settings::{Setting, Settings, with_settings};
+pub use settings::{DefinitionSettings, Setting, with_settings};
 pub use throng_contract::OnFailure;
 pub use write::to_yaml;
 
@@ -274,14 +274,14 @@ pub struct Document {
     /// The file.
     pub path: PathBuf,
     /// Where each definition's region stands.
-    regions: Vec<Option<aws::Place>>,
+    regions: Vec<Option<aws::SettingPosition>>,
 }
 
 impl Document {
-    /// Functions that are for another region than the context's, which is no error before they are deployed there.
+    /// Functions that are for another region than the context's, which is not an error before they are deployed there.
     #[must_use]
     pub fn elsewhere(&self, context: &str, region: &str) -> Vec<Problem> {
-        let other = |(definition, place): (&Definition, &Option<aws::Place>)| {
+        let other = |(definition, place): (&Definition, &Option<aws::SettingPosition>)| {
             let wanted = definition.region.as_deref().filter(|wanted| *wanted != region)?;
             let place = place.as_ref()?;
             let message = format!(

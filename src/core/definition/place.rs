@@ -30,7 +30,7 @@ pub(super) fn split(text: &Spanned<String>, key: &str, report: &mut Report) -> O
             "" if value.starts_with('/') => {
                 "begins with `/`: take that away, the bucket's name is first".to_owned()
             }
-            _ => format!("{} is no bucket name: {why}", show(bucket)),
+            _ => format!("{} is not a bucket name: {why}", show(bucket)),
         };
         report.error(text.at, key, message);
         return None;

@@ -73,7 +73,8 @@ pub(super) fn read(top: &Fields<'_>, environment: Environment<'_>, report: &mut 
             let fields = Fields::new(entry, &path, keys, report);
             if id.text.is_empty() || !id.text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b))
             {
-                let message = format!("{} is no id: letters, digits, - and _ are allowed", show(&id.text));
+                let message =
+                    format!("{} is not an id: letters, digits, - and _ are allowed", show(&id.text));
                 report.error(id.at, &path, message);
                 continue;
             }
@@ -170,7 +171,7 @@ impl Reader<'_> {
             "" => Some(REGION.to_owned()),
             value if value.bytes().all(good) => Some(text.value),
             _ => {
-                report.error(text.at, &key, format!("{} is no region: such as us-east-1", show(&written)));
+                report.error(text.at, &key, format!("{} is not a region: such as us-east-1", show(&written)));
                 None
             }
         }
@@ -207,7 +208,8 @@ fn address(text: &str, written: &str) -> Result<String, String> {
             "must not hold a user name or password: `access_key` and `secret_key` are for that".into()
         );
     }
-    let wrong = || format!("{} is no endpoint: `http://host:port` or `https://host[:port]`", show(written));
+    let wrong =
+        || format!("{} is not an endpoint: `http://host:port` or `https://host[:port]`", show(written));
     let url = url::Url::parse(text).map_err(|_| wrong())?;
     let plain = matches!(url.path(), "" | "/") && url.query().is_none() && url.fragment().is_none();
     if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() || !plain {
@@ -238,7 +240,7 @@ pub(super) fn of_place(
                 "`{kind}` speaks no S3 and is not served: use `s3` or `minio`, or let the script transfer its files"
             )
         } else {
-            format!("{} is no storage provider: use `s3`, `s3.ID` or `minio.ID`", show(&text.value))
+            format!("{} is not a storage provider: use `s3`, `s3.ID` or `minio.ID`", show(&text.value))
         });
         return None;
     }

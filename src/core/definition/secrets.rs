@@ -19,7 +19,7 @@ pub(super) struct Expanded {
     pub text: String,
     /// Whether any part came from the environment, and is to be treated as a secret.
     pub from_environment: bool,
-    /// Whether a variable is not set, which is no error here: its `${NAME}` stands in the text.
+    /// Whether a variable is not set, which is not an error here: its `${NAME}` stands in the text.
     pub unset: bool,
 }
 

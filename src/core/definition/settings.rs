@@ -1,4 +1,4 @@
-//! Settings given one by one, as options of a command line: alone, or over those of a file.
+//! DefinitionSettings given one by one, as options of a command line: alone, or over those of a file.
 
 use super::dialects::{Translated, empty, map, put, text};
 use super::node::{Node, Value};
@@ -17,9 +17,9 @@ pub struct Setting<T> {
     pub value: T,
 }
 
-/// Settings of one function, as text. What is not set is left to the file, or to the default.
+/// DefinitionSettings of one function, as text. What is not set is left to the file, or to the default.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Settings {
+pub struct DefinitionSettings {
     /// Single values.
     pub values: Vec<Setting<String>>,
     /// Names and values.
@@ -30,7 +30,7 @@ pub struct Settings {
     pub role: Option<Setting<String>>,
 }
 
-impl Settings {
+impl DefinitionSettings {
     /// Whether nothing is set.
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -43,7 +43,10 @@ impl Settings {
 ///
 /// # Errors
 /// Everything that is wrong; keys of settings are the options.
-pub fn with_settings(file: Option<&Path>, settings: &Settings) -> Result<Document, DefinitionErrors> {
+pub fn with_settings(
+    file: Option<&Path>,
+    settings: &DefinitionSettings,
+) -> Result<Document, DefinitionErrors> {
     let environment = Environment(&|name| std::env::var(name).ok());
     let path = file.map_or_else(PathBuf::new, Path::to_owned);
     let mut report = Report::new(path.clone());
@@ -65,7 +68,7 @@ fn single() -> Node {
     map(at, vec![("functions", map(at, vec![("aws", list)]))])
 }
 
-fn apply(translated: &mut Translated, settings: &Settings, report: &mut Report) {
+fn apply(translated: &mut Translated, settings: &DefinitionSettings, report: &mut Report) {
     let at = Position::default();
     let entry = match entries(&mut translated.root) {
         Some([entry]) => entry,

@@ -45,7 +45,7 @@ pub use remove::{BucketsOf, RemoveOptions, Removed, remove};
 pub use request::compose_request;
 pub use step::{Action, Step};
 pub use tags::{is_ours, outputs_of};
-pub use target::{Ecr, Target, images, place_of, remove_image};
+pub use target::{Ecr, ImageDestination, images, place_of, remove_image};
 pub use undo::{Undo, undo};
 
 use crate::image::{Cache, ProgramOf};

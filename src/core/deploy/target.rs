@@ -12,7 +12,7 @@ const FOLDER: &str = "throng/";
 
 /// A place for an image.
 #[derive(Clone, Debug)]
-pub struct Target {
+pub struct ImageDestination {
     /// Where it is pushed to.
     pub registry: Registry,
     /// `host/repository`, by which functions name it.
@@ -32,7 +32,7 @@ pub enum Ecr {
     Foreign,
 }
 
-impl Target {
+impl ImageDestination {
     /// The image's URI with its digest.
     #[must_use]
     pub fn image(&self, digest: &str) -> String {
@@ -44,7 +44,7 @@ impl Target {
 ///
 /// # Errors
 /// The registry's credentials cannot be had.
-pub(super) async fn of_function(cloud: &Cloud, function: &str) -> Result<Target, DeployError> {
+pub(super) async fn of_function(cloud: &Cloud, function: &str) -> Result<ImageDestination, DeployError> {
     // Names of repositories are in lower case.
     place_of(cloud, &format!("{FOLDER}{}", function.to_lowercase())).await
 }
@@ -53,7 +53,7 @@ pub(super) async fn of_function(cloud: &Cloud, function: &str) -> Result<Target,
 ///
 /// # Errors
 /// The registry's credentials cannot be had.
-pub async fn place_of(cloud: &Cloud, repository: &str) -> Result<Target, DeployError> {
+pub async fn place_of(cloud: &Cloud, repository: &str) -> Result<ImageDestination, DeployError> {
     if let (Some(key), Some(endpoint)) = (cloud.local_key(), cloud.endpoint()) {
         let credentials =
             Credentials { user: key.access_key_id.clone(), password: key.secret_access_key.clone() };
@@ -75,7 +75,7 @@ pub async fn place_of(cloud: &Cloud, repository: &str) -> Result<Target, DeployE
 pub(super) fn credentials_for_base(
     cloud: &Cloud,
     definition: &Definition,
-    target: &Target,
+    target: &ImageDestination,
 ) -> Option<Credentials> {
     let Ok(Source::Registry(reference)) = Source::parse(&definition.image, &definition.base) else {
         return None;
@@ -86,9 +86,9 @@ pub(super) fn credentials_for_base(
     (readable || host == target.registry.host()).then(|| target.registry.credentials.clone()).flatten()
 }
 
-fn plain(base_url: String, repository: String, credentials: Option<Credentials>) -> Target {
+fn plain(base_url: String, repository: String, credentials: Option<Credentials>) -> ImageDestination {
     let registry = Registry { base_url, repository, tag: TAG.into(), credentials };
-    Target { uri: format!("{}/{}", registry.host(), registry.repository), registry, ecr: Ecr::No }
+    ImageDestination { uri: format!("{}/{}", registry.host(), registry.repository), registry, ecr: Ecr::No }
 }
 
 /// Whether a host is a private registry of Amazon ECR.
@@ -105,7 +105,7 @@ fn below(registry: &str, repository: &str) -> (String, String) {
 }
 
 /// ECR of the account, or of the account in the name; its token opens both.
-async fn ecr(cloud: &Cloud, named: Option<&str>, repository: &str) -> Result<Target, DeployError> {
+async fn ecr(cloud: &Cloud, named: Option<&str>, repository: &str) -> Result<ImageDestination, DeployError> {
     let login = cloud.repositories().login().await?;
     let own = login.endpoint.split_once("://").map_or(login.endpoint.as_str(), |(_, host)| host).to_owned();
     let (host, repository) = match named {
@@ -120,7 +120,11 @@ async fn ecr(cloud: &Cloud, named: Option<&str>, repository: &str) -> Result<Tar
     let ecr = if host == own { Ecr::Own } else { Ecr::Foreign };
     let uri = format!("{host}/{repository}");
     let credentials = Some(Credentials { user: login.user, password: login.password });
-    Ok(Target { registry: Registry { base_url, repository, tag: TAG.into(), credentials }, uri, ecr })
+    Ok(ImageDestination {
+        registry: Registry { base_url, repository, tag: TAG.into(), credentials },
+        uri,
+        ecr,
+    })
 }
 
 /// Every tagged image of the context's registry; of Amazon ECR, those that throng made repositories for.
@@ -128,7 +132,7 @@ async fn ecr(cloud: &Cloud, named: Option<&str>, repository: &str) -> Result<Tar
 /// # Errors
 /// The registry does not answer.
 pub async fn images(cloud: &Cloud) -> Result<Vec<ImageEntry>, DeployError> {
-    let Target { registry, ecr, .. } = place_of(cloud, &format!("{FOLDER}any")).await?;
+    let ImageDestination { registry, ecr, .. } = place_of(cloud, &format!("{FOLDER}any")).await?;
     let credentials = registry.credentials.as_ref();
     if ecr == Ecr::No {
         return Ok(image::list(&registry.base_url, credentials).await?);
@@ -143,7 +147,7 @@ pub async fn images(cloud: &Cloud) -> Result<Vec<ImageEntry>, DeployError> {
 ///
 /// # Errors
 /// There is none, or the registry refuses.
-pub async fn remove_image(cloud: &Cloud, target: &Target) -> Result<(), DeployError> {
+pub async fn remove_image(cloud: &Cloud, target: &ImageDestination) -> Result<(), DeployError> {
     let Registry { repository, tag, .. } = &target.registry;
     if target.ecr == Ecr::No {
         return Ok(image::remove(&target.registry).await?);

@@ -41,7 +41,7 @@ pub enum Scope {
 
 /// What a person wants deployed.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Wish {
+pub enum DeployRequest {
     /// What a form says.
     Form(FunctionForm),
     /// Every function of a definition file.
@@ -60,7 +60,7 @@ pub enum Command {
     /// Go to another context.
     SwitchContext(String),
     /// Say what deploying would do, and change nothing; see [`Snapshot::plan`](super::Snapshot::plan).
-    Plan(Wish),
+    Plan(DeployRequest),
     /// Forget the plan.
     ClosePlan,
     /// Deploy what a form says.
@@ -150,7 +150,7 @@ pub enum Command {
     FollowLogs(LogQuery),
     /// Follow no logs.
     StopLogs,
-    /// End a transfer or deployment.
+    /// RunEnd a transfer or deployment.
     CancelProgress(u64),
     /// Remove a notice.
     Dismiss(u64),

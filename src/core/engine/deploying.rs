@@ -1,6 +1,6 @@
 //! Reads definitions, says what deploying them would do, deploys and removes functions.
 
-use super::command::Wish;
+use super::command::DeployRequest;
 use super::context::Ctx;
 use super::observe::{finish, observer};
 use super::progress::ProgressHandle;
@@ -12,7 +12,7 @@ use crate::model::ProgressState;
 use std::path::PathBuf;
 
 /// Says what deploying would do.
-pub(super) async fn plan(mut ctx: Ctx, wish: Wish) {
+pub(super) async fn plan(mut ctx: Ctx, wish: DeployRequest) {
     let planned = async {
         let definitions = read(wish).await?;
         let observer = Observer::silent(ctx.token.clone());
@@ -29,20 +29,20 @@ pub(super) async fn plan(mut ctx: Ctx, wish: Wish) {
 }
 
 /// Reads a wish. Relative paths of a form start at the working folder.
-async fn read(wish: Wish) -> Result<Definitions, JobError> {
+async fn read(wish: DeployRequest) -> Result<Definitions, JobError> {
     let read = move || match wish {
-        Wish::Form(form) => {
+        DeployRequest::Form(form) => {
             let base = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("."));
             definition::from_form(&form, &base).map(|definition| Definitions::Form(Box::new(definition)))
         }
-        Wish::File(path) => definition::load(&path).map(Definitions::File),
+        DeployRequest::File(path) => definition::load(&path).map(Definitions::File),
     };
     let read = tokio::task::spawn_blocking(read).await;
     Ok(read.map_err(|error| JobError::new(JobErrorKind::Failed, error.to_string()))??)
 }
 
 /// Deploys every function of a wish, which people know as `shown`, when all of them can be.
-pub(super) async fn deploy(mut ctx: Ctx, progress: ProgressHandle, shown: String, wish: Wish) {
+pub(super) async fn deploy(mut ctx: Ctx, progress: ProgressHandle, shown: String, wish: DeployRequest) {
     let observer = observer(&ctx, &progress);
     let result = async {
         let definitions = read(wish).await?;

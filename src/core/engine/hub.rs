@@ -1,9 +1,9 @@
 //! The hub: one task that owns the state, takes commands and updates, and publishes snapshots.
 
-use super::command::{Command, Scope, Wish};
+use super::command::{Command, DeployRequest, Scope};
 use super::context::{Ctx, Update};
 use super::listings::{self, Cache};
-use super::memory::Memory;
+use super::memory::RunCache;
 use super::sending::{self, Wanted};
 use super::snapshot::{
     Connection, ContextInfo, Listing, ListingState, ObjectsView, PlanView, Severity, Snapshot, TaskView,
@@ -49,7 +49,7 @@ pub(super) struct Hub {
     refresh: Arc<Notify>,
     more: mpsc::UnboundedSender<()>,
     cache: Arc<Cache>,
-    memory: Arc<Memory>,
+    memory: Arc<RunCache>,
     survey: Arc<Survey>,
     settings: Arc<JobSettings>,
 }
@@ -348,7 +348,7 @@ impl Hub {
         ctx.spawn(sending::launch(ctx.clone(), progress, function, wanted, self.memory.clone()));
     }
 
-    fn deploy(&mut self, shown: String, wish: Wish) {
+    fn deploy(&mut self, shown: String, wish: DeployRequest) {
         let ctx = self.action_ctx();
         let progress = self.state.begin(format!("deploy {shown}"));
         ctx.spawn(deploying::deploy(ctx.clone(), progress, shown, wish));
@@ -383,8 +383,8 @@ impl Hub {
                 let progress = state.begin(format!("invoke {function}"));
                 ctx.spawn(actions::invoke(ctx.clone(), progress, function, payload));
             }
-            Command::DeployForm(form) => self.deploy(form.name.clone(), Wish::Form(form)),
-            Command::DeployFile(path) => self.deploy(path.display().to_string(), Wish::File(path)),
+            Command::DeployForm(form) => self.deploy(form.name.clone(), DeployRequest::Form(form)),
+            Command::DeployFile(path) => self.deploy(path.display().to_string(), DeployRequest::File(path)),
             Command::DeleteFunction(name) => {
                 let progress = state.begin(format!("delete function {name}"));
                 ctx.spawn(deploying::remove(ctx.clone(), progress, name));

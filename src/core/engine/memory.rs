@@ -10,7 +10,7 @@ use tokio::sync::Notify;
 
 /// What is kept of runs.
 #[derive(Default)]
-pub(super) struct Memory {
+pub(super) struct RunCache {
     /// Whether any is open.
     pub open: OpenRuns,
     /// Runs that were sent again from here.
@@ -18,7 +18,7 @@ pub(super) struct Memory {
     meters: Mutex<HashMap<String, Arc<Meter>>>,
 }
 
-impl Memory {
+impl RunCache {
     /// The inputs of a run are being sent from here.
     pub fn sending(&self, run: &str, meter: &Arc<Meter>) {
         lock(&self.meters).insert(run.to_owned(), meter.clone());

@@ -47,7 +47,7 @@ mod survey;
 mod transfers;
 
 pub use crate::model::{Arrival, LogMode, LogQuery, LogView, RunView};
-pub use command::{Command, Scope, Wish};
+pub use command::{Command, DeployRequest, Scope};
 pub use snapshot::{
     Connection, ContextInfo, Listing, ListingState, Notice, ObjectsView, PlanView, PlannedFunction,
     PlannedStep, Preview, Severity, Snapshot, TaskView,

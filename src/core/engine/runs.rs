@@ -2,7 +2,7 @@
 
 use super::context::Ctx;
 use super::listings::ready;
-use super::memory::Memory;
+use super::memory::RunCache;
 use super::snapshot::{ListingState, Snapshot, TaskView};
 use crate::cloud::Cloud;
 use crate::jobs::JobError;
@@ -16,7 +16,7 @@ use tokio::sync::watch;
 const AGAIN: Duration = Duration::from_secs(3);
 
 /// One run with its tasks.
-pub(super) async fn open(mut ctx: Ctx, memory: Arc<Memory>, run: String) {
+pub(super) async fn open(mut ctx: Ctx, memory: Arc<RunCache>, run: String) {
     loop {
         let Some(cloud) = ctx.cloud().await else { return };
         ctx.cloud.mark_unchanged();
@@ -41,7 +41,7 @@ pub(super) async fn open(mut ctx: Ctx, memory: Arc<Memory>, run: String) {
     }
 }
 
-async fn opened(memory: &Memory, context: &RunContext, run: &str) -> Result<Follower, RunError> {
+async fn opened(memory: &RunCache, context: &RunContext, run: &str) -> Result<Follower, RunError> {
     let mut follower = Follower::open(context, run).await?;
     if let Some(meter) = memory.meter(run) {
         follower.set_meter(meter);
@@ -50,7 +50,7 @@ async fn opened(memory: &Memory, context: &RunContext, run: &str) -> Result<Foll
 }
 
 /// Shows a run until the cloud is another one.
-async fn follow(ctx: &mut Ctx, memory: &Memory, follower: Follower) {
+async fn follow(ctx: &mut Ctx, memory: &RunCache, follower: Follower) {
     let (sender, mut views) = watch::channel(None);
     let reports = ctx.clone();
     let errors = move |error: Option<RunError>| {
@@ -98,7 +98,7 @@ fn show_run(snap: &mut Snapshot, view: RunView) {
 }
 
 /// One task: its state and the records of its attempts.
-pub(super) async fn task(mut ctx: Ctx, memory: Arc<Memory>, run: String, task: u64) {
+pub(super) async fn task(mut ctx: Ctx, memory: Arc<RunCache>, run: String, task: u64) {
     loop {
         let Some(cloud) = ctx.cloud().await else { return };
         ctx.cloud.mark_unchanged();
@@ -124,7 +124,7 @@ pub(super) async fn task(mut ctx: Ctx, memory: Arc<Memory>, run: String, task: u
 async fn follow_task(
     ctx: &mut Ctx,
     cloud: &Cloud,
-    memory: &Memory,
+    memory: &RunCache,
     run: &str,
     task: u64,
 ) -> Result<(), JobError> {

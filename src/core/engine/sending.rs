@@ -1,7 +1,7 @@
 //! Launches runs, sends their inputs, and sends again what was lost on the way.
 
 use super::context::Ctx;
-use super::memory::Memory;
+use super::memory::RunCache;
 use super::observe::{finish, observer, some_failed, told};
 use super::progress::ProgressHandle;
 use super::snapshot::Severity;
@@ -29,7 +29,7 @@ pub(super) async fn launch(
     progress: ProgressHandle,
     function: String,
     wanted: Wanted,
-    memory: Arc<Memory>,
+    memory: Arc<RunCache>,
 ) {
     let observer = observer(&ctx, &progress);
     let launched = async {
@@ -71,7 +71,7 @@ fn tell(ctx: &Ctx, launch: &Launch) {
 }
 
 /// Sends the inputs of a run. Cancelling its progress cancels the run, so that no task stays open for ever.
-async fn send(ctx: &Ctx, memory: &Memory, launch: Launch, progress: Option<ProgressHandle>) {
+async fn send(ctx: &Ctx, memory: &RunCache, launch: Launch, progress: Option<ProgressHandle>) {
     let id = launch.header().id.clone();
     let progress = match progress {
         Some(progress) => progress,
@@ -110,7 +110,7 @@ async fn begin(ctx: &Ctx, label: String) -> Option<ProgressHandle> {
 
 /// Sends the inputs of a run that were not sent from this machine; when there are none, invokes the function once more
 /// for the tasks that have not begun.
-pub(super) async fn resume(mut ctx: Ctx, progress: ProgressHandle, run: String, memory: Arc<Memory>) {
+pub(super) async fn resume(mut ctx: Ctx, progress: ProgressHandle, run: String, memory: Arc<RunCache>) {
     let title = format!("Run {run}: nothing was sent again");
     let Some(_claim) = memory.again.claim(&run).filter(|_| !memory.is_sending(&run)) else {
         let busy = JobError::new(JobErrorKind::Usage, "its inputs are being sent already");
@@ -168,7 +168,7 @@ pub(super) async fn cancel(mut ctx: Ctx, run: String) {
 }
 
 /// Goes on sending the inputs of runs that were launched on this machine and interrupted.
-pub(super) async fn resume_all(mut ctx: Ctx, memory: Arc<Memory>) {
+pub(super) async fn resume_all(mut ctx: Ctx, memory: Arc<RunCache>) {
     let Some(cloud) = ctx.cloud().await else { return };
     let job = ctx.job_in(cloud);
     let runs = match jobs::interrupted_runs(&job) {

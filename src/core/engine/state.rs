@@ -197,7 +197,7 @@ impl State {
     }
 }
 
-/// What an error that is no answer says of the connection.
+/// What an error that is not an answer says of the connection.
 fn trouble(error: &CloudError) -> Connection {
     match error.kind {
         ErrorKind::Auth => Connection::NotSignedIn(error.sentence()),

@@ -3,7 +3,7 @@
 
 use super::context::Ctx;
 use super::listings::ready;
-use super::memory::Memory;
+use super::memory::RunCache;
 use super::snapshot::{ListingState, Snapshot};
 use crate::cloud::Cloud;
 use crate::dataset::objects;
@@ -38,19 +38,19 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 /// All runs, while they are looked at.
-pub(super) async fn runs(ctx: Ctx, memory: Arc<Memory>, survey: Arc<Survey>) {
+pub(super) async fn runs(ctx: Ctx, memory: Arc<RunCache>, survey: Arc<Survey>) {
     let fail = |snap: &mut Snapshot, text| snap.runs.state = ListingState::Failed(text);
     ctx.poll(|cloud, ctx| look(cloud, ctx, memory.clone(), survey.clone(), false), fail).await;
 }
 
 /// Invocations that are under way, while they are looked at.
-pub(super) async fn running(ctx: Ctx, memory: Arc<Memory>, survey: Arc<Survey>) {
+pub(super) async fn running(ctx: Ctx, memory: Arc<RunCache>, survey: Arc<Survey>) {
     let fail = |snap: &mut Snapshot, text| snap.running.state = ListingState::Failed(text);
     ctx.poll(|cloud, ctx| look(cloud, ctx, memory.clone(), survey.clone(), true), fail).await;
 }
 
 /// Both, whatever is looked at. What fails is told where it is looked at.
-pub(super) async fn pulse(mut ctx: Ctx, memory: Arc<Memory>, survey: Arc<Survey>) {
+pub(super) async fn pulse(mut ctx: Ctx, memory: Arc<RunCache>, survey: Arc<Survey>) {
     loop {
         let Some(cloud) = ctx.cloud().await else { return };
         let (local, seen) = (cloud.is_local(), memory.open.seen());
@@ -75,7 +75,7 @@ pub(super) async fn pulse(mut ctx: Ctx, memory: Arc<Memory>, survey: Arc<Survey>
 async fn look(
     cloud: Cloud,
     ctx: Ctx,
-    memory: Arc<Memory>,
+    memory: Arc<RunCache>,
     survey: Arc<Survey>,
     closely: bool,
 ) -> Result<(), JobError> {

@@ -138,7 +138,7 @@ async fn ask_helper(name: &str, host: &str) -> Result<Option<Credentials>, Image
     let program = format!("docker-credential-{name}");
     let fail = |why: String| ImageError::Registry(format!("{program}: no credentials for {host}: {why}"));
     if !name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.')) {
-        return Err(ImageError::Registry(format!("{name:?} is no name of a credential helper")));
+        return Err(ImageError::Registry(format!("{name:?} is not a name of a credential helper")));
     }
     let key = if plain(host) == "docker.io" { "https://index.docker.io/v1/" } else { host };
     let run = async {

@@ -49,7 +49,7 @@ impl Cache {
     /// Gives a finished blob its name.
     pub(super) fn keep(&self, file: NamedTempFile, digest: &str) -> Result<PathBuf, ImageError> {
         let path =
-            self.path(digest).ok_or_else(|| ImageError::Content(format!("`{digest}` is no digest")))?;
+            self.path(digest).ok_or_else(|| ImageError::Content(format!("`{digest}` is not a digest")))?;
         let fail = |error| ImageError::file("cannot write to the image cache", &path, error);
         file.persist(&path).map_err(|error| fail(error.error))?;
         Ok(path)

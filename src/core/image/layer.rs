@@ -13,7 +13,7 @@ pub(super) const FIXED_TIME: u64 = 315_532_800;
 
 /// What an entry is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
+enum EntryKind {
     Folder,
     File,
     Symlink,
@@ -60,7 +60,7 @@ pub(super) fn gzip<W: Write>(output: W) -> Gzip<W> {
 /// Writes entries into a layer. Names are relative, with `/` between their parts, and are checked.
 pub(super) struct LayerWriter<W: Write> {
     tar: tar::Builder<Metered<Gzip<W>>>,
-    seen: HashMap<String, Kind>,
+    seen: HashMap<String, EntryKind>,
     cancel: CancellationToken,
     /// What is being made a layer of, for messages.
     origin: String,
@@ -75,7 +75,7 @@ impl<W: Write> LayerWriter<W> {
 
     /// A folder. Given again, it is not written twice.
     pub fn folder(&mut self, name: &str, attributes: Attributes) -> Result<(), ImageError> {
-        if self.begin(name, Kind::Folder)? {
+        if self.begin(name, EntryKind::Folder)? {
             self.write(name, EntryType::Directory, attributes, 0, &mut std::io::empty())?;
         }
         Ok(())
@@ -89,23 +89,23 @@ impl<W: Write> LayerWriter<W> {
         size: u64,
         body: &mut dyn Read,
     ) -> Result<(), ImageError> {
-        self.begin(name, Kind::File)?;
+        self.begin(name, EntryKind::File)?;
         self.write(name, EntryType::Regular, attributes, size, body)
     }
 
     /// A symbolic link. Its target may be anything: it is followed inside the function only.
     pub fn symlink(&mut self, name: &str, target: &str, attributes: Attributes) -> Result<(), ImageError> {
-        self.begin(name, Kind::Symlink)?;
+        self.begin(name, EntryKind::Symlink)?;
         self.link(name, target, EntryType::Symlink, attributes)
     }
 
     /// A further name for a file that has been written.
     pub fn hardlink(&mut self, name: &str, target: &str, attributes: Attributes) -> Result<(), ImageError> {
-        if !matches!(self.seen.get(target), Some(Kind::File | Kind::Symlink)) {
+        if !matches!(self.seen.get(target), Some(EntryKind::File | EntryKind::Symlink)) {
             let why = format!("is a hard link to `{}`, which no earlier entry is", safe(target));
             return Err(self.refuse(name, &why));
         }
-        self.begin(name, Kind::File)?;
+        self.begin(name, EntryKind::File)?;
         self.link(name, target, EntryType::Link, attributes)
     }
 
@@ -119,20 +119,20 @@ impl<W: Write> LayerWriter<W> {
     }
 
     /// Checks the name, writes parents that are missing. `false` when the folder is there already.
-    fn begin(&mut self, name: &str, kind: Kind) -> Result<bool, ImageError> {
+    fn begin(&mut self, name: &str, kind: EntryKind) -> Result<bool, ImageError> {
         if self.cancel.is_cancelled() {
             return Err(ImageError::Cancelled);
         }
         for (at, _) in name.match_indices('/') {
             let parent = &name[..at];
             match self.seen.get(parent) {
-                Some(Kind::Folder) => {}
+                Some(EntryKind::Folder) => {}
                 Some(_) => {
-                    let why = format!("lies below `{}`, which is no folder", safe(parent));
+                    let why = format!("lies below `{}`, which is not a folder", safe(parent));
                     return Err(self.refuse(name, &why));
                 }
                 None => {
-                    self.seen.insert(parent.to_owned(), Kind::Folder);
+                    self.seen.insert(parent.to_owned(), EntryKind::Folder);
                     let attributes = Attributes::fixed(0o755);
                     self.write(parent, EntryType::Directory, attributes, 0, &mut std::io::empty())?;
                 }
@@ -140,8 +140,8 @@ impl<W: Write> LayerWriter<W> {
         }
         let before = self.seen.insert(name.to_owned(), kind);
         match (before, kind) {
-            (Some(Kind::Folder), Kind::Folder) => Ok(false),
-            (Some(Kind::Folder), _) => Err(self.refuse(name, "replaces a folder of the same name")),
+            (Some(EntryKind::Folder), EntryKind::Folder) => Ok(false),
+            (Some(EntryKind::Folder), _) => Err(self.refuse(name, "replaces a folder of the same name")),
             _ => Ok(true),
         }
     }

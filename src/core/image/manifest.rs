@@ -89,7 +89,7 @@ pub(super) fn check_digest(digest: &str, name: &str) -> Result<(), ImageError> {
     }
     let shown = safe(digest);
     Err(ImageError::Content(format!(
-        "{name}: `{shown}` is no digest of the kind sha256:<64 hexadecimal digits>"
+        "{name}: `{shown}` is not a digest of the kind sha256:<64 hexadecimal digits>"
     )))
 }
 
@@ -141,14 +141,14 @@ pub(super) struct ConfigFile {
     #[serde(default)]
     pub variant: Option<String>,
     #[serde(default, deserialize_with = "nullable")]
-    config: Settings,
+    config: ContainerConfig,
     #[serde(default, deserialize_with = "nullable")]
     rootfs: RootFs,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
-struct Settings {
+struct ContainerConfig {
     #[serde(deserialize_with = "nullable")]
     env: Vec<String>,
     #[serde(deserialize_with = "nullable")]
@@ -185,7 +185,7 @@ impl ConfigFile {
 
     /// What functions care about.
     pub fn settings(&self) -> ImageSettings {
-        let Settings { env, entrypoint, cmd, working_dir, labels } = self.config.clone();
+        let ContainerConfig { env, entrypoint, cmd, working_dir, labels } = self.config.clone();
         ImageSettings { entrypoint, cmd, env, workdir: working_dir, labels }
     }
 

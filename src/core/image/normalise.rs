@@ -99,7 +99,7 @@ impl Part<'_> {
     }
 
     fn digest(&self, cancel: &CancellationToken) -> Result<String, ImageError> {
-        let mut reader = Metered::new(Until { inner: self.open()?, cancel });
+        let mut reader = Metered::new(CancellableReader { inner: self.open()?, cancel });
         std::io::copy(&mut reader, &mut std::io::sink())
             .map_err(|error| ImageError::file("cannot read", self.path, error))?;
         Ok(reader.finish().1)
@@ -107,12 +107,12 @@ impl Part<'_> {
 }
 
 /// Reads until it is cancelled.
-struct Until<'a, R> {
+struct CancellableReader<'a, R> {
     inner: R,
     cancel: &'a CancellationToken,
 }
 
-impl<R: Read> Read for Until<'_, R> {
+impl<R: Read> Read for CancellableReader<'_, R> {
     fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
         if self.cancel.is_cancelled() {
             return Err(ImageError::Cancelled.into_io());
@@ -130,7 +130,7 @@ fn recompress(
     cancel: &CancellationToken,
 ) -> Result<BaseLayer, ImageError> {
     let fail = |error| ImageError::file("cannot decompress a layer of", part.path, error);
-    let plain = decompressed(Until { inner: part.open()?, cancel }).map_err(fail)?;
+    let plain = decompressed(CancellableReader { inner: part.open()?, cancel }).map_err(fail)?;
     let mut input = Metered::new(plain.take(MAX_UNCOMPRESSED + 1));
     let mut output = gzip(BufWriter::with_capacity(256 * 1024, cache.temporary()?));
     std::io::copy(&mut input, &mut output).map_err(fail)?;

@@ -129,7 +129,7 @@ async fn layout(
     const NAME: &str = "org.opencontainers.image.ref.name";
     let name = path.display().to_string();
     let Document::Index(list) = Document::read(index, &name)? else {
-        return Err(ImageError::Content(format!("{name}: index.json is no index")));
+        return Err(ImageError::Content(format!("{name}: index.json is not an index")));
     };
     let name_of = |entry: &Descriptor| entry.annotations.get(NAME).cloned().unwrap_or_default();
     let chosen: Vec<Descriptor> = match wanted {

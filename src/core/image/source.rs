@@ -76,13 +76,13 @@ impl Source {
     fn registry(reference: &str) -> Result<Self, ImageError> {
         let bad = |why: String| {
             ImageError::Spec(format!(
-                "`{reference}` is no image reference ({why}); write `name:tag`, `host/name:tag` or `name@sha256:…`, or a \
+                "`{reference}` is not an image reference ({why}); write `name:tag`, `host/name:tag` or `name@sha256:…`, or a \
                  path after docker-archive:, oci-archive:, oci:, rootfs: or scratch:"
             ))
         };
         let parsed: oci_client::Reference =
             reference.parse().map_err(|error: oci_client::ParseError| bad(error.to_string()))?;
-        // The parser takes `Team/app` for a host and its repository, and finds too late that it is no host.
+        // The parser takes `Team/app` for a host and its repository, and finds too late that it is not a host.
         if parsed.repository().contains(|char: char| char.is_ascii_uppercase()) {
             return Err(bad("repository name must be lowercase".into()));
         }

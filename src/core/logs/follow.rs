@@ -3,9 +3,9 @@
 use super::buffer::{Bound, LogBuffer};
 use super::client::{LogClient, LogGroup};
 use super::merge::Merge;
-use super::news::News;
+use super::news::LogUpdate;
 use super::parse::pattern_for;
-use super::sweep::{Answer, Sweep, SweepPace};
+use super::sweep::{Sweep, SweepAnswer, SweepPace};
 use super::tails;
 use crate::cloud::{ErrorKind, now_ms};
 use crate::model::Millis;
@@ -112,7 +112,7 @@ struct SweepTask {
 }
 
 impl SweepTask {
-    async fn run(mut self, news: mpsc::Sender<News>) {
+    async fn run(mut self, news: mpsc::Sender<LogUpdate>) {
         let mut told = (0, 0);
         loop {
             let now = now_ms();
@@ -126,18 +126,18 @@ impl SweepTask {
             let Some(group) = self.groups.get(ask.group) else { return };
             let got = self.client.page(group, ask.window, &self.pattern, ask.token.clone()).await;
             let (answer, word) = match got {
-                Ok((events, token)) => (Answer::Page(token), News::Page(ask.group, events)),
+                Ok((events, token)) => (SweepAnswer::Page(token), LogUpdate::Page(ask.group, events)),
                 Err(error) if error.kind == ErrorKind::Invalid && ask.token.is_some() => {
-                    (Answer::BadToken, News::Page(ask.group, Vec::new()))
+                    (SweepAnswer::BadToken, LogUpdate::Page(ask.group, Vec::new()))
                 }
-                Err(error) => (Answer::Failed, News::Trouble(ask.group, error)),
+                Err(error) => (SweepAnswer::Failed, LogUpdate::Trouble(ask.group, error)),
             };
             self.plan.answer(&ask, answer, now_ms(), &pace);
             let reached = (self.plan.settled_to(), self.plan.fresh_to());
             let mut words = vec![word];
             if reached != told {
                 told = reached;
-                words.push(News::Swept { settled: reached.0, fresh: reached.1 });
+                words.push(LogUpdate::Swept { settled: reached.0, fresh: reached.1 });
             }
             for word in words {
                 if news.send(word).await.is_err() {
@@ -151,7 +151,7 @@ impl SweepTask {
 /// Takes what arrives and publishes views.
 async fn publish(
     mut merge: Merge,
-    mut arrivals: mpsc::Receiver<News>,
+    mut arrivals: mpsc::Receiver<LogUpdate>,
     views: watch::Sender<LogView>,
     live: Arc<AtomicBool>,
 ) {

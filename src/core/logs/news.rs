@@ -4,7 +4,7 @@ use super::client::{LogError, RawEvent, TailUpdate};
 use crate::model::Millis;
 
 /// What arrives from the cloud.
-pub(super) enum News {
+pub(super) enum LogUpdate {
     /// How the tail with this index stands.
     State(usize, TailState),
     /// Events of a tail.

@@ -42,7 +42,7 @@ pub(super) struct Ask {
 
 /// What came of asking.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Answer {
+pub(super) enum SweepAnswer {
     /// A page, and the token of the next one.
     Page(Option<String>),
     /// The token is not good any more, or never was.
@@ -190,11 +190,11 @@ impl Sweep {
     }
 
     /// What came of asking for a page.
-    pub fn answer(&mut self, ask: &Ask, answer: Answer, now: Millis, pace: &SweepPace) {
+    pub fn answer(&mut self, ask: &Ask, answer: SweepAnswer, now: Millis, pace: &SweepPace) {
         let Some(group) = self.groups.get_mut(ask.group) else { return };
         let Some(mut pass) = group.pass(ask.settled).take() else { return };
         match answer {
-            Answer::Page(token) => {
+            SweepAnswer::Page(token) => {
                 group.failures = 0;
                 // The same token again is the end (as `GetLogEvents` has it), not an endless loop.
                 if token.is_none() || token == pass.token {
@@ -202,14 +202,14 @@ impl Sweep {
                 }
                 pass.token = token;
             }
-            Answer::BadToken if pass.restarts < RESTARTS => {
+            SweepAnswer::BadToken if pass.restarts < RESTARTS => {
                 pass.token = None;
                 pass.restarts += 1;
             }
-            Answer::BadToken | Answer::Failed => {
+            SweepAnswer::BadToken | SweepAnswer::Failed => {
                 group.not_before = now + (PAUSE_MS << group.failures.min(5)).min(LONGEST_PAUSE_MS);
                 group.failures += 1;
-                if answer == Answer::BadToken {
+                if answer == SweepAnswer::BadToken {
                     pass.token = None;
                 }
             }
@@ -250,7 +250,7 @@ mod tests {
             asked.push(ask.group);
             // Group 1 has pages without end.
             let token = (ask.group == 1).then(|| page.to_string());
-            sweep.answer(&ask, Answer::Page(token), 1_000_000, &PACE);
+            sweep.answer(&ask, SweepAnswer::Page(token), 1_000_000, &PACE);
         }
         assert_eq!(asked, [1, 2, 0, 1, 1, 1, 1, 1, 1], "each group had its turn");
     }
@@ -263,7 +263,7 @@ mod tests {
         while now < 1_400_000 {
             while let Some(ask) = sweep.next(now, &PACE) {
                 windows.push((ask.settled, ask.window.start_ms, ask.window.end_ms.unwrap()));
-                sweep.answer(&ask, Answer::Page(None), now, &PACE);
+                sweep.answer(&ask, SweepAnswer::Page(None), now, &PACE);
             }
             now = sweep.due(&PACE).max(now + 1);
         }
@@ -279,16 +279,16 @@ mod tests {
     fn what_a_pass_is_still_reading_has_not_settled() {
         let mut sweep = Sweep::new(1, 0);
         let first = sweep.next(1000, &PACE).unwrap();
-        sweep.answer(&first, Answer::Page(None), 200_000, &PACE);
+        sweep.answer(&first, SweepAnswer::Page(None), 200_000, &PACE);
         let slow = sweep.next(200_000, &PACE).unwrap();
-        sweep.answer(&slow, Answer::Page(Some("1".into())), 200_000, &PACE);
+        sweep.answer(&slow, SweepAnswer::Page(Some("1".into())), 200_000, &PACE);
         let fresh = sweep.next(400_000, &PACE).unwrap();
         assert_eq!((slow.settled, fresh.settled, fresh.window.start_ms), (true, false, 0));
-        sweep.answer(&fresh, Answer::Page(None), 400_000, &PACE);
+        sweep.answer(&fresh, SweepAnswer::Page(None), 400_000, &PACE);
         assert_eq!(sweep.settled_to(), 0);
         let rest = sweep.next(400_000, &PACE).unwrap();
         assert_eq!(rest.token.as_deref(), Some("1"));
-        sweep.answer(&rest, Answer::Page(None), 400_000, &PACE);
+        sweep.answer(&rest, SweepAnswer::Page(None), 400_000, &PACE);
         assert_eq!(sweep.settled_to(), 280_000);
     }
 
@@ -296,17 +296,17 @@ mod tests {
     fn a_bad_token_begins_the_window_anew_and_errors_wait_longer_each_time() {
         let mut sweep = Sweep::new(1, 0);
         let ask = sweep.next(1000, &PACE).unwrap();
-        sweep.answer(&ask, Answer::Page(Some("t".into())), 1000, &PACE);
+        sweep.answer(&ask, SweepAnswer::Page(Some("t".into())), 1000, &PACE);
         let ask = sweep.next(1000, &PACE).unwrap();
         assert_eq!(ask.token.as_deref(), Some("t"));
-        sweep.answer(&ask, Answer::BadToken, 1000, &PACE);
+        sweep.answer(&ask, SweepAnswer::BadToken, 1000, &PACE);
         let again = sweep.next(1000, &PACE).unwrap();
         assert_eq!((again.token.as_deref(), again.window), (None, ask.window));
         let mut now = 1000;
         let mut pauses = Vec::new();
         for _ in 0..7 {
             let ask = sweep.next(now, &PACE).unwrap();
-            sweep.answer(&ask, Answer::Failed, now, &PACE);
+            sweep.answer(&ask, SweepAnswer::Failed, now, &PACE);
             pauses.push(sweep.due(&PACE) - now);
             now = sweep.due(&PACE);
         }

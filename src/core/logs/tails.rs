@@ -1,7 +1,7 @@
 //! Live Tail sessions: ten groups each, renewed when they end, polled instead where they are refused.
 
 use super::client::{LogClient, LogError, LogGroup, TailEnd};
-use super::news::{News, TailState};
+use super::news::{LogUpdate, TailState};
 use crate::cloud::{ErrorKind, now_ms};
 use crate::model::{Arrival, LogMode};
 use std::ops::Range;
@@ -36,7 +36,7 @@ pub(super) fn spawn(
     client: &LogClient,
     groups: &[LogGroup],
     pattern: &str,
-    news: &mpsc::Sender<News>,
+    news: &mpsc::Sender<LogUpdate>,
 ) {
     for (session, range) in ranges(groups.len()).into_iter().enumerate() {
         let tail = TailTask {
@@ -56,7 +56,7 @@ struct TailTask {
     client: LogClient,
     groups: Vec<LogGroup>,
     pattern: String,
-    news: mpsc::Sender<News>,
+    news: mpsc::Sender<LogUpdate>,
 }
 
 /// What follows after a session, or after none.
@@ -84,7 +84,7 @@ impl TailTask {
     }
 
     async fn tell(&self, state: TailState) -> bool {
-        self.news.send(News::State(self.session, state)).await.is_ok()
+        self.news.send(LogUpdate::State(self.session, state)).await.is_ok()
     }
 
     async fn refused(&self, why: String, again: Duration) -> Next {
@@ -127,7 +127,7 @@ impl TailTask {
         loop {
             match tail.next().await {
                 Ok(update) => {
-                    if self.news.send(News::Tail(update)).await.is_err() {
+                    if self.news.send(LogUpdate::Tail(update)).await.is_err() {
                         return Next::End;
                     }
                 }

@@ -1,6 +1,6 @@
 //! What runs ask of functions.
 
-use super::reports::{self, BadEnd, LogPlace};
+use super::reports::{self, FailedAttempt, LogPlace};
 use crate::cloud::{Cloud, CloudError};
 use crate::logs::{LogClient, LogGroup};
 use crate::model::{FunctionInfo, Millis};
@@ -40,7 +40,7 @@ pub struct FunctionFacts {
 
 /// The functions of a context.
 #[async_trait]
-pub trait Fleet: Send + Sync + 'static {
+pub trait FunctionApi: Send + Sync + 'static {
     /// Facts about a function. `None` when there is none of that name.
     async fn facts(&self, function: &str) -> Result<Option<FunctionFacts>, CloudError>;
     /// Puts an event on a function's queue.
@@ -50,13 +50,13 @@ pub trait Fleet: Send + Sync + 'static {
         Ok(None)
     }
     /// Attempts that ended badly since a time, as the platform's log tells.
-    async fn bad_ends(&self, _place: &LogPlace, _since_ms: Millis) -> Result<Vec<BadEnd>, CloudError> {
+    async fn bad_ends(&self, _place: &LogPlace, _since_ms: Millis) -> Result<Vec<FailedAttempt>, CloudError> {
         Ok(Vec::new())
     }
 }
 
 #[async_trait]
-impl Fleet for Cloud {
+impl FunctionApi for Cloud {
     async fn facts(&self, function: &str) -> Result<Option<FunctionFacts>, CloudError> {
         let lambda = self.lambda();
         let Some(detail) = lambda.get(function).await? else { return Ok(None) };
@@ -94,7 +94,7 @@ impl Fleet for Cloud {
             .map(|detail| LogPlace { group: LogGroup::of(&detail.info), json: detail.settings.log_json }))
     }
 
-    async fn bad_ends(&self, place: &LogPlace, since_ms: Millis) -> Result<Vec<BadEnd>, CloudError> {
+    async fn bad_ends(&self, place: &LogPlace, since_ms: Millis) -> Result<Vec<FailedAttempt>, CloudError> {
         reports::read(&LogClient::new(self.clone()), place, since_ms).await
     }
 }

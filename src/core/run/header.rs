@@ -70,7 +70,7 @@ pub struct Cancelled {
 
 /// `end.json`: how the run ended. A summary: the records are the truth.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct End {
+pub struct RunEnd {
     /// Version of the contract.
     pub version: u32,
     /// When its last task ended.
@@ -97,7 +97,7 @@ pub struct End {
     pub max_memory: u64,
 }
 
-impl End {
+impl RunEnd {
     /// From what a tracker knows.
     #[must_use]
     pub fn new(
@@ -178,7 +178,7 @@ mod tests {
             r#"{{"version": 1, "ended_ms": 7, "states": {{"succeeded": {}, "failed": 6}}}}"#,
             u64::MAX
         );
-        let end: Option<End> = serde_json::from_str(&text).ok();
+        let end: Option<RunEnd> = serde_json::from_str(&text).ok();
         assert_eq!(end.map(|end| end.counts().total()), Some(u64::MAX), "not 5, which a run could have");
     }
 
@@ -186,7 +186,7 @@ mod tests {
     fn an_end_keeps_its_counts() {
         let counts = Counts { succeeded: 5, timed_out: 2, ..Counts::default() };
         let classes = BTreeMap::from([(FailureClass::Timeout, 2)]);
-        let end = End::new(7, counts, &classes, &RunStatistics::default(), false);
+        let end = RunEnd::new(7, counts, &classes, &RunStatistics::default(), false);
         assert_eq!((end.counts(), end.failure_classes()), (counts, classes));
     }
 }

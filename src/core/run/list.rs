@@ -1,6 +1,6 @@
 //! All runs, newest first.
 
-use super::header::{End, is_run_id};
+use super::header::{RunEnd, is_run_id};
 use super::tracker::digest_of;
 use super::{FollowOptions, Follower, RunContext, RunError, RunHeader};
 use crate::dataset::objects::{List, each_page, read};
@@ -49,7 +49,7 @@ impl Lister {
     pub async fn list(&mut self, most: usize) -> Result<Vec<RunSummary>, RunError> {
         let mut rest = self.ids().await?.into_iter();
         let mut shown: Vec<String> = Vec::new();
-        // A launch that was killed early leaves a folder that is no run: then an older one is looked at.
+        // A launch that was killed early leaves a folder that is not a run: then an older one is looked at.
         loop {
             let wanted = rest.by_ref().filter(|id| !self.waits(id)).take(most - shown.len());
             let wanted: Vec<String> = wanted.collect();
@@ -177,7 +177,7 @@ async fn look(
 
 /// The summary of an ended run. `None` when end.json does not fit the run: then it is counted.
 fn of_end(header: &RunHeader, end: &[u8]) -> Option<RunSummary> {
-    let end: End = serde_json::from_slice(end).ok()?;
+    let end: RunEnd = serde_json::from_slice(end).ok()?;
     let counts = end.counts();
     (counts.total() == header.tasks).then(|| RunSummary {
         id: header.id.clone(),

@@ -42,17 +42,17 @@ mod task;
 mod tracker;
 mod verify;
 
-pub use cloud::{Fleet, FunctionFacts, TriggerPlace};
+pub use cloud::{FunctionApi, FunctionFacts, TriggerPlace};
 pub use failure::{FailedEvent, is_measured, reason};
 pub use follow::{FollowOptions, Follower, follow, wait};
-pub use header::{Cancelled, End, RunHeader, StartedBy, is_run_id, new_run_id};
+pub use header::{Cancelled, RunEnd, RunHeader, StartedBy, is_run_id, new_run_id};
 #[cfg(test)]
 pub(crate) use launch::tests as launch_tests;
 pub use launch::{Inputs, Launch, LaunchRequest, SendReport, cancel, prepare, resume, send_again, unsent};
 pub use list::Lister;
 pub use manifest::{ManifestEntry, read_manifest};
 pub use provider::{Store, Stores};
-pub use reports::{BadEnd, LogPlace};
+pub use reports::{FailedAttempt, LogPlace};
 pub use results::{Results, results};
 pub use task::{Attempt, attempts};
 pub use tracker::RunTracker;
@@ -72,7 +72,7 @@ pub struct RunContext {
     /// Objects
     pub store: Arc<dyn Objects>,
     /// Functions
-    pub fleet: Arc<dyn Fleet>,
+    pub fleet: Arc<dyn FunctionApi>,
     /// The home bucket.
     pub home: String,
     /// The context's name; journals of different contexts are kept apart.
@@ -148,10 +148,10 @@ pub enum RunError {
         error: Box<CloudError>,
     },
     /// There is no such function.
-    #[error("there is no function `{0}` in this context; `throng functions` lists those there are")]
+    #[error("there is no function `{0}` in this context; run `throng functions` to list them")]
     NoFunction(String),
     /// There is no such run.
-    #[error("there is no run `{0}` in this context; `throng runs` lists those there are")]
+    #[error("there is no run `{0}` in this context; run `throng runs` to list them")]
     NoRun(String),
     /// Something in the home bucket cannot be read.
     #[error("run `{run}`: {what}")]

@@ -17,7 +17,7 @@ pub struct LogPlace {
 
 /// An attempt that ended badly, as the platform's log tells.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct BadEnd {
+pub struct FailedAttempt {
     /// The invocation's request id.
     pub request_id: String,
     /// When it ended.
@@ -49,7 +49,7 @@ pub(super) async fn read(
     client: &LogClient,
     place: &LogPlace,
     since_ms: Millis,
-) -> Result<Vec<BadEnd>, CloudError> {
+) -> Result<Vec<FailedAttempt>, CloudError> {
     let window = Window { start_ms: since_ms, end_ms: None };
     let (mut ends, mut token) = (Vec::new(), None);
     for _ in 0..MOST_PAGES {
@@ -64,7 +64,7 @@ pub(super) async fn read(
 }
 
 /// The bad end that a line tells, if it does.
-pub(super) fn bad_end(event: &RawEvent) -> Option<BadEnd> {
+pub(super) fn bad_end(event: &RawEvent) -> Option<FailedAttempt> {
     let entry = Parser::default().entry("", event);
     let request_id = entry.request_id.filter(|_| entry.platform && &*entry.level == "ERROR")?.to_string();
     let Some(report) = entry.report else {
@@ -74,7 +74,7 @@ pub(super) fn bad_end(event: &RawEvent) -> Option<BadEnd> {
             FailureClass::Timeout | FailureClass::Memory => (state, class),
             _ => (TaskState::Failed, FailureClass::Init),
         };
-        return Some(BadEnd {
+        return Some(FailedAttempt {
             request_id,
             at_ms: event.time_ms,
             state,
@@ -84,7 +84,7 @@ pub(super) fn bad_end(event: &RawEvent) -> Option<BadEnd> {
         });
     };
     let (state, class) = of_report(&report)?;
-    Some(BadEnd {
+    Some(FailedAttempt {
         request_id,
         at_ms: event.time_ms,
         state,

@@ -53,7 +53,7 @@ impl Db {
     /// Opens or creates the database at `path` and runs `schema` (which must be idempotent: `IF NOT EXISTS`).
     ///
     /// # Errors
-    /// When the file cannot be opened, is no database, or the schema fails.
+    /// When the file cannot be opened, is not a database, or the schema fails.
     pub fn open(path: &Path, schema: &str) -> Result<Self, DbError> {
         let mut connection = Connection::open(path)?;
         configure(&connection)?;

@@ -9,14 +9,14 @@ use serde_json::json;
 use std::time::{Duration, SystemTime};
 
 /// What a service says: status, code, words.
-struct Told {
+struct ErrorReply {
     status: u16,
     code: &'static str,
     words: String,
 }
 
-fn told(status: u16, code: &'static str, words: impl Into<String>) -> Told {
-    Told { status, code, words: words.into() }
+fn told(status: u16, code: &'static str, words: impl Into<String>) -> ErrorReply {
+    ErrorReply { status, code, words: words.into() }
 }
 
 /// The answer for a fault that is told as an error. `None` for the others, and for what the service cannot say.
@@ -51,7 +51,7 @@ pub(super) fn refusal(
     Some(response)
 }
 
-fn words(fault: &RequestFault, service: &'static str, signed: &str) -> Option<Told> {
+fn words(fault: &RequestFault, service: &'static str, signed: &str) -> Option<ErrorReply> {
     Some(match (fault, service) {
         (RequestFault::Throttled, "s3") => told(503, "SlowDown", "Please reduce your request rate."),
         (RequestFault::Throttled, "lambda") => told(429, "TooManyRequestsException", "Rate exceeded"),
@@ -105,11 +105,11 @@ fn words(fault: &RequestFault, service: &'static str, signed: &str) -> Option<To
     })
 }
 
-fn answered(told: &Told, content_type: &'static str, body: String) -> Response<Body> {
+fn answered(told: &ErrorReply, content_type: &'static str, body: String) -> Response<Body> {
     answer(StatusCode::from_u16(told.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR), content_type, body)
 }
 
-fn xml(told: &Told, before: &str, after: &str) -> Response<Body> {
+fn xml(told: &ErrorReply, before: &str, after: &str) -> Response<Body> {
     let id = uuid::Uuid::new_v4().simple().to_string().to_uppercase();
     let (code, words) = (told.code, &told.words);
     let body = format!(
@@ -123,7 +123,7 @@ fn xml(told: &Told, before: &str, after: &str) -> Response<Body> {
     response
 }
 
-fn aws_json(told: &Told, service: &str) -> Response<Body> {
+fn aws_json(told: &ErrorReply, service: &str) -> Response<Body> {
     let mut body = json!({"message": told.words});
     let lambda = service == "lambda";
     if lambda {

@@ -3,7 +3,7 @@
 
 use super::kind::{EventFault, Fault, RequestFault};
 use super::operation::{Caller, EVENT, Operation, TAIL_EVENT};
-use super::plan::{Plan, Rule, When};
+use super::plan::{Frequency, Plan, Rule};
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -17,7 +17,7 @@ pub struct Faults(Option<Arc<Inner>>);
 struct Inner {
     seed: u64,
     rules: Vec<Counted>,
-    /// Told whenever a request was answered, for those that are held.
+    /// ErrorReply whenever a request was answered, for those that are held.
     answered: Notify,
 }
 
@@ -201,10 +201,10 @@ impl Rule {
     fn strikes(&self, seed: u64, at: usize, nth: u64) -> bool {
         let Some(nth) = nth.checked_sub(self.after).filter(|nth| *nth > 0) else { return false };
         match self.when {
-            When::Always => true,
-            When::First(first) => nth <= first,
-            When::Every(every) => nth.is_multiple_of(every),
-            When::Share(share) => chance(seed, at, nth) < share,
+            Frequency::Always => true,
+            Frequency::First(first) => nth <= first,
+            Frequency::Every(every) => nth.is_multiple_of(every),
+            Frequency::Share(share) => chance(seed, at, nth) < share,
         }
     }
 }
@@ -227,7 +227,7 @@ const fn mix(value: u64) -> u64 {
     z ^ (z >> 31)
 }
 
-/// When an event comes, for the faults that move it.
+/// Frequency an event comes, for the faults that move it.
 impl Ruling<EventFault> {
     /// How much later it comes.
     #[must_use]

@@ -30,7 +30,7 @@ pub struct Rule {
     /// What it does.
     pub fault: Fault,
     /// To which of the matches.
-    pub when: When,
+    pub when: Frequency,
     /// So many matches are let through first.
     pub after: u64,
     /// At most so many times.
@@ -39,7 +39,7 @@ pub struct Rule {
 
 /// To which of the matches a rule does what it does.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum When {
+pub enum Frequency {
     /// To all.
     Always,
     /// To the first so many.
@@ -151,14 +151,14 @@ fn caller(text: &Spanned<String>) -> Result<Caller, Wrong> {
     }
 }
 
-fn when(rule: &RawRule, start: usize) -> Result<When, Wrong> {
+fn when(rule: &RawRule, start: usize) -> Result<Frequency, Wrong> {
     match (rule.first, &rule.every, &rule.share) {
-        (None, None, None) => Ok(When::Always),
-        (Some(first), None, None) => Ok(When::First(first)),
-        (None, Some(every), None) if *every.get_ref() > 0 => Ok(When::Every(*every.get_ref())),
+        (None, None, None) => Ok(Frequency::Always),
+        (Some(first), None, None) => Ok(Frequency::First(first)),
+        (None, Some(every), None) if *every.get_ref() > 0 => Ok(Frequency::Every(*every.get_ref())),
         (None, Some(every), None) => Err((every.span().start, "`every` is 1 or more".into())),
         (None, None, Some(share)) if (0.0..=1.0).contains(share.get_ref()) => {
-            Ok(When::Share(*share.get_ref()))
+            Ok(Frequency::Share(*share.get_ref()))
         }
         (None, None, Some(share)) => Err((share.span().start, "`share` is between 0 and 1".into())),
         _ => Err((start, "one of `first`, `every` and `share`, not several".into())),
@@ -296,8 +296,8 @@ mod tests {
         assert_eq!((plan.seed, plan.rules.len()), (9, 2));
         let first = &plan.rules[0];
         assert_eq!(first.fault, Fault::Event(EventFault::Delayed(Duration::from_millis(20))));
-        assert_eq!((first.after, first.count, first.when), (1, 2, When::Always));
+        assert_eq!((first.after, first.count, first.when), (1, 2, Frequency::Always));
         assert_eq!(plan.rules[1].fault, Fault::Request(RequestFault::Skew(-3600)));
-        assert_eq!((plan.rules[1].who, plan.rules[1].when), (Some(Caller::Function), When::Share(0.5)));
+        assert_eq!((plan.rules[1].who, plan.rules[1].when), (Some(Caller::Function), Frequency::Share(0.5)));
     }
 }

@@ -61,9 +61,9 @@ pub use service::RuntimeApi;
 
 use super::db::{Db, DbError};
 use super::logs::LogStore;
-use environment::{Environment, Invocation, Job, Outcome, Shared};
+use environment::{Environment, Invocation, Job, JobOutcome, Shared};
 use logging::LogWriter;
-use pool::{Lease, Limits, Place, Scheduler};
+use pool::{Lease, Limits, Scheduler, Slot};
 use runtime_api::{TokenGuard, Tokens};
 use serde::Serialize;
 use std::sync::Arc;
@@ -84,7 +84,7 @@ pub struct LambdaParts {
     pub records: Arc<dyn Records>,
     /// What starts processes.
     pub launcher: Arc<dyn Launcher>,
-    /// Settings.
+    /// MutableSettings.
     pub config: LambdaConfig,
 }
 
@@ -192,19 +192,19 @@ impl Lambda {
     }
 
     /// Runs an invocation in a warm environment, or in a new one.
-    async fn run(&self, mut invocation: Invocation, mut lease: Lease) -> Outcome {
+    async fn run(&self, mut invocation: Invocation, mut lease: Lease) -> JobOutcome {
         loop {
             let (reply, outcome) = oneshot::channel();
             let job = Job { invocation, lease, reply };
             let not_run = match self.hand_over(job) {
                 Ok(()) => match outcome.await {
-                    Ok(Outcome::NotRun(job)) => Some(job),
+                    Ok(JobOutcome::NotRun(job)) => Some(job),
                     Ok(done) => return done,
-                    Err(_) => return Outcome::System("The environment broke down.".into()),
+                    Err(_) => return JobOutcome::System("The environment broke down.".into()),
                 },
                 Err(job) => job,
             };
-            let Some(job) = not_run else { return Outcome::System("The function is gone.".into()) };
+            let Some(job) = not_run else { return JobOutcome::System("The function is gone.".into()) };
             (invocation, lease) = (job.invocation, job.lease);
         }
     }
@@ -214,11 +214,11 @@ impl Lambda {
     fn hand_over(&self, job: Job) -> Result<(), Option<Box<Job>>> {
         match self.inner.scheduler.place(job.lease.function()) {
             None => Err(None),
-            Some(Place::Warm(inbox)) => match pool::send(&inbox, job) {
+            Some(Slot::Warm(inbox)) => match pool::send(&inbox, job) {
                 Some(job) => Err(Some(job)),
                 None => Ok(()),
             },
-            Some(Place::Cold { id, live, inbox, sender }) => {
+            Some(Slot::Cold { id, live, inbox, sender }) => {
                 let token = uuid::Uuid::new_v4().simple().to_string();
                 self.inner.tokens.insert(token.clone(), sender);
                 let guard = TokenGuard { tokens: self.inner.tokens.clone(), token: token.clone() };

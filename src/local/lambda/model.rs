@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Function {
     pub name: String,
-    pub settings: Settings,
+    pub settings: MutableSettings,
     /// As the caller wrote it.
     pub image_uri: String,
     /// With the digest that it meant when the function was created or updated.
@@ -34,7 +34,7 @@ pub struct Function {
 
 /// What `UpdateFunctionConfiguration` may change.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Settings {
+pub struct MutableSettings {
     pub role: String,
     pub description: String,
     pub timeout_secs: u32,

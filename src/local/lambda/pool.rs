@@ -103,7 +103,7 @@ struct Member {
 }
 
 /// Where a job goes.
-pub(super) enum Place {
+pub(super) enum Slot {
     Warm(mpsc::UnboundedSender<Message>),
     /// A new environment is to be started; its number and memory are taken already.
     Cold {
@@ -250,7 +250,7 @@ impl Scheduler {
     }
 
     /// The environment for a job: the one used last, or a new one. `None` when the function is gone.
-    pub fn place(&self, name: &str) -> Option<Place> {
+    pub fn place(&self, name: &str) -> Option<Slot> {
         let mut guard = self.state();
         let state = &mut *guard;
         state.next_id += 1;
@@ -258,7 +258,7 @@ impl Scheduler {
         let pool = state.pools.get_mut(name)?;
         while let Some(idle) = pool.idle.pop() {
             if let Some(member) = pool.environments.get(&idle) {
-                return Some(Place::Warm(member.inbox.clone()));
+                return Some(Slot::Warm(member.inbox.clone()));
             }
         }
         let live = pool.live.clone()?;
@@ -268,7 +268,7 @@ impl Scheduler {
             Member { inbox: sender.clone(), generation: pool.generation, memory_mb, idle_since_ms: now_ms() };
         pool.environments.insert(id, member);
         state.memory_mb += memory_mb;
-        Some(Place::Cold { id, live, inbox, sender })
+        Some(Slot::Cold { id, live, inbox, sender })
     }
 
     /// An environment has nothing to do. `false`: it is to end.

@@ -115,12 +115,12 @@ struct Config {
     #[serde(default)]
     os: String,
     #[serde(default, rename = "config")]
-    settings: Option<Settings>,
+    settings: Option<ContainerConfig>,
 }
 
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct Settings {
+struct ContainerConfig {
     #[serde(default)]
     entrypoint: Option<Vec<String>>,
     #[serde(default)]

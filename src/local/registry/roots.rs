@@ -55,7 +55,7 @@ fn unpacked_layer(
     below: &[PathBuf],
     budget: u64,
 ) -> Result<(PathBuf, u64), ImageError> {
-    let hex = hex_of(digest).ok_or_else(|| ImageError::Rejected(format!("{digest} is no digest")))?;
+    let hex = hex_of(digest).ok_or_else(|| ImageError::Rejected(format!("{digest} is not a digest")))?;
     let layers = content.folder("layers");
     let (folder, size_file) = (layers.join(hex), layers.join(format!("{hex}.size")));
     if let Ok(text) = fs::read_to_string(&size_file)

@@ -89,7 +89,7 @@ impl Algorithm {
 
 /// How the checksum of an object in parts was made.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Kind {
+pub enum ChecksumKind {
     /// Of all its bytes.
     #[default]
     #[serde(rename = "FULL_OBJECT")]
@@ -99,7 +99,7 @@ pub enum Kind {
     Composite,
 }
 
-impl Kind {
+impl ChecksumKind {
     /// The word in headers and XML.
     #[must_use]
     pub const fn word(self) -> &'static str {
@@ -131,7 +131,7 @@ pub struct Checksums {
     pub sha256: Option<String>,
     /// Of all bytes, or of the parts' checksums.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub kind: Option<Kind>,
+    pub kind: Option<ChecksumKind>,
 }
 
 impl Checksums {
@@ -229,12 +229,12 @@ pub fn finish(hasher: ChecksumHasher) -> Checksums {
 #[must_use]
 pub fn combine<'a>(
     algorithm: Algorithm,
-    kind: Kind,
+    kind: ChecksumKind,
     parts: impl IntoIterator<Item = (&'a str, u64)>,
 ) -> Option<String> {
     match kind {
-        Kind::Composite => composite(algorithm, parts),
-        Kind::Full => full(algorithm, parts),
+        ChecksumKind::Composite => composite(algorithm, parts),
+        ChecksumKind::Full => full(algorithm, parts),
     }
 }
 
@@ -277,11 +277,14 @@ mod tests {
         for algorithm in [Algorithm::Crc32, Algorithm::Crc32c, Algorithm::Crc64Nvme] {
             let parts: Vec<_> =
                 data.chunks(33_333).map(|part| (of(algorithm, part), part.len() as u64)).collect();
-            let combined =
-                combine(algorithm, Kind::Full, parts.iter().map(|(value, size)| (value.as_str(), *size)));
+            let combined = combine(
+                algorithm,
+                ChecksumKind::Full,
+                parts.iter().map(|(value, size)| (value.as_str(), *size)),
+            );
             assert_eq!(combined, Some(of(algorithm, &data)), "{algorithm:?}");
         }
-        assert_eq!(combine(Algorithm::Sha256, Kind::Full, [("", 0)]), None);
+        assert_eq!(combine(Algorithm::Sha256, ChecksumKind::Full, [("", 0)]), None);
     }
 
     #[test]

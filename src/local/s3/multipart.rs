@@ -1,7 +1,7 @@
 //! Uploads in parts. A part is a file of its own; completing an upload names the files in order and copies nothing.
 
 use super::ObjectStore;
-use super::checksum::{Algorithm, Checksums, Kind, combine};
+use super::checksum::{Algorithm, ChecksumKind, Checksums, combine};
 use super::error::StoreError;
 use super::intake::{Payload, Received};
 use super::list::{After, behind, common_prefix};
@@ -26,7 +26,7 @@ pub struct UploadMeta {
     /// The checksum algorithm that the client named.
     pub algorithm: Option<Algorithm>,
     /// How the object's checksum is made.
-    pub kind: Kind,
+    pub kind: ChecksumKind,
 }
 
 impl UploadMeta {

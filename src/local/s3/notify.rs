@@ -54,7 +54,7 @@ pub enum TargetKind {
 
 /// One configuration of a bucket.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Target {
+pub struct NotificationTarget {
     /// What it is.
     pub kind: TargetKind,
     /// Configuration id.
@@ -75,13 +75,13 @@ pub struct Target {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Notification {
     /// Targets
-    pub targets: Vec<Target>,
+    pub targets: Vec<NotificationTarget>,
     /// Whether `EventBridge` is on: kept, not delivered.
     #[serde(default)]
     pub event_bridge: bool,
 }
 
-impl Target {
+impl NotificationTarget {
     fn wants(&self, event: &str, key: &str) -> bool {
         self.events.iter().any(|pattern| covers(pattern, event))
             && self.prefix.as_deref().is_none_or(|prefix| key.starts_with(prefix))
@@ -143,7 +143,11 @@ impl Notification {
     }
 
     /// The functions that `event` (such as `ObjectCreated:Put`) on `key` starts.
-    pub fn functions<'a>(&'a self, event: &'a str, key: &'a str) -> impl Iterator<Item = &'a Target> {
+    pub fn functions<'a>(
+        &'a self,
+        event: &'a str,
+        key: &'a str,
+    ) -> impl Iterator<Item = &'a NotificationTarget> {
         self.targets
             .iter()
             .filter(move |target| target.kind == TargetKind::Lambda && target.wants(event, key))
@@ -152,7 +156,7 @@ impl Notification {
 
 /// What happened to an object.
 #[derive(Clone, Debug)]
-pub struct Happening<'a> {
+pub struct S3Event<'a> {
     /// `ObjectCreated:Put` …
     pub event: &'a str,
     /// Bucket
@@ -171,12 +175,12 @@ pub struct Happening<'a> {
 
 /// The event's text, as AWS shapes version 2.1.
 #[must_use]
-pub fn event_text(target: &Target, happening: &Happening<'_>) -> String {
+pub fn event_text(target: &NotificationTarget, event: &S3Event<'_>) -> String {
     let mut object = json!({
-        "key": form_encode(happening.key),
-        "sequencer": format!("{:018X}", happening.sequencer),
+        "key": form_encode(event.key),
+        "sequencer": format!("{:018X}", event.sequencer),
     });
-    if let (Some((size, etag)), Some(object)) = (happening.object, object.as_object_mut()) {
+    if let (Some((size, etag)), Some(object)) = (event.object, object.as_object_mut()) {
         object.insert("size".into(), size.into());
         object.insert("eTag".into(), etag.into());
     }
@@ -184,21 +188,21 @@ pub fn event_text(target: &Target, happening: &Happening<'_>) -> String {
         "eventVersion": "2.1",
         "eventSource": "aws:s3",
         "awsRegion": REGION,
-        "eventTime": iso_time(happening.time_ms),
-        "eventName": happening.event,
+        "eventTime": iso_time(event.time_ms),
+        "eventName": event.event,
         "userIdentity": {"principalId": format!("AWS:{ACCOUNT}")},
         "requestParameters": {"sourceIPAddress": "127.0.0.1"},
         "responseElements": {
-            "x-amz-request-id": happening.ids.request_id,
-            "x-amz-id-2": happening.ids.host_id,
+            "x-amz-request-id": event.ids.request_id,
+            "x-amz-id-2": event.ids.host_id,
         },
         "s3": {
             "s3SchemaVersion": "1.0",
             "configurationId": target.id,
             "bucket": {
-                "name": happening.bucket,
+                "name": event.bucket,
                 "ownerIdentity": {"principalId": ACCOUNT},
-                "arn": format!("arn:aws:s3:::{}", happening.bucket),
+                "arn": format!("arn:aws:s3:::{}", event.bucket),
             },
             "object": object,
         },
@@ -211,9 +215,9 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
 
-    fn target(id: &str, events: &[&str], prefix: &str, suffix: &str) -> Target {
+    fn target(id: &str, events: &[&str], prefix: &str, suffix: &str) -> NotificationTarget {
         let some = |text: &str| (!text.is_empty()).then(|| text.to_owned());
-        Target {
+        NotificationTarget {
             kind: TargetKind::Lambda,
             id: id.into(),
             arn: format!("arn:aws:lambda:us-east-1:000000000000:function:{id}"),
@@ -223,7 +227,7 @@ mod tests {
         }
     }
 
-    fn check(targets: Vec<Target>) -> Result<(), String> {
+    fn check(targets: Vec<NotificationTarget>) -> Result<(), String> {
         Notification { targets, event_bridge: false }.validate().map_err(|error| error.to_string())
     }
 
@@ -267,7 +271,7 @@ mod tests {
     fn the_event_is_read_by_the_contract() {
         let ids = RequestIds::random();
         assert_eq!((ids.request_id.len(), ids.host_id.len()), (16, 76));
-        let happening = Happening {
+        let event = S3Event {
             event: "ObjectCreated:Put",
             bucket: "b",
             key: "in/file one+é.txt",
@@ -277,7 +281,7 @@ mod tests {
             ids: &ids,
         };
         let event: serde_json::Value =
-            serde_json::from_str(&event_text(&target("t", &[], "", ""), &happening)).unwrap();
+            serde_json::from_str(&event_text(&target("t", &[], "", ""), &event)).unwrap();
         let record = &event["Records"][0];
         assert_eq!(record["s3"]["object"]["key"], "in/file+one%2B%C3%A9.txt");
         assert_eq!(record["eventTime"], "2023-11-14T22:13:20.123Z");

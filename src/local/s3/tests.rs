@@ -5,7 +5,7 @@
 use super::list::{After, Entry, ListQuery, Page, list};
 use super::meta::ObjectMeta;
 use super::multipart::{Completion, ListedPart, UploadMeta, UploadName};
-use super::notify::{Notification, Target, TargetKind};
+use super::notify::{Notification, NotificationTarget, TargetKind};
 use super::store::{Conditions, Content, DeleteConditions, NewObject, Tag};
 use super::*;
 use crate::protocol::RequestIds;
@@ -264,7 +264,7 @@ async fn orphans_are_removed_and_named_files_kept_at_the_next_start() {
 }
 
 fn notification(arn: &str) -> Notification {
-    let target = Target {
+    let target = NotificationTarget {
         kind: TargetKind::Lambda,
         id: "t".into(),
         arn: arn.into(),

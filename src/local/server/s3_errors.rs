@@ -28,7 +28,7 @@ fn words(code: &str) -> Option<&'static str> {
     })
 }
 
-/// The document with words and ids; as it is when it is no error document.
+/// The document with words and ids; as it is when it is not an error document.
 #[must_use]
 pub fn complete(document: &str, ids: &RequestIds) -> String {
     let Some((head, tail)) = document.rsplit_once("</Error>") else { return document.to_owned() };

@@ -3,14 +3,14 @@
 use crate::app::App;
 use crate::filter::{Filter, Pattern};
 use crate::layers::line::{LineInput, Purpose};
-use crate::place::{Kind, Place, tab};
+use crate::place::{Route, RouteKind, tab};
 use throng_core::engine::{Command, LogQuery};
 
 /// How far back a log begins that is followed by itself, in seconds.
 pub const SINCE: u64 = 3600;
 
 fn step(app: &mut App, by: isize) {
-    if app.kind() == Kind::Logs {
+    if app.kind() == RouteKind::Logs {
         let to = app.logs.cursor().saturating_add_signed(by);
         let snapshot = app.snapshot.clone();
         app.logs.go(to, snapshot.logs.as_ref());
@@ -20,7 +20,7 @@ fn step(app: &mut App, by: isize) {
 }
 
 fn page(app: &App) -> isize {
-    let lines = if app.kind() == Kind::Logs { app.logs.page() } else { app.page().list.page() };
+    let lines = if app.kind() == RouteKind::Logs { app.logs.page() } else { app.page().list.page() };
     isize::try_from(lines).unwrap_or(1)
 }
 
@@ -47,7 +47,7 @@ pub fn first(app: &mut App, _: &str) {
 }
 
 pub fn last(app: &mut App, _: &str) {
-    if app.kind() == Kind::Logs {
+    if app.kind() == RouteKind::Logs {
         app.logs.follow();
     } else {
         app.with_list(|list, rows| list.go(usize::MAX, rows));
@@ -56,7 +56,7 @@ pub fn last(app: &mut App, _: &str) {
 
 /// One step back: first what narrows the list, then the way up.
 pub fn back(app: &mut App, _: &str) {
-    if app.kind() == Kind::Logs {
+    if app.kind() == RouteKind::Logs {
         let logs = &mut app.logs;
         if !logs.search.is_empty() {
             logs.search = Pattern::default();
@@ -113,7 +113,7 @@ pub fn filter(app: &mut App, argument: &str) {
 }
 
 pub fn functions(app: &mut App, name: &str) {
-    go(app, 0, name, |name| Place::Function(name.to_owned()));
+    go(app, 0, name, |name| Route::Function(name.to_owned()));
 }
 
 pub fn buckets(app: &mut App, name: &str) {
@@ -121,7 +121,7 @@ pub fn buckets(app: &mut App, name: &str) {
         let (bucket, prefix) = place.split_once('/').unwrap_or((place, ""));
         let prefix =
             if prefix.is_empty() || prefix.ends_with('/') { prefix.to_owned() } else { format!("{prefix}/") };
-        Place::Objects { bucket: bucket.to_owned(), prefix }
+        Route::Objects { bucket: bucket.to_owned(), prefix }
     });
 }
 
@@ -130,7 +130,7 @@ pub fn runs(app: &mut App, id: &str) {
         app.open(tab::RUNS, Vec::new());
         return app.open_newest();
     }
-    go(app, 2, id, |id| Place::Run(id.to_owned()));
+    go(app, 2, id, |id| Route::Run(id.to_owned()));
 }
 
 pub fn running(app: &mut App, _: &str) {
@@ -164,7 +164,7 @@ pub fn follow(app: &mut App, query: LogQuery) {
     app.open_tab(tab::LOGS);
 }
 
-fn go(app: &mut App, tab: usize, argument: &str, place: impl Fn(&str) -> Place) {
+fn go(app: &mut App, tab: usize, argument: &str, place: impl Fn(&str) -> Route) {
     if argument.is_empty() {
         // Once more goes to the top of the tab.
         if app.tab == tab {

@@ -12,7 +12,7 @@ use crate::layers::prompt::Prompt;
 use crate::theme::{self, Depth, Theme};
 use std::path::PathBuf;
 use throng_core::clean;
-use throng_core::engine::{Command, Severity, Wish};
+use throng_core::engine::{Command, DeployRequest, Severity};
 use throng_core::model::ProgressState;
 use throng_core::words::Clean;
 
@@ -25,7 +25,7 @@ pub fn deploy(app: &mut App, path: &str) {
         return launch(app, "");
     }
     let path = expand(path.trim());
-    let plan = PlanLayer::open(Wish::File(path), app);
+    let plan = PlanLayer::open(DeployRequest::File(path), app);
     app.push(plan);
 }
 

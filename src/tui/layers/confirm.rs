@@ -1,7 +1,7 @@
 //! Asking before something is ended or deleted.
 
 use crate::app::App;
-use crate::layer::{Layer, Outcome};
+use crate::layer::{Layer, LayerOutcome};
 use crate::paint::{Draw, Line, Span, small};
 use crate::widgets::input::Field;
 use crate::widgets::popup;
@@ -38,37 +38,37 @@ impl Confirm {
         Self { word: Some(word.to_owned()), ..Self::yes(title, lines, then) }
     }
 
-    fn go(&mut self, app: &mut App) -> Outcome {
+    fn go(&mut self, app: &mut App) -> LayerOutcome {
         if let Some(then) = self.then.take() {
             then(app);
         }
-        Outcome::Close
+        LayerOutcome::Close
     }
 }
 
 impl Layer for Confirm {
-    fn key(&mut self, key: KeyEvent, app: &mut App) -> Outcome {
+    fn key(&mut self, key: KeyEvent, app: &mut App) -> LayerOutcome {
         let control = key.modifiers.contains(crossterm::event::KeyModifiers::CONTROL);
         match (key.code, &self.word) {
-            (KeyCode::Esc, _) | (KeyCode::Char('n' | 'N' | 'q'), None) => Outcome::Close,
-            (KeyCode::Char('c'), _) if control => Outcome::Close,
+            (KeyCode::Esc, _) | (KeyCode::Char('n' | 'N' | 'q'), None) => LayerOutcome::Close,
+            (KeyCode::Char('c'), _) if control => LayerOutcome::Close,
             (KeyCode::Char('y' | 'Y'), None) => self.go(app),
             (KeyCode::Enter, Some(word)) if self.field.text() == word => self.go(app),
             (KeyCode::Enter, Some(word)) => {
                 app.refuse(clean!("That is not {word}: nothing is done."));
-                Outcome::Keep
+                LayerOutcome::Keep
             }
             (_, Some(_)) => {
                 self.field.key(key);
-                Outcome::Keep
+                LayerOutcome::Keep
             }
-            _ => Outcome::Keep,
+            _ => LayerOutcome::Keep,
         }
     }
 
-    fn paste(&mut self, text: &str, _: &mut App) -> Outcome {
+    fn paste(&mut self, text: &str, _: &mut App) -> LayerOutcome {
         self.field.paste(text);
-        Outcome::Keep
+        LayerOutcome::Keep
     }
 
     fn takes_text(&self) -> bool {

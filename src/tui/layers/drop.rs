@@ -2,9 +2,9 @@
 
 use super::plan::PlanLayer;
 use crate::app::{App, Job};
-use crate::layer::{Answer, Layer, Outcome};
+use crate::layer::{Layer, LayerAnswer, LayerOutcome};
 use crate::paint::{Line, Span, small};
-use crate::place::Place;
+use crate::place::Route;
 use crate::widgets::popup;
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::Frame;
@@ -12,7 +12,7 @@ use ratatui::layout::Rect;
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use throng_core::clean;
-use throng_core::engine::{Command, Wish};
+use throng_core::engine::{Command, DeployRequest};
 use throng_core::jobs;
 use throng_core::words::{self, Clean};
 
@@ -21,7 +21,7 @@ const MOST: u64 = 200_000;
 
 /// Where files can go.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Target {
+pub enum DropTarget {
     /// The dropped file is a definition, and its functions are deployed.
     Deploy(PathBuf),
     /// Each is processed by a function.
@@ -30,7 +30,7 @@ pub enum Target {
     Bucket(String, String),
 }
 
-impl Target {
+impl DropTarget {
     const fn job(&self) -> jobs::Job {
         match self {
             Self::Deploy(_) => jobs::Job::Deploy,
@@ -45,15 +45,15 @@ impl Target {
         let snapshot = app.snapshot.clone();
         let row = app.with_list(|list, _| list.row());
         let target = match &app.page().place {
-            Place::Functions => Some(Self::Function(snapshot.functions.items.get(row?)?.name.clone())),
-            Place::Function(name) => Some(Self::Function(name.clone())),
-            Place::Buckets => {
+            Route::Functions => Some(Self::Function(snapshot.functions.items.get(row?)?.name.clone())),
+            Route::Function(name) => Some(Self::Function(name.clone())),
+            Route::Buckets => {
                 Some(Self::Bucket(snapshot.buckets.items.get(row?)?.name.clone(), String::new()))
             }
-            Place::Objects { bucket, prefix } => {
+            Route::Objects { bucket, prefix } => {
                 Some(Self::Bucket(bucket.clone(), prefix.trim_end_matches('/').to_owned()))
             }
-            Place::Run(run) | Place::Task { run, .. } => snapshot
+            Route::Run(run) | Route::Task { run, .. } => snapshot
                 .run
                 .as_ref()
                 .filter(|view| view.summary.id == *run)
@@ -119,23 +119,23 @@ fn count(paths: &[PathBuf]) -> Amount {
 pub struct DropDialog {
     paths: Vec<PathBuf>,
     amount: Job<Amount>,
-    targets: Vec<Target>,
+    targets: Vec<DropTarget>,
     position: usize,
 }
 
 impl DropDialog {
     /// For files that are here.
     #[must_use]
-    pub fn new(paths: Vec<PathBuf>, target: Option<Target>, app: &App) -> Self {
-        let mut targets: Vec<Target> = target.into_iter().collect();
+    pub fn new(paths: Vec<PathBuf>, target: Option<DropTarget>, app: &App) -> Self {
+        let mut targets: Vec<DropTarget> = target.into_iter().collect();
         let functions =
-            app.snapshot.functions.items.iter().map(|function| Target::Function(function.name.clone()));
+            app.snapshot.functions.items.iter().map(|function| DropTarget::Function(function.name.clone()));
         let buckets = app
             .snapshot
             .buckets
             .items
             .iter()
-            .map(|bucket| Target::Bucket(bucket.name.clone(), String::new()));
+            .map(|bucket| DropTarget::Bucket(bucket.name.clone(), String::new()));
         for other in functions.chain(buckets.filter(|bucket| !bucket.is_home(app))) {
             if !targets.contains(&other) {
                 targets.push(other);
@@ -153,40 +153,40 @@ impl DropDialog {
                 self.paths.push(path);
             }
         }
-        self.targets.retain(|target| !matches!(target, Target::Deploy(_)));
+        self.targets.retain(|target| !matches!(target, DropTarget::Deploy(_)));
         if let [path] = &self.paths[..]
             && is_definition(path)
         {
-            self.targets.insert(0, Target::Deploy(path.clone()));
+            self.targets.insert(0, DropTarget::Deploy(path.clone()));
         }
         let paths = self.paths.clone();
         self.amount = app.job(move || count(&paths));
     }
 
-    fn go(&mut self, app: &mut App) -> Outcome {
+    fn go(&mut self, app: &mut App) -> LayerOutcome {
         let Some(target) = self.targets.get(self.position).cloned() else {
             app.refuse("There is no function and no bucket yet. Press n to launch a function.");
-            return Outcome::Close;
+            return LayerOutcome::Close;
         };
         if !app.permits(target.job()) {
             app.refuse(clean!("Context {} is read-only.", app.snapshot.context.name));
-            return Outcome::Close;
+            return LayerOutcome::Close;
         }
         let paths = std::mem::take(&mut self.paths);
         match target {
-            Target::Deploy(path) => {
-                let plan = PlanLayer::open(Wish::File(path), app);
+            DropTarget::Deploy(path) => {
+                let plan = PlanLayer::open(DeployRequest::File(path), app);
                 app.push(plan);
             }
-            Target::Function(function) => {
+            DropTarget::Function(function) => {
                 app.start_run(&function.clone(), Command::RunFiles { function, paths });
             }
-            Target::Bucket(bucket, prefix) => {
+            DropTarget::Bucket(bucket, prefix) => {
                 app.begin(clean!("Uploading to {bucket}/{prefix} …"));
                 app.send(Command::Upload { paths, bucket, prefix });
             }
         }
-        Outcome::Close
+        LayerOutcome::Close
     }
 
     fn amount(&self) -> String {
@@ -202,31 +202,33 @@ impl DropDialog {
 }
 
 impl Layer for DropDialog {
-    fn key(&mut self, key: KeyEvent, app: &mut App) -> Outcome {
+    fn key(&mut self, key: KeyEvent, app: &mut App) -> LayerOutcome {
         let last = self.targets.len().saturating_sub(1);
         match key.code {
-            KeyCode::Esc | KeyCode::Char('q' | 'n') => return Outcome::Close,
-            KeyCode::Char('c') if key.modifiers.contains(KeyModifiers::CONTROL) => return Outcome::Close,
+            KeyCode::Esc | KeyCode::Char('q' | 'n') => return LayerOutcome::Close,
+            KeyCode::Char('c') if key.modifiers.contains(KeyModifiers::CONTROL) => {
+                return LayerOutcome::Close;
+            }
             KeyCode::Enter | KeyCode::Char('y') => return self.go(app),
             KeyCode::Up | KeyCode::Char('k') => self.position = self.position.saturating_sub(1),
             KeyCode::Down | KeyCode::Char('j') => self.position = (self.position + 1).min(last),
             _ => {}
         }
-        Outcome::Keep
+        LayerOutcome::Keep
     }
 
     /// Some terminals paste every dropped file on its own.
-    fn paste(&mut self, pasted: &str, app: &mut App) -> Outcome {
+    fn paste(&mut self, pasted: &str, app: &mut App) -> LayerOutcome {
         if let crate::drop::Dropped::Here(paths) = crate::drop::parse(pasted) {
             self.add(paths, app);
         }
-        Outcome::Keep
+        LayerOutcome::Keep
     }
 
-    fn answer(&mut self, answer: Answer, app: &mut App) -> Outcome {
-        let Answer::Paths(paths) = answer else { return Outcome::Keep };
+    fn answer(&mut self, answer: LayerAnswer, app: &mut App) -> LayerOutcome {
+        let LayerAnswer::Paths(paths) = answer else { return LayerOutcome::Keep };
         self.add(paths, app);
-        Outcome::Keep
+        LayerOutcome::Keep
     }
 
     fn takes_text(&self) -> bool {
@@ -260,15 +262,15 @@ impl Layer for DropDialog {
         let skip = (self.position + 1).saturating_sub(room);
         for target in self.targets.iter().skip(skip).take(room) {
             let (verb, name) = match target {
-                Target::Deploy(path) => {
+                DropTarget::Deploy(path) => {
                     let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
                     ("deploy definition  ", name)
                 }
-                Target::Function(name) => ("process each with  ", name.clone()),
-                Target::Bucket(bucket, prefix) if prefix.is_empty() => {
+                DropTarget::Function(name) => ("process each with  ", name.clone()),
+                DropTarget::Bucket(bucket, prefix) if prefix.is_empty() => {
                     ("upload to bucket   ", bucket.clone())
                 }
-                Target::Bucket(bucket, prefix) => ("upload to folder   ", format!("{bucket}/{prefix}")),
+                DropTarget::Bucket(bucket, prefix) => ("upload to folder   ", format!("{bucket}/{prefix}")),
             };
             lines.push(Line::from(vec![Span::styled(verb, theme.dim), Span::raw(Clean::new(&name))]));
         }

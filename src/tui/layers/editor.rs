@@ -1,7 +1,7 @@
 //! A payload of several lines, for one invocation.
 
 use crate::app::App;
-use crate::layer::{Layer, Outcome};
+use crate::layer::{Layer, LayerOutcome};
 use crate::paint::{Draw, Line, small};
 use crate::widgets::input::Field;
 use crate::widgets::popup;
@@ -43,22 +43,22 @@ impl Payload {
 }
 
 impl Layer for Payload {
-    fn key(&mut self, key: KeyEvent, app: &mut App) -> Outcome {
+    fn key(&mut self, key: KeyEvent, app: &mut App) -> LayerOutcome {
         let control = key.modifiers.contains(KeyModifiers::CONTROL);
         match key.code {
-            KeyCode::Esc => return Outcome::Close,
-            KeyCode::Char('c') if control => return Outcome::Close,
+            KeyCode::Esc => return LayerOutcome::Close,
+            KeyCode::Char('c') if control => return LayerOutcome::Close,
             KeyCode::Char('s') if control => {
                 if let Err(bad) = self.verdict() {
                     app.refuse(bad);
-                    return Outcome::Keep;
+                    return LayerOutcome::Keep;
                 }
                 app.begin(clean!("Invoking {} …", self.function));
                 app.send(Command::Invoke {
                     function: self.function.clone(),
                     payload: self.text().into_bytes(),
                 });
-                return Outcome::Close;
+                return LayerOutcome::Close;
             }
             KeyCode::Enter => {
                 let rest = self.lines[self.row].split();
@@ -75,10 +75,10 @@ impl Layer for Payload {
                 self.lines[self.row].key(key);
             }
         }
-        Outcome::Keep
+        LayerOutcome::Keep
     }
 
-    fn paste(&mut self, pasted: &str, _: &mut App) -> Outcome {
+    fn paste(&mut self, pasted: &str, _: &mut App) -> LayerOutcome {
         for (number, line) in pasted.lines().enumerate() {
             if number > 0 {
                 self.row += 1;
@@ -86,7 +86,7 @@ impl Layer for Payload {
             }
             self.lines[self.row].paste(line);
         }
-        Outcome::Keep
+        LayerOutcome::Keep
     }
 
     fn takes_text(&self) -> bool {

@@ -2,7 +2,7 @@
 
 use crate::actions::program::expand;
 use crate::app::App;
-use crate::layer::{Answer, Layer, Outcome};
+use crate::layer::{Layer, LayerAnswer, LayerOutcome};
 use crate::paint::{Draw, Line, Span, small};
 use crate::widgets::input::Field;
 use crate::widgets::popup;
@@ -119,33 +119,33 @@ impl Files {
         }
     }
 
-    fn enter(&mut self, app: &mut App) -> Outcome {
+    fn enter(&mut self, app: &mut App) -> LayerOutcome {
         if !self.marks.is_empty() {
             let paths = std::mem::take(&mut self.marks).into_keys().collect();
-            return Outcome::Answer(Answer::Paths(paths));
+            return LayerOutcome::LayerAnswer(LayerAnswer::Paths(paths));
         }
         match self.entries.get(self.position).cloned() {
             Some(entry) if entry.size.is_none() => {
                 self.go_into(&entry.path);
-                Outcome::Keep
+                LayerOutcome::Keep
             }
-            Some(entry) => Outcome::Answer(Answer::Paths(vec![expand(&entry.path)])),
+            Some(entry) => LayerOutcome::LayerAnswer(LayerAnswer::Paths(vec![expand(&entry.path)])),
             None => {
                 let typed = self.field.text().trim();
                 // A glob is for the engine to resolve.
                 if typed.contains(['*', '?', '[']) {
-                    return Outcome::Answer(Answer::Paths(vec![expand(typed)]));
+                    return LayerOutcome::LayerAnswer(LayerAnswer::Paths(vec![expand(typed)]));
                 }
                 app.refuse(clean!("There is no {typed} here."));
-                Outcome::Keep
+                LayerOutcome::Keep
             }
         }
     }
 
-    fn whole_folder(&self) -> Outcome {
+    fn whole_folder(&self) -> LayerOutcome {
         let typed = self.field.text();
         let folder = typed.rfind('/').map_or(".", |at| &typed[..=at]);
-        Outcome::Answer(Answer::Paths(vec![expand(folder)]))
+        LayerOutcome::LayerAnswer(LayerAnswer::Paths(vec![expand(folder)]))
     }
 
     fn up(&mut self) {
@@ -166,12 +166,12 @@ impl Files {
 }
 
 impl Layer for Files {
-    fn key(&mut self, key: KeyEvent, app: &mut App) -> Outcome {
+    fn key(&mut self, key: KeyEvent, app: &mut App) -> LayerOutcome {
         let control = key.modifiers.contains(KeyModifiers::CONTROL);
         let last = self.entries.len().saturating_sub(1);
         match key.code {
-            KeyCode::Esc => return Outcome::Close,
-            KeyCode::Char('c') if control => return Outcome::Close,
+            KeyCode::Esc => return LayerOutcome::Close,
+            KeyCode::Char('c') if control => return LayerOutcome::Close,
             KeyCode::Enter => return self.enter(app),
             KeyCode::Char('o') if control && self.one.is_none() => return self.whole_folder(),
             KeyCode::Char(' ') if self.one.is_none() => self.mark(),
@@ -192,16 +192,16 @@ impl Layer for Files {
                 }
             }
         }
-        Outcome::Keep
+        LayerOutcome::Keep
     }
 
-    fn paste(&mut self, pasted: &str, _: &mut App) -> Outcome {
+    fn paste(&mut self, pasted: &str, _: &mut App) -> LayerOutcome {
         if let crate::drop::Dropped::Here(paths) = crate::drop::parse(pasted) {
-            Outcome::Answer(Answer::Paths(paths))
+            LayerOutcome::LayerAnswer(LayerAnswer::Paths(paths))
         } else {
             self.field.paste(pasted);
             self.read();
-            Outcome::Keep
+            LayerOutcome::Keep
         }
     }
 

@@ -4,7 +4,7 @@ use super::files::{Files, completions};
 use super::plan::PlanLayer;
 use crate::actions::program::expand;
 use crate::app::App;
-use crate::layer::{Answer, Layer, Outcome};
+use crate::layer::{Layer, LayerAnswer, LayerOutcome};
 use crate::paint::{Draw, Line, small};
 use crate::place::tab;
 use crate::widgets::input::Field;
@@ -13,7 +13,7 @@ use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::Frame;
 use ratatui::layout::Rect;
 use throng_core::clean;
-use throng_core::engine::{Command, Wish};
+use throng_core::engine::{Command, DeployRequest};
 use throng_core::model::FunctionForm;
 
 const FIELDS: [(&str, &str); 7] = [
@@ -96,27 +96,27 @@ impl LaunchForm {
     }
 
     /// Deploys what was filled in; where that costs money, the plan is shown first. `plan` asks for it anyway.
-    fn submit(&mut self, app: &mut App, plan: bool) -> Outcome {
+    fn submit(&mut self, app: &mut App, plan: bool) -> LayerOutcome {
         match self.check() {
-            Ok(form) => wish(Wish::Form(form), app, plan),
+            Ok(form) => wish(DeployRequest::Form(form), app, plan),
             Err(error) => {
                 self.focus = error.0;
                 self.error = Some(error);
-                Outcome::Keep
+                LayerOutcome::Keep
             }
         }
     }
 
     /// Leaves; says first that what was filled in would be forgotten.
-    fn leave(&mut self, app: &mut App) -> Outcome {
+    fn leave(&mut self, app: &mut App) -> LayerOutcome {
         let filled =
             [NAME, IMAGE, SCRIPT, INPUT, OUTPUT].into_iter().any(|field| !self.value(field).is_empty());
         if !filled {
-            return Outcome::Close;
+            return LayerOutcome::Close;
         }
         self.warned = true;
         app.refuse("esc once more forgets what is filled in.");
-        Outcome::Keep
+        LayerOutcome::Keep
     }
 
     /// Completes a path or a bucket.
@@ -149,28 +149,28 @@ impl LaunchForm {
     }
 }
 
-fn wish(wish: Wish, app: &mut App, plan: bool) -> Outcome {
+fn wish(wish: DeployRequest, app: &mut App, plan: bool) -> LayerOutcome {
     if plan || !app.snapshot.context.local {
         let layer = PlanLayer::open(wish, app);
         app.push(layer);
-        return Outcome::Keep;
+        return LayerOutcome::Keep;
     }
     let (name, command) = match wish {
-        Wish::Form(form) => (form.name.clone(), Command::DeployForm(form)),
-        Wish::File(path) => (path.display().to_string(), Command::DeployFile(path)),
+        DeployRequest::Form(form) => (form.name.clone(), Command::DeployForm(form)),
+        DeployRequest::File(path) => (path.display().to_string(), Command::DeployFile(path)),
     };
     app.begin(clean!("Deploying {name} …"));
     app.send(command);
     app.open_tab(tab::FUNCTIONS);
-    Outcome::Close
+    LayerOutcome::Close
 }
 
 impl Layer for LaunchForm {
-    fn key(&mut self, key: KeyEvent, app: &mut App) -> Outcome {
+    fn key(&mut self, key: KeyEvent, app: &mut App) -> LayerOutcome {
         let control = key.modifiers.contains(KeyModifiers::CONTROL);
         let warned = std::mem::take(&mut self.warned);
         match key.code {
-            KeyCode::Esc if warned => return Outcome::Close,
+            KeyCode::Esc if warned => return LayerOutcome::Close,
             KeyCode::Esc => return self.leave(app),
             KeyCode::Char('c') if control => return self.leave(app),
             KeyCode::Char('s') if control => return self.submit(app, false),
@@ -188,31 +188,31 @@ impl Layer for LaunchForm {
                 }
             }
         }
-        Outcome::Keep
+        LayerOutcome::Keep
     }
 
-    fn paste(&mut self, pasted: &str, _: &mut App) -> Outcome {
+    fn paste(&mut self, pasted: &str, _: &mut App) -> LayerOutcome {
         match crate::drop::parse(pasted) {
             crate::drop::Dropped::Here(paths) if paths.len() == 1 => {
                 self.fields[self.focus].set(&paths[0].display().to_string());
             }
             _ => self.fields[self.focus].paste(pasted),
         }
-        Outcome::Keep
+        LayerOutcome::Keep
     }
 
-    fn answer(&mut self, answer: Answer, app: &mut App) -> Outcome {
+    fn answer(&mut self, answer: LayerAnswer, app: &mut App) -> LayerOutcome {
         let paths = match answer {
-            Answer::Paths(paths) => paths,
-            Answer::Done => return Outcome::Close,
+            LayerAnswer::Paths(paths) => paths,
+            LayerAnswer::Done => return LayerOutcome::Close,
         };
-        let Some(path) = paths.first() else { return Outcome::Keep };
+        let Some(path) = paths.first() else { return LayerOutcome::Keep };
         let yaml = path.extension().is_some_and(|ending| ending == "yaml" || ending == "yml");
         if yaml {
-            return wish(Wish::File(path.clone()), app, true);
+            return wish(DeployRequest::File(path.clone()), app, true);
         }
         self.fields[SCRIPT].set(&path.display().to_string());
-        Outcome::Keep
+        LayerOutcome::Keep
     }
 
     fn takes_text(&self) -> bool {

@@ -1,14 +1,14 @@
 //! The help, made from the registry.
 
-use crate::list::Look;
+use crate::list::RenderContext;
 use crate::paint::{Line, Span};
-use crate::place::Kind;
+use crate::place::RouteKind;
 use crate::registry::ACTIONS;
 use throng_core::clean;
 
 /// The commands that hold in a place.
 #[must_use]
-pub fn help_lines(kind: Kind, look: &Look) -> Vec<Line> {
+pub fn help_lines(kind: RouteKind, look: &RenderContext) -> Vec<Line> {
     let theme = &look.theme;
     let mut lines = Vec::new();
     let mut group = "";

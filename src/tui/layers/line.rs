@@ -2,7 +2,7 @@
 
 use crate::app::App;
 use crate::filter::Pattern;
-use crate::layer::{Layer, Outcome};
+use crate::layer::{Layer, LayerOutcome};
 use crate::paint;
 use crate::paint::Draw;
 use crate::widgets::input::Field;
@@ -67,39 +67,39 @@ impl LineInput {
 }
 
 impl Layer for LineInput {
-    fn key(&mut self, key: KeyEvent, app: &mut App) -> Outcome {
+    fn key(&mut self, key: KeyEvent, app: &mut App) -> LayerOutcome {
         match key.code {
             KeyCode::Enter => {
                 self.finish(app);
-                Outcome::Close
+                LayerOutcome::Close
             }
             KeyCode::Esc => {
                 let before = std::mem::take(&mut self.before);
                 self.apply(app, &before);
-                Outcome::Close
+                LayerOutcome::Close
             }
             KeyCode::Up | KeyCode::Down if self.purpose == Purpose::Filter => {
                 let by = if key.code == KeyCode::Up { -1 } else { 1 };
                 app.with_list(|list, rows| list.step(by, rows));
-                Outcome::Keep
+                LayerOutcome::Keep
             }
             KeyCode::Char('c') if key.modifiers.contains(crossterm::event::KeyModifiers::CONTROL) => {
-                Outcome::Close
+                LayerOutcome::Close
             }
-            KeyCode::Backspace if self.field.text().is_empty() => Outcome::Close,
+            KeyCode::Backspace if self.field.text().is_empty() => LayerOutcome::Close,
             _ => {
                 if self.field.key(key) {
                     self.apply(app, self.field.text());
                 }
-                Outcome::Keep
+                LayerOutcome::Keep
             }
         }
     }
 
-    fn paste(&mut self, text: &str, app: &mut App) -> Outcome {
+    fn paste(&mut self, text: &str, app: &mut App) -> LayerOutcome {
         self.field.paste(text);
         self.apply(app, self.field.text());
-        Outcome::Keep
+        LayerOutcome::Keep
     }
 
     fn takes_text(&self) -> bool {

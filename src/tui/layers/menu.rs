@@ -2,7 +2,7 @@
 
 use crate::app::App;
 use crate::filter::Pattern;
-use crate::layer::{Layer, Outcome};
+use crate::layer::{Layer, LayerOutcome};
 use crate::paint::{Draw, Line, Span, small};
 use crate::widgets::input::Field;
 use crate::widgets::popup;
@@ -63,11 +63,13 @@ impl Menu {
 }
 
 impl Layer for Menu {
-    fn key(&mut self, key: KeyEvent, app: &mut App) -> Outcome {
+    fn key(&mut self, key: KeyEvent, app: &mut App) -> LayerOutcome {
         let last = self.shown().len().saturating_sub(1);
         match key.code {
-            KeyCode::Esc => return Outcome::Close,
-            KeyCode::Char('c') if key.modifiers.contains(KeyModifiers::CONTROL) => return Outcome::Close,
+            KeyCode::Esc => return LayerOutcome::Close,
+            KeyCode::Char('c') if key.modifiers.contains(KeyModifiers::CONTROL) => {
+                return LayerOutcome::Close;
+            }
             KeyCode::Up => self.position = self.position.saturating_sub(1),
             KeyCode::Down => self.position = (self.position + 1).min(last),
             KeyCode::PageUp | KeyCode::Home => self.position = 0,
@@ -76,7 +78,7 @@ impl Layer for Menu {
                 let chosen = self.shown().get(self.position).map(|item| Rc::clone(&item.then));
                 if let Some(then) = chosen {
                     then(app);
-                    return Outcome::Close;
+                    return LayerOutcome::Close;
                 }
             }
             _ => {
@@ -85,12 +87,12 @@ impl Layer for Menu {
                 }
             }
         }
-        Outcome::Keep
+        LayerOutcome::Keep
     }
 
-    fn paste(&mut self, text: &str, _: &mut App) -> Outcome {
+    fn paste(&mut self, text: &str, _: &mut App) -> LayerOutcome {
         self.field.paste(text);
-        Outcome::Keep
+        LayerOutcome::Keep
     }
 
     fn takes_text(&self) -> bool {

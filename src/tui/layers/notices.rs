@@ -2,7 +2,7 @@
 
 use super::pager::scroll_key;
 use crate::app::App;
-use crate::layer::{Layer, Outcome};
+use crate::layer::{Layer, LayerOutcome};
 use crate::paint::{Line, Span};
 use crate::widgets::popup;
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
@@ -29,18 +29,18 @@ pub fn word(notice: &Notice, app: &App) -> (&'static str, ratatui::style::Style)
 }
 
 impl Layer for Notices {
-    fn key(&mut self, key: KeyEvent, app: &mut App) -> Outcome {
+    fn key(&mut self, key: KeyEvent, app: &mut App) -> LayerOutcome {
         match key.code {
             KeyCode::Char('d') => {
-                let Some(notice) = app.snapshot.notices.last() else { return Outcome::Close };
+                let Some(notice) = app.snapshot.notices.last() else { return LayerOutcome::Close };
                 app.send(Command::Dismiss(notice.id));
-                if app.snapshot.notices.len() == 1 { Outcome::Close } else { Outcome::Keep }
+                if app.snapshot.notices.len() == 1 { LayerOutcome::Close } else { LayerOutcome::Keep }
             }
             KeyCode::Char('D') => {
                 for notice in app.snapshot.notices.iter() {
                     app.send(Command::Dismiss(notice.id));
                 }
-                Outcome::Close
+                LayerOutcome::Close
             }
             KeyCode::Char('y') => {
                 let all: Vec<String> = app
@@ -50,15 +50,15 @@ impl Layer for Notices {
                     .map(|notice| format!("{}\n{}", notice.title, notice.detail))
                     .collect();
                 crate::actions::program::copy_text(app, &all.join("\n\n"));
-                Outcome::Keep
+                LayerOutcome::Keep
             }
-            KeyCode::Esc | KeyCode::Char('q' | '!') | KeyCode::Enter => Outcome::Close,
-            KeyCode::Char('c') if key.modifiers.contains(KeyModifiers::CONTROL) => Outcome::Close,
+            KeyCode::Esc | KeyCode::Char('q' | '!') | KeyCode::Enter => LayerOutcome::Close,
+            KeyCode::Char('c') if key.modifiers.contains(KeyModifiers::CONTROL) => LayerOutcome::Close,
             _ => {
                 if let Some(by) = scroll_key(key, 10) {
                     self.scroll(by);
                 }
-                Outcome::Keep
+                LayerOutcome::Keep
             }
         }
     }

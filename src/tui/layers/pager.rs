@@ -1,7 +1,7 @@
 //! Text to read.
 
 use crate::app::App;
-use crate::layer::{Layer, Outcome};
+use crate::layer::{Layer, LayerOutcome};
 use crate::paint::{Line, Span};
 use crate::widgets::popup;
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
@@ -54,20 +54,22 @@ pub fn scroll_key(key: KeyEvent, page: usize) -> Option<isize> {
 }
 
 impl Layer for Pager {
-    fn key(&mut self, key: KeyEvent, app: &mut App) -> Outcome {
+    fn key(&mut self, key: KeyEvent, app: &mut App) -> LayerOutcome {
         if let Some(by) = scroll_key(key, self.height.get()) {
             self.scroll(by);
-            return Outcome::Keep;
+            return LayerOutcome::Keep;
         }
         match key.code {
             KeyCode::Char('y') => {
                 let text = self.text();
                 crate::actions::program::copy_text(app, &text);
-                Outcome::Keep
+                LayerOutcome::Keep
             }
-            KeyCode::Esc | KeyCode::Enter | KeyCode::Char('q' | '?') | KeyCode::Backspace => Outcome::Close,
-            KeyCode::Char('c') if key.modifiers.contains(KeyModifiers::CONTROL) => Outcome::Close,
-            _ => Outcome::Keep,
+            KeyCode::Esc | KeyCode::Enter | KeyCode::Char('q' | '?') | KeyCode::Backspace => {
+                LayerOutcome::Close
+            }
+            KeyCode::Char('c') if key.modifiers.contains(KeyModifiers::CONTROL) => LayerOutcome::Close,
+            _ => LayerOutcome::Keep,
         }
     }
 

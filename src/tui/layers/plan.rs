@@ -2,7 +2,7 @@
 
 use super::pager::{scroll_key, wrapped};
 use crate::app::App;
-use crate::layer::{Answer, Layer, Outcome};
+use crate::layer::{Layer, LayerAnswer, LayerOutcome};
 use crate::paint::{Line, Span};
 use crate::place::tab;
 use crate::theme::Theme;
@@ -14,13 +14,13 @@ use std::cell::Cell;
 use std::sync::Arc;
 use throng_core::clean;
 use throng_core::deploy::Action;
-use throng_core::engine::{Command, PlanView, PlannedFunction, Wish};
+use throng_core::engine::{Command, DeployRequest, PlanView, PlannedFunction};
 use throng_core::words::Clean;
 
 /// A plan that waits for a yes.
 #[derive(Debug)]
 pub struct PlanLayer {
-    wish: Wish,
+    wish: DeployRequest,
     /// The plan of another time, which is there until the engine has heard that a new one is wanted.
     old: Option<Arc<[PlannedFunction]>>,
     top: Cell<usize>,
@@ -29,7 +29,7 @@ pub struct PlanLayer {
 
 impl PlanLayer {
     /// Asks for the plan.
-    pub fn open(wish: Wish, app: &mut App) -> Self {
+    pub fn open(wish: DeployRequest, app: &mut App) -> Self {
         let old = match &app.snapshot.plan {
             Some(PlanView::Ready(plan)) => Some(plan.clone()),
             _ => None,
@@ -49,18 +49,18 @@ impl PlanLayer {
         }
     }
 
-    fn apply(&self, app: &mut App) -> Outcome {
+    fn apply(&self, app: &mut App) -> LayerOutcome {
         if !matches!(self.view(app), PlanView::Ready(_)) {
-            return Outcome::Keep;
+            return LayerOutcome::Keep;
         }
         let (name, command) = match &self.wish {
-            Wish::Form(form) => (form.name.clone(), Command::DeployForm(form.clone())),
-            Wish::File(path) => (path.display().to_string(), Command::DeployFile(path.clone())),
+            DeployRequest::Form(form) => (form.name.clone(), Command::DeployForm(form.clone())),
+            DeployRequest::File(path) => (path.display().to_string(), Command::DeployFile(path.clone())),
         };
         app.begin(clean!("Deploying {name} …"));
         app.send(command);
         app.open_tab(tab::FUNCTIONS);
-        Outcome::Answer(Answer::Done)
+        LayerOutcome::LayerAnswer(LayerAnswer::Done)
     }
 }
 
@@ -89,19 +89,19 @@ fn lines(plan: &PlannedFunction, theme: &Theme) -> Vec<Line> {
 }
 
 impl Layer for PlanLayer {
-    fn key(&mut self, key: KeyEvent, app: &mut App) -> Outcome {
+    fn key(&mut self, key: KeyEvent, app: &mut App) -> LayerOutcome {
         let control = key.modifiers.contains(KeyModifiers::CONTROL);
         match key.code {
             KeyCode::Enter => return self.apply(app),
             KeyCode::Char('s') if control => return self.apply(app),
-            KeyCode::Char('c') if control => return Outcome::Close,
-            KeyCode::Esc | KeyCode::Char('q' | 'n') | KeyCode::Backspace => return Outcome::Close,
+            KeyCode::Char('c') if control => return LayerOutcome::Close,
+            KeyCode::Esc | KeyCode::Char('q' | 'n') | KeyCode::Backspace => return LayerOutcome::Close,
             _ => {}
         }
         if let Some(by) = scroll_key(key, self.height.get()) {
             self.scroll(by);
         }
-        Outcome::Keep
+        LayerOutcome::Keep
     }
 
     fn scroll(&mut self, by: isize) {

@@ -2,7 +2,7 @@
 
 use super::pager::scroll_key;
 use crate::app::{App, Job};
-use crate::layer::{Layer, Outcome};
+use crate::layer::{Layer, LayerOutcome};
 use crate::paint;
 use crate::paint::{Draw, Line, small};
 use crate::theme::Depth;
@@ -205,10 +205,10 @@ fn dump(offset: usize, bytes: &[u8]) -> Clean {
 }
 
 impl Layer for PreviewLayer {
-    fn key(&mut self, key: KeyEvent, app: &mut App) -> Outcome {
+    fn key(&mut self, key: KeyEvent, app: &mut App) -> LayerOutcome {
         if let Some(by) = scroll_key(key, self.height.get()) {
             self.scroll(by);
-            return Outcome::Keep;
+            return LayerOutcome::Keep;
         }
         match key.code {
             KeyCode::Char('w') => {
@@ -216,15 +216,17 @@ impl Layer for PreviewLayer {
                 app.begin(clean!("Fetching to {} …", to.display()));
                 let ObjectPlace { from, bucket, key } = self.place.clone();
                 app.send(Command::Download { from, bucket, keys: vec![key], to });
-                Outcome::Keep
+                LayerOutcome::Keep
             }
             KeyCode::Char('y') => {
                 crate::actions::program::copy_text(app, &self.place.to_string());
-                Outcome::Keep
+                LayerOutcome::Keep
             }
-            KeyCode::Esc | KeyCode::Char('q' | 'o') | KeyCode::Backspace | KeyCode::Enter => Outcome::Close,
-            KeyCode::Char('c') if key.modifiers.contains(KeyModifiers::CONTROL) => Outcome::Close,
-            _ => Outcome::Keep,
+            KeyCode::Esc | KeyCode::Char('q' | 'o') | KeyCode::Backspace | KeyCode::Enter => {
+                LayerOutcome::Close
+            }
+            KeyCode::Char('c') if key.modifiers.contains(KeyModifiers::CONTROL) => LayerOutcome::Close,
+            _ => LayerOutcome::Keep,
         }
     }
 

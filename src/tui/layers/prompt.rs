@@ -1,7 +1,7 @@
 //! The `:` prompt and the palette: commands by name, or by what they do.
 
 use crate::app::App;
-use crate::layer::{Layer, Outcome};
+use crate::layer::{Layer, LayerOutcome};
 use crate::paint::{Draw, Line, Span, small};
 use crate::registry::{self, ACTIONS, Action, Argument};
 use crate::theme;
@@ -76,13 +76,13 @@ impl Prompt {
         }
     }
 
-    fn submit(&mut self, app: &mut App) -> Outcome {
+    fn submit(&mut self, app: &mut App) -> LayerOutcome {
         let suggestions = self.suggestions(app);
         let chosen = self.position.and_then(|position| suggestions.get(position));
         let line =
             chosen.map_or_else(|| self.field.text().trim().to_owned(), |suggestion| suggestion.line.clone());
         if line.is_empty() {
-            return Outcome::Close;
+            return LayerOutcome::Close;
         }
         let (name, argument) = line.split_once(' ').unwrap_or((&line, ""));
         match registry::by_name(name).filter(|action| action.holds(app.kind())) {
@@ -90,7 +90,7 @@ impl Prompt {
             None if registry::by_name(name).is_some() => app.refuse(clean!(":{name} does not hold here.")),
             None => app.refuse(clean!("There is no command {name}. Press ? for those there are.")),
         }
-        Outcome::Close
+        LayerOutcome::Close
     }
 
     fn complete(&mut self, app: &App) {
@@ -126,12 +126,14 @@ fn arguments(argument: Argument, start: &str, app: &App) -> Vec<String> {
 }
 
 impl Layer for Prompt {
-    fn key(&mut self, key: KeyEvent, app: &mut App) -> Outcome {
+    fn key(&mut self, key: KeyEvent, app: &mut App) -> LayerOutcome {
         let count = self.suggestions(app).len().min(SHOWN);
         match key.code {
-            KeyCode::Esc => return Outcome::Close,
-            KeyCode::Char('c') if key.modifiers.contains(KeyModifiers::CONTROL) => return Outcome::Close,
-            KeyCode::Backspace if self.field.text().is_empty() => return Outcome::Close,
+            KeyCode::Esc => return LayerOutcome::Close,
+            KeyCode::Char('c') if key.modifiers.contains(KeyModifiers::CONTROL) => {
+                return LayerOutcome::Close;
+            }
+            KeyCode::Backspace if self.field.text().is_empty() => return LayerOutcome::Close,
             KeyCode::Enter => return self.submit(app),
             KeyCode::Tab => self.complete(app),
             KeyCode::Down if count > 0 => {
@@ -146,12 +148,12 @@ impl Layer for Prompt {
                 }
             }
         }
-        Outcome::Keep
+        LayerOutcome::Keep
     }
 
-    fn paste(&mut self, text: &str, _: &mut App) -> Outcome {
+    fn paste(&mut self, text: &str, _: &mut App) -> LayerOutcome {
         self.field.paste(text);
-        Outcome::Keep
+        LayerOutcome::Keep
     }
 
     fn takes_text(&self) -> bool {

@@ -3,11 +3,11 @@
 use crate::app::MessageKind;
 use crate::fixtures::*;
 use crate::input;
-use crate::place::{Kind, Place};
+use crate::place::{Route, RouteKind};
 use crossterm::event::{Event, KeyCode, KeyEvent, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
 use std::path::PathBuf;
 use std::sync::Arc;
-use throng_core::engine::{Command, ContextInfo, LogQuery, Scope, Severity, Wish};
+use throng_core::engine::{Command, ContextInfo, DeployRequest, LogQuery, Scope, Severity};
 use throng_core::model::{ObjectPlace, ProviderOf, RunSummary};
 
 #[test]
@@ -37,9 +37,9 @@ fn tabs_tell_the_engine_what_is_looked_at() {
 fn every_tab_remembers_where_it_was() {
     let mut fake = Fake::new(busy());
     fake.keys("3<enter>1<tab><tab>");
-    assert_eq!(fake.app.kind(), Kind::Run);
+    assert_eq!(fake.app.kind(), RouteKind::Run);
     fake.keys("3");
-    assert_eq!(fake.app.kind(), Kind::Runs, "once more goes to the top");
+    assert_eq!(fake.app.kind(), RouteKind::Runs, "once more goes to the top");
 }
 
 #[test]
@@ -107,7 +107,7 @@ fn the_prompt_completes_and_refuses() {
         matches!(&fake.app.message, Some(message) if message.kind == MessageKind::Refused && message.text.contains("nonsense"))
     );
     fake.keys(":buckets scans/raw<enter>");
-    assert_eq!(fake.app.page().place, Place::Objects { bucket: "scans".into(), prefix: "raw/".into() });
+    assert_eq!(fake.app.page().place, Route::Objects { bucket: "scans".into(), prefix: "raw/".into() });
     fake.keys(":q<enter>");
     assert!(fake.app.quit);
 }
@@ -157,7 +157,7 @@ fn where_it_costs_money_the_plan_is_shown_before_anything_is_done() {
         ContextInfo { name: "aws".into(), region: "eu-west-1".into(), ..ContextInfo::default() };
     let mut fake = Fake::new(snapshot.clone());
     let asked = fake.keys("nresize<tab>debian:12<ctrl-s>").asked();
-    let [Command::Plan(Wish::Form(form))] = &asked[..] else { panic!("{asked:?}") };
+    let [Command::Plan(DeployRequest::Form(form))] = &asked[..] else { panic!("{asked:?}") };
     let form = form.clone();
     assert_eq!(fake.keys("<enter>").asked(), [], "there is nothing to agree to yet");
     snapshot.plan = Some(planned());
@@ -223,7 +223,7 @@ fn a_change_of_context_closes_what_belongs_to_the_cloud_before() {
     // Typed faster than the engine changes: `d` has no row any more.
     let asked = fake.keys("3<enter>1d<esc>:context lab<enter>d").asked();
     assert_eq!(asked, [Command::SwitchContext("lab".into())]);
-    assert_eq!(fake.keys("3").app.kind(), Kind::Runs, "the run that was open is of the other cloud");
+    assert_eq!(fake.keys("3").app.kind(), RouteKind::Runs, "the run that was open is of the other cloud");
     fake.keys("1");
     assert!(fake.app.layers.is_empty());
     assert_eq!(fake.app.snapshot.context.name, "lab", "the header says at once where one is");
@@ -240,7 +240,7 @@ fn a_change_of_context_closes_what_belongs_to_the_cloud_before() {
 fn a_dry_run_can_be_had_where_nothing_costs_money() {
     let mut fake = Fake::new(busy());
     let asked = fake.keys("nresize<tab>debian:12<ctrl-d>").asked();
-    assert!(matches!(&asked[..], [Command::Plan(Wish::Form(_))]), "{asked:?}");
+    assert!(matches!(&asked[..], [Command::Plan(DeployRequest::Form(_))]), "{asked:?}");
 }
 
 #[test]
@@ -273,7 +273,7 @@ fn dropped_files_become_a_run_or_an_upload() {
         fake.keys("<enter>").asked(),
         [Command::RunFiles { function: "mri-slices".into(), paths: files.clone() }]
     );
-    assert_eq!(fake.app.kind(), Kind::Runs);
+    assert_eq!(fake.app.kind(), RouteKind::Runs);
     fake.keys("2j<enter>");
     input::paste(&mut fake.app, &files[0].display().to_string());
     let upload =
@@ -359,7 +359,7 @@ fn logs_are_followed_of_what_is_under_the_cursor() {
     let asked = fake.keys("3<enter>jl").asked();
     let [Command::FollowLogs(query)] = &asked[..] else { panic!("{asked:?}") };
     assert_eq!((query.run.as_deref(), query.task), (Some("20261123-115800-k3xq"), Some(1)));
-    assert_eq!(fake.app.kind(), Kind::Logs);
+    assert_eq!(fake.app.kind(), RouteKind::Logs);
     let asked = fake.keys("1l").asked();
     assert_eq!(
         asked,
@@ -376,17 +376,21 @@ fn going_back_from_a_log_leads_to_where_it_was_opened() {
     let mut fake = Fake::new(busy());
     fake.keys("3<enter>j<enter>");
     let task = fake.app.page().place.clone();
-    assert!(matches!(task, Place::Task { .. }));
+    assert!(matches!(task, Route::Task { .. }));
     fake.keys("l");
-    assert_eq!(fake.app.kind(), Kind::Logs);
+    assert_eq!(fake.app.kind(), RouteKind::Logs);
     fake.keys("k/slice<enter><esc><esc>");
-    assert_eq!(fake.app.kind(), Kind::Logs, "what narrows the log is cleared first, then it is followed");
+    assert_eq!(
+        fake.app.kind(),
+        RouteKind::Logs,
+        "what narrows the log is cleared first, then it is followed"
+    );
     fake.keys("<esc>");
     assert_eq!(fake.app.page().place, task);
     fake.keys("<esc>");
-    assert_eq!(fake.app.kind(), Kind::Run);
+    assert_eq!(fake.app.kind(), RouteKind::Run);
     fake.keys("l5<esc>");
-    assert_eq!(fake.app.kind(), Kind::Logs, "who went there by the tab is not led elsewhere");
+    assert_eq!(fake.app.kind(), RouteKind::Logs, "who went there by the tab is not led elsewhere");
 }
 
 #[test]
@@ -551,9 +555,9 @@ fn the_mouse_selects_scrolls_and_sorts() {
     input::handle(&mut fake.app, vec![event(click, 5, 3)]);
     assert_eq!(fake.app.page().list.sort.unwrap().column, 0);
     input::handle(&mut fake.app, vec![event(click, 5, 4)]);
-    assert_eq!(fake.app.kind(), Kind::Function, "a second click opens");
+    assert_eq!(fake.app.kind(), RouteKind::Function, "a second click opens");
     input::handle(&mut fake.app, vec![event(click, 17, 1)]);
-    assert_eq!(fake.app.kind(), Kind::Buckets);
+    assert_eq!(fake.app.kind(), RouteKind::Buckets);
 }
 
 #[test]

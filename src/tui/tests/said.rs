@@ -3,13 +3,13 @@
 use crate::event_loop::frame;
 use crate::fixtures::*;
 use crate::input;
-use crate::place::{Kind, Place};
+use crate::place::{Route, RouteKind};
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use std::path::PathBuf;
 use std::sync::Arc;
 use throng_contract::AttemptRecord;
-use throng_core::engine::{Command, Listing, ListingState, Severity, Snapshot, TaskView, Wish};
+use throng_core::engine::{Command, DeployRequest, Listing, ListingState, Severity, Snapshot, TaskView};
 use throng_core::model::{Counts, FailureClass, RunSummary, TaskState};
 
 fn screen(fake: &mut Fake, width: u16) -> String {
@@ -134,15 +134,15 @@ fn a_name_that_nothing_has_is_said() {
 fn the_last_run_is_opened_as_soon_as_it_is_known() {
     let mut fake = Fake::new(busy());
     fake.keys(":runs last<enter>");
-    assert_eq!(fake.app.page().place, Place::Run("20261123-115800-k3xq".into()));
+    assert_eq!(fake.app.page().place, Route::Run("20261123-115800-k3xq".into()));
     let mut snapshot = busy();
     snapshot.runs = Listing::default();
     let mut fake = Fake::new(snapshot);
     fake.keys(":runs last<enter>");
-    assert_eq!(fake.app.kind(), Kind::Runs, "they are being read");
+    assert_eq!(fake.app.kind(), RouteKind::Runs, "they are being read");
     fake.see(busy());
     fake.keys("");
-    assert_eq!(fake.app.page().place, Place::Run("20261123-115800-k3xq".into()));
+    assert_eq!(fake.app.page().place, Route::Run("20261123-115800-k3xq".into()));
 }
 
 #[test]
@@ -192,7 +192,7 @@ fn a_definition_that_is_dropped_can_be_deployed() {
     let text = screen(&mut fake, 80);
     assert!(text.contains("deploy definition  f.yaml") && text.contains("process each with"), "{text}");
     assert!(!text.contains("throng-home"), "files do not belong into throng's own bucket: {text}");
-    let plan = Command::Plan(Wish::File(definition));
+    let plan = Command::Plan(DeployRequest::File(definition));
     assert_eq!(fake.keys("<enter>").asked(), [plan], "the plan comes before the deed");
     fake.keys("<esc>");
     let data = file("data.yaml", "a: 1\n");
@@ -208,10 +208,10 @@ fn a_chosen_definition_shows_its_plan() {
     let mut fake = Fake::new(busy());
     fake.keys("n<ctrl-y>");
     input::paste(&mut fake.app, &path.display().to_string());
-    assert_eq!(fake.keys("").asked(), [Command::Plan(Wish::File(path.clone()))]);
+    assert_eq!(fake.keys("").asked(), [Command::Plan(DeployRequest::File(path.clone()))]);
     let mut fake = Fake::new(busy());
     let asked = fake.keys(&format!(":deploy {}<enter>", path.display())).asked();
-    assert_eq!(asked, [Command::Plan(Wish::File(path))]);
+    assert_eq!(asked, [Command::Plan(DeployRequest::File(path))]);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use super::items::Item;
 use super::{moment, plain};
-use crate::list::{Column, Look, RowKey};
+use crate::list::{Column, RenderContext, RowKey};
 use crate::paint::{Line, Span};
 use throng_core::clean;
 use throng_core::model::BucketInfo;
@@ -29,7 +29,7 @@ impl Item for BucketInfo {
     }
 }
 
-fn starts(bucket: &BucketInfo, look: &Look) -> Line {
+fn starts(bucket: &BucketInfo, look: &RenderContext) -> Line {
     if bucket.triggers.is_empty() {
         return Line::default();
     }

@@ -1,7 +1,7 @@
 //! One function: what it is; its runs stand below.
 
 use super::functions;
-use crate::list::Look;
+use crate::list::RenderContext;
 use crate::widgets::facts::Facts;
 use throng_core::clean;
 use throng_core::model::{FunctionInfo, Place};
@@ -9,7 +9,7 @@ use throng_core::words::{self, Clean};
 
 /// What is known about a function.
 #[must_use]
-pub fn facts(function: &FunctionInfo, look: &Look) -> Facts {
+pub fn facts(function: &FunctionInfo, look: &RenderContext) -> Facts {
     let places = |places: &[Place]| Clean::join(places.iter().map(|place| clean!("{place}")), ", ");
     let (state, style) = functions::state(function, look);
     let mut facts = Facts::default();

@@ -2,7 +2,7 @@
 
 use super::items::Item;
 use super::{dim, plain};
-use crate::list::{Column, Look, RowKey};
+use crate::list::{Column, RenderContext, RowKey};
 use crate::paint::{Line, Span};
 use ratatui::style::Style;
 use throng_core::clean;
@@ -11,7 +11,7 @@ use throng_core::words::{self, Clean};
 
 /// Symbol, word and style of a function's state.
 #[must_use]
-pub fn state(function: &FunctionInfo, look: &Look) -> (Clean, Style) {
+pub fn state(function: &FunctionInfo, look: &RenderContext) -> (Clean, Style) {
     let theme = &look.theme;
     let [filled, hollow] = theme.symbols.bullet;
     let (symbol, style) = match function.state.as_str() {
@@ -87,6 +87,6 @@ impl Item for FunctionInfo {
     }
 }
 
-fn changed(function: &FunctionInfo, look: &Look) -> Line {
+fn changed(function: &FunctionInfo, look: &RenderContext) -> Line {
     dim(function.modified_ms.map_or_else(String::new, |then| words::ago(then, look.now)), look)
 }

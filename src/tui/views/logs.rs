@@ -1,7 +1,7 @@
 //! Log lines: what of them is shown, and where the reader is.
 
 use crate::filter::Pattern;
-use crate::list::Look;
+use crate::list::RenderContext;
 use crate::paint::{Line, Span};
 use crate::theme::Theme;
 use ratatui::style::{Modifier, Style};
@@ -123,7 +123,7 @@ impl LogState {
         self.get(self.cursor)
     }
 
-    /// Place of the cursor.
+    /// Route of the cursor.
     #[must_use]
     pub const fn cursor(&self) -> usize {
         self.cursor
@@ -178,7 +178,7 @@ impl LogState {
 
     /// The screen lines for a window, each with the index of its log line.
     #[must_use]
-    pub fn window(&self, width: usize, height: usize, look: &Look) -> Vec<(usize, Line)> {
+    pub fn window(&self, width: usize, height: usize, look: &RenderContext) -> Vec<(usize, Line)> {
         self.height.set(height);
         if self.len() == 0 || height == 0 {
             return Vec::new();
@@ -208,7 +208,7 @@ impl LogState {
         lines
     }
 
-    fn draw(&self, entry: &LogEntry, width: usize, look: &Look) -> Vec<Line> {
+    fn draw(&self, entry: &LogEntry, width: usize, look: &RenderContext) -> Vec<Line> {
         let theme = &look.theme;
         let mut head = Vec::new();
         if self.times {
@@ -276,7 +276,7 @@ pub fn is_error(entry: &LogEntry) -> bool {
 }
 
 /// The word beside a line, and its style.
-fn severity(entry: &LogEntry, look: &Look) -> (&'static str, Style) {
+fn severity(entry: &LogEntry, look: &RenderContext) -> (&'static str, Style) {
     let theme = &look.theme;
     match &*entry.level {
         _ if is_error(entry) => ("ERROR", theme.bad),
@@ -294,7 +294,7 @@ fn severity(entry: &LogEntry, look: &Look) -> (&'static str, Style) {
 
 /// One line with everything about it, its message pretty when it is JSON.
 #[must_use]
-pub fn zoom(entry: &LogEntry, look: &Look) -> Vec<Line> {
+pub fn zoom(entry: &LogEntry, look: &RenderContext) -> Vec<Line> {
     let mut facts = crate::widgets::facts::Facts::default();
     facts.add("time", &words::date_time(entry.time_ms, &look.zone));
     facts.add("level", &entry.level);
@@ -323,7 +323,7 @@ pub fn pretty(text: &str) -> Option<String> {
 
 /// The line above the log: what is followed, how, and what is missing.
 #[must_use]
-pub fn title(state: &LogState, live: Option<&LogView>, look: &Look) -> Line {
+pub fn title(state: &LogState, live: Option<&LogView>, look: &RenderContext) -> Line {
     let theme = &look.theme;
     let Some(view) = state.frozen.as_ref().or(live) else {
         return Line::from(Span::styled("Nothing is followed.", theme.dim));

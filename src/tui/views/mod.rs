@@ -27,8 +27,8 @@ pub mod task;
 pub mod transfers;
 
 use super::filter::Filter;
-use super::list::{Column, Identity, Look, RowKey, Rows, Source};
-use super::place::Place;
+use super::list::{Column, Identity, RenderContext, RowKey, Rows, Source};
+use super::place::Route;
 use crate::paint::{Line, Span};
 use items::Items;
 use std::cmp::Ordering;
@@ -38,69 +38,69 @@ use throng_core::words::{self, Clean};
 
 /// The rows of a place. `attempt` chooses among a task's attempts.
 #[must_use]
-pub fn rows<'a>(place: &'a Place, snapshot: &'a Snapshot, attempt: usize) -> Box<dyn Rows + 'a> {
+pub fn rows<'a>(place: &'a Route, snapshot: &'a Snapshot, attempt: usize) -> Box<dyn Rows + 'a> {
     match place {
-        Place::Functions => Box::new(Items::all(&snapshot.functions.items)),
-        Place::Function(name) => Box::new(Items::those(&snapshot.runs.items, |run| run.function == *name)),
-        Place::Buckets => Box::new(Items::all(&snapshot.buckets.items)),
-        Place::Objects { bucket, prefix } => Box::new(objects::ObjectRows::new(snapshot, bucket, prefix)),
-        Place::Runs => Box::new(Items::all(&snapshot.runs.items)),
-        Place::Run(run) => Box::new(run::TaskRows::new(snapshot, run)),
-        Place::Task { run, task } => Box::new(task::OutputRows::new(snapshot, run, *task, attempt)),
-        Place::Running => Box::new(Items::all(&snapshot.running.items)),
-        Place::Transfers => Box::new(transfers::ProgressRows(&snapshot.progress)),
-        Place::Logs => Box::new(Nothing),
+        Route::Functions => Box::new(Items::all(&snapshot.functions.items)),
+        Route::Function(name) => Box::new(Items::those(&snapshot.runs.items, |run| run.function == *name)),
+        Route::Buckets => Box::new(Items::all(&snapshot.buckets.items)),
+        Route::Objects { bucket, prefix } => Box::new(objects::ObjectRows::new(snapshot, bucket, prefix)),
+        Route::Runs => Box::new(Items::all(&snapshot.runs.items)),
+        Route::Run(run) => Box::new(run::TaskRows::new(snapshot, run)),
+        Route::Task { run, task } => Box::new(task::OutputRows::new(snapshot, run, *task, attempt)),
+        Route::Running => Box::new(Items::all(&snapshot.running.items)),
+        Route::Transfers => Box::new(transfers::ProgressRows(&snapshot.progress)),
+        Route::Logs => Box::new(Nothing),
     }
 }
 
 /// How current the rows of a place are.
 #[must_use]
-pub fn state<'a>(place: &Place, snapshot: &'a Snapshot) -> &'a ListingState {
+pub fn state<'a>(place: &Route, snapshot: &'a Snapshot) -> &'a ListingState {
     match place {
-        Place::Functions => &snapshot.functions.state,
-        Place::Buckets => &snapshot.buckets.state,
-        Place::Objects { bucket, prefix } => snapshot
+        Route::Functions => &snapshot.functions.state,
+        Route::Buckets => &snapshot.buckets.state,
+        Route::Objects { bucket, prefix } => snapshot
             .objects
             .as_ref()
             .filter(|view| view.bucket == *bucket && view.prefix == *prefix)
             .map_or(&ListingState::Reading, |view| &view.listing.state),
-        Place::Runs | Place::Function(_) => &snapshot.runs.state,
-        Place::Run(run) if snapshot.unreadable.as_ref().is_some_and(|(id, _)| id == run) => {
+        Route::Runs | Route::Function(_) => &snapshot.runs.state,
+        Route::Run(run) if snapshot.unreadable.as_ref().is_some_and(|(id, _)| id == run) => {
             snapshot.unreadable.as_ref().map_or(&ListingState::Reading, |(_, state)| state)
         }
-        Place::Run(run) => match snapshot.run.as_ref().filter(|view| view.summary.id == *run) {
+        Route::Run(run) => match snapshot.run.as_ref().filter(|view| view.summary.id == *run) {
             Some(view) if !view.loading => &ListingState::Ready,
             _ => &ListingState::Reading,
         },
-        Place::Task { run, task } => {
+        Route::Task { run, task } => {
             task::view(snapshot, run, *task).map_or(&ListingState::Reading, |view| &view.records.state)
         }
-        Place::Running => &snapshot.running.state,
-        Place::Logs | Place::Transfers => &ListingState::Ready,
+        Route::Running => &snapshot.running.state,
+        Route::Logs | Route::Transfers => &ListingState::Ready,
     }
 }
 
 /// What an empty place says: what would be here, and the key that brings it.
 #[must_use]
-pub const fn empty(place: &Place) -> [&'static str; 2] {
+pub const fn empty(place: &Route) -> [&'static str; 2] {
     match place {
-        Place::Functions => ["No functions yet.", "Press n to launch one from a container image."],
-        Place::Function(_) => [
+        Route::Functions => ["No functions yet.", "Press n to launch one from a container image."],
+        Route::Function(_) => [
             "This function has no runs yet.",
             "Press u to choose files for it, or drop files on the terminal.",
         ],
-        Place::Buckets => {
+        Route::Buckets => {
             ["No buckets yet.", "Press b to make one; launching a function makes those it needs."]
         }
-        Place::Objects { .. } => {
+        Route::Objects { .. } => {
             ["Nothing in this folder.", "Press u to upload files, or drop files on the terminal."]
         }
-        Place::Runs => ["No runs yet.", "Go to a function (1) and press u, or drop files on the terminal."],
-        Place::Run(_) => ["No tasks.", ""],
-        Place::Task { .. } => ["No outputs.", ""],
-        Place::Running => ["Nothing is running.", ""],
-        Place::Logs => ["No log lines yet.", "New lines appear as they are written."],
-        Place::Transfers => ["No transfers.", "Uploads, downloads and deployments appear here."],
+        Route::Runs => ["No runs yet.", "Go to a function (1) and press u, or drop files on the terminal."],
+        Route::Run(_) => ["No tasks.", ""],
+        Route::Task { .. } => ["No outputs.", ""],
+        Route::Running => ["Nothing is running.", ""],
+        Route::Logs => ["No log lines yet.", "New lines appear as they are written."],
+        Route::Transfers => ["No transfers.", "Uploads, downloads and deployments appear here."],
     }
 }
 
@@ -143,12 +143,12 @@ fn plain(text: &str) -> Line {
 }
 
 /// A cell of what matters less.
-fn dim(text: impl Into<Clean>, look: &Look) -> Line {
+fn dim(text: impl Into<Clean>, look: &RenderContext) -> Line {
     Span::styled(text, look.theme.dim).into()
 }
 
 /// A cell with a moment, if there is one.
-fn moment(ms: Option<u64>, look: &Look) -> Line {
+fn moment(ms: Option<u64>, look: &RenderContext) -> Line {
     dim(ms.map_or_else(String::new, |ms| words::date_time(ms, &look.zone)), look)
 }
 

@@ -2,7 +2,7 @@
 
 use super::{dim, identity, moment, plain};
 use crate::filter::Filter;
-use crate::list::{Column, Identity, Look, RowKey, Source};
+use crate::list::{Column, Identity, RenderContext, RowKey, Source};
 use crate::paint::{Line, Span};
 use ratatui::style::Modifier;
 use std::sync::{Arc, LazyLock};
@@ -24,7 +24,7 @@ fn name(object: &ObjectInfo) -> &str {
     inner.rfind('/').map_or(key.as_str(), |slash| &key[slash + 1..])
 }
 
-fn shown(object: &ObjectInfo, look: &Look) -> Line {
+fn shown(object: &ObjectInfo, look: &RenderContext) -> Line {
     match name(object) {
         "" => Line::raw("(this folder)"),
         name if object.folder => {
@@ -34,15 +34,15 @@ fn shown(object: &ObjectInfo, look: &Look) -> Line {
     }
 }
 
-fn size(object: &ObjectInfo, look: &Look) -> Line {
+fn size(object: &ObjectInfo, look: &RenderContext) -> Line {
     if object.folder { dim("folder", look) } else { Line::raw(words::bytes(object.size)) }
 }
 
-fn changed(object: &ObjectInfo, look: &Look) -> Line {
+fn changed(object: &ObjectInfo, look: &RenderContext) -> Line {
     moment(object.modified_ms.filter(|_| !object.folder), look)
 }
 
-fn etag(object: &ObjectInfo, look: &Look) -> Line {
+fn etag(object: &ObjectInfo, look: &RenderContext) -> Line {
     let etag = if object.folder { "" } else { object.etag.as_str() };
     dim(Clean::new(etag), look)
 }

@@ -2,7 +2,7 @@
 
 use super::{NOT_KNOWN, dim, plain, runs};
 use crate::filter::Filter;
-use crate::list::{Column, Identity, Look, RowKey, Source};
+use crate::list::{Column, Identity, RenderContext, RowKey, Source};
 use crate::paint::{Line, Span};
 use crate::widgets::bar;
 use std::sync::Arc;
@@ -121,7 +121,7 @@ impl Source for TaskRows<'_> {
 
 /// A task's state; with a `?` when only the platform's log tells it and the ledger may still say otherwise.
 #[must_use]
-pub fn state_word(task: &TaskRow, look: &Look) -> String {
+pub fn state_word(task: &TaskRow, look: &RenderContext) -> String {
     let mark = if task.is_reported() { "?" } else { "" };
     format!("{} {}{mark}", look.theme.symbols.state(task.state), task.state.as_str())
 }
@@ -141,7 +141,7 @@ const fn rank(state: TaskState) -> u8 {
 
 /// The lines above the tasks: bar, counts, speed, statistics, failures by class.
 #[must_use]
-pub fn header(view: &RunView, width: usize, tall: bool, look: &Look) -> Vec<Line> {
+pub fn header(view: &RunView, width: usize, tall: bool, look: &RenderContext) -> Vec<Line> {
     let mut lines = vec![progress(view, width, look), counts(view, look)];
     lines.extend(stalled(view, look));
     let statistics = statistics(view, look);
@@ -158,7 +158,7 @@ pub fn header(view: &RunView, width: usize, tall: bool, look: &Look) -> Vec<Line
     lines
 }
 
-fn launched(view: &RunView, look: &Look) -> Line {
+fn launched(view: &RunView, look: &RenderContext) -> Line {
     let run = &view.summary;
     let (word, style) = runs::state(run, look);
     let dim = look.theme.dim;
@@ -177,7 +177,7 @@ fn runs_image(image: &str) -> String {
     super::functions::short_image(image).trim_start_matches("sha256:").chars().take(40).collect()
 }
 
-fn progress(view: &RunView, width: usize, look: &Look) -> Line {
+fn progress(view: &RunView, width: usize, look: &RenderContext) -> Line {
     let run = &view.summary;
     let counts = &run.counts;
     let share = counts.done() as f64 / counts.total().max(1) as f64 * 100.0;
@@ -198,7 +198,7 @@ fn progress(view: &RunView, width: usize, look: &Look) -> Line {
     line
 }
 
-fn counts(view: &RunView, look: &Look) -> Line {
+fn counts(view: &RunView, look: &RenderContext) -> Line {
     let theme = &look.theme;
     let mut counts = view.summary.counts;
     let mut spans = Vec::new();
@@ -231,7 +231,7 @@ fn counts(view: &RunView, look: &Look) -> Line {
 }
 
 /// Why nothing happens any more, and what to do.
-fn stalled(view: &RunView, look: &Look) -> Option<Line> {
+fn stalled(view: &RunView, look: &RenderContext) -> Option<Line> {
     let quiet = view.summary.stalled_ms?;
     let pending = view.summary.counts.pending;
     let for_long = words::ago(0, quiet);
@@ -250,7 +250,7 @@ fn stalled(view: &RunView, look: &Look) -> Option<Line> {
     ]))
 }
 
-fn statistics(view: &RunView, look: &Look) -> Line {
+fn statistics(view: &RunView, look: &RenderContext) -> Line {
     let dim = look.theme.dim;
     let numbers = &view.statistics;
     // Before the first attempt has ended nothing is known: 0 ms would be a lie.
@@ -271,7 +271,7 @@ fn statistics(view: &RunView, look: &Look) -> Line {
     Line::from(spans)
 }
 
-fn history(view: &RunView, width: usize, look: &Look) -> Line {
+fn history(view: &RunView, width: usize, look: &RenderContext) -> Line {
     let spark = bar::sparkline(&view.history, width.saturating_sub(24), &look.theme);
     let most = view.history.iter().max().copied().unwrap_or(0);
     Line::from(vec![
@@ -281,7 +281,7 @@ fn history(view: &RunView, width: usize, look: &Look) -> Line {
     ])
 }
 
-fn classes(view: &RunView, look: &Look) -> Option<Line> {
+fn classes(view: &RunView, look: &RenderContext) -> Option<Line> {
     if view.summary.classes.is_empty() {
         return None;
     }

@@ -2,7 +2,7 @@
 
 use super::items::Item;
 use super::{dim, plain};
-use crate::list::{Column, Look, RowKey};
+use crate::list::{Column, RenderContext, RowKey};
 use crate::paint::{Line, Span};
 use throng_core::model::InvocationInfo;
 use throng_core::words::{self, Clean};
@@ -52,7 +52,7 @@ impl Item for InvocationInfo {
     }
 }
 
-fn time(invocation: &InvocationInfo, look: &Look) -> Line {
+fn time(invocation: &InvocationInfo, look: &RenderContext) -> Line {
     let time = words::seconds(look.now.saturating_sub(invocation.started_ms) as f64 / 1000.0);
     Span::styled(time, look.theme.active).into()
 }

@@ -2,7 +2,7 @@
 
 use super::items::Item;
 use super::{by_float, dim, plain};
-use crate::list::{Column, Look, RowKey};
+use crate::list::{Column, RenderContext, RowKey};
 use crate::paint::{Line, Span};
 use crate::widgets::bar;
 use ratatui::style::Style;
@@ -12,7 +12,7 @@ use throng_core::words::{self, Clean};
 
 /// Symbol, word and style for how a run stands.
 #[must_use]
-pub fn state(run: &RunSummary, look: &Look) -> (String, Style) {
+pub fn state(run: &RunSummary, look: &RenderContext) -> (String, Style) {
     let theme = &look.theme;
     let bad = run.counts.unsuccessful();
     if run.ended_ms.is_none() && run.stalled_ms.is_some() {
@@ -109,19 +109,19 @@ fn share(run: &RunSummary) -> f64 {
     run.counts.done() as f64 / run.counts.total().max(1) as f64
 }
 
-fn done(run: &RunSummary, _: &Look) -> Line {
+fn done(run: &RunSummary, _: &RenderContext) -> Line {
     let about = if run.settled { "" } else { "~" };
     Line::raw(clean!("{about}{}/{}", words::count(run.counts.done()), words::count(run.counts.total())))
 }
 
-fn rate(run: &RunSummary, _: &Look) -> Line {
+fn rate(run: &RunSummary, _: &RenderContext) -> Line {
     let known = run.ended_ms.is_none() && run.rate > 0.0;
     Line::raw(if known { words::per_second(run.rate) } else { String::new() })
 }
 
 /// A run in some lines, for the side of a wide screen.
 #[must_use]
-pub fn card(run: &RunSummary, width: usize, look: &Look) -> Vec<Line> {
+pub fn card(run: &RunSummary, width: usize, look: &RenderContext) -> Vec<Line> {
     let theme = &look.theme;
     let (word, style) = state(run, look);
     let mut counts = run.counts;

@@ -2,7 +2,7 @@
 
 use super::{NOT_KNOWN, dim, identity};
 use crate::filter::Filter;
-use crate::list::{Column, Identity, Look, RowKey, Source};
+use crate::list::{Column, Identity, RenderContext, RowKey, Source};
 use crate::paint::{Line, Span};
 use crate::widgets::bar;
 use crate::widgets::facts::Facts;
@@ -99,7 +99,13 @@ impl Source for OutputRows<'_> {
 
 /// Everything about the chosen attempt but its outputs and its standard error.
 #[must_use]
-pub fn facts(view: &TaskView, attempt: usize, memory_mb: Option<u32>, width: usize, look: &Look) -> Facts {
+pub fn facts(
+    view: &TaskView,
+    attempt: usize,
+    memory_mb: Option<u32>,
+    width: usize,
+    look: &RenderContext,
+) -> Facts {
     let theme = &look.theme;
     let mut facts = Facts::default();
     if let Some(row) = &view.row {
@@ -141,7 +147,7 @@ pub fn facts(view: &TaskView, attempt: usize, memory_mb: Option<u32>, width: usi
 }
 
 /// What the runtime measured.
-fn measured(facts: &mut Facts, record: &AttemptRecord, width: usize, look: &Look) {
+fn measured(facts: &mut Facts, record: &AttemptRecord, width: usize, look: &RenderContext) {
     facts.line("time", phases(record, width.saturating_sub(12), look));
     let cold = if record.cold { ", cold start" } else { "" };
     let peak = if record.peak_memory > 0 { words::bytes(record.peak_memory) } else { NOT_KNOWN.to_owned() };
@@ -150,7 +156,7 @@ fn measured(facts: &mut Facts, record: &AttemptRecord, width: usize, look: &Look
     facts.add("began", &words::date_time(record.started_ms, &look.zone));
 }
 
-fn outcome(record: &AttemptRecord, look: &Look) -> String {
+fn outcome(record: &AttemptRecord, look: &RenderContext) -> String {
     let mut text = format!("{} {}", look.theme.symbols.state(record.state), record.state.as_str());
     if let Some(class) = record.class {
         text = format!("{text} ({})", class.as_str());
@@ -165,7 +171,7 @@ fn outcome(record: &AttemptRecord, look: &Look) -> String {
 }
 
 /// The phases as one bar of four parts, with their times.
-fn phases(record: &AttemptRecord, width: usize, look: &Look) -> Line {
+fn phases(record: &AttemptRecord, width: usize, look: &RenderContext) -> Line {
     let theme = &look.theme;
     let phases = &record.phases;
     let parts = [

@@ -2,7 +2,7 @@
 
 use super::by_float;
 use crate::filter::Filter;
-use crate::list::{Column, Identity, Look, RowKey, Source};
+use crate::list::{Column, Identity, RenderContext, RowKey, Source};
 use crate::paint::{Line, Span};
 use crate::widgets::bar;
 use ratatui::style::Style;
@@ -53,7 +53,7 @@ pub fn share(progress: &Progress) -> Option<f64> {
 
 /// Symbol, word and style.
 #[must_use]
-pub fn state(progress: &Progress, look: &Look) -> (String, Style) {
+pub fn state(progress: &Progress, look: &RenderContext) -> (String, Style) {
     let (state, word) = match progress.state {
         ProgressState::Active => (TaskState::Running, "active"),
         ProgressState::Done => (TaskState::Succeeded, "done"),
@@ -102,7 +102,7 @@ const fn rank(progress: &Progress) -> u8 {
     }
 }
 
-fn what(progress: &Progress, look: &Look) -> Line {
+fn what(progress: &Progress, look: &RenderContext) -> Line {
     let mut label = vec![Span::raw(Clean::new(&progress.label))];
     if let ProgressState::Failed(why) = &progress.state {
         label.push(Span::styled(clean!(": {why}"), look.theme.bad));
@@ -110,7 +110,7 @@ fn what(progress: &Progress, look: &Look) -> Line {
     label.into()
 }
 
-fn items(progress: &Progress, _: &Look) -> Line {
+fn items(progress: &Progress, _: &RenderContext) -> Line {
     let items = of(words::count(progress.items), progress.items_total.map(words::count));
     Line::raw(match progress.failed {
         0 => items,
@@ -118,26 +118,26 @@ fn items(progress: &Progress, _: &Look) -> Line {
     })
 }
 
-fn bytes(progress: &Progress, _: &Look) -> Line {
+fn bytes(progress: &Progress, _: &RenderContext) -> Line {
     if progress.bytes == 0 && progress.bytes_total.is_none() {
         return Line::default();
     }
     Line::raw(of(words::bytes(progress.bytes), progress.bytes_total.map(words::bytes)))
 }
 
-fn rate(progress: &Progress, _: &Look) -> Line {
+fn rate(progress: &Progress, _: &RenderContext) -> Line {
     let known = progress.state == ProgressState::Active && progress.rate > 0.0;
     Line::raw(if known { words::bytes_per_second(progress.rate) } else { String::new() })
 }
 
-fn eta(progress: &Progress, _: &Look) -> Line {
+fn eta(progress: &Progress, _: &RenderContext) -> Line {
     let eta = progress.eta_s.filter(|_| progress.state == ProgressState::Active);
     Line::raw(eta.map_or_else(String::new, words::seconds))
 }
 
 /// A line of a transfer for the panel below other views.
 #[must_use]
-pub fn panel_line(progress: &Progress, width: usize, look: &Look) -> Line {
+pub fn panel_line(progress: &Progress, width: usize, look: &RenderContext) -> Line {
     let share_text = share(progress).map_or_else(String::new, |share| format!(" {:>3.0}%", share * 100.0));
     let mut tail = share_text;
     if progress.rate > 0.0 {

@@ -1,6 +1,6 @@
 //! Names and values, one per line.
 
-use crate::list::Look;
+use crate::list::RenderContext;
 use crate::paint::{Line, Span};
 use ratatui::style::Style;
 use throng_core::clean;
@@ -33,7 +33,7 @@ impl Facts {
 
     /// As lines of at most `width` columns: values that are longer go on below.
     #[must_use]
-    pub fn wrapped(&self, width: usize, look: &Look) -> Vec<Line> {
+    pub fn wrapped(&self, width: usize, look: &RenderContext) -> Vec<Line> {
         let room = width.saturating_sub(NAMES).max(20);
         let mut lines = Vec::new();
         for ((_, value), line) in self.0.iter().zip(self.lines(look)) {
@@ -54,7 +54,7 @@ impl Facts {
 
     /// As lines for the screen.
     #[must_use]
-    pub fn lines(&self, look: &Look) -> Vec<Line> {
+    pub fn lines(&self, look: &RenderContext) -> Vec<Line> {
         self.0
             .iter()
             .map(|(name, value)| {

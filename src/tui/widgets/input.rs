@@ -1,6 +1,6 @@
 //! A line of text that is being typed.
 
-use crate::list::Look;
+use crate::list::RenderContext;
 use crate::paint::{Draw, small};
 use crossterm::event::{Event, KeyEvent};
 use ratatui::Frame;
@@ -63,7 +63,7 @@ impl Field {
     }
 
     /// Draws the text, and the terminal's cursor when it has the focus.
-    pub fn draw(&self, frame: &mut Frame<'_>, area: Rect, focus: bool, look: &Look) {
+    pub fn draw(&self, frame: &mut Frame<'_>, area: Rect, focus: bool, look: &RenderContext) {
         if area.is_empty() {
             return;
         }

@@ -1,6 +1,6 @@
 //! Boxes above the screen.
 
-use crate::list::Look;
+use crate::list::RenderContext;
 use crate::paint;
 use crate::paint::{Draw, Line, Span, small};
 use ratatui::Frame;
@@ -26,7 +26,7 @@ pub fn draw(
     area: Rect,
     size: (usize, usize),
     title: impl Into<Clean>,
-    look: &Look,
+    look: &RenderContext,
 ) -> Rect {
     let width = small(size.0).min(area.width.saturating_sub(2)).max(area.width.min(20));
     let height = small(size.1).min(area.height.saturating_sub(1)).max(area.height.min(5));
@@ -40,7 +40,7 @@ pub fn draw(
 }
 
 /// Writes a hint line (keys and what they do) at the bottom of a box.
-pub fn hints(frame: &mut Frame<'_>, inner: Rect, hints: &[(&str, &str)], look: &Look) {
+pub fn hints(frame: &mut Frame<'_>, inner: Rect, hints: &[(&str, &str)], look: &RenderContext) {
     if inner.height == 0 {
         return;
     }

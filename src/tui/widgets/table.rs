@@ -1,6 +1,6 @@
 //! Tables that draw their visible rows only.
 
-use crate::list::{Heading, ListState, Look, Rows};
+use crate::list::{Heading, ListState, RenderContext, Rows};
 use crate::paint::{Draw, Line, small};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -15,7 +15,13 @@ pub type Places = Vec<(u16, u16, usize)>;
 const GAP: u16 = 2;
 
 /// Draws heading and rows; says where the columns are.
-pub fn draw(buffer: &mut Buffer, area: Rect, rows: &dyn Rows, list: &ListState, look: &Look) -> Places {
+pub fn draw(
+    buffer: &mut Buffer,
+    area: Rect,
+    rows: &dyn Rows,
+    list: &ListState,
+    look: &RenderContext,
+) -> Places {
     if area.height == 0 || area.width < 4 {
         return Vec::new();
     }
@@ -41,7 +47,14 @@ pub fn draw(buffer: &mut Buffer, area: Rect, rows: &dyn Rows, list: &ListState, 
     places
 }
 
-fn heading(buffer: &mut Buffer, y: u16, columns: &[Heading], places: &Places, list: &ListState, look: &Look) {
+fn heading(
+    buffer: &mut Buffer,
+    y: u16,
+    columns: &[Heading],
+    places: &Places,
+    list: &ListState,
+    look: &RenderContext,
+) {
     for (x, width, number) in places {
         let column = &columns[*number];
         let sorted = list.sort.filter(|sort| sort.column == *number);
@@ -61,7 +74,7 @@ fn draw_row(
     rows: &dyn Rows,
     list: &ListState,
     (headings, places): (&[Heading], &Places),
-    look: &Look,
+    look: &RenderContext,
 ) {
     let selected = position == list.position();
     let marked = !list.marks.is_empty() && list.marks.contains(&rows.key(row));

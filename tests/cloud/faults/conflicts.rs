@@ -67,7 +67,7 @@ async fn of_two_that_create_one_function_the_second_is_told() {
     assert_eq!(deploy::undo(&cloud, undo).await, Vec::<String>::new());
     let after = plan(&cloud, &world, &theirs).await;
     assert!(after.is_empty(), "theirs is whole: {after}");
-    // The same definition twice is no quarrel.
+    // The same definition twice is not a quarrel.
     let same = definition(world.home.path(), "same", "same-data", "in");
     let (one, two) = (plan(&cloud, &world, &same).await, plan(&cloud, &world, &same).await);
     apply(&cloud, &one).await.unwrap();

@@ -104,7 +104,7 @@ pub fn ended(output: &Output) -> Ended {
 }
 
 pub fn number(value: &Value) -> u64 {
-    value.as_u64().unwrap_or_else(|| panic!("{value} is no number"))
+    value.as_u64().unwrap_or_else(|| panic!("{value} is not a number"))
 }
 
 /// A rule that does `fault` (with its parameters) to `on`.

@@ -8,7 +8,7 @@ mod root;
 
 use super::demo;
 use crate::args;
-use crate::fail::{Fail, Outcome, SOME_FAILED};
+use crate::fail::{CliResult, Fail, SOME_FAILED};
 use crate::print::{self, Table};
 use include_dir::{Dir, include_dir};
 use serde_json::json;
@@ -45,7 +45,7 @@ struct Written {
     without_root: Option<String>,
 }
 
-pub fn new(args: &args::New, format: args::Format, programs: Programs) -> Outcome {
+pub fn new(args: &args::New, format: args::Format, programs: Programs) -> CliResult {
     let Some(folder) = args.folder.as_deref().filter(|_| !args.list) else {
         list(format);
         return Ok(());
@@ -92,7 +92,7 @@ fn about(name: &str) -> String {
 }
 
 /// Files of a person are not written over, and not mixed with ours.
-fn refuse_to_overwrite(folder: &Path) -> Outcome {
+fn refuse_to_overwrite(folder: &Path) -> CliResult {
     let problem = match std::fs::read_dir(folder) {
         Ok(mut entries) => match entries.next() {
             Some(_) => "is not empty; name a folder that is not there yet".to_owned(),

@@ -1,7 +1,7 @@
 //! `cancel`: nothing more of a run begins.
 
 use crate::args;
-use crate::fail::Outcome;
+use crate::fail::CliResult;
 use crate::print;
 use crate::session::Session;
 use crate::verbs::resolve::resolve;
@@ -9,7 +9,7 @@ use serde_json::json;
 use throng_core::jobs::{self, Cancellation, Job};
 use throng_core::lines;
 
-pub async fn cancel(session: &Session, args: args::Cancel) -> Outcome {
+pub async fn cancel(session: &Session, args: args::Cancel) -> CliResult {
     let job = session.job(Job::Cancel).await?;
     let run = resolve(&job.runs()?, &args.run).await?;
     match jobs::cancel(&job, &run).await? {

@@ -4,11 +4,11 @@ use super::follow::follow;
 use super::results::fetch_outputs;
 use super::show::{report, verdict};
 use crate::args;
-use crate::fail::{Fail, Outcome, SOME_FAILED};
+use crate::fail::{CliResult, Fail, SOME_FAILED};
 use crate::print;
 use crate::session::{Session, remote_place};
 use crate::transfer::watched;
-use crate::verbs::invoke::{self, Answer};
+use crate::verbs::invoke::{self, AnswerOptions};
 use crate::verbs::resolve::resolve;
 use crate::verbs::{deploy, sources};
 use serde_json::json;
@@ -24,7 +24,7 @@ use throng_core::model::{Place, RunSummary};
 use throng_core::run::{Follower, Inputs, Launch, LaunchRequest, SendReport};
 use throng_core::words;
 
-pub async fn launch(session: &Session, args: args::Run) -> Outcome {
+pub async fn launch(session: &Session, args: args::Run) -> CliResult {
     if let Some(run) = &args.resume {
         if args.function.is_some() {
             return Err(Fail::usage(
@@ -61,7 +61,7 @@ pub async fn launch(session: &Session, args: args::Run) -> Outcome {
         (inputs, _) => inputs,
     };
     let Some(inputs) = there else {
-        let answer = Answer { asynchronous: args.asynchronous, to: None };
+        let answer = AnswerOptions { asynchronous: args.asynchronous, to: None };
         return invoke::send(session, &job, &function, Vec::new(), answer).await;
     };
     let request = LaunchRequest { function, inputs, parameters: BTreeMap::new() };
@@ -78,7 +78,7 @@ async fn deploy_first(session: &Session, job: &JobContext, document: Document) -
 }
 
 /// Tells of a new run and sends its inputs.
-async fn begun(session: &Session, args: &args::Run, job: &JobContext, launch: Launch) -> Outcome {
+async fn begun(session: &Session, args: &args::Run, job: &JobContext, launch: Launch) -> CliResult {
     let id = &launch.header().id;
     let tasks = words::plural(launch.header().tasks, "task");
     print::note(lines!("run {id}: {tasks} with {}", launch.header().function));
@@ -90,7 +90,7 @@ async fn begun(session: &Session, args: &args::Run, job: &JobContext, launch: La
 }
 
 /// A new run over what did not succeed of another.
-async fn again(session: &Session, args: &args::Run, run: &str) -> Outcome {
+async fn again(session: &Session, args: &args::Run, run: &str) -> CliResult {
     let job = session.job(Job::Rerun).await?;
     let run = resolve(&job.runs()?, run).await?;
     let rerun = async |observer| jobs::rerun(&job, &run, &observer).await;
@@ -99,7 +99,7 @@ async fn again(session: &Session, args: &args::Run, run: &str) -> Outcome {
 }
 
 /// Sends what a run has not sent; when that is nothing, what was sent and never began.
-async fn resume(session: &Session, args: &args::Run, run: &str) -> Outcome {
+async fn resume(session: &Session, args: &args::Run, run: &str) -> CliResult {
     let job = session.job(Job::Resume).await?;
     let runs = job.runs()?;
     let id = resolve(&runs, run).await?;
@@ -118,7 +118,7 @@ async fn resume(session: &Session, args: &args::Run, run: &str) -> Outcome {
 }
 
 /// Sends a launch's inputs; with `--wait` follows it to its end.
-async fn send(session: &Session, args: &args::Run, job: &JobContext, launch: Launch) -> Outcome {
+async fn send(session: &Session, args: &args::Run, job: &JobContext, launch: Launch) -> CliResult {
     if args.wait {
         let summary = through(session, launch).await?;
         return ended(session, args, job, &summary).await;
@@ -138,7 +138,7 @@ fn unfinished(mut fail: Fail, id: &str) -> Fail {
 }
 
 /// Reports a run that has ended, and fetches its results when that was asked for.
-async fn ended(session: &Session, args: &args::Run, job: &JobContext, summary: &RunSummary) -> Outcome {
+async fn ended(session: &Session, args: &args::Run, job: &JobContext, summary: &RunSummary) -> CliResult {
     report(session, &job.runs()?, summary).await?;
     if let Some(to) = &args.to {
         fetch_outputs(session, job, &summary.id, to).await?;
@@ -152,7 +152,7 @@ fn not_sent(sent: &SendReport) {
     }
 }
 
-fn report_sent(session: &Session, id: &str, sent: &SendReport) -> Outcome {
+fn report_sent(session: &Session, id: &str, sent: &SendReport) -> CliResult {
     not_sent(sent);
     let document = json!({"id": id, "sent": sent.sent, "not_sent": sent.failed.len()});
     print::result(session.format, &document, || {

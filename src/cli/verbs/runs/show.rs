@@ -3,7 +3,7 @@
 use super::follow::{follow, stalled};
 use super::reasons::{ending, memory_of, reason};
 use crate::args;
-use crate::fail::{Fail, Outcome, SOME_FAILED};
+use crate::fail::{CliResult, Fail, SOME_FAILED};
 use crate::print::{self, Table};
 use crate::session::Session;
 use crate::verbs::resolve::resolve;
@@ -17,7 +17,7 @@ use throng_core::model::{RunSummary, TaskState};
 use throng_core::run::{self, Follower, Lister, RunContext};
 use throng_core::words::{self, Clean, Lines};
 
-pub async fn list(session: &Session, args: args::Runs) -> Outcome {
+pub async fn list(session: &Session, args: args::Runs) -> CliResult {
     let context = session.job(Job::Look).await?.runs()?;
     if let Some(run) = &args.run {
         let mut follower = Follower::open(&context, &resolve(&context, run).await?).await?;
@@ -75,7 +75,7 @@ pub fn document(run: &RunSummary) -> Value {
     })
 }
 
-pub(super) async fn report(session: &Session, context: &RunContext, run: &RunSummary) -> Outcome {
+pub(super) async fn report(session: &Session, context: &RunContext, run: &RunSummary) -> CliResult {
     let mut shown = document(run);
     shown["shown_complete_ms"] = json!(now_ms());
     print::result(session.format, &shown, || one(run));
@@ -86,7 +86,7 @@ pub(super) async fn report(session: &Session, context: &RunContext, run: &RunSum
 }
 
 /// The first failures with their reasons, on standard error.
-async fn explain_failures(context: &RunContext, run: &RunSummary) -> Outcome {
+async fn explain_failures(context: &RunContext, run: &RunSummary) -> CliResult {
     const SHOWN: usize = 5;
     let mut follower = Follower::open(context, &run.id).await?;
     follower.load_inputs().await?;
@@ -145,6 +145,6 @@ pub(crate) fn one(run: &RunSummary) -> Lines {
 }
 
 /// All succeeded, or not.
-pub fn verdict(run: &RunSummary) -> Outcome {
+pub fn verdict(run: &RunSummary) -> CliResult {
     if run.counts.succeeded == run.counts.total() { Ok(()) } else { Err(Fail::silent(SOME_FAILED)) }
 }

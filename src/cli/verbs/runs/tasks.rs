@@ -2,7 +2,7 @@
 
 use super::reasons::{ending, memory_of, reason};
 use crate::args::{self, Format};
-use crate::fail::{Fail, Outcome};
+use crate::fail::{CliResult, Fail};
 use crate::print::{self, Table};
 use crate::session::Session;
 use crate::verbs::resolve::resolve;
@@ -15,7 +15,7 @@ use throng_core::model::{AttemptRecord, TaskRow, TaskState};
 use throng_core::run::{self, Follower, RunContext};
 use throng_core::words::{self, Lines};
 
-pub async fn tasks(session: &Session, args: args::Tasks) -> Outcome {
+pub async fn tasks(session: &Session, args: args::Tasks) -> CliResult {
     let context = session.job(Job::Look).await?.runs()?;
     let run = resolve(&context, &args.run).await?;
     let mut follower = Follower::open(&context, &run).await?;

@@ -31,7 +31,7 @@ pub(super) struct Item {
 }
 
 /// What became of an object that arrived.
-enum Came {
+enum Placement {
     /// It is the file.
     Written,
     /// The file that was there is the same.
@@ -51,7 +51,7 @@ pub(super) struct Shared {
 }
 
 /// What came of one object.
-pub(super) enum Outcome {
+pub(super) enum FetchOutcome {
     Fetched,
     Skipped,
     Failed(NotFetched),
@@ -61,10 +61,10 @@ pub(super) enum Outcome {
 }
 
 impl Shared {
-    pub async fn one(self: Arc<Self>, item: Item) -> Outcome {
+    pub async fn one(self: Arc<Self>, item: Item) -> FetchOutcome {
         if self.is_here(&item).await {
             self.meter.skip(item.object.size);
-            return Outcome::Skipped;
+            return FetchOutcome::Skipped;
         }
         let there = self.there(&item).await;
         let key = item.object.key.clone();
@@ -77,19 +77,19 @@ impl Shared {
             format!("`{shown}` is there already and differs: it was kept; choose another folder")
         };
         if there.is_some_and(|size| size != item.object.size) {
-            return Outcome::Kept(failed(kept()));
+            return FetchOutcome::Kept(failed(kept()));
         }
         match self.pace.insist(|| self.fetch(&item, there.is_some())).await {
-            Ok(Ok(Came::Differs)) => Outcome::Kept(failed(kept())),
+            Ok(Ok(Placement::Differs)) => FetchOutcome::Kept(failed(kept())),
             Ok(Ok(came)) => {
                 self.meter.item();
-                if matches!(came, Came::Written) { Outcome::Fetched } else { Outcome::Skipped }
+                if matches!(came, Placement::Written) { FetchOutcome::Fetched } else { FetchOutcome::Skipped }
             }
-            Ok(Err(reason)) => Outcome::Failed(failed(reason)),
+            Ok(Err(reason)) => FetchOutcome::Failed(failed(reason)),
             Err(error) if matches!(error.kind, ErrorKind::Unreachable | ErrorKind::Auth) => {
-                Outcome::Fatal(error)
+                FetchOutcome::Fatal(error)
             }
-            Err(error) => Outcome::Failed(failed(error.to_string())),
+            Err(error) => FetchOutcome::Failed(failed(error.to_string())),
         }
     }
 
@@ -115,7 +115,7 @@ impl Shared {
 
     /// The inner error concerns this file, the outer one the cloud. `there`: a file of the same size is in its place and
     /// stays.
-    async fn fetch(&self, item: &Item, there: bool) -> Result<Result<Came, String>, CloudError> {
+    async fn fetch(&self, item: &Item, there: bool) -> Result<Result<Placement, String>, CloudError> {
         let (bucket, key) = (&self.download.bucket, &item.object.key);
         let Some(reading) = self.store.open(bucket, key).await? else {
             return Ok(Err("it was deleted meanwhile".into()));
@@ -137,15 +137,15 @@ impl Shared {
         let came = if there {
             let (new, old) = (temporary.0.clone(), item.path.clone());
             match tokio::task::spawn_blocking(move || same(&new, &old)).await {
-                Ok(Ok(true)) => Came::Same,
-                Ok(Ok(false)) => return Ok(Ok(Came::Differs)),
+                Ok(Ok(true)) => Placement::Same,
+                Ok(Ok(false)) => return Ok(Ok(Placement::Differs)),
                 Ok(Err(error)) => return Ok(Err(format!("cannot read `{}`: {error}", item.path.display()))),
                 Err(error) => return Ok(Err(error.to_string())),
             }
         } else if let Err(error) = tokio::fs::rename(&temporary.0, &item.path).await {
             return Ok(Err(cannot(error)));
         } else {
-            Came::Written
+            Placement::Written
         };
         if let Some((size, mtime)) = stamp(&item.path).await
             && let Err(error) = self.journal.append(&Line { key: key.clone(), etag, size, mtime })

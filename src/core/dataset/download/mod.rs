@@ -12,7 +12,7 @@ use super::meter::Meter;
 use super::objects::{List, Listed, Objects};
 use super::pace::{Pace, drive};
 use crate::cloud::CloudError;
-use file::{Item, Line, Outcome, Shared};
+use file::{FetchOutcome, Item, Line, Shared};
 use std::collections::HashMap;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
@@ -156,14 +156,14 @@ impl Download {
         };
         let done = |outcome| {
             match outcome {
-                Outcome::Fetched => downloaded.fetched += 1,
-                Outcome::Skipped => downloaded.skipped += 1,
-                Outcome::Failed(failed) => downloaded.failed.push(failed),
-                Outcome::Kept(failed) => {
+                FetchOutcome::Fetched => downloaded.fetched += 1,
+                FetchOutcome::Skipped => downloaded.skipped += 1,
+                FetchOutcome::Failed(failed) => downloaded.failed.push(failed),
+                FetchOutcome::Kept(failed) => {
                     downloaded.kept += 1;
                     downloaded.failed.push(failed);
                 }
-                Outcome::Fatal(error) => {
+                FetchOutcome::Fatal(error) => {
                     fatal = Some(error);
                     return ControlFlow::Break(());
                 }
@@ -244,15 +244,15 @@ impl Download {
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used)]
     use super::*;
-    use crate::dataset::memory::Memory;
+    use crate::dataset::memory::MemoryStore;
     use std::sync::atomic::Ordering;
 
-    async fn fetch(store: &Arc<Memory>, dir: &Path, keys: &[&str]) -> Result<Downloaded, DownloadError> {
+    async fn fetch(store: &Arc<MemoryStore>, dir: &Path, keys: &[&str]) -> Result<Downloaded, DownloadError> {
         fetch_with(store, dir, keys, false).await
     }
 
     async fn fetch_with(
-        store: &Arc<Memory>,
+        store: &Arc<MemoryStore>,
         dir: &Path,
         keys: &[&str],
         force: bool,
@@ -269,7 +269,7 @@ mod tests {
 
     #[tokio::test]
     async fn folders_are_kept_and_what_is_here_is_not_fetched_again() {
-        let store = Arc::new(Memory::default());
+        let store = Arc::new(MemoryStore::default());
         for key in ["x/r/1.txt", "x/r/s/2.txt", "x/r/", "x/other", "top"] {
             store.insert("b", key, key.as_bytes().to_vec());
         }
@@ -291,7 +291,7 @@ mod tests {
 
     #[tokio::test]
     async fn files_of_somebody_else_are_kept() {
-        let store = Arc::new(Memory::default());
+        let store = Arc::new(MemoryStore::default());
         for (key, body) in
             [("r/own", "theirs"), ("r/long", "a longer text"), ("r/same", "same"), ("r/new", "new")]
         {
@@ -321,7 +321,7 @@ mod tests {
 
     #[tokio::test]
     async fn hostile_keys_never_become_paths() {
-        let store = Arc::new(Memory::default());
+        let store = Arc::new(MemoryStore::default());
         let hostile = ["p/../../evil", "p//abs", "p/./x", "p/a\0b", "p/\u{1b}[2J"];
         for key in hostile {
             store.insert("b", key, "x");
@@ -337,7 +337,7 @@ mod tests {
 
     #[tokio::test]
     async fn collisions_and_absent_keys_are_named() {
-        let store = Arc::new(Memory::default());
+        let store = Arc::new(MemoryStore::default());
         store.insert("b", "x/a", "1");
         store.insert("b", "y/a", "2");
         let dir = tempfile::tempdir().unwrap();
@@ -349,7 +349,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_file_where_a_folder_is_wanted_is_told() {
-        let store = Arc::new(Memory::default());
+        let store = Arc::new(MemoryStore::default());
         store.insert("b", "p/a", "1");
         store.insert("b", "p/a/b", "2");
         let dir = tempfile::tempdir().unwrap();

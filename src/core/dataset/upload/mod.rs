@@ -212,14 +212,14 @@ struct Shared {
     meter: Arc<Meter>,
 }
 
-enum Outcome {
+enum SendOutcome {
     Sent,
     Skipped,
     Failed(NotSent),
     Fatal(UploadError),
 }
 
-impl From<std::io::Error> for Outcome {
+impl From<std::io::Error> for SendOutcome {
     fn from(error: std::io::Error) -> Self {
         Self::Fatal(error.into())
     }
@@ -338,13 +338,13 @@ async fn run(shared: &Arc<Shared>, cancel: &CancellationToken) -> Result<Uploade
     };
     let done = |outcome| {
         match outcome {
-            Outcome::Sent => uploaded.sent += 1,
-            Outcome::Skipped => uploaded.skipped += 1,
-            Outcome::Failed(not_sent) => {
+            SendOutcome::Sent => uploaded.sent += 1,
+            SendOutcome::Skipped => uploaded.skipped += 1,
+            SendOutcome::Failed(not_sent) => {
                 shared.meter.fail();
                 uploaded.failed.push(not_sent);
             }
-            Outcome::Fatal(error) => {
+            SendOutcome::Fatal(error) => {
                 fatal = Some(error);
                 return ControlFlow::Break(());
             }
@@ -360,22 +360,22 @@ async fn run(shared: &Arc<Shared>, cancel: &CancellationToken) -> Result<Uploade
 }
 
 impl Shared {
-    async fn one(self: Arc<Self>, index: u64) -> Outcome {
+    async fn one(self: Arc<Self>, index: u64) -> SendOutcome {
         let Some(file) = usize::try_from(index).ok().and_then(|index| self.upload.files.get(index)) else {
-            return Outcome::Skipped;
+            return SendOutcome::Skipped;
         };
         let (path, name, size) = (file.path, file.name.to_owned(), file.size);
         if let Some(stamp) = self.past.sent.get(&name)
             && self.is_unchanged(&path, *stamp).await
         {
             self.meter.skip(size);
-            return Outcome::Skipped;
+            return SendOutcome::Skipped;
         }
         match self.send(index, &path, &name, size).await {
-            Ok(true) => Outcome::Sent,
-            Ok(false) => Outcome::Skipped,
-            Err(Trouble::File(reason)) => Outcome::Failed(NotSent { index, path, reason }),
-            Err(Trouble::Fatal(error)) => Outcome::Fatal(error),
+            Ok(true) => SendOutcome::Sent,
+            Ok(false) => SendOutcome::Skipped,
+            Err(Trouble::File(reason)) => SendOutcome::Failed(NotSent { index, path, reason }),
+            Err(Trouble::Fatal(error)) => SendOutcome::Fatal(error),
         }
     }
 

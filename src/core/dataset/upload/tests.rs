@@ -1,6 +1,6 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 use super::*;
-use crate::dataset::memory::{Memory, throttled};
+use crate::dataset::memory::{MemoryStore, throttled};
 use crate::dataset::scan;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
@@ -38,7 +38,7 @@ impl Case {
         }
     }
 
-    async fn send(&self, run: Option<&str>, store: &Arc<Memory>) -> Result<Uploaded, UploadError> {
+    async fn send(&self, run: Option<&str>, store: &Arc<MemoryStore>) -> Result<Uploaded, UploadError> {
         self.upload(run).send(store.clone(), Arc::default(), &CancellationToken::new()).await
     }
 }
@@ -50,7 +50,7 @@ fn refused() -> CloudError {
 #[tokio::test]
 async fn small_and_large_files_arrive_whole_with_their_task() {
     let case = Case::new(&[("a", 0), ("b", 100), ("c", 17 << 20)]);
-    let store = Arc::new(Memory::default());
+    let store = Arc::new(MemoryStore::default());
     let meter = Arc::new(Meter::default());
     let uploaded =
         case.upload(Some("r")).send(store.clone(), meter.clone(), &CancellationToken::new()).await.unwrap();
@@ -68,7 +68,7 @@ async fn small_and_large_files_arrive_whole_with_their_task() {
 #[tokio::test]
 async fn throttling_slows_down_and_loses_nothing() {
     let case = Case::many(60);
-    let store = Arc::new(Memory::with_fault(|_, _, call| (call % 5 == 0).then(throttled)));
+    let store = Arc::new(MemoryStore::with_fault(|_, _, call| (call % 5 == 0).then(throttled)));
     let uploaded = case.send(None, &store).await.unwrap();
     assert_eq!((uploaded.sent, store.keys("b").len()), (60, 60));
 }
@@ -77,8 +77,9 @@ async fn throttling_slows_down_and_loses_nothing() {
 async fn a_killed_upload_goes_on_where_it_was_and_sends_no_task_twice() {
     let case = Case::many(300);
     // Dies at every so many calls; journal lines of files in flight are missing then, as after a kill.
-    let store =
-        Arc::new(Memory::with_fault(|action, _, call| (action == "put" && call % 70 == 69).then(refused)));
+    let store = Arc::new(MemoryStore::with_fault(|action, _, call| {
+        (action == "put" && call % 70 == 69).then(refused)
+    }));
     let mut tries = 0;
     loop {
         tries += 1;
@@ -105,7 +106,7 @@ async fn parts_that_are_there_are_not_sent_again() {
     let case = Case::new(&[("large", 23 << 20)]);
     let sent = Arc::new(AtomicU64::new(0));
     let counter = sent.clone();
-    let store = Arc::new(Memory::with_fault(move |action, _, _| {
+    let store = Arc::new(MemoryStore::with_fault(move |action, _, _| {
         let number = if action == "part" { counter.fetch_add(1, Ordering::SeqCst) } else { 0 };
         (number == 3).then(refused)
     }));
@@ -122,7 +123,7 @@ async fn parts_that_are_there_are_not_sent_again() {
 async fn a_forgotten_upload_in_parts_begins_anew() {
     let case = Case::new(&[("large", 11 << 20)]);
     let store =
-        Arc::new(Memory::with_fault(|action, _, call| (action == "finish" && call < 5).then(refused)));
+        Arc::new(MemoryStore::with_fault(|action, _, call| (action == "finish" && call < 5).then(refused)));
     assert!(case.send(None, &store).await.is_err());
     store.abort_parts("b", "", "u1").await.unwrap();
     assert_eq!(case.send(None, &store).await.unwrap().sent, 1);
@@ -133,7 +134,7 @@ async fn a_file_that_changed_or_went_is_told_and_the_others_are_sent() {
     let case = Case::many(20);
     std::fs::write(case.dir.path().join("data/0003"), "longer than before").unwrap();
     std::fs::remove_file(case.dir.path().join("data/0007")).unwrap();
-    let store = Arc::new(Memory::default());
+    let store = Arc::new(MemoryStore::default());
     let uploaded = case.send(None, &store).await.unwrap();
     assert_eq!((uploaded.sent, store.keys("b").len()), (18, 18));
     let mut failed = uploaded.failed;
@@ -147,7 +148,7 @@ async fn a_changed_file_is_sent_again_outside_a_run() {
     let mut case = Case::many(10);
     let refusing = Arc::new(AtomicBool::new(true));
     let refuses = refusing.clone();
-    let store = Arc::new(Memory::with_fault(move |_, key, _| {
+    let store = Arc::new(MemoryStore::with_fault(move |_, key, _| {
         (refuses.load(Ordering::Relaxed) && key.ends_with('9')).then(refused)
     }));
     assert!(case.send(None, &store).await.is_err());
@@ -161,10 +162,10 @@ async fn a_changed_file_is_sent_again_outside_a_run() {
 #[tokio::test]
 async fn cancelling_ends_it_and_it_can_go_on() {
     let case = Case::many(300);
-    let store = Arc::new(Memory::default());
+    let store = Arc::new(MemoryStore::default());
     let cancel = CancellationToken::new();
     let token = cancel.clone();
-    let store2 = Arc::new(Memory::with_fault(move |_, _, call| {
+    let store2 = Arc::new(MemoryStore::with_fault(move |_, _, call| {
         if call == 100 {
             token.cancel();
         }

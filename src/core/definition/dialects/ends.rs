@@ -6,7 +6,7 @@ use crate::definition::fields::Fields;
 use crate::definition::node::{Node, Value};
 
 /// One end of a function's storage: a bucket, and the folder in it.
-pub(super) struct End {
+pub(super) struct BucketEnd {
     /// `bucket/folder`, where the bucket stands.
     pub path: Node,
     /// The key of `s3` that names the bucket.
@@ -18,8 +18,8 @@ pub(super) struct End {
 }
 
 /// Sets the only input or output of a function.
-pub(super) fn set_end(draft: &mut Draft, side: &str, end: End) {
-    let End { path, key, was, remark } = end;
+pub(super) fn set_end(draft: &mut Draft, side: &str, end: BucketEnd) {
+    let BucketEnd { path, key, was, remark } = end;
     let now = setting(&format!("{side}[0].path"), &path);
     draft.note(path.at, was, format!("{now}{remark}"));
     let at = path.at;

@@ -48,7 +48,7 @@ pub(super) const BESIDE: &[(&str, &str)] = &[
 ];
 
 /// A setting that is read over.
-pub(super) struct Useless {
+pub(super) struct IgnoredSetting {
     /// Where it is below the entry.
     pub path: Vec<String>,
     pub at: Position,
@@ -57,12 +57,12 @@ pub(super) struct Useless {
 }
 
 /// Those of an entry.
-pub(super) fn find(entry: &Node) -> Vec<Useless> {
+pub(super) fn find(entry: &Node) -> Vec<IgnoredSetting> {
     let mut found = Vec::new();
     let mut add = |path: &[&str], node: &Node, became| {
         let shown = path.strip_prefix(&["lambda"]).unwrap_or(path).join(".");
         let path = path.iter().map(ToString::to_string).collect();
-        found.push(Useless { path, at: node.at, was: setting(&shown, node), became });
+        found.push(IgnoredSetting { path, at: node.at, was: setting(&shown, node), became });
     };
     for (path, became) in USELESS {
         if let Some(node) = at(entry, path) {

@@ -183,7 +183,7 @@ fn memory(fields: &Fields<'_>, service: &Node, draft: &mut Draft, report: &mut R
         Some(amount) => {
             let Some(mib) = mebibytes(&amount.value) else {
                 let message =
-                    format!("{} is no amount of memory: such as 256Mi or 1.5Gi", show(&amount.value));
+                    format!("{} is not an amount of memory: such as 256Mi or 1.5Gi", show(&amount.value));
                 return report.error(amount.at, &fields.key("memory"), message);
             };
             (amount.at, format!("memory: {}", amount.value), mib)

@@ -285,9 +285,9 @@ fn secrets_need_not_be_set_to_migrate() {
 }
 
 /// A bucket, and a folder in it.
-type End = Option<(String, Option<String>)>;
+type BucketEnd = Option<(String, Option<String>)>;
 /// Name, memory, time, variables, input, output, and whether folders stand with buckets as in v3.
-type Function = (String, Option<u32>, Option<u32>, BTreeMap<String, String>, End, End, bool);
+type Function = (String, Option<u32>, Option<u32>, BTreeMap<String, String>, BucketEnd, BucketEnd, bool);
 
 /// Files of SCAR v1 to v3 that are right.
 fn right() -> impl Strategy<Value = String> {

@@ -11,7 +11,7 @@
 //! the same way, because nothing can be lost by it.
 
 use super::draft::Draft;
-use super::ends::{End, drop_deployment, set_end};
+use super::ends::{BucketEnd, drop_deployment, set_end};
 use super::text;
 use crate::definition::fields::{Fields, Spanned};
 use crate::definition::node::{Node, Value};
@@ -36,7 +36,7 @@ pub(super) fn storage(fields: &Fields<'_>, name: &str, draft: &mut Draft, report
         let remark = if in_folder.is_none() { " (SCAR's default folder)" } else { "" };
         let path = path(bucket, in_folder.as_ref(), name, "input");
         let was = was("input", Some(bucket), in_folder.as_ref());
-        set_end(draft, "input", End { path, key: "input_bucket", was, remark });
+        set_end(draft, "input", BucketEnd { path, key: "input_bucket", was, remark });
     }
     let (key, bucket) = match (&out_bucket, &in_bucket) {
         (Some(bucket), _) => ("output_bucket", bucket),
@@ -58,7 +58,7 @@ pub(super) fn storage(fields: &Fields<'_>, name: &str, draft: &mut Draft, report
         (bucket, folder) => was("output", bucket.as_ref(), folder.as_ref()),
     };
     let at = path.at;
-    set_end(draft, "output", End { path, key, was, remark });
+    set_end(draft, "output", BucketEnd { path, key, was, remark });
     draft.note(at, "public outputs", "private: the bucket's own policy says who may read them");
 }
 

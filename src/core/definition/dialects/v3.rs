@@ -5,7 +5,7 @@
 //! (`lambdafunction.py`, `_add_s3_environment_vars`): this is not copied, they go to `<function>/output` of the input bucket.
 
 use super::draft::Draft;
-use super::ends::{End, drop_deployment, set_end};
+use super::ends::{BucketEnd, drop_deployment, set_end};
 use super::setting;
 use super::text;
 use crate::definition::fields::{Fields, Spanned};
@@ -23,17 +23,17 @@ pub(super) fn storage(fields: &Fields<'_>, name: &str, draft: &mut Draft, report
     if let Some(input) = &input {
         let (path, remark) = path(input, name, "input");
         let was = setting("s3.input_bucket", &text(input.at, &input.value));
-        set_end(draft, "input", End { path, key: "input_bucket", was, remark });
+        set_end(draft, "input", BucketEnd { path, key: "input_bucket", was, remark });
     }
     if let Some(output) = &output {
         let (path, remark) = path(output, name, "output");
         let was = setting("s3.output_bucket", &text(output.at, &output.value));
-        set_end(draft, "output", End { path, key: "output_bucket", was, remark });
+        set_end(draft, "output", BucketEnd { path, key: "output_bucket", was, remark });
     } else if let Some(input) = &input {
         let bucket = input.value.trim().trim_matches('/').split('/').next().unwrap_or_default();
         let path = text(input.at, format!("{bucket}/{name}/output"));
         let remark = " (not the input's folder: that would start the function again for ever)";
-        set_end(draft, "output", End { path, key: "input_bucket", was: "outputs".into(), remark });
+        set_end(draft, "output", BucketEnd { path, key: "input_bucket", was: "outputs".into(), remark });
     }
 }
 

@@ -4,7 +4,7 @@ use super::Planner;
 use crate::cloud::ErrorKind;
 use crate::deploy::role::{MadeRole, POLICY, Role};
 use crate::deploy::step::{Action, Work};
-use crate::deploy::target::{Ecr, Target};
+use crate::deploy::target::{Ecr, ImageDestination};
 use crate::deploy::{DeployError, tags};
 use crate::policies::Policy;
 use serde_json::{Value, json};
@@ -80,7 +80,7 @@ impl Planner<'_> {
         )))
     }
 
-    pub(super) async fn repository(&mut self, target: &Target) -> Result<(), DeployError> {
+    pub(super) async fn repository(&mut self, target: &ImageDestination) -> Result<(), DeployError> {
         if target.ecr == Ecr::No {
             return Ok(());
         }

@@ -2,7 +2,7 @@
 
 use super::buffer::{Added, LogBuffer, Origin};
 use super::client::{LogGroup, RawEvent};
-use super::news::{News, TailState};
+use super::news::{LogUpdate, TailState};
 use super::parse::Parser;
 use super::tails::{group_of, mode, ranges};
 use crate::model::{LogEntry, LogMode, LogQuery, LogView, Millis};
@@ -79,14 +79,14 @@ impl Merge {
         mode
     }
 
-    pub fn take(&mut self, news: News, now: Millis) {
+    pub fn take(&mut self, news: LogUpdate, now: Millis) {
         match news {
-            News::State(session, state) => {
+            LogUpdate::State(session, state) => {
                 if let Some(tail) = self.tails.get_mut(session) {
                     *tail = state;
                 }
             }
-            News::Tail(update) => {
+            LogUpdate::Tail(update) => {
                 if update.sampled {
                     self.sampled_ms = Some(now);
                 }
@@ -96,7 +96,7 @@ impl Merge {
                     self.add_of_tail(&function, &event);
                 }
             }
-            News::Page(index, events) => {
+            LogUpdate::Page(index, events) => {
                 self.troubles.remove(&index);
                 let function =
                     self.groups.get(index).map_or_else(String::new, |group| group.function.clone());
@@ -104,8 +104,8 @@ impl Merge {
                     self.add_of_sweep(index, &function, &event, now);
                 }
             }
-            News::Swept { settled, fresh } => self.swept(settled, fresh),
-            News::Trouble(index, error) => {
+            LogUpdate::Swept { settled, fresh } => self.swept(settled, fresh),
+            LogUpdate::Trouble(index, error) => {
                 self.troubles.insert(index, error.to_string());
             }
         }

@@ -4,7 +4,7 @@
 use super::*;
 use crate::logs::buffer::Bound;
 use crate::logs::client::TailUpdate;
-use crate::logs::sweep::{Answer, Ask, Sweep, SweepPace};
+use crate::logs::sweep::{Ask, Sweep, SweepAnswer, SweepPace};
 use proptest::prelude::*;
 
 const PACE: SweepPace = SweepPace { every_ms: 2_000, near_ms: 3_000, settle_ms: 10_000, slice_ms: 5_000 };
@@ -94,13 +94,13 @@ fn follow(events: &[Event], seed: u64) -> LogView {
         .flat_map(|(index, event)| event.tail_ms.iter().map(move |at| (*at, index)))
         .collect();
     tail.sort_unstable_by(|a, b| b.cmp(a));
-    merge.take(News::State(0, TailState::Live(START)), START);
+    merge.take(LogUpdate::State(0, TailState::Live(START)), START);
     let mut now = START;
     while now < START + 60_000 + PACE.settle_ms + 60_000 {
         while let Some((_, index)) = tail.pop_if(|(at, _)| *at <= now) {
             let name = format!("g{}", events[index].group);
             let update = TailUpdate { events: vec![(name, raw(events, index, false))], sampled: false };
-            merge.take(News::Tail(update), now);
+            merge.take(LogUpdate::Tail(update), now);
         }
         let Some(ask) = plan.next(now, &PACE) else {
             let next = tail.last().map_or(Millis::MAX, |(at, _)| *at);
@@ -109,17 +109,17 @@ fn follow(events: &[Event], seed: u64) -> LogView {
         };
         now += dice.roll(200);
         let answer = match dice.roll(12) {
-            0 if ask.token.is_some() => Answer::BadToken,
-            1 => Answer::Failed,
+            0 if ask.token.is_some() => SweepAnswer::BadToken,
+            1 => SweepAnswer::Failed,
             _ => {
                 let (found, token) = page(events, &ask, now, &mut dice);
                 let found = found.into_iter().map(|index| raw(events, index, true)).collect();
-                merge.take(News::Page(ask.group, found), now);
-                Answer::Page(token)
+                merge.take(LogUpdate::Page(ask.group, found), now);
+                SweepAnswer::Page(token)
             }
         };
         plan.answer(&ask, answer, now, &PACE);
-        merge.take(News::Swept { settled: plan.settled_to(), fresh: plan.fresh_to() }, now);
+        merge.take(LogUpdate::Swept { settled: plan.settled_to(), fresh: plan.fresh_to() }, now);
     }
     merge.view()
 }
@@ -158,12 +158,12 @@ fn what_the_tail_lost_is_counted_until_it_comes() {
     assert_eq!(follow(&[lost.clone(), shown], 3).len(), 2);
     let mut merge =
         Merge::new(vec![LogGroup::named("f", "g")], LogQuery::default(), LogBuffer::new(Bound::default()));
-    merge.take(News::State(0, TailState::Live(START)), START);
+    merge.take(LogUpdate::State(0, TailState::Live(START)), START);
     let events = [lost];
-    merge.take(News::Page(0, vec![raw(&events, 0, true)]), START + 20_000);
+    merge.take(LogUpdate::Page(0, vec![raw(&events, 0, true)]), START + 20_000);
     assert_eq!(merge.view().missed, 1);
     merge.take(
-        News::Tail(TailUpdate { events: vec![("g".into(), raw(&events, 0, false))], sampled: false }),
+        LogUpdate::Tail(TailUpdate { events: vec![("g".into(), raw(&events, 0, false))], sampled: false }),
         START + 21_000,
     );
     assert_eq!((merge.view().missed, merge.view().len()), (0, 1));
@@ -174,13 +174,13 @@ fn a_sample_is_said_until_the_sweep_has_filled_it() {
     let mut merge =
         Merge::new(vec![LogGroup::named("f", "g")], LogQuery::default(), LogBuffer::new(Bound::default()));
     assert_eq!(merge.view().mode.to_string(), "polling");
-    merge.take(News::State(0, TailState::Live(START)), START);
-    merge.take(News::Tail(TailUpdate { events: vec![], sampled: true }), START + 1_000);
-    merge.take(News::Swept { settled: 0, fresh: START + 500 }, START + 1_500);
+    merge.take(LogUpdate::State(0, TailState::Live(START)), START);
+    merge.take(LogUpdate::Tail(TailUpdate { events: vec![], sampled: true }), START + 1_000);
+    merge.take(LogUpdate::Swept { settled: 0, fresh: START + 500 }, START + 1_500);
     assert!(merge.view().sampled && merge.is_live());
-    merge.take(News::Swept { settled: 0, fresh: START + 1_600 }, START + 2_000);
+    merge.take(LogUpdate::Swept { settled: 0, fresh: START + 1_600 }, START + 2_000);
     assert!(!merge.view().sampled);
     assert_eq!(merge.view().mode.to_string(), "live");
-    merge.take(News::State(0, TailState::Polling("live tail refused: x".into())), START);
+    merge.take(LogUpdate::State(0, TailState::Polling("live tail refused: x".into())), START);
     assert_eq!(merge.view().mode.to_string(), "polling (live tail refused: x)");
 }

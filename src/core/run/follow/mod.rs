@@ -9,7 +9,7 @@
 //! ```
 
 use super::failure::{self, FailedEvent};
-use super::header::{Cancelled, End, is_run_id};
+use super::header::{Cancelled, RunEnd, is_run_id};
 use super::launch::Launch;
 use super::manifest::read_manifest;
 use super::reports::LogPlace;
@@ -109,7 +109,7 @@ pub struct Follower {
     events_seen: HashSet<String>,
     events_from_ms: Millis,
     /// end.json as it is in the bucket.
-    end: Option<End>,
+    end: Option<RunEnd>,
     settled: bool,
     pause: Duration,
     quiet_since_ms: Millis,
@@ -477,7 +477,7 @@ impl Follower {
     }
 
     /// A convenience for lists: when it cannot be written, they count.
-    async fn write_end(&mut self, end: End) {
+    async fn write_end(&mut self, end: RunEnd) {
         let put = Put {
             bucket: self.context.home.clone(),
             key: end_key(&self.tracker.header().id),

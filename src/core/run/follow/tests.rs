@@ -2,11 +2,11 @@
 #![allow(clippy::disallowed_macros, reason = "a measurement prints its figures")]
 use super::*;
 use crate::cloud::ErrorKind;
-use crate::dataset::memory::Memory;
+use crate::dataset::memory::MemoryStore;
 use crate::logs::LogGroup;
 use crate::model::{FailureClass, TaskState};
 use crate::run::launch::tests::{FakeFleet, World, trigger};
-use crate::run::{BadEnd, Fleet, FunctionFacts, Lister, attempts, cancel, verify};
+use crate::run::{FailedAttempt, FunctionApi, FunctionFacts, Lister, attempts, cancel, verify};
 use serde_json::json;
 use std::sync::atomic::{AtomicBool, Ordering};
 use throng_contract::keys::{cancel_key, record_key, running_key};
@@ -47,7 +47,7 @@ fn record(run: &str, task: u64, state: TaskState, ended_ms: u64) -> AttemptRecor
     }
 }
 
-fn put(store: &Memory, record: &AttemptRecord) {
+fn put(store: &MemoryStore, record: &AttemptRecord) {
     store.insert("home", &record_key(record), serde_json::to_vec(record).unwrap());
 }
 
@@ -251,7 +251,7 @@ async fn what_nobody_hears_of_is_lost_at_last() {
 async fn a_cloud_that_fails_for_a_while_is_waited_for() {
     let down = Arc::new(AtomicBool::new(false));
     let switch = down.clone();
-    let store = Memory::with_fault(move |action, _, _| {
+    let store = MemoryStore::with_fault(move |action, _, _| {
         let fails = action == "list" && switch.load(Ordering::SeqCst);
         fails.then(|| CloudError::new(ErrorKind::Unreachable, "s3:ListBucket", "", "no answer"))
     });
@@ -337,10 +337,10 @@ async fn measure_a_hundred_thousand_records() {
 }
 
 /// A cloud whose platform log tells that an attempt timed out.
-struct Telling(Vec<BadEnd>);
+struct Telling(Vec<FailedAttempt>);
 
 #[async_trait::async_trait]
-impl Fleet for Telling {
+impl FunctionApi for Telling {
     async fn facts(&self, _function: &str) -> Result<Option<FunctionFacts>, CloudError> {
         Ok(None)
     }
@@ -350,7 +350,7 @@ impl Fleet for Telling {
     async fn log_of(&self, function: &str) -> Result<Option<LogPlace>, CloudError> {
         Ok(Some(LogPlace { group: LogGroup::of_function(function), json: true }))
     }
-    async fn bad_ends(&self, place: &LogPlace, _since_ms: Millis) -> Result<Vec<BadEnd>, CloudError> {
+    async fn bad_ends(&self, place: &LogPlace, _since_ms: Millis) -> Result<Vec<FailedAttempt>, CloudError> {
         assert_eq!(place.group.group, "/aws/lambda/f");
         Ok(self.0.clone())
     }
@@ -361,7 +361,7 @@ async fn an_end_that_the_log_tells_is_shown_before_the_ledger_has_it() {
     let world = World::new(vec![trigger("in", "", "")]);
     let (run, mut follower) = launched(&world, 1).await;
     let now = now_ms();
-    let end = BadEnd {
+    let end = FailedAttempt {
         request_id: "req".into(),
         at_ms: now,
         state: TaskState::TimedOut,

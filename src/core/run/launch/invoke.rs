@@ -6,7 +6,7 @@ use crate::dataset::pace::{Pace, drive};
 use crate::dataset::upload::{AfterPut, NotSent};
 use crate::dataset::{Journal, Meter};
 use crate::run::cloud::TriggerPlace;
-use crate::run::{Fleet, RunError};
+use crate::run::{FunctionApi, RunError};
 use async_trait::async_trait;
 use std::collections::HashSet;
 use std::ops::ControlFlow;
@@ -18,7 +18,7 @@ const AT_ONCE: u32 = 128;
 
 /// Invokes the function for uploaded files that did not trigger it.
 pub(super) struct Untriggered {
-    fleet: Arc<dyn Fleet>,
+    fleet: Arc<dyn FunctionApi>,
     function: String,
     run: String,
     bucket: String,

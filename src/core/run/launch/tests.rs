@@ -1,11 +1,11 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 use super::*;
 use crate::cloud::{CloudError, ErrorKind, now_ms};
-use crate::dataset::memory::{Memory, throttled};
+use crate::dataset::memory::{MemoryStore, throttled};
 use crate::dataset::upload::UploadOptions;
 use crate::model::TaskState;
 use crate::run::header::StartedBy;
-use crate::run::{Fleet, Follower, read_manifest};
+use crate::run::{Follower, FunctionApi, read_manifest};
 use async_trait::async_trait;
 use std::collections::HashSet;
 use std::sync::Mutex;
@@ -27,7 +27,7 @@ pub struct FakeFleet {
 }
 
 #[async_trait]
-impl Fleet for FakeFleet {
+impl FunctionApi for FakeFleet {
     async fn facts(&self, function: &str) -> Result<Option<FunctionFacts>, CloudError> {
         Ok((function == "f").then(|| self.facts.clone()))
     }
@@ -48,7 +48,7 @@ impl Fleet for FakeFleet {
 
 pub struct World {
     pub dir: tempfile::TempDir,
-    pub store: Arc<Memory>,
+    pub store: Arc<MemoryStore>,
     pub fleet: Arc<FakeFleet>,
     pub context: RunContext,
 }
@@ -56,7 +56,7 @@ pub struct World {
 impl World {
     pub fn new(triggers: Vec<TriggerPlace>) -> Self {
         Self::with(
-            Memory::default(),
+            MemoryStore::default(),
             FakeFleet {
                 facts: FunctionFacts {
                     image: "r/f@sha256:1".into(),
@@ -69,7 +69,7 @@ impl World {
         )
     }
 
-    pub fn with(store: Memory, fleet: FakeFleet) -> Self {
+    pub fn with(store: MemoryStore, fleet: FakeFleet) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let (store, fleet) = (Arc::new(store), Arc::new(fleet));
         let context = RunContext {
@@ -151,7 +151,7 @@ async fn files_that_miss_the_suffix_are_invoked() {
 #[tokio::test]
 async fn objects_are_invoked_throttles_and_all() {
     let fleet = FakeFleet { throttle: Some(3), ..FakeFleet::default() };
-    let mut store = Memory::default();
+    let mut store = MemoryStore::default();
     store.page = Some(7);
     let world = World::with(store, fleet);
     for n in 0..50 {
@@ -209,7 +209,7 @@ async fn a_file_that_cannot_be_sent_is_a_failed_task() {
 async fn a_cancelled_run_is_sent_no_further() {
     // Slow enough for the cancellation to be seen.
     let fleet = FakeFleet { throttle: Some(0), ..FakeFleet::default() };
-    let world = World::with(Memory::default(), fleet);
+    let world = World::with(MemoryStore::default(), fleet);
     for n in 0..20_000 {
         world.store.insert("b", &format!("{n:05}"), "x");
     }
@@ -259,7 +259,7 @@ async fn wrong_keys_are_told_in_the_words_of_a_listing() {
         _ => None,
     };
     let world = World::with(
-        Memory::with_fault(refuse),
+        MemoryStore::with_fault(refuse),
         FakeFleet {
             facts: FunctionFacts {
                 image: "r/f@sha256:1".into(),

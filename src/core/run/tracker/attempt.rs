@@ -2,7 +2,7 @@
 
 use crate::model::{FailureClass, Millis, TaskRow, TaskState};
 use crate::run::failure::FailedEvent;
-use crate::run::reports::BadEnd;
+use crate::run::reports::FailedAttempt;
 use std::sync::Arc;
 use throng_contract::keys::RecordName;
 
@@ -48,7 +48,7 @@ impl Attempt {
     }
 
     /// An attempt that ended as the platform's log says; there is no record of it yet.
-    pub fn of_report(end: &BadEnd) -> Self {
+    pub fn of_report(end: &FailedAttempt) -> Self {
         Self {
             ended_ms: end.at_ms,
             state: end.state,
@@ -149,7 +149,7 @@ impl Task {
     }
 
     /// The log tells that an attempt ended badly; `false` when that was known.
-    pub fn report(&mut self, end: &BadEnd) -> bool {
+    pub fn report(&mut self, end: &FailedAttempt) -> bool {
         let same = |attempt: &Attempt| *attempt.request_id == *end.request_id;
         if self.attempts.iter().any(same) {
             return false;

@@ -15,7 +15,7 @@
 use super::failure::FailedEvent;
 use super::header::RunHeader;
 use super::manifest::ManifestEntry;
-use super::reports::BadEnd;
+use super::reports::FailedAttempt;
 use super::statistics::Histogram;
 use crate::model::RunView;
 use crate::model::{Counts, FailureClass, InvocationInfo, Millis, RunStatistics, TaskRow, TaskState};
@@ -279,7 +279,7 @@ impl RunTracker {
 
     /// The platform's log tells that an attempt with a running marker ended badly. Returns whether that is new; what
     /// the ledger says, or will say, wins over it.
-    pub fn ended_badly(&mut self, end: &BadEnd) -> bool {
+    pub fn ended_badly(&mut self, end: &FailedAttempt) -> bool {
         let Some(task) = self.by_request.get(end.request_id.as_str()).copied() else { return false };
         let entry = self.complex_task(task);
         if !entry.report(end) {

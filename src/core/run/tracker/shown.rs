@@ -3,7 +3,7 @@
 use super::{HISTORY, RATE_OVER, RunTracker, digest_of};
 use crate::model::RunView;
 use crate::model::{Millis, RunStatistics, RunSummary};
-use crate::run::header::End;
+use crate::run::header::RunEnd;
 
 impl RunTracker {
     /// When the last task ended, when all have.
@@ -15,9 +15,9 @@ impl RunTracker {
 
     /// What end.json says.
     #[must_use]
-    pub fn end(&self) -> Option<End> {
+    pub fn end(&self) -> Option<RunEnd> {
         let cancelled = self.cancelled_ms.is_some();
-        Some(End::new(self.ended_ms()?, self.counts, &self.classes, &self.statistics(), cancelled))
+        Some(RunEnd::new(self.ended_ms()?, self.counts, &self.classes, &self.statistics(), cancelled))
     }
 
     /// Durations and memory of all attempts.

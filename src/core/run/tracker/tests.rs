@@ -305,8 +305,8 @@ proptest! {
     }
 }
 
-fn bad_end(id: &str, after_ms: u64) -> BadEnd {
-    BadEnd {
+fn bad_end(id: &str, after_ms: u64) -> FailedAttempt {
+    FailedAttempt {
         request_id: id.into(),
         at_ms: START + after_ms,
         state: TimedOut,

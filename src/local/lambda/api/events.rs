@@ -6,13 +6,13 @@ use super::super::error::ApiError;
 use super::super::model::{EventConfig, Function};
 use super::super::names::FunctionRef;
 use super::request::EventRequest;
-use super::{Answer, Call, answer, empty, validate};
+use super::{ApiResult, Call, answer, empty, validate};
 use http::StatusCode;
 use serde_json::{Value, json};
 
 impl Lambda {
     /// `whole`: what is not named goes back to its default (Put); else it stays (Update).
-    pub(super) async fn put_event_config(&self, name: &str, call: &Call, whole: bool) -> Answer {
+    pub(super) async fn put_event_config(&self, name: &str, call: &Call, whole: bool) -> ApiResult {
         let name = FunctionRef::parse(name)?.latest(call.query("Qualifier"))?;
         let request: EventRequest = call.json()?;
         let changed = self.inner.functions.change(&name, |function| {
@@ -28,21 +28,21 @@ impl Lambda {
         Ok(answer(StatusCode::OK, &changed.await?.event_configuration().unwrap_or(Value::Null)))
     }
 
-    pub(super) fn get_event_config(&self, name: &str, call: &Call) -> Answer {
+    pub(super) fn get_event_config(&self, name: &str, call: &Call) -> ApiResult {
         let name = FunctionRef::parse(name)?.latest(call.query("Qualifier"))?;
         let function = self.inner.functions.find(&name)?;
         let shown = function.event_configuration().ok_or_else(|| missing(&function))?;
         Ok(answer(StatusCode::OK, &shown))
     }
 
-    pub(super) fn list_event_configs(&self, name: &str) -> Answer {
+    pub(super) fn list_event_configs(&self, name: &str) -> ApiResult {
         let name = FunctionRef::parse(name)?.latest(None)?;
         let configs: Vec<Value> =
             self.inner.functions.find(&name)?.event_configuration().into_iter().collect();
         Ok(answer(StatusCode::OK, &json!({"FunctionEventInvokeConfigs": configs})))
     }
 
-    pub(super) async fn delete_event_config(&self, name: &str, call: &Call) -> Answer {
+    pub(super) async fn delete_event_config(&self, name: &str, call: &Call) -> ApiResult {
         let name = FunctionRef::parse(name)?.latest(call.query("Qualifier"))?;
         let changed = self.inner.functions.change(&name, |function| match function.events.take() {
             Some(_) => Ok(()),

@@ -5,7 +5,7 @@ use super::super::error::ApiError;
 use super::super::model::{Function, State, UpdateStatus};
 use super::super::names::FunctionRef;
 use super::request::{CodeRequest, FunctionRequest};
-use super::{Answer, Call, answer, empty, validate};
+use super::{ApiResult, Call, answer, empty, validate};
 use crate::registry::{ImageError, LocalImage};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 const PAGE: usize = 50;
 
 impl Lambda {
-    pub(super) async fn create_function(&self, call: &Call) -> Answer {
+    pub(super) async fn create_function(&self, call: &Call) -> ApiResult {
         let mut request: FunctionRequest = call.json()?;
         let name = request.function_name.clone().unwrap_or_default();
         let name = FunctionRef::parse(&name)?.latest(None)?;
@@ -61,7 +61,7 @@ impl Lambda {
         })
     }
 
-    pub(super) fn get_function(&self, name: &str, call: &Call) -> Answer {
+    pub(super) fn get_function(&self, name: &str, call: &Call) -> ApiResult {
         let name = FunctionRef::parse(name)?.latest(call.query("Qualifier"))?;
         let function = self.inner.functions.find(&name)?;
         let mut shown = json!({
@@ -81,12 +81,12 @@ impl Lambda {
         Ok(answer(StatusCode::OK, &shown))
     }
 
-    pub(super) fn get_configuration(&self, name: &str, call: &Call) -> Answer {
+    pub(super) fn get_configuration(&self, name: &str, call: &Call) -> ApiResult {
         let name = FunctionRef::parse(name)?.latest(call.query("Qualifier"))?;
         Ok(answer(StatusCode::OK, &self.inner.functions.find(&name)?.configuration()))
     }
 
-    pub(super) fn list_functions(&self, call: &Call) -> Answer {
+    pub(super) fn list_functions(&self, call: &Call) -> ApiResult {
         let limit = match call.query("MaxItems") {
             None => PAGE,
             Some(text) => {
@@ -113,7 +113,7 @@ impl Lambda {
         Ok(answer(StatusCode::OK, &shown))
     }
 
-    pub(super) async fn update_code(&self, name: &str, call: &Call) -> Answer {
+    pub(super) async fn update_code(&self, name: &str, call: &Call) -> ApiResult {
         let name = FunctionRef::parse(name)?.latest(None)?;
         let request: CodeRequest = call.json()?;
         let before = self.inner.functions.find(&name)?;
@@ -141,7 +141,7 @@ impl Lambda {
         Ok(answer(StatusCode::OK, &changed.configuration()))
     }
 
-    pub(super) async fn update_configuration(&self, name: &str, call: &Call) -> Answer {
+    pub(super) async fn update_configuration(&self, name: &str, call: &Call) -> ApiResult {
         let name = FunctionRef::parse(name)?.latest(None)?;
         let mut request: FunctionRequest = call.json()?;
         let changed = self.inner.functions.change(&name, |function| {
@@ -156,7 +156,7 @@ impl Lambda {
         Ok(answer(StatusCode::OK, &changed.configuration()))
     }
 
-    pub(super) async fn delete_function(&self, name: &str, call: &Call) -> Answer {
+    pub(super) async fn delete_function(&self, name: &str, call: &Call) -> ApiResult {
         let reference = FunctionRef::parse(name)?;
         if reference.qualifier.as_deref() == Some("$LATEST") || call.query("Qualifier") == Some("$LATEST") {
             return Err(ApiError::invalid(

@@ -1,13 +1,13 @@
 //! Invoke.
 
 use super::super::Lambda;
-use super::super::environment::{Invocation, Outcome};
+use super::super::environment::{Invocation, JobOutcome};
 use super::super::error::ApiError;
 use super::super::model::{Function, State};
 use super::super::names::FunctionRef;
 use super::super::pool::Refusal;
 use super::super::queue::NewInvocation;
-use super::{Answer, Call, empty};
+use super::{ApiResult, Call, empty};
 use crate::protocol::{Body, body::full};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -24,7 +24,7 @@ const MAX_CONTEXT: usize = 3583;
 const READY_WITHIN: Duration = Duration::from_secs(30);
 
 impl Lambda {
-    pub(super) async fn invoke(&self, name: &str, call: &Call) -> Answer {
+    pub(super) async fn invoke(&self, name: &str, call: &Call) -> ApiResult {
         let name = FunctionRef::parse(name)?.latest(call.query("Qualifier"))?;
         let function = self.inner.functions.find(&name)?;
         let payload = payload(&call.body)?;
@@ -45,7 +45,7 @@ impl Lambda {
     }
 
     /// The old API.
-    pub(super) async fn invoke_async(&self, name: &str, call: &Call) -> Answer {
+    pub(super) async fn invoke_async(&self, name: &str, call: &Call) -> ApiResult {
         let name = FunctionRef::parse(name)?.latest(None)?;
         invocable(&*self.inner.functions.find(&name)?)?;
         let request_id = self.enqueue(&name, payload(&call.body)?).await?;
@@ -64,11 +64,11 @@ impl Lambda {
         Ok(request_id)
     }
 
-    async fn invoke_now(&self, function: &Arc<Function>, payload: Bytes, call: &Call) -> Answer {
+    async fn invoke_now(&self, function: &Arc<Function>, payload: Bytes, call: &Call) -> ApiResult {
         let tail = call.header("x-amz-log-type") == Some("Tail");
         let (request_id, outcome) = self.run_sync(function, payload, call, tail).await?;
         match outcome {
-            Outcome::Done { payload, failed, tail } => {
+            JobOutcome::Done { payload, failed, tail } => {
                 let mut response = Response::new(full(payload));
                 let headers = response.headers_mut();
                 headers.insert("content-type", HeaderValue::from_static("application/json"));
@@ -83,8 +83,8 @@ impl Lambda {
                 }
                 Ok(identified(response, &request_id))
             }
-            Outcome::System(message) => Err(ApiError::service(message)),
-            Outcome::NotRun(_) => {
+            JobOutcome::System(message) => Err(ApiError::service(message)),
+            JobOutcome::NotRun(_) => {
                 Err(ApiError::service("The environment ended before the invocation began."))
             }
         }
@@ -97,7 +97,7 @@ impl Lambda {
         payload: Bytes,
         call: &Call,
         tail: bool,
-    ) -> Result<(String, Outcome), ApiError> {
+    ) -> Result<(String, JobOutcome), ApiError> {
         invocable(function)?;
         let context = call.header("x-amz-client-context").map(decode_context).transpose()?;
         self.wait_until_live(function).await?;

@@ -63,7 +63,7 @@ impl Call {
     }
 }
 
-type Answer = Result<Response<Body>, ApiError>;
+type ApiResult = Result<Response<Body>, ApiError>;
 
 /// A JSON answer.
 fn answer(status: StatusCode, value: &Value) -> Response<Body> {
@@ -98,7 +98,7 @@ impl Lambda {
         response
     }
 
-    async fn route(&self, call: Call) -> Answer {
+    async fn route(&self, call: Call) -> ApiResult {
         let path: Vec<&str> = call.path.iter().map(String::as_str).collect();
         let method = call.method.as_str();
         match (method, &path[..]) {
@@ -140,7 +140,7 @@ impl Lambda {
         }
     }
 
-    async fn route_small(&self, method: &str, path: &[&str], call: &Call) -> Answer {
+    async fn route_small(&self, method: &str, path: &[&str], call: &Call) -> ApiResult {
         match (method, path) {
             ("PUT", ["2017-10-31", "functions", name, "concurrency"]) => {
                 self.put_concurrency(name, call).await

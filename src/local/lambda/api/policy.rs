@@ -5,12 +5,12 @@ use super::super::error::ApiError;
 use super::super::model::{Function, Statement};
 use super::super::names::FunctionRef;
 use super::request::PermissionRequest;
-use super::{Answer, Call, answer, empty};
+use super::{ApiResult, Call, answer, empty};
 use http::StatusCode;
 use serde_json::{Value, json};
 
 impl Lambda {
-    pub(super) async fn add_permission(&self, name: &str, call: &Call) -> Answer {
+    pub(super) async fn add_permission(&self, name: &str, call: &Call) -> ApiResult {
         let name = FunctionRef::parse(name)?.latest(call.query("Qualifier"))?;
         let request: PermissionRequest = call.json()?;
         let statement = statement(&request)?;
@@ -32,7 +32,7 @@ impl Lambda {
         Ok(answer(StatusCode::CREATED, &json!({"Statement": shown.document(&arn).to_string()})))
     }
 
-    pub(super) async fn remove_permission(&self, name: &str, sid: &str, call: &Call) -> Answer {
+    pub(super) async fn remove_permission(&self, name: &str, sid: &str, call: &Call) -> ApiResult {
         let name = FunctionRef::parse(name)?.latest(call.query("Qualifier"))?;
         let changed = self.inner.functions.change(&name, |function| {
             check_revision(function, call.query("RevisionId"))?;
@@ -48,7 +48,7 @@ impl Lambda {
         Ok(empty(StatusCode::NO_CONTENT))
     }
 
-    pub(super) fn get_policy(&self, name: &str, call: &Call) -> Answer {
+    pub(super) fn get_policy(&self, name: &str, call: &Call) -> ApiResult {
         let name = FunctionRef::parse(name)?.latest(call.query("Qualifier"))?;
         let function = self.inner.functions.find(&name)?;
         if function.policy.is_empty() {

@@ -27,7 +27,7 @@ pub(super) struct FunctionRequest {
     pub tracing_config: Option<Mode>,
     #[serde(rename = "KMSKeyArn")]
     pub kms_key_arn: Option<String>,
-    pub dead_letter_config: Option<Target>,
+    pub dead_letter_config: Option<DeadLetterTarget>,
     pub vpc_config: Option<Vpc>,
     pub file_system_configs: Option<Vec<serde_json::Value>>,
     pub snap_start: Option<serde_json::Value>,
@@ -76,7 +76,7 @@ pub(super) struct Mode {
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
-pub(super) struct Target {
+pub(super) struct DeadLetterTarget {
     pub target_arn: Option<String>,
 }
 

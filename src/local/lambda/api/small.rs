@@ -3,7 +3,7 @@
 use super::super::Lambda;
 use super::super::error::ApiError;
 use super::super::names::FunctionRef;
-use super::{Answer, Call, Map, answer, empty, validate};
+use super::{ApiResult, Call, Map, answer, empty, validate};
 use crate::protocol::Body;
 use http::{Response, StatusCode};
 use serde::Deserialize;
@@ -33,7 +33,7 @@ struct RecursionRequest {
 }
 
 impl Lambda {
-    pub(super) async fn put_concurrency(&self, name: &str, call: &Call) -> Answer {
+    pub(super) async fn put_concurrency(&self, name: &str, call: &Call) -> ApiResult {
         let name = FunctionRef::parse(name)?.latest(None)?;
         let request: ConcurrencyRequest = call.json()?;
         let wanted = request.reserved_concurrent_executions;
@@ -64,7 +64,7 @@ impl Lambda {
         Ok(answer(StatusCode::OK, &json!({"ReservedConcurrentExecutions": wanted})))
     }
 
-    pub(super) async fn delete_concurrency(&self, name: &str) -> Answer {
+    pub(super) async fn delete_concurrency(&self, name: &str) -> ApiResult {
         let name = FunctionRef::parse(name)?.latest(None)?;
         let changed = self.inner.functions.change(&name, |function| {
             function.reserved = None;
@@ -75,7 +75,7 @@ impl Lambda {
         Ok(empty(StatusCode::NO_CONTENT))
     }
 
-    pub(super) fn get_concurrency(&self, name: &str) -> Answer {
+    pub(super) fn get_concurrency(&self, name: &str) -> ApiResult {
         let name = FunctionRef::parse(name)?.latest(None)?;
         let reserved = self.inner.functions.find(&name)?.reserved;
         let shown = reserved.map_or(json!({}), |reserved| json!({"ReservedConcurrentExecutions": reserved}));
@@ -100,12 +100,12 @@ impl Lambda {
         answer(StatusCode::OK, &shown)
     }
 
-    pub(super) fn list_tags(&self, arn: &str) -> Answer {
+    pub(super) fn list_tags(&self, arn: &str) -> ApiResult {
         let name = FunctionRef::parse(arn)?.latest(None)?;
         Ok(answer(StatusCode::OK, &json!({"Tags": self.inner.functions.find(&name)?.tags})))
     }
 
-    pub(super) async fn tag(&self, arn: &str, call: &Call) -> Answer {
+    pub(super) async fn tag(&self, arn: &str, call: &Call) -> ApiResult {
         let name = FunctionRef::parse(arn)?.latest(None)?;
         let request: TagRequest = call.json()?;
         let changed = self.inner.functions.change(&name, |function| {
@@ -119,7 +119,7 @@ impl Lambda {
         Ok(empty(StatusCode::NO_CONTENT))
     }
 
-    pub(super) async fn untag(&self, arn: &str, call: &Call) -> Answer {
+    pub(super) async fn untag(&self, arn: &str, call: &Call) -> ApiResult {
         let name = FunctionRef::parse(arn)?.latest(None)?;
         let changed = self.inner.functions.change(&name, |function| {
             for (_, key) in call.query.iter().filter(|(name, _)| name == "tagKeys") {
@@ -131,7 +131,7 @@ impl Lambda {
         Ok(empty(StatusCode::NO_CONTENT))
     }
 
-    pub(super) fn list_versions(&self, name: &str) -> Answer {
+    pub(super) fn list_versions(&self, name: &str) -> ApiResult {
         let name = FunctionRef::parse(name)?.latest(None)?;
         let function = self.inner.functions.find(&name)?;
         let mut shown = function.configuration();
@@ -140,19 +140,19 @@ impl Lambda {
     }
 
     /// A list that is always empty here, of a function that must be there.
-    pub(super) fn empty_list(&self, name: &str, member: &str) -> Answer {
+    pub(super) fn empty_list(&self, name: &str, member: &str) -> ApiResult {
         let name = FunctionRef::parse(name)?.latest(None)?;
         self.inner.functions.find(&name)?;
         Ok(answer(StatusCode::OK, &json!({member: []})))
     }
 
-    pub(super) fn code_signing(&self, name: &str) -> Answer {
+    pub(super) fn code_signing(&self, name: &str) -> ApiResult {
         let name = FunctionRef::parse(name)?.latest(None)?;
         self.inner.functions.find(&name)?;
         Ok(answer(StatusCode::OK, &json!({"CodeSigningConfigArn": "", "FunctionName": name})))
     }
 
-    pub(super) fn get_recursion(&self, name: &str) -> Answer {
+    pub(super) fn get_recursion(&self, name: &str) -> ApiResult {
         let name = FunctionRef::parse(name)?.latest(None)?;
         Ok(answer(
             StatusCode::OK,
@@ -160,7 +160,7 @@ impl Lambda {
         ))
     }
 
-    pub(super) async fn put_recursion(&self, name: &str, call: &Call) -> Answer {
+    pub(super) async fn put_recursion(&self, name: &str, call: &Call) -> ApiResult {
         let name = FunctionRef::parse(name)?.latest(None)?;
         let wanted = call.json::<RecursionRequest>()?.recursive_loop;
         if !matches!(wanted.as_str(), "Allow" | "Terminate") {

@@ -1,10 +1,10 @@
 //! `InvokeWithResponseStream`: the whole response as one chunk of an event stream.
 
 use super::super::Lambda;
-use super::super::environment::Outcome;
+use super::super::environment::JobOutcome;
 use super::super::error::ApiError;
 use super::super::names::FunctionRef;
-use super::{Answer, Call};
+use super::{ApiResult, Call};
 use crate::protocol::body::full;
 use aws_smithy_eventstream::frame::write_message_to;
 use aws_smithy_types::event_stream::{Header, HeaderValue as EventValue, Message};
@@ -15,16 +15,16 @@ use http::{HeaderValue, Response};
 use serde_json::json;
 
 impl Lambda {
-    pub(super) async fn invoke_streaming(&self, name: &str, call: &Call) -> Answer {
+    pub(super) async fn invoke_streaming(&self, name: &str, call: &Call) -> ApiResult {
         let name = FunctionRef::parse(name)?.latest(call.query("Qualifier"))?;
         let function = self.inner.functions.find(&name)?;
         let tail = call.header("x-amz-log-type") == Some("Tail");
         let payload = if call.body.is_empty() { Bytes::from_static(b"{}") } else { call.body.clone() };
         let (request_id, outcome) = self.run_sync(&function, payload, call, tail).await?;
         let (payload, failed, tail) = match outcome {
-            Outcome::Done { payload, failed, tail } => (payload, failed, tail),
-            Outcome::System(message) => return Err(ApiError::service(message)),
-            Outcome::NotRun(_) => {
+            JobOutcome::Done { payload, failed, tail } => (payload, failed, tail),
+            JobOutcome::System(message) => return Err(ApiError::service(message)),
+            JobOutcome::NotRun(_) => {
                 return Err(ApiError::service("The environment ended before the invocation began."));
             }
         };

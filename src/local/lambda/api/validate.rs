@@ -1,7 +1,7 @@
 //! Limits of AWS's model.
 
 use super::super::error::ApiError;
-use super::super::model::{ImageConfig, Logging, Settings};
+use super::super::model::{ImageConfig, Logging, MutableSettings};
 use super::super::variables::RESERVED;
 use super::request::{FunctionRequest, LoggingRequest};
 use std::collections::BTreeMap;
@@ -172,10 +172,10 @@ pub(super) fn architecture(wanted: Option<&Vec<String>>) -> Result<String, ApiEr
     Ok(wanted)
 }
 
-/// Settings of a new function.
-pub(super) fn new_settings(request: &mut FunctionRequest, name: &str) -> Result<Settings, ApiError> {
+/// MutableSettings of a new function.
+pub(super) fn new_settings(request: &mut FunctionRequest, name: &str) -> Result<MutableSettings, ApiError> {
     let required = ApiError::constraint("null", "role", "Member must not be null");
-    let settings = Settings {
+    let settings = MutableSettings {
         role: role(request.role.as_deref().ok_or(required)?)?,
         description: String::new(),
         timeout_secs: 3,
@@ -192,12 +192,12 @@ pub(super) fn new_settings(request: &mut FunctionRequest, name: &str) -> Result<
     changed_settings(request, settings, name)
 }
 
-/// Settings after a change: what the request names replaces what was there.
+/// MutableSettings after a change: what the request names replaces what was there.
 pub(super) fn changed_settings(
     request: &mut FunctionRequest,
-    mut settings: Settings,
+    mut settings: MutableSettings,
     name: &str,
-) -> Result<Settings, ApiError> {
+) -> Result<MutableSettings, ApiError> {
     refuse_unsupported(request)?;
     if let Some(arn) = &request.role {
         settings.role = role(arn)?;

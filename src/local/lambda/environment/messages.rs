@@ -23,12 +23,12 @@ pub struct Invocation {
 pub struct Job {
     pub invocation: Invocation,
     pub lease: Lease,
-    pub reply: oneshot::Sender<Outcome>,
+    pub reply: oneshot::Sender<JobOutcome>,
 }
 
 /// What became of a job.
 #[derive(Debug)]
-pub enum Outcome {
+pub enum JobOutcome {
     /// It ran. `failed`: the payload is an error.
     Done { payload: Bytes, failed: bool, tail: Option<String> },
     /// The cloud could not run it; it may be tried again.
@@ -76,5 +76,5 @@ pub(super) fn give_back(job: Job) {
     let (reply, unused) = oneshot::channel();
     drop(unused);
     let Job { invocation, lease, reply: sender } = job;
-    let _ = sender.send(Outcome::NotRun(Box::new(Job { invocation, lease, reply })));
+    let _ = sender.send(JobOutcome::NotRun(Box::new(Job { invocation, lease, reply })));
 }

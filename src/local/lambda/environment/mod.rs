@@ -14,7 +14,7 @@ mod messages;
 mod serve;
 mod start;
 
-pub(super) use messages::{Invocation, Job, MAX_RESPONSE, Message, NextEvent, Outcome, Verdict};
+pub(super) use messages::{Invocation, Job, JobOutcome, MAX_RESPONSE, Message, NextEvent, Verdict};
 
 use super::launcher::{Launcher, Process};
 use super::logging::LogWriter;

@@ -2,7 +2,7 @@
 
 use super::events::Event;
 use super::failure::{Failure, too_large};
-use super::messages::{Invocation, Job, Message, NextEvent, Outcome, Verdict};
+use super::messages::{Invocation, Job, JobOutcome, Message, NextEvent, Verdict};
 use super::{Environment, millis};
 use crate::lambda::clock;
 use crate::lambda::logging::{Report, Status};
@@ -84,7 +84,7 @@ impl Environment {
     fn finish(&mut self, job: Job, (payload, failed): (Bytes, bool), began: Instant, init_ms: Option<f64>) {
         let status = if failed { Status::Failure } else { Status::Success };
         let tail = self.report(&job.invocation.request_id, status, began, init_ms);
-        self.complete(job, Outcome::Done { payload, failed, tail });
+        self.complete(job, JobOutcome::Done { payload, failed, tail });
     }
 
     /// Ends an invocation whose environment failed, and the environment's processes.
@@ -106,7 +106,7 @@ impl Environment {
         self.flush_at = None;
         let payload = failure.payload(&id);
         self.retired = true;
-        self.complete(job, Outcome::Done { payload, failed: true, tail });
+        self.complete(job, JobOutcome::Done { payload, failed: true, tail });
     }
 
     fn report(
@@ -135,7 +135,7 @@ impl Environment {
     }
 
     /// Gives the environment back before its caller hears of the result, so that the next job finds it.
-    fn complete(&mut self, job: Job, outcome: Outcome) {
+    fn complete(&mut self, job: Job, outcome: JobOutcome) {
         let Job { lease, reply, .. } = job;
         if !self.retired && self.waiting.is_some() {
             self.retired = !self.shared.scheduler.rest(lease.function(), self.id);

@@ -2,7 +2,7 @@
 
 use super::events::Event;
 use super::failure::Failure;
-use super::messages::{Job, Message, Outcome, Verdict, give_back};
+use super::messages::{Job, JobOutcome, Message, Verdict, give_back};
 use super::{Environment, millis};
 use crate::lambda::logging::Status;
 use crate::lambda::variables;
@@ -30,7 +30,7 @@ impl Environment {
         let keep = match init {
             Init::Ready => self.serve(job, Some(init_ms), Instant::now()).await,
             Init::System(message) => {
-                let _ = job.reply.send(Outcome::System(message));
+                let _ = job.reply.send(JobOutcome::System(message));
                 false
             }
             Init::Killed => {
@@ -53,7 +53,7 @@ impl Environment {
         match self.initialise(began + limit).await {
             Init::Ready => self.serve(job, None, began).await,
             Init::System(message) => {
-                let _ = job.reply.send(Outcome::System(message));
+                let _ = job.reply.send(JobOutcome::System(message));
                 false
             }
             Init::Killed => {

@@ -1,11 +1,11 @@
 //! Queue → environments.
 
 use super::super::clock::now_ms;
-use super::super::environment::{Invocation, Outcome};
+use super::super::environment::{Invocation, JobOutcome};
 use super::super::pool::{Lease, Refusal};
 use super::super::{Inner, Lambda};
 use super::outcome::{self, Ended};
-use super::{Change, Event, Life, Queue, table};
+use super::{Change, Event, EventLimits, Queue, table};
 use crate::db::DbError;
 use std::collections::HashSet;
 use std::sync::{Arc, PoisonError, Weak};
@@ -100,7 +100,7 @@ impl Round<'_> {
             queue.forget(function);
             return Ok(false);
         };
-        let life = Life::of(record.events.as_ref());
+        let life = EventLimits::of(record.events.as_ref());
         let too_old = now - created_ms > self.inner.config.time_scale.wall_ms(life.max_age);
         if too_old || record.reserved == Some(0) {
             let Ok(permit) = self.diverted.clone().try_acquire_owned() else { return Ok(false) };
@@ -154,7 +154,7 @@ fn read_page(queue: &Queue, function: &str, line: &mut super::memory::Line, now:
 }
 
 /// Runs an event once and notes what became of it.
-async fn run_one(inner: Arc<Inner>, event: Event, lease: Lease, life: Life) {
+async fn run_one(inner: Arc<Inner>, event: Event, lease: Lease, life: EventLimits) {
     let invocation = Invocation {
         request_id: event.request_id.clone(),
         payload: event.payload.clone(),
@@ -164,15 +164,17 @@ async fn run_one(inner: Arc<Inner>, event: Event, lease: Lease, life: Life) {
     };
     let lambda = Lambda { inner: inner.clone() };
     match lambda.run(invocation, lease).await {
-        Outcome::Done { failed: false, .. } => inner.queue.note(Change::Done(event.id)),
+        JobOutcome::Done { failed: false, .. } => inner.queue.note(Change::Done(event.id)),
         // Perhaps it failed because its environment was ended with the cloud: its row stays, and it runs again.
-        Outcome::Done { failed: true, .. } if inner.scheduler.is_closed() => {}
-        Outcome::Done { payload, failed: true, .. } => outcome::failed(&inner, event, &life, &payload).await,
-        Outcome::System(message) => {
+        JobOutcome::Done { failed: true, .. } if inner.scheduler.is_closed() => {}
+        JobOutcome::Done { payload, failed: true, .. } => {
+            outcome::failed(&inner, event, &life, &payload).await
+        }
+        JobOutcome::System(message) => {
             tracing::warn!(function = %event.function, request_id = %event.request_id, %message, "could not be run");
             outcome::postpone(&inner, event);
         }
-        Outcome::NotRun(_) => outcome::postpone(&inner, event),
+        JobOutcome::NotRun(_) => outcome::postpone(&inner, event),
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashSet, VecDeque};
 
 /// All functions that have, or had, events.
 #[derive(Debug, Default)]
-pub(super) struct Memory {
+pub(super) struct EventBuffer {
     functions: BTreeMap<String, Line>,
     /// The function that was served last: the others come first.
     last: String,
@@ -33,7 +33,7 @@ impl Line {
     }
 }
 
-impl Memory {
+impl EventBuffer {
     /// Notes what the table holds.
     pub fn found(&mut self, function: &str, last_new: i64, first_due: Option<i64>) {
         let line = self.line(function);
@@ -117,7 +117,7 @@ mod tests {
 
     #[test]
     fn functions_take_turns() {
-        let mut memory = Memory::default();
+        let mut memory = EventBuffer::default();
         for name in ["a", "b", "c"] {
             memory.announced(name, 1);
         }
@@ -129,7 +129,7 @@ mod tests {
 
     #[test]
     fn an_event_that_waits_is_no_candidate_before_its_time() {
-        let mut memory = Memory::default();
+        let mut memory = EventBuffer::default();
         memory.found("a", 0, Some(50));
         assert!(memory.candidates(49).is_empty());
         assert_eq!(memory.candidates(50), ["a"]);

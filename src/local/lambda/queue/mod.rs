@@ -26,7 +26,7 @@ use crate::db::{Db, DbError};
 use crate::faults::{EventFault, Faults};
 use crate::s3::NotificationTargets;
 use bytes::Bytes;
-use memory::Memory;
+use memory::EventBuffer;
 use rusqlite::Transaction;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -61,7 +61,7 @@ pub(super) enum Change {
 /// The queue.
 pub struct Queue {
     db: Db,
-    memory: Mutex<Memory>,
+    memory: Mutex<EventBuffer>,
     last_id: AtomicI64,
     /// Something may be ready.
     ready: Notify,
@@ -88,7 +88,7 @@ impl Queue {
         })
         .await?;
         let (last_id, functions) = db.read_now(table::summary)?;
-        let mut memory = Memory::default();
+        let mut memory = EventBuffer::default();
         for found in functions {
             memory.found(&found.function, found.last_new, found.first_due);
         }
@@ -109,7 +109,7 @@ impl Queue {
         Self { faults, ..self }
     }
 
-    fn memory(&self) -> MutexGuard<'_, Memory> {
+    fn memory(&self) -> MutexGuard<'_, EventBuffer> {
         self.memory.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -229,13 +229,13 @@ fn due_after(wait: std::time::Duration) -> i64 {
 
 /// Limits of an event's life.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Life {
+pub(super) struct EventLimits {
     pub retries: u32,
     pub max_age: std::time::Duration,
     pub on_failure: Option<String>,
 }
 
-impl Life {
+impl EventLimits {
     /// By the function's configuration, with AWS's defaults: two retries, six hours.
     pub fn of(config: Option<&EventConfig>) -> Self {
         Self {

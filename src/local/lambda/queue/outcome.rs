@@ -2,7 +2,7 @@
 
 use super::super::Inner;
 use super::super::clock::{now_ms, rfc3339};
-use super::{Change, Event, Life};
+use super::{Change, Event, EventLimits};
 use bytes::Bytes;
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -27,7 +27,7 @@ pub(super) enum Ended {
 }
 
 /// An attempt failed: try again later, or give up.
-pub(super) async fn failed(inner: &Inner, mut event: Event, life: &Life, payload: &Bytes) {
+pub(super) async fn failed(inner: &Inner, mut event: Event, life: &EventLimits, payload: &Bytes) {
     let retry = usize::try_from(event.attempts).unwrap_or(usize::MAX);
     event.attempts += 1;
     match RETRY_AFTER.get(retry).filter(|_| event.attempts <= life.retries) {
@@ -55,7 +55,7 @@ fn later(inner: &Inner, event: Event, wait: Duration, failures: u32) {
 }
 
 /// Tells the destination, then forgets the event.
-pub(super) async fn give_up(inner: &Inner, event: &Event, life: &Life, ended: Ended) {
+pub(super) async fn give_up(inner: &Inner, event: &Event, life: &EventLimits, ended: Ended) {
     if let Some(bucket) = life.on_failure.as_deref().and_then(|arn| arn.strip_prefix("arn:aws:s3:::")) {
         let now = now_ms();
         let key = key(&event.function, &event.request_id, now);

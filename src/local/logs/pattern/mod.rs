@@ -24,10 +24,10 @@ pub struct PatternError(pub String);
 
 /// A filter pattern, ready to be matched.
 #[derive(Clone, Debug)]
-pub struct Pattern(Kind);
+pub struct Pattern(TermKind);
 
 #[derive(Clone, Debug)]
-enum Kind {
+enum TermKind {
     Terms { all: Vec<Term>, any: Vec<Term>, none: Vec<Term> },
     Json(Expression),
 }
@@ -58,7 +58,7 @@ impl Pattern {
             return Err(PatternError(format!("longer than {LONGEST} characters")));
         }
         match text.chars().next() {
-            Some('{') => json::parse(text).map(|expression| Self(Kind::Json(expression))),
+            Some('{') => json::parse(text).map(|expression| Self(TermKind::Json(expression))),
             Some('[') => Err(PatternError("patterns for space-delimited columns are not supported".into())),
             _ => terms(text),
         }
@@ -68,12 +68,12 @@ impl Pattern {
     #[must_use]
     pub fn matches(&self, message: &str) -> bool {
         match &self.0 {
-            Kind::Terms { all, any, none } => {
+            TermKind::Terms { all, any, none } => {
                 all.iter().all(|term| term.is_in(message))
                     && (any.is_empty() || any.iter().any(|term| term.is_in(message)))
                     && !none.iter().any(|term| term.is_in(message))
             }
-            Kind::Json(expression) => {
+            TermKind::Json(expression) => {
                 serde_json::from_str(message).is_ok_and(|value| expression.holds(&value))
             }
         }
@@ -101,7 +101,7 @@ fn terms(text: &str) -> Result<Pattern, PatternError> {
     if !all.is_empty() {
         any.clear();
     }
-    Ok(Pattern(Kind::Terms { all, any, none }))
+    Ok(Pattern(TermKind::Terms { all, any, none }))
 }
 
 fn term(text: &str) -> Result<(Term, &str), PatternError> {

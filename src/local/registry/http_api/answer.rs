@@ -18,7 +18,7 @@ pub(super) struct Problem {
     message: String,
 }
 
-pub(super) type Answer = Result<Response<Body>, Problem>;
+pub(super) type RegistryResult = Result<Response<Body>, Problem>;
 
 pub(super) fn problem(status: StatusCode, code: &'static str, message: impl Into<String>) -> Problem {
     Problem { status, code, message: message.into() }
@@ -80,7 +80,7 @@ pub(super) fn page(
     path: &str,
     mut names: Vec<String>,
     json: impl Fn(&[String]) -> serde_json::Value,
-) -> Answer {
+) -> RegistryResult {
     if let Some(last) = parameter(request, "last") {
         names.retain(|name| *name > last);
     }

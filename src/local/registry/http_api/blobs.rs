@@ -1,6 +1,6 @@
 //! Blobs are read, whole or in part.
 
-use super::answer::{Answer, DIGEST, missing, respond, wrong};
+use super::answer::{DIGEST, RegistryResult, missing, respond, wrong};
 use super::{PIECE, Registry};
 use crate::protocol::body::empty;
 use crate::registry::names::hex_of;
@@ -12,8 +12,9 @@ use std::io;
 use tokio::io::{AsyncReadExt, AsyncSeekExt};
 
 impl Registry {
-    pub(super) async fn get_blob(&self, digest: &str, headers: &HeaderMap) -> Answer {
-        hex_of(digest).ok_or_else(|| wrong("DIGEST_INVALID", format!("{digest:?} is no sha256 digest")))?;
+    pub(super) async fn get_blob(&self, digest: &str, headers: &HeaderMap) -> RegistryResult {
+        hex_of(digest)
+            .ok_or_else(|| wrong("DIGEST_INVALID", format!("{digest:?} is not a sha256 digest")))?;
         let (path, size) = self.content.blob(digest).ok_or_else(|| missing("BLOB_UNKNOWN", digest))?;
         // Somebody will skip the upload because of this answer.
         self.content.touch(digest);
@@ -56,7 +57,7 @@ impl Registry {
     }
 }
 
-/// The first and the last byte that are asked for; `Err` when they are not there; `None` when it is no range that we
+/// The first and the last byte that are asked for; `Err` when they are not there; `None` when it is not a range that we
 /// know.
 fn parse_range(range: &str, size: u64) -> Option<Result<(u64, u64), ()>> {
     let (first, last) = range.strip_prefix("bytes=")?.split_once('-')?;

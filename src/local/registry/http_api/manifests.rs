@@ -1,7 +1,7 @@
 //! Manifests are read, stored and removed.
 
 use super::Registry;
-use super::answer::{Answer, DIGEST, missing, problem, respond, unsupported, wrong};
+use super::answer::{DIGEST, RegistryResult, missing, problem, respond, unsupported, wrong};
 use crate::protocol::body::{empty, full};
 use crate::registry::manifest::Manifest;
 use crate::registry::names::Reference;
@@ -14,7 +14,12 @@ use sha2::{Digest, Sha256};
 const MAX_MANIFEST: usize = 4 << 20;
 
 impl Registry {
-    pub(super) async fn manifest(&self, request: Request<Incoming>, name: &str, text: &str) -> Answer {
+    pub(super) async fn manifest(
+        &self,
+        request: Request<Incoming>,
+        name: &str,
+        text: &str,
+    ) -> RegistryResult {
         let reference = Reference::parse(text).ok_or_else(|| {
             wrong("MANIFEST_INVALID", format!("{text:?} is neither a tag nor a sha256 digest"))
         })?;
@@ -47,7 +52,12 @@ impl Registry {
         }
     }
 
-    async fn put_manifest(&self, request: Request<Incoming>, name: &str, reference: &Reference) -> Answer {
+    async fn put_manifest(
+        &self,
+        request: Request<Incoming>,
+        name: &str,
+        reference: &Reference,
+    ) -> RegistryResult {
         let claimed = request.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
         let claimed = claimed.map(|kind| kind.split(';').next().unwrap_or_default().trim().to_owned());
         let body = Limited::new(request.into_body(), MAX_MANIFEST).collect().await;

@@ -19,10 +19,10 @@ use super::content::Content;
 use super::names::is_repository;
 use crate::protocol::UnsignedService;
 use crate::protocol::body::{Body, empty, full};
-use answer::{Answer, VERSION, missing, page, problem, respond, unsupported, wrong};
+use answer::{RegistryResult, VERSION, missing, page, problem, respond, unsupported, wrong};
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use hyper::body::Incoming;
-use path::{Target, target};
+use path::{ApiPath, target};
 use std::sync::Arc;
 
 /// Piece of a blob that is read or written at a time.
@@ -60,49 +60,49 @@ impl Registry {
         response
     }
 
-    async fn route(&self, request: Request<Incoming>) -> Answer {
+    async fn route(&self, request: Request<Incoming>) -> RegistryResult {
         let path = request.uri().path().to_owned();
         let Some(target) = target(&path) else {
             return Err(problem(
                 StatusCode::NOT_FOUND,
                 "UNSUPPORTED",
-                format!("{path} is no path of a registry"),
+                format!("{path} is not a path of a registry"),
             ));
         };
         let name = match target {
-            Target::Base | Target::Catalog => "",
-            Target::Tags(name)
-            | Target::Manifest(name, _)
-            | Target::Blob(name, _)
-            | Target::Uploads(name)
-            | Target::Upload(name, _) => name,
+            ApiPath::Base | ApiPath::Catalog => "",
+            ApiPath::Tags(name)
+            | ApiPath::Manifest(name, _)
+            | ApiPath::Blob(name, _)
+            | ApiPath::Uploads(name)
+            | ApiPath::Upload(name, _) => name,
         };
         if !name.is_empty() && !is_repository(name)
-            || name.is_empty() && !matches!(target, Target::Base | Target::Catalog)
+            || name.is_empty() && !matches!(target, ApiPath::Base | ApiPath::Catalog)
         {
-            return Err(wrong("NAME_INVALID", format!("{name:?} is no name of a repository")));
+            return Err(wrong("NAME_INVALID", format!("{name:?} is not a name of a repository")));
         }
         let read = matches!(*request.method(), Method::GET | Method::HEAD);
         match target {
-            Target::Base if read => {
+            ApiPath::Base if read => {
                 Ok(respond(StatusCode::OK, full("{}"), &[(header::CONTENT_TYPE, "application/json")]))
             }
-            Target::Catalog if read => self.catalog(&request),
-            Target::Tags(name) if read => self.tags(&request, name),
-            Target::Manifest(name, reference) => self.manifest(request, name, reference).await,
-            Target::Blob(_, digest) if read => self.get_blob(digest, request.headers()).await,
-            Target::Uploads(name) if request.method() == Method::POST => self.begin(request, name).await,
-            Target::Upload(name, id) => self.upload(request, name, id).await,
+            ApiPath::Catalog if read => self.catalog(&request),
+            ApiPath::Tags(name) if read => self.tags(&request, name),
+            ApiPath::Manifest(name, reference) => self.manifest(request, name, reference).await,
+            ApiPath::Blob(_, digest) if read => self.get_blob(digest, request.headers()).await,
+            ApiPath::Uploads(name) if request.method() == Method::POST => self.begin(request, name).await,
+            ApiPath::Upload(name, id) => self.upload(request, name, id).await,
             _ => Err(unsupported(request.method())),
         }
     }
 
-    fn catalog(&self, request: &Request<Incoming>) -> Answer {
+    fn catalog(&self, request: &Request<Incoming>) -> RegistryResult {
         let names = self.content.repositories();
         page(request, "/v2/_catalog", names, |names| serde_json::json!({"repositories": names}))
     }
 
-    fn tags(&self, request: &Request<Incoming>, name: &str) -> Answer {
+    fn tags(&self, request: &Request<Incoming>, name: &str) -> RegistryResult {
         let tags = self.content.tags(name).ok_or_else(|| missing("NAME_UNKNOWN", name))?;
         let path = format!("/v2/{name}/tags/list");
         page(request, &path, tags, |tags| serde_json::json!({"name": name, "tags": tags}))

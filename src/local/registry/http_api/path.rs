@@ -4,7 +4,7 @@ use http::Request;
 use hyper::body::Incoming;
 
 /// What a path names.
-pub(super) enum Target<'a> {
+pub(super) enum ApiPath<'a> {
     Base,
     Catalog,
     Tags(&'a str),
@@ -14,29 +14,29 @@ pub(super) enum Target<'a> {
     Upload(&'a str, &'a str),
 }
 
-pub(super) fn target(path: &str) -> Option<Target<'_>> {
+pub(super) fn target(path: &str) -> Option<ApiPath<'_>> {
     let path = path.strip_prefix("/v2")?;
     if matches!(path, "" | "/") {
-        return Some(Target::Base);
+        return Some(ApiPath::Base);
     }
     let path = path.strip_prefix('/')?;
     if path == "_catalog" {
-        return Some(Target::Catalog);
+        return Some(ApiPath::Catalog);
     }
     if let Some(name) = path.strip_suffix("/tags/list") {
-        return Some(Target::Tags(name));
+        return Some(ApiPath::Tags(name));
     }
     if let Some(name) = path.strip_suffix("/blobs/uploads").or_else(|| path.strip_suffix("/blobs/uploads/")) {
-        return Some(Target::Uploads(name));
+        return Some(ApiPath::Uploads(name));
     }
     let (head, last) = path.rsplit_once('/')?;
     if let Some(name) = head.strip_suffix("/blobs/uploads") {
-        return Some(Target::Upload(name, last));
+        return Some(ApiPath::Upload(name, last));
     }
     if let Some(name) = head.strip_suffix("/manifests") {
-        return Some(Target::Manifest(name, last));
+        return Some(ApiPath::Manifest(name, last));
     }
-    head.strip_suffix("/blobs").map(|name| Target::Blob(name, last))
+    head.strip_suffix("/blobs").map(|name| ApiPath::Blob(name, last))
 }
 
 /// A decoded parameter of the query.

@@ -1,6 +1,8 @@
 //! Uploads of blobs, in one request or in many.
 
-use super::answer::{Answer, Problem, created, missing, problem, progress, respond, unsupported, wrong};
+use super::answer::{
+    Problem, RegistryResult, created, missing, problem, progress, respond, unsupported, wrong,
+};
 use super::path::parameter;
 use super::{PIECE, Registry};
 use crate::protocol::body::empty;
@@ -18,7 +20,7 @@ use tokio::io::AsyncWriteExt;
 
 impl Registry {
     /// Begins an upload, or takes a whole blob, or finds that the blob is here already.
-    pub(super) async fn begin(&self, request: Request<Incoming>, name: &str) -> Answer {
+    pub(super) async fn begin(&self, request: Request<Incoming>, name: &str) -> RegistryResult {
         // Blobs are shared by all repositories: a mount only has to find it.
         if let Some(digest) = parameter(&request, "mount")
             && self.content.blob(&digest).is_some()
@@ -36,7 +38,7 @@ impl Registry {
         Ok(progress(StatusCode::ACCEPTED, name, &path, 0))
     }
 
-    pub(super) async fn upload(&self, request: Request<Incoming>, name: &str, id: &str) -> Answer {
+    pub(super) async fn upload(&self, request: Request<Incoming>, name: &str, id: &str) -> RegistryResult {
         let path = self.content.upload(id).ok_or_else(|| missing("BLOB_UPLOAD_UNKNOWN", id))?;
         match *request.method() {
             Method::GET => {
@@ -89,11 +91,11 @@ impl Registry {
     }
 
     /// Checks an upload's digest and makes it a blob.
-    async fn finish(&self, path: &Path, name: &str, digest: &str) -> Answer {
+    async fn finish(&self, path: &Path, name: &str, digest: &str) -> RegistryResult {
         let (content, path, wanted) = (Arc::clone(&self.content), path.to_owned(), digest.to_owned());
         let work = move || -> Result<(), Problem> {
             if hex_of(&wanted).is_none() {
-                return Err(wrong("DIGEST_INVALID", format!("{wanted:?} is no sha256 digest")));
+                return Err(wrong("DIGEST_INVALID", format!("{wanted:?} is not a sha256 digest")));
             }
             let found = digest_of(&path)?;
             if found != wanted {

@@ -40,7 +40,7 @@ pub fn bucket(connection: &Connection, name: &str) -> Result<BucketRow, StoreErr
 }
 
 impl ObjectStore {
-    /// Makes a bucket; one that is there already is no error, as in us-east-1.
+    /// Makes a bucket; one that is there already is not an error, as in us-east-1.
     ///
     /// # Errors
     /// `StoreError`

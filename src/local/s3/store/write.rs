@@ -11,7 +11,7 @@ use crate::s3::checksum::Checksums;
 use crate::s3::error::StoreError;
 use crate::s3::intake::{Payload, Received};
 use crate::s3::meta::{ObjectMeta, PartLayout, Piece};
-use crate::s3::notify::{Happening, Notification, event_text};
+use crate::s3::notify::{Notification, S3Event, event_text};
 use crate::s3::{NotificationTargets, ObjectStore};
 use rusqlite::{OptionalExtension as _, Transaction, params};
 use std::sync::Arc;
@@ -118,7 +118,7 @@ impl Writer {
         .execute(params![bucket.id, key, size, modified_ms, new.etag, body, meta])?;
         if let Some(event) = new.event {
             let object = Some((new.size, new.etag.as_str()));
-            let place = Place { row: &bucket, name: &new.bucket };
+            let place = BucketRef { row: &bucket, name: &new.bucket };
             post_commit.enqueued = self.notify(tx, &place, &new.key, event, object, &new.ids)?;
         }
         Ok((Stored { etag: new.etag, modified_ms, meta: new.meta, size: new.size }, post_commit))
@@ -156,7 +156,7 @@ impl Writer {
         let mut post_commit = PostCommit { garbage: remove_body(tx, body)?, ..PostCommit::default() };
         tx.prepare_cached("DELETE FROM s3_object WHERE bucket = ?1 AND key = ?2")?
             .execute(params![row.id, key.as_bytes()])?;
-        let place = Place { row: &row, name };
+        let place = BucketRef { row: &row, name };
         post_commit.enqueued = self.notify(tx, &place, key, "ObjectRemoved:Delete", None, ids)?;
         Ok(post_commit)
     }
@@ -164,7 +164,7 @@ impl Writer {
     fn notify(
         &self,
         tx: &Transaction<'_>,
-        place: &Place<'_>,
+        place: &BucketRef<'_>,
         key: &str,
         event: &str,
         object: Option<(u64, &str)>,
@@ -174,7 +174,7 @@ impl Writer {
         let notification: Notification = serde_json::from_str(notification)?;
         let mut enqueued = false;
         for target in notification.functions(event, key) {
-            let happening = Happening {
+            let event = S3Event {
                 event,
                 bucket: place.name,
                 key,
@@ -183,14 +183,14 @@ impl Writer {
                 time_ms: now_ms(),
                 ids,
             };
-            self.targets.enqueue(tx, &target.arn, &event_text(target, &happening))?;
+            self.targets.enqueue(tx, &target.arn, &event_text(target, &event))?;
             enqueued = true;
         }
         Ok(enqueued)
     }
 }
 
-struct Place<'a> {
+struct BucketRef<'a> {
     row: &'a BucketRow,
     name: &'a str,
 }

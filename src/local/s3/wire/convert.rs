@@ -1,6 +1,6 @@
 //! Between the protocol's types and the store's.
 
-use crate::s3::checksum::{Algorithm, Checksums, Kind};
+use crate::s3::checksum::{Algorithm, ChecksumKind, Checksums};
 use crate::s3::error::StoreError;
 use crate::s3::store::Tag;
 use http::HeaderMap;
@@ -45,7 +45,7 @@ pub fn tag(condition: Option<ETagCondition>) -> Option<Tag> {
 }
 
 /// The checksum type on the wire.
-pub fn checksum_type(kind: Option<Kind>) -> Option<ChecksumType> {
+pub fn checksum_type(kind: Option<ChecksumKind>) -> Option<ChecksumType> {
     kind.map(|kind| ChecksumType::from(kind.word().to_owned()))
 }
 

@@ -4,9 +4,9 @@ use super::convert::{
     checksum_type, etag, ms_to_timestamp, parse_algorithm, put_checksums, tag, timestamp_to_ms,
 };
 use super::objects::{ReadConditions, Verdict, check_version, parse_tags, storage_class, strip_chunked};
-use super::{Answer, ids};
+use super::{S3Answer, ids};
 use crate::s3::ObjectStore;
-use crate::s3::checksum::{Algorithm, Checksums, Kind};
+use crate::s3::checksum::{Algorithm, ChecksumKind, Checksums};
 use crate::s3::error::StoreError;
 use crate::s3::intake::{INLINE_MAX, PUT_MAX, receive};
 use crate::s3::meta::{ObjectMeta, ObjectRecord, PartLayout, Piece};
@@ -60,7 +60,7 @@ pub fn source_blob(
     }
 }
 
-pub async fn copy(store: &ObjectStore, req: S3Request<CopyObjectInput>) -> Answer<CopyObjectOutput> {
+pub async fn copy(store: &ObjectStore, req: S3Request<CopyObjectInput>) -> S3Answer<CopyObjectOutput> {
     let ids = ids(&req);
     let input = req.input;
     let source = Source::find(
@@ -205,7 +205,7 @@ async fn rehashed(
 ) -> Result<NewObject, StoreError> {
     let blob = source_blob(store, &source.content, 0..source.record.size)?;
     let received = receive(&store.blobs, Some(blob), &[algorithm], Some(INLINE_MAX)).await?;
-    let checksums = Checksums { kind: Some(Kind::Full), ..received.checksums.clone() };
+    let checksums = Checksums { kind: Some(ChecksumKind::Full), ..received.checksums.clone() };
     let meta = ObjectMeta { checksums, parts: None, ..meta };
     Ok(NewObject::received(&input.bucket, &input.key, received, meta, ids))
 }

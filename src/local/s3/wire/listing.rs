@@ -1,6 +1,6 @@
 //! `ListObjects` and `ListObjectsV2`.
 
-use super::Answer;
+use super::S3Answer;
 use super::convert::{etag, ms_to_timestamp, owner};
 use crate::protocol::text::form_encode;
 use crate::s3::ObjectStore;
@@ -34,9 +34,9 @@ fn limit(max_keys: Option<i32>) -> Result<i32, StoreError> {
 }
 
 /// How keys are written: as they are, or encoded when the client asked for it.
-pub struct Writing(bool);
+pub struct KeyEncoding(bool);
 
-impl Writing {
+impl KeyEncoding {
     /// As the request's `encoding-type` says.
     pub fn new(encoding: Option<&EncodingType>) -> Result<Self, StoreError> {
         match encoding.map(EncodingType::as_str) {
@@ -82,8 +82,8 @@ pub fn after_marker(marker: Option<String>, prefix: &str, delimiter: &str) -> Af
     }
 }
 
-pub async fn v1(store: &ObjectStore, input: ListObjectsInput) -> Answer<ListObjectsOutput> {
-    let writing = Writing::new(input.encoding_type.as_ref())?;
+pub async fn v1(store: &ObjectStore, input: ListObjectsInput) -> S3Answer<ListObjectsOutput> {
+    let writing = KeyEncoding::new(input.encoding_type.as_ref())?;
     let max_keys = limit(input.max_keys)?;
     let (prefix, delimiter) =
         (input.prefix.clone().unwrap_or_default(), input.delimiter.clone().unwrap_or_default());
@@ -115,8 +115,8 @@ pub async fn v1(store: &ObjectStore, input: ListObjectsInput) -> Answer<ListObje
     }))
 }
 
-pub async fn v2(store: &ObjectStore, input: ListObjectsV2Input) -> Answer<ListObjectsV2Output> {
-    let writing = Writing::new(input.encoding_type.as_ref())?;
+pub async fn v2(store: &ObjectStore, input: ListObjectsV2Input) -> S3Answer<ListObjectsV2Output> {
+    let writing = KeyEncoding::new(input.encoding_type.as_ref())?;
     let max_keys = limit(input.max_keys)?;
     let after = match (&input.continuation_token, &input.start_after) {
         (Some(token), _) => read_token(token)?,
@@ -152,8 +152,8 @@ pub async fn v2(store: &ObjectStore, input: ListObjectsV2Input) -> Answer<ListOb
 pub async fn versions(
     store: &ObjectStore,
     input: ListObjectVersionsInput,
-) -> Answer<ListObjectVersionsOutput> {
-    let writing = Writing::new(input.encoding_type.as_ref())?;
+) -> S3Answer<ListObjectVersionsOutput> {
+    let writing = KeyEncoding::new(input.encoding_type.as_ref())?;
     let max_keys = limit(input.max_keys)?;
     let (prefix, delimiter) =
         (input.prefix.clone().unwrap_or_default(), input.delimiter.clone().unwrap_or_default());

@@ -85,22 +85,22 @@ fn ids<T>(request: &S3Request<T>) -> RequestIds {
     request.extensions.get::<RequestIds>().cloned().unwrap_or_else(RequestIds::random)
 }
 
-type Answer<T> = S3Result<S3Response<T>>;
+type S3Answer<T> = S3Result<S3Response<T>>;
 
 #[async_trait::async_trait]
 impl S3 for Wire {
-    async fn create_bucket(&self, req: S3Request<CreateBucketInput>) -> Answer<CreateBucketOutput> {
+    async fn create_bucket(&self, req: S3Request<CreateBucketInput>) -> S3Answer<CreateBucketOutput> {
         self.store.create_bucket(&req.input.bucket).await?;
         let location = Some(format!("/{}", req.input.bucket));
         Ok(S3Response::new(CreateBucketOutput { location }))
     }
 
-    async fn delete_bucket(&self, req: S3Request<DeleteBucketInput>) -> Answer<DeleteBucketOutput> {
+    async fn delete_bucket(&self, req: S3Request<DeleteBucketInput>) -> S3Answer<DeleteBucketOutput> {
         self.store.delete_bucket(&req.input.bucket).await?;
         Ok(S3Response::with_status(DeleteBucketOutput::default(), http::StatusCode::NO_CONTENT))
     }
 
-    async fn head_bucket(&self, req: S3Request<HeadBucketInput>) -> Answer<HeadBucketOutput> {
+    async fn head_bucket(&self, req: S3Request<HeadBucketInput>) -> S3Answer<HeadBucketOutput> {
         self.store.bucket(&req.input.bucket)?;
         let bucket_region = Some(REGION.to_owned());
         Ok(S3Response::new(HeadBucketOutput { bucket_region, ..Default::default() }))
@@ -109,13 +109,13 @@ impl S3 for Wire {
     async fn get_bucket_location(
         &self,
         req: S3Request<GetBucketLocationInput>,
-    ) -> Answer<GetBucketLocationOutput> {
+    ) -> S3Answer<GetBucketLocationOutput> {
         self.store.bucket(&req.input.bucket)?;
         // An empty constraint is us-east-1.
         Ok(S3Response::new(GetBucketLocationOutput::default()))
     }
 
-    async fn list_buckets(&self, req: S3Request<ListBucketsInput>) -> Answer<ListBucketsOutput> {
+    async fn list_buckets(&self, req: S3Request<ListBucketsInput>) -> S3Answer<ListBucketsOutput> {
         let prefix = req.input.prefix.clone().unwrap_or_default();
         let buckets = self.store.buckets()?;
         let buckets = buckets
@@ -135,219 +135,222 @@ impl S3 for Wire {
         }))
     }
 
-    async fn put_object(&self, req: S3Request<PutObjectInput>) -> Answer<PutObjectOutput> {
+    async fn put_object(&self, req: S3Request<PutObjectInput>) -> S3Answer<PutObjectOutput> {
         objects::put(&self.store, req).await
     }
 
-    async fn get_object(&self, req: S3Request<GetObjectInput>) -> Answer<GetObjectOutput> {
+    async fn get_object(&self, req: S3Request<GetObjectInput>) -> S3Answer<GetObjectOutput> {
         objects::get(&self.store, &req)
     }
 
-    async fn head_object(&self, req: S3Request<HeadObjectInput>) -> Answer<HeadObjectOutput> {
+    async fn head_object(&self, req: S3Request<HeadObjectInput>) -> S3Answer<HeadObjectOutput> {
         objects::head(&self.store, req)
     }
 
-    async fn delete_object(&self, req: S3Request<DeleteObjectInput>) -> Answer<DeleteObjectOutput> {
+    async fn delete_object(&self, req: S3Request<DeleteObjectInput>) -> S3Answer<DeleteObjectOutput> {
         objects::delete(&self.store, req).await
     }
 
-    async fn delete_objects(&self, req: S3Request<DeleteObjectsInput>) -> Answer<DeleteObjectsOutput> {
+    async fn delete_objects(&self, req: S3Request<DeleteObjectsInput>) -> S3Answer<DeleteObjectsOutput> {
         objects::delete_many(&self.store, req).await
     }
 
-    async fn list_objects(&self, req: S3Request<ListObjectsInput>) -> Answer<ListObjectsOutput> {
+    async fn list_objects(&self, req: S3Request<ListObjectsInput>) -> S3Answer<ListObjectsOutput> {
         listing::v1(&self.store, req.input).await
     }
 
-    async fn list_objects_v2(&self, req: S3Request<ListObjectsV2Input>) -> Answer<ListObjectsV2Output> {
+    async fn list_objects_v2(&self, req: S3Request<ListObjectsV2Input>) -> S3Answer<ListObjectsV2Output> {
         listing::v2(&self.store, req.input).await
     }
 
-    async fn copy_object(&self, req: S3Request<CopyObjectInput>) -> Answer<CopyObjectOutput> {
+    async fn copy_object(&self, req: S3Request<CopyObjectInput>) -> S3Answer<CopyObjectOutput> {
         copy::copy(&self.store, req).await
     }
 
     async fn create_multipart_upload(
         &self,
         req: S3Request<CreateMultipartUploadInput>,
-    ) -> Answer<CreateMultipartUploadOutput> {
+    ) -> S3Answer<CreateMultipartUploadOutput> {
         uploads::create(&self.store, req).await
     }
 
-    async fn upload_part(&self, req: S3Request<UploadPartInput>) -> Answer<UploadPartOutput> {
+    async fn upload_part(&self, req: S3Request<UploadPartInput>) -> S3Answer<UploadPartOutput> {
         uploads::put_part(&self.store, req).await
     }
 
-    async fn upload_part_copy(&self, req: S3Request<UploadPartCopyInput>) -> Answer<UploadPartCopyOutput> {
+    async fn upload_part_copy(&self, req: S3Request<UploadPartCopyInput>) -> S3Answer<UploadPartCopyOutput> {
         uploads::copy_part(&self.store, req).await
     }
 
     async fn complete_multipart_upload(
         &self,
         req: S3Request<CompleteMultipartUploadInput>,
-    ) -> Answer<CompleteMultipartUploadOutput> {
+    ) -> S3Answer<CompleteMultipartUploadOutput> {
         uploads::complete(&self.store, req).await
     }
 
     async fn abort_multipart_upload(
         &self,
         req: S3Request<AbortMultipartUploadInput>,
-    ) -> Answer<AbortMultipartUploadOutput> {
+    ) -> S3Answer<AbortMultipartUploadOutput> {
         uploads::abort(&self.store, req).await
     }
 
-    async fn list_parts(&self, req: S3Request<ListPartsInput>) -> Answer<ListPartsOutput> {
+    async fn list_parts(&self, req: S3Request<ListPartsInput>) -> S3Answer<ListPartsOutput> {
         uploads::list_parts(&self.store, req.input)
     }
 
     async fn list_multipart_uploads(
         &self,
         req: S3Request<ListMultipartUploadsInput>,
-    ) -> Answer<ListMultipartUploadsOutput> {
+    ) -> S3Answer<ListMultipartUploadsOutput> {
         uploads::list(&self.store, req.input).await
     }
 
     async fn list_object_versions(
         &self,
         req: S3Request<ListObjectVersionsInput>,
-    ) -> Answer<ListObjectVersionsOutput> {
+    ) -> S3Answer<ListObjectVersionsOutput> {
         listing::versions(&self.store, req.input).await
     }
 
     async fn get_object_attributes(
         &self,
         req: S3Request<GetObjectAttributesInput>,
-    ) -> Answer<GetObjectAttributesOutput> {
+    ) -> S3Answer<GetObjectAttributesOutput> {
         objects::attributes(&self.store, &req.input)
     }
 
     async fn put_bucket_notification_configuration(
         &self,
         req: S3Request<PutBucketNotificationConfigurationInput>,
-    ) -> Answer<PutBucketNotificationConfigurationOutput> {
+    ) -> S3Answer<PutBucketNotificationConfigurationOutput> {
         notification::put(&self.store, req.input).await
     }
 
     async fn get_bucket_notification_configuration(
         &self,
         req: S3Request<GetBucketNotificationConfigurationInput>,
-    ) -> Answer<GetBucketNotificationConfigurationOutput> {
+    ) -> S3Answer<GetBucketNotificationConfigurationOutput> {
         notification::get(&self.store, &req.input)
     }
 
     async fn put_object_tagging(
         &self,
         req: S3Request<PutObjectTaggingInput>,
-    ) -> Answer<PutObjectTaggingOutput> {
+    ) -> S3Answer<PutObjectTaggingOutput> {
         settings::put_object_tagging(&self.store, req.input).await
     }
 
     async fn get_object_tagging(
         &self,
         req: S3Request<GetObjectTaggingInput>,
-    ) -> Answer<GetObjectTaggingOutput> {
+    ) -> S3Answer<GetObjectTaggingOutput> {
         settings::get_object_tagging(&self.store, &req.input)
     }
 
     async fn delete_object_tagging(
         &self,
         req: S3Request<DeleteObjectTaggingInput>,
-    ) -> Answer<DeleteObjectTaggingOutput> {
+    ) -> S3Answer<DeleteObjectTaggingOutput> {
         settings::delete_object_tagging(&self.store, req.input).await
     }
 
     async fn put_bucket_tagging(
         &self,
         req: S3Request<PutBucketTaggingInput>,
-    ) -> Answer<PutBucketTaggingOutput> {
+    ) -> S3Answer<PutBucketTaggingOutput> {
         settings::put_bucket_tagging(&self.store, req.input).await
     }
 
     async fn get_bucket_tagging(
         &self,
         req: S3Request<GetBucketTaggingInput>,
-    ) -> Answer<GetBucketTaggingOutput> {
+    ) -> S3Answer<GetBucketTaggingOutput> {
         settings::get_bucket_tagging(&self.store, &req.input)
     }
 
     async fn delete_bucket_tagging(
         &self,
         req: S3Request<DeleteBucketTaggingInput>,
-    ) -> Answer<DeleteBucketTaggingOutput> {
+    ) -> S3Answer<DeleteBucketTaggingOutput> {
         settings::delete_bucket_tagging(&self.store, req.input).await
     }
 
     async fn get_public_access_block(
         &self,
         req: S3Request<GetPublicAccessBlockInput>,
-    ) -> Answer<GetPublicAccessBlockOutput> {
+    ) -> S3Answer<GetPublicAccessBlockOutput> {
         settings::get_access_block(&self.store, &req.input)
     }
 
     async fn put_public_access_block(
         &self,
         req: S3Request<PutPublicAccessBlockInput>,
-    ) -> Answer<PutPublicAccessBlockOutput> {
+    ) -> S3Answer<PutPublicAccessBlockOutput> {
         settings::put_access_block(&self.store, req.input).await
     }
 
     async fn delete_public_access_block(
         &self,
         req: S3Request<DeletePublicAccessBlockInput>,
-    ) -> Answer<DeletePublicAccessBlockOutput> {
+    ) -> S3Answer<DeletePublicAccessBlockOutput> {
         settings::delete_access_block(&self.store, req.input).await
     }
 
     async fn get_bucket_ownership_controls(
         &self,
         req: S3Request<GetBucketOwnershipControlsInput>,
-    ) -> Answer<GetBucketOwnershipControlsOutput> {
+    ) -> S3Answer<GetBucketOwnershipControlsOutput> {
         settings::get_ownership(&self.store, &req.input)
     }
 
     async fn put_bucket_ownership_controls(
         &self,
         req: S3Request<PutBucketOwnershipControlsInput>,
-    ) -> Answer<PutBucketOwnershipControlsOutput> {
+    ) -> S3Answer<PutBucketOwnershipControlsOutput> {
         settings::put_ownership(&self.store, req.input).await
     }
 
-    async fn get_bucket_acl(&self, req: S3Request<GetBucketAclInput>) -> Answer<GetBucketAclOutput> {
+    async fn get_bucket_acl(&self, req: S3Request<GetBucketAclInput>) -> S3Answer<GetBucketAclOutput> {
         settings::get_bucket_acl(&self.store, &req.input)
     }
 
-    async fn get_object_acl(&self, req: S3Request<GetObjectAclInput>) -> Answer<GetObjectAclOutput> {
+    async fn get_object_acl(&self, req: S3Request<GetObjectAclInput>) -> S3Answer<GetObjectAclOutput> {
         settings::get_object_acl(&self.store, &req.input)
     }
 
     async fn get_bucket_encryption(
         &self,
         req: S3Request<GetBucketEncryptionInput>,
-    ) -> Answer<GetBucketEncryptionOutput> {
+    ) -> S3Answer<GetBucketEncryptionOutput> {
         settings::get_encryption(&self.store, &req.input)
     }
 
     async fn put_bucket_versioning(
         &self,
         req: S3Request<PutBucketVersioningInput>,
-    ) -> Answer<PutBucketVersioningOutput> {
+    ) -> S3Answer<PutBucketVersioningOutput> {
         settings::put_versioning(&self.store, &req.input)
     }
 
     async fn get_bucket_versioning(
         &self,
         req: S3Request<GetBucketVersioningInput>,
-    ) -> Answer<GetBucketVersioningOutput> {
+    ) -> S3Answer<GetBucketVersioningOutput> {
         self.store.bucket(&req.input.bucket)?;
         Ok(S3Response::new(GetBucketVersioningOutput::default()))
     }
 
-    async fn get_bucket_policy(&self, req: S3Request<GetBucketPolicyInput>) -> Answer<GetBucketPolicyOutput> {
+    async fn get_bucket_policy(
+        &self,
+        req: S3Request<GetBucketPolicyInput>,
+    ) -> S3Answer<GetBucketPolicyOutput> {
         self.store.bucket(&req.input.bucket)?;
         Err(S3Error::with_message(S3ErrorCode::NoSuchBucketPolicy, "The bucket policy does not exist"))
     }
 
-    async fn get_bucket_cors(&self, req: S3Request<GetBucketCorsInput>) -> Answer<GetBucketCorsOutput> {
+    async fn get_bucket_cors(&self, req: S3Request<GetBucketCorsInput>) -> S3Answer<GetBucketCorsOutput> {
         self.store.bucket(&req.input.bucket)?;
         Err(S3Error::with_message(
             S3ErrorCode::NoSuchCORSConfiguration,
@@ -358,7 +361,7 @@ impl S3 for Wire {
     async fn get_bucket_lifecycle_configuration(
         &self,
         req: S3Request<GetBucketLifecycleConfigurationInput>,
-    ) -> Answer<GetBucketLifecycleConfigurationOutput> {
+    ) -> S3Answer<GetBucketLifecycleConfigurationOutput> {
         self.store.bucket(&req.input.bucket)?;
         Err(S3Error::with_message(
             S3ErrorCode::NoSuchLifecycleConfiguration,
@@ -369,7 +372,7 @@ impl S3 for Wire {
     async fn get_bucket_website(
         &self,
         req: S3Request<GetBucketWebsiteInput>,
-    ) -> Answer<GetBucketWebsiteOutput> {
+    ) -> S3Answer<GetBucketWebsiteOutput> {
         self.store.bucket(&req.input.bucket)?;
         Err(S3Error::with_message(
             S3ErrorCode::NoSuchWebsiteConfiguration,

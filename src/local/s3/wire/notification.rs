@@ -1,9 +1,9 @@
 //! Notification configurations between the protocol and the store.
 
-use super::Answer;
+use super::S3Answer;
 use crate::s3::ObjectStore;
 use crate::s3::error::StoreError;
-use crate::s3::notify::{Notification, Target, TargetKind};
+use crate::s3::notify::{Notification, NotificationTarget, TargetKind};
 use s3s::S3Response;
 use s3s::dto::{
     Event, EventBridgeConfiguration, EventList, FilterRule, FilterRuleName,
@@ -15,7 +15,7 @@ use s3s::dto::{
 pub async fn put(
     store: &ObjectStore,
     input: PutBucketNotificationConfigurationInput,
-) -> Answer<PutBucketNotificationConfigurationOutput> {
+) -> S3Answer<PutBucketNotificationConfigurationOutput> {
     let given = input.notification_configuration;
     let mut notification =
         Notification { targets: Vec::new(), event_bridge: given.event_bridge_configuration.is_some() };
@@ -52,8 +52,8 @@ fn target(
     id: Option<String>,
     events: EventList,
     filter: Option<NotificationConfigurationFilter>,
-) -> Result<Target, StoreError> {
-    let mut target = Target {
+) -> Result<NotificationTarget, StoreError> {
+    let mut target = NotificationTarget {
         kind,
         id: id.filter(|id| !id.is_empty()).unwrap_or_else(|| uuid::Uuid::new_v4().to_string()),
         arn,
@@ -88,7 +88,7 @@ fn target(
 pub fn get(
     store: &ObjectStore,
     input: &GetBucketNotificationConfigurationInput,
-) -> Answer<GetBucketNotificationConfigurationOutput> {
+) -> S3Answer<GetBucketNotificationConfigurationOutput> {
     let notification = store.notification(&input.bucket)?;
     let mut output = GetBucketNotificationConfigurationOutput {
         event_bridge_configuration: notification.event_bridge.then(EventBridgeConfiguration::default),
@@ -117,7 +117,7 @@ pub fn get(
 }
 
 /// AWS answers the names with a capital letter, whatever it was given.
-fn filter(target: &Target) -> Option<NotificationConfigurationFilter> {
+fn filter(target: &NotificationTarget) -> Option<NotificationConfigurationFilter> {
     let rule = |name: &'static str, value: &Option<String>| {
         value
             .clone()

@@ -4,9 +4,9 @@ use super::convert::{
     Claims, checksum_type, etag, given_checksums, ms_to_timestamp, put_checksums, tag, timestamp_to_ms,
     verify_md5,
 };
-use super::{Answer, ids};
+use super::{S3Answer, ids};
 use crate::s3::ObjectStore;
-use crate::s3::checksum::{Algorithm, Checksums, Kind};
+use crate::s3::checksum::{Algorithm, ChecksumKind, Checksums};
 use crate::s3::error::StoreError;
 use crate::s3::intake::{INLINE_MAX, receive};
 use crate::s3::meta::{ObjectMeta, ObjectRecord, PartLayout};
@@ -22,7 +22,7 @@ use s3s::dto::{
 use s3s::{S3Error, S3ErrorCode, S3Request, S3Response, S3Result};
 use std::ops;
 
-pub async fn put(store: &ObjectStore, mut req: S3Request<PutObjectInput>) -> Answer<PutObjectOutput> {
+pub async fn put(store: &ObjectStore, mut req: S3Request<PutObjectInput>) -> S3Answer<PutObjectOutput> {
     let ids = ids(&req);
     let input = &mut req.input;
     let claims = Claims::read(&req.headers, given_checksums!(input), Some(Algorithm::Crc64Nvme));
@@ -42,7 +42,7 @@ pub async fn put(store: &ObjectStore, mut req: S3Request<PutObjectInput>) -> Ans
     let received = receive(&store.blobs, input.body.take(), &claims.algorithms, Some(INLINE_MAX)).await?;
     verify_md5(input.content_md5.as_deref(), &received.md5)?;
     claims.verify(&received.checksums, req.trailing_headers.as_ref())?;
-    meta.checksums = Checksums { kind: Some(Kind::Full), ..received.checksums.clone() };
+    meta.checksums = Checksums { kind: Some(ChecksumKind::Full), ..received.checksums.clone() };
     let mut new = NewObject::received(&input.bucket, &input.key, received, meta, ids);
     new.conditions =
         Conditions { if_match: tag(input.if_match.take()), if_none_match: tag(input.if_none_match.take()) };
@@ -228,7 +228,7 @@ fn content_range(wanted: &Wanted, size: u64) -> Option<String> {
 /// How often a reader looks again when the object it read about was replaced before its file was open.
 const TRIES: usize = 5;
 
-pub fn get(store: &ObjectStore, req: &S3Request<GetObjectInput>) -> Answer<GetObjectOutput> {
+pub fn get(store: &ObjectStore, req: &S3Request<GetObjectInput>) -> S3Answer<GetObjectOutput> {
     let mut tries = 0;
     loop {
         tries += 1;
@@ -300,7 +300,7 @@ fn get_output(
 /// What S3 answers for objects that were stored without a type.
 const DEFAULT_TYPE: &str = "binary/octet-stream";
 
-pub fn head(store: &ObjectStore, req: S3Request<HeadObjectInput>) -> Answer<HeadObjectOutput> {
+pub fn head(store: &ObjectStore, req: S3Request<HeadObjectInput>) -> S3Answer<HeadObjectOutput> {
     let input = req.input;
     let (record, content) = if input.part_number.is_some() {
         store.get(&input.bucket, &input.key).map(|(record, content)| (record, Some(content)))?
@@ -352,7 +352,7 @@ pub fn check_version(version: Option<&str>) -> Result<(), StoreError> {
     }
 }
 
-pub async fn delete(store: &ObjectStore, req: S3Request<DeleteObjectInput>) -> Answer<DeleteObjectOutput> {
+pub async fn delete(store: &ObjectStore, req: S3Request<DeleteObjectInput>) -> S3Answer<DeleteObjectOutput> {
     let ids = ids(&req);
     let input = req.input;
     check_version(input.version_id.as_deref())?;
@@ -374,7 +374,7 @@ const DELETE_MAX: usize = 1000;
 pub async fn delete_many(
     store: &ObjectStore,
     req: S3Request<DeleteObjectsInput>,
-) -> Answer<DeleteObjectsOutput> {
+) -> S3Answer<DeleteObjectsOutput> {
     let ids = ids(&req);
     let (bucket, delete) = (req.input.bucket, req.input.delete);
     store.bucket(&bucket)?;
@@ -437,7 +437,7 @@ const PARTS_PAGE: i32 = 1000;
 pub fn attributes(
     store: &ObjectStore,
     input: &GetObjectAttributesInput,
-) -> Answer<GetObjectAttributesOutput> {
+) -> S3Answer<GetObjectAttributesOutput> {
     check_version(input.version_id.as_deref())?;
     let (record, content) = store.get(&input.bucket, &input.key)?;
     let wants = |word: &str| input.object_attributes.iter().any(|attribute| attribute.as_str() == word);

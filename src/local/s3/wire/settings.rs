@@ -1,6 +1,6 @@
 //! Tags, and settings of buckets that clients read or write though they change nothing here.
 
-use super::Answer;
+use super::S3Answer;
 use super::convert::owner;
 use super::objects::{check_tags, check_version};
 use crate::s3::ObjectStore;
@@ -38,7 +38,7 @@ fn tag_pairs(tags: TagSet) -> Vec<(String, String)> {
 pub async fn put_object_tagging(
     store: &ObjectStore,
     input: PutObjectTaggingInput,
-) -> Answer<PutObjectTaggingOutput> {
+) -> S3Answer<PutObjectTaggingOutput> {
     check_version(input.version_id.as_deref())?;
     let tags = check_tags(tag_pairs(input.tagging.tag_set))?;
     store.set_tags(&input.bucket, &input.key, tags).await?;
@@ -48,7 +48,7 @@ pub async fn put_object_tagging(
 pub fn get_object_tagging(
     store: &ObjectStore,
     input: &GetObjectTaggingInput,
-) -> Answer<GetObjectTaggingOutput> {
+) -> S3Answer<GetObjectTaggingOutput> {
     check_version(input.version_id.as_deref())?;
     let record = store.head(&input.bucket, &input.key)?;
     let tag_set = tag_set(record.meta.tags);
@@ -58,7 +58,7 @@ pub fn get_object_tagging(
 pub async fn delete_object_tagging(
     store: &ObjectStore,
     input: DeleteObjectTaggingInput,
-) -> Answer<DeleteObjectTaggingOutput> {
+) -> S3Answer<DeleteObjectTaggingOutput> {
     check_version(input.version_id.as_deref())?;
     store.set_tags(&input.bucket, &input.key, BTreeMap::new()).await?;
     Ok(S3Response::with_status(DeleteObjectTaggingOutput::default(), StatusCode::NO_CONTENT))
@@ -70,7 +70,7 @@ const BUCKET_TAGS_MAX: usize = 50;
 pub async fn put_bucket_tagging(
     store: &ObjectStore,
     input: PutBucketTaggingInput,
-) -> Answer<PutBucketTaggingOutput> {
+) -> S3Answer<PutBucketTaggingOutput> {
     let pairs = tag_pairs(input.tagging.tag_set);
     if pairs.len() > BUCKET_TAGS_MAX {
         return Err(StoreError::named("BadRequest", "Bucket tag count cannot be greater than 50").into());
@@ -88,7 +88,7 @@ pub async fn put_bucket_tagging(
 pub fn get_bucket_tagging(
     store: &ObjectStore,
     input: &GetBucketTaggingInput,
-) -> Answer<GetBucketTaggingOutput> {
+) -> S3Answer<GetBucketTaggingOutput> {
     let tags: Option<BTreeMap<String, String>> = store.setting(&input.bucket, TAGS)?;
     match tags {
         Some(tags) => Ok(S3Response::new(GetBucketTaggingOutput { tag_set: tag_set(tags) })),
@@ -99,7 +99,7 @@ pub fn get_bucket_tagging(
 pub async fn delete_bucket_tagging(
     store: &ObjectStore,
     input: DeleteBucketTaggingInput,
-) -> Answer<DeleteBucketTaggingOutput> {
+) -> S3Answer<DeleteBucketTaggingOutput> {
     store.set_setting::<()>(&input.bucket, TAGS, None).await?;
     Ok(S3Response::with_status(DeleteBucketTaggingOutput::default(), StatusCode::NO_CONTENT))
 }
@@ -117,7 +117,7 @@ fn block_all() -> PublicAccessBlockConfiguration {
 pub fn get_access_block(
     store: &ObjectStore,
     input: &GetPublicAccessBlockInput,
-) -> Answer<GetPublicAccessBlockOutput> {
+) -> S3Answer<GetPublicAccessBlockOutput> {
     let set: Option<Option<PublicAccessBlockConfiguration>> = store.setting(&input.bucket, ACCESS_BLOCK)?;
     if let Some(block) = set.unwrap_or_else(|| Some(block_all())) {
         Ok(S3Response::new(GetPublicAccessBlockOutput { public_access_block_configuration: Some(block) }))
@@ -133,7 +133,7 @@ pub fn get_access_block(
 pub async fn put_access_block(
     store: &ObjectStore,
     input: PutPublicAccessBlockInput,
-) -> Answer<PutPublicAccessBlockOutput> {
+) -> S3Answer<PutPublicAccessBlockOutput> {
     let block = Some(input.public_access_block_configuration);
     store.set_setting(&input.bucket, ACCESS_BLOCK, Some(&block)).await?;
     Ok(S3Response::new(PutPublicAccessBlockOutput::default()))
@@ -142,7 +142,7 @@ pub async fn put_access_block(
 pub async fn delete_access_block(
     store: &ObjectStore,
     input: DeletePublicAccessBlockInput,
-) -> Answer<DeletePublicAccessBlockOutput> {
+) -> S3Answer<DeletePublicAccessBlockOutput> {
     let none: Option<PublicAccessBlockConfiguration> = None;
     store.set_setting(&input.bucket, ACCESS_BLOCK, Some(&none)).await?;
     Ok(S3Response::with_status(DeletePublicAccessBlockOutput::default(), StatusCode::NO_CONTENT))
@@ -151,7 +151,7 @@ pub async fn delete_access_block(
 pub fn get_ownership(
     store: &ObjectStore,
     input: &GetBucketOwnershipControlsInput,
-) -> Answer<GetBucketOwnershipControlsOutput> {
+) -> S3Answer<GetBucketOwnershipControlsOutput> {
     let set: Option<String> = store.setting(&input.bucket, OWNERSHIP)?;
     let word = set.unwrap_or_else(|| ObjectOwnership::BUCKET_OWNER_ENFORCED.to_owned());
     let rules = vec![OwnershipControlsRule { object_ownership: ObjectOwnership::from(word) }];
@@ -163,7 +163,7 @@ pub fn get_ownership(
 pub async fn put_ownership(
     store: &ObjectStore,
     input: PutBucketOwnershipControlsInput,
-) -> Answer<PutBucketOwnershipControlsOutput> {
+) -> S3Answer<PutBucketOwnershipControlsOutput> {
     let word = input.ownership_controls.rules.first().map(|rule| rule.object_ownership.as_str().to_owned());
     store.set_setting(&input.bucket, OWNERSHIP, word.as_ref()).await?;
     Ok(S3Response::new(PutBucketOwnershipControlsOutput::default()))
@@ -184,12 +184,12 @@ fn grants() -> Grants {
     }]
 }
 
-pub fn get_bucket_acl(store: &ObjectStore, input: &GetBucketAclInput) -> Answer<GetBucketAclOutput> {
+pub fn get_bucket_acl(store: &ObjectStore, input: &GetBucketAclInput) -> S3Answer<GetBucketAclOutput> {
     store.bucket(&input.bucket)?;
     Ok(S3Response::new(GetBucketAclOutput { grants: Some(grants()), owner: Some(owner()) }))
 }
 
-pub fn get_object_acl(store: &ObjectStore, input: &GetObjectAclInput) -> Answer<GetObjectAclOutput> {
+pub fn get_object_acl(store: &ObjectStore, input: &GetObjectAclInput) -> S3Answer<GetObjectAclOutput> {
     store.head(&input.bucket, &input.key)?;
     Ok(S3Response::new(GetObjectAclOutput {
         grants: Some(grants()),
@@ -201,7 +201,7 @@ pub fn get_object_acl(store: &ObjectStore, input: &GetObjectAclInput) -> Answer<
 pub fn get_encryption(
     store: &ObjectStore,
     input: &GetBucketEncryptionInput,
-) -> Answer<GetBucketEncryptionOutput> {
+) -> S3Answer<GetBucketEncryptionOutput> {
     store.bucket(&input.bucket)?;
     let rules = vec![ServerSideEncryptionRule {
         apply_server_side_encryption_by_default: Some(ServerSideEncryptionByDefault {
@@ -219,7 +219,7 @@ pub fn get_encryption(
 pub fn put_versioning(
     store: &ObjectStore,
     input: &PutBucketVersioningInput,
-) -> Answer<PutBucketVersioningOutput> {
+) -> S3Answer<PutBucketVersioningOutput> {
     store.bucket(&input.bucket)?;
     let status = input.versioning_configuration.status.as_ref().map(BucketVersioningStatus::as_str);
     if status == Some(BucketVersioningStatus::ENABLED) {

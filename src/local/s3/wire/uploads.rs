@@ -5,11 +5,11 @@ use super::convert::{
     parse_algorithm, put_checksums, tag, timestamp_to_ms, verify_md5,
 };
 use super::copy::{Source, source_blob};
-use super::listing::{Writing, after_marker};
+use super::listing::{KeyEncoding, after_marker};
 use super::objects::{parse_tags, storage_class, strip_chunked};
-use super::{Answer, ids};
+use super::{S3Answer, ids};
 use crate::s3::ObjectStore;
-use crate::s3::checksum::{Algorithm, Kind};
+use crate::s3::checksum::{Algorithm, ChecksumKind};
 use crate::s3::error::StoreError;
 use crate::s3::intake::{Received, receive};
 use crate::s3::meta::ObjectMeta;
@@ -32,7 +32,7 @@ const PAGE_MAX: i32 = 1000;
 pub async fn create(
     store: &ObjectStore,
     req: S3Request<CreateMultipartUploadInput>,
-) -> Answer<CreateMultipartUploadOutput> {
+) -> S3Answer<CreateMultipartUploadOutput> {
     let input = req.input;
     let algorithm =
         input.checksum_algorithm.as_ref().map(|word| parse_algorithm(word.as_str())).transpose()?;
@@ -66,15 +66,15 @@ pub async fn create(
 }
 
 /// The kind asked for, or the algorithm's own; combinations that S3 lacks are refused.
-fn kind_for(algorithm: Option<Algorithm>, asked: Option<&ChecksumType>) -> Result<Kind, StoreError> {
+fn kind_for(algorithm: Option<Algorithm>, asked: Option<&ChecksumType>) -> Result<ChecksumKind, StoreError> {
     let own = match algorithm {
-        None | Some(Algorithm::Crc64Nvme) => Kind::Full,
-        Some(_) => Kind::Composite,
+        None | Some(Algorithm::Crc64Nvme) => ChecksumKind::Full,
+        Some(_) => ChecksumKind::Composite,
     };
     let kind = match asked.map(ChecksumType::as_str) {
         None => return Ok(own),
-        Some("FULL_OBJECT") => Kind::Full,
-        Some("COMPOSITE") => Kind::Composite,
+        Some("FULL_OBJECT") => ChecksumKind::Full,
+        Some("COMPOSITE") => ChecksumKind::Composite,
         Some(_) => return Err(StoreError::request("Value for x-amz-checksum-type header is invalid.")),
     };
     let Some(algorithm) = algorithm else {
@@ -83,8 +83,8 @@ fn kind_for(algorithm: Option<Algorithm>, asked: Option<&ChecksumType>) -> Resul
         ));
     };
     let impossible = match kind {
-        Kind::Full => matches!(algorithm, Algorithm::Sha1 | Algorithm::Sha256),
-        Kind::Composite => algorithm == Algorithm::Crc64Nvme,
+        ChecksumKind::Full => matches!(algorithm, Algorithm::Sha1 | Algorithm::Sha256),
+        ChecksumKind::Composite => algorithm == Algorithm::Crc64Nvme,
     };
     if impossible {
         return Err(StoreError::request(format!(
@@ -122,7 +122,10 @@ fn part_algorithms(upload: &Upload, claimed: &[Algorithm]) -> Result<Vec<Algorit
     Ok(algorithms)
 }
 
-pub async fn put_part(store: &ObjectStore, mut req: S3Request<UploadPartInput>) -> Answer<UploadPartOutput> {
+pub async fn put_part(
+    store: &ObjectStore,
+    mut req: S3Request<UploadPartInput>,
+) -> S3Answer<UploadPartOutput> {
     let input = &mut req.input;
     let number = part_number(input.part_number)?;
     let name =
@@ -143,7 +146,7 @@ pub async fn put_part(store: &ObjectStore, mut req: S3Request<UploadPartInput>) 
 pub async fn copy_part(
     store: &ObjectStore,
     req: S3Request<UploadPartCopyInput>,
-) -> Answer<UploadPartCopyOutput> {
+) -> S3Answer<UploadPartCopyOutput> {
     let input = req.input;
     let number = part_number(input.part_number)?;
     let name =
@@ -194,7 +197,7 @@ fn copied_range(header: Option<&str>, size: u64) -> Result<std::ops::Range<u64>,
 pub async fn complete(
     store: &ObjectStore,
     mut req: S3Request<CompleteMultipartUploadInput>,
-) -> Answer<CompleteMultipartUploadOutput> {
+) -> S3Answer<CompleteMultipartUploadOutput> {
     let ids = ids(&req);
     let input = &mut req.input;
     let listed = input.multipart_upload.take().and_then(|upload| upload.parts).unwrap_or_default();
@@ -243,7 +246,7 @@ pub async fn complete(
 pub async fn abort(
     store: &ObjectStore,
     req: S3Request<AbortMultipartUploadInput>,
-) -> Answer<AbortMultipartUploadOutput> {
+) -> S3Answer<AbortMultipartUploadOutput> {
     let name = UploadName { bucket: req.input.bucket, key: req.input.key, id: req.input.upload_id };
     store.abort_upload(name).await?;
     Ok(S3Response::with_status(AbortMultipartUploadOutput::default(), StatusCode::NO_CONTENT))
@@ -253,7 +256,7 @@ fn initiator() -> Initiator {
     Initiator { display_name: None, id: owner().id }
 }
 
-pub fn list_parts(store: &ObjectStore, input: ListPartsInput) -> Answer<ListPartsOutput> {
+pub fn list_parts(store: &ObjectStore, input: ListPartsInput) -> S3Answer<ListPartsOutput> {
     let max = input.max_parts.unwrap_or(PAGE_MAX).clamp(0, PAGE_MAX);
     let after = input.part_number_marker.unwrap_or(0);
     let name =
@@ -299,8 +302,8 @@ pub fn list_parts(store: &ObjectStore, input: ListPartsInput) -> Answer<ListPart
 pub async fn list(
     store: &ObjectStore,
     input: ListMultipartUploadsInput,
-) -> Answer<ListMultipartUploadsOutput> {
-    let writing = Writing::new(input.encoding_type.as_ref())?;
+) -> S3Answer<ListMultipartUploadsOutput> {
+    let writing = KeyEncoding::new(input.encoding_type.as_ref())?;
     let max = input.max_uploads.unwrap_or(PAGE_MAX).clamp(0, PAGE_MAX);
     let prefix = input.prefix.clone().unwrap_or_default();
     let delimiter = input.delimiter.clone().unwrap_or_default();
@@ -356,9 +359,9 @@ mod tests {
     fn kinds_that_s3_lacks_are_refused() {
         let full = ChecksumType::from_static(ChecksumType::FULL_OBJECT);
         let composite = ChecksumType::from_static(ChecksumType::COMPOSITE);
-        assert_eq!(kind_for(Some(Algorithm::Crc32), None).unwrap(), Kind::Composite);
-        assert_eq!(kind_for(Some(Algorithm::Crc32), Some(&full)).unwrap(), Kind::Full);
-        assert_eq!(kind_for(None, None).unwrap(), Kind::Full);
+        assert_eq!(kind_for(Some(Algorithm::Crc32), None).unwrap(), ChecksumKind::Composite);
+        assert_eq!(kind_for(Some(Algorithm::Crc32), Some(&full)).unwrap(), ChecksumKind::Full);
+        assert_eq!(kind_for(None, None).unwrap(), ChecksumKind::Full);
         assert!(kind_for(Some(Algorithm::Sha256), Some(&full)).is_err());
         assert!(kind_for(Some(Algorithm::Crc64Nvme), Some(&composite)).is_err());
     }

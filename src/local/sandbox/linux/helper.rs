@@ -1,6 +1,6 @@
 //! The helper process: forks an init into new namespaces for every request, and maps its user.
 
-use super::wire::{self, Failure, Kind};
+use super::wire::{self, Failure, FrameKind};
 use super::{init, sys};
 use crate::sandbox::INSIDE_ID;
 use nix::errno::Errno;
@@ -87,7 +87,8 @@ fn serve(mut control: UnixStream, output: OwnedFd) {
             };
         }
         Err(error) => {
-            let failure = Failure { kind: Kind::Unsupported, text: super::check::why_no_namespaces(error) };
+            let failure =
+                Failure { kind: FrameKind::Unsupported, text: super::check::why_no_namespaces(error) };
             let _ = wire::write(&mut control, wire::FAILED, &failure.encode());
         }
     }
@@ -113,7 +114,7 @@ fn map_user(pid: libc::pid_t) -> Result<(), Failure> {
         }
     }
     map(uid, gid).map_err(|error| Failure {
-        kind: Kind::Unsupported,
+        kind: FrameKind::Unsupported,
         text: format!(
             "the kernel refused to map user {uid} into a user namespace ({error}); run `throng doctor`"
         ),

@@ -2,7 +2,7 @@
 //! the program or the daemon does.
 
 use super::sys::{self, NO_DEV, NO_EXEC, NO_SUID, READ_ONLY};
-use super::wire::{self, Failure, Kind, Plan};
+use super::wire::{self, Failure, FrameKind, Plan};
 use crate::sandbox::INSIDE_ID;
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, open};
@@ -31,13 +31,13 @@ pub fn run(mut control: UnixStream, output: OwnedFd) -> ! {
 }
 
 fn failed<T: std::fmt::Display>(what: &str) -> impl FnOnce(T) -> Failure + '_ {
-    move |error| Failure { kind: Kind::Other, text: format!("{what}: {error}") }
+    move |error| Failure { kind: FrameKind::Other, text: format!("{what}: {error}") }
 }
 
 fn live(control: &mut UnixStream, output: OwnedFd) -> Result<(), Failure> {
     let (tag, payload) = wire::read(control).map_err(failed("reading the plan"))?;
     if tag != wire::GO {
-        return Err(Failure { kind: Kind::Other, text: "not a plan".into() });
+        return Err(Failure { kind: FrameKind::Other, text: "not a plan".into() });
     }
     let plan: Plan = serde_json::from_slice(&payload).map_err(failed("reading the plan"))?;
     let program = Program::new(&plan)?;
@@ -136,14 +136,18 @@ const LINKS: [(&CStr, &CStr); 4] = [
 fn build_root(plan: &Plan) -> Result<OwnedFd, Failure> {
     let unsupported = |what: &'static str| {
         move |error: Errno| Failure {
-            kind: if matches!(error, Errno::ENOSYS | Errno::EPERM) { Kind::Unsupported } else { Kind::Other },
+            kind: if matches!(error, Errno::ENOSYS | Errno::EPERM) {
+                FrameKind::Unsupported
+            } else {
+                FrameKind::Other
+            },
             text: format!("{what}: {error} (Linux 5.12 or newer is needed; run `throng doctor`)"),
         }
     };
     let rootfs = CString::new(plan.rootfs.as_os_str().as_bytes()).map_err(failed("root filesystem"))?;
     private_mounts().map_err(unsupported("making mounts private"))?;
     let root = sys::open_tree(&rootfs).map_err(|error| Failure {
-        kind: if error == Errno::ENOSYS { Kind::Unsupported } else { Kind::Other },
+        kind: if error == Errno::ENOSYS { FrameKind::Unsupported } else { FrameKind::Other },
         text: format!("root filesystem {}: {error}", plan.rootfs.display()),
     })?;
     sys::restrict(root.as_fd(), READ_ONLY | NO_SUID | NO_DEV).map_err(unsupported("read-only root"))?;
@@ -198,7 +202,7 @@ fn forbid_user_namespaces() {
 fn become_inside_user() -> Result<(), Failure> {
     let (uid, gid) = (Uid::from_raw(INSIDE_ID), Gid::from_raw(INSIDE_ID));
     setresgid(gid, gid, gid).map_err(failed("setresgid"))?;
-    // Capabilities stay: this is no change from the namespace's user 0, which does not exist.
+    // Capabilities stay: this is not a change from the namespace's user 0, which does not exist.
     setresuid(uid, uid, uid).map_err(failed("setresuid"))
 }
 
@@ -253,12 +257,12 @@ impl Program {
     fn new(plan: &Plan) -> Result<Self, Failure> {
         let text = |text: &str| {
             CString::new(text).map_err(|_| Failure {
-                kind: Kind::Other,
+                kind: FrameKind::Other,
                 text: format!("{text:?} has a zero byte, which no argument or variable can have"),
             })
         };
         let Some(program) = plan.command.first().filter(|program| !program.is_empty()) else {
-            return Err(Failure { kind: Kind::Entrypoint, text: "entrypoint is empty".into() });
+            return Err(Failure { kind: FrameKind::Entrypoint, text: "entrypoint is empty".into() });
         };
         let path = plan.env.iter().find(|(name, _)| name == "PATH").map_or("/usr/bin:/bin", |(_, path)| path);
         let candidates = if program.contains('/') {
@@ -292,7 +296,7 @@ impl Program {
         let _ = setrlimit(Resource::RLIMIT_CORE, 0, 0);
         let _ = setrlimit(Resource::RLIMIT_NOFILE, 1024, 1024);
         chdir(self.workdir.as_c_str()).map_err(|error| Failure {
-            kind: Kind::Workdir,
+            kind: FrameKind::Workdir,
             text: format!("chdir {}: {}", self.workdir.to_string_lossy(), words(error)),
         })?;
         let mut found = Errno::ENOENT;
@@ -303,7 +307,7 @@ impl Program {
             }
         }
         Err(Failure {
-            kind: Kind::Entrypoint,
+            kind: FrameKind::Entrypoint,
             text: format!("fork/exec {}: {}", self.arguments[0].to_string_lossy(), words(found)),
         })
     }

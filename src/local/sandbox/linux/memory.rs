@@ -29,7 +29,7 @@ impl Limits {
 
 /// The memory of one sandbox.
 #[derive(Debug)]
-pub struct Memory {
+pub struct MemoryWatch {
     /// Its /tmp, to ask how full it is.
     pub tmp: Option<OwnedFd>,
     pid: u32,
@@ -40,7 +40,7 @@ pub struct Memory {
     exceeded: AtomicBool,
 }
 
-impl Memory {
+impl MemoryWatch {
     /// Puts the sandbox's init into a control group, where that is possible.
     pub fn new(pid: u32, limits: Limits) -> Self {
         let group = PARENT.as_ref().ok().and_then(|parent| {
@@ -85,7 +85,7 @@ impl Memory {
         over
     }
 
-    /// Memory in use now, without /tmp.
+    /// MemoryWatch in use now, without /tmp.
     fn measure(&self) -> u64 {
         let tmp = self.tmp_used();
         self.peak_tmp.fetch_max(tmp, Ordering::Relaxed);
@@ -137,7 +137,7 @@ impl Memory {
     }
 }
 
-/// Memory of a process and its descendants: the resident sets added up, or, when that is more than `limit`, with
+/// MemoryWatch of a process and its descendants: the resident sets added up, or, when that is more than `limit`, with
 /// shared pages counted once.
 fn processes(init: u32, limit: u64) -> u64 {
     let family = descendants(init);

@@ -26,7 +26,7 @@ pub use helper::main as helper_main;
 pub use program::use_helper;
 
 use super::{Exit, SandboxError, SandboxSpec};
-use memory::Memory;
+use memory::MemoryWatch;
 use std::io::{IoSliceMut, Read};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::sync::Arc;
@@ -35,7 +35,7 @@ use tokio::io::unix::AsyncFd;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, Interest};
 use tokio::net::UnixStream;
 use tokio::sync::watch;
-use wire::{Failure, Kind, Plan};
+use wire::{Failure, FrameKind, Plan};
 
 /// How long a sandbox may take to be made, on a machine that is very busy.
 const START_LIMIT: Duration = Duration::from_mins(1);
@@ -57,7 +57,7 @@ pub struct Sandbox {
 struct Shared {
     pid: u32,
     pidfd: AsyncFd<OwnedFd>,
-    memory: Memory,
+    memory: MemoryWatch,
 }
 
 impl Shared {
@@ -108,7 +108,7 @@ impl Sandbox {
             .map_err(|_| SandboxError::Failed("the helper gave no process id".into()))?;
         let pidfd = sys::pidfd_open(pid).map_err(|error| SandboxError::Failed(format!("pidfd: {error}")))?;
         let pidfd = sys::watched(pidfd).map_err(failed)?;
-        let mut shared = Shared { pid, pidfd, memory: Memory::new(pid, limits) };
+        let mut shared = Shared { pid, pidfd, memory: MemoryWatch::new(pid, limits) };
         let started = async {
             let mut frame = Vec::with_capacity(plan.len() + 5);
             wire::write(&mut frame, wire::GO, &plan)?;
@@ -188,10 +188,10 @@ async fn answer(control: &mut UnixStream, wanted: u8) -> Result<(Vec<u8>, Option
     let failure = Failure::decode(&payload);
     Err(match failure.kind {
         _ if tag != wire::FAILED => SandboxError::Failed("the helper speaks another language".into()),
-        Kind::Unsupported => SandboxError::Unsupported(failure.text),
-        Kind::Entrypoint => SandboxError::InvalidEntrypoint(failure.text),
-        Kind::Workdir => SandboxError::InvalidWorkdir(failure.text),
-        Kind::Other => SandboxError::Failed(failure.text),
+        FrameKind::Unsupported => SandboxError::Unsupported(failure.text),
+        FrameKind::Entrypoint => SandboxError::InvalidEntrypoint(failure.text),
+        FrameKind::Workdir => SandboxError::InvalidWorkdir(failure.text),
+        FrameKind::Other => SandboxError::Failed(failure.text),
     })
 }
 

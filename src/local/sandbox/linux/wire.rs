@@ -15,7 +15,7 @@ pub const PID: u8 = b'p';
 pub const GO: u8 = b'g';
 /// From the init: the program runs. With a descriptor of `/tmp`.
 pub const STARTED: u8 = b's';
-/// From helper or init: it did not work. A [`Kind`] byte and a sentence.
+/// From helper or init: it did not work. A [`FrameKind`] byte and a sentence.
 pub const FAILED: u8 = b'f';
 /// From the init: the program ended; a byte `c` (code) or `s` (signal), and a number.
 pub const EXITED: u8 = b'x';
@@ -41,7 +41,7 @@ pub struct Plan {
 
 /// Which [`SandboxError`](crate::sandbox::SandboxError) a failure is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum FrameKind {
     /// `Unsupported`
     Unsupported,
     /// `InvalidEntrypoint`
@@ -56,7 +56,7 @@ pub enum Kind {
 #[derive(Debug)]
 pub struct Failure {
     /// Which.
-    pub kind: Kind,
+    pub kind: FrameKind,
     /// A sentence.
     pub text: String,
 }
@@ -65,10 +65,10 @@ impl Failure {
     /// Bytes of a [`FAILED`] frame.
     pub fn encode(&self) -> Vec<u8> {
         let kind = match self.kind {
-            Kind::Unsupported => b'u',
-            Kind::Entrypoint => b'e',
-            Kind::Workdir => b'w',
-            Kind::Other => b'o',
+            FrameKind::Unsupported => b'u',
+            FrameKind::Entrypoint => b'e',
+            FrameKind::Workdir => b'w',
+            FrameKind::Other => b'o',
         };
         [&[kind], self.text.as_bytes()].concat()
     }
@@ -77,10 +77,10 @@ impl Failure {
     pub fn decode(payload: &[u8]) -> Self {
         let (kind, text) = payload.split_first().unwrap_or((&b'o', b"no reason given"));
         let kind = match kind {
-            b'u' => Kind::Unsupported,
-            b'e' => Kind::Entrypoint,
-            b'w' => Kind::Workdir,
-            _ => Kind::Other,
+            b'u' => FrameKind::Unsupported,
+            b'e' => FrameKind::Entrypoint,
+            b'w' => FrameKind::Workdir,
+            _ => FrameKind::Other,
         };
         Self { kind, text: String::from_utf8_lossy(text).into_owned() }
     }
@@ -117,11 +117,11 @@ mod tests {
     #[test]
     fn frames_and_failures_round_trip() {
         let mut bytes = Vec::new();
-        let failure = Failure { kind: Kind::Workdir, text: "chdir /x: é".into() };
+        let failure = Failure { kind: FrameKind::Workdir, text: "chdir /x: é".into() };
         write(&mut bytes, FAILED, &failure.encode()).unwrap();
         let (tag, payload) = read(&mut bytes.as_slice()).unwrap();
         let back = Failure::decode(&payload);
-        assert_eq!((tag, back.kind, back.text.as_str()), (FAILED, Kind::Workdir, "chdir /x: é"));
+        assert_eq!((tag, back.kind, back.text.as_str()), (FAILED, FrameKind::Workdir, "chdir /x: é"));
         assert!(read(&mut &[b'x', 255, 255, 255, 255][..]).is_err());
     }
 }

@@ -4,7 +4,7 @@ use super::here::{function_here, objects_here, row, run_here};
 use crate::app::App;
 use crate::layers::confirm::Confirm;
 use crate::layers::line::{LineInput, Purpose};
-use crate::place::Place;
+use crate::place::Route;
 use throng_core::clean;
 use throng_core::engine::Command;
 use throng_core::model::{ProgressState, RunSummary};
@@ -19,7 +19,7 @@ pub fn new_bucket(app: &mut App, name: &str) {
 }
 
 pub fn cancel(app: &mut App, _: &str) {
-    if app.page().place == Place::Transfers {
+    if app.page().place == Route::Transfers {
         let at = row(app);
         let Some(progress) = at.and_then(|at| app.snapshot.progress.get(at)).cloned() else { return };
         if progress.state != ProgressState::Active {
@@ -99,7 +99,7 @@ fn run_again(app: &mut App, run: RunSummary) {
 pub fn delete(app: &mut App, _: &str) {
     let at = row(app);
     match &app.page().place {
-        Place::Functions | Place::Function(_) => {
+        Route::Functions | Route::Function(_) => {
             let Some(name) = function_here(app) else { return };
             let lines = vec![
                 format!("The function {name} goes, with its triggers, its log group,"),
@@ -113,13 +113,13 @@ pub fn delete(app: &mut App, _: &str) {
             let word = name.clone();
             app.push(Confirm::typed("Delete this function?", lines, &word, move |app| {
                 app.send(Command::DeleteFunction(name));
-                if matches!(app.page().place, Place::Function(_)) {
+                if matches!(app.page().place, Route::Function(_)) {
                     app.tabs[0].truncate(1);
                     app.look_at();
                 }
             }));
         }
-        Place::Buckets => {
+        Route::Buckets => {
             let Some(name) =
                 at.and_then(|at| app.snapshot.buckets.items.get(at)).map(|bucket| bucket.name.clone())
             else {
@@ -131,7 +131,7 @@ pub fn delete(app: &mut App, _: &str) {
                 app.send(Command::DeleteBucket(name));
             }));
         }
-        Place::Objects { .. } => delete_objects(app),
+        Route::Objects { .. } => delete_objects(app),
         _ => {}
     }
 }

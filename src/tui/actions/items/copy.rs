@@ -2,7 +2,7 @@
 
 use super::here::{function_here, objects_here, outputs_here, row, run_here, task_here};
 use crate::app::App;
-use crate::place::Place;
+use crate::place::Route;
 
 /// Names and texts that `y` offers.
 pub fn copyable(app: &mut App) -> Vec<(String, String)> {
@@ -12,7 +12,7 @@ pub fn copyable(app: &mut App) -> Vec<(String, String)> {
             texts.push((name.to_owned(), text.to_owned()));
         }
     };
-    if app.page().place == Place::Logs {
+    if app.page().place == Route::Logs {
         if let Some(entry) = app.logs.current() {
             add("message", &entry.message);
             add("request id", entry.request_id.as_deref().unwrap_or(""));
@@ -21,7 +21,7 @@ pub fn copyable(app: &mut App) -> Vec<(String, String)> {
     }
     let at = row(app);
     match &app.page().place {
-        Place::Functions | Place::Function(_) => {
+        Route::Functions | Route::Function(_) => {
             let name = function_here(app).unwrap_or_default();
             if let Some(function) = app.snapshot.functions.items.iter().find(|function| function.name == name)
             {
@@ -31,13 +31,13 @@ pub fn copyable(app: &mut App) -> Vec<(String, String)> {
                 add("log group", &function.log_group);
             }
         }
-        Place::Buckets => {
+        Route::Buckets => {
             if let Some(bucket) = at.and_then(|at| app.snapshot.buckets.items.get(at)) {
                 add("name", &bucket.name);
                 add("address", &format!("s3://{}", bucket.name));
             }
         }
-        Place::Objects { .. } => {
+        Route::Objects { .. } => {
             if let Some((bucket, objects)) = objects_here(app) {
                 let keys: Vec<&str> = objects.iter().map(|object| object.key.as_str()).collect();
                 let places: Vec<String> = keys.iter().map(|key| format!("s3://{bucket}/{key}")).collect();
@@ -48,21 +48,21 @@ pub fn copyable(app: &mut App) -> Vec<(String, String)> {
                 }
             }
         }
-        Place::Runs => {
+        Route::Runs => {
             if let Some(run) = run_here(app) {
                 add("run", &run.id);
                 add("function", &run.function);
                 add("image", &run.image);
             }
         }
-        Place::Run(_) => {
+        Route::Run(_) => {
             if let Some((run, task)) = task_here(app) {
                 add("input", &format!("s3://{}/{}", task.bucket, task.key));
                 add("request id", task.request_id.as_deref().unwrap_or(""));
                 add("run", &run);
             }
         }
-        Place::Task { .. } => {
+        Route::Task { .. } => {
             let outputs = outputs_here(app);
             let places: Vec<String> = outputs.iter().map(ToString::to_string).collect();
             add("output", &places.join("\n"));
@@ -72,19 +72,19 @@ pub fn copyable(app: &mut App) -> Vec<(String, String)> {
                 add("run", &run);
             }
         }
-        Place::Running => {
+        Route::Running => {
             if let Some(invocation) = at.and_then(|at| app.snapshot.running.items.get(at)) {
                 add("request id", &invocation.request_id);
                 add("input", invocation.input.as_deref().unwrap_or(""));
                 add("log stream", invocation.log_stream.as_deref().unwrap_or(""));
             }
         }
-        Place::Transfers => {
+        Route::Transfers => {
             if let Some(progress) = at.and_then(|at| app.snapshot.progress.get(at)) {
                 add("label", &progress.label);
             }
         }
-        Place::Logs => {}
+        Route::Logs => {}
     }
     texts
 }

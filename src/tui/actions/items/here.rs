@@ -1,7 +1,7 @@
 //! What is under the cursor.
 
 use crate::app::App;
-use crate::place::Place;
+use crate::place::Route;
 use crate::views::{run, task};
 use throng_core::model::{
     AttemptRecord, ObjectInfo, ObjectPlace, OutputObject, ProviderOf, RunSummary, TaskRow,
@@ -20,8 +20,8 @@ fn chosen(app: &mut App) -> Vec<usize> {
 pub(super) fn function_here(app: &mut App) -> Option<String> {
     let at = row(app);
     match &app.page().place {
-        Place::Function(name) => Some(name.clone()),
-        Place::Functions => Some(app.snapshot.functions.items.get(at?)?.name.clone()),
+        Route::Function(name) => Some(name.clone()),
+        Route::Functions => Some(app.snapshot.functions.items.get(at?)?.name.clone()),
         _ => None,
     }
 }
@@ -30,11 +30,11 @@ pub(super) fn function_here(app: &mut App) -> Option<String> {
 pub(super) fn run_here(app: &mut App) -> Option<RunSummary> {
     let at = row(app);
     match &app.page().place {
-        Place::Runs => app.snapshot.runs.items.get(at?).cloned(),
-        Place::Function(name) => {
+        Route::Runs => app.snapshot.runs.items.get(at?).cloned(),
+        Route::Function(name) => {
             app.snapshot.runs.items.iter().filter(|run| run.function == *name).nth(at?).cloned()
         }
-        Place::Run(id) | Place::Task { run: id, .. } => run::view(&app.snapshot, id)
+        Route::Run(id) | Route::Task { run: id, .. } => run::view(&app.snapshot, id)
             .map(|view| &view.summary)
             .or_else(|| app.snapshot.runs.items.iter().find(|run| run.id == *id))
             .cloned(),
@@ -45,15 +45,15 @@ pub(super) fn run_here(app: &mut App) -> Option<RunSummary> {
 pub(super) fn task_here(app: &mut App) -> Option<(String, TaskRow)> {
     let at = row(app);
     match &app.page().place {
-        Place::Run(id) => Some((id.clone(), run::view(&app.snapshot, id)?.task(at?)?.clone())),
-        Place::Task { run, task } => Some((run.clone(), task::view(&app.snapshot, run, *task)?.row.clone()?)),
+        Route::Run(id) => Some((id.clone(), run::view(&app.snapshot, id)?.task(at?)?.clone())),
+        Route::Task { run, task } => Some((run.clone(), task::view(&app.snapshot, run, *task)?.row.clone()?)),
         _ => None,
     }
 }
 
 pub(super) fn objects_here(app: &mut App) -> Option<(String, Vec<ObjectInfo>)> {
     let chosen = chosen(app);
-    let Place::Objects { bucket, prefix } = &app.page().place else { return None };
+    let Route::Objects { bucket, prefix } = &app.page().place else { return None };
     let view =
         app.snapshot.objects.as_ref().filter(|view| view.bucket == *bucket && view.prefix == *prefix)?;
     let objects: Vec<ObjectInfo> =
@@ -65,7 +65,7 @@ pub(super) fn objects_here(app: &mut App) -> Option<(String, Vec<ObjectInfo>)> {
 pub(super) fn outputs_here(app: &mut App) -> Vec<ObjectPlace> {
     let chosen = chosen(app);
     let page = app.page();
-    let Place::Task { run, task } = &page.place else { return Vec::new() };
+    let Route::Task { run, task } = &page.place else { return Vec::new() };
     let Some(record) = task::record(&app.snapshot, run, *task, page.attempt) else { return Vec::new() };
     let outputs = chosen.into_iter().filter_map(|row| record.outputs.get(row));
     outputs.map(|output| place(record, output)).collect()

@@ -3,7 +3,7 @@
 use super::here::{function_here, objects_here};
 use crate::app::App;
 use crate::drop::{Dropped, parse};
-use crate::layers::drop::{DropDialog, Target};
+use crate::layers::drop::{DropDialog, DropTarget};
 use crate::layers::editor::Payload;
 use crate::layers::files::Files;
 use crate::layers::menu::{Item, Menu};
@@ -19,11 +19,11 @@ pub fn upload(app: &mut App, path: &str) {
     if let Dropped::Here(paths) = parse(path) {
         return dropped(app, paths);
     }
-    let target = Target::suggested(app);
+    let target = DropTarget::suggested(app);
     let title: Clean = match &target {
-        Some(Target::Function(name)) => clean!("Files for {name}"),
-        Some(Target::Bucket(bucket, prefix)) => clean!("Files for {bucket}/{prefix}"),
-        Some(Target::Deploy(_)) => "Files".into(),
+        Some(DropTarget::Function(name)) => clean!("Files for {name}"),
+        Some(DropTarget::Bucket(bucket, prefix)) => clean!("Files for {bucket}/{prefix}"),
+        Some(DropTarget::Deploy(_)) => "Files".into(),
         None if !app.snapshot.functions.items.is_empty() => "Files".into(),
         None => return app.refuse("There is no function and no bucket yet. Press n to launch a function."),
     };
@@ -37,7 +37,7 @@ pub fn dropped(app: &mut App, paths: Vec<PathBuf>) {
         let name = app.snapshot.context.name.clone();
         return app.refuse(clean!("Context {name} is read-only: files are neither processed nor uploaded."));
     }
-    let target = Target::suggested(app);
+    let target = DropTarget::suggested(app);
     app.push(DropDialog::new(paths, target, app));
 }
 

@@ -3,7 +3,7 @@
 use super::here::{function_here, row, run_here, task_here};
 use crate::actions::navigate::{self, SINCE};
 use crate::app::App;
-use crate::place::Place;
+use crate::place::Route;
 use throng_core::engine::LogQuery;
 
 /// Follows the log of what is under the cursor.
@@ -24,10 +24,10 @@ fn log_query(app: &mut App) -> Option<LogQuery> {
     let since_s = SINCE;
     let since = |started: u64, now: u64| now.saturating_sub(started) / 1000 + 60;
     match app.page().place.clone() {
-        Place::Functions => {
+        Route::Functions => {
             Some(LogQuery { functions: vec![function_here(app)?], since_s, ..LogQuery::default() })
         }
-        Place::Running => {
+        Route::Running => {
             let invocation = app.snapshot.running.items.get(at?)?.clone();
             Some(LogQuery {
                 functions: vec![invocation.function],
@@ -37,10 +37,10 @@ fn log_query(app: &mut App) -> Option<LogQuery> {
                 since_s: since(invocation.started_ms, app.look.now),
             })
         }
-        Place::Function(name) if at.is_none() => {
+        Route::Function(name) if at.is_none() => {
             Some(LogQuery { functions: vec![name], since_s, ..LogQuery::default() })
         }
-        Place::Run(_) | Place::Task { .. } if task_here(app).is_some() => {
+        Route::Run(_) | Route::Task { .. } if task_here(app).is_some() => {
             let (id, task) = task_here(app)?;
             let run = run_here(app);
             Some(LogQuery {

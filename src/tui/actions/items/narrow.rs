@@ -2,7 +2,7 @@
 
 use crate::app::App;
 use crate::filter::States;
-use crate::place::Place;
+use crate::place::Route;
 use crate::views::task;
 use throng_core::clean;
 use throng_core::model::TaskState;
@@ -32,7 +32,7 @@ pub fn newer_attempt(app: &mut App, _: &str) {
 }
 
 pub fn older_attempt(app: &mut App, _: &str) {
-    let Place::Task { run, task } = &app.page().place else { return };
+    let Route::Task { run, task } = &app.page().place else { return };
     let attempts = task::view(&app.snapshot, run, *task).map_or(0, |view| view.records.items.len());
     let page = app.page_mut();
     page.attempt = (page.attempt + 1).min(attempts.saturating_sub(1));

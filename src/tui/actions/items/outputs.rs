@@ -2,10 +2,10 @@
 
 use super::here::{self, objects_here, outputs_here, task_here};
 use crate::actions::program::expand;
-use crate::app::{App, Awaited};
+use crate::app::{App, OutputAction};
 use crate::layers::menu::{Item, Menu};
 use crate::layers::preview::PreviewLayer;
-use crate::place::Place;
+use crate::place::Route;
 use crate::views::task;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -16,15 +16,15 @@ use throng_core::model::{ObjectPlace, TaskState};
 /// Shows an object.
 pub fn open_result(app: &mut App, _: &str) {
     let place = match &app.page().place {
-        Place::Objects { .. } => objects_here(app).and_then(|(bucket, objects)| {
+        Route::Objects { .. } => objects_here(app).and_then(|(bucket, objects)| {
             objects.into_iter().find(|object| !object.folder).map(|object| ObjectPlace {
                 from: None,
                 bucket,
                 key: object.key,
             })
         }),
-        Place::Task { .. } => outputs_here(app).into_iter().next(),
-        Place::Run(_) => return for_outputs(app, Awaited::Show),
+        Route::Task { .. } => outputs_here(app).into_iter().next(),
+        Route::Run(_) => return for_outputs(app, OutputAction::Show),
         _ => None,
     };
     match place {
@@ -37,19 +37,19 @@ pub fn open_result(app: &mut App, _: &str) {
 }
 
 /// The outputs of a task in a list are known once its record has been read: its page is opened for that.
-fn for_outputs(app: &mut App, what: Awaited) {
+fn for_outputs(app: &mut App, what: OutputAction) {
     let Some((run, row)) = task_here(app) else { return app.refuse("There is no task under the cursor.") };
     match row.state {
         TaskState::Pending | TaskState::Running => {
             app.refuse("This task has not ended: it has no outputs yet.");
         }
-        _ => app.enter_for(Place::Task { run, task: row.task }, what),
+        _ => app.enter_for(Route::Task { run, task: row.task }, what),
     }
 }
 
 /// All outputs of the newest attempt of the open task.
 fn all_outputs(app: &App) -> Vec<ObjectPlace> {
-    let Place::Task { run, task } = &app.page().place else { return Vec::new() };
+    let Route::Task { run, task } = &app.page().place else { return Vec::new() };
     task::record(&app.snapshot, run, *task, 0).map_or_else(Vec::new, |record| {
         record.outputs.iter().map(|output| here::place(record, output)).collect()
     })
@@ -104,7 +104,7 @@ fn of_task_or_run(app: &mut App, run: &str) {
     if let Some((_, row)) = task_here(app) {
         let into = format!("into {}", app.downloads.display());
         let name = format!("the outputs of task {}", row.task);
-        items.insert(0, Item::new(name, into, |app| for_outputs(app, Awaited::Download)));
+        items.insert(0, Item::new(name, into, |app| for_outputs(app, OutputAction::Download)));
     }
     app.push(Menu::new("Download", items));
 }
@@ -115,7 +115,7 @@ fn fetch_run(app: &mut App, run: &str, to: &Path) {
 }
 
 pub fn download(app: &mut App, to: &str) {
-    if let Place::Run(run) = app.page().place.clone() {
+    if let Route::Run(run) = app.page().place.clone() {
         return if to.is_empty() { of_task_or_run(app, &run) } else { fetch_run(app, &run, &expand(to)) };
     }
     let to = if to.is_empty() { app.downloads.clone() } else { expand(to) };
