@@ -4,12 +4,12 @@
 //! args             the command line: verbs and their options
 //! embedded_cloud   the local cloud, as the command line asks for it
 //! fail             how a verb can end badly, and the exit code for each
+//! fuzzing          readers of outside input, for the fuzz targets
 //! print            tables for people, JSON for programs; progress on standard error
 //! scar             the command line of SCAR, brought into ours before it is parsed
 //! session          what every verb needs: folders, configuration, the cloud of the chosen context
 //! settings         options that make or change a definition
 //! transfer         uploads and downloads with a status line
-//! units            numbers with units, for people
 //! verbs            a file per group of verbs
 //! waiting          says for whom a verb waits, to a person who would see nothing
 //! ```

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! model        plain data that front ends show
-//! words        numbers in sentences for people
+//! words        one voice: text that is safe to show, amounts and times for people
 //! dirs         where configuration, state, cache and data live
 //! config       config.toml: contexts and settings
 //! image        images without a Docker daemon
@@ -15,6 +15,7 @@
 //! deploy       plan, show, apply
 //! run          manifest, launch, follow, cancel, list
 //! doctor       whether a context can do the job, and what to change
+//! jobs         what a person can ask for, once for every front end; what a read-only context refuses
 //! engine       commands in, snapshots out
 //! ```
 

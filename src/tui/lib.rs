@@ -10,6 +10,7 @@
 //! drop         what a terminal pastes when files are dropped on it
 //! event_loop   input, snapshots, time: one loop
 //! filter       what a person types to see fewer lines
+//! fuzzing      readers of outside input, for the fuzz targets
 //! images       how images reach the screen
 //! input        what the person does: keys, pastes, the mouse, the window
 //! keys         keys as people write them: d, ctrl-d, enter, f5
@@ -17,11 +18,12 @@
 //! layers       dialogs, prompts, pagers: a file each
 //! list         a window over an index: which rows pass the filter, in which order
 //! memory       what is remembered from one time to the next
+//! paint        text on the screen: spans and lines of clean text, and what draws them
 //! place        where a person can be
 //! registry     every command, once: name, keys, help, where it holds, how risky it is
+//! rows         which rows a list has, and its columns
 //! screen       the whole screen, from the state
 //! terminal     taken over, and given back as it was, whatever happens
-//! text         fits text into columns; numbers for people
 //! theme        colours and symbols
 //! views        a file per view: which rows it has, what stands above them
 //! widgets      parts of the screen

@@ -90,7 +90,7 @@ fn summary(app: &App) -> Vec<Span> {
     let dot = format!(" {} ", theme.symbols.dot);
     if page.place == Route::Logs {
         let view = app.logs.frozen.as_ref().or(app.snapshot.logs.as_ref());
-        let total = view.map_or(0, throng_core::engine::LogView::len);
+        let total = view.map_or(0, throng_core::model::LogView::len);
         let shown = app.logs.len();
         let count = if app.logs.filter.is_empty() {
             words::plural(total as u64, "line")

@@ -25,8 +25,9 @@ use throng_core::cloud::{Calls, Cloud, CloudError, ConnectOptions, PutBody, loca
 use throng_core::config::{Config, ContextConfig};
 use throng_core::dataset::upload::UploadOptions;
 use throng_core::dirs::Dirs;
-use throng_core::engine::{Command, Engine, EngineOptions, LogQuery, Scope, Snapshot};
+use throng_core::engine::{Command, Engine, EngineOptions, Scope, Snapshot};
 use throng_core::image::Programs;
+use throng_core::model::LogQuery;
 use throng_core::run::{FunctionApi, FunctionFacts, Inputs, LaunchRequest, RunContext, prepare};
 use tokio_util::sync::CancellationToken;
 
@@ -359,7 +360,7 @@ fn print(calls: &[Calls], minutes: f64) {
 async fn arrived(engine: &Engine, written: u64) {
     let (mut snapshots, begin) = (engine.snapshots(), Instant::now());
     let settled = |snapshot: &Arc<Snapshot>| {
-        snapshot.logs.as_ref().is_some_and(throng_core::engine::LogView::is_settled)
+        snapshot.logs.as_ref().is_some_and(throng_core::model::LogView::is_settled)
     };
     let waiting = snapshots.wait_for(settled);
     let snapshot = tokio::time::timeout(Duration::from_mins(5), waiting)

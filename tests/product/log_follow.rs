@@ -10,8 +10,8 @@ use std::time::Duration;
 use throng_contract::local::{AccessKey, LocalCredentials, LocalEndpoint};
 use throng_core::cloud::{Cloud, local, now_ms};
 use throng_core::config::ContextConfig;
-use throng_core::engine::{LogQuery, LogView};
 use throng_core::logs::{Bound, Follow, LogClient, LogGroup};
+use throng_core::model::{LogQuery, LogView};
 
 /// What the cloud answers.
 enum Answer {

@@ -13,6 +13,7 @@
 //! new         new: writes an example out
 //! objects     ls, put, get
 //! remove      rm
+//! resolve     which run a person means
 //! runs        run, runs, tasks, cancel
 //! sources     run without inputs: the objects at the inputs of a definition
 //! tui         tui, and throng alone

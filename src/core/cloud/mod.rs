@@ -3,6 +3,7 @@
 //! ```text
 //! account        what an account allows, and its clock
 //! buckets        buckets: made in the context's region, shut to the public, tagged
+//! api            one signed client for the small services: IAM, ECR
 //! budget         the budget of calls, one per account and region in the process
 //! calls          A meter of calls: every attempt that the SDK sends, by operation
 //! clients        SDK clients over one shared connection pool

@@ -75,6 +75,7 @@
 //! limits      what Lambda, S3 and the log service allow
 //! migrate     writes a file of any dialect in today's form
 //! node        YAML as a tree that knows where each node stands
+//! overlap     whether what a function stores starts a function
 //! place       bucket/folder paths
 //! problem     what is wrong with a definition, and where
 //! providers   storage_providers: S3 endpoints with keys of their own

@@ -19,12 +19,9 @@
 //! deploying    plans, deploys and removes functions
 //! observe      what jobs tell, as rows of progress and notices
 //! follow_logs  logs
-//! again        sends again what a run has lost on the way
 //! command      what a front end can ask for
-//! fetching     shows and fetches objects
 //! progress     what takes a while: counters that a task adds to, and the row that people see
 //! snapshot     what a front end sees
-//! survey       all runs, and what is under way in them
 //! ```
 
 mod actions;
@@ -46,7 +43,6 @@ mod state;
 mod survey;
 mod transfers;
 
-pub use crate::model::{Arrival, LogMode, LogQuery, LogView, RunView};
 pub use command::{Command, DeployRequest, Scope};
 pub use snapshot::{
     Connection, ContextInfo, Listing, ListingState, Notice, ObjectsView, PlanView, PlannedFunction,

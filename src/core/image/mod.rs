@@ -8,6 +8,7 @@
 //! added         the one layer that makes an image a function
 //! auth          credentials that docker login, podman login and skopeo login leave
 //! base          A user's image, wherever it came from: layers that are gzip and a configuration
+//! blob          what a registry stores, and the layers among it
 //! cache         what can be made again but is worth keeping: layers by digest
 //! compose       A user's image and our layer become one that Lambda runs
 //! digest        SHA-256 of what passes by
@@ -23,6 +24,7 @@
 //! programs      the programs that run inside functions, as they are handed in
 //! push          moves an image to a registry
 //! registry      reading from a registry
+//! request       what is asked of an image
 //! source        where an image comes from
 //! store         what a registry holds: list, inspect, remove
 //! tarfile       a tar as a folder of members, read without unpacking

@@ -11,8 +11,8 @@
 //! follow   runs tails and sweep
 //! merge    puts what they bring into one buffer, and counts what was lost
 //! buffer   lines by time, within a bound
+//! news     what the readers tell the one that merges
 //! parse    messages to lines
-//! report   the platform's account of an invocation
 //! read     what is there, once, to the end
 //! ```
 

@@ -1,11 +1,13 @@
 //! One voice for screen and command line: text that is safe to show, and numbers, amounts and times for people.
 //!
-//! - `clean`: [`Clean`], one line that a terminal obeys nothing of; whatever prints or draws demands it.
-//! - `lines`: [`Lines`], the same for text of several lines and for JSON.
-//! - `fit`: widths, cutting, breaking into lines.
-//! - `counts`: `1,234`, `12 files`.
-//! - `units`: `1.4 MiB`, `18.4/s`.
-//! - `time`: `2m05s`, dates, reading of durations.
+//! ```text
+//! clean    one line that a terminal obeys nothing of; whatever prints or draws demands it
+//! lines    the same for text of several lines and for JSON
+//! fit      widths, cutting, breaking into lines
+//! counts   1,234; 12 files
+//! units    1.4 MiB, 18.4/s
+//! time     2m05s, dates, reading of durations
+//! ```
 
 mod clean;
 mod counts;

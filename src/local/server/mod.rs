@@ -1,8 +1,6 @@
 //! One listener on loopback; decides who is asked and checks who asks.
 //!
 //! ```text
-//! auth        who asks: SigV4, and Basic for the image registry and control
-//! body        bodies of answers
 //! control     /_throng/status and /_throng/stop
 //! dispatch    which service a request is for
 //! listener    accepts connections until told to stop, then lets the open ones end

@@ -6,7 +6,7 @@ use crate::layers::line::{LineInput, Purpose};
 use crate::layers::pager::Pager;
 use crate::views::logs as view;
 use throng_core::clean;
-use throng_core::engine::LogQuery;
+use throng_core::model::LogQuery;
 use throng_core::words::Clean;
 
 /// Columns per step to the side.

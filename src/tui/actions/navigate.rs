@@ -4,7 +4,8 @@ use crate::app::App;
 use crate::filter::{Filter, Pattern};
 use crate::layers::line::{LineInput, Purpose};
 use crate::place::{Route, RouteKind, tab};
-use throng_core::engine::{Command, LogQuery};
+use throng_core::engine::Command;
+use throng_core::model::LogQuery;
 
 /// How far back a log begins that is followed by itself, in seconds.
 pub const SINCE: u64 = 3600;

@@ -7,7 +7,8 @@ use crate::place::{Route, RouteKind};
 use crossterm::event::{Event, KeyCode, KeyEvent, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
 use std::path::PathBuf;
 use std::sync::Arc;
-use throng_core::engine::{Command, ContextInfo, DeployRequest, LogQuery, Scope, Severity};
+use throng_core::engine::{Command, ContextInfo, DeployRequest, Scope, Severity};
+use throng_core::model::LogQuery;
 use throng_core::model::{ObjectPlace, ProviderOf, RunSummary};
 
 #[test]

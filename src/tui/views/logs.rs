@@ -8,7 +8,7 @@ use ratatui::style::{Modifier, Style};
 use std::cell::Cell;
 use std::sync::Arc;
 use throng_core::clean;
-use throng_core::engine::{Arrival, LogMode, LogView};
+use throng_core::model::{Arrival, LogMode, LogView};
 use throng_core::model::{LogEntry, Source};
 use throng_core::words::{self, Clean};
 

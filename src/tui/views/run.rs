@@ -7,7 +7,8 @@ use crate::paint::{Line, Span};
 use crate::widgets::bar;
 use std::sync::Arc;
 use throng_core::clean;
-use throng_core::engine::{RunView, Snapshot};
+use throng_core::engine::Snapshot;
+use throng_core::model::RunView;
 use throng_core::model::{TaskRow, TaskState};
 use throng_core::words::{self, Clean};
 

@@ -126,7 +126,7 @@ fn words(app: &App) -> Vec<(Matters, Span)> {
 pub fn tabs(buffer: &mut Buffer, area: Rect, app: &App) -> Vec<(Rect, usize)> {
     let theme = &app.look.theme;
     let snapshot = &app.snapshot;
-    let counts = [
+    let counts: [_; TABS.len()] = [
         fresh(&snapshot.functions, app.look.now),
         fresh(&snapshot.buckets, app.look.now),
         fresh(&snapshot.runs, app.look.now),

@@ -3,8 +3,8 @@
 use super::world::{World, rule};
 use std::collections::BTreeMap;
 use std::time::Duration;
-use throng_core::engine::{LogQuery, LogView};
 use throng_core::logs::{Bound, Follow, LogClient, LogGroup};
+use throng_core::model::{LogQuery, LogView};
 use tokio::sync::watch;
 
 const LINES: usize = 200;

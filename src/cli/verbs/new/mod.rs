@@ -15,9 +15,9 @@ use serde_json::json;
 use std::fmt::Write as _;
 use std::io;
 use std::path::{Path, PathBuf};
-use throng_core::definition::Architecture;
 use throng_core::image::Programs;
 use throng_core::lines;
+use throng_core::model::Architecture;
 
 /// The examples, a folder each.
 static EXAMPLES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../../examples");

@@ -5,16 +5,17 @@
 //! (`aws-smithy-runtime`'s orchestrator, which also runs the SDK's generated clients); what is written here is what the
 //! SDK generates from AWS's models.
 //!
-//! | file | what it holds |
-//! |---|---|
-//! | `service` | what the client must know of a service: a row of a table |
-//! | `endpoint` | the host and the signing region of a service in a region |
-//! | `client` | the SDK's orchestrator, set up for a service from the context's settings |
-//! | `wire` | how requests are written and answers are read, whatever the protocol |
-//! | `query` | the query protocol: forms there, XML back |
-//! | `json` | the JSON protocols |
-//! | `service_error` | what a service says when it refuses |
-//! | `iam`, `ecr` | a service each: its row, and the inputs and outputs of the operations that are called |
+//! ```text
+//! service        what the client must know of a service: a row of a table
+//! endpoint       the host and the signing region of a service in a region
+//! client         the SDK's orchestrator, set up for a service from the context's settings
+//! wire           how requests are written and answers are read, whatever the protocol
+//! query          the query protocol: forms there, XML back
+//! json           the JSON protocols
+//! service_error  what a service says when it refuses
+//! iam            roles: its row, and the inputs and outputs of the operations that are called
+//! ecr            repositories, the same
+//! ```
 //!
 //! # To add an operation
 //! Write its input (`Serialize`) and its output (`Deserialize`) with the model's member names, and a line in the

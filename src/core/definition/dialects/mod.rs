@@ -14,6 +14,7 @@
 //!
 //! ```text
 //! draft      one function on its way into today's form
+//! ends       the input and the output that SCAR v1 to v3 name by their buckets
 //! ignored    settings of SCAR that have no effect, and what stands for each today
 //! oscar      services of OSCAR
 //! quantity   amounts of memory as Kubernetes writes them

@@ -7,6 +7,7 @@
 //! init       the first process of a sandbox: builds the root, starts the program, reaps
 //! launcher   the daemon's side of the helper process
 //! memory     how much memory a sandbox uses, and whether that is too much
+//! program    which program becomes the helper process
 //! sys        system calls that nix does not have: the mount API, pidfds, capabilities
 //! wire       what daemon, helper and init say to each other
 //! ```

@@ -4,7 +4,7 @@ use super::here::{function_here, row, run_here, task_here};
 use crate::actions::navigate::{self, SINCE};
 use crate::app::App;
 use crate::place::Route;
-use throng_core::engine::LogQuery;
+use throng_core::model::LogQuery;
 
 /// Follows the log of what is under the cursor.
 pub fn log_of(app: &mut App, _: &str) {
