@@ -10,10 +10,9 @@ use ratatui::backend::TestBackend;
 use std::sync::Arc;
 use throng_core::cloud::Slowed;
 use throng_core::engine::{
-    Arrival, Connection, Listing, ListingState, LogMode, LogView, PlanView, Preview, Severity, Snapshot,
-    TaskView,
+    Connection, Listing, ListingState, PlanView, Preview, Severity, Snapshot, TaskView,
 };
-use throng_core::model::{ObjectPlace, TaskRow, TaskState};
+use throng_core::model::{Arrival, LogMode, LogView, ObjectPlace, TaskRow, TaskState};
 
 const SIZES: [(u16, u16); 2] = [(80, 24), (200, 50)];
 
