@@ -128,7 +128,7 @@ impl ListState {
         self.index.get(position).map(|row| *row as usize)
     }
 
-    /// Route of the cursor in the list.
+    /// Place of the cursor in the list.
     #[must_use]
     pub const fn position(&self) -> usize {
         self.position

@@ -111,7 +111,7 @@ fn what_is_not_there_is_said_in_the_same_words_everywhere() {
     let said = ends(&home, 1, &["runs", "nosuch"]);
     assert!(said.contains("there is no run `nosuch`"), "{said}");
     let said = ends(&home, 1, &["image", "inspect", "nosuch"]);
-    assert!(said.contains("there is no image nosuch; `throng image ls` lists"), "{said}");
+    assert!(said.contains("there is no image nosuch; run `throng image ls` to list"), "{said}");
 }
 
 #[test]

@@ -1,10 +1,10 @@
 //! Credentials that say what to do when there are none. They are asked for again at each need, so that what was
 //! waiting for a login goes on after it.
 
-use super::error::{Cause, chain};
+use super::error::chain;
+use super::explanation::{Cause, Explanation};
 use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider, future};
-use std::fmt;
 
 /// Credentials as AWS's tools find them.
 #[derive(Debug)]
@@ -27,28 +27,6 @@ impl ProvideCredentials for Explained {
         })
     }
 }
-
-/// Why there are no credentials.
-#[derive(Debug)]
-pub(super) struct Explanation {
-    text: String,
-    /// Whether the text says what to do.
-    pub cause: Cause,
-}
-
-impl Explanation {
-    const fn with_advice(text: String) -> Self {
-        Self { text, cause: Cause::Explained }
-    }
-}
-
-impl fmt::Display for Explanation {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.text)
-    }
-}
-
-impl std::error::Error for Explanation {}
 
 /// What is wrong, and what to type.
 fn explain(profile: Option<&str>, cause: &str) -> Explanation {
@@ -110,7 +88,7 @@ fn undefined(cause: &str) -> Option<&str> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::error::Cause;
+    use super::Cause;
 
     fn explain(profile: Option<&str>, cause: &str) -> String {
         super::explain(profile, cause).to_string()

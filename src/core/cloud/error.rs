@@ -1,6 +1,6 @@
 //! One error type for every call to a cloud. No SDK type leaks through it.
 
-use super::credentials::Explanation;
+use super::explanation::{Cause, Explanation};
 use aws_credential_types::provider::error::CredentialsError;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
@@ -29,18 +29,6 @@ pub enum ErrorKind {
     Unset,
     /// Anything else.
     Other,
-}
-
-/// What is known of an error beside its kind, for its advice.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum Cause {
-    /// Nothing.
-    #[default]
-    Unknown,
-    /// The message says what to do.
-    Explained,
-    /// AWS has no host of this name, which depends on the region.
-    UnknownHost,
 }
 
 /// Why a call to a cloud failed.

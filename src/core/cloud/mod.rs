@@ -9,6 +9,7 @@
 //! clients        SDK clients over one shared connection pool
 //! credentials    credentials that say what to do when there are none
 //! error          one error type for every call to a cloud
+//! explanation    why something is not there, and whether its text says what to do
 //! functions      lists, details, and the calls that a deployment makes
 //! host           the HTTP client, whose failures say which host was asked
 //! identity       who a context's credentials are
@@ -35,6 +36,7 @@ mod calls;
 mod clients;
 mod credentials;
 mod error;
+mod explanation;
 mod functions;
 mod host;
 mod identity;
@@ -56,7 +58,8 @@ pub use account::AccountLimits;
 pub use budget::{Limits, Slowed};
 pub use calls::{CallMeter, Calls};
 pub(crate) use error::sentence;
-pub use error::{Cause, CloudError, ErrorKind};
+pub use error::{CloudError, ErrorKind};
+pub use explanation::Cause;
 pub use functions::{BucketPermission, EventInvoke, FunctionDetail, FunctionSettings, FunctionState};
 pub use identity::{Identity, partition};
 pub use lambda::{Invoked, Lambda};

@@ -292,7 +292,7 @@ mod tests {
             assert_eq!(address(text, text).as_deref(), Ok(expected));
         }
         for text in ["", "minio.lab:9000", "ftp://x", "http://x/path", "http://x?a=b", "http://"] {
-            assert!(address(text, text).is_err_and(|why| why.contains("no endpoint")), "{text}");
+            assert!(address(text, text).is_err_and(|why| why.contains("not an endpoint")), "{text}");
         }
         let refused = |why: String| why.contains("user name") && !why.contains("hidden");
         assert!(address("http://user:hidden@x", "").is_err_and(refused));

@@ -1,4 +1,4 @@
-//! DefinitionSettings given one by one, as options of a command line: alone, or over those of a file.
+//! Settings given one by one, as options of a command line: alone, or over those of a file.
 
 use super::dialects::{Translated, empty, map, put, text};
 use super::node::{Node, Value};
@@ -17,7 +17,7 @@ pub struct Setting<T> {
     pub value: T,
 }
 
-/// DefinitionSettings of one function, as text. What is not set is left to the file, or to the default.
+/// Settings of one function, as text. What is not set is left to the file, or to the default.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DefinitionSettings {
     /// Single values.

@@ -236,7 +236,7 @@ fn places_and_providers_are_checked() {
     };
     assert!(with("minio", "bucket")[0].message.contains("no storage provider"));
     assert!(with("s3.nope", "bucket")[0].message.contains("no storage provider"));
-    assert!(with("ftp", "bucket")[0].message.contains("no storage provider"));
+    assert!(with("ftp", "bucket")[0].message.contains("not a storage provider"));
     assert!(with("s3", "Bad_Bucket/x")[0].message.contains("no bucket name"));
     assert!(errors("output: [{path: bucket}]")[0].message.contains("is missing"));
 }
@@ -393,7 +393,7 @@ fn wrong_storage_providers_are_refused_with_their_line_and_without_their_keys() 
     let output = "{storage_provider: minio.lab, path: out}";
     for (lab, word) in [
         ("{access_key: a, secret_key: hidden}", "endpoint: is missing"),
-        ("{endpoint: 'minio:9000', access_key: a, secret_key: hidden}", "no endpoint"),
+        ("{endpoint: 'minio:9000', access_key: a, secret_key: hidden}", "not an endpoint"),
         ("{endpoint: 'http://u:hidden@h', access_key: a, secret_key: hidden}", "user name"),
         ("{endpoint: 'http://h', secret_key: hidden}", "access_key: is missing"),
         ("{endpoint: 'http://h', access_key: a, secret_key: ''}", "printable"),

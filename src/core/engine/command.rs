@@ -150,7 +150,7 @@ pub enum Command {
     FollowLogs(LogQuery),
     /// Follow no logs.
     StopLogs,
-    /// RunEnd a transfer or deployment.
+    /// End a transfer or deployment.
     CancelProgress(u64),
     /// Remove a notice.
     Dismiss(u64),

@@ -243,8 +243,8 @@ mod tests {
         for (spec, word) in [
             ("", "no image"),
             ("./missing.tar", "no image at"),
-            ("UPPER:case", "no image reference"),
-            ("a@sha256:12", "no image reference"),
+            ("UPPER:case", "not an image reference"),
+            ("a@sha256:12", "not an image reference"),
             ("Team/app", "lowercase"),
             ("rootfs:", "path must follow"),
             ("scratch:a=b", "must be absolute"),

@@ -17,7 +17,7 @@ pub struct Faults(Option<Arc<Inner>>);
 struct Inner {
     seed: u64,
     rules: Vec<Counted>,
-    /// ErrorReply whenever a request was answered, for those that are held.
+    /// Told whenever a request was answered, for those that are held.
     answered: Notify,
 }
 
@@ -227,7 +227,7 @@ const fn mix(value: u64) -> u64 {
     z ^ (z >> 31)
 }
 
-/// Frequency an event comes, for the faults that move it.
+/// When an event comes, for the faults that move it.
 impl Ruling<EventFault> {
     /// How much later it comes.
     #[must_use]

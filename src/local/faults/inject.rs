@@ -27,7 +27,7 @@ impl Abort {
         stream.as_fd().try_clone_to_owned().ok().map(|fd| Self(Arc::new(fd)))
     }
 
-    /// Frequency the connection is closed the next time, what is under way is dropped and the peer sees a reset.
+    /// When the connection is closed the next time, what is under way is dropped and the peer sees a reset.
     pub(super) fn arm(&self) {
         let linger = libc::linger { l_onoff: 1, l_linger: 0 };
         if let Err(error) = nix::sys::socket::setsockopt(&self.0, nix::sys::socket::sockopt::Linger, &linger)

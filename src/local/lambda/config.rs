@@ -4,7 +4,7 @@ use super::clock::TimeScale;
 use std::time::Duration;
 use throng_contract::local::AccessKey;
 
-/// MutableSettings of the local Lambda.
+/// Settings of the local Lambda.
 #[derive(Clone, Debug)]
 pub struct LambdaConfig {
     /// `127.0.0.1:<port>`: where the Runtime API and the cloud listen.

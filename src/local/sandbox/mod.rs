@@ -52,7 +52,7 @@ pub struct SandboxSpec {
     pub workdir: String,
     /// The whole environment.
     pub env: Vec<(String, String)>,
-    /// MemoryWatch limit in MiB. Files in /tmp do not count.
+    /// Memory limit in MiB. Files in /tmp do not count.
     pub memory_mb: u32,
     /// Size of /tmp in MiB.
     pub tmp_mb: u32,

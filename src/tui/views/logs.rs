@@ -123,7 +123,7 @@ impl LogState {
         self.get(self.cursor)
     }
 
-    /// Route of the cursor.
+    /// Place of the cursor.
     #[must_use]
     pub const fn cursor(&self) -> usize {
         self.cursor

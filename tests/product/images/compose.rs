@@ -207,11 +207,11 @@ async fn hostile_tars_are_refused_with_the_entry() {
         (&[file("/etc/passwd", "x")], "/etc/passwd", "absolute"),
         (&[file("../../x", "x")], "../../x", "`..`"),
         (&[file("a/../../x", "x")], "a/../../x", "`..`"),
-        (&[link(Symlink, "d", "/etc"), file("d/passwd", "x")], "d/passwd", "no folder"),
+        (&[link(Symlink, "d", "/etc"), file("d/passwd", "x")], "d/passwd", "not a folder"),
         (&[link(Link, "x", "/etc/shadow")], "x", "absolute"),
         (&[link(Link, "x", "../../etc/shadow")], "x", "`..`"),
         (&[link(Link, "x", "nothing")], "x", "no earlier entry"),
-        (&[file("a", "x"), file("a/b", "x")], "a/b", "no folder"),
+        (&[file("a", "x"), file("a/b", "x")], "a/b", "not a folder"),
         (&[file("a/b", "x"), file("a", "x")], "a", "replaces a folder"),
         (&[file("etc/.wh.passwd", "x")], "etc/.wh.passwd", "deletions"),
     ];
@@ -408,8 +408,8 @@ async fn damaged_and_odd_layouts_are_explained() {
         ("[]", "the manifest is neither"),
         ("{", "no JSON"),
         (r#"{"manifests": []}"#, "holds no image"),
-        (r#"{"manifests": [{"digest": "sha256:../../../etc/passwd"}]}"#, "no digest"),
-        (r#"{"manifests": [{"digest": "md5:abc"}]}"#, "no digest"),
+        (r#"{"manifests": [{"digest": "sha256:../../../etc/passwd"}]}"#, "not a digest"),
+        (r#"{"manifests": [{"digest": "md5:abc"}]}"#, "not a digest"),
         (r#"{"schemaVersion": 1, "fsLayers": []}"#, "schema 1"),
     ];
     for (index, word) in cases {

@@ -105,12 +105,11 @@ fn refuse_to_overwrite(folder: &Path) -> CliResult {
 }
 
 fn write(folder: &Path, example: &str, programs: Programs) -> io::Result<Written> {
-    let without_root = match EXAMPLES.get_dir(example) {
-        Some(files) => write_script(folder, files)?,
-        None => {
-            demo::unpack(folder, programs)?;
-            None
-        }
+    let without_root = if let Some(files) = EXAMPLES.get_dir(example) {
+        write_script(folder, files)?
+    } else {
+        demo::unpack(folder, programs)?;
+        None
     };
     let mut files = Vec::new();
     list_files(folder, Path::new(""), &mut files)?;

@@ -5,7 +5,7 @@ use super::{streaming, validate};
 use bytes::Bytes;
 use std::collections::BTreeMap;
 
-/// MutableSettings of a new function.
+/// Settings of a new function.
 pub struct Created {
     /// Time limit in seconds.
     pub timeout_secs: u32,

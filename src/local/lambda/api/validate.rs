@@ -172,7 +172,7 @@ pub(super) fn architecture(wanted: Option<&Vec<String>>) -> Result<String, ApiEr
     Ok(wanted)
 }
 
-/// MutableSettings of a new function.
+/// Settings of a new function.
 pub(super) fn new_settings(request: &mut FunctionRequest, name: &str) -> Result<MutableSettings, ApiError> {
     let required = ApiError::constraint("null", "role", "Member must not be null");
     let settings = MutableSettings {
@@ -192,7 +192,7 @@ pub(super) fn new_settings(request: &mut FunctionRequest, name: &str) -> Result<
     changed_settings(request, settings, name)
 }
 
-/// MutableSettings after a change: what the request names replaces what was there.
+/// Settings after a change: what the request names replaces what was there.
 pub(super) fn changed_settings(
     request: &mut FunctionRequest,
     mut settings: MutableSettings,

@@ -168,7 +168,7 @@ async fn run_one(inner: Arc<Inner>, event: Event, lease: Lease, life: EventLimit
         // Perhaps it failed because its environment was ended with the cloud: its row stays, and it runs again.
         JobOutcome::Done { failed: true, .. } if inner.scheduler.is_closed() => {}
         JobOutcome::Done { payload, failed: true, .. } => {
-            outcome::failed(&inner, event, &life, &payload).await
+            outcome::failed(&inner, event, &life, &payload).await;
         }
         JobOutcome::System(message) => {
             tracing::warn!(function = %event.function, request_id = %event.request_id, %message, "could not be run");

@@ -96,7 +96,7 @@ impl Group {
         Ok(Self { version, path: path.to_owned(), usage, peak: Mutex::new(peak) })
     }
 
-    /// MemoryWatch in use now, with the page cache and every tmpfs.
+    /// Memory in use now, with the page cache and every tmpfs.
     pub fn usage(&self) -> u64 {
         let mut text = [0; 32];
         let length = self.usage.read_at(&mut text, 0).unwrap_or(0);
@@ -118,7 +118,7 @@ impl Group {
         file.seek(SeekFrom::Start(0)).and_then(|_| file.write_all(b"0\n")).is_ok()
     }
 
-    /// MemoryWatch of processes, and of files in memory, in bytes.
+    /// Memory of processes, and of files in memory, in bytes.
     pub fn anonymous_and_shared(&self) -> (u64, u64) {
         let text = fs::read_to_string(self.path.join("memory.stat")).unwrap_or_default();
         let field = |name: &str| {

@@ -85,7 +85,7 @@ impl MemoryWatch {
         over
     }
 
-    /// MemoryWatch in use now, without /tmp.
+    /// Memory in use now, without /tmp.
     fn measure(&self) -> u64 {
         let tmp = self.tmp_used();
         self.peak_tmp.fetch_max(tmp, Ordering::Relaxed);
@@ -137,7 +137,7 @@ impl MemoryWatch {
     }
 }
 
-/// MemoryWatch of a process and its descendants: the resident sets added up, or, when that is more than `limit`, with
+/// Memory of a process and its descendants: the resident sets added up, or, when that is more than `limit`, with
 /// shared pages counted once.
 fn processes(init: u32, limit: u64) -> u64 {
     let family = descendants(init);
