@@ -56,24 +56,24 @@ fn module_of(path: &Path) -> Vec<String> {
 fn code_of(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut depth = 0_usize;
-    let mut test = false;
+    let mut attributed = false;
     let mut inside = false;
     for line in text.lines() {
         let code = line.split_once("//").map_or(line, |(code, _)| code);
         if code.trim() == "#[cfg(test)]" {
-            test = true;
-        } else if test && !inside && code.trim_end().ends_with('{') {
+            attributed = true;
+        } else if attributed && !inside && code.trim_end().ends_with('{') {
             (inside, depth) = (true, 0);
-        } else if test && !inside && code.trim_end().ends_with(';') {
-            test = false;
+        } else if attributed && !inside && code.trim_end().ends_with(';') {
+            attributed = false;
             out.push('\n');
             continue;
         }
         if inside {
             depth += code.matches('{').count();
             depth = depth.saturating_sub(code.matches('}').count());
-            (test, inside) = (depth > 0, depth > 0);
-        } else if !test {
+            (attributed, inside) = (depth > 0, depth > 0);
+        } else if !attributed {
             out.push_str(code);
         }
         out.push('\n');
