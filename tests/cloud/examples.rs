@@ -32,7 +32,7 @@ fn texts_are_counted() {
     home.write("bad.txt", "123");
     let run = home.json(&["run", "text-statistics", "bad.txt", "--wait"]);
     assert_eq!(run["classes"]["script"], 1, "{run}");
-    let task = home.json(&["tasks", "last", "0"]);
+    let task = home.json(&["tasks", run["id"].as_str().unwrap(), "0"]);
     assert_eq!(task["records"][0]["exit_code"], 3, "{task}");
 }
 

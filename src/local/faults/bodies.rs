@@ -1,6 +1,6 @@
 //! Bodies that break off or dribble.
 
-use super::inject::Abort;
+use super::abort::Abort;
 use crate::protocol::Body;
 use bytes::Bytes;
 use futures::StreamExt as _;

@@ -5,6 +5,7 @@
 //! kind       what can go wrong, and with which parameters
 //! operation  service:Operation -- of the plan, and of a request
 //! decide     the n-th match of a rule -> yes or no, by the seed alone
+//! abort      a connection that is reset in place of being closed
 //! answers    errors in each service's own words
 //! bodies     bodies that break off, dribble or hang
 //! inject     what happens to one request
@@ -48,6 +49,7 @@
 //! A request that several rules match gets the first fault that applies; each rule counts its own matches. What was
 //! matched and injected is in `/_throng/status`, by rule.
 
+mod abort;
 mod answers;
 mod bodies;
 mod decide;
@@ -56,8 +58,9 @@ mod kind;
 mod operation;
 mod plan;
 
+pub use abort::Abort;
 pub use decide::{Faults, Ruling};
-pub use inject::{Abort, Hangup, around};
+pub use inject::{Hangup, around};
 pub use kind::{EventFault, Fault, RequestFault};
 pub use operation::{Caller, Operation};
 pub use plan::{Plan, PlanError};

@@ -1,65 +1,20 @@
 //! The operations: `AWS JSON 1.1`, chosen by the header `X-Amz-Target`.
 
+use super::error::{ApiError, json_response};
 use super::store::LogStore;
 use super::{groups, query, tail};
-use crate::db::DbError;
 use crate::faults::Faults;
-use crate::protocol::{Body, body::full};
+use crate::protocol::Body;
 use bytes::Bytes;
-use http::{Request, Response, StatusCode, header};
+use http::{Request, Response, StatusCode};
 use http_body_util::{BodyExt, Limited};
 use serde::de::DeserializeOwned;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 /// The largest request: a `PutLogEvents` batch of 1 MB, JSON-escaped.
 const LARGEST_REQUEST: usize = 8 << 20;
 /// What every target begins with.
 const TARGET: &str = "Logs_20140328.";
-
-/// An error in AWS's words.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct ApiError {
-    code: &'static str,
-    message: String,
-}
-
-impl ApiError {
-    pub(super) fn new(code: &'static str, message: impl Into<String>) -> Self {
-        Self { code, message: message.into() }
-    }
-
-    pub(super) fn invalid(message: impl Into<String>) -> Self {
-        Self::new("InvalidParameterException", message)
-    }
-
-    pub(super) fn no_group() -> Self {
-        Self::new("ResourceNotFoundException", "The specified log group does not exist.")
-    }
-
-    pub(super) fn no_stream() -> Self {
-        Self::new("ResourceNotFoundException", "The specified log stream does not exist.")
-    }
-
-    fn response(&self) -> Response<Body> {
-        let status = match self.code {
-            "ServiceUnavailableException" => StatusCode::INTERNAL_SERVER_ERROR,
-            _ => StatusCode::BAD_REQUEST,
-        };
-        json_response(status, &json!({"__type": self.code, "message": self.message}))
-    }
-}
-
-impl From<DbError> for ApiError {
-    fn from(error: DbError) -> Self {
-        Self::new("ServiceUnavailableException", error.to_string())
-    }
-}
-
-impl From<rusqlite::Error> for ApiError {
-    fn from(error: rusqlite::Error) -> Self {
-        DbError::from(error).into()
-    }
-}
 
 /// The service. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -133,22 +88,4 @@ impl LogsApi {
 fn read<T: DeserializeOwned>(body: &Bytes) -> Result<T, ApiError> {
     let body: &[u8] = if body.is_empty() { b"{}" } else { body };
     serde_json::from_slice(body).map_err(|error| ApiError::invalid(error.to_string()))
-}
-
-fn json_response(status: StatusCode, value: &Value) -> Response<Body> {
-    let body = full(value.to_string());
-    let mut response = Response::new(body);
-    *response.status_mut() = status;
-    let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, header::HeaderValue::from_static("application/x-amz-json-1.1"));
-    if let Ok(id) = uuid::Uuid::new_v4().to_string().parse() {
-        headers.insert("x-amzn-requestid", id);
-    }
-    response
-}
-
-/// Names of groups come as names, as ARNs, with or without `:*` at the end.
-pub(super) fn group_name(identifier: &str) -> &str {
-    let name = identifier.split_once(":log-group:").map_or(identifier, |(_, name)| name);
-    name.strip_suffix(":*").unwrap_or(name)
 }

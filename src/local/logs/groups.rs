@@ -1,6 +1,7 @@
 //! Groups and streams.
 
-use super::api::{ApiError, group_name};
+use super::error::ApiError;
+use super::names::group_name;
 use super::store::{LogStore, now_ms};
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 use serde::Deserialize;

@@ -6,14 +6,18 @@
 //! tail       StartLiveTail: an event stream with AWS's limits
 //! query      reading events by time, in pages
 //! store      the tables, and one pump that stores what was appended in the order of the calls
+//! error      answers and errors in AWS's words
+//! names      names of groups in requests
 //! fuzzing    readers of outside input, for the fuzz targets
 //! groups     groups and streams
 //! ```
 
 mod api;
+mod error;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
 mod groups;
+mod names;
 mod pattern;
 mod query;
 mod store;

@@ -2,8 +2,9 @@
 
 #![allow(clippy::struct_field_names, reason = "AWS names the fields")]
 
-use super::api::{ApiError, group_name};
+use super::error::ApiError;
 use super::groups::{find_group, with_token};
+use super::names::group_name;
 use super::pattern::Pattern;
 use super::store::{LogStore, NewEvent, now_ms};
 use rusqlite::{Connection, OptionalExtension, Row, params};

@@ -6,8 +6,9 @@
 
 #![allow(clippy::struct_field_names, reason = "AWS names the fields")]
 
-use super::api::{ApiError, group_name};
+use super::error::ApiError;
 use super::groups::{find_group, group_arn};
+use super::names::group_name;
 use super::pattern::Pattern;
 use super::store::{Batch, LogStore};
 use crate::faults::Faults;
