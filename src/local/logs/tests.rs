@@ -1,6 +1,6 @@
 #![allow(clippy::unwrap_used)]
 
-use super::api::ApiError;
+use super::error::ApiError;
 use super::store::{LogStore, NewEvent};
 use super::{groups, query};
 use serde_json::{Value, json};
