@@ -2,8 +2,8 @@
 //! configuration. What is taken has digests that are safe as file names. The first line is the manifest.
 #![cfg_attr(feature = "libfuzzer", no_main)]
 
-use throng_core::model::Architecture;
 use throng_core::image::fuzzing::{config, login, manifest};
+use throng_core::model::Architecture;
 use throng_fuzz::fuzz_target;
 use throng_fuzz::line_and_rest;
 use throng_local::registry::fuzzing::image;

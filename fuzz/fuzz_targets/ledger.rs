@@ -10,7 +10,7 @@ use throng_contract::{
     AttemptRecord, FunctionConfig, RunningMarker, TaskEvent, object_keys_from_s3_event, read_secrets,
 };
 use throng_core::dataset::download::safe_path;
-use throng_core::run::{Cancelled, RunEnd, FailedEvent, ManifestEntry, RunHeader, RunTracker, is_run_id};
+use throng_core::run::{Cancelled, FailedEvent, ManifestEntry, RunEnd, RunHeader, RunTracker, is_run_id};
 use throng_fuzz::fuzz_target;
 
 const TASKS: u64 = 5;

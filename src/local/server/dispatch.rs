@@ -1,6 +1,7 @@
 //! Which service a request is for.
 
-use super::control::{Activity, status};
+use super::activity::Activity;
+use super::control::status;
 use super::{s3_errors, sts};
 use crate::faults::{Abort, Faults, Hangup, around};
 use crate::logs::LogsApi;

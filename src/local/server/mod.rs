@@ -1,6 +1,7 @@
 //! One listener on loopback; decides who is asked and checks who asks.
 //!
 //! ```text
+//! activity    what the daemon is doing
 //! control     /_throng/status and /_throng/stop
 //! dispatch    which service a request is for
 //! listener    accepts connections until told to stop, then lets the open ones end
@@ -8,12 +9,13 @@
 //! sts         the one call of STS that clients make to learn who they are
 //! ```
 
+mod activity;
 mod control;
 mod dispatch;
 mod listener;
 mod s3_errors;
 mod sts;
 
-pub use control::Activity;
+pub use activity::Activity;
 pub use dispatch::Services;
 pub use listener::serve;
