@@ -1,4 +1,3 @@
 //! What the command line makes of outside input, for the fuzz targets.
 
-pub use crate::print::clean;
 pub use crate::scar::{Translated, translate};
