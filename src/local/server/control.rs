@@ -1,6 +1,6 @@
 //! `/_throng/status` and `/_throng/stop`, and what they tell.
 
-use super::dispatch::Services;
+use super::services::Services;
 use crate::protocol::body::{Body, json};
 use http::{Response, StatusCode};
 use serde_json::json as value;

@@ -1,61 +1,24 @@
 //! Which service a request is for.
 
-use super::activity::Activity;
 use super::control::status;
+use super::services::Services;
 use super::{s3_errors, sts};
-use crate::faults::{Abort, Faults, Hangup, around};
+use crate::faults::{Abort, Hangup, around};
 use crate::logs::LogsApi;
 use crate::protocol::auth::{self, Denied};
 use crate::protocol::body::{answer, aws_error, json, text};
 use crate::protocol::{Body, RequestIds, SignedService, UnsignedService};
-use crate::s3::ObjectStore;
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt as _, Limited};
 use hyper::body::Incoming;
-use s3s::service::S3Service;
 use std::sync::Arc;
 use std::time::SystemTime;
-use throng_contract::local::LocalCredentials;
 
 /// The largest request to a service whose body is read before the signature can be checked.
 const SIGNED_BODY_MAX: usize = 32 * 1024 * 1024;
 
-/// Everything behind the port. A service that is `None` answers 501.
-pub struct Services {
-    /// Who may ask.
-    pub credentials: LocalCredentials,
-    /// Requests that are being answered.
-    pub activity: Activity,
-    /// What goes wrong on purpose.
-    pub faults: Faults,
-    /// The store of objects.
-    pub store: ObjectStore,
-    /// S3 over `store`.
-    pub s3: S3Service,
-    /// Lambda's API.
-    pub lambda: Option<Arc<dyn SignedService>>,
-    /// `CloudWatch` Logs' API.
-    pub logs: Option<Arc<dyn SignedService>>,
-    /// The Runtime API: paths `/_env/<token>/2018-06-01/…`.
-    pub runtime: Option<Arc<dyn UnsignedService>>,
-    /// The image registry: paths `/v2/…`.
-    pub registry: Option<Arc<dyn UnsignedService>>,
-}
-
-impl std::fmt::Debug for Services {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Services").field("activity", &self.activity).finish_non_exhaustive()
-    }
-}
-
 impl Services {
-    /// Whether a service has something queued or running.
-    #[must_use]
-    pub fn busy(&self) -> bool {
-        [&self.lambda, &self.logs].into_iter().flatten().any(|service| service.busy())
-    }
-
     /// Answers a request, with the faults that are planned.
     ///
     /// # Errors

@@ -1,6 +1,6 @@
 //! Accepts connections until told to stop, then lets the open ones end.
 
-use super::dispatch::Services;
+use super::services::Services;
 use crate::faults::Abort;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;

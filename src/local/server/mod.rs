@@ -5,6 +5,7 @@
 //! control     /_throng/status and /_throng/stop
 //! dispatch    which service a request is for
 //! listener    accepts connections until told to stop, then lets the open ones end
+//! services    everything behind the port
 //! s3_errors   completes error documents of S3
 //! sts         the one call of STS that clients make to learn who they are
 //! ```
@@ -14,8 +15,9 @@ mod control;
 mod dispatch;
 mod listener;
 mod s3_errors;
+mod services;
 mod sts;
 
 pub use activity::Activity;
-pub use dispatch::Services;
 pub use listener::serve;
+pub use services::Services;

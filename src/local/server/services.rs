@@ -1,0 +1,45 @@
+//! Everything behind the port.
+
+use super::activity::Activity;
+use crate::faults::Faults;
+use crate::protocol::{SignedService, UnsignedService};
+use crate::s3::ObjectStore;
+use s3s::service::S3Service;
+use std::sync::Arc;
+use throng_contract::local::LocalCredentials;
+
+/// Everything behind the port. A service that is `None` answers 501.
+pub struct Services {
+    /// Who may ask.
+    pub credentials: LocalCredentials,
+    /// Requests that are being answered.
+    pub activity: Activity,
+    /// What goes wrong on purpose.
+    pub faults: Faults,
+    /// The store of objects.
+    pub store: ObjectStore,
+    /// S3 over `store`.
+    pub s3: S3Service,
+    /// Lambda's API.
+    pub lambda: Option<Arc<dyn SignedService>>,
+    /// `CloudWatch` Logs' API.
+    pub logs: Option<Arc<dyn SignedService>>,
+    /// The Runtime API: paths `/_env/<token>/2018-06-01/…`.
+    pub runtime: Option<Arc<dyn UnsignedService>>,
+    /// The image registry: paths `/v2/…`.
+    pub registry: Option<Arc<dyn UnsignedService>>,
+}
+
+impl std::fmt::Debug for Services {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Services").field("activity", &self.activity).finish_non_exhaustive()
+    }
+}
+
+impl Services {
+    /// Whether a service has something queued or running.
+    #[must_use]
+    pub fn busy(&self) -> bool {
+        [&self.lambda, &self.logs].into_iter().flatten().any(|service| service.busy())
+    }
+}
