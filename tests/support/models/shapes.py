@@ -24,7 +24,7 @@ class Reader:
             try:
                 return NUMBERS[kind](text)
             except ValueError:
-                return self.note(f"{path}: `{text}` is not a {kind}")
+                return self.note(f"{path}: `{text}` is not {'an' if kind[0] in 'aeiou' else 'a'} {kind}")
         if kind == "boolean":
             if text not in ("true", "false"):
                 self.note(f"{path}: `{text}` is no boolean")
@@ -85,7 +85,7 @@ class Reader:
             return self.base64(value, path)
         expected = {"boolean": bool, "integer": int, "long": int, "float": (int, float), "double": (int, float)}.get(kind, str)
         if not isinstance(value, expected) or (expected is int and isinstance(value, bool)):
-            return self.note(f"{path}: {value!r} is not a {kind}")
+            return self.note(f"{path}: {value!r} is not {'an' if kind[0] in 'aeiou' else 'a'} {kind}")
         return value
 
     def xml(self, shape, nodes, path):
