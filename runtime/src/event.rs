@@ -58,9 +58,9 @@ pub enum Origin {
 pub enum Input {
     /// In a bucket.
     Object {
-        /// Bucket
+        /// Its bucket.
         bucket: String,
-        /// Key
+        /// Its key, decoded.
         key: String,
     },
     /// In the event.

@@ -38,7 +38,7 @@ pub struct Signer {
 
 /// What is signed. Header names are in lower case, sorted, `host` among them.
 pub struct Request<'a> {
-    /// Method
+    /// The HTTP method, in capitals.
     pub method: &'a str,
     /// The path as it is sent, percent-encoded.
     pub path: &'a str,

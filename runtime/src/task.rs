@@ -23,9 +23,9 @@ use throng_contract::{
 
 /// What stays the same for all tasks of an environment.
 pub struct Worker<'a> {
-    /// Configuration
+    /// The function's configuration and what Lambda says of the environment.
     pub settings: &'a RuntimeSettings,
-    /// Storage
+    /// The function's own storage and that of its providers.
     pub stores: &'a Stores<'a>,
     /// Chooses what is executed.
     pub chooser: Chooser<'a>,

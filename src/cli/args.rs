@@ -325,7 +325,7 @@ pub enum RmWhat {
     /// Functions with what was made for them: triggers, log groups, images, roles; buckets and objects stay
     #[command(alias = "fn")]
     Function {
-        /// Names
+        /// Names of functions to remove
         #[arg(required_unless_present_any = ["definition", "all"])]
         names: Vec<String>,
         /// Every function that this file defines
@@ -349,13 +349,13 @@ pub enum RmWhat {
     },
     /// Objects: `bucket/key`, or `bucket/folder/` for everything below
     Object {
-        /// Places
+        /// Objects, or folders ending with /
         #[arg(required = true)]
         places: Vec<String>,
     },
     /// An empty bucket
     Bucket {
-        /// Name
+        /// The bucket's name
         name: String,
     },
 }

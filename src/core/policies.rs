@@ -45,7 +45,7 @@ impl fmt::Display for Policy {
 /// What a policy is about.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Scope {
-    /// Region
+    /// The region that ARNs of the policy name.
     pub region: String,
     /// Account number
     pub account: String,

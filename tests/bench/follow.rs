@@ -141,7 +141,7 @@ async fn launch(cloud: &Cloud, dirs: &Dirs, tasks: u64) -> Vec<String> {
         cloud.s3().put_object(INPUTS, &key, PutBody::from(b"x".to_vec()), &[], false).await.expect("puts");
     }
     let mut context = RunContext::new(cloud, dirs, UploadOptions::default()).expect("a home bucket");
-    context.fleet = Arc::new(Idle);
+    context.functions = Arc::new(Idle);
     let mut runs = Vec::new();
     for index in 0..FUNCTIONS {
         let request = LaunchRequest {

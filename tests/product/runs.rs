@@ -61,7 +61,7 @@ async fn world() -> World {
     let connect = ConnectOptions { no_start: true, ..ConnectOptions::default() };
     let cloud = Cloud::connect_with(&ContextConfig::local(), &dirs, &connect).await.unwrap();
     let mut context = RunContext::new(&cloud, &dirs, UploadOptions::default()).unwrap();
-    context.fleet = Arc::new(Idle);
+    context.functions = Arc::new(Idle);
     for bucket in [context.home.as_str(), "input", "out"] {
         cloud.s3().create_bucket(bucket).await.unwrap();
     }
@@ -261,7 +261,7 @@ const TEXT: [&str; 3] = [
 ];
 
 #[tokio::test(flavor = "multi_thread")]
-async fn bad_ends_are_found_in_the_platforms_log() {
+async fn failed_attempts_are_found_in_the_platforms_log() {
     let world = world().await;
     let key = world.cloud.local_key().unwrap();
     let keys = Credentials::new(&key.access_key_id, &key.secret_access_key, None, None, "test");
@@ -290,7 +290,7 @@ async fn bad_ends_are_found_in_the_platforms_log() {
         let put = logs.put_log_events().log_group_name(group).log_stream_name("s");
         put.set_log_events(Some(lines.map(event).to_vec())).send().await.unwrap();
         let place = LogPlace { group: LogGroup::named("f", group), json };
-        let ends = world.cloud.bad_ends(&place, now_ms() - 60_000).await.unwrap();
+        let ends = world.cloud.failed_attempts(&place, now_ms() - 60_000).await.unwrap();
         let ends: Vec<_> = ends.iter().map(|end| (end.request_id.as_str(), end.state)).collect();
         assert_eq!(ends, expected);
     }

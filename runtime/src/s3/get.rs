@@ -17,7 +17,7 @@ const LOOK_FIRST: u64 = 1 << 20;
 /// What was fetched.
 #[derive(Debug, Default)]
 pub struct Fetched {
-    /// Bytes
+    /// How many bytes were written to the file.
     pub bytes: u64,
     /// The run and task that the object's metadata names.
     pub task: Option<TaskRef>,

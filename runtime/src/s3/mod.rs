@@ -51,7 +51,7 @@ pub struct S3 {
 /// A body to send.
 #[derive(Clone, Copy)]
 pub enum Payload<'a> {
-    /// None
+    /// A request without a body.
     Empty,
     /// From memory, with the SHA-256 in hexadecimal.
     Bytes { bytes: &'a [u8], sha256: &'a str },

@@ -25,7 +25,7 @@ const CHUNK: usize = 128 * 1024;
 
 /// What a stored file was.
 pub struct Stored {
-    /// Bytes
+    /// How many bytes the object has.
     pub size: u64,
     /// SHA-256 in hexadecimal.
     pub sha256: String,

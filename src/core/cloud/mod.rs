@@ -295,7 +295,7 @@ impl Cloud {
         S3::new(&self.0.clients.s3, &self.0.limits, &self.0.clients.region)
     }
 
-    /// Functions.
+    /// What is asked of Lambda.
     #[must_use]
     pub fn lambda(&self) -> Lambda<'_> {
         Lambda::new(&self.0.clients.lambda, &self.0.clients.lambda_sync, &self.0.limits)
@@ -323,7 +323,7 @@ impl Cloud {
         Repositories::new(&self.0.clients.ecr)
     }
 
-    /// Roles
+    /// What is asked of IAM.
     #[must_use]
     pub fn roles(&self) -> Roles<'_> {
         Roles::new(&self.0.clients.iam)

@@ -86,7 +86,7 @@ pub const GOOD_MANIFEST: usize = 25_400;
 pub struct Credentials {
     /// User name
     pub user: String,
-    /// Password
+    /// The password, or a token of the registry.
     pub password: String,
 }
 

@@ -11,15 +11,15 @@ pub struct Counts {
     pub pending: u64,
     /// Begun, not ended.
     pub running: u64,
-    /// Succeeded
+    /// Tasks whose script ended with 0 and whose outputs are stored.
     pub succeeded: u64,
-    /// Failed
+    /// Tasks that ended otherwise.
     pub failed: u64,
     /// Timed out
     pub timed_out: u64,
-    /// Expired
+    /// Tasks whose event grew too old before an attempt.
     pub expired: u64,
-    /// Cancelled
+    /// Tasks that had not begun when a person ended the run.
     pub cancelled: u64,
 }
 
@@ -111,7 +111,7 @@ pub struct TaskRow {
     pub key: Arc<str>,
     /// Input size in bytes.
     pub size: u64,
-    /// State
+    /// What it is doing, or how it ended.
     pub state: TaskState,
     /// Why it did not succeed.
     pub class: Option<FailureClass>,

@@ -9,7 +9,7 @@ use async_trait::async_trait;
 /// Objects in this place start the function.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TriggerPlace {
-    /// Bucket
+    /// The bucket whose notifications start the function.
     pub bucket: String,
     /// Keys begin so.
     pub prefix: String,
@@ -50,7 +50,7 @@ pub trait FunctionApi: Send + Sync + 'static {
         Ok(None)
     }
     /// Attempts that ended badly since a time, as the platform's log tells.
-    async fn bad_ends(&self, _place: &LogPlace, _since_ms: Millis) -> Result<Vec<FailedAttempt>, CloudError> {
+    async fn failed_attempts(&self, _place: &LogPlace, _since_ms: Millis) -> Result<Vec<FailedAttempt>, CloudError> {
         Ok(Vec::new())
     }
 }
@@ -94,7 +94,7 @@ impl FunctionApi for Cloud {
             .map(|detail| LogPlace { group: LogGroup::of(&detail.info), json: detail.settings.log_json }))
     }
 
-    async fn bad_ends(&self, place: &LogPlace, since_ms: Millis) -> Result<Vec<FailedAttempt>, CloudError> {
+    async fn failed_attempts(&self, place: &LogPlace, since_ms: Millis) -> Result<Vec<FailedAttempt>, CloudError> {
         reports::read(&LogClient::new(self.clone()), place, since_ms).await
     }
 }

@@ -23,7 +23,7 @@ pub struct FailedEvent {
     pub event_ms: Option<Millis>,
     /// [`TaskState::Failed`], [`TaskState::TimedOut`] or [`TaskState::Expired`].
     pub state: TaskState,
-    /// Why.
+    /// Why it did not succeed.
     pub class: FailureClass,
     /// The error's words.
     pub message: String,

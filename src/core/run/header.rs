@@ -23,7 +23,7 @@ pub enum StartedBy {
 pub struct RunHeader {
     /// Version of the contract.
     pub version: u32,
-    /// Id
+    /// The run's id, as in its keys.
     pub id: String,
     /// The function's name.
     pub function: String,
@@ -64,7 +64,7 @@ pub struct RunHeader {
 pub struct Cancelled {
     /// Version of the contract.
     pub version: u32,
-    /// When.
+    /// When the person did so.
     pub at_ms: Millis,
 }
 

@@ -84,7 +84,7 @@ pub struct LambdaParts {
     pub records: Arc<dyn Records>,
     /// What starts processes.
     pub launcher: Arc<dyn Launcher>,
-    /// Settings.
+    /// How functions run here.
     pub config: LambdaConfig,
 }
 

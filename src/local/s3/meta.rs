@@ -35,7 +35,7 @@ pub struct ObjectMeta {
     /// `x-amz-meta-…`
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub user: BTreeMap<String, String>,
-    /// Tags
+    /// The object's tags.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub tags: BTreeMap<String, String>,
     /// Checksums, in base64.

@@ -84,7 +84,7 @@ pub struct Upload {
     pub run: Option<String>,
     /// Where the journal is.
     pub journal: PathBuf,
-    /// How.
+    /// How much at once, and in what parts.
     pub options: UploadOptions,
     /// What else to do for each.
     pub after: Option<Arc<dyn AfterPut>>,

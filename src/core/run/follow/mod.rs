@@ -412,11 +412,11 @@ impl Follower {
         let running = self.tracker.running();
         let Some(first) = running.first() else { return false };
         if self.log.is_none() {
-            self.log = self.context.fleet.log_of(&self.tracker.header().function).await.ok().flatten();
+            self.log = self.context.functions.log_of(&self.tracker.header().function).await.ok().flatten();
         }
         let Some(place) = &self.log else { return false };
         let now = now_ms();
-        let ends = match self.context.fleet.bad_ends(place, self.reports_from_ms.max(first.started_ms)).await
+        let ends = match self.context.functions.failed_attempts(place, self.reports_from_ms.max(first.started_ms)).await
         {
             Ok(ends) => ends,
             Err(error) => {

@@ -5,7 +5,7 @@ use crate::cloud::ErrorKind;
 use crate::dataset::memory::MemoryStore;
 use crate::logs::LogGroup;
 use crate::model::{FailureClass, TaskState};
-use crate::run::launch::tests::{FakeFleet, World, trigger};
+use crate::run::launch::tests::{FakeFunctions, World, trigger};
 use crate::run::{FailedAttempt, FunctionApi, FunctionFacts, Lister, attempts, cancel, verify};
 use serde_json::json;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -255,8 +255,8 @@ async fn a_cloud_that_fails_for_a_while_is_waited_for() {
         let fails = action == "list" && switch.load(Ordering::SeqCst);
         fails.then(|| CloudError::new(ErrorKind::Unreachable, "s3:ListBucket", "", "no answer"))
     });
-    let fleet = FakeFleet::default();
-    let world = World::with(store, fleet);
+    let functions = FakeFunctions::default();
+    let world = World::with(store, functions);
     let (run, mut follower) = launched(&world, 1).await;
     follower.options.fast = Duration::from_millis(5);
     follower.pause = Duration::from_millis(5);
@@ -350,7 +350,7 @@ impl FunctionApi for Telling {
     async fn log_of(&self, function: &str) -> Result<Option<LogPlace>, CloudError> {
         Ok(Some(LogPlace { group: LogGroup::of_function(function), json: true }))
     }
-    async fn bad_ends(&self, place: &LogPlace, _since_ms: Millis) -> Result<Vec<FailedAttempt>, CloudError> {
+    async fn failed_attempts(&self, place: &LogPlace, _since_ms: Millis) -> Result<Vec<FailedAttempt>, CloudError> {
         assert_eq!(place.group.group, "/aws/lambda/f");
         Ok(self.0.clone())
     }
@@ -369,7 +369,7 @@ async fn an_end_that_the_log_tells_is_shown_before_the_ledger_has_it() {
         duration_ms: 900,
         peak_memory: 0,
     };
-    follower.context.fleet = Arc::new(Telling(vec![end]));
+    follower.context.functions = Arc::new(Telling(vec![end]));
     world.store.insert("home", &running_key(&run, 0, "req"), "{}");
     follower.poll().await.unwrap();
     let view = follower.view();

@@ -81,7 +81,7 @@ impl Again {
         }
         let RunHeader { id, function, provider, .. } = &self.header;
         let payload = event(id, row.task, provider.as_deref(), bucket, key);
-        pace.insist(|| self.context.fleet.invoke_async(function, payload.clone())).await?;
+        pace.insist(|| self.context.functions.invoke_async(function, payload.clone())).await?;
         Ok(None)
     }
 }

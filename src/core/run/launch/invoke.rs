@@ -18,7 +18,7 @@ const AT_ONCE: u32 = 128;
 
 /// Invokes the function for uploaded files that did not trigger it.
 pub(super) struct Untriggered {
-    fleet: Arc<dyn FunctionApi>,
+    functions: Arc<dyn FunctionApi>,
     function: String,
     run: String,
     bucket: String,
@@ -28,7 +28,7 @@ pub(super) struct Untriggered {
 impl Untriggered {
     pub fn of(launch: &Launch) -> Self {
         Self {
-            fleet: launch.context.fleet.clone(),
+            functions: launch.context.functions.clone(),
             function: launch.header.function.clone(),
             run: launch.header.id.clone(),
             bucket: launch.place.bucket.clone(),
@@ -43,7 +43,7 @@ impl AfterPut for Untriggered {
         if self.triggers.iter().any(|trigger| trigger.starts(&self.bucket, key)) {
             return Ok(());
         }
-        self.fleet.invoke_async(&self.function, event(&self.run, index, None, &self.bucket, key)).await
+        self.functions.invoke_async(&self.function, event(&self.run, index, None, &self.bucket, key)).await
     }
 }
 
@@ -69,10 +69,10 @@ pub(super) async fn send(
         let task = tasks.next()?;
         let key = launch.entry(task)?.key;
         let payload = event(&header.id, task, header.provider.as_deref(), &launch.place.bucket, &key);
-        let (fleet, function) = (launch.context.fleet.clone(), header.function.clone());
+        let (functions, function) = (launch.context.functions.clone(), header.function.clone());
         let (pace, journal) = (pace.clone(), journal.clone());
         Some(async move {
-            pace.insist(|| fleet.invoke_async(&function, payload.clone())).await?;
+            pace.insist(|| functions.invoke_async(&function, payload.clone())).await?;
             journal.append(&task).map_err(io)?;
             Ok(None)
         })

@@ -56,7 +56,7 @@ pub enum Inputs {
         /// The storage provider of the function that the bucket is at, as `minio.lab`; the context's own storage when
         /// `None`.
         provider: Option<String>,
-        /// Bucket
+        /// The bucket they are in.
         bucket: String,
         /// Keys, or prefixes ending with `/` (the empty one: everything).
         keys: Vec<String>,
@@ -176,7 +176,7 @@ impl Launch {
 }
 
 async fn facts_of(context: &RunContext, function: &str) -> Result<FunctionFacts, RunError> {
-    let facts = context.fleet.facts(function).await?;
+    let facts = context.functions.facts(function).await?;
     let facts = facts.ok_or_else(|| RunError::NoFunction(function.to_owned()))?;
     if facts.state == "Failed" {
         let message = format!("the function `{function}` is in state Failed: deploy it again first");

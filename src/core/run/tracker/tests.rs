@@ -281,7 +281,7 @@ proptest! {
         for (one, id, at) in &all {
             tell(&mut tracker, one);
             tell(&mut without, one);
-            tracker.ended_badly(&bad_end(id, *at));
+            tracker.ended_badly(&failed_attempt(id, *at));
             prop_assert_eq!(tracker.counts().total(), 4);
         }
         prop_assert_eq!((tracker.counts, tracker.classes.clone()), recount(&tracker));
@@ -305,7 +305,7 @@ proptest! {
     }
 }
 
-fn bad_end(id: &str, after_ms: u64) -> FailedAttempt {
+fn failed_attempt(id: &str, after_ms: u64) -> FailedAttempt {
     FailedAttempt {
         request_id: id.into(),
         at_ms: START + after_ms,
@@ -320,10 +320,10 @@ fn bad_end(id: &str, after_ms: u64) -> FailedAttempt {
 fn a_report_shows_the_end_early_and_the_ledger_wins() {
     let timed_out = (TimedOut, Some(FailureClass::Timeout), 1);
     let mut tracker = RunTracker::new(header(2));
-    assert!(!tracker.ended_badly(&bad_end("a", 4_000)), "of nothing that is known");
+    assert!(!tracker.ended_badly(&failed_attempt("a", 4_000)), "of nothing that is known");
     tracker.marker(&running_key("r", 0, "a"), Some(START + 1_000));
-    assert!(tracker.ended_badly(&bad_end("a", 4_000)));
-    assert!(!tracker.ended_badly(&bad_end("a", 4_000)));
+    assert!(tracker.ended_badly(&failed_attempt("a", 4_000)));
+    assert!(!tracker.ended_badly(&failed_attempt("a", 4_000)));
     assert_eq!(state(&tracker, 0), timed_out);
     let row = tracker.row(0).unwrap();
     assert!(row.is_reported() && row.duration_ms == Some(3_000) && row.request_id.as_deref() == Some("a"));
@@ -334,21 +334,21 @@ fn a_report_shows_the_end_early_and_the_ledger_wins() {
     assert!(tracker.gave_up(&gave_up(0, "a", 9_000, Failed, Memory), "x/1"));
     assert_eq!(state(&tracker, 0), (Failed, Some(Memory), 1));
     assert!(tracker.is_complete() && tracker.reported() == 0);
-    assert!(!tracker.ended_badly(&bad_end("a", 4_000)), "the ledger knows it");
+    assert!(!tracker.ended_badly(&failed_attempt("a", 4_000)), "the ledger knows it");
 }
 
 #[test]
 fn a_repetition_of_a_reported_attempt_runs_again() {
     let mut tracker = RunTracker::new(header(1));
     tracker.marker(&running_key("r", 0, "a"), Some(START + 1_000));
-    tracker.ended_badly(&bad_end("a", 4_000));
+    tracker.ended_badly(&failed_attempt("a", 4_000));
     assert!(!tracker.marker(&running_key("r", 0, "a"), Some(START + 1_000)));
     assert!(
         tracker.marker(&running_key("r", 0, "a"), Some(START + 65_000)),
         "the same request, a minute later"
     );
     assert_eq!(state(&tracker, 0).0, Running);
-    assert!(tracker.ended_badly(&bad_end("a", 68_000)));
+    assert!(tracker.ended_badly(&failed_attempt("a", 68_000)));
     assert_eq!(state(&tracker, 0).0, TimedOut);
     tracker.record(&record(0, "a", Succeeded, 200_000, 5));
     assert_eq!(state(&tracker, 0), (Succeeded, None, 1));
@@ -359,7 +359,7 @@ fn a_repetition_of_a_reported_attempt_runs_again() {
 fn where_the_ledger_stays_silent_a_report_stands_in_the_end() {
     let mut tracker = RunTracker::new(header(2));
     tracker.marker(&running_key("r", 0, "a"), Some(START + 1_000));
-    tracker.ended_badly(&bad_end("a", 4_000));
+    tracker.ended_badly(&failed_attempt("a", 4_000));
     assert!(tracker.overdue(START + 1_000_000));
     assert!(tracker.is_complete());
     assert_eq!(state(&tracker, 0), (TimedOut, Some(FailureClass::Timeout), 1));

@@ -11,7 +11,7 @@ use std::collections::HashSet;
 /// Where an object's bytes are.
 #[derive(Clone, Debug)]
 pub enum Content {
-    /// Here.
+    /// Small enough to be in the database.
     Inline(Bytes),
     /// In files.
     Parts(Vec<PartLayout>),

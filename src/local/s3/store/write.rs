@@ -20,9 +20,9 @@ use tokio::runtime::Handle;
 /// An object to be stored.
 #[derive(Debug)]
 pub struct NewObject {
-    /// Bucket
+    /// The bucket it goes to.
     pub bucket: String,
-    /// Key
+    /// Its whole key.
     pub key: String,
     /// Size in bytes.
     pub size: u64,
@@ -75,7 +75,7 @@ impl NewObject {
 pub struct Stored {
     /// `ETag` without quotes.
     pub etag: String,
-    /// When.
+    /// When it was stored, in milliseconds since 1970.
     pub modified_ms: i64,
     /// Its checksums.
     pub meta: ObjectMeta,

@@ -154,7 +154,7 @@ impl ReadConditions {
 }
 
 /// The stretch of the object that is asked for.
-struct Wanted {
+struct Stretch {
     range: ops::Range<u64>,
     partial: bool,
     /// Checksums are of the whole object, so they are left out of an answer with a stretch of it.
@@ -162,13 +162,13 @@ struct Wanted {
     part: Option<PartLayout>,
 }
 
-fn wanted(
+fn stretch(
     record: &ObjectRecord,
     content: Option<&Content>,
     range: Option<Range>,
     part_number: Option<i32>,
-) -> S3Result<Wanted> {
-    let all = || Wanted { range: 0..record.size, partial: false, whole: true, part: None };
+) -> S3Result<Stretch> {
+    let all = || Stretch { range: 0..record.size, partial: false, whole: true, part: None };
     if let Some(number) = part_number {
         if range.is_some() {
             let message = "Cannot specify both Range header and partNumber query parameter.";
@@ -188,10 +188,10 @@ fn wanted(
         error
     };
     let range = range.check(record.size).map_err(|_| refused())?;
-    Ok(Wanted { whole: range == (0..record.size), range, partial: true, part: None })
+    Ok(Stretch { whole: range == (0..record.size), range, partial: true, part: None })
 }
 
-fn part_of(record: &ObjectRecord, content: Option<&Content>, number: i32) -> S3Result<Wanted> {
+fn part_of(record: &ObjectRecord, content: Option<&Content>, number: i32) -> S3Result<Stretch> {
     let refused = || -> S3Error {
         let mut error: S3Error =
             StoreError::named("InvalidPartNumber", "The requested partnumber is not satisfiable").into();
@@ -206,7 +206,7 @@ fn part_of(record: &ObjectRecord, content: Option<&Content>, number: i32) -> S3R
         for (at, part) in parts.iter().enumerate() {
             if i32::try_from(at + 1) == Ok(number) {
                 let range = start..start + part.size;
-                return Ok(Wanted { range, partial: true, whole: false, part: Some(part.clone()) });
+                return Ok(Stretch { range, partial: true, whole: false, part: Some(part.clone()) });
             }
             start += part.size;
         }
@@ -214,13 +214,13 @@ fn part_of(record: &ObjectRecord, content: Option<&Content>, number: i32) -> S3R
     }
     if number == 1 {
         let partial = record.size > 0;
-        Ok(Wanted { range: 0..record.size, partial, whole: true, part: None })
+        Ok(Stretch { range: 0..record.size, partial, whole: true, part: None })
     } else {
         Err(refused())
     }
 }
 
-fn content_range(wanted: &Wanted, size: u64) -> Option<String> {
+fn content_range(wanted: &Stretch, size: u64) -> Option<String> {
     (wanted.partial && !wanted.range.is_empty())
         .then(|| format!("bytes {}-{}/{size}", wanted.range.start, wanted.range.end - 1))
 }
@@ -241,7 +241,7 @@ pub fn get(store: &ObjectStore, req: &S3Request<GetObjectInput>) -> S3Answer<Get
             unmodified_since: req.input.if_unmodified_since.as_ref().map(timestamp_to_ms),
         };
         conditions.enforce(&record)?;
-        let wanted = wanted(&record, Some(&content), req.input.range, req.input.part_number)?;
+        let wanted = stretch(&record, Some(&content), req.input.range, req.input.part_number)?;
         let body = match &content {
             Content::Inline(data) => {
                 let at = |position: u64| usize::try_from(position).unwrap_or(usize::MAX).min(data.len());
@@ -261,7 +261,7 @@ pub fn get(store: &ObjectStore, req: &S3Request<GetObjectInput>) -> S3Answer<Get
 fn get_output(
     input: &GetObjectInput,
     record: ObjectRecord,
-    wanted: &Wanted,
+    wanted: &Stretch,
     body: StreamingBlob,
 ) -> GetObjectOutput {
     let meta = record.meta;
@@ -315,7 +315,7 @@ pub fn head(store: &ObjectStore, req: S3Request<HeadObjectInput>) -> S3Answer<He
         unmodified_since: input.if_unmodified_since.as_ref().map(timestamp_to_ms),
     };
     conditions.enforce(&record)?;
-    let wanted = wanted(&record, content.as_ref(), input.range, input.part_number)?;
+    let wanted = stretch(&record, content.as_ref(), input.range, input.part_number)?;
     let partial = content_range(&wanted, record.size);
     let meta = record.meta;
     let mut output = HeadObjectOutput {
