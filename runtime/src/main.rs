@@ -14,6 +14,7 @@
 //! event       what an invocation asks for
 //! execute     runs a program: its output into the log, its time limited, nothing of it left
 //! http        the HTTP client: blocking, keep-alive
+//! ledger      what goes into the home bucket: records, markers, headers of standing runs
 //! logs        every line as one JSON object
 //! memory      evidence for what ended a script: memory or storage
 //! output      stage out: what the script left in its output folder becomes objects
@@ -45,6 +46,8 @@ mod event;
 mod execute;
 #[cfg(target_os = "linux")]
 mod http;
+#[cfg(target_os = "linux")]
+mod ledger;
 #[cfg(target_os = "linux")]
 mod logs;
 #[cfg(target_os = "linux")]

@@ -5,6 +5,7 @@ use crate::clean::Cleaner;
 use crate::clock;
 use crate::config::RuntimeSettings;
 use crate::execute::Limits;
+use crate::ledger::Ledger;
 use crate::memory::OomWatch;
 use crate::program::Chooser;
 use crate::s3::S3;
@@ -58,7 +59,8 @@ fn serve(api: &Api, settings: &RuntimeSettings, begin: Instant) -> String {
     let search =
         base.get(&OsString::from("PATH")).map_or_else(String::new, |path| path.to_string_lossy().into());
     let chooser = Chooser::new(settings, search);
-    let mut worker = Worker { settings, stores: &stores, chooser, base, oom: OomWatch::new() };
+    let ledger = Ledger::new(stores.own(), settings.home_bucket.as_deref(), &settings.function.name);
+    let mut worker = Worker { settings, stores: &stores, ledger, chooser, base, oom: OomWatch::new() };
     let mut init = Some(begin.elapsed());
     loop {
         let invocation = match api.next() {

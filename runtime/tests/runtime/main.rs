@@ -10,7 +10,7 @@ use rig::{Rig, children, function, notification};
 use serde_json::json;
 use std::os::unix::fs::PermissionsExt as _;
 use std::time::{Duration, Instant};
-use throng_contract::{FailureClass, OnFailure, OutputRule, Source, TaskState, keys::RecordName};
+use throng_contract::{FailureClass, OnFailure, OutputRule, Source, TaskId, TaskState, keys::RecordName};
 
 fn body(answer: &rig::Answer) -> Vec<u8> {
     base64::engine::general_purpose::STANDARD.decode(answer.body["body"].as_str().unwrap()).unwrap()
@@ -39,11 +39,11 @@ fn a_notification_becomes_outputs_and_a_record() {
     assert!(record.peak_memory > 0 && record.phases.run_ms > 0.0);
     let names = rig.list("home/runs/r1/records/");
     let name = RecordName::parse(&names[0]).unwrap();
-    assert_eq!((name.task, name.state), (Some(42), TaskState::Succeeded));
+    assert_eq!((name.task, name.state), (Some(TaskId::number(42)), TaskState::Succeeded));
 
     let lines = rig.log();
     assert_eq!(lines[0].run.as_deref(), Some("r1"));
-    assert_eq!((lines[0].task, lines[0].stream), (Some(42), Source::Stdout));
+    assert_eq!((lines[0].task.clone(), lines[0].stream), (Some(TaskId::number(42)), Source::Stdout));
 }
 
 #[test]

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
-use throng_contract::{AttemptRecord, FunctionConfig, LogLine, OnFailure, OutputRule, VERSION};
+use throng_contract::{AttemptRecord, Credentials, FunctionConfig, LogLine, OnFailure, OutputRule, versions};
 
 /// How long a test waits for an answer.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -53,7 +53,7 @@ pub struct Rig {
 /// A function with a script, or without one.
 pub fn function(script: bool) -> FunctionConfig {
     FunctionConfig {
-        version: VERSION,
+        version: versions::CONFIG,
         name: "f".into(),
         script,
         entrypoint: Vec::new(),
@@ -71,6 +71,8 @@ pub fn function(script: bool) -> FunctionConfig {
         on_failure: OnFailure::Discard,
         providers: BTreeMap::new(),
         provider_inputs: Vec::new(),
+        credentials: Credentials::default(),
+        fingerprint: "function".into(),
     }
 }
 

@@ -54,6 +54,8 @@ pub struct InvocationInfo {
     pub started_ms: Millis,
     /// Log stream, when known.
     pub log_stream: Option<String>,
+    /// Key of what it wrote into the home bucket when it had begun, when there is such.
+    pub marker_key: Option<String>,
 }
 
 /// What a form or a file asks to be deployed.

@@ -87,6 +87,11 @@ pub struct RunSummary {
     pub stalled_ms: Option<u64>,
     /// Whether every record has been read, so that the counts are exact.
     pub settled: bool,
+    /// Tasks that failed and that the cloud will try again; they count as pending.
+    pub waiting: u64,
+    /// Whether records are still being read that were there when this throng began to look: until then the counts say less
+    /// than the ledger, and nothing may be concluded from them.
+    pub reading: bool,
 }
 
 impl RunSummary {
@@ -127,6 +132,19 @@ pub struct TaskRow {
     pub request_id: Option<Arc<str>>,
     /// Key of the deciding record in the home bucket.
     pub record_key: Option<Arc<str>>,
+    /// It failed, and Lambda will try it again: until then it counts as pending.
+    pub waiting: Option<Waiting>,
+}
+
+/// A failed attempt is not the end: another is due.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Waiting {
+    /// Which repetition is due, from 1.
+    pub retry: u32,
+    /// How many there are.
+    pub of: u32,
+    /// When it is due, as the cloud documents it.
+    pub due_ms: Millis,
 }
 
 impl TaskRow {

@@ -6,7 +6,7 @@ use crate::dataset::pace::{Pace, drive};
 use crate::dataset::upload::{AfterPut, NotSent};
 use crate::dataset::{Journal, Meter};
 use crate::run::cloud::TriggerPlace;
-use crate::run::{FunctionApi, RunError};
+use crate::run::{FunctionApi, RunError, RunHeader};
 use async_trait::async_trait;
 use std::collections::HashSet;
 use std::ops::ControlFlow;
@@ -20,7 +20,7 @@ const AT_ONCE: u32 = 128;
 pub(super) struct Untriggered {
     functions: Arc<dyn FunctionApi>,
     function: String,
-    run: String,
+    header: RunHeader,
     bucket: String,
     triggers: Vec<TriggerPlace>,
 }
@@ -30,7 +30,7 @@ impl Untriggered {
         Self {
             functions: launch.context.functions.clone(),
             function: launch.header.function.clone(),
-            run: launch.header.id.clone(),
+            header: launch.header.clone(),
             bucket: launch.place.bucket.clone(),
             triggers: launch.triggers.clone(),
         }
@@ -43,7 +43,7 @@ impl AfterPut for Untriggered {
         if self.triggers.iter().any(|trigger| trigger.starts(&self.bucket, key)) {
             return Ok(());
         }
-        self.functions.invoke_async(&self.function, event(&self.run, index, None, &self.bucket, key)).await
+        self.functions.invoke_async(&self.function, event(&self.header, index, 0, &self.bucket, key)).await
     }
 }
 
@@ -68,7 +68,7 @@ pub(super) async fn send(
     let next = || {
         let task = tasks.next()?;
         let key = launch.entry(task)?.key;
-        let payload = event(&header.id, task, header.provider.as_deref(), &launch.place.bucket, &key);
+        let payload = event(header, task, 0, &launch.place.bucket, &key);
         let (functions, function) = (launch.context.functions.clone(), header.function.clone());
         let (pace, journal) = (pace.clone(), journal.clone());
         Some(async move {

@@ -11,8 +11,8 @@ use std::collections::HashSet;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use throng_contract::keys::{record_key, run_key};
-use throng_contract::layout::{META_RUN, META_TASK};
-use throng_contract::{AttemptRecord, FailureClass};
+use throng_contract::layout::META_LINEAGE;
+use throng_contract::{AttemptRecord, FailureClass, Lineage, TaskRef};
 use tokio_util::sync::CancellationToken;
 
 /// Functions of a test.
@@ -55,6 +55,10 @@ pub struct World {
 
 impl World {
     pub fn new(triggers: Vec<TriggerPlace>) -> Self {
+        Self::with_retries(triggers, 0)
+    }
+
+    pub fn with_retries(triggers: Vec<TriggerPlace>, retries: u32) -> Self {
         Self::with(
             MemoryStore::default(),
             FakeFunctions {
@@ -63,6 +67,8 @@ impl World {
                     state: "Active".into(),
                     triggers,
                     memory_mb: 256,
+                    retries,
+                    contract: Some(versions::CONTRACT),
                 },
                 ..FakeFunctions::default()
             },
@@ -119,7 +125,9 @@ async fn files_go_to_the_trigger_with_their_task_and_nothing_is_invoked() {
     assert_eq!(entries, launch.manifest());
     assert_eq!(send(launch).await.unwrap().sent, 30);
     let stored = world.store.get("in", "x/0007.txt").unwrap();
-    assert_eq!(stored.metadata, [(META_RUN, header.id.clone()), (META_TASK, "7".into())]);
+    let [(META_LINEAGE, line)] = &stored.metadata[..] else { panic!("{:?}", stored.metadata) };
+    let starts = Lineage::parse(line, "in", "x/0007.txt").unwrap().starts();
+    assert_eq!(starts, Some(header.task(7)));
     assert_eq!(world.functions.calls.load(Ordering::SeqCst), 0);
     assert!(matches!(resume(&world.context, &header.id).await, Err(RunError::AllSent(_))), "nothing is left");
 }
@@ -132,10 +140,10 @@ async fn files_without_a_trigger_are_stored_and_invoked_once_each() {
     assert_eq!((header.started_by, header.bucket.as_str()), (StartedBy::Invoke, "home"));
     send(launch).await.unwrap();
     let mut invoked = world.functions.invoked.lock().unwrap().clone();
-    invoked.sort_by_key(|event| event.task.as_ref().unwrap().task);
+    invoked.sort_by_key(|event| event.task.as_ref().unwrap().task.as_number());
     assert_eq!(invoked.len(), 20);
     for (task, event) in invoked.iter().enumerate() {
-        assert_eq!(event.task, Some(TaskRef { run: header.id.clone(), task: task as u64 }));
+        assert_eq!(event.task, Some(header.task(task as u64)));
         assert!(world.store.get(&event.bucket, &event.key).is_some(), "stored before it is invoked");
     }
 }
@@ -183,8 +191,14 @@ async fn a_launch_that_broke_off_goes_on() {
     assert_eq!(launch.header().id, run);
     let report = send(launch).await.unwrap();
     assert!(report.skipped > 0, "{report:?}");
-    let tasks: HashSet<_> =
-        world.functions.invoked.lock().unwrap().iter().map(|event| event.task.clone().unwrap().task).collect();
+    let tasks: HashSet<_> = world
+        .functions
+        .invoked
+        .lock()
+        .unwrap()
+        .iter()
+        .map(|event| event.task.clone().unwrap().task)
+        .collect();
     assert_eq!(tasks.len(), 60);
     for key in world.store.keys("home").iter().filter(|key| key.starts_with("inputs/")) {
         assert_eq!(world.store.get("home", key).unwrap().puts, 1, "{key}");
@@ -306,7 +320,7 @@ async fn what_did_not_succeed_becomes_a_new_run_over_what_is_there() {
     assert!(error.to_string().contains("has not ended"), "{error}");
     for task in 0..6 {
         let record = AttemptRecord {
-            task: Some(TaskRef { run: run.clone(), task }),
+            task: Some(TaskRef::launched(&run, task)),
             state: if task < 3 { TaskState::Succeeded } else { TaskState::Failed },
             class: (task >= 3).then_some(FailureClass::Script),
             ..AttemptRecord::begun("f", &format!("request-{task}"), now_ms())

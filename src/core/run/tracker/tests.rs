@@ -2,8 +2,9 @@
 use super::*;
 use crate::run::header::StartedBy;
 use proptest::prelude::*;
-use throng_contract::TaskRef;
-use throng_contract::keys::{records_prefix, running_key};
+use throng_contract::keys::RecordName;
+use throng_contract::keys::first::{self, record_name, records_prefix, running_key};
+use throng_contract::{AttemptId, TaskId};
 
 const START: Millis = 1_795_470_300_000;
 
@@ -23,6 +24,7 @@ fn header(tasks: u64) -> RunHeader {
         files: false,
         started_by: StartedBy::Invoke,
         throng: String::new(),
+        retries: None,
     }
 }
 
@@ -33,22 +35,23 @@ fn record(task: u64, id: &str, state: TaskState, after_ms: u64, duration_ms: u64
         _ => Some(FailureClass::Script),
     };
     let name = RecordName {
-        ended_ms: START + after_ms,
-        task: Some(task),
-        request_id: id.into(),
+        task: Some(TaskId::number(task)),
+        attempt: AttemptId::new(id, (START + after_ms).saturating_sub(duration_ms)),
         state,
         class,
         duration_ms,
         peak_kib: 10,
+        event: None,
+        failure: None,
     };
-    format!("{}{name}", records_prefix("r"))
+    format!("{}{}", records_prefix("r"), record_name(&name))
 }
 
 fn gave_up(task: u64, id: &str, after_ms: u64, state: TaskState, class: FailureClass) -> FailedEvent {
     FailedEvent {
         request_id: id.into(),
         at_ms: START + after_ms,
-        task: Some(TaskRef { run: "r".into(), task }),
+        task: Some(first::task("r", task)),
         objects: vec![("b".into(), format!("k{task}"))],
         event_ms: None,
         state,
