@@ -261,6 +261,7 @@ async fn cancelling_ends_a_run_and_the_list_shows_it() {
             ..record(&run, 1, TaskState::Cancelled, now_ms())
         },
     );
+    follower.look_again();
     follower.poll().await.unwrap();
     let summary = follower.summary();
     assert!(summary.cancelled && summary.settled);
