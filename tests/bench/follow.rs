@@ -279,7 +279,7 @@ impl Invocations {
                 .expect("a marker");
         }
         if age == TAKES - 1 {
-            let record = self.record(task, id);
+            let record = self.record(task, &id);
             let body = serde_json::to_vec(&record).expect("JSON");
             s3.put_object("throng-home", &record_key(&record), PutBody::from(body), &[], false)
                 .await
@@ -287,7 +287,7 @@ impl Invocations {
         }
     }
 
-    fn record(&self, task: u64, request_id: String) -> AttemptRecord {
+    fn record(&self, task: u64, request_id: &str) -> AttemptRecord {
         AttemptRecord {
             bucket: INPUTS.into(),
             key: format!("in/{task:05}"),
@@ -296,7 +296,7 @@ impl Invocations {
             ended_ms: now_ms(),
             bytes_in: 1,
             peak_memory: 40 << 20,
-            ..self.begun(task, &request_id)
+            ..self.begun(task, request_id)
         }
     }
 

@@ -21,7 +21,7 @@ pub struct Fetched {
     pub bytes: u64,
     /// Where the object came from, as its metadata tells.
     pub origin: Origin,
-    /// The object's ETag; empty when it has none.
+    /// The object's entity tag; empty when it has none.
     pub etag: String,
 }
 

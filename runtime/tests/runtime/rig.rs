@@ -205,7 +205,7 @@ impl Rig {
     pub fn records(&self) -> Vec<AttemptRecord> {
         let is_record = |path: &&String| path.contains("/records/") || path.starts_with("home/l/");
         let paths = self.list("home/");
-        let records = paths.iter().filter(is_record).filter(|path| path.ends_with(".json"));
+        let records = paths.iter().filter(is_record).filter(|path| !path.ends_with("_running"));
         let read = |path: &String| serde_json::from_slice(&self.get(path).unwrap()).unwrap();
         let mut records: Vec<AttemptRecord> = records.map(read).collect();
         records.sort_by_key(|record| record.ended_ms);

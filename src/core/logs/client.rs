@@ -71,7 +71,7 @@ pub struct RawEvent {
     pub time_ms: Millis,
     /// Log stream
     pub stream: String,
-    /// What was printed, as CloudWatch stores it: hostile.
+    /// What was printed, as it is stored: hostile.
     pub message: String,
     /// Event id; Live Tail gives none.
     pub id: Option<String>,

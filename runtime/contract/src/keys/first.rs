@@ -72,7 +72,7 @@ pub(super) fn parse(name: &str) -> Option<RecordName> {
     };
     let mut name = RecordName::of_words(state, class)?;
     name.task = task;
-    name.attempt.request_id = request_id.to_owned();
+    request_id.clone_into(&mut name.attempt.request_id);
     name.attempt.started_ms = ended_ms.saturating_sub(duration_ms);
     (name.duration_ms, name.peak_kib) = (duration_ms, peak.parse().ok()?);
     Some(name)

@@ -1,7 +1,7 @@
 //! What the names of records say, so that listing alone gives exact counts, times and groups of failures.
 
 use super::first;
-use crate::{AttemptId, AttemptRecord, FailureClass, TaskId, TaskState, failure_line, hash};
+use crate::{AttemptId, AttemptRecord, FailureClass, ParseIdError, TaskId, TaskState, failure_line, hash};
 use std::fmt;
 
 /// The last part of a record's key:
@@ -79,7 +79,7 @@ impl RecordName {
                 let mut name = Self::of_words(state, class)?;
                 (name.task, name.attempt) = (Some(task.parse().ok()?), attempt.parse().ok()?);
                 (name.duration_ms, name.peak_kib) = (duration.parse().ok()?, peak.parse().ok()?);
-                (name.event, name.failure) = (digest(event)?, digest(failure)?);
+                (name.event, name.failure) = (digest(event).ok()?, digest(failure).ok()?);
                 Some(name)
             }
             // Of a standing run: sorted by time.
@@ -120,13 +120,13 @@ impl RecordName {
     }
 }
 
-/// A digest or `-`; `None` when it is neither.
-fn digest(text: &str) -> Option<Option<String>> {
+/// A digest, or the mark that there is none.
+fn digest(text: &str) -> Result<Option<String>, ParseIdError> {
     let good = text.len() == 8 && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
     match text {
-        "-" => Some(None),
-        text if good => Some(Some(text.to_owned())),
-        _ => None,
+        "-" => Ok(None),
+        text if good => Ok(Some(text.to_owned())),
+        _ => Err(ParseIdError),
     }
 }
 

@@ -143,7 +143,9 @@ impl Reader {
                 && summary::write(context, tracker, part, generation).await
             {
                 self.generations.insert(part, generation);
-                blocks.iter_mut().for_each(|block| block.stale = false);
+                for block in blocks {
+                    block.stale = false;
+                }
             }
         }
     }
