@@ -69,6 +69,8 @@ impl FollowOptions {
 const FAR_MS: u64 = 30_000;
 /// Reports come into the log's filter this late.
 const REPORTS_LATE_MS: u64 = 120_000;
+/// Pause of somebody who waits for everything to be read.
+const READ_PAUSE: Duration = Duration::from_millis(50);
 /// Reads of failed events in flight.
 const EVENTS_AT_ONCE: usize = 16;
 
@@ -269,6 +271,21 @@ impl Follower {
         }
         let (context, header) = (self.context.clone(), self.tracker.header().clone());
         read_manifest(&context, &header, |entries| self.tracker.inputs(entries)).await
+    }
+
+    /// Looks until every record has been read that was there: then the counts are what the ledger says. Lists are rationed, so
+    /// that a run of a hundred thousand open tasks takes some seconds.
+    ///
+    /// # Errors
+    /// The cloud does not answer.
+    pub async fn read(&mut self) -> Result<(), RunError> {
+        loop {
+            self.poll().await?;
+            if self.has_read_all() {
+                return Ok(());
+            }
+            tokio::time::sleep(self.options.fast.max(READ_PAUSE)).await;
+        }
     }
 
     /// Looks once. Returns whether anything changed.

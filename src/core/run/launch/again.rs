@@ -26,7 +26,7 @@ pub async fn send_again(
     cancel: &CancellationToken,
 ) -> Result<SendReport, RunError> {
     let mut follower = Follower::open(context, run).await?;
-    follower.poll().await?;
+    follower.read().await?;
     if follower.tracker().is_cancelled() {
         return Err(RunError::Refused(format!("run `{run}` was cancelled")));
     }
