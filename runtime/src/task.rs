@@ -2,6 +2,7 @@
 
 use crate::clock::{self, millis};
 use crate::config::RuntimeSettings;
+use crate::credentials::ScriptCredentials;
 use crate::event::{Input, Job, Request};
 use crate::execute::{self, Alarm, Ended, Limits};
 use crate::ledger::Ledger;
@@ -37,6 +38,8 @@ pub struct Worker<'a> {
     pub chooser: Chooser<'a>,
     /// Variables that are the same for every task.
     pub base: BTreeMap<OsString, OsString>,
+    /// What scripts may do in the cloud.
+    pub credentials: ScriptCredentials,
     /// Watches for kills for lack of memory.
     pub oom: OomWatch,
 }
@@ -289,6 +292,11 @@ impl Worker<'_> {
         if let Some(trace) = attempt.trace_id {
             command.env("_X_AMZN_TRACE_ID", trace);
         }
+        let credentials = self.credentials.of_task().unwrap_or_else(|why| {
+            log.note("WARN", &why);
+            Vec::new()
+        });
+        command.envs(credentials);
         if let Some(task) = task {
             command.env("THRONG_RUN", &task.run).env("THRONG_TASK", task.task.to_string());
         }

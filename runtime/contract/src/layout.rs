@@ -11,6 +11,8 @@ pub const SCRIPT: &str = "/opt/throng/script";
 
 /// Set on the function: the context's home bucket, where records go. Without it the runtime writes no records.
 pub const ENV_HOME_BUCKET: &str = "THRONG_HOME_BUCKET";
+/// Set on the function: the ARN of its role, which scripts get narrowed credentials of.
+pub const ENV_ROLE: &str = "THRONG_ROLE";
 /// Overrides [`CONFIG`]; for tests and for running the runtime as a plain `bootstrap`. Either the configuration itself
 /// (it begins with `{`) or the path of a file; then the script is the file `script` in the same folder.
 pub const ENV_CONFIG: &str = "THRONG_CONFIG";

@@ -281,7 +281,7 @@ fn jittered(pause: Duration) -> Duration {
 }
 
 /// The text of the first element `name` of an XML answer.
-fn element(xml: &str, name: &str) -> Option<String> {
+pub fn element(xml: &str, name: &str) -> Option<String> {
     let start = xml.find(&format!("<{name}>"))? + name.len() + 2;
     let end = start + xml[start..].find(&format!("</{name}>"))?;
     let text = &xml[start..end];
