@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! server     one listener: who is asked? -> s3 | lambda | logs | registry | runtime API | control
-//! daemon     the process: start, run, stop
+//! identity   how the daemon and its clients know each other
+//! private    folders and files that their owner alone may look into
 //! protocol   what all services share: bodies, signatures (SigV4 for everything but S3, which checks its own), ids
 //! db         SQLite with one writer that commits in groups; everything durable is here or in blobs
 //! s3         buckets, objects, multipart uploads, notifications
@@ -17,8 +18,10 @@
 pub mod daemon;
 pub mod db;
 pub mod faults;
+pub mod identity;
 pub mod lambda;
 pub mod logs;
+mod private;
 pub mod protocol;
 pub mod registry;
 pub mod s3;

@@ -19,6 +19,7 @@ mod faults;
 mod formats;
 mod front_ends;
 mod json;
+mod owner;
 mod picture;
 mod providers;
 mod sandbox;

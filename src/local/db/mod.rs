@@ -6,6 +6,7 @@
 //! write without a sync: it survives the death of the process; the death of the machine may cost the last moments
 //! but never consistency (<https://www.sqlite.org/pragma.html#pragma_synchronous>).
 
+use crate::private;
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -55,6 +56,7 @@ impl Db {
     /// # Errors
     /// When the file cannot be opened, is not a database, or the schema fails.
     pub fn open(path: &Path, schema: &str) -> Result<Self, DbError> {
+        make_private(path).map_err(|error| DbError::Failed(format!("{}: {error}", path.display())))?;
         let mut connection = Connection::open(path)?;
         configure(&connection)?;
         connection.execute_batch(schema)?;
@@ -175,6 +177,17 @@ impl Db {
         configure_reader(&connection)?;
         Ok(connection)
     }
+}
+
+/// Makes the file before `SQLite` does, whose other files (`-wal`, `-shm`) get the same permissions.
+fn make_private(path: &Path) -> std::io::Result<()> {
+    private::options().create(true).append(true).open(path)?;
+    for ending in ["", "-wal", "-shm"] {
+        let mut name = path.as_os_str().to_owned();
+        name.push(ending);
+        private::close(Path::new(&name))?;
+    }
+    Ok(())
 }
 
 fn configure(connection: &Connection) -> Result<(), DbError> {

@@ -1,6 +1,7 @@
 //! Which service a request is for.
 
-use super::control::status;
+use super::control::{proof, status};
+use super::hosts;
 use super::services::Services;
 use super::{s3_errors, sts};
 use crate::faults::{Abort, Hangup, around};
@@ -14,6 +15,7 @@ use http_body_util::{BodyExt as _, Limited};
 use hyper::body::Incoming;
 use std::sync::Arc;
 use std::time::SystemTime;
+use throng_contract::local::PROOF_PATH;
 
 /// The largest request to a service whose body is read before the signature can be checked.
 const SIGNED_BODY_MAX: usize = 32 * 1024 * 1024;
@@ -37,11 +39,17 @@ impl Services {
 
     /// Answers a request.
     pub async fn handle(&self, request: Request<Incoming>) -> Response<Body> {
+        if !hosts::is_meant(request.headers(), request.uri()) {
+            return hosts::refusal();
+        }
         let path = request.uri().path();
         if path.starts_with("/_env/") {
             return unsigned(self.runtime.as_ref(), request).await;
         }
         let _busy = self.activity.begin();
+        if path == PROOF_PATH {
+            return proof(&self.identity, request.uri().query().unwrap_or_default());
+        }
         if path == "/v2" || path.starts_with("/v2/") {
             return self.registry(request).await;
         }
@@ -118,20 +126,23 @@ impl Services {
     }
 
     async fn registry(&self, request: Request<Incoming>) -> Response<Body> {
-        if auth::basic(request.headers(), &self.credentials) {
+        let password = self.identity.registry_password();
+        if auth::basic(request.headers(), &self.credentials.user, Some(&password)) {
             return unsigned(self.registry.as_ref(), request).await;
         }
         unauthorized()
     }
 
     async fn control(&self, command: &str, request: &Request<Incoming>) -> Response<Body> {
+        if !auth::basic(request.headers(), &self.credentials.user, None) {
+            return unauthorized();
+        }
         match (command, request.method()) {
             ("status", &Method::GET) => status(self, request.uri().query() == Some("counts")).await,
-            ("stop", &Method::POST) if auth::basic(request.headers(), &self.credentials) => {
+            ("stop", &Method::POST) => {
                 self.activity.request_stop();
                 json(StatusCode::ACCEPTED, &serde_json::json!({"stopping": true}))
             }
-            ("stop", &Method::POST) => unauthorized(),
             _ => text(
                 StatusCode::NOT_FOUND,
                 "the local cloud knows GET /_throng/status and POST /_throng/stop\n",

@@ -2,6 +2,7 @@
 
 use super::activity::Activity;
 use crate::faults::Faults;
+use crate::identity::Identity;
 use crate::protocol::{SignedService, UnsignedService};
 use crate::s3::ObjectStore;
 use s3s::service::S3Service;
@@ -12,6 +13,8 @@ use throng_contract::local::LocalCredentials;
 pub struct Services {
     /// Who may ask.
     pub credentials: LocalCredentials,
+    /// By which it proves who it is.
+    pub identity: Identity,
     /// Requests that are being answered.
     pub activity: Activity,
     /// What goes wrong on purpose.
