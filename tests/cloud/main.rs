@@ -22,6 +22,7 @@ mod json;
 mod owner;
 mod picture;
 mod providers;
+mod rights;
 mod sandbox;
 mod scar;
 mod screen;

@@ -49,8 +49,9 @@ fn what_an_older_version_left_open_is_closed() {
     let home = Home::new();
     home.ok(&["functions"]);
     home.ok(&["local", "stop"]);
-    let opened = ["data", "data/local", "data/local/data", "data/local/data/cloud.db", "data/local/data/logs"]
-        .map(|name| home.path().join("home").join(name));
+    let opened =
+        ["data", "data/local", "data/local/data", "data/local/data/cloud.db", "data/local/data/logs"]
+            .map(|name| home.path().join("home").join(name));
     std::fs::create_dir_all(home.path().join("home/state")).unwrap();
     for path in opened.iter().chain([&home.path().join("home/state")]) {
         let mode = if path.is_dir() { 0o755 } else { 0o644 };
@@ -151,7 +152,8 @@ async fn a_client_that_is_open_while_the_port_is_stolen_sends_nothing_more() {
     let folder = home.path().join("home");
     let exe = Some(PathBuf::from(env!("CARGO_BIN_EXE_throng")));
     let (dirs, options) = (Dirs::under(&folder), ConnectOptions { exe, no_start: false });
-    let connect = || Cloud::connect_with(&ContextConfig::local(), &dirs, &options);
+    let context = ContextConfig::local();
+    let connect = || Cloud::connect_with(&context, &dirs, &options);
     let cloud = connect().await.unwrap();
     cloud.s3().create_bucket("kept").await.unwrap();
     let thief = Thief::instead_of_daemon(&folder);
@@ -164,4 +166,73 @@ async fn a_client_that_is_open_while_the_port_is_stolen_sends_nothing_more() {
     thief.learned_nothing(&folder, SECRET);
     put(connect().await.unwrap()).await.unwrap();
     thief.learned_nothing(&folder, SECRET);
+}
+
+/// Whether any file of the local cloud's data has these bytes in it.
+fn is_stored(home: &Home, bytes: &[u8]) -> bool {
+    let data = home.path().join("home/data/local/data");
+    let files = walkdir::WalkDir::new(data).into_iter().filter_map(Result::ok);
+    let found = files
+        .filter(|entry| entry.file_type().is_file() && !entry.path().iter().any(|part| part == "images"));
+    found
+        .into_iter()
+        .any(|file| memchr::memmem::find(&std::fs::read(file.path()).unwrap_or_default(), bytes).is_some())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn secrets_are_not_in_the_database() {
+    const VARIABLE: &str = "variable-6b1f3c";
+    const KEY: &str = "provider-key-90ad27";
+    let mut home = Home::new();
+    home.set("SECRET_OF_TEST", VARIABLE);
+    home.set("KEY_OF_TEST", KEY);
+    let provider = "      environment:\n        Variables:\n          PASSWORD: ${SECRET_OF_TEST}\n";
+    let more = format!(
+        "{provider}      output: [{{storage_provider: minio.lab, path: b/out}}]\nstorage_providers:\n  minio:\n    lab:\n      \
+         endpoint: http://127.0.0.1:9\n      access_key: id\n      secret_key: ${{KEY_OF_TEST}}\n"
+    );
+    let file = home.function("f", "#!/bin/sh\n", &more);
+    home.ok(&["deploy", &file]);
+    let folder = home.path().join("home/data/local");
+    let client = crate::support::s3::client(&folder);
+    let object = async || {
+        let got =
+            client.get_object().bucket("throng-home").key("secrets/f/providers.json").send().await.unwrap();
+        (
+            got.server_side_encryption().map(|kind| kind.as_str().to_owned()),
+            got.body.collect().await.unwrap().to_vec(),
+        )
+    };
+    let (encryption, body) = object().await;
+    assert_eq!(encryption.as_deref(), Some("AES256"));
+    assert!(memchr::memmem::find(&body, KEY.as_bytes()).is_some(), "who may read it reads it");
+    assert!(!is_stored(&home, KEY.as_bytes()) && !is_stored(&home, VARIABLE.as_bytes()));
+    home.ok(&["local", "stop"]);
+    assert!(!is_stored(&home, KEY.as_bytes()) && !is_stored(&home, VARIABLE.as_bytes()));
+    // As an older version left them.
+    let db = rusqlite::Connection::open(folder.join("data/cloud.db")).unwrap();
+    let doc: String = db.query_row("SELECT doc FROM lambda_function", [], |row| row.get(0)).unwrap();
+    let mut doc: serde_json::Value = serde_json::from_str(&doc).unwrap();
+    doc.as_object_mut().unwrap().remove("sealed_env").expect("it was encrypted");
+    doc["settings"]["env"] = serde_json::json!({"PASSWORD": VARIABLE});
+    db.execute("UPDATE lambda_function SET doc = ?1", [doc.to_string()]).unwrap();
+    let (row, meta): (i64, String) = db
+        .query_row(
+            "SELECT body, meta FROM s3_object WHERE key = ?1",
+            [b"secrets/f/providers.json".as_slice()],
+            |row| Ok((row.get(0)?, row.get(1)?)),
+        )
+        .unwrap();
+    let mut meta: serde_json::Value = serde_json::from_str(&meta).unwrap();
+    meta.as_object_mut().unwrap().remove("sealed").expect("it was encrypted");
+    db.execute("UPDATE s3_body SET data = ?1 WHERE id = ?2", rusqlite::params![body, row]).unwrap();
+    db.execute("UPDATE s3_object SET meta = ?1 WHERE body = ?2", rusqlite::params![meta.to_string(), row])
+        .unwrap();
+    drop(db);
+    assert!(is_stored(&home, KEY.as_bytes()) && is_stored(&home, VARIABLE.as_bytes()));
+    home.ok(&["functions"]);
+    let client = crate::support::s3::client(&folder);
+    let got = client.get_object().bucket("throng-home").key("secrets/f/providers.json").send().await.unwrap();
+    assert_eq!(got.body.collect().await.unwrap().to_vec(), body, "they are read as before");
+    assert!(!is_stored(&home, KEY.as_bytes()) && !is_stored(&home, VARIABLE.as_bytes()), "and encrypted now");
 }

@@ -27,8 +27,10 @@ const CORE: [&str; 17] = [
     "engine",
 ];
 /// The rooms of the local cloud.
-const LOCAL: [&str; 11] =
-    ["private", "identity", "protocol", "faults", "db", "sandbox", "registry", "logs", "s3", "lambda", "server"];
+const LOCAL: [&str; 14] = [
+    "private", "identity", "policy", "access", "protocol", "faults", "db", "iam", "sandbox", "registry",
+    "logs", "s3", "lambda", "server",
+];
 
 /// A lease gives an environment back to the pool that it is of; neither is anything without the other.
 const BELONG_TOGETHER: [&str; 1] = ["lambda::environment <-> lambda::pool"];

@@ -16,7 +16,8 @@ pub const REGION: &str = "us-east-1";
 pub const ACCOUNT: &str = "000000000000";
 /// The local context's home bucket.
 pub const HOME_BUCKET: &str = "throng-home";
-/// The role that functions of the local cloud run as. Any well-formed role is accepted; this one is used.
+/// The role that an older throng gave to all functions of the local cloud. Nobody makes it there, so they keep the rights that
+/// they had; the next deployment makes each a role of its own.
 pub const ROLE_ARN: &str = "arn:aws:iam::000000000000:role/throng-function";
 
 /// Where the local cloud listens.

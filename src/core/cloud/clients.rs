@@ -59,7 +59,9 @@ pub(super) fn timeouts(read: Duration) -> TimeoutConfig {
 pub(super) fn local_sdk_config(found: &Found) -> SdkConfig {
     let key = &found.credentials.user;
     let http = match &found.identity {
-        Some(identity) => SharedHttpClient::new(Telling(SharedHttpClient::new(Proven::new(identity.clone())))),
+        Some(identity) => {
+            SharedHttpClient::new(Telling(SharedHttpClient::new(Proven::new(identity.clone()))))
+        }
         None => http(),
     };
     let credentials =

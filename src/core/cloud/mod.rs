@@ -241,7 +241,12 @@ impl Cloud {
             return Ok(Some((user, found.credentials.user.secret_access_key.clone())));
         };
         identity.connect().await.map_err(|error| {
-            CloudError::new(ErrorKind::Unreachable, "local cloud", &found.endpoint.endpoint, error.to_string())
+            CloudError::new(
+                ErrorKind::Unreachable,
+                "local cloud",
+                &found.endpoint.endpoint,
+                error.to_string(),
+            )
         })?;
         Ok(Some((user, identity.registry_password())))
     }
@@ -276,14 +281,10 @@ impl Cloud {
         }
     }
 
-    /// The role that functions run as, when there is one for all of them: the context's, or the local cloud's.
+    /// The role that functions run as, when the context has one for all of them.
     #[must_use]
     pub fn role(&self) -> Option<&str> {
-        match &self.0.context.role {
-            Some(role) => Some(role),
-            None if self.is_local() => Some(contract::ROLE_ARN),
-            None => None,
-        }
+        self.0.context.role.as_deref()
     }
 
     fn unset(&self, key: &str) -> CloudError {

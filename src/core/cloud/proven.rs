@@ -52,7 +52,10 @@ pub struct LocalIdentity {
 
 impl fmt::Debug for LocalIdentity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("LocalIdentity").field("address", &self.address).field("pid", &self.pid).finish_non_exhaustive()
+        f.debug_struct("LocalIdentity")
+            .field("address", &self.address)
+            .field("pid", &self.pid)
+            .finish_non_exhaustive()
     }
 }
 

@@ -85,11 +85,7 @@ pub fn start(folder: &Path, arguments: &[String]) -> Result<LocalEndpoint, Daemo
     if let Some(endpoint) = unproven(&files) {
         return Err(DaemonError::Unproven(endpoint.pid));
     }
-    let log = private::options()
-        .create(true)
-        .append(true)
-        .open(files.log())
-        .map_err(failed(files.log()))?;
+    let log = private::options().create(true).append(true).open(files.log()).map_err(failed(files.log()))?;
     let program = std::env::current_exe().map_err(failed("this program".into()))?;
     let mut child = Command::new(&program)
         .args(arguments)

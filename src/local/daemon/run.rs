@@ -1,8 +1,10 @@
 //! The daemon itself.
 
 use super::files::{Files, write, write_json};
+use crate::access::Access;
 use crate::db::{Db, DbError};
 use crate::faults::{Faults, Plan};
+use crate::iam::Iam;
 use crate::identity::Identity;
 use crate::lambda::{Lambda, LambdaConfig, LambdaParts, Queue, RuntimeApi, SandboxLauncher, TimeScale};
 use crate::logs::{LogStore, LogsApi};
@@ -172,7 +174,9 @@ async fn listen(port: Option<u16>, files: &Files) -> Result<TcpListener, ServeEr
     if let Some(port) = last {
         match bind(port).await {
             Ok(listener) => return Ok(listener),
-            Err(error) => tracing::warn!(port, %error, "the port of the last time is taken: another one is used"),
+            Err(error) => {
+                tracing::warn!(port, %error, "the port of the last time is taken: another one is used")
+            }
         }
     }
     bind(0).await.map_err(io("its port"))
@@ -222,7 +226,9 @@ async fn open(
     let images = ImageStore::open(&data.join("images"))
         .map_err(|error| ServeError::Io("its images", std::io::Error::other(error)))?;
     let (registry, store_of_images) = (images.registry(), images.clone());
-    let mut config = LambdaConfig::for_machine(address.to_string(), credentials.function.clone());
+    let iam = Iam::open(db.clone()).await?;
+    let access = Arc::new(Access::new(credentials.user, Arc::new(iam.clone())));
+    let mut config = LambdaConfig::for_machine(address.to_string(), access.clone());
     config.time_scale = TimeScale::new(options.time_scale);
     config.async_concurrency = options.max_environments.unwrap_or(config.async_concurrency);
     let lambda = Lambda::open(LambdaParts {
@@ -237,14 +243,15 @@ async fn open(
     .await?;
     tokio::spawn(sweep_images(store_of_images, lambda.clone()));
     let services = Services {
-        s3: s3::service(store.clone(), &credentials),
+        s3: s3::service(store.clone(), access.clone()),
         store,
-        credentials,
+        access,
         identity,
         activity: Activity::default(),
         faults: faults.clone(),
         lambda: Some(Arc::new(lambda.clone())),
         logs: Some(Arc::new(LogsApi::new(logs).with_faults(faults))),
+        iam: Some(Arc::new(iam)),
         runtime: Some(Arc::new(RuntimeApi(lambda.clone()))),
         registry: Some(Arc::new(registry)),
     };

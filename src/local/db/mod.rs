@@ -5,11 +5,19 @@
 //! moment, and a thousand callers pay for a handful of commits. With `synchronous=NORMAL` in WAL mode a commit is a
 //! write without a sync: it survives the death of the process; the death of the machine may cost the last moments
 //! but never consistency (<https://www.sqlite.org/pragma.html#pragma_synchronous>).
+//!
+//! ```text
+//! sealed   secrets in the database, encrypted
+//! ```
+
+mod sealed;
+
+pub use sealed::Sealer;
 
 use crate::private;
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use tokio::sync::oneshot;
 
 /// How many changes one transaction takes at most, so that the first of them does not wait for long.
@@ -42,6 +50,7 @@ pub struct Db {
     path: Arc<PathBuf>,
     jobs: std::sync::mpsc::SyncSender<Job>,
     readers: Arc<Mutex<Vec<Connection>>>,
+    sealer: Arc<OnceLock<Sealer>>,
 }
 
 impl std::fmt::Debug for Db {
@@ -70,7 +79,19 @@ impl Db {
                 let _ = connection.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)");
             })
             .map_err(|_| DbError::Closed)?;
-        Ok(Self { path: Arc::new(path.to_owned()), jobs, readers: Arc::default() })
+        Ok(Self { path: Arc::new(path.to_owned()), jobs, readers: Arc::default(), sealer: Arc::default() })
+    }
+
+    /// What encrypts the secrets in it. Its key is made when it is first needed.
+    ///
+    /// # Errors
+    /// The key can be neither read nor made.
+    pub fn sealer(&self) -> Result<&Sealer, DbError> {
+        if let Some(sealer) = self.sealer.get() {
+            return Ok(sealer);
+        }
+        let made = Sealer::open(self.path.parent().unwrap_or(Path::new(".")))?;
+        Ok(self.sealer.get_or_init(|| made))
     }
 
     /// Runs statements outside the writer's transactions: for a schema, while the program starts.
@@ -81,6 +102,26 @@ impl Db {
         let connection = Connection::open(self.path.as_path())?;
         connection.busy_timeout(std::time::Duration::from_secs(10))?;
         Ok(connection.execute_batch(sql)?)
+    }
+
+    /// Runs a change outside the writer's transactions, on the calling thread: while the program starts. Nothing of what
+    /// it replaces stays behind in the log.
+    ///
+    /// # Errors
+    /// What `change` returned; nothing is changed then.
+    pub fn change_now<T, E: From<DbError>>(
+        &self,
+        change: impl FnOnce(&Transaction<'_>) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let failed = |error| E::from(DbError::Sqlite(error));
+        let mut connection = Connection::open(self.path.as_path()).map_err(failed)?;
+        configure(&connection)?;
+        let transaction =
+            connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed)?;
+        let done = change(&transaction)?;
+        transaction.commit().map_err(failed)?;
+        connection.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)").map_err(failed)?;
+        Ok(done)
     }
 
     /// Runs `change` in a transaction and answers after its commit. When `change` fails, nothing of it stays.
@@ -196,6 +237,8 @@ fn configure(connection: &Connection) -> Result<(), DbError> {
     // A checkpoint every 64 MiB instead of every 4 MiB: fewer syncs under load.
     connection.pragma_update(None, "wal_autocheckpoint", 16_384)?;
     connection.pragma_update(None, "foreign_keys", true)?;
+    // What is replaced or removed does not stay in the pages that are written anyway.
+    connection.execute_batch("PRAGMA secure_delete = FAST")?;
     configure_reader(connection)
 }
 

@@ -4,7 +4,7 @@
 use super::meta::Piece;
 use crate::private;
 use std::collections::HashSet;
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

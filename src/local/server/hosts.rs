@@ -31,7 +31,10 @@ fn is_signed(headers: &HeaderMap, uri: &Uri) -> bool {
 
 /// The answer to a request for another host.
 pub fn refusal() -> Response<Body> {
-    text(StatusCode::MISDIRECTED_REQUEST, "this is the local cloud of throng; its name is localhost or 127.0.0.1\n")
+    text(
+        StatusCode::MISDIRECTED_REQUEST,
+        "this is the local cloud of throng; its name is localhost or 127.0.0.1\n",
+    )
 }
 
 #[cfg(test)]
@@ -40,10 +43,19 @@ mod tests {
 
     #[test]
     fn only_names_of_loopback_are_meant() {
-        for host in ["127.0.0.1:9000", "localhost", "LOCALHOST:1", "[::1]:9000", "bucket.localhost:9000", "127.1.2.3"] {
+        for host in
+            ["127.0.0.1:9000", "localhost", "LOCALHOST:1", "[::1]:9000", "bucket.localhost:9000", "127.1.2.3"]
+        {
             assert!(is_loopback(host), "{host}");
         }
-        for host in ["", "evil.example", "127.0.0.1.evil.example", "localhost.evil.example:9000", "10.0.0.1", "0.0.0.0"] {
+        for host in [
+            "",
+            "evil.example",
+            "127.0.0.1.evil.example",
+            "localhost.evil.example:9000",
+            "10.0.0.1",
+            "0.0.0.0",
+        ] {
             assert!(!is_loopback(host), "{host}");
         }
     }

@@ -73,8 +73,7 @@ pub async fn prepare(
         claim: None,
     };
     let folder = context.folder(&launch.header.id);
-    private::folder(&folder)
-        .map_err(|error| RunError::Io(format!("{}: {error}", folder.display())))?;
+    private::folder(&folder).map_err(|error| RunError::Io(format!("{}: {error}", folder.display())))?;
     launch.claim = plan::claim(&folder)?;
     let triggered = launch.inputs.iter().all(|file| launch.is_triggered(&launch.key(file.name)));
     if !files || !triggered {
