@@ -188,7 +188,7 @@ async fn secrets_are_not_in_the_database() {
     home.set("KEY_OF_TEST", KEY);
     let provider = "      environment:\n        Variables:\n          PASSWORD: ${SECRET_OF_TEST}\n";
     let more = format!(
-        "{provider}      output: [{{storage_provider: minio.lab, path: b/out}}]\nstorage_providers:\n  minio:\n    lab:\n      \
+        "{provider}      output: [{{storage_provider: minio.lab, path: results/out}}]\nstorage_providers:\n  minio:\n    lab:\n      \
          endpoint: http://127.0.0.1:9\n      access_key: id\n      secret_key: ${{KEY_OF_TEST}}\n"
     );
     let file = home.function("f", "#!/bin/sh\n", &more);

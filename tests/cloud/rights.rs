@@ -5,6 +5,7 @@ use aws_sdk_lambda::types::{ImageConfig, InvocationType};
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::time::Duration;
 use throng_contract::local::{AccessKey, ROLE_ARN};
 use throng_core::cloud::{Cloud, ConnectOptions, NewRole};
 use throng_core::config::ContextConfig;
@@ -29,8 +30,9 @@ impl World {
         Self { home, endpoint, user }
     }
 
-    fn deploy(&self, name: &str, more: &str) -> String {
-        let places = between("data/in", "data/out");
+    /// Deploys a function that copies, from one folder of a bucket to another.
+    fn deploy(&self, name: &str, bucket: &str, more: &str) -> String {
+        let places = between(&format!("{bucket}/in"), &format!("{bucket}/out"));
         let file = self.home.function(name, COPY, &format!("      memory: 128\n{places}{more}"));
         self.home.ok(&["deploy", &file])
     }
@@ -82,6 +84,8 @@ impl World {
             .send()
             .await
             .unwrap();
+        let ready = aws_sdk_lambda::client::Waiters::wait_until_function_active_v2(&lambda);
+        ready.function_name(name).wait(Duration::from_mins(1)).await.unwrap();
         let event = InvocationType::Event;
         lambda.invoke().function_name(name).invocation_type(event).send().await.unwrap();
         let mut told = BTreeMap::new();
@@ -130,8 +134,8 @@ fn refusal<T, E: ProvideErrorMetadata>(outcome: Result<T, SdkError<E>>) -> Strin
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_function_may_do_what_its_role_allows_and_nothing_else() {
     let world = World::new();
-    world.deploy("own", "");
-    world.deploy("other", "");
+    world.deploy("own", "data", "");
+    world.deploy("other", "others", "");
     let person = world.s3(&world.person());
     let put = |bucket: &str, key: &str| {
         person.put_object().bucket(bucket).key(key).body("x".to_owned().into_bytes().into())
@@ -262,7 +266,8 @@ async fn a_role_that_is_too_narrow_fails_here_as_there() {
         )
     };
     cloud.roles().set_policy("narrow", "p", &policy("elsewhere")).await.unwrap();
-    let deployed = world.deploy("copy", "    iam:\n      role: arn:aws:iam::000000000000:role/narrow\n");
+    let deployed =
+        world.deploy("copy", "data", "    iam:\n      role: arn:aws:iam::000000000000:role/narrow\n");
     assert!(!deployed.contains("has no role"), "{deployed}");
     home.write("a.txt", "a");
     let run = home.json(&["run", "copy", "a.txt", "--wait"]);
@@ -283,7 +288,8 @@ async fn a_role_that_is_too_narrow_fails_here_as_there() {
         .unwrap_err();
     assert!(refused.to_string().contains("DateLessThan"), "by name: {refused}");
 
-    let elsewhere = world.deploy("away", "    iam:\n      role: arn:aws:iam::123456789012:role/there\n");
+    let elsewhere =
+        world.deploy("away", "elsewhere", "    iam:\n      role: arn:aws:iam::123456789012:role/there\n");
     assert!(elsewhere.contains("has no role arn:aws:iam::123456789012:role/there"), "{elsewhere}");
 }
 
@@ -291,7 +297,7 @@ async fn a_role_that_is_too_narrow_fails_here_as_there() {
 async fn a_function_of_an_older_version_works_until_it_is_deployed_again_with_a_role_of_its_own() {
     let world = World::new();
     let home = &world.home;
-    world.deploy("copy", "");
+    world.deploy("copy", "data", "");
     let lambda = world.lambda(&world.person());
     let role = async || {
         let found = lambda.get_function_configuration().function_name("copy").send().await.unwrap();
@@ -304,7 +310,7 @@ async fn a_function_of_an_older_version_works_until_it_is_deployed_again_with_a_
     home.write("a.txt", "a");
     let run = home.json(&["run", "copy", "a.txt", "--wait"]);
     assert_eq!(run["counts"]["succeeded"], 1, "{run}");
-    let deployed = world.deploy("copy", "");
+    let deployed = world.deploy("copy", "data", "");
     assert!(deployed.contains("change") && deployed.contains("role"), "{deployed}");
     assert_eq!(role().await, own);
     let run = home.json(&["run", "copy", "a.txt", "--wait"]);

@@ -154,13 +154,11 @@ impl Cloud {
             return Ok(Self(Arc::new(inner)));
         }
         let found = if options.no_start {
-            match local::find(dirs).await {
-                Some(found) => found,
-                None => {
-                    let why = local::why_not(dirs).await;
-                    return Err(CloudError::new(ErrorKind::Unreachable, "local cloud", "", why));
-                }
-            }
+            let Some(found) = local::find(dirs).await else {
+                let why = local::why_not(dirs).await;
+                return Err(CloudError::new(ErrorKind::Unreachable, "local cloud", "", why));
+            };
+            found
         } else {
             local::ensure(dirs, options.exe.as_deref()).await?
         };

@@ -175,7 +175,7 @@ async fn listen(port: Option<u16>, files: &Files) -> Result<TcpListener, ServeEr
         match bind(port).await {
             Ok(listener) => return Ok(listener),
             Err(error) => {
-                tracing::warn!(port, %error, "the port of the last time is taken: another one is used")
+                tracing::warn!(port, %error, "the port of the last time is taken: another one is used");
             }
         }
     }

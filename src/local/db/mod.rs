@@ -105,7 +105,7 @@ impl Db {
     }
 
     /// Runs a change outside the writer's transactions, on the calling thread: while the program starts. Nothing of what
-    /// it replaces stays behind in the log.
+    /// it replaces stays behind, in pages or in the log.
     ///
     /// # Errors
     /// What `change` returned; nothing is changed then.
@@ -116,6 +116,7 @@ impl Db {
         let failed = |error| E::from(DbError::Sqlite(error));
         let mut connection = Connection::open(self.path.as_path()).map_err(failed)?;
         configure(&connection)?;
+        connection.execute_batch("PRAGMA secure_delete = ON").map_err(failed)?;
         let transaction =
             connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed)?;
         let done = change(&transaction)?;
@@ -237,8 +238,6 @@ fn configure(connection: &Connection) -> Result<(), DbError> {
     // A checkpoint every 64 MiB instead of every 4 MiB: fewer syncs under load.
     connection.pragma_update(None, "wal_autocheckpoint", 16_384)?;
     connection.pragma_update(None, "foreign_keys", true)?;
-    // What is replaced or removed does not stay in the pages that are written anyway.
-    connection.execute_batch("PRAGMA secure_delete = FAST")?;
     configure_reader(connection)
 }
 

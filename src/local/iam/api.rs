@@ -94,19 +94,26 @@ impl Iam {
             }
             "ListRoles" => {
                 let roles = self.store.all(form.given("PathPrefix").unwrap_or("/"));
-                let all: String =
-                    roles.iter().map(|role| format!("<member>{}</member>", xml::role(role, false))).collect();
+                let all = xml::members(roles.iter().map(|role| xml::role(role, false)));
                 Ok(format!("<IsTruncated>false</IsTruncated><Roles>{all}</Roles>"))
             }
             "DeleteRole" => self.delete(form).await,
             "UpdateAssumeRolePolicy" => {
                 let trust = trust(form.get("PolicyDocument")?)?;
-                self.store.change(form.get("RoleName")?, |role| Ok(role.trust = trust)).await?;
+                let set = |role: &mut Role| {
+                    role.trust = trust;
+                    Ok(())
+                };
+                self.store.change(form.get("RoleName")?, set).await?;
                 Ok(String::new())
             }
             "TagRole" => {
                 let tags = form.tags();
-                self.store.change(form.get("RoleName")?, |role| Ok(role.tags.extend(tags))).await?;
+                let set = |role: &mut Role| {
+                    role.tags.extend(tags);
+                    Ok(())
+                };
+                self.store.change(form.get("RoleName")?, set).await?;
                 Ok(String::new())
             }
             "ListRoleTags" => {
@@ -118,9 +125,7 @@ impl Iam {
             "DeleteRolePolicy" => self.delete_policy(form).await,
             "ListRolePolicies" => {
                 let role = self.store.get(form.get("RoleName")?)?;
-                let names = role.policies.keys();
-                let names: String =
-                    names.map(|name| format!("<member>{}</member>", xml::escaped(name))).collect();
+                let names = xml::members(role.policies.keys().map(|name| xml::escaped(name)));
                 Ok(format!("<IsTruncated>false</IsTruncated><PolicyNames>{names}</PolicyNames>"))
             }
             // The local cloud has no managed policies.

@@ -66,12 +66,17 @@ pub(super) fn role(role: &Role, tags: bool) -> String {
     text
 }
 
+/// The elements of a list.
+pub(super) fn members(of: impl Iterator<Item = String>) -> String {
+    of.fold(String::new(), |all, one| all + "<member>" + &one + "</member>")
+}
+
 /// A role's tags.
 pub(super) fn tags(role: &Role) -> String {
     let one = |(key, value): (&String, &String)| {
-        format!("<member><Key>{}</Key><Value>{}</Value></member>", escaped(key), escaped(value))
+        format!("<Key>{}</Key><Value>{}</Value>", escaped(key), escaped(value))
     };
-    role.tags.iter().map(one).collect()
+    members(role.tags.iter().map(one))
 }
 
 /// A policy as IAM answers with it: percent-encoded.

@@ -1,8 +1,8 @@
 //! When a statement holds.
 
-use super::document::{Refused, texts};
-use super::evaluate::Context;
 use super::pattern::{fits, fits_arn, is_arn};
+use super::reading::{Refused, texts};
+use super::request::Context;
 use serde_json::Value;
 
 /// The keys that the local cloud knows the values of. A condition over another one is refused: it could not be told.

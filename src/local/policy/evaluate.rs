@@ -1,33 +1,8 @@
 //! What policies say of a request.
 
 use super::document::Document;
-use std::collections::BTreeMap;
+use super::request::{Context, Request};
 use std::sync::Arc;
-
-/// What is asked for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Request<'a> {
-    /// `s3:GetObject`
-    pub action: &'a str,
-    /// An ARN, or `*` for actions that are about none.
-    pub resource: &'a str,
-}
-
-/// What is known of a request: values by condition key.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Context(BTreeMap<String, String>);
-
-impl Context {
-    /// Sets the value of a key, whose case does not matter.
-    pub fn set(&mut self, key: &str, value: impl Into<String>) {
-        self.0.insert(key.to_ascii_lowercase(), value.into());
-    }
-
-    /// The value of a key in lower case.
-    pub(super) fn get(&self, key: &str) -> Option<&str> {
-        self.0.get(key).map(String::as_str)
-    }
-}
 
 /// What comes of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -9,16 +9,22 @@
 //! document    a policy, read from JSON
 //! evaluate    what policies say of a request
 //! pattern     wildcards, in texts and in ARNs
+//! reading     values of a policy, and why they are refused
+//! request     a request, as policies see it
 //! ```
 
 mod condition;
 mod document;
 mod evaluate;
 mod pattern;
+mod reading;
+mod request;
 
 #[cfg(test)]
 mod tests;
 
 pub use condition::KEYS;
-pub use document::{Document, Refused};
-pub use evaluate::{Context, Decision, Policies, Request};
+pub use document::Document;
+pub use evaluate::{Decision, Policies};
+pub use reading::Refused;
+pub use request::{Context, Request};
