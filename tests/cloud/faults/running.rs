@@ -98,8 +98,9 @@ fn a_run_over_objects_survives_throttled_and_doubled_invocations() {
         ]
         .concat(),
     );
-    world.home.ok(&["put", "in", "elsewhere/box"]);
-    let summary = world.home.json(&["run", "copy", "s3://elsewhere/box/", "--wait"]);
+    // Where nothing starts the function, and its role may read.
+    world.home.ok(&["put", "in", "throng-home/inputs/box"]);
+    let summary = world.home.json(&["run", "copy", "s3://throng-home/inputs/box/", "--wait"]);
     assert!(world.faults().iter().all(|(_, injected)| *injected > 0), "{:?}", world.faults());
     whole(&world, &summary);
 }

@@ -7,6 +7,7 @@ use crate::cloud::now_ms;
 use crate::dataset::objects::Put;
 use crate::dataset::pace::Pace;
 use crate::model::Place;
+use crate::private;
 use crate::run::cloud::FunctionFacts;
 use crate::run::header::{RunHeader, StartedBy, new_run_id};
 use crate::run::manifest::write_manifest;
@@ -74,8 +75,7 @@ pub async fn prepare(
         claim: None,
     };
     let folder = context.folder(&launch.header.id);
-    std::fs::create_dir_all(&folder)
-        .map_err(|error| RunError::Io(format!("{}: {error}", folder.display())))?;
+    private::folder(&folder).map_err(|error| RunError::Io(format!("{}: {error}", folder.display())))?;
     launch.claim = plan::claim(&folder)?;
     let triggered = launch.inputs.iter().all(|file| launch.is_triggered(&launch.key(file.name)));
     if !files || !triggered {

@@ -115,6 +115,12 @@ impl ObjectStore {
     /// # Errors
     /// `NoSuchBucket`, `NoSuchKey`
     pub fn get(&self, bucket: &str, key: &str) -> Result<(ObjectRecord, Content), StoreError> {
-        self.db.read_now(|connection| get(connection, bucket, key))
+        let (record, content) = self.db.read_now(|connection| get(connection, bucket, key))?;
+        match content {
+            Content::Inline(data) if record.meta.sealed => {
+                Ok((record, Content::Inline(self.db.sealer()?.open_sealed(&data)?.into())))
+            }
+            content => Ok((record, content)),
+        }
     }
 }

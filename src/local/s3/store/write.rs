@@ -223,7 +223,14 @@ impl ObjectStore {
     ///
     /// # Errors
     /// As `Writer::put`.
-    pub async fn put(&self, new: NewObject) -> Result<Stored, StoreError> {
+    pub async fn put(&self, mut new: NewObject) -> Result<Stored, StoreError> {
+        match &new.content {
+            Content::Inline(data) if new.meta.sealed => {
+                new.content = Content::Inline(self.db.sealer()?.seal(data)?.into());
+            }
+            Content::Inline(_) => {}
+            Content::Parts(_) => new.meta.sealed = false,
+        }
         let writer = self.writer.clone();
         self.commit(move |tx| writer.put(tx, new)).await
     }
