@@ -7,8 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::fmt;
 
-/// Who may assume the role of a function: Lambda.
-pub const TRUST: &str = include_str!("../../assets/policies/trust.json");
+const TRUST: &str = include_str!("../../assets/policies/trust.json");
 const FUNCTION: &str = include_str!("../../assets/policies/function.json");
 const PERSON: &str = include_str!("../../assets/policies/person.json");
 
@@ -59,7 +58,7 @@ pub struct Scope {
     pub outputs: Vec<Place>,
     /// Further buckets that a person works with.
     pub buckets: Vec<String>,
-    /// ARN of the role that functions run as, when throng does not make it.
+    /// ARN of the role that functions run as: of a person's policy, when throng does not make it; of a function's, its own.
     pub role: Option<String>,
 }
 
@@ -67,6 +66,14 @@ pub struct Scope {
 #[must_use]
 pub fn function(scope: &Scope) -> Policy {
     filled(FUNCTION, scope)
+}
+
+/// Who may assume the role of a function: Lambda, and the role itself, which narrows itself for scripts. A role cannot be named
+/// in its own trust before it is there: the account is, with the role as condition.
+#[must_use]
+pub fn trust(account: &str, role: &str) -> String {
+    let partition = role.split(':').nth(1).unwrap_or("aws");
+    TRUST.replace("${PARTITION}", partition).replace("${ACCOUNT}", account).replace("${ROLE}", role)
 }
 
 /// What a person must be allowed who deploys functions, runs and follows them, and removes them.
@@ -211,7 +218,9 @@ mod tests {
             assert!(text.starts_with("{\n  \"Version\""), "in the order in which people write it: {text}");
             assert!(text.len() < 10_240, "an inline policy of a role may have 10,240 characters");
         }
-        assert!(TRUST.contains("lambda.amazonaws.com"));
+        let trust = trust("123456789012", "arn:aws-cn:iam::123456789012:role/throng/f");
+        assert!(trust.contains("lambda.amazonaws.com") && !trust.contains("${"), "{trust}");
+        assert!(trust.contains("arn:aws-cn:iam::123456789012:root"), "{trust}");
     }
 
     /// Every action that the engine names in an error ("ask for the permission …") is in the person's policy.

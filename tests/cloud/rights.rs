@@ -253,7 +253,7 @@ async fn a_role_that_is_too_narrow_fails_here_as_there() {
         path: "/".into(),
         name: "narrow".into(),
         description: "A test's".into(),
-        trust: throng_core::policies::TRUST.into(),
+        trust: throng_core::policies::trust("000000000000", "arn:aws:iam::000000000000:role/narrow"),
         tags: BTreeMap::new(),
     };
     cloud.roles().create(&role).await.unwrap();
@@ -291,6 +291,72 @@ async fn a_role_that_is_too_narrow_fails_here_as_there() {
     let elsewhere =
         world.deploy("away", "elsewhere", "    iam:\n      role: arn:aws:iam::123456789012:role/there\n");
     assert!(elsewhere.contains("has no role arn:aws:iam::123456789012:role/there"), "{elsewhere}");
+}
+
+/// What a script finds (in variables, in `/proc`, by asking) does not let it write the ledger, nor read what is another's.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_script_cannot_forge_the_ledger_with_what_it_finds() {
+    const NOSY: &str = "#!/bin/sh\nenv > \"$TMP_OUTPUT_DIR/env\"\n\
+        for p in /proc/[0-9]*; do [ \"$p\" = /proc/$$ ] || cat \"$p/environ\" 2>/dev/null; done \
+        | tr '\\0' '\\n' > \"$TMP_OUTPUT_DIR/others\"\n\
+        for p in /proc/[0-9]*; do head -c 1 \"$p/mem\" 2>&1; done > \"$TMP_OUTPUT_DIR/mem\"\n";
+    let world = World::new();
+    let home = &world.home;
+    world.deploy("other", "secrets", "");
+    home.write("a.txt", "theirs");
+    home.ok(&["put", "a.txt", "secrets/kept"]);
+    let places = between("data/in", "data/out");
+    for (name, credentials) in [("asks", "ask"), ("has", "env"), ("nothing", "none")] {
+        let more = format!("      memory: 128\n      credentials: {credentials}\n{places}");
+        home.ok(&["deploy", &home.function(name, NOSY, &more.replace("data/", &format!("{name}-data/")))]);
+        let run = home.json(&["run", name, "a.txt", "--wait"]);
+        assert_eq!(run["counts"]["succeeded"], 1, "{run}");
+        home.ok(&["get", &format!("{name}-data/out/"), name]);
+    }
+    let read = |function: &str, file: &str| {
+        std::fs::read_to_string(home.path().join(function).join(file)).unwrap_or_default()
+    };
+    for function in ["asks", "nothing"] {
+        let all = read(function, "env") + &read(function, "others");
+        assert!(
+            !all.contains("AWS_SECRET_ACCESS_KEY"),
+            "{function}: no keys in variables, its own or others'"
+        );
+    }
+    assert!(read("asks", "env").contains("AWS_CONTAINER_CREDENTIALS_FULL_URI=http://127.0.0.1:"));
+    assert!(!read("nothing", "env").contains("AWS_CONTAINER_CREDENTIALS_FULL_URI"));
+    assert!(!read("has", "others").contains("AWS_SECRET_ACCESS_KEY"), "the runtime's variables are shut");
+
+    let found = read("has", "env");
+    let value = |name: &str| {
+        let line = found.lines().find_map(|line| line.strip_prefix(&format!("{name}=")));
+        line.expect(name).to_owned()
+    };
+    let keys = Keys {
+        id: value("AWS_ACCESS_KEY_ID"),
+        secret: value("AWS_SECRET_ACCESS_KEY"),
+        token: Some(value("AWS_SESSION_TOKEN")),
+    };
+    let s3 = world.s3(&keys);
+    let put = async |bucket: &str, key: &str| {
+        refusal(s3.put_object().bucket(bucket).key(key).body(b"forged".to_vec().into()).send().await)
+    };
+    assert_eq!(put("has-data", "out/mine").await, "", "its own outputs");
+    for key in [
+        "l/00/r/0/0/0_id.1_succeeded_-_1_1_-_-.json",
+        "runs/r/cancel.json",
+        "days/has/20261123.json",
+        "start/x",
+    ] {
+        let refused = put("throng-home", key).await;
+        assert!(refused.starts_with("AccessDenied") && refused.contains("explicit deny"), "{key}: {refused}");
+    }
+    let get = |bucket: &'static str, key: &'static str| s3.get_object().bucket(bucket).key(key).send();
+    for (bucket, key) in [("throng-home", "secrets/has/providers.json"), ("secrets", "kept/a.txt")] {
+        assert!(refusal(get(bucket, key).await).starts_with("AccessDenied"), "{bucket}/{key}");
+    }
+    let list = s3.list_objects_v2().bucket("throng-home").send();
+    assert!(refusal(list.await).starts_with("AccessDenied"));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

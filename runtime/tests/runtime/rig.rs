@@ -319,10 +319,27 @@ fn read_request(reader: &mut impl BufRead) -> Option<Request> {
 pub type Response = (u16, Vec<(String, String)>, Vec<u8>);
 
 fn answer(request: &Request, shared: &(Mutex<State>, Condvar)) -> Response {
+    if request.method == "POST" && request.path == "/" {
+        return sts(request, &mut shared.0.lock().unwrap());
+    }
     match request.path.strip_prefix("/_env/token/2018-06-01/runtime/") {
         Some(call) => runtime_api(call, request, shared),
         None => s3(request, &mut shared.0.lock().unwrap()),
     }
+}
+
+/// Narrowed credentials, or a refusal when a fault for `/` is planned.
+fn sts(request: &Request, state: &mut State) -> Response {
+    assert!(request.headers["authorization"].contains("/us-east-1/sts/aws4_request"));
+    state.requests.push(String::from_utf8_lossy(&request.body).into_owned());
+    if state.faults.front().is_some_and(|(path, _)| path == "/") {
+        let (_, status) = state.faults.pop_front().unwrap();
+        let body = b"<ErrorResponse><Error><Code>AccessDenied</Code><Message>not you</Message></Error></ErrorResponse>";
+        return (status, Vec::new(), body.to_vec());
+    }
+    let body = b"<X><Credentials><AccessKeyId>ASIANARROW</AccessKeyId><SecretAccessKey>s</SecretAccessKey>\
+        <SessionToken>t</SessionToken><Expiration>2026-11-23T22:45:00Z</Expiration></Credentials></X>";
+    (200, Vec::new(), body.to_vec())
 }
 
 fn runtime_api(call: &str, request: &Request, (lock, changed): &(Mutex<State>, Condvar)) -> Response {

@@ -4,7 +4,7 @@ use crate::definition::Definition;
 use crate::image::{ComposeRequest, ImageError, Source};
 use bytes::Bytes;
 use std::path::PathBuf;
-use throng_contract::{Credentials, FunctionConfig, versions};
+use throng_contract::{FunctionConfig, versions};
 
 /// What a definition asks for. Reads the script.
 ///
@@ -33,7 +33,7 @@ pub fn compose_request(definition: &Definition, runtime: Bytes) -> Result<Compos
             .map(|(name, provider)| (name.clone(), provider.storage.clone()))
             .collect(),
         provider_inputs: definition.provider_inputs.clone(),
-        credentials: Credentials::default(),
+        credentials: definition.credentials,
         fingerprint: String::new(),
     };
     Ok(ComposeRequest {

@@ -60,18 +60,27 @@ impl Role {
         let account = cloud.identity().await?.account.clone();
         let name = name_of(cloud.region(), &definition.name);
         let partition = partition(cloud.region());
+        let arn = format!("arn:{partition}:iam::{account}:role{PATH}{name}");
+        let trust = policies::trust(&account, &arn);
+        let scope = Scope { role: Some(arn.clone()), ..scope(cloud, definition, account)? };
         Ok(Self::Made(Box::new(MadeRole {
-            arn: format!("arn:{partition}:iam::{account}:role{PATH}{name}"),
-            policy: policies::function(&scope(cloud, definition, account)?),
+            arn,
+            policy: policies::function(&scope),
             new: NewRole {
                 path: PATH.into(),
                 name,
                 description: format!("What the function {} may do. Made by throng.", definition.name),
-                trust: policies::TRUST.into(),
+                trust,
                 tags: tags::made_for(cloud.tags(), &definition.name),
             },
         })))
     }
+}
+
+/// Whether two trust policies say the same, however they are written.
+pub(super) fn is_same_trust(a: &str, b: &str) -> bool {
+    let read = |text: &str| serde_json::from_str::<serde_json::Value>(text).ok();
+    a == b || read(a).is_some_and(|a| Some(a) == read(b))
 }
 
 /// The role that the definition or the context names.

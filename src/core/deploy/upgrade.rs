@@ -2,7 +2,7 @@
 //! and settings stay as they are; its definition is not needed.
 
 use super::desired::Desired;
-use super::role::{POLICY, Role, name_of};
+use super::role::{POLICY, Role, is_same_trust, name_of};
 use super::step::{Action, Step, Work};
 use super::{DeployError, DeployOptions, Plan, diff, tags, target, wait};
 use crate::cloud::{Cloud, FunctionDetail, FunctionSettings};
@@ -10,7 +10,7 @@ use crate::image::{self, Upgrade};
 use crate::model::Architecture;
 use crate::policies::{self, Policy, Scope};
 use std::collections::BTreeMap;
-use throng_contract::layout::TAG_CONTRACT;
+use throng_contract::layout::{ENV_ROLE, TAG_CONTRACT};
 use throng_contract::versions;
 use tokio_util::sync::CancellationToken;
 
@@ -94,11 +94,13 @@ async fn runtime(
     };
     let composed = image::upgrade(wanted, &options.cache, token).await?;
     settings.image = target.image(&composed.digest);
+    settings.env.insert(ENV_ROLE.to_owned(), settings.role.clone());
     let detail = format!("image {} → {}", diff::short(&found.settings.image), diff::short(&settings.image));
     let warnings = composed.warnings.clone();
     steps.push(step("image", "today's runtime", vec![Work::Push(Box::new(composed), target.registry)]));
     let tag = BTreeMap::from([(TAG_CONTRACT.to_owned(), versions::CONTRACT.to_string())]);
-    let work = vec![Work::Code(Box::new(settings.clone())), Work::Tag(tag)];
+    let configured = Box::new(settings.clone());
+    let work = vec![Work::Code(configured.clone()), Work::Configure(configured), Work::Tag(tag)];
     steps.push(step(&format!("function {name}"), &detail, work));
     Ok(warnings)
 }
@@ -112,15 +114,16 @@ async fn role(
     warnings: &mut Vec<String>,
 ) -> Result<(), DeployError> {
     let name = name_of(cloud.region(), function);
-    if cloud.is_local() {
-        return Ok(());
-    }
-    if !arn.ends_with(&format!("/{name}")) {
+    let Some(existing) = cloud.roles().get(&name).await?.filter(|role| role.arn == arn) else {
+        // In the local cloud, functions of version 0.1 have a role that nobody made: it may do everything.
+        if cloud.is_local() {
+            return Ok(());
+        }
         warnings.push(format!(
             "its role {arn} is yours: give it what `throng doctor --policy function` prints, or records cannot be stored"
         ));
         return Ok(());
-    }
+    };
     let old = cloud.roles().policy(&name, POLICY).await?;
     let old = old.and_then(|text| serde_json::from_str::<Policy>(&text).ok()).unwrap_or_default();
     let scope = Scope {
@@ -128,12 +131,20 @@ async fn role(
         account: cloud.identity().await?.account.clone(),
         home: cloud.home_bucket()?.to_owned(),
         function: Some(function.to_owned()),
+        role: Some(arn.to_owned()),
         ..Scope::default()
     };
-    let new = policies::renewed(&old, &scope);
+    let (new, trust) = (policies::renewed(&old, &scope), policies::trust(&scope.account, arn));
+    let mut work = Vec::new();
     if new != old {
-        let what = format!("role {name}");
-        steps.insert(0, step(&what, "what it may do", vec![Work::Policy(name, new.to_string())]));
+        work.push(Work::Policy(name.clone(), new.to_string()));
+    }
+    if !is_same_trust(&existing.trust, &trust) {
+        work.push(Work::Trust(name.clone(), trust));
+    }
+    if !work.is_empty() {
+        let detail = "records of today, and that it may narrow itself for scripts";
+        steps.insert(0, step(&format!("role {name}"), detail, work));
     }
     Ok(())
 }

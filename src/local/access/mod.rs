@@ -39,6 +39,10 @@ pub enum Rights {
 pub trait Roles: Send + Sync + 'static {
     /// What the role with this ARN may do. One that was deleted may do nothing.
     fn rights(&self, arn: &str) -> Rights;
+    /// Who may become the role with this ARN: a policy as JSON; `None` when it is not there.
+    fn trust(&self, _arn: &str) -> Option<String> {
+        None
+    }
 }
 
 /// Roles that nobody has made.
@@ -125,6 +129,12 @@ impl Access {
     ) -> OpenSession {
         let expires = lifetime.map(|lifetime| SystemTime::now() + lifetime);
         OpenSession::new(self.sessions.clone(), Session::new(role, name, policies, expires))
+    }
+
+    /// Who may become a role: a policy as JSON; `None` when the role is not there.
+    #[must_use]
+    pub fn trust(&self, role: &str) -> Option<String> {
+        self.roles.trust(role)
     }
 
     /// Whether a caller may do something.

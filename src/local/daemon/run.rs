@@ -11,7 +11,7 @@ use crate::logs::{LogStore, LogsApi};
 use crate::private;
 use crate::registry::ImageStore;
 use crate::s3::{self, ObjectStore};
-use crate::server::{self, Activity, Services};
+use crate::server::{self, Activity, Services, Sts};
 use std::fs::File;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -245,6 +245,7 @@ async fn open(
     let services = Services {
         s3: s3::service(store.clone(), access.clone()),
         store,
+        sts: Arc::new(Sts::new(access.clone())),
         access,
         identity,
         activity: Activity::default(),

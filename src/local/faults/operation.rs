@@ -187,8 +187,8 @@ pub fn of_request(parts: &Parts) -> Option<Operation> {
     let (service, name) = match service.as_deref() {
         Some("lambda") => ("lambda", lambda(&parts.method, path)),
         Some("logs") => ("logs", logs(&parts.headers)),
+        // The operation is in the body; nearly always it is the first.
         Some("sts") => ("sts", "GetCallerIdentity"),
-        // The operation is in the body.
         Some("iam") => ("iam", "Other"),
         _ => ("s3", s3(parts)),
     };

@@ -236,7 +236,7 @@ fn name<'a>(member: &str, name: &'a str, longest: usize) -> Result<&'a str, IamE
     )))
 }
 
-/// A trust policy. It is kept as it is: who may assume a role here is Lambda.
+/// A trust policy. It is kept as it is: Lambda may assume any role here, others what STS understands of it.
 fn trust(text: &str) -> Result<String, IamError> {
     let malformed = |why: &str| IamError::new(400, "MalformedPolicyDocument", why);
     let value: serde_json::Value =

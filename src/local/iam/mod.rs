@@ -49,4 +49,9 @@ impl Roles for Iam {
     fn rights(&self, arn: &str) -> Rights {
         self.store.rights(arn)
     }
+
+    fn trust(&self, arn: &str) -> Option<String> {
+        let role = self.store.get(arn.rsplit('/').next()?).ok()?;
+        (role.arn() == arn).then(|| role.trust.clone())
+    }
 }

@@ -66,10 +66,7 @@ impl Services {
         match service.as_deref() {
             Some("lambda") => self.signed(self.lambda.as_ref(), request, json_denied).await,
             Some("logs") => self.signed(self.logs.as_ref(), request, json_denied).await,
-            Some("sts") => {
-                let sts = Arc::new(Sts) as Arc<dyn SignedService>;
-                self.signed(Some(&sts), request, sts::denied).await
-            }
+            Some("sts") => self.signed(Some(&self.sts), request, sts::denied).await,
             Some("iam") => self.signed(self.iam.as_ref(), request, iam::denied).await,
             Some("s3") | None => self.s3(request).await,
             Some(other) => aws_error(
@@ -171,20 +168,6 @@ impl SignedService for LogsApi {
 
     fn needs(&self, parts: &Parts, body: &[u8]) -> Vec<Needs> {
         Self::needs(parts, body)
-    }
-}
-
-struct Sts;
-
-#[async_trait::async_trait]
-impl SignedService for Sts {
-    async fn handle(&self, request: Request<Bytes>) -> Response<Body> {
-        sts::handle(&request)
-    }
-
-    /// Whoever can sign may ask who they are.
-    fn needs(&self, _parts: &Parts, _body: &[u8]) -> Vec<Needs> {
-        Vec::new()
     }
 }
 

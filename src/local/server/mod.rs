@@ -8,7 +8,7 @@
 //! listener    accepts connections until told to stop, then lets the open ones end
 //! services    everything behind the port
 //! s3_errors   completes error documents of S3
-//! sts         the one call of STS that clients make to learn who they are
+//! sts         who a caller is, and becoming a role
 //! ```
 
 mod activity;
@@ -23,3 +23,4 @@ mod sts;
 pub use activity::Activity;
 pub use listener::serve;
 pub use services::Services;
+pub use sts::Sts;

@@ -29,6 +29,8 @@ pub struct Services {
     pub logs: Option<Arc<dyn SignedService>>,
     /// IAM's API.
     pub iam: Option<Arc<dyn SignedService>>,
+    /// STS's API.
+    pub sts: Arc<dyn SignedService>,
     /// The Runtime API: paths `/_env/<token>/2018-06-01/…`.
     pub runtime: Option<Arc<dyn UnsignedService>>,
     /// The image registry: paths `/v2/…`.
