@@ -4,8 +4,9 @@ use serde_json::Value;
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::os::fd::AsFd as _;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use throng_contract::{AttemptRecord, Credentials, FunctionConfig, LogLine, OnFailure, OutputRule, versions};
@@ -40,13 +41,49 @@ struct State {
     closed: bool,
 }
 
+/// What the runtime printed, and the pipe that it comes by.
+struct Printed {
+    bytes: Vec<u8>,
+    pipe: ChildStdout,
+}
+
+impl Printed {
+    /// Reads what waits in the pipe. `false` when the other side has closed.
+    fn take_waiting(&mut self) -> bool {
+        while rustix::io::ioctl_fionread(&self.pipe).is_ok_and(|waiting| waiting > 0) {
+            let mut buffer = vec![0; 65536];
+            match self.pipe.read(&mut buffer) {
+                Ok(read @ 1..) => self.bytes.extend_from_slice(&buffer[..read]),
+                _ => return false,
+            }
+        }
+        true
+    }
+}
+
+/// Empties the pipe, so that the runtime never waits for us.
+fn drain(log: &Mutex<Printed>) {
+    use rustix::event::{PollFd, PollFlags, poll};
+    let pipe = log.lock().unwrap().pipe.as_fd().try_clone_to_owned().unwrap();
+    loop {
+        let mut waits = [PollFd::new(&pipe, PollFlags::IN)];
+        if poll(&mut waits, None).is_err() {
+            return;
+        }
+        let closed = !waits[0].revents().contains(PollFlags::IN);
+        if !log.lock().unwrap().take_waiting() || closed {
+            return;
+        }
+    }
+}
+
 /// Both servers on one port.
 pub struct Rig {
     state: Arc<(Mutex<State>, Condvar)>,
     _folder: tempfile::TempDir,
     pub tmp: PathBuf,
     child: Child,
-    log: Arc<Mutex<Vec<u8>>>,
+    log: Arc<Mutex<Printed>>,
     next: u32,
 }
 
@@ -120,15 +157,9 @@ impl Rig {
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
-        let log = Arc::new(Mutex::new(Vec::new()));
-        let mut out = child.stdout.take().unwrap();
-        let written = Arc::clone(&log);
-        std::thread::spawn(move || {
-            let mut buffer = vec![0; 65536];
-            while let Ok(read @ 1..) = out.read(&mut buffer) {
-                written.lock().unwrap().extend_from_slice(&buffer[..read]);
-            }
-        });
+        let log = Arc::new(Mutex::new(Printed { bytes: Vec::new(), pipe: child.stdout.take().unwrap() }));
+        let shared = Arc::clone(&log);
+        std::thread::spawn(move || drain(&shared));
         Self { state, _folder: folder, tmp, child, log, next: 0 }
     }
 
@@ -228,9 +259,14 @@ impl Rig {
         self.records().pop().expect("a record")
     }
 
-    /// Every line of the log so far.
+    /// Every line of the log so far: what was written before an answer came is there.
     pub fn log(&self) -> Vec<LogLine> {
-        let text = String::from_utf8(self.log.lock().unwrap().clone()).expect("a log in UTF-8");
+        let bytes = {
+            let mut printed = self.log.lock().unwrap();
+            printed.take_waiting();
+            printed.bytes.clone()
+        };
+        let text = String::from_utf8(bytes).expect("a log in UTF-8");
         text.lines().map(|line| serde_json::from_str(line).expect(line)).collect()
     }
 
