@@ -299,7 +299,7 @@ async fn a_script_cannot_forge_the_ledger_with_what_it_finds() {
     const NOSY: &str = "#!/bin/sh\nenv > \"$TMP_OUTPUT_DIR/env\"\n\
         for p in /proc/[0-9]*; do [ \"$p\" = /proc/$$ ] || cat \"$p/environ\" 2>/dev/null; done \
         | tr '\\0' '\\n' > \"$TMP_OUTPUT_DIR/others\"\n\
-        for p in /proc/[0-9]*; do head -c 1 \"$p/mem\" 2>&1; done > \"$TMP_OUTPUT_DIR/mem\"\n";
+        for p in /proc/[0-9]*; do head -c 1 \"$p/mem\" 2>&1; done > \"$TMP_OUTPUT_DIR/mem\"\nexit 0\n";
     let world = World::new();
     let home = &world.home;
     world.deploy("other", "secrets", "");

@@ -162,16 +162,23 @@ impl Follower {
 
     pub(super) fn of(context: &RunContext, header: RunHeader) -> Self {
         let options = FollowOptions::of(context);
+        let header_version = header.version;
+        let (events_from_ms, quiet_since_ms) = (header.started_ms, header.started_ms);
+        let blocks = blocks::Reader::new(&header, context.local);
+        let mut tracker = RunTracker::new(header);
+        if context.local {
+            tracker.same_clock();
+        }
         Self {
             context: context.clone(),
             options,
-            events_from_ms: header.started_ms,
-            quiet_since_ms: header.started_ms,
-            reader: match header.version {
+            events_from_ms,
+            quiet_since_ms,
+            reader: match header_version {
                 ..=1 => Reader::First(first::Reader::default()),
-                _ => Reader::Blocks(blocks::Reader::new(&header, context.local)),
+                _ => Reader::Blocks(blocks),
             },
-            tracker: RunTracker::new(header),
+            tracker,
             meter: None,
             folder: Due::default(),
             events: Due::default(),

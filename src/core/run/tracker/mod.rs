@@ -32,6 +32,8 @@ use attempt::{Attempt, Marker, Task, Verdict};
 /// An attempt's marker is stored this long after its begin, with a difference of clocks: [`layout::MARKER_AFTER_SECS`]
 /// and some.
 const MARKED_WITHIN_MS: Millis = (layout::MARKER_AFTER_SECS + 4) * 1000;
+/// Clocks differ: an event of the run may bear a time so long before its launch.
+const CLOCKS_MS: Millis = 2_000;
 /// Seconds of history that a view has.
 const HISTORY: u64 = 60;
 /// Seconds over which the rate is taken.
@@ -66,6 +68,8 @@ pub struct RunTracker {
     reported: u64,
     /// Tasks that failed and will be tried again by Lambda.
     waiting: u64,
+    /// How far the cloud's clock may be behind that of who launched.
+    clocks_ms: Millis,
 }
 
 impl RunTracker {
@@ -112,8 +116,14 @@ impl RunTracker {
             by_request: HashMap::new(),
             reported: 0,
             waiting: 0,
+            clocks_ms: CLOCKS_MS,
             header,
         }
+    }
+
+    /// The cloud has the clock of who launched: an event from before the launch is not the run's.
+    pub const fn same_clock(&mut self) {
+        self.clocks_ms = 0;
     }
 
     /// What was launched.
@@ -341,8 +351,8 @@ impl RunTracker {
             let number = task.task.as_number().filter(|_| task.run == self.header.id && task.stage == 0);
             return number.into_iter().collect();
         }
-        // The same key may have been an input of an earlier run. Clocks may differ a little.
-        if event.event_ms.unwrap_or(event.at_ms) + 2_000 < self.header.started_ms {
+        // The same key may have been an input of an earlier run.
+        if event.event_ms.unwrap_or(event.at_ms) + self.clocks_ms < self.header.started_ms {
             return Vec::new();
         }
         if self.by_key.is_none() {
