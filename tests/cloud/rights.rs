@@ -219,8 +219,8 @@ async fn a_function_may_do_what_its_role_allows_and_nothing_else() {
     world.lambda(&world.person()).delete_function().function_name("probe").send().await.unwrap();
     wait_for("its keys are good no more", || {
         let runtime = tokio::runtime::Handle::current();
-        let told = tokio::task::block_in_place(|| runtime.block_on(write("data", "out/late")));
-        refusal(told).starts_with("InvalidAccessKeyId")
+        let asked = async { refusal(write("data", "out/late").await) };
+        tokio::task::block_in_place(|| runtime.block_on(asked)).starts_with("InvalidAccessKeyId")
     });
 }
 
