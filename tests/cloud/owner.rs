@@ -168,6 +168,42 @@ async fn a_client_that_is_open_while_the_port_is_stolen_sends_nothing_more() {
     thief.learned_nothing(&folder, SECRET);
 }
 
+/// The next daemon of the same folder at the same port is ours, too: whoever waits need not begin again.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_client_that_is_open_goes_on_with_the_next_daemon_at_its_port() {
+    let home = Home::new();
+    let exe = Some(PathBuf::from(env!("CARGO_BIN_EXE_throng")));
+    let (dirs, context) = (Dirs::under(&home.path().join("home")), ContextConfig::local());
+    let options = ConnectOptions { exe, no_start: false };
+    let cloud = Cloud::connect_with(&context, &dirs, &options).await.unwrap();
+    cloud.s3().create_bucket("kept").await.unwrap();
+    let before = home.json(&["local", "status"]);
+    home.ok(&["local", "stop"]);
+    home.ok(&["local", "start"]);
+    let now = home.json(&["local", "status"]);
+    assert_eq!(now["endpoint"], before["endpoint"]);
+    assert_ne!(now["pid"], before["pid"]);
+    cloud.s3().put_json("kept", "k", &"x", false).await.unwrap();
+    assert!(cloud.local_registry().await.unwrap().is_some());
+}
+
+/// A daemon of an older version runs: it has no key to prove itself with, and is not taken for a stranger's.
+#[test]
+fn a_daemon_of_an_older_version_is_called_that_and_can_be_stopped() {
+    let home = Home::new();
+    home.ok(&["functions"]);
+    std::fs::remove_file(home.path().join("home/data/local/identity.key")).unwrap();
+    for verb in ["functions", "runs"] {
+        let output = home.run(&[verb]);
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(3), "{said}");
+        assert!(said.contains("is of an older throng") && said.contains("`throng local stop`"), "{said}");
+    }
+    assert!(home.ok(&["local", "stop"]).contains("Stopped"));
+    home.ok(&["functions"]);
+    assert!(home.path().join("home/data/local/identity.key").exists());
+}
+
 /// Whether any file of the local cloud's data has these bytes in it.
 fn is_stored(home: &Home, bytes: &[u8]) -> bool {
     let data = home.path().join("home/data/local/data");

@@ -278,7 +278,8 @@ async fn a_role_that_is_too_narrow_fails_here_as_there() {
     assert!(task.contains("AccessDenied") && task.contains("s3:PutObject"), "{task}");
 
     cloud.roles().set_policy("narrow", "p", &policy("data")).await.unwrap();
-    let run = home.json(&["run", "copy", "a.txt", "--wait"]);
+    home.write("b.txt", "b");
+    let run = home.json(&["run", "copy", "b.txt", "--wait"]);
     assert_eq!(run["counts"]["succeeded"], 1, "at once, in an environment that is warm: {run}");
 
     let refused = cloud

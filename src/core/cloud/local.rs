@@ -55,12 +55,13 @@ pub(super) async fn why_not(dirs: &Dirs) -> String {
 
 async fn look(dirs: &Dirs) -> Seen {
     let folder = dirs.local_cloud();
-    let Some(endpoint) = read_json::<LocalEndpoint>(&folder.join(ENDPOINT_FILE)).await else {
+    let file = folder.join(ENDPOINT_FILE);
+    let Some(endpoint) = read_json::<LocalEndpoint>(&file).await else {
         return Seen::Nobody;
     };
     let Some(credentials) = read_json(&folder.join(CREDENTIALS_FILE)).await else { return Seen::Nobody };
     let key = tokio::fs::read_to_string(folder.join(IDENTITY_FILE)).await.unwrap_or_default();
-    let Some(identity) = LocalIdentity::read(&endpoint, &key) else { return Seen::Nobody };
+    let Some(identity) = LocalIdentity::read(&file, &endpoint, &key) else { return Seen::Nobody };
     match identity.connect().await {
         Ok(_) => {
             Seen::Ours(Box::new(Found { endpoint, credentials, identity: Some(identity), stranger: None }))

@@ -19,6 +19,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use ring::hmac;
 use std::fmt;
 use std::io;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -48,6 +49,8 @@ pub struct LocalIdentity {
     address: String,
     port: u16,
     pid: u32,
+    /// The endpoint file: another daemon of ours may have taken the port over.
+    file: PathBuf,
 }
 
 impl fmt::Debug for LocalIdentity {
@@ -60,9 +63,10 @@ impl fmt::Debug for LocalIdentity {
 }
 
 impl LocalIdentity {
-    /// The daemon at `endpoint`, by the key as it stands in its file. `None` when either is malformed.
+    /// The daemon at `endpoint`, which was read from `file`, by the key as it stands in its own. `None` when either is
+    /// malformed.
     #[must_use]
-    pub fn read(endpoint: &LocalEndpoint, key: &str) -> Option<Self> {
+    pub fn read(file: &Path, endpoint: &LocalEndpoint, key: &str) -> Option<Self> {
         let key = hex::decode(key.trim()).ok().filter(|key| key.len() == 32)?;
         let port = endpoint.port()?;
         Some(Self {
@@ -70,16 +74,24 @@ impl LocalIdentity {
             address: format!("127.0.0.1:{port}"),
             port,
             pid: endpoint.pid,
+            file: file.to_owned(),
         })
     }
 
     /// The password for the image registry of this daemon alone: of no use to whoever has its port after it.
     #[must_use]
     pub fn registry_password(&self) -> String {
-        hex::encode(hmac::sign(&self.key, registry_text(self.port, self.pid).as_bytes()))
+        hex::encode(hmac::sign(&self.key, registry_text(self.port, self.pid_now()).as_bytes()))
     }
 
-    /// A connection whose other end has proved that it is this daemon.
+    /// The process that is to be at the port now.
+    fn pid_now(&self) -> u32 {
+        let text = std::fs::read(&self.file).unwrap_or_default();
+        let there = serde_json::from_slice::<LocalEndpoint>(&text).ok();
+        there.filter(|there| there.port() == Some(self.port)).map_or(self.pid, |there| there.pid)
+    }
+
+    /// A connection whose other end has proved that it is this daemon, or the next one of ours at its port.
     ///
     /// # Errors
     /// Nobody listens; or somebody else does ([`Stranger`]).
@@ -104,7 +116,7 @@ impl LocalIdentity {
             }
             if let Some(body) = whole_body(&answer) {
                 let Ok(proof) = hex::decode(body) else { return Ok(false) };
-                let text = proof_text(&nonce, self.port, self.pid);
+                let text = proof_text(&nonce, self.port, self.pid_now());
                 return Ok(hmac::verify(&self.key, text.as_bytes(), &proof).is_ok());
             }
         }

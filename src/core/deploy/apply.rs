@@ -7,7 +7,7 @@ use super::{DeployError, Undo, conflict, secrets, tags, wait};
 use crate::cloud::{
     BucketPermission, Cloud, CloudError, ErrorKind, FunctionDetail, FunctionSettings, NewRole, partition,
 };
-use crate::image::{LayerProgress, PushProgress, push};
+use crate::image::{Credentials, LayerProgress, PushProgress, push};
 use futures::future::BoxFuture;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -152,7 +152,12 @@ impl Applier<'_> {
             }
             Work::Trust(role, document) => self.cloud.roles().set_trust(role, document).await?,
             Work::Push(image, registry) => {
-                push(image, registry, |push| self.tell(label, push), self.token).await?;
+                let mut registry = registry.clone();
+                // Asked again: the local cloud may be another one than when the plan was made.
+                if let Some((user, password)) = self.cloud.local_registry().await? {
+                    registry.credentials = Some(Credentials { user, password });
+                }
+                push(image, &registry, |push| self.tell(label, push), self.token).await?;
             }
             Work::LogGroup(group, days, tags) => {
                 if self.cloud.logs().create_group(group, tags).await? {

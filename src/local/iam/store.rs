@@ -8,7 +8,7 @@ use crate::policy::Document;
 use rusqlite::{Transaction, params};
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, OwnedMutexGuard};
 
 const SCHEMA: &str = "
 CREATE TABLE IF NOT EXISTS iam_role (name TEXT PRIMARY KEY, doc TEXT NOT NULL) WITHOUT ROWID;
@@ -32,8 +32,8 @@ impl Known {
 pub(super) struct Store {
     db: Db,
     known: Arc<RwLock<BTreeMap<String, Known>>>,
-    /// One change at a time.
-    changing: Mutex<()>,
+    /// One change at a time. Held until it is known, also when who asked for it is gone by then.
+    changing: Arc<Mutex<()>>,
 }
 
 impl Store {
@@ -52,7 +52,7 @@ impl Store {
             })?;
             known.insert(name, Known::new(role));
         }
-        Ok(Self { db, known: Arc::new(RwLock::new(known)), changing: Mutex::default() })
+        Ok(Self { db, known: Arc::new(RwLock::new(known)), changing: Arc::default() })
     }
 
     fn with<T>(&self, read: impl FnOnce(&BTreeMap<String, Known>) -> T) -> T {
@@ -85,12 +85,12 @@ impl Store {
 
     /// Stores a new role.
     pub async fn insert(&self, role: Role) -> Result<Arc<Role>, IamError> {
-        let _one = self.changing.lock().await;
+        let one = self.changing.clone().lock_owned().await;
         if self.get(&role.name).is_ok() {
             let message = format!("Role with name {} already exists.", role.name);
             return Err(IamError::new(409, "EntityAlreadyExists", message));
         }
-        self.put(role).await
+        self.put(role, one).await
     }
 
     /// Changes a role. `change` may refuse; then nothing changes.
@@ -99,13 +99,13 @@ impl Store {
         name: &str,
         change: impl FnOnce(&mut Role) -> Result<(), IamError>,
     ) -> Result<Arc<Role>, IamError> {
-        let _one = self.changing.lock().await;
+        let one = self.changing.clone().lock_owned().await;
         let mut role = (*self.get(name)?).clone();
         change(&mut role)?;
-        self.put(role).await
+        self.put(role, one).await
     }
 
-    async fn put(&self, role: Role) -> Result<Arc<Role>, IamError> {
+    async fn put(&self, role: Role, one: OwnedMutexGuard<()>) -> Result<Arc<Role>, IamError> {
         let document = serde_json::to_string(&role).map_err(|error| DbError::Failed(error.to_string()))?;
         let (key, known) = (role.name.to_lowercase(), self.known.clone());
         let stored = key.clone();
@@ -118,6 +118,7 @@ impl Store {
             let new = Known::new(role);
             let role = new.role.clone();
             known.write().unwrap_or_else(PoisonError::into_inner).insert(key, new);
+            drop(one);
             role
         };
         Ok(self.db.write_then(store, show).await?)
