@@ -15,7 +15,7 @@
 //! execute     runs a program: its output into the log, its time limited, nothing of it left
 //! http        the HTTP client: blocking, keep-alive
 //! logs        every line as one JSON object
-//! memory      evidence for what ended a script: memory or storage
+//! memory      evidence for what ended a script: memory, storage, or another limit of Lambda
 //! output      stage out: what the script left in its output folder becomes objects
 //! processes   ending processes: a task's process group, and whatever left it
 //! program     what is executed for a task: a script, or the image's own program

@@ -9,6 +9,7 @@
 //! lambda     functions, the asynchronous queue, environments, the Runtime API
 //! logs       groups, streams, events, live tail
 //! registry   image store: OCI distribution API, layers unpacked once, root filesystems
+//! outside    the way out of sandboxes with a network of their own: names and connections
 //! sandbox    namespaces, limits, the helper process
 //! faults     what goes wrong on purpose, by a plan, for tests
 //! daemon     the local cloud as a process: start, run, stop, found through its endpoint file
@@ -19,6 +20,7 @@ pub mod db;
 pub mod faults;
 pub mod lambda;
 pub mod logs;
+pub mod outside;
 pub mod protocol;
 pub mod registry;
 pub mod s3;

@@ -22,6 +22,7 @@ mod json;
 mod picture;
 mod providers;
 mod sandbox;
+mod sandbox_network;
 mod scar;
 mod screen;
 mod two_machines;

@@ -26,8 +26,8 @@ const CORE: [&str; 16] = [
     "engine",
 ];
 /// The rooms of the local cloud.
-const LOCAL: [&str; 9] =
-    ["protocol", "faults", "db", "sandbox", "registry", "logs", "s3", "lambda", "server"];
+const LOCAL: [&str; 10] =
+    ["protocol", "faults", "db", "sandbox", "outside", "registry", "logs", "s3", "lambda", "server"];
 
 /// A lease gives an environment back to the pool that it is of; neither is anything without the other.
 const BELONG_TOGETHER: [&str; 1] = ["lambda::environment <-> lambda::pool"];
