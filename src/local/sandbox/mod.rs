@@ -15,10 +15,10 @@
 //! to the daemon. `/etc/hosts` is the host's. No other file of the host is visible.
 //!
 //! ```text
-//! linux   sandboxes on Linux
-//! network which network a sandbox has
-//! other   platforms without namespaces: everything compiles, nothing runs
-//! root    what a root filesystem must have before it can be a sandbox's read-only root
+//! linux    sandboxes on Linux
+//! network  which network a sandbox has
+//! other    platforms without namespaces: everything compiles, nothing runs
+//! root     what a root filesystem must have before it can be a sandbox's read-only root
 //! ```
 
 #[cfg(target_os = "linux")]

@@ -160,6 +160,7 @@ fn program() -> Vec<libc::sock_filter> {
 #[cfg(test)]
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 mod tests {
+    #![allow(clippy::unwrap_used, clippy::panic)]
     use super::*;
 
     /// What the kernel would do.

@@ -171,7 +171,7 @@ fn build_root(plan: &Plan) -> Result<OwnedFd, Failure> {
         Network::Own(listens) => Some(network::resolver(listens)),
     };
     let names = [c"/etc/hosts", c"/etc/resolv.conf"];
-    let mut files: Vec<_> = names
+    let files: Vec<_> = names
         .into_iter()
         .take(if resolver.is_some() { 1 } else { 2 })
         .filter_map(|name| {
@@ -191,7 +191,7 @@ fn build_root(plan: &Plan) -> Result<OwnedFd, Failure> {
     chdir("/").map_err(failed("entering the root"))?;
 
     become_inside_user()?;
-    files.extend(make_dev(&devices, resolver.as_deref())?.map(|mount| (mount, c"/etc/resolv.conf")));
+    make_dev(&devices, resolver.as_deref())?;
     let tmp = temporary(plan.tmp_mb, c"1777", NO_SUID | NO_DEV).map_err(failed("/tmp"))?;
     sys::attach(tmp.as_fd(), c"/tmp").map_err(failed("/tmp"))?;
     if let Some(proc) = proc {
@@ -230,8 +230,8 @@ fn temporary(megabytes: u32, mode: &CStr, attributes: u64) -> nix::Result<OwnedF
     sys::new_file_system(c"tmpfs", &options, attributes)
 }
 
-/// Without `/dev/shm`, as on Lambda. Gives a read-only mount of a file that has `resolver` in it.
-fn make_dev(devices: &[(OwnedFd, &CStr)], resolver: Option<&str>) -> Result<Option<OwnedFd>, Failure> {
+/// Without `/dev/shm`, as on Lambda. `resolver` becomes what `/etc/resolv.conf` says.
+fn make_dev(devices: &[(OwnedFd, &CStr)], resolver: Option<&str>) -> Result<(), Failure> {
     use nix::unistd::symlinkat;
     let dev = temporary(1, c"755", NO_SUID | NO_EXEC).map_err(failed("/dev"))?;
     sys::attach(dev.as_fd(), c"/dev").map_err(failed("/dev"))?;
@@ -244,22 +244,23 @@ fn make_dev(devices: &[(OwnedFd, &CStr)], resolver: Option<&str>) -> Result<Opti
     for (target, name) in LINKS {
         symlinkat(target, nix::fcntl::AT_FDCWD, name).map_err(failed("/dev"))?;
     }
-    let resolver = resolver.map(file_of).transpose().map_err(failed("/etc/resolv.conf"))?;
+    resolver.map_or(Ok(()), resolve_by).map_err(failed("/etc/resolv.conf"))?;
     sys::restrict(dev.as_fd(), READ_ONLY).map_err(failed("/dev"))?;
-    chdir("/").map_err(failed("/"))?;
-    Ok(resolver)
+    chdir("/").map_err(failed("/"))
 }
 
-/// A mount of a file in memory, of which nothing is seen in the working directory.
-fn file_of(text: &str) -> std::io::Result<OwnedFd> {
-    const NAME: &CStr = c"file";
+/// Makes `/etc/resolv.conf` a file in memory. In the working directory, where it is made, nothing is left of it.
+fn resolve_by(text: &str) -> std::io::Result<()> {
+    const NAME: &CStr = c"resolv.conf";
     let flags = OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_WRONLY | OFlag::O_CLOEXEC;
     let file = open(NAME, flags, Mode::from_bits_truncate(0o444))?;
     File::from(file).write_all(text.as_bytes())?;
     let mount = sys::open_tree(NAME)?;
-    nix::unistd::unlink(NAME)?;
     sys::restrict(mount.as_fd(), READ_ONLY | NO_SUID | NO_DEV | NO_EXEC)?;
-    Ok(mount)
+    // An image whose /etc is a link has no place for it, and does without. What is unlinked cannot be attached.
+    let _ = sys::attach(mount.as_fd(), c"/etc/resolv.conf");
+    nix::unistd::unlink(NAME)?;
+    Ok(())
 }
 
 fn give_up_rights() -> Result<(), Failure> {

@@ -89,9 +89,9 @@ pub fn raise(all: bool) -> nix::Result<()> {
         return Ok(());
     }
     // struct rtmsg: family, length of destination and source, service, table, protocol, scope, kind; flags.
-    const FAMILY: u8 = libc::AF_INET as u8;
+    let family = u8::try_from(libc::AF_INET).map_err(|_| Errno::EINVAL)?;
     let head =
-        [FAMILY, 0, 0, 0, libc::RT_TABLE_LOCAL, libc::RTPROT_STATIC, libc::RT_SCOPE_HOST, libc::RTN_LOCAL];
+        [family, 0, 0, 0, libc::RT_TABLE_LOCAL, libc::RTPROT_STATIC, libc::RT_SCOPE_HOST, libc::RTN_LOCAL];
     let device = attribute(libc::RTA_OIF, LOOPBACK.to_ne_bytes());
     // What connects says that it comes from here, as it does when there is no network.
     let source = attribute(libc::RTA_PREFSRC, Ipv4Addr::LOCALHOST.octets());
@@ -100,9 +100,11 @@ pub fn raise(all: bool) -> nix::Result<()> {
 
 /// struct rtattr with four bytes.
 fn attribute(kind: u16, value: [u8; 4]) -> [u8; 8] {
-    let [a, b, c, d] = value;
-    let ([l, m], [k, n]) = (8_u16.to_ne_bytes(), kind.to_ne_bytes());
-    [l, m, k, n, a, b, c, d]
+    let mut all = [0; 8];
+    all[..2].copy_from_slice(&8_u16.to_ne_bytes());
+    all[2..4].copy_from_slice(&kind.to_ne_bytes());
+    all[4..].copy_from_slice(&value);
+    all
 }
 
 /// Asks the kernel for a change and waits for its word.
