@@ -146,9 +146,7 @@ fn log_of_a_run(home: &Home) -> String {
 #[test]
 fn functions_reach_the_host_only_when_a_setting_says_so() {
     let port = service("hello from this machine\n").port();
-    let script = format!(
-        "/bin/busybox nc 127.0.0.1 {port} </dev/null; /bin/busybox nc 192.0.2.1 {port} </dev/null; echo done"
-    );
+    let script = format!("/bin/busybox nc 127.0.0.1 {port} </dev/null; echo done");
     for (config, heard) in [
         (String::new(), false),
         (format!("[local]\nsandbox_ports = [443, {port}]\n"), false),
