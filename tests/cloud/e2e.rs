@@ -82,7 +82,7 @@ case $(cat "$INPUT_FILE_PATH") in
 esac
 "#;
     // Long enough to fill /tmp on a busy machine: functions yield.
-    let yaml = function(&home, "ways", script, &settings(256, 10));
+    let yaml = function(&home, "ways", script, &settings(256, 15));
     for way in ["ok", "fail", "slow", "stubborn", "memory", "storage"] {
         home.write(&format!("in/{way}"), way);
     }
