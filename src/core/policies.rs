@@ -45,7 +45,7 @@ impl fmt::Display for Policy {
 /// What a policy is about.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Scope {
-    /// Region
+    /// The region that ARNs of the policy name.
     pub region: String,
     /// Account number
     pub account: String,
@@ -73,6 +73,34 @@ pub fn function(scope: &Scope) -> Policy {
 #[must_use]
 pub fn person(scope: &Scope) -> Policy {
     filled(PERSON, scope)
+}
+
+/// What the role of a function must be allowed today, with the places that an older policy let it read and write.
+#[must_use]
+pub fn renewed(old: &Policy, scope: &Scope) -> Policy {
+    let mut policy = filled(FUNCTION, scope);
+    let home = format!(":s3:::{}", scope.home);
+    let elsewhere = |arn: &&String| !arn.ends_with(&home) && !arn.contains(&format!("{home}/"));
+    let template: Policy = serde_json::from_str(FUNCTION).unwrap_or_default();
+    for (place, blank) in template.statement.iter().enumerate() {
+        let Some(before) = old.statement.iter().find(|statement| statement.sid == blank.sid) else {
+            continue;
+        };
+        let kept: Vec<_> = before.resource.iter().filter(elsewhere).cloned().collect();
+        match policy.statement.iter_mut().find(|statement| statement.sid == blank.sid) {
+            Some(statement) => {
+                let fresh =
+                    kept.into_iter().filter(|arn| !statement.resource.contains(arn)).collect::<Vec<_>>();
+                statement.resource.extend(fresh);
+            }
+            None if kept.is_empty() => {}
+            None => {
+                let at = place.min(policy.statement.len());
+                policy.statement.insert(at, Statement { resource: kept, ..blank.clone() });
+            }
+        }
+    }
+    policy
 }
 
 /// Statements about nothing are left out.
@@ -154,6 +182,24 @@ mod tests {
         assert_eq!(buckets, ["arn:aws-cn:s3:::home", "arn:aws-cn:s3:::pictures", "arn:aws-cn:s3:::all"]);
         let none = function(&Scope { outputs: Vec::new(), ..scope() });
         assert!(resources(&none, "StoreOutputs").is_empty(), "no statement without resources: {none}");
+    }
+
+    #[test]
+    fn a_renewed_policy_keeps_places_and_gets_todays_ledger() {
+        let today = function(&scope());
+        let bare = Scope { inputs: Vec::new(), outputs: Vec::new(), ..scope() };
+        let sorted = |policy: &Policy, sid: &str| {
+            let mut all = resources(policy, sid);
+            all.sort();
+            all
+        };
+        let mut old = today.clone();
+        old.statement.retain(|statement| statement.sid != "KeepRecords");
+        let new = renewed(&old, &bare);
+        for sid in ["Log", "ReadInputs", "StoreOutputs", "KeepRecords", "TellMissingFromForbidden"] {
+            assert_eq!(sorted(&new, sid), sorted(&today, sid), "{sid}");
+        }
+        assert!(!resources(&today, "KeepRecords").iter().any(|arn| arn.ends_with("/runs/*")));
     }
 
     #[test]

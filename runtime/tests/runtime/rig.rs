@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
-use throng_contract::{AttemptRecord, FunctionConfig, LogLine, OnFailure, OutputRule, VERSION};
+use throng_contract::{AttemptRecord, Credentials, FunctionConfig, LogLine, OnFailure, OutputRule, versions};
 
 /// How long a test waits for an answer.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -53,7 +53,7 @@ pub struct Rig {
 /// A function with a script, or without one.
 pub fn function(script: bool) -> FunctionConfig {
     FunctionConfig {
-        version: VERSION,
+        version: versions::CONFIG,
         name: "f".into(),
         script,
         entrypoint: Vec::new(),
@@ -71,6 +71,8 @@ pub fn function(script: bool) -> FunctionConfig {
         on_failure: OnFailure::Discard,
         providers: BTreeMap::new(),
         provider_inputs: Vec::new(),
+        credentials: Credentials::default(),
+        fingerprint: "function".into(),
     }
 }
 
@@ -199,12 +201,27 @@ impl Rig {
         self.invoke(&notification(keys))
     }
 
-    /// Every record so far, in order.
+    /// Every record so far, in the order in which they ended.
     pub fn records(&self) -> Vec<AttemptRecord> {
+        let is_record = |path: &&String| path.contains("/records/") || path.starts_with("home/l/");
         let paths = self.list("home/");
-        let records =
-            paths.iter().filter(|path| path.contains("/records/") || path.starts_with("home/loose/"));
-        records.map(|path| serde_json::from_slice(&self.get(path).unwrap()).unwrap()).collect()
+        let records = paths.iter().filter(is_record).filter(|path| !path.ends_with("_running"));
+        let read = |path: &String| serde_json::from_slice(&self.get(path).unwrap()).unwrap();
+        let mut records: Vec<AttemptRecord> = records.map(read).collect();
+        records.sort_by_key(|record| record.ended_ms);
+        records
+    }
+
+    /// Metadata of the object at `bucket/key`.
+    pub fn metadata(&self, path: &str) -> Vec<(String, String)> {
+        self.state
+            .0
+            .lock()
+            .unwrap()
+            .objects
+            .get(path)
+            .map(|object| object.metadata.clone())
+            .unwrap_or_default()
     }
 
     pub fn record(&self) -> AttemptRecord {
@@ -355,8 +372,15 @@ fn s3(request: &Request, state: &mut State) -> Response {
                 (404, Vec::new(), b"<Error><Code>NoSuchKey</Code><Message>gone</Message></Error>".to_vec())
             }
         },
+        ("PUT", "") if request.headers.contains_key("if-none-match") && state.objects.contains_key(&key) => {
+            (412, Vec::new(), b"<Error><Code>PreconditionFailed</Code></Error>".to_vec())
+        }
         ("PUT", "") => {
-            state.objects.insert(key, Object { bytes: request.body.clone(), metadata: Vec::new() });
+            let own = |(name, value): (&String, &String)| {
+                Some((name.strip_prefix("x-amz-meta-")?.to_owned(), value.clone()))
+            };
+            let metadata = request.headers.iter().filter_map(own).collect();
+            state.objects.insert(key, Object { bytes: request.body.clone(), metadata });
             (200, vec![("etag".into(), "\"e\"".into())], Vec::new())
         }
         ("POST", "uploads=") => (200, Vec::new(), b"<X><UploadId>u&amp;1</UploadId></X>".to_vec()),

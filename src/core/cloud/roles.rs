@@ -18,7 +18,7 @@ pub struct Roles<'a> {
 /// A role.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Role {
-    /// ARN
+    /// Its ARN, which a function names.
     pub arn: String,
     /// Its tags.
     pub tags: BTreeMap<String, String>,
@@ -35,7 +35,7 @@ pub struct NewRole {
     pub description: String,
     /// Who may assume it: a policy as JSON.
     pub trust: String,
-    /// Tags
+    /// Its tags; `throng:function` says whose it is.
     pub tags: BTreeMap<String, String>,
 }
 

@@ -3,9 +3,10 @@
 //! A line is eight hexadecimal digits (CRC-32 of the rest), a space, JSON. A line that does not check, such as the
 //! last one of a process that was killed while writing, is as if it had never been written.
 
+use crate::private;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{BufRead, BufReader, Error, ErrorKind, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
@@ -24,9 +25,9 @@ impl Journal {
     /// The file cannot be read or written, or another process has it open ([`ErrorKind::WouldBlock`]).
     pub fn open<T: DeserializeOwned>(path: &Path) -> std::io::Result<(Self, Vec<T>)> {
         if let Some(folder) = path.parent() {
-            std::fs::create_dir_all(folder)?;
+            private::folder(folder)?;
         }
-        let mut file = OpenOptions::new().read(true).append(true).create(true).open(path)?;
+        let mut file = private::options().read(true).append(true).create(true).open(path)?;
         file.try_lock().map_err(|_| {
             let message = format!("{} is in use by another throng", path.display());
             Error::new(ErrorKind::WouldBlock, message)

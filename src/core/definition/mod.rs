@@ -145,7 +145,7 @@ pub struct Definition {
     pub timeout_threshold_s: u32,
     /// /tmp in MiB, 512–10240.
     pub tmp_mb: u32,
-    /// Architecture
+    /// The instruction set it runs on.
     pub architecture: Architecture,
     /// Variables for the script (`container.environment.Variables`), without secrets: these go into the image.
     pub env: BTreeMap<String, String>,
@@ -249,7 +249,7 @@ impl fmt::Debug for Definition {
 /// Objects under `bucket/path` start the function.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InputRule {
-    /// Bucket
+    /// The bucket whose objects start the function.
     pub bucket: String,
     /// Folder, without slashes at either end; may be empty.
     pub path: String,

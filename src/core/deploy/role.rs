@@ -24,6 +24,16 @@ pub(super) enum Role {
     Made(Box<MadeRole>),
 }
 
+/// Whether a role is there to be used. Those of AWS are somebody else's to look after; of the local cloud's, one that was not
+/// made there is of no use.
+async fn is_there(cloud: &Cloud, arn: &str) -> Result<bool, DeployError> {
+    if !cloud.is_local() {
+        return Ok(true);
+    }
+    let name = arn.rsplit('/').next().unwrap_or(arn);
+    Ok(cloud.roles().get(name).await?.is_some_and(|role| role.arn == arn))
+}
+
 /// A role that is made for a function.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct MadeRole {
@@ -42,7 +52,9 @@ impl Role {
 
     /// The role that `definition` asks for.
     pub async fn of(cloud: &Cloud, definition: &Definition) -> Result<Self, DeployError> {
-        if let Some(named) = definition.role.as_deref().or(cloud.role()) {
+        if let Some(named) = named(cloud, definition)
+            && is_there(cloud, named).await?
+        {
             return Ok(Self::Named(named.to_owned()));
         }
         let account = cloud.identity().await?.account.clone();
@@ -60,6 +72,20 @@ impl Role {
             },
         })))
     }
+}
+
+/// The role that the definition or the context names.
+fn named<'a>(cloud: &'a Cloud, definition: &'a Definition) -> Option<&'a str> {
+    definition.role.as_deref().or(cloud.role())
+}
+
+/// What a person should know of a role that is not used.
+pub(super) fn note(cloud: &Cloud, definition: &Definition, role: &Role) -> Option<String> {
+    let named = named(cloud, definition).filter(|_| matches!(role, Role::Made(_)))?;
+    Some(format!(
+        "the local cloud has no role {named}: here the function may do what a role that throng makes allows. To try \
+         what that one allows, make it here (`aws iam create-role`, `put-role-policy`)"
+    ))
 }
 
 fn scope(cloud: &Cloud, definition: &Definition, account: String) -> Result<Scope, DeployError> {

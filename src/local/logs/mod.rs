@@ -10,6 +10,7 @@
 //! names      names of groups in requests
 //! fuzzing    readers of outside input, for the fuzz targets
 //! groups     groups and streams
+//! rights     what each operation needs to be allowed
 //! ```
 
 mod api;
@@ -20,6 +21,7 @@ mod groups;
 mod names;
 mod pattern;
 mod query;
+mod rights;
 mod store;
 mod tail;
 #[cfg(test)]

@@ -4,7 +4,7 @@
 //! are blobs: they compare byte by byte, as S3 orders them. Bodies are apart: small ones in `s3_body.data`, larger
 //! ones in files that `layout` names.
 
-/// Idempotent.
+/// Can be run on a database that has them.
 pub const SCHEMA: &str = "
 CREATE TABLE IF NOT EXISTS s3_bucket (
     id INTEGER PRIMARY KEY,

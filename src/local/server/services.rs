@@ -1,17 +1,20 @@
 //! Everything behind the port.
 
 use super::activity::Activity;
+use crate::access::Access;
 use crate::faults::Faults;
+use crate::identity::Identity;
 use crate::protocol::{SignedService, UnsignedService};
 use crate::s3::ObjectStore;
 use s3s::service::S3Service;
 use std::sync::Arc;
-use throng_contract::local::LocalCredentials;
 
 /// Everything behind the port. A service that is `None` answers 501.
 pub struct Services {
     /// Who may ask.
-    pub credentials: LocalCredentials,
+    pub access: Arc<Access>,
+    /// By which it proves who it is.
+    pub identity: Identity,
     /// Requests that are being answered.
     pub activity: Activity,
     /// What goes wrong on purpose.
@@ -24,6 +27,8 @@ pub struct Services {
     pub lambda: Option<Arc<dyn SignedService>>,
     /// `CloudWatch` Logs' API.
     pub logs: Option<Arc<dyn SignedService>>,
+    /// IAM's API.
+    pub iam: Option<Arc<dyn SignedService>>,
     /// The Runtime API: paths `/_env/<token>/2018-06-01/…`.
     pub runtime: Option<Arc<dyn UnsignedService>>,
     /// The image registry: paths `/v2/…`.

@@ -1,5 +1,6 @@
 //! The one call of STS that clients make to learn who they are.
 
+use crate::access::Caller;
 use crate::protocol::auth::Denied;
 use crate::protocol::body::{Body, answer};
 use bytes::Bytes;
@@ -15,9 +16,15 @@ pub fn handle(request: &Request<Bytes>) -> Response<Body> {
         .find_map(|(name, value)| (name == "Action").then(|| value.into_owned()));
     let request_id = uuid::Uuid::new_v4();
     if action.as_deref() == Some("GetCallerIdentity") {
+        let (arn, user) = match request.extensions().get::<Caller>() {
+            Some(caller @ Caller::Role(session)) => {
+                (caller.arn(), format!("{}:{}", session.role_name(), session.name))
+            }
+            _ => (Caller::Person.arn(), ACCOUNT.to_owned()),
+        };
         let text = format!(
             "<GetCallerIdentityResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\">\
-             <GetCallerIdentityResult><Arn>arn:aws:iam::{ACCOUNT}:root</Arn><UserId>{ACCOUNT}</UserId>\
+             <GetCallerIdentityResult><Arn>{arn}</Arn><UserId>{user}</UserId>\
              <Account>{ACCOUNT}</Account></GetCallerIdentityResult>\
              <ResponseMetadata><RequestId>{request_id}</RequestId></ResponseMetadata>\
              </GetCallerIdentityResponse>"
@@ -29,14 +36,7 @@ pub fn handle(request: &Request<Bytes>) -> Response<Body> {
 
 /// A refusal as services of the query protocol write it: in XML, and with codes of their own.
 pub fn denied(denied: &Denied) -> Response<Body> {
-    let code = match denied.code {
-        "UnrecognizedClientException" => "InvalidClientTokenId",
-        "InvalidSignatureException" => "SignatureDoesNotMatch",
-        "MissingAuthenticationTokenException" => "MissingAuthenticationToken",
-        "IncompleteSignatureException" => "IncompleteSignature",
-        other => other,
-    };
-    error(denied.status, code, &denied.message)
+    error(denied.status, denied.query_code(), &denied.message)
 }
 
 fn error(status: StatusCode, code: &str, message: &str) -> Response<Body> {

@@ -29,7 +29,7 @@ const LONGEST_PATH: usize = 3000;
 /// What to download.
 #[derive(Clone, Debug)]
 pub struct Download {
-    /// Bucket
+    /// The bucket that is read.
     pub bucket: String,
     /// Keys, or prefixes ending with `/` (the empty one: everything).
     pub keys: Vec<String>,

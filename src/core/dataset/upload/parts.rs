@@ -54,7 +54,7 @@ impl Shared {
             }
         }
         let bucket = &self.upload.place.bucket;
-        let metadata = self.metadata(index);
+        let metadata = self.metadata(index, key);
         let upload = self.pace.insist(|| self.store.begin_parts(bucket, key, &metadata)).await?;
         let part = part_size(size, self.upload.options.part);
         self.journal.append(&Line::Parts { name: name.to_owned(), stamp, upload: upload.clone(), part })?;
