@@ -17,7 +17,7 @@
 //! http         the HTTP client: blocking, keep-alive
 //! ledger       what goes into the home bucket: records, markers, headers of standing runs
 //! logs         every line as one JSON object
-//! memory       evidence for what ended a script: memory or storage
+//! memory       evidence for what ended a script: memory, storage, or another limit of Lambda
 //! output       stage out: what the script left in its output folder becomes objects
 //! processes    ending processes: a task's process group, and whatever left it
 //! program      what is executed for a task: a script, or the image's own program

@@ -1,4 +1,4 @@
-//! Evidence for what ended a script: memory or storage.
+//! Evidence for what ended a script: memory, storage, or another limit of Lambda.
 
 use std::path::{Path, PathBuf};
 
@@ -52,6 +52,29 @@ pub fn is_full<'a>(folder: &Path, mut said: impl Iterator<Item = &'a str>) -> bo
     full || said.any(|line| line.contains("No space left on device"))
 }
 
+/// What a script's last words mean that ran into what Lambda does not have, and what to do.
+pub fn advice<'a>(mut said: impl Iterator<Item = &'a str>) -> Option<&'static str> {
+    said.find_map(|line| {
+        let has = |words: &str| line.contains(words);
+        // Python's multiprocessing, as it says it where there is no /dev/shm.
+        if has("[Errno 38] Function not implemented") || has("/dev/shm") {
+            Some(
+                "it wants shared memory, and Lambda has no /dev/shm: use threads, subprocess, or \
+                 multiprocessing.Process with Pipe in place of Lock, Queue and Pool",
+            )
+        } else if has("Too many open files") {
+            Some("Lambda lets a function have 1,024 open files")
+        } else if has("ork: Resource temporarily unavailable")
+            || has("ork: retry: Resource temporarily unavailable")
+            || has("can't start new thread")
+        {
+            Some("Lambda lets a function have 1,024 processes and threads")
+        } else {
+            None
+        }
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -61,6 +84,20 @@ mod tests {
         let folder = std::env::temp_dir();
         assert!(is_full(&folder, ["dd: error writing '/tmp/x': No space left on device"].into_iter()));
         assert!(!is_full(&folder, ["all is well"].into_iter()));
+    }
+
+    #[test]
+    fn what_lambda_does_not_have_is_named() {
+        let advice = |line: &'static str| advice(["Traceback", line].into_iter()).unwrap_or_default();
+        assert!(
+            advice("OSError: [Errno 38] Function not implemented")
+                .contains("multiprocessing.Process with Pipe")
+        );
+        assert!(advice("cp: can't create '/dev/shm/x': No such file or directory").contains("no /dev/shm"));
+        assert!(advice("./x.sh: fork: retry: Resource temporarily unavailable").contains("1,024 processes"));
+        assert!(advice("RuntimeError: can't start new thread").contains("1,024 processes"));
+        assert!(advice("open: Too many open files").contains("1,024 open files"));
+        assert_eq!(advice("all is well"), "");
     }
 
     #[test]

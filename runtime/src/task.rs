@@ -371,7 +371,10 @@ impl Worker<'_> {
             return Some(Failure::new(FailureClass::Storage, message));
         }
         let message = match (ended.code, ended.signal) {
-            (Some(code), _) => format!("the script ended with exit code {code}"),
+            (Some(code), _) => {
+                let advice = memory::advice(log.tail()).map(|advice| format!("; {advice}"));
+                format!("the script ended with exit code {code}{}", advice.unwrap_or_default())
+            }
             (None, Some(signal)) => format!("the script was ended by signal {signal}"),
             (None, None) => format!("the script's end was not seen (request {})", attempt.request_id),
         };

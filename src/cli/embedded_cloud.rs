@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use throng_contract::local::{LocalCredentials, LocalEndpoint};
+use throng_core::config::{LocalConfig, SandboxNetwork};
 use throng_core::doctor::Check;
 
 /// How the local cloud is to serve.
@@ -19,6 +20,10 @@ pub struct ServeRequest {
     pub time_scale: f64,
     /// How many environments it runs at once; as the machine allows when `None`.
     pub max_environments: Option<u32>,
+    /// Which network functions have.
+    pub network: SandboxNetwork,
+    /// Ports of other machines that they reach in a private network.
+    pub ports: Vec<u16>,
     /// Whether it leaves the terminal.
     pub detach: bool,
     /// A plan of faults.
@@ -69,6 +74,6 @@ pub trait EmbeddedCloud: fmt::Debug + Sync {
     /// It runs, or its files cannot be deleted.
     fn reset(&self, folder: &Path) -> Result<(), String>;
 
-    /// Whether this machine can run functions.
-    fn check_sandbox(&self) -> Vec<Check>;
+    /// Whether this machine can run functions, and what they reach with these settings.
+    fn check_sandbox(&self, config: &LocalConfig) -> Vec<Check>;
 }

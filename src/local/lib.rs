@@ -13,6 +13,7 @@
 //! lambda     functions, the asynchronous queue, environments, the Runtime API
 //! logs       groups, streams, events, live tail
 //! registry   image store: OCI distribution API, layers unpacked once, root filesystems
+//! outside    the way out of sandboxes with a network of their own: names and connections
 //! sandbox    namespaces, limits, the helper process
 //! faults     what goes wrong on purpose, by a plan, for tests
 //! daemon     the local cloud as a process: start, run, stop, found through its endpoint file
@@ -26,6 +27,7 @@ pub mod iam;
 pub mod identity;
 pub mod lambda;
 pub mod logs;
+pub mod outside;
 pub mod policy;
 mod private;
 pub mod protocol;

@@ -1,4 +1,5 @@
-//! Fresh sandbox starts beside `bwrap` (when it is installed), in the same run.
+//! Fresh sandbox starts, with a network of their own and with the host's, beside `bwrap` (when it is installed), in the
+//! same run.
 //!
 //! `cargo bench --profile dist --bench sandbox`; needs a static `busybox`. Prints milliseconds per start of `true`, from the request
 //! to the end of every process, one after the other.
@@ -19,7 +20,7 @@ mod linux {
     use std::os::unix::fs::PermissionsExt;
     use std::path::{Path, PathBuf};
     use std::time::{Duration, Instant};
-    use throng_local::sandbox::{self, Sandbox, SandboxSpec};
+    use throng_local::sandbox::{self, Listens, Network, Sandbox, SandboxSpec};
 
     const STARTS: u32 = 300;
 
@@ -38,15 +39,18 @@ mod linux {
         sandbox::prepare_root(root.path())?;
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
         // In turn, so that whatever else this machine does disturbs both alike.
-        let (mut ours, mut theirs, mut refused) = (Vec::new(), Vec::new(), None);
+        let (mut ours, mut in_hosts, mut theirs, mut refused) = (Vec::new(), Vec::new(), Vec::new(), None);
+        let own = Network::Own(Listens { cloud: 4566, names: true, everywhere: vec![22, 80, 443] });
         for _ in 0..STARTS {
-            ours.push(runtime.block_on(one(root.path()))?);
+            ours.push(runtime.block_on(one(root.path(), &own))?);
+            in_hosts.push(runtime.block_on(one(root.path(), &Network::Host))?);
             match bwrap(root.path()) {
                 Ok(time) => theirs.push(time),
                 Err(error) => refused = Some(error),
             }
         }
         report("throng", ours);
+        report("throng, host's network", in_hosts);
         match refused {
             None => report("bwrap", theirs),
             Some(error) => println!("bwrap: {error}"),
@@ -54,7 +58,7 @@ mod linux {
         Ok(())
     }
 
-    async fn one(root: &Path) -> Result<Duration, sandbox::SandboxError> {
+    async fn one(root: &Path, network: &Network) -> Result<Duration, sandbox::SandboxError> {
         let spec = SandboxSpec {
             rootfs: root.to_owned(),
             command: vec!["/bin/true".into()],
@@ -62,6 +66,7 @@ mod linux {
             env: Vec::new(),
             memory_mb: 128,
             tmp_mb: 512,
+            network: network.clone(),
         };
         let begin = Instant::now();
         let sandbox = Sandbox::spawn(spec).await?;

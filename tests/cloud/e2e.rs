@@ -81,7 +81,8 @@ case $(cat "$INPUT_FILE_PATH") in
   storage) dd if=/dev/zero of=/tmp/big bs=1M count=700 ;;
 esac
 "#;
-    let yaml = function(&home, "ways", script, &settings(256, 4));
+    // Long enough to fill /tmp on a busy machine: functions yield.
+    let yaml = function(&home, "ways", script, &settings(256, 15));
     for way in ["ok", "fail", "slow", "stubborn", "memory", "storage"] {
         home.write(&format!("in/{way}"), way);
     }

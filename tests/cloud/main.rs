@@ -24,6 +24,7 @@ mod picture;
 mod providers;
 mod rights;
 mod sandbox;
+mod sandbox_network;
 mod scar;
 mod screen;
 mod two_machines;

@@ -6,7 +6,7 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
-use throng_local::sandbox::{self, Exit, Sandbox, SandboxError, SandboxSpec};
+use throng_local::sandbox::{self, Exit, Listens, Network, Sandbox, SandboxError, SandboxSpec};
 use tokio::io::AsyncReadExt;
 
 /// All tests of this process have one helper; whichever asks first, it is this program.
@@ -15,7 +15,7 @@ fn use_helper() {
 }
 
 /// A root with busybox and nothing else: no /proc, /dev, /tmp, /etc before `prepare_root`.
-fn root() -> Option<tempfile::TempDir> {
+pub fn root() -> Option<tempfile::TempDir> {
     let busybox = ["/bin/busybox", "/usr/bin/busybox"].iter().map(Path::new).find(|path| path.exists());
     let Some(busybox) = busybox else {
         eprintln!("SKIPPED: no static busybox here (apt-get install busybox-static)");
@@ -32,7 +32,12 @@ fn root() -> Option<tempfile::TempDir> {
     Some(root)
 }
 
-fn spec(root: &Path, script: &str) -> SandboxSpec {
+/// A network of its own, in which these ports lead outside.
+pub fn own(everywhere: &[u16]) -> Network {
+    Network::Own(Listens { cloud: 4566, names: true, everywhere: everywhere.to_vec() })
+}
+
+pub fn spec(root: &Path, script: &str) -> SandboxSpec {
     let script = format!("b() {{ /bin/busybox \"$@\"; }}\n{script}");
     SandboxSpec {
         rootfs: root.to_owned(),
@@ -41,10 +46,11 @@ fn spec(root: &Path, script: &str) -> SandboxSpec {
         env: vec![("PATH".into(), "/bin".into()), ("GREETING".into(), "hello there".into())],
         memory_mb: 128,
         tmp_mb: 16,
+        network: own(&[]),
     }
 }
 
-async fn run_spec(spec: SandboxSpec) -> (Exit, String) {
+pub async fn run_spec(spec: SandboxSpec) -> (Exit, String) {
     let mut sandbox = Sandbox::spawn(spec).await.unwrap();
     let mut text = Vec::new();
     sandbox.take_output().unwrap().read_to_end(&mut text).await.unwrap();
@@ -87,14 +93,15 @@ async fn the_host_is_not_visible() {
 async fn the_root_is_read_only_and_devices_are_there() {
     let Some(root) = root() else { return };
     let script = "echo x > /file; echo x > /bin/busybox; b mkdir /dev/x; echo x > /dev/null && echo null; \
-                  b head -c 3 /dev/zero | b wc -c; echo x > /dev/shm/x && echo shm; b rm /etc/hosts; b ls /dev/fd/ >/dev/null && echo fd";
+                  b head -c 3 /dev/zero | b wc -c; b ls /dev/shm; b rm /etc/hosts; b ls /dev/fd/ >/dev/null && echo fd";
     let (_, text) = run(root.path(), script).await;
     assert_eq!(
         text.matches("Read-only file system").count() + text.matches("Resource busy").count(),
         4,
         "{text}"
     );
-    assert!(text.contains("null\n3\nshm\n") && text.contains("fd\n"), "{text}");
+    assert!(text.contains("null\n3\n") && text.contains("fd\n"), "{text}");
+    assert!(text.contains("/dev/shm: No such file"), "as on Lambda: {text}");
     assert!(!root.path().join("file").exists());
 }
 
@@ -121,6 +128,23 @@ async fn no_privilege_can_be_gained() {
     assert!(text.contains("NoNewPrivs:\t1"), "{text}");
     assert!(!text.contains("mounted") && !text.contains("made") && !text.contains("nested\n"), "{text}");
     assert!(text.ends_with("993\n"), "{text}");
+}
+
+#[tokio::test]
+async fn processes_are_as_many_as_on_lambda_filtered_and_nice() {
+    let Some(root) = root() else { return };
+    let mut many = spec(
+        root.path(),
+        "b cut -d ' ' -f 19 /proc/self/stat; b grep ^Seccomp: /proc/self/status; ulimit -n; n=0; \
+         while [ $n -lt 1100 ]; do /bin/busybox sleep 30 & n=$((n+1)); echo $n; done",
+    );
+    many.memory_mb = 1024;
+    let (exit, text) = run_spec(many).await;
+    assert!(text.starts_with("10\nSeccomp:\t2\n1024\n"), "{text}");
+    // With the shell and the init they are 1,024.
+    assert!(text.contains("\n1022\n") && !text.contains("\n1023\n"), "{text}");
+    assert!(text.contains("can't fork: Resource temporarily unavailable"), "{text}");
+    assert!(!exit.out_of_memory, "{exit:?}");
 }
 
 #[tokio::test]
@@ -291,6 +315,6 @@ fn doctor_finds_something_to_say() {
     use_helper();
     let findings = sandbox::check();
     let subjects: Vec<_> = findings.iter().map(|finding| finding.subject.as_str()).collect();
-    assert_eq!(subjects, ["kernel", "namespaces", "/proc", "memory limit"]);
+    assert_eq!(subjects, ["kernel", "namespaces", "network", "/proc", "memory limit"]);
     eprintln!("{findings:#?}");
 }

@@ -27,9 +27,9 @@ const CORE: [&str; 17] = [
     "engine",
 ];
 /// The rooms of the local cloud.
-const LOCAL: [&str; 14] = [
-    "private", "identity", "policy", "access", "protocol", "faults", "db", "iam", "sandbox", "registry",
-    "logs", "s3", "lambda", "server",
+const LOCAL: [&str; 15] = [
+    "private", "identity", "policy", "access", "protocol", "faults", "db", "iam", "sandbox", "outside",
+    "registry", "logs", "s3", "lambda", "server",
 ];
 
 /// A lease gives an environment back to the pool that it is of; neither is anything without the other.

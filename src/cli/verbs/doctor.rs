@@ -28,7 +28,7 @@ pub async fn examine(session: &Session, args: &args::Doctor) -> CliResult {
     }
     let mut checks = vec![folders(session), runtime(session.programs)];
     if context.is_local() {
-        checks.extend(session.embedded_cloud.check_sandbox());
+        checks.extend(session.embedded_cloud.check_sandbox(&session.config.local));
     }
     let cloud = match Cloud::connect(context, &session.dirs).await {
         Ok(cloud) => {

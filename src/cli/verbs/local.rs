@@ -30,6 +30,8 @@ pub fn control(verb: &Local, global: &Global, cloud: &dyn EmbeddedCloud) -> CliR
                 // "Never" is a hundred years.
                 idle: Duration::from_secs(60 * if minutes == 0 { 52_560_000 } else { minutes }),
                 max_environments: (config.max_environments != 0).then_some(config.max_environments),
+                network: config.sandbox_network,
+                ports: config.sandbox_ports,
                 detach,
                 faults: faults.clone(),
             };

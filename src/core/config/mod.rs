@@ -133,11 +133,34 @@ pub struct LocalConfig {
     pub max_environments: u32,
     /// Port on 127.0.0.1; 0 for any that is free.
     pub port: u16,
+    /// Which network functions have.
+    pub sandbox_network: SandboxNetwork,
+    /// Ports of TCP that functions reach on other machines, when the network is [`SandboxNetwork::Private`].
+    pub sandbox_ports: Vec<u16>,
+}
+
+/// Which network functions of the local cloud have.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SandboxNetwork {
+    /// Each environment its own, with a way to other machines.
+    #[default]
+    Private,
+    /// Each environment its own, with nothing but the local cloud and the storage that the definition names.
+    None,
+    /// This machine's, with everything that listens on it.
+    Host,
 }
 
 impl Default for LocalConfig {
     fn default() -> Self {
-        Self { idle_minutes: 30, max_environments: 0, port: 0 }
+        Self {
+            idle_minutes: 30,
+            max_environments: 0,
+            port: 0,
+            sandbox_network: SandboxNetwork::Private,
+            sandbox_ports: vec![22, 80, 443],
+        }
     }
 }
 

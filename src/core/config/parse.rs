@@ -23,10 +23,13 @@ pub(super) const KNOWN: &[(&str, &[&str])] = &[
         ],
     ),
     ("tui", &["theme", "mouse", "images", "color", "ascii"]),
-    ("local", &["idle_minutes", "max_environments", "port"]),
+    ("local", &["idle_minutes", "max_environments", "port", "sandbox_network", "sandbox_ports"]),
     ("upload", &["concurrency", "multipart_mb", "part_mb"]),
     ("logs", &["lines", "memory_mb"]),
 ];
+
+/// Each is a descriptor of the local cloud for every environment; it takes 32, and the definition's own come to them.
+const MOST_SANDBOX_PORTS: usize = 24;
 
 /// Why there is no configuration.
 #[derive(Debug, thiserror::Error)]
@@ -115,6 +118,14 @@ impl Config {
         range("upload.multipart_mb", self.upload.multipart_mb, 5, 5120)?;
         range("logs.lines", self.logs.lines, 1000, 10_000_000)?;
         range("logs.memory_mb", self.logs.memory_mb, 1, 4096)?;
+        if self.local.sandbox_ports.len() > MOST_SANDBOX_PORTS || self.local.sandbox_ports.contains(&0) {
+            return Err(ConfigError::Value {
+                path: path.to_owned(),
+                key: "local.sandbox_ports".into(),
+                value: format!("{:?}", self.local.sandbox_ports),
+                allowed: format!("at most {MOST_SANDBOX_PORTS} ports, each 1 to 65535"),
+            });
+        }
         for (name, context) in &self.contexts {
             check_context(name, context, path)?;
         }

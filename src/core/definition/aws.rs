@@ -5,7 +5,7 @@ use super::node::Node;
 use super::problem::{Position, Report};
 use super::providers::{self, Providers};
 use super::secrets::{Environment, expand};
-use super::{Architecture, Definition, OnFailure, flows, limits};
+use super::{Architecture, Definition, OnFailure, flows, limits, shared_memory};
 use crate::image::Source;
 use std::path::{Path, PathBuf};
 use throng_contract::Credentials;
@@ -281,7 +281,11 @@ fn read_script(lambda: &Fields<'_>, definition: &mut Definition, report: &mut Re
         (None, Some(run)) => ("run_script", run),
         (None, None) => return,
     };
-    definition.script = Some(existing_script(&script, &definition.base, &lambda.key(name), report));
+    let path = existing_script(&script, &definition.base, &lambda.key(name), report);
+    if let Some(wanted) = shared_memory::wanted(&path) {
+        report.warn(script.at, &lambda.key(name), wanted);
+    }
+    definition.script = Some(path);
 }
 
 /// The script's absolute path; an error unless it is a file that can be read.

@@ -81,6 +81,7 @@
 //! problem     what is wrong with a definition, and where
 //! providers   storage_providers: S3 endpoints with keys of their own
 //! secrets     ${NAME}: values that come from the environment
+//! shared_memory  scripts that want shared memory, which functions do not have
 //! settings    settings given one by one, as options of a command line
 //! write       A definition as YAML, so that a form can be saved
 //! ```
@@ -103,6 +104,7 @@ mod problem;
 mod providers;
 mod secrets;
 mod settings;
+mod shared_memory;
 mod write;
 
 use problem::Unset;

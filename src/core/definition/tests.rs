@@ -353,6 +353,16 @@ fn with_lab(output: &str, lab: &str) -> Result<Document, DefinitionErrors> {
     read_with(&text, folder.path(), &|name| (name == "TOKEN").then(|| "s3cret".to_owned()))
 }
 
+#[test]
+fn a_script_that_wants_shared_memory_is_warned_about() {
+    let folder = folder();
+    std::fs::write(folder.path().join("pool.py"), "import multiprocessing\nmultiprocessing.Pool(2)\n")
+        .unwrap();
+    let found = read_with(&lambda("init_script: pool.py"), folder.path(), &|_| None).unwrap().warnings;
+    let said: Vec<_> = found.iter().map(ToString::to_string).collect();
+    assert!(said.iter().any(|line| line.contains("Lambda has none") && line.contains("Pipe")), "{said:?}");
+}
+
 const LAB: &str =
     "{endpoint: 'https://minio.lab:9000/', verify: false, access_key: lab, secret_key: '${TOKEN}'}";
 

@@ -6,9 +6,12 @@ use crate::db::{Db, DbError};
 use crate::faults::{Faults, Plan};
 use crate::iam::Iam;
 use crate::identity::Identity;
-use crate::lambda::{Lambda, LambdaConfig, LambdaParts, Queue, RuntimeApi, SandboxLauncher, TimeScale};
+use crate::lambda::{
+    FunctionNetwork, Lambda, LambdaConfig, LambdaParts, PORTS, Queue, RuntimeApi, SandboxLauncher, TimeScale,
+};
 use crate::logs::{LogStore, LogsApi};
 use crate::private;
+use crate::protocol::Door;
 use crate::registry::ImageStore;
 use crate::s3::{self, ObjectStore};
 use crate::server::{self, Activity, Services, Sts};
@@ -20,6 +23,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use throng_contract::local::{LocalCredentials, LocalEndpoint};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc;
 
 /// How often unused images are removed.
 const SWEEP: Duration = Duration::from_hours(1);
@@ -39,6 +43,10 @@ pub struct ServeOptions {
     pub time_scale: f64,
     /// Most asynchronous invocations at a time; by the machine when `None`.
     pub max_environments: Option<u32>,
+    /// Which network functions have.
+    pub network: FunctionNetwork,
+    /// Ports of other machines that functions reach with a network of their own.
+    pub ports: Vec<u16>,
     /// Whether to leave the terminal's session.
     pub detach: bool,
     /// What is to go wrong on purpose.
@@ -55,6 +63,8 @@ impl ServeOptions {
             idle: Duration::from_mins(30),
             time_scale: 1.0,
             max_environments: None,
+            network: FunctionNetwork::default(),
+            ports: PORTS.to_vec(),
             detach: false,
             faults: None,
         }
@@ -120,7 +130,7 @@ async fn run(options: &ServeOptions, files: &Files, lock: &File) -> Result<(), S
     let listener = listen(options.port, files).await?;
     let address = listener.local_addr().map_err(io("its port"))?;
     let identity = Identity::new(&key, address.port(), std::process::id());
-    let Opened { services, lambda } = open(files, (credentials, identity), address, options).await?;
+    let Opened { services, lambda, doors } = open(files, (credentials, identity), address, options).await?;
     let services = Arc::new(services);
     write(&files.port(), address.port().to_string().as_bytes()).map_err(io("its port file"))?;
     let mut terminate = signal(SignalKind::terminate()).map_err(io("signals"))?;
@@ -148,7 +158,7 @@ async fn run(options: &ServeOptions, files: &Files, lock: &File) -> Result<(), S
         // While S3 still answers, or functions that run would fail for want of it.
         lambda.shutdown().await;
     };
-    server::serve(listener, services, stop).await;
+    server::serve(listener, doors, services, stop).await;
     Ok(())
 }
 
@@ -206,6 +216,7 @@ async fn until_idle(services: &Services, idle: Duration) {
 struct Opened {
     services: Services,
     lambda: Lambda,
+    doors: mpsc::UnboundedReceiver<Door>,
 }
 
 async fn open(
@@ -230,6 +241,9 @@ async fn open(
     let access = Arc::new(Access::new(credentials.user, Arc::new(iam.clone())));
     let mut config = LambdaConfig::for_machine(address.to_string(), access.clone());
     config.time_scale = TimeScale::new(options.time_scale);
+    let (sender, doors) = mpsc::unbounded_channel();
+    config.doors = Some(sender);
+    (config.network, config.ports) = (options.network, options.ports.clone());
     config.async_concurrency = options.max_environments.unwrap_or(config.async_concurrency);
     let lambda = Lambda::open(LambdaParts {
         db,
@@ -256,5 +270,5 @@ async fn open(
         runtime: Some(Arc::new(RuntimeApi(lambda.clone()))),
         registry: Some(Arc::new(registry)),
     };
-    Ok(Opened { services, lambda })
+    Ok(Opened { services, lambda, doors })
 }

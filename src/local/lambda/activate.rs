@@ -89,6 +89,7 @@ impl Lambda {
         };
         let image = self.inner.images.resolve(&function.resolved_uri).await.map_err(told)?;
         let rootfs = self.inner.images.rootfs(&image.digest).await.map_err(told)?;
-        Ok(Live { function, image, rootfs })
+        let endpoints = super::named::endpoints(&rootfs);
+        Ok(Live { function, image, rootfs, endpoints })
     }
 }

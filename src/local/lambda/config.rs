@@ -2,8 +2,26 @@
 
 use super::clock::TimeScale;
 use crate::access::Access;
+use crate::protocol::Door;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::mpsc;
+
+/// Which network functions have.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum FunctionNetwork {
+    /// Each environment its own, with a way to other machines.
+    #[default]
+    Private,
+    /// Each environment its own, with nothing but the local cloud and the storage that the definition names.
+    None,
+    /// This machine's.
+    Host,
+}
+
+/// Ports of other machines that functions reach when nothing else is set: SSH, HTTP and HTTPS. All are below 1024, where no
+/// function can listen itself.
+pub const PORTS: [u16; 3] = [22, 80, 443];
 
 /// Settings of the local Lambda.
 #[derive(Clone, Debug)]
@@ -18,10 +36,16 @@ pub struct LambdaConfig {
     pub account_concurrency: u32,
     /// How many asynchronous invocations run at a time on this machine.
     pub async_concurrency: u32,
-    /// Sum of the memory sizes of all environments, in MiB.
+    /// Sum of the sizes of all environments, memory and /tmp, in MiB.
     pub memory_mb: u64,
     /// An environment that had nothing to do for so long is ended (scaled).
     pub idle: Duration,
+    /// Which network functions have.
+    pub network: FunctionNetwork,
+    /// Ports of TCP that they reach on other machines, when the network is [`FunctionNetwork::Private`].
+    pub ports: Vec<u16>,
+    /// To whoever serves the cloud's port in the networks of environments.
+    pub doors: Option<mpsc::UnboundedSender<Door>>,
 }
 
 impl LambdaConfig {
@@ -37,7 +61,15 @@ impl LambdaConfig {
             async_concurrency: u32::try_from(2 * cores).unwrap_or(2),
             memory_mb: machine_memory_mb().unwrap_or(4096) * 3 / 4,
             idle: Duration::from_mins(1),
+            network: FunctionNetwork::default(),
+            ports: PORTS.to_vec(),
+            doors: None,
         }
+    }
+
+    /// The cloud's port.
+    pub(super) fn port(&self) -> u16 {
+        self.address.rsplit_once(':').and_then(|(_, port)| port.parse().ok()).unwrap_or_default()
     }
 }
 

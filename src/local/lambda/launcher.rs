@@ -1,6 +1,6 @@
 //! What starts the processes of environments: the sandbox, or plain processes in tests.
 
-use crate::sandbox::{Exit, SandboxError, SandboxSpec};
+use crate::sandbox::{Exit, SandboxError, SandboxSpec, Sockets};
 use async_trait::async_trait;
 use tokio::net::unix::pipe;
 
@@ -19,6 +19,10 @@ pub trait Launcher: Send + Sync + 'static {
 pub trait Process: Send + Sync {
     /// The read end of the pipe that is both standard output and standard error. There once.
     fn take_output(&mut self) -> Option<pipe::Receiver>;
+    /// The sockets that listen in its network, when it has one of its own. There once.
+    fn take_sockets(&mut self) -> Option<Sockets> {
+        None
+    }
     /// Waits for the first process's end. May be cancelled and called again; answers the same again.
     async fn wait(&mut self) -> Exit;
     /// Ends every process of the environment and waits until they are gone.

@@ -16,6 +16,7 @@
 //! lines        bytes from a pipe -> lines of a log
 //! logging      what an environment writes to its log stream
 //! model        a function as it is stored, and as it is shown
+//! named        the storage endpoints that a function's definition names
 //! names        function names and ARNs
 //! parts        what Lambda needs of its neighbours, as traits
 //! plain        environments as plain processes, without isolation, for tests
@@ -37,6 +38,7 @@ mod launcher;
 mod lines;
 mod logging;
 mod model;
+mod named;
 mod names;
 mod parts;
 #[cfg(unix)]
@@ -51,7 +53,7 @@ mod store;
 mod variables;
 
 pub use clock::TimeScale;
-pub use config::LambdaConfig;
+pub use config::{FunctionNetwork, LambdaConfig, PORTS};
 pub use launcher::{Launcher, Process};
 pub use parts::{Images, Records};
 #[cfg(unix)]

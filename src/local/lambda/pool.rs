@@ -16,6 +16,16 @@ pub(super) struct Live {
     pub function: Arc<Function>,
     pub image: LocalImage,
     pub rootfs: PathBuf,
+    /// Host and port of the storage that the definition names.
+    pub endpoints: Vec<(String, u16)>,
+}
+
+impl Live {
+    /// What an environment may take of this machine's memory, in MiB: files in its /tmp are there, too.
+    fn memory_mb(&self) -> u64 {
+        let settings = &self.function.settings;
+        u64::from(settings.memory_mb) + u64::from(settings.tmp_mb)
+    }
 }
 
 /// Why an invocation cannot begin now.
@@ -217,7 +227,7 @@ impl Scheduler {
             }
             _ => {}
         }
-        let needed = pool.live.as_ref().map_or(0, |live| u64::from(live.function.settings.memory_mb));
+        let needed = pool.live.as_ref().map_or(0, |live| live.memory_mb());
         let (pool_id, reserved, cold) = (pool.id, pool.reserved.is_some(), pool.idle.is_empty());
         if cold && !state.make_room(name, needed, self.limits.memory_mb) {
             return Err(Refusal::Machine);
@@ -263,7 +273,7 @@ impl Scheduler {
         }
         let live = pool.live.clone()?;
         let (sender, inbox) = mpsc::unbounded_channel();
-        let memory_mb = u64::from(live.function.settings.memory_mb);
+        let memory_mb = live.memory_mb();
         let member =
             Member { inbox: sender.clone(), generation: pool.generation, memory_mb, idle_since_ms: now_ms() };
         pool.environments.insert(id, member);

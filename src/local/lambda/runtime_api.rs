@@ -2,7 +2,7 @@
 
 use super::Lambda;
 use super::environment::{MAX_RESPONSE, Message, NextEvent, Verdict};
-use crate::protocol::{Body, body::full};
+use crate::protocol::{Body, Speaker, body::full};
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
 use http_body_util::BodyExt;
@@ -61,6 +61,12 @@ impl Lambda {
         let (parts, body) = request.into_parts();
         let found = parts.uri.path().strip_prefix("/_env/").and_then(|rest| {
             let (token, rest) = rest.split_once('/')?;
+            // Where the socket says which environment speaks, it speaks for no other.
+            if let Some(Speaker::Environment(who)) = parts.extensions.get::<Speaker>()
+                && who.token != token
+            {
+                return None;
+            }
             let inbox = self.inner.tokens.find(token)?;
             Some((inbox, route(parts.method.as_str(), rest.strip_prefix("2018-06-01/runtime/")?)?))
         });

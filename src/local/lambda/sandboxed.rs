@@ -1,7 +1,7 @@
 //! Environments in sandboxes.
 
 use super::launcher::{Launcher, Process};
-use crate::sandbox::{Exit, Sandbox, SandboxError, SandboxSpec};
+use crate::sandbox::{Exit, Sandbox, SandboxError, SandboxSpec, Sockets};
 use async_trait::async_trait;
 use tokio::net::unix::pipe;
 
@@ -20,6 +20,10 @@ impl Launcher for SandboxLauncher {
 impl Process for Sandbox {
     fn take_output(&mut self) -> Option<pipe::Receiver> {
         Self::take_output(self)
+    }
+
+    fn take_sockets(&mut self) -> Option<Sockets> {
+        Self::take_sockets(self)
     }
 
     async fn wait(&mut self) -> Exit {

@@ -5,6 +5,7 @@
 //! body         bodies of answers, errors as AWS's JSON protocols tell them
 //! request_ids  what identifies a request
 //! service      what answers requests
+//! speaker      who speaks: this machine, or one environment through a socket in its own network
 //! text         times and keys as AWS writes them
 //! ```
 
@@ -12,8 +13,10 @@ pub mod auth;
 pub mod body;
 mod request_ids;
 mod service;
+mod speaker;
 pub mod text;
 
 pub use body::Body;
 pub use request_ids::RequestIds;
 pub use service::{SignedService, UnsignedService};
+pub use speaker::{Door, EnvironmentId, Speaker};

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! daemon ──(two descriptors per sandbox)──> helper       one process, single-threaded, `throng __sandbox`
-//!    │                                        │ clone with new user, mount, pid, ipc and uts namespaces
+//!    │                                        │ clone with new user, mount, pid, ipc, uts and network namespaces
 //!    └──(control socket, output pipe)──────> init        pid 1 of the sandbox: builds the root, reaps
 //!                                             └──> the program
 //! ```
@@ -11,23 +11,26 @@
 //! every sandbox, so a start costs no dynamic linking. The sandbox's init ends when its control socket closes, and
 //! the kernel ends everything else in the namespace with it: nothing outlives the daemon, not even `kill -9` of it.
 //!
-//! The network is the host's (functions reach the Runtime API on loopback), so abstract Unix sockets of the host
-//! are reachable too. `/etc/resolv.conf` and `/etc/hosts` are the host's. No other file of the host is visible.
+//! The network is the sandbox's own ([`Network`]): a loopback device, and on it sockets that the init opened and handed
+//! to the daemon. `/etc/hosts` is the host's. No other file of the host is visible.
 //!
 //! ```text
-//! linux   sandboxes on Linux
-//! other   platforms without namespaces: everything compiles, nothing runs
-//! root    what a root filesystem must have before it can be a sandbox's read-only root
+//! linux    sandboxes on Linux
+//! network  which network a sandbox has
+//! other    platforms without namespaces: everything compiles, nothing runs
+//! root     what a root filesystem must have before it can be a sandbox's read-only root
 //! ```
 
 #[cfg(target_os = "linux")]
 mod linux;
+mod network;
 #[cfg(not(target_os = "linux"))]
 mod other;
 mod root;
 
 #[cfg(target_os = "linux")]
 pub use linux::{Output, Sandbox, check, helper_main, use_helper};
+pub use network::{Listens, MOST_PORTS, Network, Sockets};
 #[cfg(not(target_os = "linux"))]
 pub use other::{Output, Sandbox, check, helper_main, use_helper};
 pub use root::prepare_root;
@@ -56,6 +59,8 @@ pub struct SandboxSpec {
     pub memory_mb: u32,
     /// Size of /tmp in MiB.
     pub tmp_mb: u32,
+    /// Its network.
+    pub network: Network,
 }
 
 /// How the first process of a sandbox ended.

@@ -1,6 +1,6 @@
 //! Platforms without Linux namespaces: everything compiles, nothing runs.
 
-use super::{Exit, Finding, Level, SandboxError, SandboxSpec};
+use super::{Exit, Finding, Level, SandboxError, SandboxSpec, Sockets};
 use std::path::PathBuf;
 
 const REASON: &str =
@@ -27,6 +27,11 @@ impl Sandbox {
 
     /// See the Linux implementation.
     pub fn take_output(&mut self) -> Option<Output> {
+        match self.never {}
+    }
+
+    /// See the Linux implementation.
+    pub fn take_sockets(&mut self) -> Option<Sockets> {
         match self.never {}
     }
 

@@ -1,14 +1,18 @@
-//! Accepts connections until told to stop, then lets the open ones end.
+//! Accepts connections, on the cloud's own port and on those in the networks of environments, until told to stop; then
+//! lets the open ones end.
 
 use super::services::Services;
 use crate::faults::Abort;
+use crate::protocol::{Door, Speaker};
+use http::Request;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, mpsc, watch};
 use tokio_util::task::TaskTracker;
 
 /// How long connections may go on after the listener has closed.
@@ -16,8 +20,16 @@ const DRAIN: Duration = Duration::from_secs(5);
 /// How long to wait after an error of `accept`, such as too many open files.
 const BACK_OFF: Duration = Duration::from_millis(50);
 
+/// Most connections of one environment at a time; more wait to be accepted.
+const MOST_OF_ONE: usize = 256;
+
 /// Serves until `stop` is done; then answers what is being asked, for a few seconds at most.
-pub async fn serve(listener: TcpListener, services: Arc<Services>, stop: impl Future<Output = ()>) {
+pub async fn serve(
+    listener: TcpListener,
+    mut doors: mpsc::UnboundedReceiver<Door>,
+    services: Arc<Services>,
+    stop: impl Future<Output = ()>,
+) {
     let (closing, closed) = watch::channel(());
     let connections = TaskTracker::new();
     tokio::pin!(stop);
@@ -25,9 +37,13 @@ pub async fn serve(listener: TcpListener, services: Arc<Services>, stop: impl Fu
         tokio::select! {
             biased;
             () = &mut stop => break,
+            Some(door) = doors.recv() => {
+                connections.spawn(attend(door, services.clone(), closed.clone(), connections.clone()));
+            }
             accepted = listener.accept() => match accepted {
                 Ok((stream, _)) => {
-                    connections.spawn(connection(stream, services.clone(), closed.clone()));
+                    let served = connection(stream, Speaker::Machine, services.clone(), closed.clone());
+                    connections.spawn(served);
                 }
                 Err(error) => {
                     tracing::warn!(%error, "accept");
@@ -45,12 +61,54 @@ pub async fn serve(listener: TcpListener, services: Arc<Services>, stop: impl Fu
     }
 }
 
-async fn connection(stream: TcpStream, services: Arc<Services>, mut closed: watch::Receiver<()>) {
+/// Serves one environment until it has ended.
+async fn attend(
+    door: Door,
+    services: Arc<Services>,
+    mut closed: watch::Receiver<()>,
+    connections: TaskTracker,
+) {
+    let Door { listener, speaker, shut } = door;
+    let room = Arc::new(Semaphore::new(MOST_OF_ONE));
+    loop {
+        let permit = tokio::select! {
+            () = shut.cancelled() => return,
+            _ = closed.changed() => return,
+            permit = room.clone().acquire_owned() => permit,
+        };
+        let accepted = tokio::select! {
+            () = shut.cancelled() => return,
+            _ = closed.changed() => return,
+            accepted = listener.accept() => accepted,
+        };
+        match accepted {
+            Ok((stream, _)) => {
+                let served = connection(stream, speaker.clone(), services.clone(), closed.clone());
+                connections.spawn(async move {
+                    served.await;
+                    drop(permit);
+                });
+            }
+            Err(error) => {
+                tracing::warn!(%error, "accept in a function's network");
+                tokio::time::sleep(BACK_OFF).await;
+            }
+        }
+    }
+}
+
+async fn connection(
+    stream: TcpStream,
+    speaker: Speaker,
+    services: Arc<Services>,
+    mut closed: watch::Receiver<()>,
+) {
     // Without it small answers wait for the client's delayed acknowledgements.
     let _ = stream.set_nodelay(true);
     let abort = if services.faults.is_on() { Abort::of(&stream) } else { None };
-    let service = service_fn(move |request| {
+    let service = service_fn(move |mut request: Request<Incoming>| {
         let (services, abort) = (services.clone(), abort.clone());
+        request.extensions_mut().insert(speaker.clone());
         async move { services.answer(request, abort).await }
     });
     let connection = http1::Builder::new()

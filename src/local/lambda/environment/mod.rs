@@ -5,12 +5,14 @@
 //! start      processes are started until the runtime asks for its first event
 //! serve      one invocation, from its delivery to its report
 //! events     what happens next: messages, output, the end of processes, deadlines
+//! network    the environment's own network: the cloud's door in it, and the way outside
 //! failure    how an environment fails, in Lambda's words
 //! ```
 
 mod events;
 mod failure;
 mod messages;
+mod network;
 mod serve;
 mod start;
 
@@ -27,6 +29,7 @@ use std::time::Duration;
 use tokio::net::unix::pipe;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
+use tokio_util::sync::DropGuard;
 
 /// What environments share.
 pub(super) struct Shared {
@@ -48,6 +51,8 @@ pub(super) struct Environment {
     processes: Option<Box<dyn Process>>,
     /// What they write.
     output: Option<pipe::Receiver>,
+    /// What listens in their network is served as long as this is here.
+    network: Option<DropGuard>,
     /// The runtime waits here for its next event.
     waiting: Option<oneshot::Sender<NextEvent>>,
     flush_at: Option<Instant>,
@@ -76,6 +81,7 @@ impl Environment {
             log,
             processes: None,
             output: None,
+            network: None,
             waiting: None,
             flush_at: None,
             peak: 0,
@@ -130,6 +136,7 @@ impl Environment {
         }
         self.drain();
         self.output = None;
+        self.network = None;
         self.processes = None;
     }
 

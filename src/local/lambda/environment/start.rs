@@ -75,7 +75,11 @@ impl Environment {
         match self.shared.launcher.launch(self.spec()).await {
             Ok(mut processes) => {
                 self.output = processes.take_output();
+                let sockets = processes.take_sockets();
                 self.processes = Some(processes);
+                if let Some(Err(error)) = sockets.map(|sockets| self.open_network(sockets)) {
+                    return Init::System(format!("its network cannot be served: {error}"));
+                }
             }
             Err(SandboxError::InvalidEntrypoint(message)) => {
                 return Init::Failed(Failure::new("Runtime.InvalidEntrypoint", message));
@@ -124,6 +128,7 @@ impl Environment {
             ),
             memory_mb: live.function.settings.memory_mb,
             tmp_mb: live.function.settings.tmp_mb,
+            network: self.network(),
         }
     }
 }

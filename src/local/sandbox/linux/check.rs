@@ -4,12 +4,14 @@ use super::{cgroup, sys};
 use crate::sandbox::{Finding, Level};
 use nix::errno::Errno;
 use std::fs;
+use std::sync::LazyLock;
 
 fn setting(path: &str) -> Option<String> {
     fs::read_to_string(path).ok().map(|text| text.trim().to_owned())
 }
 
 const MAX: &str = "/proc/sys/user/max_user_namespaces";
+const MAX_NETWORKS: &str = "/proc/sys/user/max_net_namespaces";
 const DEBIAN: &str = "/proc/sys/kernel/unprivileged_userns_clone";
 const APPARMOR: &str = "/proc/sys/kernel/apparmor_restrict_unprivileged_userns";
 
@@ -17,6 +19,9 @@ const APPARMOR: &str = "/proc/sys/kernel/apparmor_restrict_unprivileged_userns";
 fn remedy() -> String {
     if setting(MAX).as_deref() == Some("0") {
         return "as root: sysctl -w user.max_user_namespaces=15000".into();
+    }
+    if setting(MAX_NETWORKS).as_deref() == Some("0") {
+        return "as root: sysctl -w user.max_net_namespaces=15000".into();
     }
     if setting(DEBIAN).as_deref() == Some("0") {
         return "as root: sysctl -w kernel.unprivileged_userns_clone=1".into();
@@ -33,24 +38,33 @@ fn remedy() -> String {
 
 /// A sentence for a person whose kernel refused.
 pub fn why_no_namespaces(error: Errno) -> String {
-    format!("the kernel refused to make a user namespace ({error}); {}", remedy())
+    format!("the kernel refused to make namespaces ({error}); {}", remedy())
 }
 
 /// Looks at what sandboxes need.
 #[must_use]
 pub fn check() -> Vec<Finding> {
-    vec![version(), namespaces(), proc(), memory()]
+    vec![version(), namespaces(), network(), proc(), memory()]
 }
 
 fn finding(subject: &str, level: Level, detail: String, remedy: impl Into<String>) -> Finding {
     Finding { subject: subject.into(), level, detail, remedy: remedy.into() }
 }
 
-fn version() -> Finding {
-    let release = setting("/proc/sys/kernel/osrelease").unwrap_or_default();
+fn release() -> String {
+    setting("/proc/sys/kernel/osrelease").unwrap_or_default()
+}
+
+/// The kernel's version, as far as it counts.
+pub static KERNEL: LazyLock<(u32, u32)> = LazyLock::new(|| {
+    let release = release();
     let mut numbers = release.split(['.', '-']).map(|part| part.parse::<u32>().unwrap_or(0));
-    let found = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0));
-    if found >= (5, 12) {
+    (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0))
+});
+
+fn version() -> Finding {
+    let release = release();
+    if *KERNEL >= (5, 12) {
         finding("kernel", Level::Good, format!("Linux {release}"), "")
     } else {
         let remedy = "a kernel from 5.12 on (mount_setattr)";
@@ -88,6 +102,25 @@ fn namespaces() -> Finding {
             finding("namespaces", Level::Bad, format!("user namespaces are refused: {error}"), remedy())
         }
     }
+}
+
+fn network() -> Finding {
+    let wanted = libc::CLONE_NEWUSER | libc::CLONE_NEWNET;
+    let detail = match in_namespaces(wanted, || super::network::raise(true).is_ok()) {
+        Ok(true) => {
+            let detail = "each environment has a network of its own";
+            return finding("network", Level::Good, detail.into(), "");
+        }
+        Ok(false) => "the loopback device of a network namespace cannot be set up".to_owned(),
+        Err(error) => format!("network namespaces are refused: {error}"),
+    };
+    let remedy = if setting(MAX_NETWORKS).as_deref() == Some("0") {
+        "as root: sysctl -w user.max_net_namespaces=15000"
+    } else {
+        "sandbox_network = \"host\" in [local] of config.toml gives functions this machine's network, with every service \
+         that listens on it"
+    };
+    finding("network", Level::Bad, detail, remedy)
 }
 
 fn proc() -> Finding {

@@ -16,6 +16,9 @@ use std::time::{Duration, Instant};
 const NAMESPACES: libc::c_int =
     libc::CLONE_NEWUSER | libc::CLONE_NEWNS | libc::CLONE_NEWPID | libc::CLONE_NEWIPC | libc::CLONE_NEWUTS;
 
+/// Functions yield to the screen and to whatever else a person does with this machine.
+const NICE: libc::c_int = 10;
+
 /// Ids of the host that a root daemon's functions run as, best first: ranges that no distribution hands out
 /// (<https://systemd.io/UIDS-GIDS>); the second for containers that have only 65,536 ids.
 const HOST_IDS: [u32; 2] = [1_879_050_993, 60_993];
@@ -28,11 +31,14 @@ pub fn main() -> ! {
     sys::close_from(3, false);
     sys::ignore_children();
     let _ = nix::unistd::setsid();
+    sys::be_nice(NICE);
+    // Where the kernel shares the processor out by sessions, it is the session that must be nice (sched(7)).
+    let _ = fs::write("/proc/self/autogroup", NICE.to_string());
     let _ = nix::unistd::setgroups(&[]);
     let _ = nix::unistd::chdir("/");
     let _ = nix::sys::prctl::set_name(c"throng-sandbox");
-    while let Some((control, output)) = next_request(socket) {
-        serve(control, output);
+    while let Some(request) = next_request(socket) {
+        serve(request);
     }
     // The daemon is gone, and every init sees that, too.
     let mut arguments = std::env::args_os().skip(2);
@@ -42,7 +48,13 @@ pub fn main() -> ! {
     std::process::exit(0)
 }
 
-fn next_request(socket: RawFd) -> Option<(UnixStream, OwnedFd)> {
+struct Request {
+    namespaces: libc::c_int,
+    control: UnixStream,
+    output: OwnedFd,
+}
+
+fn next_request(socket: RawFd) -> Option<Request> {
     loop {
         let mut byte = [0];
         let mut buffers = [IoSliceMut::new(&mut byte)];
@@ -64,14 +76,19 @@ fn next_request(socket: RawFd) -> Option<(UnixStream, OwnedFd)> {
         if length == 0 {
             return None;
         }
-        if let (wire::REQUEST, Some(control), Some(output)) = (byte[0], fds.next(), fds.next()) {
-            return Some((UnixStream::from(control), output));
+        let namespaces = match byte[0] {
+            wire::REQUEST => NAMESPACES | libc::CLONE_NEWNET,
+            wire::REQUEST_HOST => NAMESPACES,
+            _ => continue,
+        };
+        if let (Some(control), Some(output)) = (fds.next(), fds.next()) {
+            return Some(Request { namespaces, control: UnixStream::from(control), output });
         }
     }
 }
 
-fn serve(mut control: UnixStream, output: OwnedFd) {
-    match sys::fork_into(NAMESPACES) {
+fn serve(Request { namespaces, mut control, output }: Request) {
+    match sys::fork_into(namespaces) {
         Ok(0) => {
             // The daemon's socket is not for the sandbox.
             if sys::null_input().is_err() {
@@ -153,10 +170,10 @@ fn remove_groups(parent: &Path, prefix: &str) {
 }
 
 /// Sends a request to a helper.
-pub fn send_request(socket: &OwnedFd, control: &OwnedFd, output: &OwnedFd) -> nix::Result<()> {
+pub fn send_request(socket: &OwnedFd, request: u8, control: &OwnedFd, output: &OwnedFd) -> nix::Result<()> {
     use nix::sys::socket::{ControlMessage, sendmsg};
     let fds = [control.as_raw_fd(), output.as_raw_fd()];
-    let bytes = [wire::REQUEST];
+    let bytes = [request];
     let parts = [io::IoSlice::new(&bytes)];
     let rights = [ControlMessage::ScmRights(&fds)];
     loop {

@@ -3,7 +3,8 @@
 
 use super::sys::{self, NO_DEV, NO_EXEC, NO_SUID, READ_ONLY};
 use super::wire::{self, Failure, FrameKind, Plan};
-use crate::sandbox::INSIDE_ID;
+use super::{filter, network};
+use crate::sandbox::{INSIDE_ID, Network};
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, open};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -49,6 +50,10 @@ fn live(control: &mut UnixStream, output: OwnedFd) -> Result<(), Failure> {
     let signals = SignalFd::with_flags(&children, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)
         .map_err(failed("signalfd"))?;
 
+    let sockets = match &plan.network {
+        Network::Host => Vec::new(),
+        Network::Own(listens) => network::open(listens)?,
+    };
     let tmp = build_root(&plan)?;
     give_up_rights()?;
 
@@ -69,8 +74,9 @@ fn live(control: &mut UnixStream, output: OwnedFd) -> Result<(), Failure> {
     if !text.is_empty() {
         return Err(Failure::decode(&text));
     }
-    tell_started(control, &tmp).map_err(failed("answering"))?;
-    drop((tmp, plan, payload));
+    tell_started(control, &tmp, &sockets).map_err(failed("answering"))?;
+    // The daemon has them now; what is open here would hear on for it.
+    drop((tmp, sockets, plan, payload));
     watch(control, &signals, child)
 }
 
@@ -104,13 +110,18 @@ fn watch(control: &mut UnixStream, signals: &SignalFd, child: Pid) -> Result<(),
     }
 }
 
-fn tell_started(control: &UnixStream, tmp: &OwnedFd) -> nix::Result<()> {
+fn tell_started(control: &UnixStream, tmp: &OwnedFd, sockets: &[OwnedFd]) -> nix::Result<()> {
     let frame = [wire::STARTED, 0, 0, 0, 0];
-    let fds = [tmp.as_raw_fd()];
+    let fds: Vec<_> = std::iter::once(tmp).chain(sockets).map(AsRawFd::as_raw_fd).collect();
     let rights = [ControlMessage::ScmRights(&fds)];
     sendmsg::<()>(control.as_raw_fd(), &[IoSlice::new(&frame)], &rights, MsgFlags::MSG_NOSIGNAL, None)
         .map(drop)
 }
+
+/// Open files and processes (threads are such) that a function may have, as on Lambda
+/// (<https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>).
+const FILES: u64 = 1024;
+const PROCESSES: u64 = 1024;
 
 /// What is bound from the host's `/dev`.
 const DEVICES: [(&CStr, &CStr); 5] = [
@@ -155,9 +166,14 @@ fn build_root(plan: &Plan) -> Result<OwnedFd, Failure> {
     for (host, name) in DEVICES {
         devices.push((sys::open_tree(host).map_err(unsupported("devices"))?, name));
     }
-    let names = [c"/etc/resolv.conf", c"/etc/hosts"];
+    let resolver = match &plan.network {
+        Network::Host => None,
+        Network::Own(listens) => Some(network::resolver(listens)),
+    };
+    let names = [c"/etc/hosts", c"/etc/resolv.conf"];
     let files: Vec<_> = names
         .into_iter()
+        .take(if resolver.is_some() { 1 } else { 2 })
         .filter_map(|name| {
             let mount = sys::open_tree(name).ok()?;
             sys::restrict(mount.as_fd(), READ_ONLY | NO_SUID | NO_DEV | NO_EXEC).ok()?;
@@ -175,7 +191,7 @@ fn build_root(plan: &Plan) -> Result<OwnedFd, Failure> {
     chdir("/").map_err(failed("entering the root"))?;
 
     become_inside_user()?;
-    make_dev(&devices, plan.shm_mb)?;
+    make_dev(&devices, resolver.as_deref())?;
     let tmp = temporary(plan.tmp_mb, c"1777", NO_SUID | NO_DEV).map_err(failed("/tmp"))?;
     sys::attach(tmp.as_fd(), c"/tmp").map_err(failed("/tmp"))?;
     if let Some(proc) = proc {
@@ -214,8 +230,8 @@ fn temporary(megabytes: u32, mode: &CStr, attributes: u64) -> nix::Result<OwnedF
     sys::new_file_system(c"tmpfs", &options, attributes)
 }
 
-fn make_dev(devices: &[(OwnedFd, &CStr)], shm_mb: u32) -> Result<(), Failure> {
-    use nix::sys::stat::mkdirat;
+/// Without `/dev/shm`, as on Lambda. `resolver` becomes what `/etc/resolv.conf` says.
+fn make_dev(devices: &[(OwnedFd, &CStr)], resolver: Option<&str>) -> Result<(), Failure> {
     use nix::unistd::symlinkat;
     let dev = temporary(1, c"755", NO_SUID | NO_EXEC).map_err(failed("/dev"))?;
     sys::attach(dev.as_fd(), c"/dev").map_err(failed("/dev"))?;
@@ -228,11 +244,23 @@ fn make_dev(devices: &[(OwnedFd, &CStr)], shm_mb: u32) -> Result<(), Failure> {
     for (target, name) in LINKS {
         symlinkat(target, nix::fcntl::AT_FDCWD, name).map_err(failed("/dev"))?;
     }
-    mkdirat(nix::fcntl::AT_FDCWD, c"shm", Mode::from_bits_truncate(0o755)).map_err(failed("/dev/shm"))?;
-    let shm = temporary(shm_mb, c"1777", NO_SUID | NO_DEV | NO_EXEC).map_err(failed("/dev/shm"))?;
-    sys::attach(shm.as_fd(), c"shm").map_err(failed("/dev/shm"))?;
+    resolver.map_or(Ok(()), resolve_by).map_err(failed("/etc/resolv.conf"))?;
     sys::restrict(dev.as_fd(), READ_ONLY).map_err(failed("/dev"))?;
     chdir("/").map_err(failed("/"))
+}
+
+/// Makes `/etc/resolv.conf` a file in memory. In the working directory, where it is made, nothing is left of it.
+fn resolve_by(text: &str) -> std::io::Result<()> {
+    const NAME: &CStr = c"resolv.conf";
+    let flags = OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_WRONLY | OFlag::O_CLOEXEC;
+    let file = open(NAME, flags, Mode::from_bits_truncate(0o444))?;
+    File::from(file).write_all(text.as_bytes())?;
+    let mount = sys::open_tree(NAME)?;
+    sys::restrict(mount.as_fd(), READ_ONLY | NO_SUID | NO_DEV | NO_EXEC)?;
+    // An image whose /etc is a link has no place for it, and does without. What is unlinked cannot be attached.
+    let _ = sys::attach(mount.as_fd(), c"/etc/resolv.conf");
+    nix::unistd::unlink(NAME)?;
+    Ok(())
 }
 
 fn give_up_rights() -> Result<(), Failure> {
@@ -242,7 +270,8 @@ fn give_up_rights() -> Result<(), Failure> {
     nix::sys::prctl::set_no_new_privs().map_err(failed("no_new_privs"))?;
     sys::drop_capabilities().map_err(failed("capabilities"))?;
     // The program runs as the same user: it must not be able to look into, or stop, this process.
-    nix::sys::prctl::set_dumpable(false).map_err(failed("dumpable"))
+    nix::sys::prctl::set_dumpable(false).map_err(failed("dumpable"))?;
+    filter::install().map_err(failed("the filter of system calls"))
 }
 
 /// What is executed, made ready before the fork.
@@ -251,6 +280,7 @@ struct Program {
     arguments: Vec<CString>,
     environment: Vec<CString>,
     workdir: CString,
+    counts_processes: bool,
 }
 
 impl Program {
@@ -280,13 +310,15 @@ impl Program {
                 .map(|(name, value)| text(&format!("{name}={value}")))
                 .collect::<Result<_, _>>()?,
             workdir: text(workdir)?,
+            counts_processes: plan.counts_processes,
         })
     }
 
     /// Becomes the program, in the child.
     fn execute(&self, output: &OwnedFd) -> Result<Infallible, Failure> {
         sys::default_signals();
-        let _ = nix::unistd::setsid();
+        // A group and no session of its own: the helper's session has no terminal, and yields (see there).
+        let _ = nix::unistd::setpgid(Pid::from_raw(0), Pid::from_raw(0));
         umask(Mode::from_bits_truncate(0o022));
         for stream in [1, 2] {
             sys::duplicate(output.as_fd(), stream).map_err(failed("standard streams"))?;
@@ -294,7 +326,10 @@ impl Program {
         // The failure pipe has close-on-exec already; this is for what the helper might have inherited.
         sys::close_from(3, true);
         let _ = setrlimit(Resource::RLIMIT_CORE, 0, 0);
-        let _ = setrlimit(Resource::RLIMIT_NOFILE, 1024, 1024);
+        let _ = setrlimit(Resource::RLIMIT_NOFILE, FILES, FILES);
+        if self.counts_processes {
+            let _ = setrlimit(Resource::RLIMIT_NPROC, PROCESSES, PROCESSES);
+        }
         chdir(self.workdir.as_c_str()).map_err(|error| Failure {
             kind: FrameKind::Workdir,
             text: format!("chdir {}: {}", self.workdir.to_string_lossy(), words(error)),

@@ -1,8 +1,8 @@
 //! The daemon's side of the helper process: starts it when it is needed, and again when it has died.
 
 use super::program::binary;
-use super::{cgroup, helper};
-use crate::sandbox::{HELPER_ARGUMENT, SandboxError};
+use super::{cgroup, helper, wire};
+use crate::sandbox::{HELPER_ARGUMENT, Network, SandboxError};
 use nix::fcntl::OFlag;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
@@ -18,7 +18,7 @@ struct Helper {
 }
 
 /// Asks for an init: the control socket to it, and what the sandbox writes.
-pub fn launch() -> Result<(UnixStream, OwnedFd), SandboxError> {
+pub fn launch(network: &Network) -> Result<(UnixStream, OwnedFd), SandboxError> {
     let failed = |what: &str, error: &dyn std::fmt::Display| SandboxError::Failed(format!("{what}: {error}"));
     let (ours, theirs) = UnixStream::pair().map_err(|error| failed("socket", &error))?;
     ours.set_nonblocking(true).map_err(|error| failed("socket", &error))?;
@@ -26,10 +26,11 @@ pub fn launch() -> Result<(UnixStream, OwnedFd), SandboxError> {
     nix::fcntl::fcntl(&read, nix::fcntl::FcntlArg::F_SETFL(OFlag::O_NONBLOCK))
         .map_err(|error| failed("pipe", &error))?;
     let theirs = OwnedFd::from(theirs);
+    let request = if *network == Network::Host { wire::REQUEST_HOST } else { wire::REQUEST };
 
     let mut helper = HELPER.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(running) = helper.as_ref()
-        && helper::send_request(&running.socket, &theirs, &write).is_ok()
+        && helper::send_request(&running.socket, request, &theirs, &write).is_ok()
     {
         return Ok((ours, read));
     }
@@ -38,7 +39,7 @@ pub fn launch() -> Result<(UnixStream, OwnedFd), SandboxError> {
         let _ = dead.process.wait();
     }
     let running = start().map_err(|error| failed("starting the helper process", &error))?;
-    helper::send_request(&running.socket, &theirs, &write)
+    helper::send_request(&running.socket, request, &theirs, &write)
         .map_err(|error| failed("helper process", &error))?;
     *helper = Some(running);
     Ok((ours, read))

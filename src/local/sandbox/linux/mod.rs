@@ -3,10 +3,12 @@
 //! ```text
 //! cgroup     control groups: one per sandbox, below a place that is found once
 //! check      what throng doctor says about running functions here
+//! filter     which system calls the programs of a sandbox may not make
 //! helper     the helper process: forks an init into new namespaces for every request, and maps its user
 //! init       the first process of a sandbox: builds the root, starts the program, reaps
 //! launcher   the daemon's side of the helper process
 //! memory     how much memory a sandbox uses, and whether that is too much
+//! network    a sandbox's own network: its loopback device, and the sockets that listen there
 //! program    which program becomes the helper process
 //! sys        system calls that nix does not have: the mount API, pidfds, capabilities
 //! wire       what daemon, helper and init say to each other
@@ -14,10 +16,12 @@
 
 mod cgroup;
 mod check;
+mod filter;
 mod helper;
 mod init;
 mod launcher;
 mod memory;
+mod network;
 mod program;
 mod sys;
 mod wire;
@@ -26,7 +30,7 @@ pub use check::check;
 pub use helper::main as helper_main;
 pub use program::use_helper;
 
-use super::{Exit, SandboxError, SandboxSpec};
+use super::{Exit, Network, SandboxError, SandboxSpec, Sockets};
 use memory::MemoryWatch;
 use std::io::{IoSliceMut, Read};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
@@ -40,6 +44,8 @@ use wire::{Failure, FrameKind, Plan};
 
 /// How long a sandbox may take to be made, on a machine that is very busy.
 const START_LIMIT: Duration = Duration::from_mins(1);
+/// Most descriptors that come with a frame: /tmp, the cloud, two of the name server, the ports.
+const MOST_DESCRIPTORS: usize = 4 + super::MOST_PORTS;
 /// How often memory is looked at, where the kernel does not do it alone.
 const WATCH_EVERY: Duration = Duration::from_millis(100);
 
@@ -52,6 +58,7 @@ pub struct Sandbox {
     shared: Arc<Shared>,
     exit: watch::Receiver<Option<Exit>>,
     output: Option<Output>,
+    sockets: Option<Sockets>,
 }
 
 #[derive(Debug)]
@@ -95,10 +102,13 @@ impl Sandbox {
             workdir: spec.workdir,
             env: spec.env,
             tmp_mb: spec.tmp_mb,
-            shm_mb: (spec.memory_mb / 2).max(16),
+            // Before, they were counted together with all others of the host's user.
+            counts_processes: *check::KERNEL >= (5, 14),
+            network: spec.network,
         };
+        let (control, output) = launcher::launch(&plan.network)?;
+        let network = plan.network.clone();
         let plan = serde_json::to_vec(&plan).map_err(|error| SandboxError::Failed(error.to_string()))?;
-        let (control, output) = launcher::launch()?;
         let mut control = UnixStream::from_std(control).map_err(failed)?;
         let output = Output::from_owned_fd(output).map_err(failed)?;
 
@@ -116,17 +126,30 @@ impl Sandbox {
             control.write_all(&frame).await
         };
         started.await.map_err(failed)?;
-        let (_, tmp) = answer(&mut control, wire::STARTED).await.inspect_err(|_| shared.kill())?;
-        shared.memory.tmp = tmp;
+        let (_, fds) = answer(&mut control, wire::STARTED).await.inspect_err(|_| shared.kill())?;
+        let mut fds = fds.into_iter();
+        shared.memory.tmp = fds.next();
+        let sockets = match &network {
+            Network::Host => None,
+            Network::Own(listens) => Some(network::sockets(listens, fds).ok_or_else(|| {
+                shared.kill();
+                SandboxError::Failed("its first process did not hand over its sockets".into())
+            })?),
+        };
         let shared = Arc::new(shared);
         let (sender, exit) = watch::channel(None);
         tokio::spawn(supervise(Arc::clone(&shared), control, sender));
-        Ok(Self { shared, exit, output: Some(output) })
+        Ok(Self { shared, exit, output: Some(output), sockets })
     }
 
     /// What the program and its children write. Only once.
     pub fn take_output(&mut self) -> Option<Output> {
         self.output.take()
+    }
+
+    /// The sockets that listen in its network, when it has one of its own. Only once.
+    pub fn take_sockets(&mut self) -> Option<Sockets> {
+        self.sockets.take()
     }
 
     /// The process id of the sandbox's init, as the host sees it.
@@ -170,21 +193,21 @@ impl Sandbox {
     }
 }
 
-/// Reads the frame that must come next, with a descriptor if one came.
-async fn answer(control: &mut UnixStream, wanted: u8) -> Result<(Vec<u8>, Option<OwnedFd>), SandboxError> {
+/// Reads the frame that must come next, with the descriptors that came with it.
+async fn answer(control: &mut UnixStream, wanted: u8) -> Result<(Vec<u8>, Vec<OwnedFd>), SandboxError> {
     let failed = |error: std::io::Error| match error.kind() {
         std::io::ErrorKind::UnexpectedEof => {
             SandboxError::Failed("its first process died at the start".into())
         }
         _ => SandboxError::Failed(error.to_string()),
     };
-    let (tag, fd) =
+    let (tag, fds) =
         control.async_io(Interest::READABLE, || receive_tag(control.as_raw_fd())).await.map_err(failed)?;
     let length = control.read_u32_le().await.map_err(failed)? as usize;
     let mut payload = vec![0; length.min(wire::LIMIT)];
     control.read_exact(&mut payload).await.map_err(failed)?;
     if tag == wanted {
-        return Ok((payload, fd));
+        return Ok((payload, fds));
     }
     let failure = Failure::decode(&payload);
     Err(match failure.kind {
@@ -196,11 +219,11 @@ async fn answer(control: &mut UnixStream, wanted: u8) -> Result<(Vec<u8>, Option
     })
 }
 
-fn receive_tag(socket: i32) -> std::io::Result<(u8, Option<OwnedFd>)> {
+fn receive_tag(socket: i32) -> std::io::Result<(u8, Vec<OwnedFd>)> {
     use nix::sys::socket::{ControlMessageOwned, MsgFlags, recvmsg};
     let mut byte = [0];
     let mut buffers = [IoSliceMut::new(&mut byte)];
-    let mut space = nix::cmsg_space!(i32);
+    let mut space = nix::cmsg_space!([i32; MOST_DESCRIPTORS]);
     let message = recvmsg::<()>(socket, &mut buffers, Some(&mut space), MsgFlags::MSG_CMSG_CLOEXEC)?;
     let mut fds = Vec::new();
     for part in message.cmsgs()? {
@@ -209,8 +232,8 @@ fn receive_tag(socket: i32) -> std::io::Result<(u8, Option<OwnedFd>)> {
         }
     }
     let length = message.bytes;
-    let fd = sys::adopt(fds).into_iter().next();
-    if length == 0 { Err(std::io::ErrorKind::UnexpectedEof.into()) } else { Ok((byte[0], fd)) }
+    let fds = sys::adopt(fds);
+    if length == 0 { Err(std::io::ErrorKind::UnexpectedEof.into()) } else { Ok((byte[0], fds)) }
 }
 
 /// Lives as long as the sandbox: looks at its memory, and tells how it ended once all its processes are gone.

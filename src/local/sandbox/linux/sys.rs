@@ -153,6 +153,23 @@ pub fn drop_capabilities() -> nix::Result<()> {
     Errno::result(unsafe { libc::syscall(libc::SYS_capset, header.as_ptr(), none.as_ptr()) }).map(drop)
 }
 
+/// Makes this process, and all that come from it, wait for others that want the processor: by so much, up to 19.
+pub fn be_nice(by: c_int) {
+    // SAFETY: plain numbers only. Asking for less is refused to nobody.
+    unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, by) };
+}
+
+/// Has the kernel run a filter for every system call of this process, and of all that come from it, from now on.
+pub fn set_filter(program: &[libc::sock_filter]) -> nix::Result<()> {
+    let len = u16::try_from(program.len()).map_err(|_| Errno::E2BIG)?;
+    let program = libc::sock_fprog { len, filter: program.as_ptr().cast_mut() };
+    // SAFETY: `program` has the length that it says and outlives the call, which copies it and changes nothing.
+    Errno::result(unsafe {
+        libc::prctl(libc::PR_SET_SECCOMP, libc::SECCOMP_MODE_FILTER, &raw const program, 0, 0)
+    })
+    .map(drop)
+}
+
 /// Leaves the session keyring of whoever started the daemon. Without keyrings in the kernel there is nothing to leave.
 pub fn leave_keyring() {
     const KEYCTL_JOIN_SESSION_KEYRING: c_int = 1;

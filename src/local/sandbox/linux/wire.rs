@@ -1,19 +1,22 @@
 //! What daemon, helper and init say to each other.
 //!
-//! To the helper: one byte [`REQUEST`] with two descriptors, the control socket and the output pipe. On the control
-//! socket: frames of a tag, a length (little endian) and a payload.
+//! To the helper: one byte ([`REQUEST`] or [`REQUEST_HOST`]) with two descriptors, the control socket and the output
+//! pipe. On the control socket: frames of a tag, a length (little endian) and a payload.
 
+use crate::sandbox::Network;
 use serde::{Deserialize, Serialize};
 use std::io::{self, Read, Write};
 use std::path::PathBuf;
 
-/// A request for a sandbox.
+/// A request for a sandbox with a network of its own.
 pub const REQUEST: u8 = b'n';
+/// A request for a sandbox in the host's network.
+pub const REQUEST_HOST: u8 = b'h';
 /// From the helper: the init's process id as the daemon sees it.
 pub const PID: u8 = b'p';
 /// From the daemon: the [`Plan`]; the init begins.
 pub const GO: u8 = b'g';
-/// From the init: the program runs. With a descriptor of `/tmp`.
+/// From the init: the program runs. With a descriptor of `/tmp`, then the sockets that listen in the sandbox's network.
 pub const STARTED: u8 = b's';
 /// From helper or init: it did not work. A [`FrameKind`] byte and a sentence.
 pub const FAILED: u8 = b'f';
@@ -35,8 +38,10 @@ pub struct Plan {
     pub env: Vec<(String, String)>,
     /// Size of /tmp in MiB.
     pub tmp_mb: u32,
-    /// Size of /dev/shm in MiB.
-    pub shm_mb: u32,
+    /// Whether the kernel counts the processes of a namespace's user for itself, so that they can be limited.
+    pub counts_processes: bool,
+    /// Its network.
+    pub network: Network,
 }
 
 /// Which [`SandboxError`](crate::sandbox::SandboxError) a failure is.
