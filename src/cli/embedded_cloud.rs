@@ -21,6 +21,10 @@ pub struct ServeRequest {
     pub max_environments: Option<u32>,
     /// Whether it leaves the terminal.
     pub detach: bool,
+    /// Bytes of logs that are kept of each function.
+    pub log_bytes_per_function: u64,
+    /// Bytes of logs that are kept of all functions together.
+    pub log_bytes: u64,
     /// A plan of faults.
     pub faults: Option<PathBuf>,
 }

@@ -133,11 +133,15 @@ pub struct LocalConfig {
     pub max_environments: u32,
     /// Port on 127.0.0.1; 0 for any that is free.
     pub port: u16,
+    /// MiB of logs that are kept of each function, 1 to 1048576; then the oldest go.
+    pub log_mb_per_function: u32,
+    /// MiB of logs that are kept of all functions together.
+    pub log_mb: u32,
 }
 
 impl Default for LocalConfig {
     fn default() -> Self {
-        Self { idle_minutes: 30, max_environments: 0, port: 0 }
+        Self { idle_minutes: 30, max_environments: 0, port: 0, log_mb_per_function: 256, log_mb: 1024 }
     }
 }
 

@@ -10,6 +10,7 @@
 //! names      names of groups in requests
 //! fuzzing    readers of outside input, for the fuzz targets
 //! groups     groups and streams
+//! room       how much is kept, and how the rest goes
 //! ```
 
 mod api;
@@ -20,12 +21,14 @@ mod groups;
 mod names;
 mod pattern;
 mod query;
+mod room;
 mod store;
 mod tail;
 #[cfg(test)]
 mod tests;
 
 pub use pattern::{Pattern, PatternError};
+pub use room::LogLimits;
 pub use store::{LogStore, NewEvent};
 
 pub use api::LogsApi;

@@ -5,6 +5,7 @@
 //! body         bodies of answers, errors as AWS's JSON protocols tell them
 //! request_ids  what identifies a request
 //! service      what answers requests
+//! storage      a full disk, by its name
 //! text         times and keys as AWS writes them
 //! ```
 
@@ -12,6 +13,7 @@ pub mod auth;
 pub mod body;
 mod request_ids;
 mod service;
+pub mod storage;
 pub mod text;
 
 pub use body::Body;

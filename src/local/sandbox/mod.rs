@@ -15,17 +15,20 @@
 //! are reachable too. `/etc/resolv.conf` and `/etc/hosts` are the host's. No other file of the host is visible.
 //!
 //! ```text
+//! heap    memory that the allocator keeps, given back
 //! linux   sandboxes on Linux
 //! other   platforms without namespaces: everything compiles, nothing runs
 //! root    what a root filesystem must have before it can be a sandbox's read-only root
 //! ```
 
+mod heap;
 #[cfg(target_os = "linux")]
 mod linux;
 #[cfg(not(target_os = "linux"))]
 mod other;
 mod root;
 
+pub use heap::give_back;
 #[cfg(target_os = "linux")]
 pub use linux::{Output, Sandbox, check, helper_main, use_helper};
 #[cfg(not(target_os = "linux"))]

@@ -2,12 +2,15 @@
 
 use super::control::status;
 use super::services::Services;
+use super::timed::Timed;
 use super::{s3_errors, sts};
 use crate::faults::{Abort, Hangup, around};
 use crate::logs::LogsApi;
 use crate::protocol::auth::{self, Denied};
 use crate::protocol::body::{answer, aws_error, json, text};
+use crate::protocol::storage;
 use crate::protocol::{Body, RequestIds, SignedService, UnsignedService};
+use crate::s3;
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt as _, Limited};
@@ -37,6 +40,13 @@ impl Services {
 
     /// Answers a request.
     pub async fn handle(&self, request: Request<Incoming>) -> Response<Body> {
+        let mut answer = self.route(request).await;
+        // So that clients can tell a refusal of ours from one of AWS.
+        answer.headers_mut().insert(header::SERVER, HeaderValue::from_static("throng-local"));
+        storage::name_folder(answer, &self.folder).await
+    }
+
+    async fn route(&self, request: Request<Incoming>) -> Response<Body> {
         let path = request.uri().path();
         if path.starts_with("/_env/") {
             return unsigned(self.runtime.as_ref(), request).await;
@@ -71,7 +81,11 @@ impl Services {
     async fn s3(&self, mut request: Request<Incoming>) -> Response<Body> {
         let ids = RequestIds::random();
         request.extensions_mut().insert(ids.clone());
-        let mut response = match self.s3.call(request.map(s3s::Body::from)).await {
+        let outcome = match s3::checked(request.map(Timed::new)).await {
+            Ok(request) => self.s3.call(request).await.map_err(|error| format!("{error:?}")),
+            Err(refusal) => refusal.to_http_response().map_err(|error| format!("{error:?}")),
+        };
+        let mut response = match outcome {
             Ok(response) => response,
             Err(error) => {
                 tracing::error!(?error, "S3");
@@ -100,7 +114,7 @@ impl Services {
         refuse: fn(&Denied) -> Response<Body>,
     ) -> Response<Body> {
         let (parts, body) = request.into_parts();
-        let body = match Limited::new(body, SIGNED_BODY_MAX).collect().await {
+        let body = match Limited::new(Timed::new(body), SIGNED_BODY_MAX).collect().await {
             Ok(body) => body.to_bytes(),
             Err(error) if error.is::<http_body_util::LengthLimitError>() => {
                 let message = "The request is larger than any request of this service may be.";

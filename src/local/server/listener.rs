@@ -1,33 +1,50 @@
 //! Accepts connections until told to stop, then lets the open ones end.
 
+use super::limits::Door;
 use super::services::Services;
 use crate::faults::Abort;
+use crate::sandbox;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::watch;
+use tokio::sync::{OwnedSemaphorePermit, watch};
 use tokio_util::task::TaskTracker;
 
 /// How long connections may go on after the listener has closed.
 const DRAIN: Duration = Duration::from_secs(5);
+/// How often it is seen whether a storm is over, and how many connections fewer that is.
+const LOOK: Duration = Duration::from_secs(2);
+const STORM: usize = 200;
 /// How long to wait after an error of `accept`, such as too many open files.
 const BACK_OFF: Duration = Duration::from_millis(50);
 
-/// Serves until `stop` is done; then answers what is being asked, for a few seconds at most.
-pub async fn serve(listener: TcpListener, services: Arc<Services>, stop: impl Future<Output = ()>) {
+/// Serves until `stop` is done; then answers what is being asked, for a few seconds at most. `files`: descriptors that this
+/// process may have open.
+pub async fn serve(
+    listener: TcpListener,
+    services: Arc<Services>,
+    files: u64,
+    stop: impl Future<Output = ()>,
+) {
+    let door = Door::new(files);
     let (closing, closed) = watch::channel(());
     let connections = TaskTracker::new();
+    let tidying = tokio::spawn(tidy(connections.clone()));
     tokio::pin!(stop);
     loop {
         tokio::select! {
             biased;
             () = &mut stop => break,
-            accepted = listener.accept() => match accepted {
+            (room, accepted) = enter(&door, &listener) => match accepted {
                 Ok((stream, _)) => {
-                    connections.spawn(connection(stream, services.clone(), closed.clone()));
+                    let (services, closed, patience) = (services.clone(), closed.clone(), door.patience());
+                    connections.spawn(async move {
+                        connection(stream, services, closed, patience).await;
+                        drop(room);
+                    });
                 }
                 Err(error) => {
                     tracing::warn!(%error, "accept");
@@ -36,6 +53,7 @@ pub async fn serve(listener: TcpListener, services: Arc<Services>, stop: impl Fu
             },
         }
     }
+    tidying.abort();
     drop(listener);
     drop(closed);
     let _ = closing.send(());
@@ -45,7 +63,33 @@ pub async fn serve(listener: TcpListener, services: Arc<Services>, stop: impl Fu
     }
 }
 
-async fn connection(stream: TcpStream, services: Arc<Services>, mut closed: watch::Receiver<()>) {
+/// After a storm the allocator would keep what its connections had.
+async fn tidy(connections: TaskTracker) {
+    let mut most = 0;
+    loop {
+        tokio::time::sleep(LOOK).await;
+        let now = connections.len();
+        most = most.max(now);
+        if most > now + STORM {
+            most = now;
+            let _ = tokio::task::spawn_blocking(sandbox::give_back).await;
+        }
+    }
+}
+
+type Accepted = std::io::Result<(TcpStream, std::net::SocketAddr)>;
+
+async fn enter(door: &Door, listener: &TcpListener) -> (Option<OwnedSemaphorePermit>, Accepted) {
+    let room = door.room().await;
+    (room, listener.accept().await)
+}
+
+async fn connection(
+    stream: TcpStream,
+    services: Arc<Services>,
+    mut closed: watch::Receiver<()>,
+    patience: Duration,
+) {
     // Without it small answers wait for the client's delayed acknowledgements.
     let _ = stream.set_nodelay(true);
     let abort = if services.faults.is_on() { Abort::of(&stream) } else { None };
@@ -55,7 +99,7 @@ async fn connection(stream: TcpStream, services: Arc<Services>, mut closed: watc
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(None)
+        .header_read_timeout(patience)
         .serve_connection(TokioIo::new(stream), service)
         .with_upgrades();
     tokio::pin!(connection);

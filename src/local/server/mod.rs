@@ -4,20 +4,25 @@
 //! activity    what the daemon is doing
 //! control     /_throng/status and /_throng/stop
 //! dispatch    which service a request is for
+//! limits      how many connections and open files there may be
 //! listener    accepts connections until told to stop, then lets the open ones end
 //! services    everything behind the port
 //! s3_errors   completes error documents of S3
 //! sts         the one call of STS that clients make to learn who they are
+//! timed       bodies that must go on arriving
 //! ```
 
 mod activity;
 mod control;
 mod dispatch;
+mod limits;
 mod listener;
 mod s3_errors;
 mod services;
 mod sts;
+mod timed;
 
 pub use activity::Activity;
+pub use limits::raise_open_files;
 pub use listener::serve;
 pub use services::Services;

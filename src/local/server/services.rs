@@ -5,11 +5,14 @@ use crate::faults::Faults;
 use crate::protocol::{SignedService, UnsignedService};
 use crate::s3::ObjectStore;
 use s3s::service::S3Service;
+use std::path::PathBuf;
 use std::sync::Arc;
 use throng_contract::local::LocalCredentials;
 
 /// Everything behind the port. A service that is `None` answers 501.
 pub struct Services {
+    /// Where everything is stored: named when its disk is full.
+    pub folder: PathBuf,
     /// Who may ask.
     pub credentials: LocalCredentials,
     /// Requests that are being answered.

@@ -3,35 +3,46 @@
 //! ```text
 //! convert        between the protocol's types and the store's
 //! copy           CopyObject
+//! lifecycle      lifecycle configurations between the protocol and the store
 //! listing        ListObjects and ListObjectsV2
 //! notification   notification configurations between the protocol and the store
 //! objects        put, get, head and delete of objects
+//! documents      checksums of requests whose body is a document
+//! strict         what a request may say; the rest is refused
 //! settings       tags, and settings of buckets that clients read or write though they change nothing here
 //! uploads        uploads in parts
 //! ```
 
 mod convert;
 mod copy;
+mod documents;
+mod lifecycle;
 mod listing;
 mod notification;
 mod objects;
 mod settings;
+mod strict;
+#[cfg(test)]
+mod tests;
 mod uploads;
+
+pub use documents::checked;
 
 use super::ObjectStore;
 use crate::protocol::RequestIds;
 use convert::{ms_to_timestamp, owner};
+use s3s::access::{S3Access, S3AccessContext};
 use s3s::auth::{S3Auth, SecretKey};
 use s3s::dto::{
     AbortMultipartUploadInput, AbortMultipartUploadOutput, Bucket, CompleteMultipartUploadInput,
     CompleteMultipartUploadOutput, CopyObjectInput, CopyObjectOutput, CreateBucketInput, CreateBucketOutput,
-    CreateMultipartUploadInput, CreateMultipartUploadOutput, DeleteBucketInput, DeleteBucketOutput,
-    DeleteBucketTaggingInput, DeleteBucketTaggingOutput, DeleteObjectInput, DeleteObjectOutput,
-    DeleteObjectTaggingInput, DeleteObjectTaggingOutput, DeleteObjectsInput, DeleteObjectsOutput,
-    DeletePublicAccessBlockInput, DeletePublicAccessBlockOutput, GetBucketAclInput, GetBucketAclOutput,
-    GetBucketCorsInput, GetBucketCorsOutput, GetBucketEncryptionInput, GetBucketEncryptionOutput,
-    GetBucketLifecycleConfigurationInput, GetBucketLifecycleConfigurationOutput, GetBucketLocationInput,
-    GetBucketLocationOutput, GetBucketNotificationConfigurationInput,
+    CreateMultipartUploadInput, CreateMultipartUploadOutput, DeleteBucketInput, DeleteBucketLifecycleInput,
+    DeleteBucketLifecycleOutput, DeleteBucketOutput, DeleteBucketTaggingInput, DeleteBucketTaggingOutput,
+    DeleteObjectInput, DeleteObjectOutput, DeleteObjectTaggingInput, DeleteObjectTaggingOutput,
+    DeleteObjectsInput, DeleteObjectsOutput, DeletePublicAccessBlockInput, DeletePublicAccessBlockOutput,
+    GetBucketAclInput, GetBucketAclOutput, GetBucketCorsInput, GetBucketCorsOutput, GetBucketEncryptionInput,
+    GetBucketEncryptionOutput, GetBucketLifecycleConfigurationInput, GetBucketLifecycleConfigurationOutput,
+    GetBucketLocationInput, GetBucketLocationOutput, GetBucketNotificationConfigurationInput,
     GetBucketNotificationConfigurationOutput, GetBucketOwnershipControlsInput,
     GetBucketOwnershipControlsOutput, GetBucketPolicyInput, GetBucketPolicyOutput, GetBucketTaggingInput,
     GetBucketTaggingOutput, GetBucketVersioningInput, GetBucketVersioningOutput, GetBucketWebsiteInput,
@@ -41,7 +52,8 @@ use s3s::dto::{
     HeadBucketOutput, HeadObjectInput, HeadObjectOutput, ListBucketsInput, ListBucketsOutput,
     ListMultipartUploadsInput, ListMultipartUploadsOutput, ListObjectVersionsInput, ListObjectVersionsOutput,
     ListObjectsInput, ListObjectsOutput, ListObjectsV2Input, ListObjectsV2Output, ListPartsInput,
-    ListPartsOutput, PutBucketNotificationConfigurationInput, PutBucketNotificationConfigurationOutput,
+    ListPartsOutput, PutBucketLifecycleConfigurationInput, PutBucketLifecycleConfigurationOutput,
+    PutBucketNotificationConfigurationInput, PutBucketNotificationConfigurationOutput,
     PutBucketOwnershipControlsInput, PutBucketOwnershipControlsOutput, PutBucketTaggingInput,
     PutBucketTaggingOutput, PutBucketVersioningInput, PutBucketVersioningOutput, PutObjectInput,
     PutObjectOutput, PutObjectTaggingInput, PutObjectTaggingOutput, PutPublicAccessBlockInput,
@@ -60,7 +72,21 @@ pub fn service(store: ObjectStore, credentials: &LocalCredentials) -> S3Service 
         [&credentials.user, &credentials.function]
             .map(|pair| (pair.access_key_id.clone(), SecretKey::from(pair.secret_access_key.clone()))),
     ));
+    builder.set_access(Access);
     builder.build()
+}
+
+/// Whoever has signed may ask for all that is known.
+struct Access;
+
+#[async_trait::async_trait]
+impl S3Access for Access {
+    async fn check(&self, context: &mut S3AccessContext<'_>) -> S3Result<()> {
+        if context.credentials().is_none() {
+            return Err(S3Error::with_message(S3ErrorCode::AccessDenied, "Signature is required"));
+        }
+        Ok(strict::check(context.s3_op().name(), context.uri().query(), context.headers())?)
+    }
 }
 
 struct Auth([(String, SecretKey); 2]);
@@ -76,6 +102,9 @@ impl S3Auth for Auth {
         })
     }
 }
+
+/// Most buckets of a page of the list.
+const BUCKETS_PAGE: i32 = 10_000;
 
 struct Wire {
     store: ObjectStore,
@@ -117,10 +146,18 @@ impl S3 for Wire {
 
     async fn list_buckets(&self, req: S3Request<ListBucketsInput>) -> S3Answer<ListBucketsOutput> {
         let prefix = req.input.prefix.clone().unwrap_or_default();
-        let buckets = self.store.buckets()?;
+        let after = req.input.continuation_token.clone().unwrap_or_default();
+        let here = req.input.bucket_region.as_ref().is_none_or(|region| region.as_str() == REGION);
+        let wanted = |name: &str| here && name.starts_with(&prefix) && name > after.as_str();
+        let mut buckets = self.store.buckets()?;
+        buckets.retain(|(name, _)| wanted(name));
+        let most = req.input.max_buckets.map_or(BUCKETS_PAGE, |max| max.clamp(1, BUCKETS_PAGE));
+        let most = usize::try_from(most).unwrap_or(usize::MAX);
+        let more = buckets.len() > most;
+        buckets.truncate(most);
+        let continuation_token = buckets.last().filter(|_| more).map(|(name, _)| name.clone());
         let buckets = buckets
             .into_iter()
-            .filter(|(name, _)| name.starts_with(&prefix))
             .map(|(name, created_ms)| Bucket {
                 name: Some(name),
                 creation_date: Some(ms_to_timestamp(created_ms)),
@@ -131,7 +168,7 @@ impl S3 for Wire {
             buckets: Some(buckets),
             owner: Some(owner()),
             prefix: req.input.prefix,
-            ..Default::default()
+            continuation_token,
         }))
     }
 
@@ -362,11 +399,21 @@ impl S3 for Wire {
         &self,
         req: S3Request<GetBucketLifecycleConfigurationInput>,
     ) -> S3Answer<GetBucketLifecycleConfigurationOutput> {
-        self.store.bucket(&req.input.bucket)?;
-        Err(S3Error::with_message(
-            S3ErrorCode::NoSuchLifecycleConfiguration,
-            "The lifecycle configuration does not exist",
-        ))
+        lifecycle::get(&self.store, &req.input)
+    }
+
+    async fn put_bucket_lifecycle_configuration(
+        &self,
+        req: S3Request<PutBucketLifecycleConfigurationInput>,
+    ) -> S3Answer<PutBucketLifecycleConfigurationOutput> {
+        lifecycle::put(&self.store, req.input).await
+    }
+
+    async fn delete_bucket_lifecycle(
+        &self,
+        req: S3Request<DeleteBucketLifecycleInput>,
+    ) -> S3Answer<DeleteBucketLifecycleOutput> {
+        lifecycle::delete(&self.store, req.input).await
     }
 
     async fn get_bucket_website(
