@@ -81,7 +81,9 @@ impl CloudError {
     #[must_use]
     pub const fn is_transient(&self) -> bool {
         matches!(self.kind, ErrorKind::Unreachable | ErrorKind::Throttled)
-            || (matches!(self.kind, ErrorKind::Other) && self.code.is_some())
+            || (matches!(self.kind, ErrorKind::Other)
+                && self.code.is_some()
+                && !matches!(self.cause, Cause::NoSpace | Cause::Damaged))
     }
 
     /// Whether the cloud refused the request because of the time that it says.
@@ -97,6 +99,24 @@ impl CloudError {
     pub fn advice(&self) -> String {
         match self.kind {
             _ if self.cause == Cause::Explained => String::new(),
+            _ if self.cause == Cause::NoSpace => {
+                "Make room on that disk. What was under way goes on then: the same command again takes it up.".into()
+            }
+            _ if self.cause == Cause::Damaged => {
+                "Its disk or memory, or something on the way, changes what is stored: fetch it again, or store it anew."
+                    .into()
+            }
+            _ if self.cause == Cause::TooManyFiles => {
+                "This process may not open more files: `ulimit -n 8192` in this shell, or fewer programs at a time.".into()
+            }
+            _ if self.cause == Cause::NobodyHere => {
+                "Nothing listens at this address of this machine: start what should (`throng local start` for the local \
+                 cloud)."
+                    .into()
+            }
+            _ if self.cause == Cause::LocalKeys => {
+                "Its folder was reset or replaced while it ran: `throng local stop`, then the same command again.".into()
+            }
             ErrorKind::Unreachable if self.cause == Cause::UnknownHost => {
                 "Check that the region is spelt right, and that this machine can look names up.".into()
             }
@@ -123,6 +143,17 @@ impl CloudError {
         sentence(&self.to_string(), &self.advice())
     }
 
+    /// The body of an object broke off, or is not what its checksum says.
+    pub(crate) fn broken(what: &str, error: &(dyn StdError + 'static)) -> Self {
+        const ACTION: &str = "s3:GetObject";
+        let told = chain(error);
+        if told.to_ascii_lowercase().contains("checksum") {
+            let message = format!("what arrived is not what was stored: {told}");
+            return Self { cause: Cause::Damaged, ..Self::new(ErrorKind::Other, ACTION, what, message) };
+        }
+        Self::new(ErrorKind::Unreachable, ACTION, what, format!("the connection broke: {told}"))
+    }
+
     fn subject(&self) -> &str {
         if self.what.is_empty() { "the resource" } else { &self.what }
     }
@@ -138,7 +169,8 @@ impl CloudError {
             SdkError::ServiceError(service) => of_service(action, what, service.err(), service.raw()),
             SdkError::ResponseError(response) => {
                 let unreadable = || format!("unreadable answer: {}", chain(error));
-                let message = strange(response.raw()).unwrap_or_else(unreadable);
+                let long = super::bounds::too_long(error);
+                let message = long.or_else(|| strange(response.raw())).unwrap_or_else(unreadable);
                 Self {
                     request_id: request_id(response.raw()),
                     ..Self::new(ErrorKind::Other, action, what, message)
@@ -190,6 +222,11 @@ where
         request_id: request_id(raw).or_else(|| error.meta().extra("aws_request_id").map(str::to_owned)),
         cause: Cause::Unknown,
     };
+    if status == 507 {
+        told.cause = Cause::NoSpace;
+    } else if told.kind == ErrorKind::Auth && raw.headers().get("server") == Some(LOCAL_SERVER) {
+        told.cause = Cause::LocalKeys;
+    }
     let off = raw.headers().get("date").and_then(behind);
     // An answer to HEAD has no code.
     if told.code.is_none()
@@ -213,6 +250,13 @@ where
 fn unreached(host: &str, reason: &str) -> Cause {
     let name = host.split_once(':').map_or(host, |(name, _)| name);
     let of_aws = [".amazonaws.com", ".amazonaws.com.cn"].iter().any(|end| name.ends_with(end));
+    if reason.contains("Too many open files") {
+        return Cause::TooManyFiles;
+    }
+    let here = name == "localhost" || name.starts_with("127.") || host.starts_with("[::1]");
+    if here && reason.to_ascii_lowercase().contains("refused") {
+        return Cause::NobodyHere;
+    }
     // The HTTP client has no type for a name that cannot be looked up.
     if of_aws && reason.contains("lookup") { Cause::UnknownHost } else { Cause::Unknown }
 }
@@ -234,6 +278,9 @@ fn strange(raw: &HttpResponse) -> Option<String> {
          network that wants a login first answers so, too"
     ))
 }
+
+/// What the local cloud calls itself in its answers.
+const LOCAL_SERVER: &str = "throng-local";
 
 /// Seconds of difference that Lambda does not accept any more; S3 accepts 15 minutes.
 const CLOCKS_DIFFER: u64 = 300;
@@ -353,6 +400,8 @@ impl fmt::Display for CloudError {
             ErrorKind::Conflict => "conflict",
             ErrorKind::Invalid => "refused",
             ErrorKind::Unset => "not set up",
+            ErrorKind::Other if self.cause == Cause::NoSpace => "the disk is full",
+            ErrorKind::Other if self.cause == Cause::Damaged => "damaged",
             ErrorKind::Other => "failed",
         };
         f.write_str(self.action)?;
@@ -419,6 +468,38 @@ mod tests {
         assert_eq!(unreached("lambda.eu-west-9.amazonaws.com:443", reason), Cause::UnknownHost);
         assert_eq!(unreached("minio.lab:9000", reason), Cause::Unknown);
         assert_eq!(unreached("s3.eu-west-1.amazonaws.com", "connection refused"), Cause::Unknown);
+    }
+
+    #[test]
+    fn each_cause_has_its_own_words() {
+        let with = |kind, cause| CloudError { cause, ..CloudError::new(kind, "s3:PutObject", "b/k", "x") };
+        let network = with(ErrorKind::Unreachable, Cause::Unknown).advice();
+        for (kind, cause, word) in [
+            (ErrorKind::Other, Cause::NoSpace, "Make room"),
+            (ErrorKind::Other, Cause::Damaged, "store it anew"),
+            (
+                ErrorKind::Unreachable,
+                unreached("127.0.0.1:9", "Connection refused (os error 111)"),
+                "local start",
+            ),
+            (
+                ErrorKind::Unreachable,
+                unreached("s3.eu-west-1.amazonaws.com", "Too many open files (os error 24)"),
+                "ulimit -n",
+            ),
+            (ErrorKind::Auth, Cause::LocalKeys, "throng local stop"),
+        ] {
+            let advice = with(kind, cause).advice();
+            assert!(advice.contains(word), "{advice}");
+            assert!(
+                advice != network && !advice.contains("network") && !advice.contains("aws sso"),
+                "{advice}"
+            );
+        }
+        assert!(
+            !with(ErrorKind::Other, Cause::NoSpace).is_transient(),
+            "a full disk is not tried again at once"
+        );
     }
 
     #[test]

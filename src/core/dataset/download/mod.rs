@@ -9,11 +9,13 @@ mod file;
 
 use super::journal::Journal;
 use super::meter::Meter;
+use super::names::{SafePath, safe_path};
 use super::objects::{List, Listed, Objects};
 use super::pace::{Pace, drive};
 use crate::cloud::CloudError;
+use crate::cloud::keys::Tokens;
 use file::{FetchOutcome, Item, Line, Shared};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -21,10 +23,10 @@ use tokio_util::sync::CancellationToken;
 
 /// Objects in flight.
 const AT_ONCE: u32 = 64;
-/// The longest name of a file or folder, in bytes, on common file systems.
-const LONGEST_PART: usize = 255;
-/// The longest path below the destination, in bytes.
-const LONGEST_PATH: usize = 3000;
+/// Lines of a journal that are superseded, beside as many as there are objects, before it is written anew.
+const MOST_OLD_LINES: usize = 1000;
+/// How names of unfinished files end.
+const PART_END: &str = ".part";
 
 /// What to download.
 #[derive(Clone, Debug)]
@@ -62,6 +64,23 @@ pub struct Downloaded {
     pub failed: Vec<NotFetched>,
     /// How many of those that failed would have replaced another file.
     pub kept: u64,
+    /// Objects whose files have another name than their keys: with `%` and two digits for bytes that names of files or
+    /// terminals cannot take.
+    pub encoded: u64,
+}
+
+impl Downloaded {
+    /// What is to be said of names that were encoded; nothing when there are none.
+    #[must_use]
+    pub fn names_note(&self) -> Option<String> {
+        (self.encoded > 0).then(|| {
+            format!(
+                "{} with characters that file names should not have (tab, line end, other control characters): they are \
+                 written as %09, %0A and so on",
+                crate::words::plural(self.encoded, "name")
+            )
+        })
+    }
 }
 
 /// Why a download ended early.
@@ -84,34 +103,34 @@ pub enum DownloadError {
     Io(String),
 }
 
-/// The path for a key below a folder, in parts that are safe to join.
-///
-/// # Errors
-/// A sentence: why this key is not made a path.
-pub fn safe_path(key: &str) -> Result<PathBuf, String> {
-    if key.len() > LONGEST_PATH {
-        return Err("the key is longer than a path can be".into());
-    }
-    let mut path = PathBuf::new();
-    for part in key.split('/') {
-        match part {
-            "" => return Err("the key has an empty part (`//`, or `/` at an end)".into()),
-            "." | ".." => return Err(format!("the key has a part `{part}`, which would lead elsewhere")),
-            _ if part.len() > LONGEST_PART => return Err("a part of the key is longer than 255 bytes".into()),
-            _ if part.chars().any(char::is_control) => return Err("the key has control characters".into()),
-            _ if part.contains(['\\', ':']) && cfg!(windows) => {
-                return Err("the key has characters that paths here cannot have".into());
-            }
-            _ => path.push(part),
-        }
-    }
-    Ok(path)
-}
-
 /// A name below the destination: a key loses its folders, a prefix loses those above its last.
 fn name_below<'k>(key: &'k str, asked: &str) -> &'k str {
     let above = asked.strip_suffix('/').unwrap_or(asked).rfind('/').map_or(0, |slash| slash + 1);
     key.get(above..).unwrap_or(key)
+}
+
+/// What names of unfinished files of this download have in common. Nobody else writes such: the journal is ours alone.
+fn parts_mark(journal: &Path) -> String {
+    let stem = journal.file_stem().unwrap_or_default().to_string_lossy();
+    format!(".throng-{}-", stem.chars().filter(char::is_ascii_alphanumeric).take(16).collect::<String>())
+}
+
+/// Removes what an earlier process of the same download left when it was killed, in the folders that it writes to.
+async fn remove_left_parts(items: &[Item], mark: String) {
+    let folders: HashSet<PathBuf> =
+        items.iter().filter_map(|item| item.path.parent()).map(Path::to_owned).collect();
+    let remove = move || {
+        for folder in folders {
+            for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+                let name = entry.file_name();
+                let name = name.to_string_lossy();
+                if name.starts_with(&mark) && name.ends_with(PART_END) {
+                    let _ = std::fs::remove_file(entry.path());
+                }
+            }
+        }
+    };
+    let _ = tokio::task::spawn_blocking(remove).await;
 }
 
 impl Download {
@@ -143,11 +162,18 @@ impl Download {
         tokio::fs::create_dir_all(&self.to).await.map_err(|error| {
             DownloadError::Io(format!("cannot make the folder `{}`: {error}", self.to.display()))
         })?;
-        let (journal, lines) = Journal::open::<Line>(&self.journal).map_err(io)?;
+        let (mut journal, lines) = Journal::open::<Line>(&self.journal).map_err(io)?;
+        let written = lines.len();
         let past: HashMap<_, _> = lines.into_iter().map(|line| (line.key.clone(), line)).collect();
+        // Objects that change are fetched again, and each time there is a line more.
+        if written > 2 * past.len() + MOST_OLD_LINES {
+            journal.rewrite(past.values()).map_err(io)?;
+        }
+        let mark = parts_mark(&self.journal);
+        remove_left_parts(&items, mark.clone()).await;
         meter.total(items.len() as u64, items.iter().map(|item| item.object.size).sum());
         let shared =
-            Arc::new(Shared { store, download: self, journal, past, meter, pace: Pace::new(AT_ONCE) });
+            Arc::new(Shared { store, download: self, journal, mark, past, meter, pace: Pace::new(AT_ONCE) });
         let mut items = items.into_iter();
         let mut fatal = None;
         let next = || {
@@ -193,10 +219,11 @@ impl Download {
                     continue;
                 }
                 match safe_path(name_below(&object.key, asked)) {
-                    Ok(path) => match owner.get(&path) {
+                    Ok(SafePath { path, encoded }) => match owner.get(&path) {
                         Some(other) if *other == object.key => {}
                         Some(other) => return Err(DownloadError::Collision(other.clone(), object.key)),
                         None => {
+                            downloaded.encoded += u64::from(encoded);
                             owner.insert(path.clone(), object.key.clone());
                             items.push(Item { path: self.to.join(path), object });
                         }
@@ -226,6 +253,7 @@ impl Download {
         }
         let mut all = Vec::new();
         let mut list = List { bucket: self.bucket.clone(), prefix: asked.to_owned(), ..List::default() };
+        let mut tokens = Tokens::default();
         loop {
             if cancel.is_cancelled() {
                 return Err(DownloadError::Cancelled);
@@ -233,7 +261,10 @@ impl Download {
             let page = store.list(&list).await?;
             all.extend(page.objects);
             match page.next {
-                Some(token) => list.token = Some(token),
+                Some(token) => {
+                    tokens.note(&format!("{}/{asked}", self.bucket), &token)?;
+                    list.token = Some(token);
+                }
                 None => return Ok(all),
             }
         }
@@ -322,7 +353,7 @@ mod tests {
     #[tokio::test]
     async fn hostile_keys_never_become_paths() {
         let store = Arc::new(MemoryStore::default());
-        let hostile = ["p/../../evil", "p//abs", "p/./x", "p/a\0b", "p/\u{1b}[2J"];
+        let hostile = ["p/../../evil", "p//abs", "p/./x"];
         for key in hostile {
             store.insert("b", key, "x");
         }
@@ -332,7 +363,81 @@ mod tests {
         let downloaded = fetch(&store, dir.path(), &["p/"]).await.unwrap();
         assert_eq!((downloaded.fetched, downloaded.failed.len()), (1, hostile.len() + 1));
         assert!(!dir.path().join("evil").exists());
-        assert!(safe_path("/etc/passwd").is_err() && safe_path("").is_err() && safe_path("..").is_err());
+    }
+
+    #[tokio::test]
+    async fn names_with_control_characters_come_back_encoded_and_it_is_said() {
+        let store = Arc::new(MemoryStore::default());
+        for key in ["p/tab\tname", "p/cr\r", "p/nl\nname/x", "p/nul\0", "p/plain"] {
+            store.insert("b", key, "x");
+        }
+        let dir = tempfile::tempdir().unwrap();
+        let downloaded = fetch(&store, dir.path(), &["p/"]).await.unwrap();
+        assert_eq!((downloaded.fetched, downloaded.encoded, downloaded.failed.len()), (5, 4, 0));
+        for name in ["tab%09name", "cr%0D", "nl%0Aname/x", "nul%00", "plain"] {
+            assert_eq!(std::fs::read(dir.path().join("to/p").join(name)).unwrap(), b"x", "{name}");
+        }
+        let note = downloaded.names_note().unwrap();
+        assert!(note.starts_with("4 names") && note.contains("%09"), "{note}");
+        let again = fetch(&store, dir.path(), &["p/"]).await.unwrap();
+        assert_eq!((again.fetched, again.skipped), (0, 5), "nothing is fetched twice");
+    }
+
+    #[tokio::test]
+    async fn what_a_killed_download_left_is_removed_and_other_files_stay() {
+        let store = Arc::new(MemoryStore::default());
+        store.insert("b", "p/a", "1");
+        let dir = tempfile::tempdir().unwrap();
+        let to = dir.path().join("to/p");
+        std::fs::create_dir_all(&to).unwrap();
+        let ours = format!("{}0123.part", parts_mark(&dir.path().join("d.journal")));
+        for name in [ours.as_str(), ".throng-other-0123.part", "mine.part"] {
+            std::fs::write(to.join(name), "half").unwrap();
+        }
+        fetch(&store, dir.path(), &["p/"]).await.unwrap();
+        let mut left: Vec<_> =
+            std::fs::read_dir(&to).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        left.sort();
+        assert_eq!(left, [".throng-other-0123.part", "a", "mine.part"]);
+    }
+
+    #[tokio::test]
+    async fn a_journal_does_not_grow_for_ever() {
+        let store = Arc::new(MemoryStore::default());
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("d.journal");
+        for n in 0..3 * MOST_OLD_LINES / 2 {
+            // What a changed object leaves, without fetching it so often.
+            let line = Line::of("p/a", &n.to_string());
+            let (journal, _) = Journal::open::<Line>(&path).unwrap();
+            journal.append(&line).unwrap();
+        }
+        let before = std::fs::metadata(&path).unwrap().len();
+        store.insert("b", "p/a", "1");
+        fetch(&store, dir.path(), &["p/"]).await.unwrap();
+        let after = std::fs::metadata(&path).unwrap().len();
+        assert!(after < before / 100, "{before} -> {after}");
+        assert_eq!(fetch(&store, dir.path(), &["p/"]).await.unwrap().skipped, 1);
+    }
+
+    #[tokio::test]
+    async fn a_body_without_end_is_cut_off() {
+        let store = Arc::new(MemoryStore::default());
+        store.insert("b", "p/endless", "x".repeat(100));
+        store.lie_about_size(10);
+        let dir = tempfile::tempdir().unwrap();
+        let downloaded = fetch(&store, dir.path(), &["p/"]).await.unwrap();
+        assert!(downloaded.failed[0].reason.contains("more than"), "{downloaded:?}");
+    }
+
+    #[tokio::test]
+    async fn a_list_that_never_ends_is_cut_off() {
+        let store = Arc::new(MemoryStore::default());
+        store.insert("b", "p/a", "1");
+        store.list_for_ever();
+        let dir = tempfile::tempdir().unwrap();
+        let error = fetch(&store, dir.path(), &["p/"]).await.unwrap_err().to_string();
+        assert!(error.contains("same continuation token"), "{error}");
     }
 
     #[tokio::test]
