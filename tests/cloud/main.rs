@@ -24,4 +24,5 @@ mod providers;
 mod sandbox;
 mod scar;
 mod screen;
+mod storage;
 mod two_machines;
