@@ -101,7 +101,7 @@ fn names_that_put_takes_get_gives_back_and_rm_removes() {
     ] {
         assert_eq!(read(file), name, "{file}");
     }
-    home.ok(&["rm", "object", "things/odd/", "-r", "--yes"]);
+    home.ok(&["rm", "object", "things/odd/", "--yes"]);
     assert_eq!(home.json(&["ls", "things/", "-r"]), serde_json::json!([]));
 }
 
@@ -285,4 +285,30 @@ fn resident_mib(pid: u32) -> u64 {
     let status = std::fs::read_to_string(Path::new("/proc").join(pid.to_string()).join("status")).unwrap();
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
     line.trim().trim_end_matches("kB").trim().parse::<u64>().unwrap() / 1024
+}
+
+/// The first file below a folder that is this large.
+fn file_of_size(folder: &Path, size: u64) -> Option<std::path::PathBuf> {
+    walkdir::WalkDir::new(folder).into_iter().flatten().find_map(|entry| {
+        let metadata = entry.metadata().ok()?;
+        (metadata.is_file() && metadata.len() == size).then(|| entry.into_path())
+    })
+}
+
+#[test]
+fn a_damaged_object_is_named_and_the_others_are_fetched() {
+    let home = Home::new();
+    home.write("in/whole.bin", &"a".repeat(300_000));
+    home.write("in/damaged.bin", &"b".repeat(400_000));
+    home.ok(&["put", "in", "things"]);
+    let blob = file_of_size(&home.path().join("home/data/local/data/s3/blobs"), 400_000).expect("its file");
+    std::fs::File::options().write(true).open(blob).unwrap().set_len(1000).unwrap();
+    let begun = Instant::now();
+    let output = home.run(&["get", "things/in/", "back"]);
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(!output.status.success() && said.contains("damaged.bin"), "{said}");
+    assert!(said.contains("shorter than it was") && !said.contains("network"), "{said}");
+    assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());
+    assert_eq!(std::fs::metadata(home.path().join("back/in/whole.bin")).unwrap().len(), 300_000);
+    assert!(!home.path().join("back/in/damaged.bin").exists());
 }

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! account        what an account allows, and its clock
+//! advice         what a person can do about an error
 //! bounds         answers are read with bounds
 //! buckets        buckets: made in the context's region, shut to the public, tagged
 //! api            one signed client for the small services: IAM, ECR
@@ -31,6 +32,7 @@
 //! ```
 
 mod account;
+mod advice;
 mod api;
 mod bounds;
 mod buckets;
@@ -59,10 +61,10 @@ mod waiting;
 mod watch;
 
 pub use account::AccountLimits;
+pub(crate) use advice::sentence;
 pub(crate) use budget::is_aws;
 pub use budget::{Limits, Slowed};
 pub use calls::{CallMeter, Calls};
-pub(crate) use error::sentence;
 pub use error::{CloudError, ErrorKind};
 pub use explanation::Cause;
 pub use functions::{BucketPermission, EventInvoke, FunctionDetail, FunctionSettings, FunctionState};
@@ -174,12 +176,9 @@ impl Cloud {
         }
         let found = if options.no_start {
             local::find(dirs).await.ok_or_else(|| {
-                CloudError::new(
-                    ErrorKind::Unreachable,
-                    "local cloud",
-                    "",
-                    "it is not running; `throng local start` starts it",
-                )
+                const WHY: &str = "it is not running; `throng local start` starts it";
+                let error = CloudError::new(ErrorKind::Unreachable, "local cloud", "", WHY);
+                CloudError { cause: Cause::Explained, ..error }
             })?
         } else {
             local::ensure(dirs, options.exe.as_deref()).await?

@@ -5,7 +5,8 @@
 //! pattern    filter patterns: terms and JSON fields
 //! tail       StartLiveTail: an event stream with AWS's limits
 //! query      reading events by time, in pages
-//! store      the tables, and one pump that stores what was appended in the order of the calls
+//! store      one pump that stores what was appended in the order of the calls
+//! tables     the tables of groups, streams and events
 //! error      answers and errors in AWS's words
 //! names      names of groups in requests
 //! fuzzing    readers of outside input, for the fuzz targets
@@ -23,6 +24,7 @@ mod pattern;
 mod query;
 mod room;
 mod store;
+mod tables;
 mod tail;
 #[cfg(test)]
 mod tests;

@@ -1,7 +1,7 @@
 //! Logs are bounded, per group and in all. The oldest events go first; the log itself says so, where it is read. A removed
 //! group is out of sight at once, its events are removed in small steps, and the disk gets its space back.
 
-use super::store::{NewEvent, now_ms, stream_id};
+use super::tables::{NewEvent, now_ms, stream_id};
 use crate::db::{Db, DbError};
 use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 use std::collections::HashSet;

@@ -11,6 +11,8 @@ use super::body::full;
 
 /// The code of the answer; AWS has none, its disks are never full. The status is 507, which the SDKs do not repeat.
 pub const CODE: &str = "InsufficientStorage";
+/// The code for an object whose bytes are not there any more as they were stored; status 500.
+pub const DAMAGED: &str = "ObjectDamaged";
 /// The words, before [`name_folder`] names the folder.
 pub const NO_SPACE: &str = "no space left on the disk of the local cloud";
 

@@ -17,6 +17,9 @@ pub enum StoreError {
     /// A file of the store failed.
     #[error("object store: {0}")]
     Io(#[from] std::io::Error),
+    /// The bytes of an object cannot be read: their file is gone, shorter than it was, or shut.
+    #[error("object store: the bytes of an object cannot be read: {0}")]
+    Unreadable(#[source] std::io::Error),
     /// What is stored cannot be read.
     #[error("object store: record: {0}")]
     Record(#[from] serde_json::Error),
@@ -46,6 +49,14 @@ impl From<StoreError> for S3Error {
                 error.set_status_code(http::StatusCode::INSUFFICIENT_STORAGE);
                 error
             }
+            StoreError::Unreadable(why) => {
+                tracing::error!(error = %why, "the bytes of an object cannot be read");
+                let code = S3ErrorCode::from_bytes(storage::DAMAGED.as_bytes());
+                let message = format!("the local cloud cannot read what it stored for this object: {why}");
+                let mut error = Self::with_message(code.unwrap_or(S3ErrorCode::InternalError), message);
+                error.set_status_code(http::StatusCode::INTERNAL_SERVER_ERROR);
+                error
+            }
             other => {
                 tracing::error!(error = %other, "object store");
                 Self::with_message(
@@ -64,7 +75,7 @@ impl StoreError {
         match self {
             Self::Db(error) => matches!(error, DbError::Full),
             Self::Io(error) => storage::is_full(error),
-            Self::Refused(..) | Self::Record(_) => false,
+            Self::Refused(..) | Self::Unreadable(_) | Self::Record(_) => false,
         }
     }
 

@@ -4,7 +4,7 @@
 //! wire       the S3 protocol (crate s3s) -> calls of the store
 //! store      buckets and objects: what one transaction does     list       pages of listings
 //! multipart  uploads and parts                                  notify     configurations and events
-//! completion the end of an upload, and the same answer again
+//! completion  the end of an upload, and the same answer again
 //! intake     bodies on their way in                             outflow    bodies on their way out
 //! settings   what is set on buckets and objects
 //! lifecycle  uploads and objects that rules remove after some days

@@ -251,7 +251,7 @@ pub fn get(store: &ObjectStore, req: &S3Request<GetObjectInput>) -> S3Answer<Get
             Content::Parts(_) => {
                 match outflow::of_files(&store.blobs, &content.pieces(), wanted.range.clone()) {
                     Err(error) if error.kind() == std::io::ErrorKind::NotFound && tries < TRIES => continue,
-                    outcome => outcome.map_err(StoreError::Io)?,
+                    outcome => outcome.map_err(StoreError::Unreadable)?,
                 }
             }
         };

@@ -37,6 +37,8 @@ const EVERYWHERE: [&str; 8] = [
     "x-amz-sdk-checksum-algorithm",
     "x-amz-checksum-mode",
 ];
+/// Headers that are lists, which may come in several.
+const LISTS: [&str; 2] = ["x-amz-object-attributes", "x-amz-optional-object-attributes"];
 /// Headers of requests with a body.
 const BODY: [&str; 2] = ["x-amz-decoded-content-length", "x-amz-trailer"];
 /// Headers that describe a new object.
@@ -174,7 +176,8 @@ pub fn check(operation: &str, query: Option<&str>, headers: &HeaderMap) -> Resul
     check_parameters(operation, &known, query.unwrap_or_default())?;
     for name in headers.keys() {
         let name = name.as_str();
-        let once = name.starts_with("x-amz-") || matches!(name, "content-md5" | "content-length" | "range");
+        let once = name.starts_with("x-amz-") && !LISTS.contains(&name)
+            || matches!(name, "content-md5" | "content-length" | "range");
         if once && !name.starts_with("x-amz-meta-") && headers.get_all(name).iter().count() > 1 {
             return Err(StoreError::request(format!("The header {name} may be there once only.")));
         }
