@@ -186,11 +186,11 @@ fn a_hostile_endpoint_is_cut_off_with_a_clear_word() {
         let output = home.run(&["ls", "bucket/", "-r"]);
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
         assert!(!output.status.success() && said.contains(word), "{what}: {said}");
-        assert!(begun.elapsed() < Duration::from_secs(60), "{what}: {:?}", begun.elapsed());
+        assert!(begun.elapsed() < Duration::from_mins(1), "{what}: {:?}", begun.elapsed());
     }
 }
 
-/// S3 and nothing else, as MinIO is: the local cloud behind it answers what is for S3, and 501 the rest.
+/// S3 and nothing else, as `MinIO` is: the local cloud behind it answers what is for S3, and 501 the rest.
 #[test]
 fn transfers_need_no_account() {
     let home = Home::new();
@@ -274,7 +274,7 @@ fn memory_is_given_back_after_a_storm_of_connections() {
     }
     let during = resident();
     drop(storm);
-    wait_for("the memory is given back", || resident() < before + 40);
+    wait_for("the memory is given back", || resident() < before + 25);
     eprintln!(
         "resident: {before} MiB before, {during} MiB with {most} connections, {} MiB after",
         resident()

@@ -25,7 +25,9 @@ impl CloudError {
                     .into()
             }
             _ if self.cause == Cause::LocalKeys => {
-                "Its folder was reset or replaced while it ran: `throng local stop`, then the same command again.".into()
+                "They are not the keys of the local cloud that answers there. `eval \"$(throng local status --env)\"` sets its keys; \
+                 if its folder was reset while it ran, `throng local stop` and the same command again."
+                    .into()
             }
             ErrorKind::Unreachable if self.cause == Cause::UnknownHost => {
                 "Check that the region is spelt right, and that this machine can look names up.".into()

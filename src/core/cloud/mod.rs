@@ -164,12 +164,16 @@ impl Cloud {
             let mut inner = Self::over(context, &config, None);
             if context.home_bucket.is_none() {
                 let asked = identity::ask(&inner.clients.sts);
-                match inner.clients.s3.is_elsewhere() {
-                    false => inner.know(asked.await?),
-                    true => match within(NO_STS, "sts:GetCallerIdentity", asked).await {
-                        Ok(identity) => inner.know(identity),
-                        Err(error) => inner.no_home = Some(error),
-                    },
+                // S3 at an endpoint of its own, with keys that STS elsewhere need not know.
+                let apart = context.endpoints.contains_key("s3");
+                let elsewhere = inner.clients.s3.is_elsewhere();
+                let patience = if apart { NO_STS } else { SMALL };
+                match within(patience, "sts:GetCallerIdentity", asked).await {
+                    Ok(identity) => inner.know(identity),
+                    Err(error) if elsewhere && (apart || identity::is_no_sts(&error)) => {
+                        inner.no_home = Some(error);
+                    }
+                    Err(error) => return Err(error),
                 }
             }
             return Ok(Self(Arc::new(inner)));

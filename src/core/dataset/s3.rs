@@ -131,7 +131,7 @@ impl Objects for S3Objects {
         let next = answer.next_continuation_token().map(str::to_owned);
         let encoded = answer.encoding_type() == Some(&EncodingType::Url);
         let folders = answer.common_prefixes().iter().filter_map(|folder| folder.prefix());
-        let listed = |object| listed(object, encoded);
+        let listed = |object| listed(&object, encoded);
         Ok(Page {
             folders: folders.map(|prefix| decoded(prefix, encoded)).collect(),
             objects: answer.contents.into_iter().flatten().filter_map(listed).collect(),
@@ -214,7 +214,7 @@ impl Objects for S3Objects {
     }
 }
 
-fn listed(object: aws_sdk_s3::types::Object, encoded: bool) -> Option<Listed> {
+fn listed(object: &aws_sdk_s3::types::Object, encoded: bool) -> Option<Listed> {
     let modified_ms = object.last_modified().and_then(millis);
     let key = decoded(object.key()?, encoded);
     Some(Listed { size: size(object.size()), etag: etag(object.e_tag()), modified_ms, key })

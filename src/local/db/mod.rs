@@ -76,7 +76,7 @@ enum Committed {
 }
 
 impl Committed {
-    fn failed(error: DbError) -> Self {
+    fn failed(error: &DbError) -> Self {
         tracing::error!(%error, "nothing was committed");
         if matches!(error, DbError::Full) { Self::Full } else { Self::No }
     }
@@ -275,7 +275,7 @@ fn in_savepoint<T, E: From<DbError>>(
 fn run_group(connection: &mut Connection, first: Job, queue: &std::sync::mpsc::Receiver<Job>) {
     let transaction = match connection.transaction_with_behavior(TransactionBehavior::Immediate) {
         Ok(transaction) => transaction,
-        Err(error) => return first(None)(Committed::failed(error.into())),
+        Err(error) => return first(None)(Committed::failed(&error.into())),
     };
     let mut replies = vec![first(Some(&transaction))];
     // Out of its transaction when `SQLite` has rolled all back by itself.
@@ -286,9 +286,9 @@ fn run_group(connection: &mut Connection, first: Job, queue: &std::sync::mpsc::R
         }
     }
     let committed = if transaction.is_autocommit() {
-        Committed::failed(DbError::Full)
+        Committed::failed(&DbError::Full)
     } else {
-        transaction.commit().map_or_else(|error| Committed::failed(error.into()), |()| Committed::Yes)
+        transaction.commit().map_or_else(|error| Committed::failed(&error.into()), |()| Committed::Yes)
     };
     for reply in replies {
         reply(committed);

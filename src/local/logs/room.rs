@@ -197,8 +197,8 @@ pub(super) async fn keep(db: Db, broom: Arc<Notify>) {
 }
 
 async fn sweep(db: &Db) -> Result<(), DbError> {
-    while db.write(|transaction| remove_doomed(transaction)).await? {}
-    while db.write(|transaction| remove_expired(transaction)).await? {}
+    while db.write(remove_doomed).await? {}
+    while db.write(remove_expired).await? {}
     while db.write(|transaction| give_back(transaction)).await? {}
     Ok(())
 }
