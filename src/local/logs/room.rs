@@ -116,7 +116,10 @@ async fn shorten(db: &Db, group: i64, limit: u64) -> Result<(), DbError> {
                 "UPDATE log_group SET bytes = max(0, bytes - ?2), removed = removed + ?3 WHERE id = ?1",
             )?
             .execute(params![group, removed.bytes, removed.events])?;
-        note(transaction, group, notice, removed.upto, limit)
+        if let Some(notice) = notice {
+            transaction.execute("DELETE FROM log_event WHERE id = ?1", [notice])?;
+        }
+        note(transaction, group, removed.upto, limit)
     })
     .await
 }
@@ -144,14 +147,13 @@ fn remove_oldest(transaction: &Transaction<'_>, group: i64, notice: Option<i64>)
     Ok(removed)
 }
 
-/// One event of the group says how many are gone. It lies where the log begins now.
-fn note(
-    transaction: &Transaction<'_>,
-    group: i64,
-    notice: Option<i64>,
-    at: i64,
-    limit: u64,
-) -> Result<(), DbError> {
+/// One event of the group says how many are gone. It lies where the log begins now: right before the first line that is
+/// left.
+fn note(transaction: &Transaction<'_>, group: i64, upto: i64, limit: u64) -> Result<(), DbError> {
+    let first: Option<i64> = transaction
+        .prepare_cached("SELECT min(time) FROM log_event WHERE group_id = ?1")?
+        .query_row([group], |row| row.get(0))?;
+    let at = first.map_or(upto, |first| first - 1);
     let removed: i64 =
         transaction.query_row("SELECT removed FROM log_group WHERE id = ?1", [group], |row| row.get(0))?;
     let stream = stream_id(transaction, group, NOTICES, now_ms())?;
@@ -160,7 +162,6 @@ fn note(
          log_mb in [local] of config.toml)",
         limit >> 20
     );
-    transaction.execute("DELETE FROM log_event WHERE id = ?1", [notice])?;
     transaction
         .prepare_cached(
             "INSERT INTO log_event (group_id, stream_id, time, ingested, message) VALUES (?1, ?2, ?3, ?4, ?5)",
@@ -197,9 +198,20 @@ pub(super) async fn keep(db: Db, broom: Arc<Notify>) {
 }
 
 async fn sweep(db: &Db) -> Result<(), DbError> {
-    while db.write(remove_doomed).await? {}
-    while db.write(remove_expired).await? {}
+    let mut changed = false;
+    while db.write(remove_doomed).await? {
+        changed = true;
+    }
+    while db.write(remove_expired).await? {
+        changed = true;
+    }
     while db.write(|transaction| give_back(transaction)).await? {}
+    if changed {
+        // What was freed is in the write-ahead log until that is copied into the file.
+        let db = db.clone();
+        let done = move || db.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)");
+        tokio::task::spawn_blocking(done).await.map_err(|_| DbError::Closed)??;
+    }
     Ok(())
 }
 
