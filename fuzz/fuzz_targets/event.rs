@@ -44,8 +44,16 @@ fuzz_target!(|data: &[u8]| {
 /// What the engine sends names the same task and object to the runtime, whatever the key.
 fn ours_is_understood(data: &[u8]) {
     let key = String::from_utf8_lossy(data).into_owned();
-    let task = Some(TaskRef { run: "run".into(), task: data.len() as u64 });
-    let sent = TaskEvent { task: task.clone(), bucket: "bucket".into(), key: key.clone(), provider: None };
+    let task = Some(TaskRef::launched("run", data.len() as u64));
+    let sent = TaskEvent {
+        task: task.clone(),
+        send: 1,
+        retries: Some(2),
+        group: None,
+        bucket: "bucket".into(),
+        key: key.clone(),
+        provider: None,
+    };
     let request = read(&serde_json::to_vec(&sent).expect("JSON"), "now");
     let [job] = &request.jobs[..] else { panic!("{} jobs", request.jobs.len()) };
     assert_eq!((&job.task, &job.input), (&task, &Input::Object { bucket: "bucket".into(), key }));

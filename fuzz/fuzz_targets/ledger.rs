@@ -5,9 +5,9 @@
 
 use serde::{Serialize, de::DeserializeOwned};
 use std::path::Component;
-use throng_contract::keys::{RecordName, record_key};
+use throng_contract::keys::{RecordName, first, layout_of, record_key};
 use throng_contract::{
-    AttemptRecord, FunctionConfig, RunningMarker, TaskEvent, object_keys_from_s3_event, read_secrets,
+    AttemptId, AttemptRecord, FunctionConfig, Lineage, RunningMarker, TaskEvent, failure_line, object_keys_from_s3_event, read_secrets,
 };
 use throng_core::dataset::download::safe_path;
 use throng_core::run::{Cancelled, FailedEvent, ManifestEntry, RunEnd, RunHeader, RunTracker, is_run_id};
@@ -19,6 +19,10 @@ fuzz_target!(|text: &str| {
     let mut run = RunTracker::new(header());
     for line in text.split('\n').take(200) {
         key(line);
+        if let Some(lineage) = Lineage::parse(line, "bucket", "key") {
+            assert_eq!(Lineage::parse(&lineage.header("bucket", "key"), "bucket", "key"), Some(lineage));
+        }
+        assert_eq!(failure_line::digest(line).len(), 8);
         tell(&mut run, line);
         assert_eq!(run.counts().total(), TASKS, "manifest = sum of states");
         assert!(!run.is_complete() || run.counts().done() == TASKS);
@@ -56,7 +60,11 @@ fn tell(run: &mut RunTracker, line: &str) {
 
 fn key(text: &str) {
     if let Some(name) = RecordName::parse(text) {
-        assert_eq!(RecordName::parse(&name.to_string()), Some(name), "{text}");
+        let written = match layout_of(text) {
+            Some(2..) => format!("l/00/run/0/0/{name}"),
+            _ => first::record_name(&name),
+        };
+        assert_eq!(RecordName::parse(&written), Some(name), "{text}");
     }
     if let Ok(path) = safe_path(text) {
         assert!(path.components().all(|part| matches!(part, Component::Normal(_))), "{path:?}");
@@ -72,8 +80,8 @@ fn document(json: &[u8]) {
     {
         let name = RecordName::parse(&record_key(&record)).expect("a record's own name");
         assert_eq!(
-            (name.state, name.class, &name.request_id),
-            (record.state, record.class, &record.request_id)
+            (name.state, name.class, name.attempt),
+            (record.state, record.class, AttemptId::new(&record.request_id, record.started_ms))
         );
     }
     round_trip::<RunningMarker>(json);

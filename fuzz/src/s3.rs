@@ -14,6 +14,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 use std::time::SystemTime;
 use throng_contract::local::{AccessKey, LocalCredentials};
+use throng_local::access::{Access, NoRoles};
 use throng_local::db::{CLOUD, Db, DbError};
 use throng_local::s3::{NotificationTargets, ObjectStore, service};
 
@@ -102,7 +103,7 @@ impl Cloud {
             let store = ObjectStore::open(folder.path(), db, Arc::new(Nobody)).expect("a store");
             let runtime =
                 tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-            let service = service(store, &credentials());
+            let service = service(store, Arc::new(Access::new(credentials().user, Arc::new(NoRoles))));
             let cloud = Self { service, runtime, _folder: folder };
             let created = cloud.ask("PUT", &format!("/{BUCKET}"), &[], &[], None);
             assert_eq!(created.status, StatusCode::OK, "{}", created.text());

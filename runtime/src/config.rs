@@ -1,7 +1,7 @@
 //! What the runtime knows when it starts: the function's configuration and Lambda's environment.
 
 use std::path::{Path, PathBuf};
-use throng_contract::{FunctionConfig, VERSION, layout};
+use throng_contract::{FunctionConfig, layout, versions};
 
 /// Everything that stays the same from event to event.
 pub struct RuntimeSettings {
@@ -33,10 +33,11 @@ impl RuntimeSettings {
         let function: FunctionConfig = serde_json::from_str(&text).map_err(|error| {
             format!("the function's configuration cannot be read: {error}; deploy the function again")
         })?;
-        if function.version > VERSION {
+        if function.version > versions::CONFIG {
             return Err(format!(
-                "the function's configuration has version {}, this runtime knows {VERSION}; deploy with the throng that made it",
-                function.version
+                "the function's configuration has version {}, this runtime knows {}; deploy with the throng that made it",
+                function.version,
+                versions::CONFIG
             ));
         }
         Ok(Self {

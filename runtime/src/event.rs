@@ -6,7 +6,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
-use throng_contract::{TaskEvent, TaskRef, object_keys_from_s3_event};
+use throng_contract::{EventRef, TaskEvent, TaskRef, object_keys_from_s3_event, s3_event_id};
 
 /// How many wrappers are taken off an event.
 const DEPTH: usize = 4;
@@ -31,6 +31,12 @@ pub struct Job {
     pub input: Input,
     /// The task that the event names. The object's metadata may name one too.
     pub task: Option<TaskRef>,
+    /// The event's name for the ledger; the request's id when it has none.
+    pub id: Option<EventRef>,
+    /// `sequencer` of an S3 notification: it tells writes of one key apart.
+    pub sequencer: Option<String>,
+    /// The group that the event names.
+    pub group: Option<String>,
     /// For the variable `EVENT`.
     pub event: Option<String>,
     /// For the variable `EVENT_TIME`.
@@ -58,9 +64,9 @@ pub enum Origin {
 pub enum Input {
     /// In a bucket.
     Object {
-        /// Bucket
+        /// Its bucket.
         bucket: String,
-        /// Key
+        /// Its key, decoded.
         key: String,
     },
     /// In the event.
@@ -78,8 +84,17 @@ pub fn read(payload: &[u8], now: &str) -> Request {
 }
 
 fn plain(bytes: Vec<u8>) -> Job {
-    let origin = Origin::Own;
-    Job { input: Input::Bytes(bytes), task: None, event: None, time: None, origin, json_body: false }
+    Job {
+        input: Input::Bytes(bytes),
+        task: None,
+        id: None,
+        sequencer: None,
+        group: None,
+        event: None,
+        time: None,
+        origin: Origin::Own,
+        json_body: false,
+    }
 }
 
 /// Looks at a value. `raw` is the text that it was read from: an input in itself stays as it came, byte for byte.
@@ -103,6 +118,12 @@ fn read_value(value: Value, raw: &[u8], now: &str, request: &mut Request, depth:
     if let Some(objects) = object_keys_from_s3_event(&value) {
         request.jobs.extend(objects.into_iter().map(|object| Job {
             task: None,
+            id: Some(EventRef {
+                id: s3_event_id(&object.bucket, &object.key, &object.sequencer),
+                retries: None,
+            }),
+            sequencer: Some(object.sequencer),
+            group: None,
             event: Some(json!({"Records": [&object.record]}).to_string()),
             time: Some(object.event_time.unwrap_or_else(|| now.to_owned())),
             origin: match object.record.get("eventSource").and_then(Value::as_str) {
@@ -197,6 +218,9 @@ fn own_event(value: &Value, now: &str) -> Option<Job> {
     Some(Job {
         event: Some(shown.to_string()),
         time: Some(now.to_owned()),
+        id: event.id().map(|id| EventRef { id, retries: event.retries }),
+        sequencer: None,
+        group: event.group,
         task: event.task,
         origin: event.provider.map_or(Origin::Own, Origin::Provider),
         input: Input::Object { bucket: event.bucket, key: event.key },
@@ -225,7 +249,8 @@ mod tests {
     #[test]
     fn own_events_name_task_and_object() {
         let job = one(r#"{"throng": {"run": "r", "task": 7}, "bucket": "b", "key": "in/a b+c"}"#);
-        assert_eq!(job.task, Some(TaskRef { run: "r".into(), task: 7 }));
+        assert_eq!(job.task, Some(throng_contract::keys::first::task("r", 7)));
+        assert_eq!(job.id.map(|event| event.id).as_deref(), Some("r.0.7.0"));
         assert_eq!(job.input, Input::Object { bucket: "b".into(), key: "in/a b+c".into() });
         let shown: Value = serde_json::from_str(&job.event.unwrap()).unwrap();
         let seen = object_keys_from_s3_event(&shown).unwrap().remove(0);

@@ -48,9 +48,9 @@ pub struct Ended {
 
 /// Something to do once a program has run for a while.
 pub struct Alarm<'a> {
-    /// When
+    /// When it rings, unless the script has ended.
     pub at: Instant,
-    /// What
+    /// What is done then; called once.
     pub ring: &'a mut dyn FnMut(),
     /// A byte here ends the program.
     pub stop: PipeReader,
@@ -62,7 +62,7 @@ enum Phase {
     Running,
     /// Asked to end.
     Asked(Instant),
-    /// Killed.
+    /// SIGKILL was sent, then.
     Killed(Instant),
     /// Ended by itself or otherwise; output may follow until then.
     Over(Instant),

@@ -26,7 +26,7 @@ struct Line<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     run: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    task: Option<u64>,
+    task: Option<&'a str>,
     stream: Source,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     partial: bool,
@@ -44,6 +44,8 @@ pub struct Log<'a> {
     /// The beginning of the standard output, as bytes.
     kept: Vec<u8>,
     tail: VecDeque<String>,
+    /// Bytes that were written.
+    written: u64,
 }
 
 impl<'a> Log<'a> {
@@ -58,6 +60,7 @@ impl<'a> Log<'a> {
             pending: [Vec::new(), Vec::new()],
             kept: Vec::new(),
             tail: VecDeque::new(),
+            written: 0,
         }
     }
 
@@ -124,6 +127,7 @@ impl<'a> Log<'a> {
             let mut out = std::io::stdout().lock();
             // Nobody is left to tell when this fails.
             let _ = out.write_all(&self.batch).and_then(|()| out.flush());
+            self.written += self.batch.len() as u64;
             self.batch.clear();
             self.batch.shrink_to(BATCH);
         }
@@ -133,6 +137,11 @@ impl<'a> Log<'a> {
     /// The last lines of standard error.
     pub fn tail(&self) -> impl Iterator<Item = &str> {
         self.tail.iter().map(String::as_str)
+    }
+
+    /// Bytes that were written to the log.
+    pub const fn written(&self) -> u64 {
+        self.written
     }
 
     /// Ends the log; gives the beginning of the standard output.
@@ -186,7 +195,7 @@ impl<'a> Log<'a> {
             level,
             request_id: self.request_id,
             run: self.task.as_ref().map(|task| task.run.as_str()),
-            task: self.task.as_ref().map(|task| task.task),
+            task: self.task.as_ref().map(|task| task.task.as_str()),
             stream,
             partial,
             message,
@@ -219,7 +228,7 @@ mod tests {
     }
 
     fn log() -> Log<'static> {
-        Log::new("id", Some(TaskRef { run: "r".into(), task: 3 }))
+        Log::new("id", Some(throng_contract::keys::first::task("r", 3)))
     }
 
     #[test]

@@ -6,27 +6,29 @@
 //! paid ten thousand times should load nothing it does not need.
 //!
 //! ```text
-//! api         the Lambda Runtime API
-//! clean       nothing of one task is visible to the next
-//! clock       dates as text, in UTC
-//! config      what the runtime knows when it starts: the function's configuration and Lambda's environment
-//! dns         name lookup without libc
-//! event       what an invocation asks for
-//! execute     runs a program: its output into the log, its time limited, nothing of it left
-//! http        the HTTP client: blocking, keep-alive
-//! logs        every line as one JSON object
-//! memory      evidence for what ended a script: memory or storage
-//! output      stage out: what the script left in its output folder becomes objects
-//! processes   ending processes: a task's process group, and whatever left it
-//! program     what is executed for a task: a script, or the image's own program
-//! response    the answer to an invocation, in SCAR's envelope
-//! s3          objects to files, files to objects
-//! serve       the loop: init, then event after event
-//! sigv4       AWS Signature Version 4 for S3
-//! stage       stage in: the folders of a task, and its input in a file
-//! stores      where objects are: the function's own storage, or a storage provider
-//! task        one task from begin to end: stage in, execute, stage out, record
-//! variables   the environment of scripts
+//! api          the Lambda Runtime API
+//! clean        nothing of one task is visible to the next
+//! clock        dates as text, in UTC
+//! config       what the runtime knows when it starts: the function's configuration and Lambda's environment
+//! credentials  scripts get narrowed ones
+//! dns          name lookup without libc
+//! event        what an invocation asks for
+//! execute      runs a program: its output into the log, its time limited, nothing of it left
+//! http         the HTTP client: blocking, keep-alive
+//! ledger       what goes into the home bucket: records, markers, headers of standing runs
+//! logs         every line as one JSON object
+//! memory       evidence for what ended a script: memory or storage
+//! output       stage out: what the script left in its output folder becomes objects
+//! processes    ending processes: a task's process group, and whatever left it
+//! program      what is executed for a task: a script, or the image's own program
+//! response     the answer to an invocation, in SCAR's envelope
+//! s3           objects to files, files to objects
+//! serve        the loop: init, then event after event
+//! sigv4        AWS Signature Version 4 for S3
+//! stage        stage in: the folders of a task, and its input in a file
+//! stores       where objects are: the function's own storage, or a storage provider
+//! task         one task from begin to end: stage in, execute, stage out, record
+//! variables    the environment of scripts
 //! ```
 
 #[cfg(target_os = "linux")]
@@ -38,6 +40,8 @@ mod clock;
 #[cfg(target_os = "linux")]
 mod config;
 #[cfg(target_os = "linux")]
+mod credentials;
+#[cfg(target_os = "linux")]
 mod dns;
 #[cfg(target_os = "linux")]
 mod event;
@@ -45,6 +49,8 @@ mod event;
 mod execute;
 #[cfg(target_os = "linux")]
 mod http;
+#[cfg(target_os = "linux")]
+mod ledger;
 #[cfg(target_os = "linux")]
 mod logs;
 #[cfg(target_os = "linux")]

@@ -40,6 +40,12 @@ pub const fn is_near(peak: u64, limit: u64) -> bool {
     limit > 0 && peak >= limit / 10 * 9
 }
 
+/// Size of a folder's file system in MiB; 0 when unknown.
+pub fn size_mb(folder: &Path) -> u32 {
+    let bytes = rustix::fs::statvfs(folder).map_or(0, |space| space.f_blocks.saturating_mul(space.f_frsize));
+    u32::try_from(bytes >> 20).unwrap_or(u32::MAX)
+}
+
 /// Whether there is no space left in a folder, or a script said so.
 pub fn is_full<'a>(folder: &Path, mut said: impl Iterator<Item = &'a str>) -> bool {
     let full = rustix::fs::statvfs(folder).is_ok_and(|space| space.f_bavail == 0 && space.f_blocks > 0);

@@ -10,7 +10,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Instant;
-use throng_contract::{FailureClass, OutputObject, OutputRule};
+use throng_contract::{FailureClass, Lineage, OutputObject, OutputRule};
 
 /// Uploads under way at a time.
 const PARALLEL: usize = 4;
@@ -54,6 +54,7 @@ struct Upload<'a> {
     bucket: &'a str,
     key: String,
     path: &'a Path,
+    lineage: Option<String>,
 }
 
 /// What was stored, and the first thing that was not.
@@ -65,15 +66,20 @@ pub struct Stored {
     pub failure: Option<(FailureClass, String)>,
 }
 
-/// Stores files by the rules; `failed` is the request id of a failed task, whose outputs are kept apart.
+/// Stores files by the rules; `failed` is the request id of a failed task, whose outputs are kept apart. `lineage` gives the
+/// lineage of an output by its ordinal.
 pub fn store(
     files: &[Found],
     rules: &[OutputRule],
     failed: Option<&str>,
+    lineage: impl Fn(u32) -> Option<Lineage>,
     storage: &Stores<'_>,
     until: Instant,
 ) -> Stored {
-    let uploads = plan(files, rules, failed);
+    let mut uploads = plan(files, rules, failed);
+    for (upload, ordinal) in uploads.iter_mut().zip(0..) {
+        upload.lineage = lineage(ordinal).map(|lineage| lineage.header(upload.bucket, &upload.key));
+    }
     let results = if uploads.len() < 2 {
         uploads.iter().map(|upload| send(upload, storage, until)).collect()
     } else {
@@ -90,7 +96,7 @@ pub fn store(
     stored
 }
 
-/// What goes where. No object is made twice: where two rules say the same, one upload is enough.
+/// What goes where, in order of provider, bucket and key. No object is made twice: where two rules say the same, one upload is enough.
 fn plan<'a>(files: &'a [Found], rules: &'a [OutputRule], failed: Option<&str>) -> Vec<Upload<'a>> {
     let mut uploads = BTreeMap::new();
     for rule in rules {
@@ -105,7 +111,7 @@ fn plan<'a>(files: &'a [Found], rules: &'a [OutputRule], failed: Option<&str>) -
             uploads.insert(target, file.path.as_path());
         }
     }
-    let upload = |((provider, bucket, key), path)| Upload { provider, bucket, key, path };
+    let upload = |((provider, bucket, key), path)| Upload { provider, bucket, key, path, lineage: None };
     uploads.into_iter().map(upload).collect()
 }
 
@@ -138,12 +144,12 @@ fn send_all(uploads: &[Upload<'_>], storage: &Stores<'_>, until: Instant) -> Vec
 }
 
 fn send(upload: &Upload<'_>, storage: &Stores<'_>, until: Instant) -> Sent {
-    let Upload { provider, bucket, key, path } = upload;
+    let Upload { provider, bucket, key, path, lineage } = upload;
     let failed = |class, error: &dyn std::fmt::Display| {
         (class, format!("the output {} could not be stored: {error}", path.display()))
     };
     let file = open(path).map_err(|error| failed(FailureClass::Output, &error))?;
-    match storage.with(*provider, until, |s3| s3.put_file(bucket, key, &file, until)) {
+    match storage.with(*provider, until, |s3| s3.put_file(bucket, key, &file, lineage.as_deref(), until)) {
         Ok(stored) => Ok(OutputObject {
             bucket: (*bucket).to_owned(),
             key: key.clone(),

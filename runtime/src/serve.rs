@@ -4,7 +4,9 @@ use crate::api::{Api, Invocation};
 use crate::clean::Cleaner;
 use crate::clock;
 use crate::config::RuntimeSettings;
+use crate::credentials::ScriptCredentials;
 use crate::execute::Limits;
+use crate::ledger::Ledger;
 use crate::memory::OomWatch;
 use crate::program::Chooser;
 use crate::s3::S3;
@@ -29,6 +31,8 @@ const SHORTEST_GRACE: Duration = Duration::from_millis(50);
 /// Serves events until the environment ends.
 pub fn main() -> ExitCode {
     let begin = Instant::now();
+    // Scripts have the same user: without this, one could read the role's credentials out of our memory and environment.
+    let _ = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable);
     let Some(address) = std::env::var("AWS_LAMBDA_RUNTIME_API").ok().filter(|address| !address.is_empty())
     else {
         eprintln!("throng-runtime is the entry point of functions: AWS_LAMBDA_RUNTIME_API is not set");
@@ -54,11 +58,15 @@ fn serve(api: &Api, settings: &RuntimeSettings, begin: Instant) -> String {
     // A predecessor that crashed cleaned nothing. What cannot be removed is tried again after each task.
     let _ = cleaner.clean();
     let stores = Stores::new(S3::from_env(), settings);
-    let base = variables::base(settings);
+    let mut base = variables::base(settings);
+    let credentials = ScriptCredentials::new(settings);
+    credentials.apply(&mut base);
     let search =
         base.get(&OsString::from("PATH")).map_or_else(String::new, |path| path.to_string_lossy().into());
     let chooser = Chooser::new(settings, search);
-    let mut worker = Worker { settings, stores: &stores, chooser, base, oom: OomWatch::new() };
+    let ledger = Ledger::new(stores.own(), settings.home_bucket.as_deref(), &settings.function.name);
+    let mut worker =
+        Worker { settings, stores: &stores, ledger, chooser, base, credentials, oom: OomWatch::new() };
     let mut init = Some(begin.elapsed());
     loop {
         let invocation = match api.next() {

@@ -8,6 +8,7 @@ use std::sync::Mutex;
 pub const EMPTY_SHA256: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 
 /// Who signs.
+#[derive(Clone)]
 pub struct Credentials {
     /// `AWS_ACCESS_KEY_ID`
     pub access_key: String,
@@ -38,7 +39,7 @@ pub struct Signer {
 
 /// What is signed. Header names are in lower case, sorted, `host` among them.
 pub struct Request<'a> {
-    /// Method
+    /// The HTTP method, in capitals.
     pub method: &'a str,
     /// The path as it is sent, percent-encoded.
     pub path: &'a str,
@@ -54,6 +55,11 @@ impl Signer {
     /// For S3.
     pub const fn new(credentials: Credentials) -> Self {
         Self { credentials, service: "s3", key: Mutex::new(None) }
+    }
+
+    /// For STS.
+    pub const fn for_sts(credentials: Credentials) -> Self {
+        Self { credentials, service: "sts", key: Mutex::new(None) }
     }
 
     /// The session token to send along.

@@ -93,7 +93,7 @@ pub fn stage(
         Input::Bytes(bytes) => {
             let file = folders.input.join(format!("event-file-{id}"));
             fs::write(&file, bytes).map_err(|error| of_io(&error))?;
-            Ok(Staged { file, fetched: Fetched { bytes: bytes.len() as u64, task: None } })
+            Ok(Staged { file, fetched: Fetched { bytes: bytes.len() as u64, ..Fetched::default() } })
         }
     }
 }

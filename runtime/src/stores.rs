@@ -9,7 +9,7 @@ use crate::s3::{S3, S3Error, S3ErrorKind};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
-use throng_contract::{ProviderAccess, ProviderInput, ProviderSecrets, keys, read_secrets};
+use throng_contract::{ProviderAccess, ProviderInput, ProviderSecrets, Requests, keys, read_secrets};
 
 /// Every storage of an environment.
 pub struct Stores<'a> {
@@ -34,6 +34,13 @@ impl<'a> Stores<'a> {
     /// The function's own storage.
     pub const fn own(&self) -> &S3 {
         &self.own
+    }
+
+    /// Requests that were sent to any storage so far.
+    pub fn requests(&self) -> Requests {
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let all = known.clients.values().map(|client| client.requests());
+        all.fold(self.own.requests(), |a, b| Requests { write: a.write + b.write, read: a.read + b.read })
     }
 
     /// Does something with a provider's storage, or the function's own when there is none. When the keys are refused

@@ -2,15 +2,19 @@
 
 use crate::clock::{self, millis};
 use crate::config::RuntimeSettings;
+use crate::credentials::ScriptCredentials;
 use crate::event::{Input, Job, Request};
 use crate::execute::{self, Alarm, Ended, Limits};
+use crate::ledger::Ledger;
 use crate::logs::Log;
 use crate::memory::{self, OomWatch};
 use crate::output::{self, Found};
 use crate::program::Chooser;
+use crate::s3::Origin;
 use crate::stage::{self, Folders};
 use crate::stores::Stores;
 use crate::variables::{self, Places};
+use sha2::{Digest as _, Sha256};
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io::{self, Write as _};
@@ -18,19 +22,24 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 use throng_contract::{
-    AttemptRecord, FailureClass, OnFailure, Phases, RunningMarker, TaskRef, TaskState, keys, layout,
+    AttemptId, AttemptRecord, EventRef, FailureClass, Lineage, OnFailure, Phases, Requests, TaskRef,
+    TaskState, layout,
 };
 
 /// What stays the same for all tasks of an environment.
 pub struct Worker<'a> {
-    /// Configuration
+    /// The function's configuration and what Lambda says of the environment.
     pub settings: &'a RuntimeSettings,
-    /// Storage
+    /// The function's own storage and that of its providers.
     pub stores: &'a Stores<'a>,
+    /// The home bucket.
+    pub ledger: Ledger<'a>,
     /// Chooses what is executed.
     pub chooser: Chooser<'a>,
     /// Variables that are the same for every task.
     pub base: BTreeMap<OsString, OsString>,
+    /// What scripts may do in the cloud.
+    pub credentials: ScriptCredentials,
     /// Watches for kills for lack of memory.
     pub oom: OomWatch,
 }
@@ -55,8 +64,6 @@ pub struct Attempt<'a> {
 
 /// What is said of a task whose run was cancelled while it was queued.
 const CANCELLED: &str = "the run was cancelled while this task was queued: its script was ended";
-/// How long the answer whether that is so may take.
-const ASK_FOR: Duration = Duration::from_secs(5);
 
 /// Why a task did not succeed.
 pub struct Failure {
@@ -103,6 +110,9 @@ pub const fn error_type(class: FailureClass) -> &'static str {
         FailureClass::Init => "Throng.Init",
         FailureClass::Throttled => "Throng.Throttled",
         FailureClass::Lost => "Throng.Lost",
+        FailureClass::Interrupted => "Throng.Interrupted",
+        FailureClass::Upstream => "Throng.Upstream",
+        FailureClass::Other => "Throng.Other",
     }
 }
 
@@ -112,6 +122,7 @@ impl Worker<'_> {
         let mut log = Log::new(attempt.request_id, job.task.clone());
         let mut record = self.blank_record(attempt, job);
         let mut files = Vec::new();
+        let requests = self.stores.requests();
         let result = self.attempt(attempt, job, &mut log, &mut record, &mut files);
         record.ended_ms = clock::now_ms().max(after_ms + 1);
         record.state = match &result {
@@ -134,8 +145,12 @@ impl Worker<'_> {
         }
         let mut failure = result.err();
         record.stderr_tail = log.tail().map(str::to_owned).collect();
+        if record.task.is_none() {
+            record.task = Some(self.ledger.standing(job, attempt.request_id, record.started_ms));
+        }
+        self.measure(&mut record, &log, requests);
         let ended_ms = record.ended_ms;
-        if let Err(message) = self.store_record(&record, attempt.end) {
+        if let Err(message) = self.ledger.store(&record, attempt.end) {
             log.note("ERROR", &message);
             failure = failure.or_else(|| Some(Failure::new(FailureClass::Output, message)));
         }
@@ -163,8 +178,26 @@ impl Worker<'_> {
             cold: attempt.init.is_some(),
             log_group: self.settings.log_group.clone(),
             log_stream: self.settings.log_stream.clone(),
+            event: Some(
+                job.id
+                    .clone()
+                    .unwrap_or_else(|| EventRef { id: attempt.request_id.to_owned(), retries: None }),
+            ),
+            group: job.group.clone(),
+            memory_mb: u32::try_from(self.settings.memory >> 20).unwrap_or(0),
+            architecture: if cfg!(target_arch = "aarch64") { "arm64" } else { std::env::consts::ARCH }
+                .to_owned(),
+            tmp_mb: memory::size_mb(&self.settings.tmp),
             ..AttemptRecord::begun(&self.settings.function.name, attempt.request_id, clock::now_ms())
         }
+    }
+
+    /// What the attempt cost beside its time. The record's own request is one of them.
+    fn measure(&self, record: &mut AttemptRecord, log: &Log<'_>, before: Requests) {
+        let now = self.stores.requests();
+        record.log_bytes = log.written();
+        record.requests =
+            Requests { write: (now.write - before.write) + 1, read: now.read.saturating_sub(before.read) };
     }
 
     fn attempt(
@@ -187,9 +220,14 @@ impl Worker<'_> {
         folders.leave_event(job, attempt.payload, &staged.file);
         record.phases.stage_in_ms = millis(begin.elapsed());
         record.bytes_in = staged.fetched.bytes;
+        record.fingerprint = self.fingerprint(&staged.fetched.etag, job);
         if record.task.is_none() {
-            record.task.clone_from(&staged.fetched.task);
-            log.set_task(staged.fetched.task);
+            let Origin { task, parent, group } = staged.fetched.origin;
+            let task =
+                task.unwrap_or_else(|| self.ledger.standing(job, attempt.request_id, record.started_ms));
+            log.set_task(Some(task.clone()));
+            (record.task, record.parent) = (Some(task), parent);
+            record.group = group.or(record.group.take());
         }
 
         let begin = Instant::now();
@@ -217,6 +255,18 @@ impl Worker<'_> {
         }
     }
 
+    /// Digest of what decides the result, when the function's part of it is known.
+    fn fingerprint(&self, etag: &str, job: &Job) -> Option<String> {
+        let function = &self.settings.function.fingerprint;
+        let mut digest = Sha256::new_with_prefix(function);
+        match &job.input {
+            Input::Object { .. } if etag.is_empty() => return None,
+            Input::Object { .. } => digest.update(etag),
+            Input::Bytes(bytes) => digest.update(bytes),
+        }
+        (!function.is_empty()).then(|| hex::encode(&digest.finalize()[..16]))
+    }
+
     fn command(
         &mut self,
         attempt: &Attempt<'_>,
@@ -242,6 +292,11 @@ impl Worker<'_> {
         if let Some(trace) = attempt.trace_id {
             command.env("_X_AMZN_TRACE_ID", trace);
         }
+        let credentials = self.credentials.of_task().unwrap_or_else(|why| {
+            log.note("WARN", &why);
+            Vec::new()
+        });
+        command.envs(credentials);
         if let Some(task) = task {
             command.env("THRONG_RUN", &task.run).env("THRONG_TASK", task.task.to_string());
         }
@@ -262,10 +317,10 @@ impl Worker<'_> {
             let mut ring = || {
                 let stopper = stopper.take();
                 scope.spawn(move || {
-                    if self.is_cancelled(record, attempt.end) {
+                    if self.ledger.is_cancelled(record, attempt.end) {
                         let _ = stopper.map(|mut stopper| stopper.write_all(b"."));
                     } else {
-                        self.store_marker(record, attempt.end);
+                        self.ledger.mark(record, attempt.end);
                     }
                 });
             };
@@ -341,42 +396,18 @@ impl Worker<'_> {
         let kept = failed.then_some(attempt.request_id);
         let rules: Vec<_> =
             function.outputs.iter().map(|rule| rule.for_request(attempt.request_id)).collect();
-        let stored = output::store(files, &rules, kept, self.stores, attempt.end);
+        let lineage = |ordinal| if failed { None } else { lineage_of(record, ordinal) };
+        let stored = output::store(files, &rules, kept, lineage, self.stores, attempt.end);
         record.bytes_out = stored.objects.iter().map(|object| object.size).sum();
         record.outputs = stored.objects;
         stored.failure.map_or(Ok(()), |(class, message)| Err(Failure::new(class, message)))
     }
+}
 
-    fn store_record(&self, record: &AttemptRecord, until: Instant) -> Result<(), String> {
-        let Some(bucket) = &self.settings.home_bucket else { return Ok(()) };
-        let text =
-            serde_json::to_vec(record).map_err(|error| format!("the record cannot be written: {error}"))?;
-        self.stores
-            .own()
-            .put_bytes(bucket, &keys::record_key(record), "application/json", &text, until)
-            .map_err(|error| format!("the record could not be stored: {error}"))
-    }
-
-    /// A marker that does not arrive costs nothing but a display.
-    fn store_marker(&self, record: &AttemptRecord, until: Instant) {
-        let (Some(bucket), Some(task)) = (&self.settings.home_bucket, &record.task) else { return };
-        let marker = RunningMarker {
-            task: task.clone(),
-            request_id: record.request_id.clone(),
-            started_ms: record.started_ms,
-            log_stream: record.log_stream.clone(),
-        };
-        let key = keys::running_key(&task.run, task.task, &record.request_id);
-        if let Ok(text) = serde_json::to_vec(&marker) {
-            let _ = self.stores.own().put_bytes(bucket, &key, "application/json", &text, until);
-        }
-    }
-
-    /// Whether the task's run was cancelled before the task began, while it was queued. Asked beside the script, so that
-    /// short tasks pay nothing for it; who cannot ask goes on.
-    fn is_cancelled(&self, record: &AttemptRecord, end: Instant) -> bool {
-        let (Some(bucket), Some(task)) = (&self.settings.home_bucket, &record.task) else { return false };
-        let until = end.min(Instant::now() + ASK_FOR);
-        self.stores.own().get_bytes(bucket, &keys::cancel_key(&task.run), until).is_ok()
-    }
+/// Where an output comes from.
+fn lineage_of(record: &AttemptRecord, ordinal: u32) -> Option<Lineage> {
+    let TaskRef { run, stage, task, version } = record.task.clone()?;
+    let attempt = AttemptId::new(&record.request_id, record.started_ms);
+    let group = record.group.clone();
+    (version > 1).then_some(Lineage { run, stage, task, output: Some((attempt, ordinal)), group })
 }

@@ -12,7 +12,7 @@ use throng_contract::layout;
 /// Longest value that Linux takes (`MAX_ARG_STRLEN` less the name).
 const LONGEST: usize = 120 * 1024;
 /// What scripts have no business with.
-const HIDDEN: [&str; 3] = ["AWS_LAMBDA_RUNTIME_API", layout::ENV_CONFIG, "_HANDLER"];
+const HIDDEN: [&str; 4] = ["AWS_LAMBDA_RUNTIME_API", layout::ENV_CONFIG, layout::ENV_ROLE, "_HANDLER"];
 
 /// Names that an HTTP request's parameters do not get as they are: the runtime's own, whether they are set or not, and
 /// those that change what programs load or where they send their requests.
@@ -163,6 +163,9 @@ mod tests {
             origin: crate::event::Origin::Own,
             input: crate::event::Input::Bytes(Vec::new()),
             task: None,
+            id: None,
+            sequencer: None,
+            group: None,
             event: None,
             time: None,
             json_body: false,

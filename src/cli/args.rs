@@ -66,6 +66,8 @@ pub enum Verb {
     /// Create or update the functions of a definition file
     #[command(alias = "init")]
     Deploy(Deploy),
+    /// Give functions that an older throng deployed today's runtime; images, scripts and settings stay
+    Upgrade(Upgrade),
     /// Process files or objects with a function, one task each
     Run(Run),
     /// Invoke a function once and print its answer
@@ -325,7 +327,7 @@ pub enum RmWhat {
     /// Functions with what was made for them: triggers, log groups, images, roles; buckets and objects stay
     #[command(alias = "fn")]
     Function {
-        /// Names
+        /// Names of functions to remove
         #[arg(required_unless_present_any = ["definition", "all"])]
         names: Vec<String>,
         /// Every function that this file defines
@@ -349,15 +351,28 @@ pub enum RmWhat {
     },
     /// Objects: `bucket/key`, or `bucket/folder/` for everything below
     Object {
-        /// Places
+        /// Objects, or folders ending with /
         #[arg(required = true)]
         places: Vec<String>,
     },
     /// An empty bucket
     Bucket {
-        /// Name
+        /// The bucket's name
         name: String,
     },
+}
+
+#[derive(Debug, Args)]
+pub struct Upgrade {
+    /// Names of functions
+    #[arg(required_unless_present = "all")]
+    pub names: Vec<String>,
+    /// Every function that throng deployed in this context
+    #[arg(long, conflicts_with = "names")]
+    pub all: bool,
+    /// Only say what would be done
+    #[arg(long)]
+    pub dry_run: bool,
 }
 
 #[derive(Debug, Args)]

@@ -6,7 +6,7 @@ use crate::{print, transfer};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::io::Write as _;
-use throng_contract::TaskRef;
+use throng_contract::{BackEnd, EventRef, Requests, TaskRef};
 use throng_core::doctor::Check;
 use throng_core::logs::{Parser, RawEvent};
 use throng_core::model::*;
@@ -66,6 +66,8 @@ fn run() -> RunSummary {
         unsent: 1,
         stalled_ms: Some(90_000),
         settled: false,
+        waiting: 0,
+        reading: false,
     }
 }
 
@@ -83,6 +85,7 @@ fn task() -> TaskRow {
         ended_ms: Some(1),
         request_id: Some(EVIL.into()),
         record_key: Some(EVIL.into()),
+        waiting: None,
     }
 }
 
@@ -90,7 +93,7 @@ fn record() -> AttemptRecord {
     AttemptRecord {
         version: 1,
         function: evil(),
-        task: Some(TaskRef { run: evil(), task: 0 }),
+        task: Some(TaskRef::launched(&evil(), 0)),
         bucket: evil(),
         key: evil(),
         provider: Some(evil()),
@@ -117,6 +120,17 @@ fn record() -> AttemptRecord {
         log_group: evil(),
         log_stream: evil(),
         stderr_tail: vec![evil(), evil()],
+        event: Some(EventRef { id: evil(), retries: Some(1) }),
+        parent: Some(evil()),
+        group: Some(evil()),
+        parameters: Some(evil()),
+        back_end: BackEnd::Lambda,
+        memory_mb: 1,
+        architecture: evil(),
+        tmp_mb: 1,
+        requests: Requests { write: 1, read: 1 },
+        log_bytes: 1,
+        fingerprint: Some(evil()),
     }
 }
 

@@ -64,6 +64,10 @@ impl Session {
         let context = self.context()?;
         permit(context, job)?;
         let cloud = Cloud::connect(context, &self.dirs).await?;
+        if let Some(stranger) = cloud.stranger() {
+            let now = cloud.endpoint().unwrap_or_default();
+            print::note(lines!("{stranger}. The local cloud listens at {now} now"));
+        }
         Ok(JobContext::new(cloud, Arc::new(self.settings())))
     }
 
@@ -107,7 +111,10 @@ fn context_of(config: &Config, profile: &str) -> Result<String, Fail> {
 }
 
 pub fn dirs() -> Result<Dirs, Fail> {
-    Dirs::find().ok_or_else(|| Fail::usage("there is no home folder: set HOME, or THRONG_HOME to a folder"))
+    let dirs = Dirs::find()
+        .ok_or_else(|| Fail::usage("there is no home folder: set HOME, or THRONG_HOME to a folder"))?;
+    dirs.close().map_err(|error| Fail::usage(format!("{error}: set THRONG_HOME to a folder of your own")))?;
+    Ok(dirs)
 }
 
 /// Reads `bucket[/key]`, with or without `s3://`.

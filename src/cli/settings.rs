@@ -24,10 +24,10 @@ pub struct SettingArgs {
     /// Free text
     #[arg(long, value_name = "TEXT")]
     pub description: Option<String>,
-    /// MiB
+    /// Memory in MiB
     #[arg(long, value_name = "MIB")]
     pub memory: Option<String>,
-    /// Seconds
+    /// Time limit in seconds
     #[arg(long, value_name = "SECONDS")]
     pub timeout: Option<String>,
     /// Seconds kept back for storing outputs

@@ -1,5 +1,6 @@
 //! Where configuration, state, cache and data live on this machine.
 
+use crate::private;
 use directories::ProjectDirs;
 use std::path::{Path, PathBuf};
 
@@ -46,6 +47,15 @@ impl Dirs {
             cache: home.join("cache"),
             data: home.join("data"),
         }
+    }
+
+    /// Closes to others what is there of state, cache and data: an older version, or a wide umask, may have left them
+    /// open. `config.toml` holds no secrets; its folder stays as it is.
+    ///
+    /// # Errors
+    /// A folder belongs to somebody else.
+    pub fn close(&self) -> std::io::Result<()> {
+        [&self.state, &self.cache, &self.data].into_iter().try_for_each(|folder| private::close(folder))
     }
 
     /// The folder of the local cloud.

@@ -3,6 +3,7 @@
 //! ```text
 //! model        plain data that front ends show
 //! words        one voice: text that is safe to show, amounts and times for people
+//! private      folders and files that their owner alone may look into
 //! dirs         where configuration, state, cache and data live
 //! config       config.toml: contexts and settings
 //! image        images without a Docker daemon
@@ -33,5 +34,6 @@ pub mod jobs;
 pub mod logs;
 pub mod model;
 pub mod policies;
+pub mod private;
 pub mod run;
 pub mod words;

@@ -7,8 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::fmt;
 
-/// Who may assume the role of a function: Lambda.
-pub const TRUST: &str = include_str!("../../assets/policies/trust.json");
+const TRUST: &str = include_str!("../../assets/policies/trust.json");
 const FUNCTION: &str = include_str!("../../assets/policies/function.json");
 const PERSON: &str = include_str!("../../assets/policies/person.json");
 
@@ -45,7 +44,7 @@ impl fmt::Display for Policy {
 /// What a policy is about.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Scope {
-    /// Region
+    /// The region that ARNs of the policy name.
     pub region: String,
     /// Account number
     pub account: String,
@@ -59,7 +58,7 @@ pub struct Scope {
     pub outputs: Vec<Place>,
     /// Further buckets that a person works with.
     pub buckets: Vec<String>,
-    /// ARN of the role that functions run as, when throng does not make it.
+    /// ARN of the role that functions run as: of a person's policy, when throng does not make it; of a function's, its own.
     pub role: Option<String>,
 }
 
@@ -69,10 +68,46 @@ pub fn function(scope: &Scope) -> Policy {
     filled(FUNCTION, scope)
 }
 
+/// Who may assume the role of a function: Lambda, and the role itself, which narrows itself for scripts. A role cannot be named
+/// in its own trust before it is there: the account is, with the role as condition.
+#[must_use]
+pub fn trust(account: &str, role: &str) -> String {
+    let partition = role.split(':').nth(1).unwrap_or("aws");
+    TRUST.replace("${PARTITION}", partition).replace("${ACCOUNT}", account).replace("${ROLE}", role)
+}
+
 /// What a person must be allowed who deploys functions, runs and follows them, and removes them.
 #[must_use]
 pub fn person(scope: &Scope) -> Policy {
     filled(PERSON, scope)
+}
+
+/// What the role of a function must be allowed today, with the places that an older policy let it read and write.
+#[must_use]
+pub fn renewed(old: &Policy, scope: &Scope) -> Policy {
+    let mut policy = filled(FUNCTION, scope);
+    let home = format!(":s3:::{}", scope.home);
+    let elsewhere = |arn: &&String| !arn.ends_with(&home) && !arn.contains(&format!("{home}/"));
+    let template: Policy = serde_json::from_str(FUNCTION).unwrap_or_default();
+    for (place, blank) in template.statement.iter().enumerate() {
+        let Some(before) = old.statement.iter().find(|statement| statement.sid == blank.sid) else {
+            continue;
+        };
+        let kept: Vec<_> = before.resource.iter().filter(elsewhere).cloned().collect();
+        match policy.statement.iter_mut().find(|statement| statement.sid == blank.sid) {
+            Some(statement) => {
+                let fresh =
+                    kept.into_iter().filter(|arn| !statement.resource.contains(arn)).collect::<Vec<_>>();
+                statement.resource.extend(fresh);
+            }
+            None if kept.is_empty() => {}
+            None => {
+                let at = place.min(policy.statement.len());
+                policy.statement.insert(at, Statement { resource: kept, ..blank.clone() });
+            }
+        }
+    }
+    policy
 }
 
 /// Statements about nothing are left out.
@@ -157,6 +192,24 @@ mod tests {
     }
 
     #[test]
+    fn a_renewed_policy_keeps_places_and_gets_todays_ledger() {
+        let today = function(&scope());
+        let bare = Scope { inputs: Vec::new(), outputs: Vec::new(), ..scope() };
+        let sorted = |policy: &Policy, sid: &str| {
+            let mut all = resources(policy, sid);
+            all.sort();
+            all
+        };
+        let mut old = today.clone();
+        old.statement.retain(|statement| statement.sid != "KeepRecords");
+        let new = renewed(&old, &bare);
+        for sid in ["Log", "ReadInputs", "StoreOutputs", "KeepRecords", "TellMissingFromForbidden"] {
+            assert_eq!(sorted(&new, sid), sorted(&today, sid), "{sid}");
+        }
+        assert!(!resources(&today, "KeepRecords").iter().any(|arn| arn.ends_with("/runs/*")));
+    }
+
+    #[test]
     fn no_word_is_left_unfilled() {
         let role = Some("arn:aws:iam::1:role/named".to_owned());
         for policy in [function(&scope()), person(&Scope { role, ..scope() })] {
@@ -165,7 +218,9 @@ mod tests {
             assert!(text.starts_with("{\n  \"Version\""), "in the order in which people write it: {text}");
             assert!(text.len() < 10_240, "an inline policy of a role may have 10,240 characters");
         }
-        assert!(TRUST.contains("lambda.amazonaws.com"));
+        let trust = trust("123456789012", "arn:aws-cn:iam::123456789012:role/throng/f");
+        assert!(trust.contains("lambda.amazonaws.com") && !trust.contains("${"), "{trust}");
+        assert!(trust.contains("arn:aws-cn:iam::123456789012:root"), "{trust}");
     }
 
     /// Every action that the engine names in an error ("ask for the permission …") is in the person's policy.

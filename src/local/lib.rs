@@ -1,8 +1,12 @@
 //! The embedded cloud: S3, Lambda, `CloudWatch` Logs and an image registry on one loopback port.
 //!
 //! ```text
+//! access     who asks, and what they may do
+//! policy     policies of IAM, and what they say of a request
+//! iam        roles and their policies, as a deployment asks for
 //! server     one listener: who is asked? -> s3 | lambda | logs | registry | runtime API | control
-//! daemon     the process: start, run, stop
+//! identity   how the daemon and its clients know each other
+//! private    folders and files that their owner alone may look into
 //! protocol   what all services share: bodies, signatures (SigV4 for everything but S3, which checks its own), ids
 //! db         SQLite with one writer that commits in groups; everything durable is here or in blobs
 //! s3         buckets, objects, multipart uploads, notifications
@@ -14,11 +18,16 @@
 //! daemon     the local cloud as a process: start, run, stop, found through its endpoint file
 //! ```
 
+pub mod access;
 pub mod daemon;
 pub mod db;
 pub mod faults;
+pub mod iam;
+pub mod identity;
 pub mod lambda;
 pub mod logs;
+pub mod policy;
+mod private;
 pub mod protocol;
 pub mod registry;
 pub mod s3;

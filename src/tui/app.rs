@@ -19,7 +19,7 @@ use tokio::sync::Notify;
 /// A place that was gone to, and where its list stands.
 #[derive(Debug)]
 pub struct Page {
-    /// Where
+    /// Which place it shows.
     pub place: Route,
     /// Its list
     pub list: ListState,
@@ -80,7 +80,7 @@ pub enum Effect {
 /// Where things were drawn last, for the mouse.
 #[derive(Clone, Debug, Default)]
 pub struct Hits {
-    /// Tabs
+    /// Where each tab's name was drawn, and its number.
     pub tabs: Vec<(Rect, usize)>,
     /// The table with its columns.
     pub table: Option<(Rect, Places)>,

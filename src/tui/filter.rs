@@ -69,12 +69,12 @@ impl Pattern {
 /// Which task states are shown.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum States {
-    /// All
+    /// Rows in any state.
     #[default]
     All,
     /// Failed, timed out, expired, cancelled.
     Unsuccessful,
-    /// One
+    /// Rows in this state.
     Only(TaskState),
 }
 
@@ -115,7 +115,7 @@ impl States {
 /// Pattern and states together.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Filter {
-    /// Pattern
+    /// What the text of a row must match.
     pub pattern: Pattern,
     /// States, where lines have one.
     pub states: States,

@@ -121,6 +121,8 @@ fn run(id: &str, function: &str, age: u64, ended: Option<u64>, counts: Counts) -
         unsent: 0,
         stalled_ms: None,
         settled: true,
+        waiting: 0,
+        reading: false,
     }
 }
 
@@ -150,6 +152,7 @@ pub fn task(number: u64) -> TaskRow {
         ended_ms: done.then_some(NOW - 60_000 + number * 40),
         request_id: done.then(|| format!("5ca4a8d2-0000-4000-8000-{number:012}").into()),
         record_key: done.then(|| format!("runs/r/records/{number}").into()),
+        waiting: None,
     }
 }
 
@@ -182,19 +185,15 @@ pub fn run_view(total: u64) -> RunView {
 
 pub fn record(number: u64, state: TaskState) -> AttemptRecord {
     AttemptRecord {
-        version: 1,
-        function: "mri-slices".into(),
-        task: Some(TaskRef { run: "20261123-115800-k3xq".into(), task: number }),
+        task: Some(TaskRef::launched("20261123-115800-k3xq", number)),
         bucket: "scans".into(),
         key: format!("mri-slices/in/scan-{number:05}.nii.gz"),
         provider: None,
-        request_id: format!("5ca4a8d2-0000-4000-8000-{number:012}"),
         state,
         class: (state == TaskState::Failed).then_some(FailureClass::Script),
         exit_code: Some(i32::from(state == TaskState::Failed) * 3),
         signal: None,
         error: (state == TaskState::Failed).then(|| "The script ended with exit code 3.".into()),
-        started_ms: NOW - 60_000,
         ended_ms: NOW - 58_870,
         phases: Phases { init_ms: 14.0, stage_in_ms: 86.0, run_ms: 940.0, stage_out_ms: 90.0 },
         cold: true,
@@ -232,6 +231,7 @@ pub fn record(number: u64, state: TaskState) -> AttemptRecord {
         } else {
             Vec::new()
         },
+        ..AttemptRecord::begun("mri-slices", &format!("5ca4a8d2-0000-4000-8000-{number:012}"), NOW - 60_000)
     }
 }
 
@@ -384,6 +384,7 @@ fn invocation(number: u64) -> InvocationInfo {
         input: Some(format!("scans/mri-slices/in/patient-{:03}/scan-{number:05}.nii.gz", number % 40)),
         started_ms: NOW - (number - 1195) * 310,
         log_stream: None,
+        marker_key: None,
     }
 }
 

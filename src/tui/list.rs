@@ -21,7 +21,7 @@ pub struct RenderContext {
 /// Order of a list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sort {
-    /// Column
+    /// The column it goes by, counted from 0.
     pub column: usize,
     /// Largest first.
     pub descending: bool,
@@ -30,7 +30,7 @@ pub struct Sort {
 /// Everything that a list remembers.
 #[derive(Debug, Default)]
 pub struct ListState {
-    /// Filter
+    /// Which rows are shown.
     pub filter: Filter,
     /// Order; the data's own when `None`.
     pub sort: Option<Sort>,

@@ -5,6 +5,7 @@ use super::list::Sort;
 use super::place::TABS;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
+use throng_core::private;
 
 /// The last view and the order of each tab's list.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -47,8 +48,8 @@ impl SavedView {
     pub fn write(&self, path: &Path) {
         let Ok(bytes) = serde_json::to_vec_pretty(self) else { return };
         if let Some(folder) = path.parent() {
-            let _ = std::fs::create_dir_all(folder);
+            let _ = private::folder(folder);
         }
-        let _ = std::fs::write(path, bytes);
+        let _ = private::write(path, &bytes);
     }
 }

@@ -13,7 +13,7 @@ pub enum Route {
     Buckets,
     /// A folder of a bucket.
     Objects {
-        /// Bucket
+        /// Whose objects.
         bucket: String,
         /// Prefix, ending with `/` unless empty.
         prefix: String,
@@ -91,15 +91,15 @@ pub const TABS: [(&str, Route); 6] = [
 
 /// Places of the tabs that are gone to by name.
 pub mod tab {
-    /// Functions
+    /// Deployed functions.
     pub const FUNCTIONS: usize = 0;
-    /// Runs
+    /// Runs, the newest first.
     pub const RUNS: usize = 2;
     /// Running invocations
     pub const RUNNING: usize = 3;
-    /// Logs
+    /// Log lines of a function or run.
     pub const LOGS: usize = 4;
-    /// Transfers
+    /// Uploads, downloads and deployments of this session.
     pub const TRANSFERS: usize = 5;
 }
 

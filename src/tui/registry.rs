@@ -14,7 +14,7 @@ use throng_core::jobs::{Job, permit};
 /// What a command's argument at the `:` prompt is, for completion.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Argument {
-    /// None
+    /// Takes none.
     None,
     /// A context's name.
     Context,

@@ -52,7 +52,7 @@ pub struct Theme {
     pub dim: Style,
     /// Headings of columns, names of facts.
     pub label: Style,
-    /// Titles.
+    /// Titles of panels and columns.
     pub title: Style,
     /// Our name, the open tab.
     pub accent: Style,
@@ -68,7 +68,7 @@ pub struct Theme {
     pub good: Style,
     /// Warnings, timed out.
     pub warn: Style,
-    /// Failures.
+    /// What failed.
     pub bad: Style,
     /// Under way.
     pub active: Style,
@@ -76,7 +76,7 @@ pub struct Theme {
     pub found: Style,
     /// Badges such as `SAMPLED` and `READ-ONLY`.
     pub badge: Style,
-    /// Symbols
+    /// The signs that stand for states.
     pub symbols: Symbols,
 }
 

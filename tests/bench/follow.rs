@@ -20,7 +20,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 use support::{Home, between};
 use throng_contract::keys::{record_key, running_key};
-use throng_contract::{AttemptRecord, Phases, TaskRef, TaskState, VERSION};
+use throng_contract::{AttemptRecord, TaskRef, TaskState};
 use throng_core::cloud::{Calls, Cloud, CloudError, ConnectOptions, PutBody, local, now_ms};
 use throng_core::config::{Config, ContextConfig};
 use throng_core::dataset::upload::UploadOptions;
@@ -109,6 +109,7 @@ async fn measure(home: &Path, minutes: u64) {
             logs: logs_client(&writer, &endpoint),
             lines: lines.clone(),
             tasks,
+            began_ms: now_ms(),
         };
         writers.spawn(function.work(stop.clone()));
     }
@@ -141,7 +142,7 @@ async fn launch(cloud: &Cloud, dirs: &Dirs, tasks: u64) -> Vec<String> {
         cloud.s3().put_object(INPUTS, &key, PutBody::from(b"x".to_vec()), &[], false).await.expect("puts");
     }
     let mut context = RunContext::new(cloud, dirs, UploadOptions::default()).expect("a home bucket");
-    context.fleet = Arc::new(Idle);
+    context.functions = Arc::new(Idle);
     let mut runs = Vec::new();
     for index in 0..FUNCTIONS {
         let request = LaunchRequest {
@@ -207,6 +208,8 @@ struct Invocations {
     logs: aws_sdk_cloudwatchlogs::Client,
     lines: Arc<AtomicU64>,
     tasks: u64,
+    /// When the first of them began.
+    began_ms: u64,
 }
 
 impl Invocations {
@@ -270,13 +273,13 @@ impl Invocations {
         }
         let s3 = self.cloud.s3();
         if age == 1 || first {
-            let key = running_key(&self.run, task, &id);
+            let key = running_key(&self.begun(task, &id)).expect("a task of a run");
             s3.put_object("throng-home", &key, PutBody::from(b"{}".to_vec()), &[], false)
                 .await
                 .expect("a marker");
         }
         if age == TAKES - 1 {
-            let record = self.record(task, id);
+            let record = self.record(task, &id);
             let body = serde_json::to_vec(&record).expect("JSON");
             s3.put_object("throng-home", &record_key(&record), PutBody::from(body), &[], false)
                 .await
@@ -284,33 +287,25 @@ impl Invocations {
         }
     }
 
-    fn record(&self, task: u64, request_id: String) -> AttemptRecord {
-        let now = now_ms();
+    fn record(&self, task: u64, request_id: &str) -> AttemptRecord {
         AttemptRecord {
-            provider: None,
-            version: VERSION,
-            function: format!("bench-{}", self.index),
-            task: Some(TaskRef { run: self.run.clone(), task }),
             bucket: INPUTS.into(),
             key: format!("in/{task:05}"),
-            request_id,
             state: TaskState::Succeeded,
-            class: None,
             exit_code: Some(0),
-            signal: None,
-            error: None,
-            started_ms: now - TAKES * 1000,
-            ended_ms: now,
-            phases: Phases::default(),
-            cold: false,
+            ended_ms: now_ms(),
             bytes_in: 1,
-            bytes_out: 0,
-            outputs: Vec::new(),
             peak_memory: 40 << 20,
-            log_group: String::new(),
-            log_stream: String::new(),
-            stderr_tail: Vec::new(),
+            ..self.begun(task, request_id)
         }
+    }
+
+    /// An attempt in the second in which it began.
+    fn begun(&self, task: u64, request_id: &str) -> AttemptRecord {
+        let (round, slot) = (task / IN_FLIGHT, task % IN_FLIGHT);
+        let began_ms = self.began_ms + round * TAKES * 1000 - slot * TAKES * 1000 / IN_FLIGHT;
+        let task = Some(TaskRef::launched(&self.run, task));
+        AttemptRecord { task, ..AttemptRecord::begun(&format!("bench-{}", self.index), request_id, began_ms) }
     }
 }
 

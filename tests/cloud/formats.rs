@@ -12,12 +12,17 @@ const KILLED: &str = "20261129-163915-q9xn";
 /// When the inputs of the killed run were changed.
 const CHANGED: Duration = Duration::from_secs(1_700_000_000);
 
-/// A copy of what version 0.1 left.
-fn left_by_v0_1() -> Home {
+fn unpacked(name: &str) -> Home {
     let home = Home::new();
-    let packed = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/v0.1/state.tar.gz");
+    let packed = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/v0.1").join(name);
     let packed = std::fs::File::open(packed).expect("the fixture");
     tar::Archive::new(flate2::read::GzDecoder::new(packed)).unpack(home.path()).expect("unpacks");
+    home
+}
+
+/// A copy of what version 0.1 left.
+fn left_by_v0_1() -> Home {
+    let home = unpacked("state.tar.gz");
     let plan = home.path().join(format!("home/state/runs/local/{KILLED}/plan.jsonl"));
     let text = std::fs::read_to_string(&plan).expect("the plan");
     std::fs::write(plan, text.replace("/fixture", home.path().to_str().expect("UTF-8"))).expect("writes");
@@ -87,4 +92,41 @@ fn the_configuration_of_version_0_1_is_understood() {
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(2), "{said}");
     assert!(said.contains("`lab` is read-only") && !said.contains("unknown"), "{said}");
+}
+
+/// A deployed function keeps the first contract until somebody upgrades it: its image, script and settings stay.
+#[test]
+#[cfg(target_arch = "x86_64")]
+fn a_function_of_version_0_1_is_upgraded_in_place() {
+    const FUNCTION: &str = "throng-demo-slices";
+    let home = unpacked("deployed.tar.gz");
+    let runs = home.json(&["runs"]);
+    let all: Vec<_> = runs.as_array().unwrap().iter().map(counts).collect();
+    assert_eq!(all, [[4, 3, 1, 0], [10, 10, 0, 0]], "{runs}");
+    let before = home.json(&["functions", FUNCTION]);
+
+    let picture = Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/demo/images/head-functional.nii");
+    let picture = picture.to_str().expect("UTF-8");
+    let refused = home.run(&["run", FUNCTION, picture, "--wait"]);
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(!refused.status.success() && said.contains(&format!("throng upgrade {FUNCTION}")), "{said}");
+    assert_eq!(home.json(&["runs"]), runs, "nothing was written");
+
+    let upgraded = home.json(&["upgrade", "--all"]);
+    assert_eq!(
+        (&upgraded[0]["function"], &upgraded[0]["applied"]),
+        (&FUNCTION.into(), &true.into()),
+        "{upgraded}"
+    );
+    let after = home.json(&["functions", FUNCTION]);
+    assert_ne!(after["image"], before["image"]);
+    for same in ["memory_mb", "timeout_s", "architecture"] {
+        assert_eq!(after[same], before[same], "{same}");
+    }
+    let summary = home.json(&["run", FUNCTION, picture, "--wait"]);
+    assert_eq!(counts(&summary), [1, 1, 0, 0], "{summary}");
+    let records = home.json(&["ls", "throng-home/l/", "-r"]);
+    assert_eq!(records.as_array().unwrap().len(), 1, "{records}");
+    let again = home.json(&["upgrade", FUNCTION]);
+    assert_eq!(again[0]["steps"], json!([]), "{again}");
 }

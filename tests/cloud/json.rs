@@ -6,15 +6,17 @@ use serde_json::{Map, Value};
 
 /// What differs from one time to the next, or from machine to machine.
 const MASKS: &[(&str, &str)] = &[
-    (r"20\d{6}-\d{6}-[0-9a-z]{4}", "<run>"),
+    (r"20\d{6}-\d{9}-[0-9a-z]{4}", "<run>"),
+    (r"day-\d{8}-[0-9a-f]{8}", "<day>"),
     (r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "<request>"),
     (r"sha256:[0-9a-f]{12,64}", "<digest>"),
     (r"127\.0\.0\.1:\d+", "<host>"),
     (r"\d{4}/\d\d/\d\d/\[\$LATEST\][0-9a-f]{32}", "<stream>"),
     (r"\d{4}-\d\d-\d\dT[\d:.]+Z", "<time>"),
-    (r#""(\w+_ms|peak_memory|pid)": ?[\d.]+"#, r#""$1": <number>"#),
+    (r#""(\w+_ms|peak_memory|pid|log_bytes)": ?[\d.]+"#, r#""$1": <number>"#),
     (r#"\\"(\w+(?:Ms|UsedMB))\\":[\d.]+"#, r#"\"$1\":<number>"#),
     (r#""(cold)": (?:true|false)"#, r#""$1": <bool>"#),
+    (r"s3\.[0-9a-f]{16}", "s3.<event>"),
     (r"x86_64|arm64", "<architecture>"),
     (r"[\d.]+ [KMG]iB or less", "<size> or less"),
     (r#"REPORT [^"]*"#, "REPORT <figures>"),

@@ -24,41 +24,16 @@ fn files_with(folder: &Path, needle: &str) -> Vec<PathBuf> {
     found
 }
 
-/// Values in the local cloud's records that hold some bytes, with their table. Small objects are values, too.
-fn rows_with(home: &Home, needle: &str) -> Vec<(String, Vec<u8>)> {
-    let path = home.path().join("home/data/local/data/cloud.db");
-    let db = rusqlite::Connection::open(path).expect("the records");
-    let mut tables = db.prepare("SELECT name FROM sqlite_master WHERE type = 'table'").expect("reads");
-    let names: Vec<String> =
-        tables.query_map([], |row| row.get(0)).expect("reads").map(Result::unwrap).collect();
-    assert!(names.len() > 5, "{names:?}");
-    let mut found = Vec::new();
-    for name in names {
-        let mut all = db.prepare(&format!("SELECT * FROM \"{name}\"")).expect("reads");
-        let columns = all.column_count();
-        let mut rows = all.query([]).expect("reads");
-        while let Some(row) = rows.next().expect("a row") {
-            for column in 0..columns {
-                use rusqlite::types::ValueRef::{Blob, Text};
-                let (Blob(bytes) | Text(bytes)) = row.get_ref(column).expect("a value") else { continue };
-                if memchr::memmem::find(bytes, needle.as_bytes()).is_some() {
-                    found.push((name.clone(), bytes.to_vec()));
-                }
-            }
-        }
-    }
-    found
-}
-
-/// Looks for a secret in everything that a home has: it may be in one object, which is returned, and nowhere else. What the
-/// database has deleted may lie in its file until it is overwritten.
+/// Looks for a secret in everything that a home has: it may be in one object, which is returned, and in no file, since that
+/// object is encrypted in the records.
 fn holder_of(home: &Home, secret: &str) -> Option<Vec<u8>> {
-    let mut others = files_with(&home.path().join("home"), secret);
-    others.retain(|path| !path.file_name().unwrap().to_string_lossy().starts_with("cloud.db"));
-    assert_eq!(others, Vec::<PathBuf>::new(), "no file but the records");
-    let mut rows = rows_with(home, secret);
-    assert!(rows.len() <= 1, "one object: {:?}", rows.iter().map(|(table, _)| table).collect::<Vec<_>>());
-    rows.pop().map(|(_, bytes)| bytes)
+    assert_eq!(files_with(&home.path().join("home"), secret), Vec::<PathBuf>::new(), "in no file");
+    let to = home.path().join("secrets-of-test");
+    let _ = std::fs::remove_dir_all(&to);
+    home.run(&["get", "throng-home/", &to.display().to_string()]);
+    let mut found = files_with(&to, secret);
+    assert!(found.len() <= 1, "one object: {found:?}");
+    found.pop().map(|path| std::fs::read(path).expect("the object"))
 }
 
 #[test]

@@ -53,6 +53,8 @@ impl FakeCloud {
         let found = local::Found {
             endpoint: LocalEndpoint { endpoint, pid: 0, version: String::new(), started_ms: 0 },
             credentials: LocalCredentials { user: key.clone(), function: key },
+            identity: None,
+            stranger: None,
         };
         Self { cloud: Cloud::at(&ContextConfig::local(), found), calls }
     }

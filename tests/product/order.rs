@@ -7,9 +7,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// The rooms of the engine, each after those that it may name.
-const CORE: [&str; 16] = [
+const CORE: [&str; 17] = [
     "model",
     "words",
+    "private",
     "dirs",
     "config",
     "image",
@@ -26,8 +27,10 @@ const CORE: [&str; 16] = [
     "engine",
 ];
 /// The rooms of the local cloud.
-const LOCAL: [&str; 9] =
-    ["protocol", "faults", "db", "sandbox", "registry", "logs", "s3", "lambda", "server"];
+const LOCAL: [&str; 14] = [
+    "private", "identity", "policy", "access", "protocol", "faults", "db", "iam", "sandbox", "registry",
+    "logs", "s3", "lambda", "server",
+];
 
 /// A lease gives an environment back to the pool that it is of; neither is anything without the other.
 const BELONG_TOGETHER: [&str; 1] = ["lambda::environment <-> lambda::pool"];

@@ -8,12 +8,12 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use throng_contract::keys::record_key;
-use throng_contract::layout::{META_RUN, META_TASK};
-use throng_contract::{AttemptRecord, OutputObject, Phases, TaskRef, VERSION};
+use throng_contract::layout::META_LINEAGE;
+use throng_contract::{AttemptRecord, Lineage, OutputObject, TaskRef};
 use throng_core::cloud::{Cloud, CloudError, ConnectOptions, PutBody, local, now_ms};
 use throng_core::config::ContextConfig;
 use throng_core::dataset::download::Download;
-use throng_core::dataset::upload::{Upload, UploadOptions};
+use throng_core::dataset::upload::{Upload, UploadOptions, UploadRun};
 use throng_core::dataset::{Meter, scan};
 use throng_core::dirs::Dirs;
 use throng_core::logs::LogGroup;
@@ -61,7 +61,7 @@ async fn world() -> World {
     let connect = ConnectOptions { no_start: true, ..ConnectOptions::default() };
     let cloud = Cloud::connect_with(&ContextConfig::local(), &dirs, &connect).await.unwrap();
     let mut context = RunContext::new(&cloud, &dirs, UploadOptions::default()).unwrap();
-    context.fleet = Arc::new(Idle);
+    context.functions = Arc::new(Idle);
     for bucket in [context.home.as_str(), "input", "out"] {
         cloud.s3().create_bucket(bucket).await.unwrap();
     }
@@ -92,30 +92,16 @@ impl World {
         self.cloud.s3().put_object("out", &key, PutBody::from(b"result".to_vec()), &[], false).await.unwrap();
         let output =
             OutputObject { bucket: "out".into(), key, size: 6, sha256: String::new(), provider: None };
+        let request = format!("request-{task}-{}", u8::from(state == TaskState::Succeeded));
         let record = AttemptRecord {
-            version: VERSION,
-            function: "f".into(),
-            task: Some(TaskRef { run: run.into(), task }),
+            task: Some(TaskRef::launched(run, task)),
             bucket: "input".into(),
-            key: String::new(),
-            provider: None,
-            request_id: format!("request-{task}-{}", u8::from(state == TaskState::Succeeded)),
             state,
-            class: None,
-            exit_code: None,
-            signal: None,
-            error: None,
-            started_ms: now - 3,
             ended_ms: now,
-            phases: Phases::default(),
-            cold: false,
-            bytes_in: 0,
             bytes_out: 6,
             outputs: vec![output],
             peak_memory: 1 << 20,
-            log_group: String::new(),
-            log_stream: String::new(),
-            stderr_tail: Vec::new(),
+            ..AttemptRecord::begun("f", &request, now - 3)
         };
         let (key, home) = (record_key(&record), &self.context.home);
         self.cloud.s3().put_json(home, &key, &record, false).await.unwrap();
@@ -142,8 +128,9 @@ async fn a_run_goes_from_files_to_a_proof() {
         let head =
             world.cloud.s3().get_object("input", &entry.key, None).await.expect("it was uploaded").head;
         assert_eq!(head.size, entry.size);
-        assert_eq!(head.metadata.get(META_RUN), Some(&run), "{}", entry.key);
-        assert_eq!(head.metadata.get(META_TASK), Some(&entry.task.to_string()));
+        let line = head.metadata.get(META_LINEAGE).expect("it says whose it is");
+        let lineage = Lineage::parse(line, "input", &entry.key).expect("and where");
+        assert_eq!(lineage.starts(), Some(TaskRef::launched(&run, entry.task)), "{}", entry.key);
     }
 
     let worker = async {
@@ -228,7 +215,7 @@ async fn measure_small_files() {
         let upload = Upload {
             files: files.clone(),
             place: Place { bucket: "input".into(), prefix: format!("c{concurrency}") },
-            run: Some("r".into()),
+            run: Some(UploadRun { id: "r".into(), ledger: 2 }),
             journal: world.dir.path().join("u.journal"),
             options: UploadOptions { concurrency, ..UploadOptions::default() },
             after: None,
@@ -261,7 +248,7 @@ const TEXT: [&str; 3] = [
 ];
 
 #[tokio::test(flavor = "multi_thread")]
-async fn bad_ends_are_found_in_the_platforms_log() {
+async fn failed_attempts_are_found_in_the_platforms_log() {
     let world = world().await;
     let key = world.cloud.local_key().unwrap();
     let keys = Credentials::new(&key.access_key_id, &key.secret_access_key, None, None, "test");
@@ -290,7 +277,7 @@ async fn bad_ends_are_found_in_the_platforms_log() {
         let put = logs.put_log_events().log_group_name(group).log_stream_name("s");
         put.set_log_events(Some(lines.map(event).to_vec())).send().await.unwrap();
         let place = LogPlace { group: LogGroup::named("f", group), json };
-        let ends = world.cloud.bad_ends(&place, now_ms() - 60_000).await.unwrap();
+        let ends = world.cloud.failed_attempts(&place, now_ms() - 60_000).await.unwrap();
         let ends: Vec<_> = ends.iter().map(|end| (end.request_id.as_str(), end.state)).collect();
         assert_eq!(ends, expected);
     }

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 /// holds no secret and nothing that differs between contexts, so equal inputs give an equal image digest.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FunctionConfig {
-    /// [`VERSION`](super::VERSION) of the writer.
+    /// [`versions::CONFIG`](super::versions::CONFIG) of the writer.
     pub version: u32,
     /// The function's name.
     pub name: String,
@@ -43,6 +43,29 @@ pub struct FunctionConfig {
     /// Inputs that are there. Nothing there starts the function; a server's own events may be forwarded to it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub provider_inputs: Vec<ProviderInput>,
+    /// Where scripts get credentials from.
+    #[serde(default)]
+    pub credentials: Credentials,
+    /// Digest of the user's image, the script and what of the definition reaches the script; empty when unknown. throng's own
+    /// release does not change it.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub fingerprint: String,
+}
+
+/// Where a script gets credentials of AWS from. It never gets those of the function's role unless the definition says so:
+/// they could write the ledger.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Credentials {
+    /// From an endpoint of the runtime, which asks for narrowed ones when the script does.
+    #[default]
+    Ask,
+    /// Narrowed ones, in variables.
+    Env,
+    /// None.
+    None,
+    /// The role's own, in variables.
+    Role,
 }
 
 const fn default_threshold() -> u32 {

@@ -1,15 +1,46 @@
 //! What an invocation can be about.
 
+use super::TaskId;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 /// Names a task of a run.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct TaskRef {
+    /// Version of the ledger's layout that its run is in ([`versions::LEDGER`](super::versions::LEDGER)). The first contract
+    /// did not say.
+    #[serde(default = "first", skip_serializing_if = "is_first")]
+    pub version: u32,
     /// The run's id.
     pub run: String,
-    /// The task's number within the run's manifest, from 0.
-    pub task: u64,
+    /// Which function of a chain, counted from 0.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub stage: u32,
+    /// The task within the stage. A launched one has its number within the run's manifest, from 0.
+    pub task: TaskId,
+}
+
+impl TaskRef {
+    /// A task of a run's manifest.
+    #[must_use]
+    pub fn launched(run: &str, number: u64) -> Self {
+        let (version, task) = (super::versions::LEDGER, TaskId::number(number));
+        Self { version, run: run.to_owned(), stage: 0, task }
+    }
+}
+
+const fn first() -> u32 {
+    1
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
+const fn is_first(version: &u32) -> bool {
+    *version == 1
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
+const fn is_zero(number: &u32) -> bool {
+    *number == 0
 }
 
 /// Our own event: process one object as one task of a run. Recognised by its member `throng`.
@@ -18,6 +49,16 @@ pub struct TaskEvent {
     /// The task; `None` for an object that belongs to no run.
     #[serde(rename = "throng")]
     pub task: Option<TaskRef>,
+    /// How often the task has been sent before, by a launch, a person or `throng` itself. Repetitions by Lambda are the same
+    /// event.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub send: u32,
+    /// How often Lambda repeats the event when it fails; not said by the first contract.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retries: Option<u32>,
+    /// The group that the task belongs to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group: Option<String>,
     /// The bucket of the input.
     pub bucket: String,
     /// The key of the input, as it is (not URL-encoded).
@@ -25,6 +66,30 @@ pub struct TaskEvent {
     /// The storage provider that the bucket is at, as `minio.lab`; the function's own storage when `None`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub provider: Option<String>,
+}
+
+impl TaskEvent {
+    /// Names the event: a task that is sent again is another event, what Lambda repeats is the same.
+    #[must_use]
+    pub fn id(&self) -> Option<String> {
+        self.task.as_ref().map(|task| format!("{}.{}.{}.{}", task.run, task.stage, task.task, self.send))
+    }
+}
+
+/// Names the event of an S3 notification about one object: bucket, key and sequencer, which is another at every write.
+#[must_use]
+pub fn s3_event_id(bucket: &str, key: &str, sequencer: &str) -> String {
+    format!("s3.{}", TaskId::of_event(&[bucket.as_bytes(), key.as_bytes(), sequencer.as_bytes()]))
+}
+
+/// The event that led to an attempt.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EventRef {
+    /// Names it: [`TaskEvent::id`], [`s3_event_id`], else the request id.
+    pub id: String,
+    /// How often Lambda repeats it when it fails, when the event says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retries: Option<u32>,
 }
 
 /// An object named by an S3 notification.
@@ -36,6 +101,8 @@ pub struct S3ObjectRef {
     pub key: String,
     /// `eventTime` as it stands in the record, if it is there.
     pub event_time: Option<String>,
+    /// `sequencer`: hexadecimal digits that grow with every write of the key; empty when it is not there.
+    pub sequencer: String,
     /// The record itself.
     pub record: Value,
 }
@@ -55,9 +122,11 @@ fn object_of_record(record: &Value) -> Option<S3ObjectRef> {
         return None;
     }
     let s3 = record.get("s3")?;
+    let object = s3.get("object")?;
     Some(S3ObjectRef {
         bucket: s3.get("bucket")?.get("name")?.as_str()?.to_owned(),
-        key: decode_form(s3.get("object")?.get("key")?.as_str()?),
+        key: decode_form(object.get("key")?.as_str()?),
+        sequencer: object.get("sequencer").and_then(Value::as_str).unwrap_or_default().to_owned(),
         event_time: record.get("eventTime").and_then(Value::as_str).map(str::to_owned),
         record: record.clone(),
     })
@@ -103,6 +172,19 @@ mod tests {
             .map(|object| object.key)
             .collect();
         assert_eq!(keys, ["in/file one+é.txt", "100%%zz"]);
+    }
+
+    #[test]
+    fn events_of_both_contracts_are_read() {
+        let read = |value: Value| serde_json::from_value::<TaskEvent>(value).ok();
+        let old =
+            read(json!({"throng": {"run": "r", "task": 7}, "bucket": "b", "key": "k"})).expect("an event");
+        assert_eq!(old.task, Some(crate::keys::first::task("r", 7)));
+        let task = TaskRef { stage: 1, task: "7.2".parse().expect("an id"), ..TaskRef::launched("r", 7) };
+        let new = TaskEvent { task: Some(task), send: 2, retries: Some(1), ..old.clone() };
+        assert_eq!(read(serde_json::to_value(&new).expect("JSON")), Some(new.clone()));
+        assert_ne!(new.id(), TaskEvent { send: 3, ..new.clone() }.id(), "sent again, it is another event");
+        assert_ne!(s3_event_id("b", "k", "1"), s3_event_id("b", "k", "2"));
     }
 
     #[test]

@@ -11,6 +11,8 @@ pub const SCRIPT: &str = "/opt/throng/script";
 
 /// Set on the function: the context's home bucket, where records go. Without it the runtime writes no records.
 pub const ENV_HOME_BUCKET: &str = "THRONG_HOME_BUCKET";
+/// Set on the function: the ARN of its role, which scripts get narrowed credentials of.
+pub const ENV_ROLE: &str = "THRONG_ROLE";
 /// Overrides [`CONFIG`]; for tests and for running the runtime as a plain `bootstrap`. Either the configuration itself
 /// (it begins with `{`) or the path of a file; then the script is the file `script` in the same folder.
 pub const ENV_CONFIG: &str = "THRONG_CONFIG";
@@ -19,10 +21,15 @@ pub const ENV_CONFIG: &str = "THRONG_CONFIG";
 /// tests and for running the runtime outside a container.
 pub const ENV_TMP: &str = "THRONG_TMP";
 
-/// User metadata (`x-amz-meta-…`) of an input object: the run it belongs to.
+/// User metadata (`x-amz-meta-…`) of an object: where it came from, a [`Lineage`](super::Lineage).
+pub const META_LINEAGE: &str = "throng";
+/// User metadata that the first contract gave an input: the run it belongs to. Still read; never written, because a runtime of
+/// then would take an output for an input of the first stage.
 pub const META_RUN: &str = "throng-run";
-/// User metadata of an input object: its task number within the run, in decimal.
+/// User metadata that the first contract gave an input: its task number within the run, in decimal.
 pub const META_TASK: &str = "throng-task";
+/// Tag of a deployed function: the [`versions::CONTRACT`](super::versions::CONTRACT) that its runtime keeps.
+pub const TAG_CONTRACT: &str = "throng:contract";
 
 /// Seconds a script may run before the runtime writes a [`RunningMarker`](super::RunningMarker). Shorter tasks
 /// are not worth a request each.

@@ -6,13 +6,18 @@ use serde::{Deserialize, Serialize};
 pub const ENDPOINT_FILE: &str = "endpoint.json";
 /// File name of [`LocalCredentials`] in the local cloud's folder, mode 0600.
 pub const CREDENTIALS_FILE: &str = "credentials.json";
+/// File name of the key by which the daemon proves to its clients who it is, mode 0600: 32 random bytes in hexadecimal.
+pub const IDENTITY_FILE: &str = "identity.key";
+/// Where it is asked to: `GET /_throng/proof?<64 hexadecimal digits>`. Needs no credentials.
+pub const PROOF_PATH: &str = "/_throng/proof";
 /// The local cloud's region.
 pub const REGION: &str = "us-east-1";
 /// The local cloud's account.
 pub const ACCOUNT: &str = "000000000000";
 /// The local context's home bucket.
 pub const HOME_BUCKET: &str = "throng-home";
-/// The role that functions of the local cloud run as. Any well-formed role is accepted; this one is used.
+/// The role that an older throng gave to all functions of the local cloud. Nobody makes it there, so they keep the rights that
+/// they had; the next deployment makes each a role of its own.
 pub const ROLE_ARN: &str = "arn:aws:iam::000000000000:role/throng-function";
 
 /// Where the local cloud listens.
@@ -26,6 +31,26 @@ pub struct LocalEndpoint {
     pub version: String,
     /// When it began to listen, in milliseconds since 1970.
     pub started_ms: u64,
+}
+
+impl LocalEndpoint {
+    /// The port; `None` when the address is malformed.
+    #[must_use]
+    pub fn port(&self) -> Option<u16> {
+        self.endpoint.strip_prefix("http://127.0.0.1:")?.parse().ok()
+    }
+}
+
+/// What the daemon authenticates with its key (HMAC-SHA256) when a client asks it to prove who it is.
+#[must_use]
+pub fn proof_text(nonce: &str, port: u16, pid: u32) -> String {
+    format!("throng local cloud: proof 1\n{nonce}\n{port}\n{pid}\n")
+}
+
+/// What is authenticated with the same key to give the password of the image registry, for this daemon alone.
+#[must_use]
+pub fn registry_text(port: u16, pid: u32) -> String {
+    format!("throng local cloud: registry 1\n{port}\n{pid}\n")
 }
 
 /// A pair of access keys.
@@ -42,7 +67,7 @@ pub struct AccessKey {
 pub struct LocalCredentials {
     /// For the person.
     pub user: AccessKey,
-    /// For functions.
+    /// What functions had before they got keys of their own; it opens nothing any more. An older throng wants it here.
     pub function: AccessKey,
 }
 

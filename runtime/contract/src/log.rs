@@ -1,5 +1,6 @@
 //! One line of a function's log, as the runtime writes it.
 
+use super::TaskId;
 use serde::{Deserialize, Serialize};
 
 /// A line of script output or of the runtime's own, as JSON on the runtime's standard output. Field names are
@@ -16,9 +17,9 @@ pub struct LogLine {
     /// The run, when the invocation belongs to one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub run: Option<String>,
-    /// The task's number, when the invocation belongs to a run.
+    /// The task's id, when the invocation belongs to a run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub task: Option<u64>,
+    pub task: Option<TaskId>,
     /// Who wrote it.
     pub stream: Source,
     /// Set on all but the last part of a line that was too long for one event.

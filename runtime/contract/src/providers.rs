@@ -60,7 +60,7 @@ pub struct ProviderAccess {
 /// The object in the home bucket that holds the keys of a function's providers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProviderSecrets {
-    /// [`VERSION`](super::VERSION) of the writer.
+    /// [`versions::SECRETS`](super::versions::SECRETS) of the writer.
     pub version: u32,
     /// By name: `minio.lab`.
     pub providers: BTreeMap<String, ProviderAccess>,
@@ -74,7 +74,7 @@ pub fn read_secrets(text: &[u8]) -> Result<ProviderSecrets, String> {
     // Serde's own words repeat what they did not expect.
     let secrets: ProviderSecrets = serde_json::from_slice(text)
         .map_err(|_| "the keys of the storage providers are not in the form that is expected".to_owned())?;
-    if secrets.version > super::VERSION {
+    if secrets.version > super::versions::SECRETS {
         return Err("the keys of the storage providers were written by a newer throng".to_owned());
     }
     Ok(secrets)
@@ -123,7 +123,7 @@ mod tests {
         let keys = ProviderKeys { access_key: "lab".into(), secret_key: "hidden-secret".into() };
         let access = ProviderAccess { storage, keys };
         ProviderSecrets {
-            version: super::super::VERSION,
+            version: super::super::versions::SECRETS,
             providers: [("minio.lab".to_owned(), access)].into(),
         }
     }

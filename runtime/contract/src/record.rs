@@ -1,13 +1,13 @@
 //! What the runtime leaves in the home bucket about an attempt.
 
-use super::{FailureClass, TaskRef, TaskState};
+use super::{EventRef, FailureClass, TaskRef, TaskState, versions};
 use serde::{Deserialize, Serialize};
 
 /// The record of one attempt. Its key ([`keys::record_key`](super::keys::record_key)) repeats the state, so that
 /// listing alone gives exact counts.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct AttemptRecord {
-    /// [`VERSION`](super::VERSION) of the writer.
+    /// [`versions::RECORD`] of the writer. What it did not know has its default.
     pub version: u32,
     /// The function's name.
     pub function: String,
@@ -69,14 +69,77 @@ pub struct AttemptRecord {
     /// The last lines of standard error.
     #[serde(default)]
     pub stderr_tail: Vec<String>,
+    /// The event that led to the attempt.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub event: Option<EventRef>,
+    /// The task and attempt of the stage before that stored the input, as `<task>_<attempt>`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parent: Option<String>,
+    /// The group that the task belongs to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group: Option<String>,
+    /// The set of parameters that the task was given, by its id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parameters: Option<String>,
+    /// Where the attempt ran.
+    #[serde(default)]
+    pub back_end: BackEnd,
+    /// Memory that the attempt had, in MiB; 0 when unknown.
+    #[serde(default)]
+    pub memory_mb: u32,
+    /// The instruction set, `x86_64` or `arm64`; empty when unknown.
+    #[serde(default)]
+    pub architecture: String,
+    /// Size of `/tmp` in MiB; 0 when unknown.
+    #[serde(default)]
+    pub tmp_mb: u32,
+    /// Requests that the runtime made to storage, for what they cost.
+    #[serde(default)]
+    pub requests: Requests,
+    /// Bytes that the attempt wrote to its log.
+    #[serde(default)]
+    pub log_bytes: u64,
+    /// Digest of what decides the result: the user's image, script and variables, and the input. Equal fingerprints need not
+    /// be done again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fingerprint: Option<String>,
+}
+
+/// What runs attempts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum BackEnd {
+    /// AWS Lambda, or the local cloud's.
+    #[default]
+    Lambda,
+    /// AWS Batch.
+    Batch,
+}
+
+/// Requests to storage, by what they cost: S3 has one price for writing and listing, and one for reading.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Requests {
+    /// PUT, POST and LIST.
+    pub write: u32,
+    /// GET, HEAD and others.
+    pub read: u32,
 }
 
 impl AttemptRecord {
+    /// The line that says best what went wrong: the last of standard error for a script that failed, else the sentence.
+    #[must_use]
+    pub fn failure_line(&self) -> Option<&str> {
+        let last = self.stderr_tail.iter().rev().map(|line| line.trim()).find(|line| !line.is_empty());
+        let said = self.error.as_deref();
+        if self.class == Some(FailureClass::Script) { last.or(said) } else { said.or(last) }
+    }
+
     /// Of an attempt that has begun and of which nothing else is known yet.
     #[must_use]
     pub fn begun(function: &str, request_id: &str, at_ms: u64) -> Self {
         Self {
-            version: super::VERSION,
+            version: versions::RECORD,
             function: function.to_owned(),
             task: None,
             bucket: String::new(),
@@ -99,6 +162,17 @@ impl AttemptRecord {
             log_group: String::new(),
             log_stream: String::new(),
             stderr_tail: Vec::new(),
+            event: None,
+            parent: None,
+            group: None,
+            parameters: None,
+            back_end: BackEnd::Lambda,
+            memory_mb: 0,
+            architecture: String::new(),
+            tmp_mb: 0,
+            requests: Requests::default(),
+            log_bytes: 0,
+            fingerprint: None,
         }
     }
 }

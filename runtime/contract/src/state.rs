@@ -1,11 +1,11 @@
 //! The words for what became of a task.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use std::fmt;
 use std::str::FromStr;
 
 /// What a task is doing, or how it ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum TaskState {
     /// Nothing is known of it yet but that it is in the manifest.
@@ -58,7 +58,7 @@ impl TaskState {
 }
 
 /// Why a task did not succeed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum FailureClass {
     /// The script ended with something other than 0.
@@ -79,11 +79,17 @@ pub enum FailureClass {
     Throttled,
     /// No sign of the task within the time in which one was due.
     Lost,
+    /// The machine was taken away (spot capacity).
+    Interrupted,
+    /// A join whose inputs did not all succeed.
+    Upstream,
+    /// A word that this throng does not know: a newer one wrote it.
+    Other,
 }
 
 impl FailureClass {
     /// Every class.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 12] = [
         Self::Script,
         Self::Timeout,
         Self::Memory,
@@ -93,6 +99,9 @@ impl FailureClass {
         Self::Init,
         Self::Throttled,
         Self::Lost,
+        Self::Interrupted,
+        Self::Upstream,
+        Self::Other,
     ];
 
     /// The word used in keys, tables and JSON.
@@ -108,6 +117,9 @@ impl FailureClass {
             Self::Init => "init",
             Self::Throttled => "throttled",
             Self::Lost => "lost",
+            Self::Interrupted => "interrupted",
+            Self::Upstream => "upstream",
+            Self::Other => "other",
         }
     }
 }
@@ -125,7 +137,14 @@ impl fmt::Display for ParseWordError {
 impl std::error::Error for ParseWordError {}
 
 macro_rules! words {
-    ($type:ty) => {
+    ($type:ty, $other:expr) => {
+        impl<'de> Deserialize<'de> for $type {
+            /// A word that a newer throng wrote is kept as one that is known: a record is never dropped.
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                Ok(String::deserialize(deserializer)?.parse().unwrap_or($other))
+            }
+        }
+
         impl fmt::Display for $type {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.pad(self.as_str())
@@ -145,5 +164,22 @@ macro_rules! words {
     };
 }
 
-words!(TaskState);
-words!(FailureClass);
+words!(TaskState, TaskState::Failed);
+words!(FailureClass, FailureClass::Other);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_read_as_they_are_written_and_unknown_ones_are_kept() {
+        for state in TaskState::ALL {
+            assert_eq!(serde_json::from_str(&format!("\"{state}\"")).ok(), Some(state));
+        }
+        for class in FailureClass::ALL {
+            assert_eq!(serde_json::from_str(&format!("\"{class}\"")).ok(), Some(class));
+        }
+        assert_eq!(serde_json::from_str("\"paused\"").ok(), Some(TaskState::Failed));
+        assert_eq!(serde_json::from_str("\"sleepy\"").ok(), Some(FailureClass::Other));
+    }
+}

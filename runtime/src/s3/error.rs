@@ -24,6 +24,8 @@ pub enum S3ErrorKind {
     NoSpace,
     /// The keys are wrong, or may not do this.
     Denied,
+    /// Something is there already.
+    Exists,
     /// It will stay.
     Permanent,
 }
@@ -84,6 +86,7 @@ impl S3Error {
                 S3ErrorKind::Transient
             }
             _ if matches!(status.as_u16(), 401 | 403) => S3ErrorKind::Denied,
+            _ if status == StatusCode::PRECONDITION_FAILED => S3ErrorKind::Exists,
             _ => S3ErrorKind::Permanent,
         };
         let hint = match (status.as_u16(), code.as_str()) {

@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::{Read, Write};
 use std::path::Path;
 use std::time::Instant;
-use throng_contract::{TaskRef, layout};
+use throng_contract::{Lineage, TaskRef, keys, layout};
 use ureq::http::HeaderMap;
 use ureq::{Body, http::Response};
 
@@ -17,10 +17,23 @@ const LOOK_FIRST: u64 = 1 << 20;
 /// What was fetched.
 #[derive(Debug, Default)]
 pub struct Fetched {
-    /// Bytes
+    /// How many bytes were written to the file.
     pub bytes: u64,
-    /// The run and task that the object's metadata names.
+    /// Where the object came from, as its metadata tells.
+    pub origin: Origin,
+    /// The object's entity tag; empty when it has none.
+    pub etag: String,
+}
+
+/// Where an object came from.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Origin {
+    /// The task that it is for.
     pub task: Option<TaskRef>,
+    /// The task and attempt that stored it, as `<task>_<attempt>`.
+    pub parent: Option<String>,
+    /// The group that it belongs to.
+    pub group: Option<String>,
 }
 
 impl S3 {
@@ -38,19 +51,19 @@ impl S3 {
         let place = self.place(bucket, key);
         let mut file = File::create(to).map_err(|error| S3Error::local(&place, &error))?;
         let mut fetched = Fetched::default();
-        let mut etag = String::new();
         let mut total = None;
         let mut tries = 0;
         loop {
             let range = format!("bytes={}-", fetched.bytes);
+            let etag = fetched.etag.clone();
             let resumed = [("if-match", etag.as_str()), ("range", range.as_str())];
             let headers = if fetched.bytes > 0 { &resumed[..] } else { &[] };
             let call =
                 Call { method: "GET", bucket, key, query: "", headers, payload: Payload::Empty, until };
             let mut response = self.call(&call)?;
             if total.is_none() {
-                fetched.task = task_of(response.headers());
-                header(response.headers(), "etag").unwrap_or_default().clone_into(&mut etag);
+                fetched.origin = origin_of(response.headers(), bucket, key);
+                header(response.headers(), "etag").unwrap_or_default().clone_into(&mut fetched.etag);
                 total = header(response.headers(), "content-length").and_then(|value| value.parse().ok());
                 refuse_too_large(&place, total.unwrap_or(0), to)?;
             }
@@ -102,7 +115,14 @@ fn header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     headers.get(name)?.to_str().ok()
 }
 
-fn task_of(headers: &HeaderMap) -> Option<TaskRef> {
+/// What the metadata of an object says that was found at this place. Inputs of runs of the first contract have names of
+/// their own.
+fn origin_of(headers: &HeaderMap, bucket: &str, key: &str) -> Origin {
     let read = |name: &str| header(headers, &format!("x-amz-meta-{name}"));
-    Some(TaskRef { run: read(layout::META_RUN)?.to_owned(), task: read(layout::META_TASK)?.parse().ok()? })
+    if let Some(lineage) = read(layout::META_LINEAGE).and_then(|text| Lineage::parse(text, bucket, key)) {
+        let parent = lineage.output.as_ref().map(|(attempt, _)| format!("{}_{attempt}", lineage.task));
+        return Origin { task: lineage.starts(), parent, group: lineage.group };
+    }
+    let first = || Some(keys::first::task(read(layout::META_RUN)?, read(layout::META_TASK)?.parse().ok()?));
+    Origin { task: first(), ..Origin::default() }
 }

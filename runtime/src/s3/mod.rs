@@ -11,7 +11,7 @@ mod get;
 mod put;
 
 pub use error::{S3Error, S3ErrorKind};
-pub use get::Fetched;
+pub use get::{Fetched, Origin};
 
 use crate::sigv4::{self, Credentials, EMPTY_SHA256, Signer};
 use crate::{clock, http};
@@ -19,9 +19,10 @@ use std::collections::HashMap;
 use std::fs::File;
 use std::io::Read;
 use std::os::unix::fs::FileExt;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
-use throng_contract::ProviderAccess;
+use throng_contract::{ProviderAccess, Requests};
 use ureq::http::{Request, Response, StatusCode};
 use ureq::{Agent, Body, SendBody};
 
@@ -46,12 +47,14 @@ pub struct S3 {
     verify: bool,
     /// Name of the storage provider and where it is, for messages; `None` for the function's own storage.
     provider: Option<(String, String)>,
+    /// Requests that were sent: writing and listing, and others.
+    sent: [AtomicU32; 2],
 }
 
 /// A body to send.
 #[derive(Clone, Copy)]
 pub enum Payload<'a> {
-    /// None
+    /// A request without a body.
     Empty,
     /// From memory, with the SHA-256 in hexadecimal.
     Bytes { bytes: &'a [u8], sha256: &'a str },
@@ -90,6 +93,7 @@ impl S3 {
             regions: Mutex::default(),
             verify: true,
             provider: None,
+            sent: [AtomicU32::new(0), AtomicU32::new(0)],
         }
     }
 
@@ -109,6 +113,7 @@ impl S3 {
             regions: Mutex::default(),
             verify: storage.verify,
             provider: Some((name.to_owned(), storage.shown())),
+            sent: [AtomicU32::new(0), AtomicU32::new(0)],
         }
     }
 
@@ -118,6 +123,12 @@ impl S3 {
             None => format!("s3://{bucket}/{key}"),
             Some((name, address)) => format!("{name}://{bucket}/{key} at {address}"),
         }
+    }
+
+    /// Requests that were sent so far.
+    pub fn requests(&self) -> Requests {
+        let [write, read] = [&self.sent[0], &self.sent[1]].map(|count| count.load(Ordering::Relaxed));
+        Requests { write, read }
     }
 
     fn agent(&self) -> &Agent {
@@ -175,6 +186,8 @@ impl S3 {
     fn call_once(&self, call: &Call<'_>) -> Result<Response<Body>, S3Error> {
         let place = || self.place(call.bucket, call.key);
         let request = self.signed(call).map_err(|error| S3Error::local(&place(), &error))?;
+        self.sent[usize::from(matches!(call.method, "GET" | "HEAD" | "DELETE"))]
+            .fetch_add(1, Ordering::Relaxed);
         let sent = match call.payload {
             Payload::Empty if call.method == "GET" || call.method == "DELETE" => {
                 self.agent().run(request.map(|()| SendBody::none()))
@@ -268,7 +281,7 @@ fn jittered(pause: Duration) -> Duration {
 }
 
 /// The text of the first element `name` of an XML answer.
-fn element(xml: &str, name: &str) -> Option<String> {
+pub fn element(xml: &str, name: &str) -> Option<String> {
     let start = xml.find(&format!("<{name}>"))? + name.len() + 2;
     let end = start + xml[start..].find(&format!("</{name}>"))?;
     let text = &xml[start..end];
@@ -294,6 +307,7 @@ mod tests {
             regions: Mutex::default(),
             verify: true,
             provider: None,
+            sent: [AtomicU32::new(0), AtomicU32::new(0)],
         }
     }
 

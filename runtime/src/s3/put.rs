@@ -1,6 +1,6 @@
 //! Bytes and files to objects.
 
-use super::{Call, Payload, S3, S3Error, element, read_text};
+use super::{Call, Payload, S3, S3Error, S3ErrorKind, element, read_text};
 use sha2::{Digest, Sha256};
 use std::fmt::Write as _;
 use std::fs::File;
@@ -23,9 +23,12 @@ const PARALLEL: u64 = 3;
 /// Bytes hashed at a time.
 const CHUNK: usize = 128 * 1024;
 
+/// The header of [`META_LINEAGE`](throng_contract::layout::META_LINEAGE).
+const LINEAGE: &str = "x-amz-meta-throng";
+
 /// What a stored file was.
 pub struct Stored {
-    /// Bytes
+    /// How many bytes the object has.
     pub size: u64,
     /// SHA-256 in hexadecimal.
     pub sha256: String,
@@ -48,8 +51,37 @@ impl S3 {
         self.finish(&call).map(drop)
     }
 
-    /// Stores a file. Its hash is part of the signature, so S3 refuses what was damaged on the way.
-    pub fn put_file(&self, bucket: &str, key: &str, file: &File, until: Instant) -> Result<Stored, S3Error> {
+    /// Stores bytes unless something is there: then that stays.
+    pub fn put_new(
+        &self,
+        bucket: &str,
+        key: &str,
+        kind: &str,
+        bytes: &[u8],
+        until: Instant,
+    ) -> Result<(), S3Error> {
+        let sha256 = hex::encode(Sha256::digest(bytes));
+        let headers = [("content-type", kind), ("if-none-match", "*")];
+        let payload = Payload::Bytes { bytes, sha256: &sha256 };
+        let call = Call { method: "PUT", bucket, key, query: "", headers: &headers, payload, until };
+        match self.finish(&call) {
+            Err(error) if error.kind == S3ErrorKind::Exists => Ok(()),
+            outcome => outcome.map(drop),
+        }
+    }
+
+    /// Stores a file, with a line about where it came from. Its hash is part of the signature, so S3 refuses what was damaged
+    /// on the way.
+    pub fn put_file(
+        &self,
+        bucket: &str,
+        key: &str,
+        file: &File,
+        lineage: Option<&str>,
+        until: Instant,
+    ) -> Result<Stored, S3Error> {
+        let metadata = lineage.map(|line| (LINEAGE, line));
+        let headers = metadata.as_slice();
         let place = self.place(bucket, key);
         let local = |error: std::io::Error| S3Error::local(&place, &error);
         let size = file.metadata().map_err(local)?.len();
@@ -58,17 +90,17 @@ impl S3 {
             file.read_exact_at(&mut bytes, 0).map_err(local)?;
             let sha256 = hex::encode(Sha256::digest(&bytes));
             let payload = Payload::Bytes { bytes: &bytes, sha256: &sha256 };
-            let call = Call { method: "PUT", bucket, key, query: "", headers: &[], payload, until };
+            let call = Call { method: "PUT", bucket, key, query: "", headers, payload, until };
             self.finish(&call)?;
             return Ok(Stored { size, sha256 });
         }
         let sha256 = hash(file, 0, size).map_err(local)?;
         if size <= WHOLE {
             let payload = Payload::File { file, offset: 0, length: size, sha256: &sha256 };
-            let call = Call { method: "PUT", bucket, key, query: "", headers: &[], payload, until };
+            let call = Call { method: "PUT", bucket, key, query: "", headers, payload, until };
             self.finish(&call)?;
         } else {
-            self.put_parts(bucket, key, file, size, until)?;
+            self.put_parts(bucket, key, file, size, headers, until)?;
         }
         Ok(Stored { size, sha256 })
     }
@@ -79,6 +111,7 @@ impl S3 {
         key: &str,
         file: &File,
         size: u64,
+        headers: &[(&str, &str)],
         until: Instant,
     ) -> Result<(), S3Error> {
         let place = self.place(bucket, key);
@@ -91,7 +124,7 @@ impl S3 {
             payload: Payload::Empty,
             until,
         };
-        let (_, answer) = self.finish(&start)?;
+        let (_, answer) = self.finish(&Call { headers, ..start })?;
         let id = element(&answer, "UploadId")
             .ok_or_else(|| S3Error::broken(&place, "S3 gave no upload id for a multipart upload"))?;
         let id = crate::sigv4::encode(&id, false);

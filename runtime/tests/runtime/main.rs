@@ -10,7 +10,9 @@ use rig::{Rig, children, function, notification};
 use serde_json::json;
 use std::os::unix::fs::PermissionsExt as _;
 use std::time::{Duration, Instant};
-use throng_contract::{FailureClass, OnFailure, OutputRule, Source, TaskState, keys::RecordName};
+use throng_contract::{
+    FailureClass, Lineage, OnFailure, OutputRule, Source, TaskId, TaskState, keys::RecordName,
+};
 
 fn body(answer: &rig::Answer) -> Vec<u8> {
     base64::engine::general_purpose::STANDARD.decode(answer.body["body"].as_str().unwrap()).unwrap()
@@ -39,11 +41,109 @@ fn a_notification_becomes_outputs_and_a_record() {
     assert!(record.peak_memory > 0 && record.phases.run_ms > 0.0);
     let names = rig.list("home/runs/r1/records/");
     let name = RecordName::parse(&names[0]).unwrap();
-    assert_eq!((name.task, name.state), (Some(42), TaskState::Succeeded));
+    assert_eq!((name.task, name.state), (Some(TaskId::number(42)), TaskState::Succeeded));
 
     let lines = rig.log();
     assert_eq!(lines[0].run.as_deref(), Some("r1"));
-    assert_eq!((lines[0].task, lines[0].stream), (Some(42), Source::Stdout));
+    assert_eq!((lines[0].task.clone(), lines[0].stream), (Some(TaskId::number(42)), Source::Stdout));
+}
+
+/// What a launch sends, and what its outputs start in turn.
+#[test]
+fn outputs_say_where_they_came_from_and_the_next_stage_believes_it_where_it_fits() {
+    let mut rig = Rig::with_script("for n in a b; do cp \"$INPUT_FILE_PATH\" \"$TMP_OUTPUT_DIR/$n\"; done");
+    let input = Lineage {
+        run: "20261123-214500123-k3x9".into(),
+        stage: 0,
+        task: TaskId::number(1_042),
+        output: None,
+        group: None,
+    };
+    rig.put_with("in/x", b"1", &[("throng", &input.header("in", "x"))]);
+    assert!(rig.notify(&["x"]).ok);
+    let first = rig.record();
+    assert_eq!(first.task, input.starts());
+    let records = rig.list("home/l/");
+    assert!(records[0].contains("/20261123-214500123-k3x9/0/1/1042_request-1."), "{records:?}");
+    assert!(first.event.is_some_and(|event| event.id.starts_with("s3.")) && first.fingerprint.is_some());
+    assert_eq!((first.memory_mb, first.requests.write, first.requests.read), (256, 3, 1));
+
+    // The second of its outputs, as the next function finds it: there, and where somebody copied it to.
+    let metadata = rig.metadata("out/results/b");
+    let [(name, line)] = &metadata[..] else { panic!("{metadata:?}") };
+    let lineage = Lineage::parse(line, "out", "results/b").expect("a lineage");
+    assert_eq!((name.as_str(), lineage.output.as_ref().map(|(_, ordinal)| *ordinal)), ("throng", Some(1)));
+    for bucket in ["out", "copies"] {
+        rig.put_with(&format!("{bucket}/results/b"), b"1", &[("throng", line)]);
+        let event = json!({"throng": null, "bucket": bucket, "key": "results/b"});
+        assert!(rig.invoke(&event).ok);
+    }
+    let records = rig.records();
+    let task = records[1].task.as_ref().unwrap();
+    assert_eq!((task.run.as_str(), task.stage, task.task.as_str()), (input.run.as_str(), 1, "1042.1"));
+    assert!(records[1].parent.as_deref().is_some_and(|parent| parent.starts_with("1042_request-1.")));
+    let copy = records[2].task.as_ref().unwrap();
+    assert!(copy.run.starts_with("day-") && records[2].parent.is_none(), "a copy is a new root: {copy:?}");
+}
+
+/// A script's SDK finds an endpoint, not keys; the endpoint asks STS when it is asked, and says why when it cannot.
+#[test]
+fn scripts_get_narrowed_credentials_when_they_ask_and_none_of_the_roles() {
+    let role = ("THRONG_ROLE", "arn:aws:iam::123456789012:role/throng/f");
+    let mut rig = Rig::start(&function(true), Some("cat /proc/self/environ | tr '\\0' '\\n'"), &[role]);
+    rig.put("in/a", b"1");
+    assert!(rig.notify(&["a"]).ok);
+    let printed = rig.printed();
+    assert!(
+        !printed.iter().any(|line| line.contains("secret") || line.starts_with("THRONG_ROLE")),
+        "{printed:?}"
+    );
+    let value = |name: &str| {
+        let line = printed.iter().find_map(|line| line.strip_prefix(&format!("{name}=")));
+        line.expect(name).to_owned()
+    };
+    let (uri, token) =
+        (value("AWS_CONTAINER_CREDENTIALS_FULL_URI"), value("AWS_CONTAINER_AUTHORIZATION_TOKEN"));
+    let asked = |rig: &Rig| rig.requests().iter().filter(|body| body.contains("Action=AssumeRole")).count();
+    assert_eq!(asked(&rig), 0, "not before it is asked for");
+
+    assert!(get(&uri, "wrong").starts_with("HTTP/1.1 401"));
+    rig.fault("/", 403);
+    let refused = get(&uri, &token);
+    assert!(refused.starts_with("HTTP/1.1 400") && refused.contains("not you"), "{refused}");
+    let given = get(&uri, &token);
+    assert!(given.contains(r#""AccessKeyId":"ASIANARROW""#) && given.contains(r#""Token":"t""#), "{given}");
+    assert_eq!(get(&uri, &token), given, "kept while they are good");
+    assert_eq!(asked(&rig), 2);
+    let body = rig.requests().into_iter().find(|body| body.contains("Action=AssumeRole")).unwrap();
+    assert!(body.contains("%22Deny%22") && body.contains("arn%3Aaws%3As3%3A%3A%3Ahome%2F%2A"), "{body}");
+}
+
+fn get(uri: &str, token: &str) -> String {
+    use std::io::{Read as _, Write as _};
+    let (host, path) = uri.strip_prefix("http://").unwrap().split_once('/').unwrap();
+    let mut stream = std::net::TcpStream::connect(host).unwrap();
+    write!(stream, "GET /{path} HTTP/1.1\r\nHost: {host}\r\nAuthorization: {token}\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
+}
+
+/// An object that arrives by any means belongs to the function's standing run of its day.
+#[test]
+fn what_no_launch_sent_belongs_to_the_days_standing_run() {
+    let mut rig = Rig::with_script("true");
+    rig.put("in/a", b"1");
+    assert!(rig.notify(&["a"]).ok);
+    assert!(rig.notify(&["a"]).ok);
+    // The notification is of 2 January 2026.
+    let header = rig.get("home/days/f/20260102.json").expect("the day's header");
+    let header: serde_json::Value = serde_json::from_slice(&header).unwrap();
+    assert_eq!((header["function"].as_str(), header["day"].as_str()), (Some("f"), Some("20260102")));
+    let records = rig.records();
+    assert_eq!(records.len(), 2);
+    assert_eq!(records[0].task, records[1].task, "the same write of the same object");
+    assert_eq!(records[0].task.as_ref().map(|task| task.run.as_str()), header["id"].as_str());
 }
 
 #[test]
@@ -257,7 +357,7 @@ fn plain_payloads_are_files_and_a_single_output_is_the_answer() {
     assert_eq!(body(&answer), b"NOT JSON");
     assert_eq!(body(&rig.invoke(&json!({"a": 1}))), b"{\"A\":1}");
     assert_eq!(answer.body["headers"]["amz-log-stream-name"], "stream");
-    assert_eq!(rig.list("home/loose/f/").len(), 2);
+    assert_eq!(rig.list("home/l/").len(), 2, "attempts of the standing run");
 }
 
 #[test]

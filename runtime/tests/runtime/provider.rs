@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use throng_contract::{
     FailureClass, FunctionConfig, OutputRule, ProviderAccess, ProviderInput, ProviderKeys, ProviderSecrets,
-    StorageProvider, TaskState, VERSION,
+    StorageProvider, TaskState, versions,
 };
 
 /// A certificate that the server signed itself, with its key.
@@ -155,7 +155,7 @@ fn signature(request: &Request, secret: &str) -> String {
 
 fn secrets(providers: &[(&str, ProviderAccess)]) -> Vec<u8> {
     let providers = providers.iter().map(|(name, access)| ((*name).to_owned(), access.clone())).collect();
-    serde_json::to_vec(&ProviderSecrets { version: VERSION, providers }).unwrap()
+    serde_json::to_vec(&ProviderSecrets { version: versions::SECRETS, providers }).unwrap()
 }
 
 const SECRETS: &str = "home/secrets/f/providers.json";

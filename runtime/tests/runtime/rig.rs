@@ -4,11 +4,12 @@ use serde_json::Value;
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::os::fd::AsFd as _;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
-use throng_contract::{AttemptRecord, FunctionConfig, LogLine, OnFailure, OutputRule, VERSION};
+use throng_contract::{AttemptRecord, Credentials, FunctionConfig, LogLine, OnFailure, OutputRule, versions};
 
 /// How long a test waits for an answer.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -40,20 +41,56 @@ struct State {
     closed: bool,
 }
 
+/// What the runtime printed, and the pipe that it comes by.
+struct Printed {
+    bytes: Vec<u8>,
+    pipe: ChildStdout,
+}
+
+impl Printed {
+    /// Reads what waits in the pipe. `false` when the other side has closed.
+    fn take_waiting(&mut self) -> bool {
+        while rustix::io::ioctl_fionread(&self.pipe).is_ok_and(|waiting| waiting > 0) {
+            let mut buffer = vec![0; 65536];
+            match self.pipe.read(&mut buffer) {
+                Ok(read @ 1..) => self.bytes.extend_from_slice(&buffer[..read]),
+                _ => return false,
+            }
+        }
+        true
+    }
+}
+
+/// Empties the pipe, so that the runtime never waits for us.
+fn drain(log: &Mutex<Printed>) {
+    use rustix::event::{PollFd, PollFlags, poll};
+    let pipe = log.lock().unwrap().pipe.as_fd().try_clone_to_owned().unwrap();
+    loop {
+        let mut waits = [PollFd::new(&pipe, PollFlags::IN)];
+        if poll(&mut waits, None).is_err() {
+            return;
+        }
+        let closed = !waits[0].revents().contains(PollFlags::IN);
+        if !log.lock().unwrap().take_waiting() || closed {
+            return;
+        }
+    }
+}
+
 /// Both servers on one port.
 pub struct Rig {
     state: Arc<(Mutex<State>, Condvar)>,
     _folder: tempfile::TempDir,
     pub tmp: PathBuf,
     child: Child,
-    log: Arc<Mutex<Vec<u8>>>,
+    log: Arc<Mutex<Printed>>,
     next: u32,
 }
 
 /// A function with a script, or without one.
 pub fn function(script: bool) -> FunctionConfig {
     FunctionConfig {
-        version: VERSION,
+        version: versions::CONFIG,
         name: "f".into(),
         script,
         entrypoint: Vec::new(),
@@ -71,6 +108,8 @@ pub fn function(script: bool) -> FunctionConfig {
         on_failure: OnFailure::Discard,
         providers: BTreeMap::new(),
         provider_inputs: Vec::new(),
+        credentials: Credentials::default(),
+        fingerprint: "function".into(),
     }
 }
 
@@ -118,15 +157,9 @@ impl Rig {
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
-        let log = Arc::new(Mutex::new(Vec::new()));
-        let mut out = child.stdout.take().unwrap();
-        let written = Arc::clone(&log);
-        std::thread::spawn(move || {
-            let mut buffer = vec![0; 65536];
-            while let Ok(read @ 1..) = out.read(&mut buffer) {
-                written.lock().unwrap().extend_from_slice(&buffer[..read]);
-            }
-        });
+        let log = Arc::new(Mutex::new(Printed { bytes: Vec::new(), pipe: child.stdout.take().unwrap() }));
+        let shared = Arc::clone(&log);
+        std::thread::spawn(move || drain(&shared));
         Self { state, _folder: folder, tmp, child, log, next: 0 }
     }
 
@@ -199,21 +232,41 @@ impl Rig {
         self.invoke(&notification(keys))
     }
 
-    /// Every record so far, in order.
+    /// Every record so far, in the order in which they ended.
     pub fn records(&self) -> Vec<AttemptRecord> {
+        let is_record = |path: &&String| path.contains("/records/") || path.starts_with("home/l/");
         let paths = self.list("home/");
-        let records =
-            paths.iter().filter(|path| path.contains("/records/") || path.starts_with("home/loose/"));
-        records.map(|path| serde_json::from_slice(&self.get(path).unwrap()).unwrap()).collect()
+        let records = paths.iter().filter(is_record).filter(|path| !path.ends_with("_running"));
+        let read = |path: &String| serde_json::from_slice(&self.get(path).unwrap()).unwrap();
+        let mut records: Vec<AttemptRecord> = records.map(read).collect();
+        records.sort_by_key(|record| record.ended_ms);
+        records
+    }
+
+    /// Metadata of the object at `bucket/key`.
+    pub fn metadata(&self, path: &str) -> Vec<(String, String)> {
+        self.state
+            .0
+            .lock()
+            .unwrap()
+            .objects
+            .get(path)
+            .map(|object| object.metadata.clone())
+            .unwrap_or_default()
     }
 
     pub fn record(&self) -> AttemptRecord {
         self.records().pop().expect("a record")
     }
 
-    /// Every line of the log so far.
+    /// Every line of the log so far: what was written before an answer came is there.
     pub fn log(&self) -> Vec<LogLine> {
-        let text = String::from_utf8(self.log.lock().unwrap().clone()).expect("a log in UTF-8");
+        let bytes = {
+            let mut printed = self.log.lock().unwrap();
+            printed.take_waiting();
+            printed.bytes.clone()
+        };
+        let text = String::from_utf8(bytes).expect("a log in UTF-8");
         text.lines().map(|line| serde_json::from_str(line).expect(line)).collect()
     }
 
@@ -302,10 +355,27 @@ fn read_request(reader: &mut impl BufRead) -> Option<Request> {
 pub type Response = (u16, Vec<(String, String)>, Vec<u8>);
 
 fn answer(request: &Request, shared: &(Mutex<State>, Condvar)) -> Response {
+    if request.method == "POST" && request.path == "/" {
+        return sts(request, &mut shared.0.lock().unwrap());
+    }
     match request.path.strip_prefix("/_env/token/2018-06-01/runtime/") {
         Some(call) => runtime_api(call, request, shared),
         None => s3(request, &mut shared.0.lock().unwrap()),
     }
+}
+
+/// Narrowed credentials, or a refusal when a fault for `/` is planned.
+fn sts(request: &Request, state: &mut State) -> Response {
+    assert!(request.headers["authorization"].contains("/us-east-1/sts/aws4_request"));
+    state.requests.push(String::from_utf8_lossy(&request.body).into_owned());
+    if state.faults.front().is_some_and(|(path, _)| path == "/") {
+        let (_, status) = state.faults.pop_front().unwrap();
+        let body = b"<ErrorResponse><Error><Code>AccessDenied</Code><Message>not you</Message></Error></ErrorResponse>";
+        return (status, Vec::new(), body.to_vec());
+    }
+    let body = b"<X><Credentials><AccessKeyId>ASIANARROW</AccessKeyId><SecretAccessKey>s</SecretAccessKey>\
+        <SessionToken>t</SessionToken><Expiration>2026-11-23T22:45:00Z</Expiration></Credentials></X>";
+    (200, Vec::new(), body.to_vec())
 }
 
 fn runtime_api(call: &str, request: &Request, (lock, changed): &(Mutex<State>, Condvar)) -> Response {
@@ -355,8 +425,15 @@ fn s3(request: &Request, state: &mut State) -> Response {
                 (404, Vec::new(), b"<Error><Code>NoSuchKey</Code><Message>gone</Message></Error>".to_vec())
             }
         },
+        ("PUT", "") if request.headers.contains_key("if-none-match") && state.objects.contains_key(&key) => {
+            (412, Vec::new(), b"<Error><Code>PreconditionFailed</Code></Error>".to_vec())
+        }
         ("PUT", "") => {
-            state.objects.insert(key, Object { bytes: request.body.clone(), metadata: Vec::new() });
+            let own = |(name, value): (&String, &String)| {
+                Some((name.strip_prefix("x-amz-meta-")?.to_owned(), value.clone()))
+            };
+            let metadata = request.headers.iter().filter_map(own).collect();
+            state.objects.insert(key, Object { bytes: request.body.clone(), metadata });
             (200, vec![("etag".into(), "\"e\"".into())], Vec::new())
         }
         ("POST", "uploads=") => (200, Vec::new(), b"<X><UploadId>u&amp;1</UploadId></X>".to_vec()),

@@ -15,6 +15,7 @@ use throng_core::image::Programs;
 use throng_core::jobs::{self, Definitions, Job, Observer, WhenInterrupted};
 use throng_core::lines;
 use throng_core::model::Architecture;
+use throng_core::private;
 use throng_core::run::{Inputs, LaunchRequest};
 use throng_core::words;
 
@@ -29,6 +30,7 @@ const PROGRAM: &str = "slices";
 
 pub async fn run(session: &Session, args: args::Demo) -> CliResult {
     let folder = session.dirs.cache.join("demo");
+    private::folder(&session.dirs.cache)?;
     unpack(&folder, session.programs)
         .map_err(|error| Fail::new(SOME_FAILED, format!("{}: {error}", folder.display())))?;
     print::note(lines!("the demo's files are in {}", folder.display()));

@@ -134,7 +134,7 @@ fn done(applied: &Applied, several: bool) -> Lines {
 }
 
 /// A plan as `--output json` prints it.
-fn planned(plan: &Plan) -> serde_json::Value {
+pub fn planned(plan: &Plan) -> serde_json::Value {
     let steps: Vec<_> = plan
         .steps
         .iter()

@@ -12,6 +12,7 @@ use throng_core::image::Programs;
 use throng_core::jobs::Job;
 use throng_core::lines;
 use throng_core::policies;
+use throng_core::private;
 use throng_core::words::{self, Clean, Lines};
 
 pub async fn examine(session: &Session, args: &args::Doctor) -> CliResult {
@@ -95,7 +96,7 @@ pub(crate) fn text(checks: &[Check]) -> Lines {
 fn folders(session: &Session) -> Check {
     let dirs = &session.dirs;
     for folder in [&dirs.state, &dirs.cache, &dirs.data] {
-        if let Err(error) = std::fs::create_dir_all(folder) {
+        if let Err(error) = private::folder(folder) {
             return Check::bad(
                 "folders",
                 format!("{}: {error}", folder.display()),

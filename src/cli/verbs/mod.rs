@@ -17,6 +17,7 @@
 //! runs        run, runs, tasks, cancel
 //! sources     run without inputs: the objects at the inputs of a definition
 //! tui         tui, and throng alone
+//! upgrade     upgrade
 //! ```
 
 pub mod demo;
@@ -35,3 +36,4 @@ mod resolve;
 pub mod runs;
 mod sources;
 pub mod tui;
+pub mod upgrade;

@@ -110,7 +110,7 @@ fn place_of_objects(text: &str) -> Result<Place, Fail> {
 }
 
 /// Every function that throng made.
-async fn managed(cloud: &Cloud) -> Result<Vec<String>, CloudError> {
+pub async fn managed(cloud: &Cloud) -> Result<Vec<String>, CloudError> {
     let all = cloud.lambda().list().await?;
     Ok(all.into_iter().filter(|function| function.managed).map(|function| function.name).collect())
 }

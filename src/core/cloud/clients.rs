@@ -7,6 +7,7 @@ use super::credentials::Explained;
 use super::error::{CloudError, ErrorKind};
 use super::host::Telling;
 use super::local::Found;
+use super::proven::{CONNECT_WITHIN, Proven};
 use super::regional::Regional;
 use super::watch::{HostPrefix, Watch};
 use crate::config::ContextConfig;
@@ -52,12 +53,18 @@ pub(super) fn http() -> SharedHttpClient {
 }
 
 pub(super) fn timeouts(read: Duration) -> TimeoutConfig {
-    TimeoutConfig::builder().connect_timeout(Duration::from_secs(5)).read_timeout(read).build()
+    TimeoutConfig::builder().connect_timeout(CONNECT_WITHIN).read_timeout(read).build()
 }
 
 /// How to reach the local cloud.
 pub(super) fn local_sdk_config(found: &Found) -> SdkConfig {
     let key = &found.credentials.user;
+    let http = match &found.identity {
+        Some(identity) => {
+            SharedHttpClient::new(Telling(SharedHttpClient::new(Proven::new(identity.clone()))))
+        }
+        None => http(),
+    };
     let credentials =
         Credentials::new(&key.access_key_id, &key.secret_access_key, None, None, "throng local cloud");
     SdkConfig::builder()
@@ -65,7 +72,7 @@ pub(super) fn local_sdk_config(found: &Found) -> SdkConfig {
         .region(Region::from_static(REGION))
         .credentials_provider(SharedCredentialsProvider::new(credentials))
         .endpoint_url(&found.endpoint.endpoint)
-        .http_client(http())
+        .http_client(http)
         .retry_config(
             RetryConfig::standard().with_max_attempts(4).with_initial_backoff(Duration::from_millis(50)),
         )

@@ -5,7 +5,7 @@ use std::fmt;
 /// What is known of an error beside its kind, for its advice.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Cause {
-    /// Nothing.
+    /// Nothing that is recognised.
     #[default]
     Unknown,
     /// The message says what to do.

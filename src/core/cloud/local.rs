@@ -2,17 +2,19 @@
 
 use super::error::{CloudError, ErrorKind};
 use super::explanation::Cause;
+use super::proven::{LocalIdentity, Stranger};
 use crate::dirs::{Dirs, ENV_HOME};
+use crate::private;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
-use throng_contract::local::{CREDENTIALS_FILE, ENDPOINT_FILE, LocalCredentials, LocalEndpoint};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::time::{Instant, timeout};
+use throng_contract::local::{
+    CREDENTIALS_FILE, ENDPOINT_FILE, IDENTITY_FILE, LocalCredentials, LocalEndpoint,
+};
+use tokio::time::Instant;
 
 const ACTION: &str = "local cloud";
 const START_WITHIN: Duration = Duration::from_secs(20);
-const ANSWER_WITHIN: Duration = Duration::from_secs(2);
 const POLL: Duration = Duration::from_millis(15);
 
 /// The local cloud, as it was found.
@@ -22,15 +24,53 @@ pub struct Found {
     pub endpoint: LocalEndpoint,
     /// Its keys.
     pub credentials: LocalCredentials,
+    /// What it proves itself with on every connection; `None`, in tests, for one that is believed.
+    pub identity: Option<LocalIdentity>,
+    /// The address where another program answered in its place, before it was started at another one.
+    pub stranger: Option<Stranger>,
 }
 
-/// The local cloud if it runs and answers.
+/// What is at the address that the local cloud left.
+enum Seen {
+    Ours(Box<Found>),
+    Stranger(Stranger),
+    Nobody,
+}
+
+/// The local cloud if it runs and proves that it is ours.
 pub async fn find(dirs: &Dirs) -> Option<Found> {
+    match look(dirs).await {
+        Seen::Ours(found) => Some(*found),
+        Seen::Stranger(_) | Seen::Nobody => None,
+    }
+}
+
+/// Why [`find`] found nothing, for a person.
+pub(super) async fn why_not(dirs: &Dirs) -> String {
+    let start = "`throng local start` starts it";
+    match look(dirs).await {
+        Seen::Stranger(stranger) => format!("{stranger}. {start} at another one"),
+        _ => format!("it is not running; {start}"),
+    }
+}
+
+async fn look(dirs: &Dirs) -> Seen {
     let folder = dirs.local_cloud();
-    let endpoint: LocalEndpoint = read_json(&folder.join(ENDPOINT_FILE)).await?;
-    let credentials = read_json(&folder.join(CREDENTIALS_FILE)).await?;
-    let alive = timeout(ANSWER_WITHIN, answers(&endpoint.endpoint)).await;
-    matches!(alive, Ok(true)).then_some(Found { endpoint, credentials })
+    let Some(endpoint) = read_json::<LocalEndpoint>(&folder.join(ENDPOINT_FILE)).await else {
+        return Seen::Nobody;
+    };
+    let Some(credentials) = read_json(&folder.join(CREDENTIALS_FILE)).await else { return Seen::Nobody };
+    let key = tokio::fs::read_to_string(folder.join(IDENTITY_FILE)).await.unwrap_or_default();
+    let Some(identity) = LocalIdentity::read(&endpoint, &key) else { return Seen::Nobody };
+    match identity.connect().await {
+        Ok(_) => {
+            Seen::Ours(Box::new(Found { endpoint, credentials, identity: Some(identity), stranger: None }))
+        }
+        Err(error) => match error.get_ref().and_then(|inner| inner.downcast_ref::<Stranger>()) {
+            Some(stranger) => Seen::Stranger(stranger.clone()),
+            None => Seen::Nobody,
+        },
+    }
 }
 
 /// The local cloud, started if it does not run. `exe` is the program that starts it with `local start`; this one
@@ -39,9 +79,11 @@ pub async fn find(dirs: &Dirs) -> Option<Found> {
 /// # Errors
 /// It could not be started, with what it said.
 pub async fn ensure(dirs: &Dirs, exe: Option<&Path>) -> Result<Found, CloudError> {
-    if let Some(found) = find(dirs).await {
-        return Ok(found);
-    }
+    let mut stranger = match look(dirs).await {
+        Seen::Ours(found) => return Ok(*found),
+        Seen::Stranger(stranger) => Some(stranger),
+        Seen::Nobody => None,
+    };
     let folder = dirs.local_cloud();
     // It is on this machine: the network is not to blame, and what it said says what to do.
     let fail = |message: String| {
@@ -55,15 +97,17 @@ pub async fn ensure(dirs: &Dirs, exe: Option<&Path>) -> Result<Found, CloudError
         Some(exe) => exe.to_owned(),
         None => std::env::current_exe().map_err(|error| fail(format!("who am I? {error}")))?,
     };
-    tokio::fs::create_dir_all(&folder).await.map_err(|error| fail(error.to_string()))?;
+    private::folder(&folder).map_err(|error| fail(error.to_string()))?;
     let log = folder.join("start.log");
     let mut child = spawn(&exe, dirs, &log)
         .map_err(|error| fail(format!("{} or its log {}: {error}", exe.display(), log.display())))?;
     let deadline = Instant::now() + START_WITHIN;
     let mut ended = None;
     loop {
-        if let Some(found) = find(dirs).await {
-            return Ok(found);
+        match look(dirs).await {
+            Seen::Ours(found) => return Ok(Found { stranger, ..*found }),
+            Seen::Stranger(seen) => stranger = Some(seen),
+            Seen::Nobody => {}
         }
         if ended.is_none() {
             ended = child.try_wait().ok().flatten();
@@ -80,7 +124,7 @@ pub async fn ensure(dirs: &Dirs, exe: Option<&Path>) -> Result<Found, CloudError
 }
 
 fn spawn(exe: &Path, dirs: &Dirs, log: &Path) -> std::io::Result<tokio::process::Child> {
-    let log = std::fs::File::create(log)?;
+    let log = private::options().create(true).truncate(true).write(true).open(log)?;
     let mut command = tokio::process::Command::new(exe);
     command
         .args(["local", "start"])
@@ -106,23 +150,12 @@ async fn read_json<T: serde::de::DeserializeOwned>(path: &Path) -> Option<T> {
     serde_json::from_slice(&tokio::fs::read(path).await.ok()?).ok()
 }
 
-/// Whether something that speaks HTTP listens there. The file may be older than a crash.
-async fn answers(endpoint: &str) -> bool {
-    let Some(address) = endpoint.strip_prefix("http://") else { return false };
-    let Ok(mut stream) = tokio::net::TcpStream::connect(address).await else { return false };
-    let request = format!("GET /_throng/status HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
-    if stream.write_all(request.as_bytes()).await.is_err() {
-        return false;
-    }
-    let mut answer = [0_u8; 9];
-    stream.read_exact(&mut answer).await.is_ok() && answer.starts_with(b"HTTP/1.")
-}
-
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, clippy::expect_used)]
+    #![allow(clippy::unwrap_used, clippy::panic)]
     use super::*;
-    use throng_contract::local::AccessKey;
+    use throng_contract::local::{AccessKey, proof_text};
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
     fn write_files(dirs: &Dirs, endpoint: &str) {
         let folder = dirs.local_cloud();
@@ -134,27 +167,50 @@ mod tests {
         let credentials = LocalCredentials { user: key("u"), function: key("f") };
         std::fs::write(folder.join(ENDPOINT_FILE), serde_json::to_vec(&endpoint).unwrap()).unwrap();
         std::fs::write(folder.join(CREDENTIALS_FILE), serde_json::to_vec(&credentials).unwrap()).unwrap();
+        std::fs::write(folder.join(IDENTITY_FILE), "07".repeat(32)).unwrap();
+    }
+
+    /// Answers one connection with the HMAC of `key`; gives what it was sent.
+    async fn answer_once(listener: tokio::net::TcpListener, key: [u8; 32]) -> String {
+        let port = listener.local_addr().unwrap().port();
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let mut request = vec![0; 1024];
+        let length = stream.read(&mut request).await.unwrap();
+        let request = String::from_utf8_lossy(&request[..length]).into_owned();
+        let nonce = request.split(['?', ' ']).nth(2).unwrap();
+        let key = ring::hmac::Key::new(ring::hmac::HMAC_SHA256, &key);
+        let proof = hex::encode(ring::hmac::sign(&key, proof_text(nonce, port, 1).as_bytes()));
+        let answer = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{proof}", proof.len());
+        stream.write_all(answer.as_bytes()).await.unwrap();
+        request
     }
 
     #[tokio::test]
-    async fn a_dead_endpoint_is_not_found_and_a_live_one_is() {
+    async fn only_who_proves_to_be_ours_is_found_and_a_stranger_learns_nothing() {
         let home = tempfile::tempdir().unwrap();
         let dirs = Dirs::under(home.path());
         assert!(find(&dirs).await.is_none(), "no files");
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let endpoint = format!("http://{}", listener.local_addr().unwrap());
-        write_files(&dirs, &endpoint);
-        let server = tokio::spawn(async move {
-            let (mut stream, _) = listener.accept().await.unwrap();
-            let mut request = [0; 1024];
-            let _ = stream.read(&mut request).await.unwrap();
-            stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").await.unwrap();
-        });
-        let found = find(&dirs).await.expect("alive");
-        assert_eq!(found.endpoint.endpoint, endpoint);
-        assert!(!format!("{found:?}").contains("hidden-secret"), "secrets never reach Debug");
-        server.await.unwrap();
-        assert!(find(&dirs).await.is_none(), "dead again");
+        let bind = || tokio::net::TcpListener::bind("127.0.0.1:0");
+        for (key, ours) in [([7; 32], true), ([8; 32], false)] {
+            let listener = bind().await.unwrap();
+            let endpoint = format!("http://{}", listener.local_addr().unwrap());
+            write_files(&dirs, &endpoint);
+            let server = tokio::spawn(answer_once(listener, key));
+            let seen = look(&dirs).await;
+            let request = server.await.unwrap();
+            assert!(!request.contains("hidden-secret") && !request.to_lowercase().contains("authorization"));
+            match seen {
+                Seen::Ours(found) if ours => {
+                    assert_eq!(found.endpoint.endpoint, endpoint);
+                    assert!(!format!("{found:?}").contains("hidden-secret"), "secrets never reach Debug");
+                }
+                Seen::Stranger(stranger) if !ours => {
+                    assert!(stranger.to_string().contains("nothing was sent to it"));
+                }
+                _ => panic!("ours: {ours}"),
+            }
+            assert!(find(&dirs).await.is_none(), "dead again");
+        }
     }
 
     #[tokio::test]

@@ -16,7 +16,7 @@ pub struct Logs<'a> {
 /// A log group.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LogGroup {
-    /// Name
+    /// Its name, `/aws/lambda/<function>` unless set otherwise.
     pub name: String,
     /// ARN, without `:*`.
     pub arn: String,

@@ -22,6 +22,7 @@
 //! logs           log groups
 //! multipart      uploads in parts
 //! notify         a bucket's notifications: read, change our part, write
+//! proven         connections to the local cloud whose other end has proved that it is ours
 //! regional       S3 in the region of each bucket
 //! remote         the SDK's clients for a storage provider: another endpoint, other keys
 //! repositories   repositories of Amazon ECR
@@ -52,6 +53,7 @@ pub mod local;
 mod logs;
 mod multipart;
 mod notify;
+mod proven;
 mod regional;
 pub(crate) mod remote;
 mod repositories;
@@ -74,6 +76,7 @@ pub use limiter::{Limiter, Pace};
 pub use logs::{LogGroup, Logs};
 pub use multipart::Part;
 pub use notify::{Notifications, Trigger};
+pub use proven::{LocalIdentity, Stranger};
 pub(crate) use regional::Regional;
 pub use repositories::{RegistryLogin, Repositories, Repository};
 pub use roles::{NewRole, Role, Roles};
@@ -179,11 +182,12 @@ impl Cloud {
             return Ok(Self(Arc::new(inner)));
         }
         let found = if options.no_start {
-            local::find(dirs).await.ok_or_else(|| {
-                const WHY: &str = "it is not running; `throng local start` starts it";
-                let error = CloudError::new(ErrorKind::Unreachable, "local cloud", "", WHY);
-                CloudError { cause: Cause::Explained, ..error }
-            })?
+            let Some(found) = local::find(dirs).await else {
+                let why = local::why_not(dirs).await;
+                let error = CloudError::new(ErrorKind::Unreachable, "local cloud", "", why);
+                return Err(CloudError { cause: Cause::Explained, ..error });
+            };
+            found
         } else {
             local::ensure(dirs, options.exe.as_deref()).await?
         };
@@ -256,6 +260,34 @@ impl Cloud {
         self.0.local.as_ref().map(|found| &found.credentials.user)
     }
 
+    /// User and password of the local cloud's image registry, when it has proved just now that it is ours; `None` for
+    /// other contexts.
+    ///
+    /// # Errors
+    /// Nobody listens, or another program does.
+    pub async fn local_registry(&self) -> Result<Option<(String, String)>, CloudError> {
+        let Some(found) = &self.0.local else { return Ok(None) };
+        let user = found.credentials.user.access_key_id.clone();
+        let Some(identity) = &found.identity else {
+            return Ok(Some((user, found.credentials.user.secret_access_key.clone())));
+        };
+        identity.connect().await.map_err(|error| {
+            CloudError::new(
+                ErrorKind::Unreachable,
+                "local cloud",
+                &found.endpoint.endpoint,
+                error.to_string(),
+            )
+        })?;
+        Ok(Some((user, identity.registry_password())))
+    }
+
+    /// What answered in the local cloud's place when it was looked for, before it was started at another address.
+    #[must_use]
+    pub fn stranger(&self) -> Option<&Stranger> {
+        self.0.local.as_ref()?.stranger.as_ref()
+    }
+
     /// Which daemon it is, when it is the local cloud: its process and when it began, in milliseconds since 1970.
     #[must_use]
     pub fn local_start(&self) -> Option<(u32, u64)> {
@@ -291,14 +323,10 @@ impl Cloud {
         }
     }
 
-    /// The role that functions run as, when there is one for all of them: the context's, or the local cloud's.
+    /// The role that functions run as, when the context has one for all of them.
     #[must_use]
     pub fn role(&self) -> Option<&str> {
-        match &self.0.context.role {
-            Some(role) => Some(role),
-            None if self.is_local() => Some(contract::ROLE_ARN),
-            None => None,
-        }
+        self.0.context.role.as_deref()
     }
 
     fn unset(&self, key: &str) -> CloudError {
@@ -335,7 +363,7 @@ impl Cloud {
         S3::new(&self.0.clients.s3, &self.0.limits, &self.0.clients.region)
     }
 
-    /// Functions.
+    /// What is asked of Lambda.
     #[must_use]
     pub fn lambda(&self) -> Lambda<'_> {
         Lambda::new(&self.0.clients.lambda, &self.0.clients.lambda_sync, &self.0.limits)
@@ -363,7 +391,7 @@ impl Cloud {
         Repositories::new(&self.0.clients.ecr)
     }
 
-    /// Roles
+    /// What is asked of IAM.
     #[must_use]
     pub fn roles(&self) -> Roles<'_> {
         Roles::new(&self.0.clients.iam)

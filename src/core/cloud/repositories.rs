@@ -18,7 +18,7 @@ pub struct Repositories<'a> {
 pub struct Repository {
     /// Name, like `throng/grayify`.
     pub name: String,
-    /// ARN
+    /// Its ARN, which names account and region.
     pub arn: String,
     /// `host/name`, without a tag.
     pub uri: String,

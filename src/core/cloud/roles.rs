@@ -2,7 +2,7 @@
 
 use super::api::iam::{
     ContextEntry, CreateRole, DeleteRole, DeleteRolePolicy, GetRole, GetRolePolicy, PutRolePolicy,
-    SimulatePrincipalPolicy, Tag,
+    SimulatePrincipalPolicy, Tag, UpdateAssumeRolePolicy,
 };
 use super::api::{Client, List};
 use super::error::CloudError;
@@ -18,8 +18,10 @@ pub struct Roles<'a> {
 /// A role.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Role {
-    /// ARN
+    /// Its ARN, which a function names.
     pub arn: String,
+    /// Who may assume it: a policy as JSON; empty when it was not told.
+    pub trust: String,
     /// Its tags.
     pub tags: BTreeMap<String, String>,
 }
@@ -35,8 +37,13 @@ pub struct NewRole {
     pub description: String,
     /// Who may assume it: a policy as JSON.
     pub trust: String,
-    /// Tags
+    /// Its tags; `throng:function` says whose it is.
     pub tags: BTreeMap<String, String>,
+}
+
+/// IAM answers with documents percent-encoded (RFC 3986).
+fn decoded(document: &str) -> String {
+    percent_encoding::percent_decode_str(document).decode_utf8_lossy().into_owned()
 }
 
 impl<'a> Roles<'a> {
@@ -52,6 +59,7 @@ impl<'a> Roles<'a> {
         let answer = found(self.client.call(name, &GetRole { role_name: name }).await)?;
         Ok(answer.map(|answer| Role {
             arn: answer.role.arn,
+            trust: decoded(&answer.role.assume_role_policy_document),
             tags: answer.role.tags.member.into_iter().map(|tag| (tag.key, tag.value)).collect(),
         }))
     }
@@ -81,9 +89,6 @@ impl<'a> Roles<'a> {
     pub async fn policy(&self, role: &str, policy: &str) -> Result<Option<String>, CloudError> {
         let request = GetRolePolicy { role_name: role, policy_name: policy };
         let answer = found(self.client.call(role, &request).await)?;
-        // IAM answers with the document percent-encoded (RFC 3986).
-        let decoded =
-            |document: &str| percent_encoding::percent_decode_str(document).decode_utf8_lossy().into_owned();
         Ok(answer.map(|answer| decoded(&answer.policy_document)))
     }
 
@@ -93,6 +98,16 @@ impl<'a> Roles<'a> {
     /// [`CloudError`]
     pub async fn set_policy(&self, role: &str, policy: &str, document: &str) -> Result<(), CloudError> {
         let request = PutRolePolicy { role_name: role, policy_name: policy, policy_document: document };
+        self.client.call(role, &request).await?;
+        Ok(())
+    }
+
+    /// Sets who may assume a role: a policy as JSON.
+    ///
+    /// # Errors
+    /// [`CloudError`]
+    pub async fn set_trust(&self, role: &str, document: &str) -> Result<(), CloudError> {
+        let request = UpdateAssumeRolePolicy { role_name: role, policy_document: document };
         self.client.call(role, &request).await?;
         Ok(())
     }

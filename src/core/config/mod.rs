@@ -38,9 +38,9 @@ pub struct Config {
     pub tui: TuiConfig,
     /// The embedded cloud.
     pub local: LocalConfig,
-    /// Uploads
+    /// How files are uploaded.
     pub upload: UploadConfig,
-    /// Logs
+    /// How much of logs is kept.
     pub logs: LogsConfig,
     /// What is odd but no error, with file and line: unknown keys.
     #[serde(skip)]

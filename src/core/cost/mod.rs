@@ -43,7 +43,7 @@ pub struct Shape {
     pub memory_mb: u32,
     /// /tmp in MiB; the first 512 are free.
     pub tmp_mb: u32,
-    /// Architecture
+    /// The instruction set, which has a price of its own.
     pub architecture: Architecture,
     /// Objects that are stored for each input, with the record.
     pub writes: u32,

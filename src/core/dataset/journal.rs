@@ -4,9 +4,10 @@
 //! lines. A line is eight hexadecimal digits (CRC-32 of the rest), a space, JSON. A line that does not check, such as the
 //! last one of a process that was killed while writing, is as if it had never been written.
 
+use crate::private;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{BufRead, BufReader, Error, ErrorKind, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
@@ -35,9 +36,9 @@ impl Journal {
     /// it ([`ErrorKind::Unsupported`]).
     pub fn open<T: DeserializeOwned>(path: &Path) -> std::io::Result<(Self, Vec<T>)> {
         if let Some(folder) = path.parent() {
-            std::fs::create_dir_all(folder)?;
+            private::folder(folder)?;
         }
-        let mut file = OpenOptions::new().read(true).append(true).create(true).open(path)?;
+        let mut file = private::options().read(true).append(true).create(true).open(path)?;
         file.try_lock().map_err(|_| {
             let message = format!("{} is in use by another throng", path.display());
             Error::new(ErrorKind::WouldBlock, message)
@@ -84,7 +85,7 @@ impl Journal {
         entries: impl Iterator<Item = &'e T>,
     ) -> std::io::Result<()> {
         let beside = self.path.with_extension("new");
-        let mut file = OpenOptions::new().read(true).append(true).create(true).open(&beside)?;
+        let mut file = private::options().read(true).append(true).create(true).open(&beside)?;
         file.try_lock().map_err(|_| Error::from(ErrorKind::WouldBlock))?;
         file.set_len(0)?;
         let mut text = line_of(&Head { throng_journal: VERSION })?;

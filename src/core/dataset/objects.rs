@@ -12,9 +12,9 @@ const READ_MAX: usize = 512 << 20;
 /// An object to be stored.
 #[derive(Clone, Debug, Default)]
 pub struct Put {
-    /// Bucket
+    /// The bucket it goes to.
     pub bucket: String,
-    /// Key
+    /// Its whole key.
     pub key: String,
     /// Its bytes.
     pub body: Bytes,
@@ -27,9 +27,9 @@ pub struct Put {
 /// A part of an object that is uploaded in parts.
 #[derive(Clone, Debug)]
 pub struct PutPart {
-    /// Bucket
+    /// The bucket of the upload.
     pub bucket: String,
-    /// Key
+    /// The key of the upload.
     pub key: String,
     /// The upload's id.
     pub upload: String,
@@ -53,7 +53,7 @@ pub struct Head {
 /// An object in a listing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Listed {
-    /// Key
+    /// Its whole key, decoded.
     pub key: String,
     /// Size in bytes.
     pub size: u64,
@@ -66,7 +66,7 @@ pub struct Listed {
 /// Which keys to list.
 #[derive(Clone, Debug, Default)]
 pub struct List {
-    /// Bucket
+    /// The bucket that is listed.
     pub bucket: String,
     /// Keys begin with it.
     pub prefix: String,

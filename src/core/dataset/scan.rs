@@ -55,7 +55,7 @@ pub enum ScanError {
 pub struct Problem {
     /// The file or folder.
     pub path: String,
-    /// Why.
+    /// Why it cannot be read, for people.
     pub reason: String,
 }
 

@@ -8,6 +8,7 @@ use super::secrets::{Environment, expand};
 use super::{Architecture, Definition, OnFailure, flows, limits};
 use crate::image::Source;
 use std::path::{Path, PathBuf};
+use throng_contract::Credentials;
 
 const ENTRY: &[&str] = &["lambda", "iam", "s3", "api_gateway", "cloudwatch", "batch", "ecr", "boto_profile"];
 const LAMBDA: &[&str] = &[
@@ -44,6 +45,7 @@ const LAMBDA: &[&str] = &[
     "retries",
     "concurrency",
     "on_failure",
+    "credentials",
 ];
 const CONTAINER: &[&str] =
     &["image", "image_file", "environment", "timeout_threshold", "alpine", "create_image"];
@@ -197,6 +199,20 @@ fn read_resources(
     let words = [("discard", OnFailure::Discard), ("keep", OnFailure::Keep)];
     if let Some(word) = lambda.word("on_failure", &words, report) {
         definition.on_failure = word.value;
+    }
+    let words = [
+        ("ask", Credentials::Ask),
+        ("env", Credentials::Env),
+        ("none", Credentials::None),
+        ("role", Credentials::Role),
+    ];
+    if let Some(word) = lambda.word("credentials", &words, report) {
+        definition.credentials = word.value;
+        if word.value == Credentials::Role {
+            let message = "scripts get the credentials of the function's role, by which they could write records of runs: \
+                           `ask` gives them the same without the home bucket";
+            report.warn(word.at, &lambda.key("credentials"), message);
+        }
     }
 }
 

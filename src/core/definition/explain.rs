@@ -3,6 +3,7 @@
 use super::{Definition, Dialect, Document, OnFailure, Origin};
 use crate::image::Source;
 use std::fmt::{self, Write as _};
+use throng_contract::Credentials;
 
 /// What would be created, by subject. `Display` gives it as text.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -192,7 +193,17 @@ fn failure_lines(definition: &Definition) -> Vec<String> {
         1 => "Lambda tries a failed task once more".to_owned(),
         n => format!("Lambda tries a failed task {n} times more"),
     };
-    vec![kept.to_owned(), retries]
+    let credentials = match definition.credentials {
+        Credentials::Ask => {
+            "a script that asks for credentials of AWS gets its role's without the home bucket"
+        }
+        Credentials::Env => {
+            "a script has credentials of AWS in variables: its role's without the home bucket"
+        }
+        Credentials::None => "a script has no credentials of AWS",
+        Credentials::Role => "a script has the credentials of its role",
+    };
+    vec![kept.to_owned(), retries, credentials.to_owned()]
 }
 
 fn created_lines(definition: &Definition) -> Vec<String> {

@@ -33,7 +33,7 @@ pub fn migrate_text(
     environment: Environment<'_>,
 ) -> Result<Migration, DefinitionErrors> {
     let (translated, document) = read(text, path, environment)?;
-    let body = translated.map(|translated| emit::yaml(&translated.without_useless())).unwrap_or_default();
+    let body = translated.map(|translated| emit::yaml(&translated.without_ignored())).unwrap_or_default();
     let yaml = heading(&document) + &body;
     // What is written must mean what was read; if it ever does not, nothing is written.
     let (_, again) = read(&yaml, path, environment)?;

@@ -41,6 +41,7 @@
 //! | `retries` | 0 | **ours**: Lambda's own retries of a failed asynchronous invocation, 0–2 |
 //! | `concurrency` | none | **ours**: at most so many at a time (reserved concurrency) |
 //! | `on_failure` | `discard` | **ours**: `keep` stores what a failed script left, under `failed/` |
+//! | `credentials` | `ask` | **ours**: where a script gets credentials of AWS from: `ask`, `env`, `none`, `role` |
 //! | `output[].path` | | **ours**: `{request_id}` in it is the invocation's, so that equal names do not overwrite each other |
 //! | `input[].suffix` | none | **ours**: only keys that end so; text or a list |
 //!
@@ -143,7 +144,7 @@ pub struct Definition {
     pub timeout_threshold_s: u32,
     /// /tmp in MiB, 512–10240.
     pub tmp_mb: u32,
-    /// Architecture
+    /// The instruction set it runs on.
     pub architecture: Architecture,
     /// Variables for the script (`container.environment.Variables`), without secrets: these go into the image.
     pub env: BTreeMap<String, String>,
@@ -161,6 +162,8 @@ pub struct Definition {
     pub providers: BTreeMap<String, Provider>,
     /// What happens to outputs of failed tasks.
     pub on_failure: OnFailure,
+    /// Where scripts get credentials from.
+    pub credentials: throng_contract::Credentials,
     /// Lambda's own retries of a failed asynchronous invocation, 0–2. 0 unless asked for: the ledger shows what
     /// failed and a person decides.
     pub retries: u8,
@@ -204,6 +207,7 @@ impl Definition {
             outputs: Vec::new(),
             providers: BTreeMap::new(),
             on_failure: OnFailure::default(),
+            credentials: throng_contract::Credentials::default(),
             retries: 0,
             concurrency: None,
             log_retention_days: 30,
@@ -234,6 +238,7 @@ impl fmt::Debug for Definition {
             .field("outputs", &self.outputs)
             .field("providers", &self.providers.keys())
             .field("on_failure", &self.on_failure)
+            .field("credentials", &self.credentials)
             .field("retries", &self.retries)
             .field("concurrency", &self.concurrency)
             .field("log_retention_days", &self.log_retention_days)
@@ -247,7 +252,7 @@ impl fmt::Debug for Definition {
 /// Objects under `bucket/path` start the function.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InputRule {
-    /// Bucket
+    /// The bucket whose objects start the function.
     pub bucket: String,
     /// Folder, without slashes at either end; may be empty.
     pub path: String,

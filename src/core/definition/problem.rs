@@ -6,7 +6,7 @@ use std::path::PathBuf;
 /// A position in a file, both counted from 1. Zero when the problem belongs to no line.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Position {
-    /// Line
+    /// The line, counted from 1.
     pub line: usize,
     /// Column, in characters.
     pub column: usize,

@@ -4,6 +4,7 @@ use super::{Architecture, Definition, OnFailure};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::Path;
+use throng_contract::Credentials;
 
 /// The definition as a file that reads back as itself. Secrets are written as `${NAME}`.
 #[must_use]
@@ -28,6 +29,12 @@ pub fn to_yaml(definition: &Definition) -> String {
     }
     if definition.on_failure == OnFailure::Keep {
         line("on_failure: keep".into());
+    }
+    match definition.credentials {
+        Credentials::Ask => {}
+        Credentials::Env => line("credentials: env".into()),
+        Credentials::None => line("credentials: none".into()),
+        Credentials::Role => line("credentials: role".into()),
     }
     if definition.architecture == Architecture::Arm64 {
         line("architectures: [arm64]".into());

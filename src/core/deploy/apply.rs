@@ -150,6 +150,7 @@ impl Applier<'_> {
                 let put = || roles.set_policy(role, POLICY, document);
                 self.repeated(SETTLES_WITHIN, CloudError::is_not_found, put).await?;
             }
+            Work::Trust(role, document) => self.cloud.roles().set_trust(role, document).await?,
             Work::Push(image, registry) => {
                 push(image, registry, |push| self.tell(label, push), self.token).await?;
             }

@@ -7,7 +7,8 @@ use crate::definition::Definition;
 use crate::model::Place;
 use sha2::{Digest as _, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
-use throng_contract::layout::ENV_HOME_BUCKET;
+use throng_contract::layout::{ENV_HOME_BUCKET, ENV_ROLE, TAG_CONTRACT};
+use throng_contract::versions;
 
 /// Longest description that Lambda takes.
 const DESCRIPTION: usize = 256;
@@ -34,6 +35,7 @@ impl Desired {
         let home = cloud.home_bucket()?.to_owned();
         let mut env = definition.lambda_env.clone();
         env.insert(ENV_HOME_BUCKET.into(), home.clone());
+        env.insert(ENV_ROLE.into(), role.arn().to_owned());
         let mut buckets: BTreeSet<_> = definition.inputs.iter().map(|input| input.bucket.clone()).collect();
         buckets.extend(definition.own_outputs().map(|output| output.bucket.clone()));
         buckets.remove(&home);
@@ -87,6 +89,7 @@ fn all_tags(cloud: &Cloud, definition: &Definition, settings: &FunctionSettings)
     let mut all = cloud.tags().clone();
     all.extend(definition.tags.clone());
     all.insert(tags::CREATED_BY.into(), tags::THRONG.into());
+    all.insert(TAG_CONTRACT.into(), versions::CONTRACT.to_string());
     all.insert(tags::DEFINITION.into(), definition_digest(definition, settings));
     let outputs: Vec<_> = definition
         .own_outputs()

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use sha2::{Digest as _, Sha256};
 use std::fmt;
 use throng_contract::keys::providers_key;
-use throng_contract::{ProviderAccess, ProviderSecrets, VERSION};
+use throng_contract::{ProviderAccess, ProviderSecrets, versions};
 
 /// An object of keys to be stored.
 #[derive(Clone)]
@@ -36,7 +36,7 @@ impl Keys {
             keys: provider.keys.clone(),
         };
         let providers = definition.providers.iter().map(|(name, provider)| (name.clone(), access(provider)));
-        let secrets = ProviderSecrets { version: VERSION, providers: providers.collect() };
+        let secrets = ProviderSecrets { version: versions::SECRETS, providers: providers.collect() };
         let body = serde_json::to_vec(&secrets)
             .map_err(|_| DeployError::Unfit("the keys of the storage providers cannot be written".into()))?;
         let digest = hex::encode(Sha256::digest(&body));

@@ -17,6 +17,7 @@
 //! keys      the object that holds the keys of storage providers
 //! tags      by which throng knows what it made
 //! target    which registry an image goes to
+//! upgrade   a function of an older throng gets today's runtime, and nothing else
 //! error     why a deployment failed
 //! ```
 
@@ -36,6 +37,7 @@ mod step;
 mod tags;
 mod target;
 mod undo;
+mod upgrade;
 mod wait;
 
 pub use apply::{Applied, DeployProgress, apply};
@@ -47,6 +49,7 @@ pub use step::{Action, Step};
 pub use tags::{is_ours, outputs_of};
 pub use target::{Ecr, ImageDestination, images, place_of, remove_image};
 pub use undo::{Undo, undo};
+pub use upgrade::upgrade;
 
 use crate::image::{Cache, ProgramOf};
 

@@ -4,7 +4,7 @@ use crate::definition::Definition;
 use crate::image::{ComposeRequest, ImageError, Source};
 use bytes::Bytes;
 use std::path::PathBuf;
-use throng_contract::{FunctionConfig, VERSION};
+use throng_contract::{FunctionConfig, versions};
 
 /// What a definition asks for. Reads the script.
 ///
@@ -17,7 +17,7 @@ pub fn compose_request(definition: &Definition, runtime: Bytes) -> Result<Compos
     };
     let script = definition.script.as_ref().map(read).transpose()?.map(Bytes::from);
     let config = FunctionConfig {
-        version: VERSION,
+        version: versions::CONFIG,
         name: definition.name.clone(),
         script: script.is_some(),
         entrypoint: Vec::new(),
@@ -33,6 +33,8 @@ pub fn compose_request(definition: &Definition, runtime: Bytes) -> Result<Compos
             .map(|(name, provider)| (name.clone(), provider.storage.clone()))
             .collect(),
         provider_inputs: definition.provider_inputs.clone(),
+        credentials: definition.credentials,
+        fingerprint: String::new(),
     };
     Ok(ComposeRequest {
         source,

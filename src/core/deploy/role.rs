@@ -24,6 +24,16 @@ pub(super) enum Role {
     Made(Box<MadeRole>),
 }
 
+/// Whether a role is there to be used. Those of AWS are somebody else's to look after; of the local cloud's, one that was not
+/// made there is of no use.
+async fn is_there(cloud: &Cloud, arn: &str) -> Result<bool, DeployError> {
+    if !cloud.is_local() {
+        return Ok(true);
+    }
+    let name = arn.rsplit('/').next().unwrap_or(arn);
+    Ok(cloud.roles().get(name).await?.is_some_and(|role| role.arn == arn))
+}
+
 /// A role that is made for a function.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct MadeRole {
@@ -42,24 +52,49 @@ impl Role {
 
     /// The role that `definition` asks for.
     pub async fn of(cloud: &Cloud, definition: &Definition) -> Result<Self, DeployError> {
-        if let Some(named) = definition.role.as_deref().or(cloud.role()) {
+        if let Some(named) = named(cloud, definition)
+            && is_there(cloud, named).await?
+        {
             return Ok(Self::Named(named.to_owned()));
         }
         let account = cloud.identity().await?.account.clone();
         let name = name_of(cloud.region(), &definition.name);
         let partition = partition(cloud.region());
+        let arn = format!("arn:{partition}:iam::{account}:role{PATH}{name}");
+        let trust = policies::trust(&account, &arn);
+        let scope = Scope { role: Some(arn.clone()), ..scope(cloud, definition, account)? };
         Ok(Self::Made(Box::new(MadeRole {
-            arn: format!("arn:{partition}:iam::{account}:role{PATH}{name}"),
-            policy: policies::function(&scope(cloud, definition, account)?),
+            arn,
+            policy: policies::function(&scope),
             new: NewRole {
                 path: PATH.into(),
                 name,
                 description: format!("What the function {} may do. Made by throng.", definition.name),
-                trust: policies::TRUST.into(),
+                trust,
                 tags: tags::made_for(cloud.tags(), &definition.name),
             },
         })))
     }
+}
+
+/// Whether two trust policies say the same, however they are written.
+pub(super) fn is_same_trust(a: &str, b: &str) -> bool {
+    let read = |text: &str| serde_json::from_str::<serde_json::Value>(text).ok();
+    a == b || read(a).is_some_and(|a| Some(a) == read(b))
+}
+
+/// The role that the definition or the context names.
+fn named<'a>(cloud: &'a Cloud, definition: &'a Definition) -> Option<&'a str> {
+    definition.role.as_deref().or(cloud.role())
+}
+
+/// What a person should know of a role that is not used.
+pub(super) fn note(cloud: &Cloud, definition: &Definition, role: &Role) -> Option<String> {
+    let named = named(cloud, definition).filter(|_| matches!(role, Role::Made(_)))?;
+    Some(format!(
+        "the local cloud has no role {named}: here the function may do what a role that throng makes allows. To try \
+         what that one allows, make it here (`aws iam create-role`, `put-role-policy`)"
+    ))
 }
 
 fn scope(cloud: &Cloud, definition: &Definition, account: String) -> Result<Scope, DeployError> {

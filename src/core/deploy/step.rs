@@ -43,6 +43,8 @@ pub(super) enum Work {
     Role(Box<NewRole>),
     /// What a role may do.
     Policy(String, String),
+    /// Who may assume a role.
+    Trust(String, String),
     Push(Box<Composed>, Registry),
     LogGroup(String, u32, BTreeMap<String, String>),
     Retention(String, u32),

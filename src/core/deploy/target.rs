@@ -54,10 +54,9 @@ pub(super) async fn of_function(cloud: &Cloud, function: &str) -> Result<ImageDe
 /// # Errors
 /// The registry's credentials cannot be had.
 pub async fn place_of(cloud: &Cloud, repository: &str) -> Result<ImageDestination, DeployError> {
-    if let (Some(key), Some(endpoint)) = (cloud.local_key(), cloud.endpoint()) {
-        let credentials =
-            Credentials { user: key.access_key_id.clone(), password: key.secret_access_key.clone() };
-        return Ok(plain(endpoint.to_owned(), repository.to_owned(), Some(credentials)));
+    if let (Some((user, password)), Some(endpoint)) = (cloud.local_registry().await?, cloud.endpoint()) {
+        let credentials = Some(Credentials { user, password });
+        return Ok(plain(endpoint.to_owned(), repository.to_owned(), credentials));
     }
     match cloud.context().registry.as_deref() {
         Some(named) if !is_ecr(named) => {

@@ -18,7 +18,7 @@ use serde::Serialize;
 /// One thing that was looked at.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Check {
-    /// What.
+    /// What was looked at, in a few words.
     pub what: String,
     /// Whether the job can be done with it.
     pub ok: bool,

@@ -69,6 +69,8 @@ mod tests {
             local::Found {
                 endpoint: LocalEndpoint { endpoint, pid: 0, version: String::new(), started_ms: 0 },
                 credentials: LocalCredentials { user: key.clone(), function: key },
+                identity: None,
+                stranger: None,
             },
         );
         let (updates, mut arriving) = mpsc::unbounded_channel();

@@ -7,19 +7,19 @@ use std::path::PathBuf;
 /// What the front end is looking at, so that the engine refreshes that and nothing else.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Scope {
-    /// Functions
+    /// The list of functions.
     #[default]
     Functions,
-    /// Buckets
+    /// The list of buckets.
     Buckets,
     /// Objects in a folder of a bucket.
     Objects {
-        /// Bucket
+        /// Whose objects.
         bucket: String,
         /// Prefix, ending with `/` unless empty.
         prefix: String,
     },
-    /// Runs
+    /// The list of runs.
     Runs,
     /// One run and its tasks.
     Run {
@@ -71,7 +71,7 @@ pub enum Command {
     Upload {
         /// Files, folders and globs.
         paths: Vec<PathBuf>,
-        /// Bucket
+        /// The bucket they go to.
         bucket: String,
         /// Folder; may be empty.
         prefix: String,
@@ -87,7 +87,7 @@ pub enum Command {
     RunObjects {
         /// The function's name.
         function: String,
-        /// Bucket
+        /// The bucket they are in.
         bucket: String,
         /// Keys, or prefixes ending with `/`.
         keys: Vec<String>,
@@ -119,23 +119,23 @@ pub enum Command {
     Download {
         /// The provider that has them; the context's own storage when `None`.
         from: Option<ProviderOf>,
-        /// Bucket
+        /// The bucket they are in.
         bucket: String,
         /// Keys, or prefixes ending with `/`.
         keys: Vec<String>,
-        /// Folder
+        /// The folder that they are written into.
         to: PathBuf,
     },
     /// Fetch what all succeeded tasks of a run have put to a local folder.
     DownloadRun {
         /// The run's id.
         run: String,
-        /// Folder
+        /// The folder that results are written into.
         to: PathBuf,
     },
     /// Delete objects. The front end has asked.
     DeleteObjects {
-        /// Bucket
+        /// The bucket they are in.
         bucket: String,
         /// Keys, or prefixes ending with `/`.
         keys: Vec<String>,

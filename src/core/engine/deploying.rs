@@ -12,9 +12,9 @@ use crate::model::ProgressState;
 use std::path::PathBuf;
 
 /// Says what deploying would do.
-pub(super) async fn plan(mut ctx: Ctx, wish: DeployRequest) {
+pub(super) async fn plan(mut ctx: Ctx, request: DeployRequest) {
     let planned = async {
-        let definitions = read(wish).await?;
+        let definitions = read(request).await?;
         let observer = Observer::silent(ctx.token.clone());
         jobs::plan(&ctx.job().await?, &definitions, &observer).await
     };
@@ -28,9 +28,9 @@ pub(super) async fn plan(mut ctx: Ctx, wish: DeployRequest) {
     ctx.show(move |snap| snap.plan = Some(view));
 }
 
-/// Reads a wish. Relative paths of a form start at the working folder.
-async fn read(wish: DeployRequest) -> Result<Definitions, JobError> {
-    let read = move || match wish {
+/// Reads a request. Relative paths of a form start at the working folder.
+async fn read(request: DeployRequest) -> Result<Definitions, JobError> {
+    let read = move || match request {
         DeployRequest::Form(form) => {
             let base = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("."));
             definition::from_form(&form, &base).map(|definition| Definitions::Form(Box::new(definition)))
@@ -41,11 +41,11 @@ async fn read(wish: DeployRequest) -> Result<Definitions, JobError> {
     Ok(read.map_err(|error| JobError::new(JobErrorKind::Failed, error.to_string()))??)
 }
 
-/// Deploys every function of a wish, which people know as `shown`, when all of them can be.
-pub(super) async fn deploy(mut ctx: Ctx, progress: ProgressHandle, shown: String, wish: DeployRequest) {
+/// Deploys every function of a request, which people know as `shown`, when all of them can be.
+pub(super) async fn deploy(mut ctx: Ctx, progress: ProgressHandle, shown: String, request: DeployRequest) {
     let observer = observer(&ctx, &progress);
     let result = async {
-        let definitions = read(wish).await?;
+        let definitions = read(request).await?;
         for warning in definitions.warnings() {
             let text = warning.to_string();
             ctx.update(|state| state.notice(Severity::Warning, "Definition", text));

@@ -4,7 +4,7 @@ use super::command::{Command, DeployRequest, Scope};
 use super::context::{Ctx, Update};
 use super::listings::{self, Cache};
 use super::memory::RunCache;
-use super::sending::{self, Wanted};
+use super::sending::{self, Source};
 use super::snapshot::{
     Connection, ContextInfo, Listing, ListingState, ObjectsView, PlanView, Severity, Snapshot, TaskView,
 };
@@ -319,13 +319,13 @@ impl Hub {
                 self.state.snap.plan = None;
                 self.state.dirty = true;
             }
-            Command::Plan(wish) => {
+            Command::Plan(request) => {
                 self.plan_token.cancel();
                 self.plan_token = self.context_token.child_token();
                 self.state.snap.plan = Some(PlanView::Making);
                 self.state.dirty = true;
                 let ctx = Ctx { token: self.plan_token.clone(), ..self.context_ctx() };
-                ctx.spawn(deploying::plan(ctx.clone(), wish));
+                ctx.spawn(deploying::plan(ctx.clone(), request));
             }
             Command::StopLogs => {
                 self.logs_token.cancel();
@@ -342,16 +342,16 @@ impl Hub {
         }
     }
 
-    fn launch(&mut self, function: String, wanted: Wanted) {
+    fn launch(&mut self, function: String, wanted: Source) {
         let ctx = self.action_ctx();
         let progress = self.state.begin(format!("run {function}"));
         ctx.spawn(sending::launch(ctx.clone(), progress, function, wanted, self.memory.clone()));
     }
 
-    fn deploy(&mut self, shown: String, wish: DeployRequest) {
+    fn deploy(&mut self, shown: String, request: DeployRequest) {
         let ctx = self.action_ctx();
         let progress = self.state.begin(format!("deploy {shown}"));
-        ctx.spawn(deploying::deploy(ctx.clone(), progress, shown, wish));
+        ctx.spawn(deploying::deploy(ctx.clone(), progress, shown, request));
     }
 
     /// What takes a while and goes on whatever is looked at.
@@ -395,13 +395,13 @@ impl Hub {
                 ctx.spawn(transfers::upload(ctx.clone(), progress, paths, to));
             }
             Command::RunFiles { function, paths } => {
-                self.launch(function, Wanted::Of(Inputs::Files { paths, dest: None }));
+                self.launch(function, Source::Of(Inputs::Files { paths, dest: None }));
             }
             Command::RunObjects { function, bucket, keys } => {
                 let inputs = Inputs::Objects { provider: None, bucket, keys };
-                self.launch(function, Wanted::Of(inputs));
+                self.launch(function, Source::Of(inputs));
             }
-            Command::RunAgain { function, run } => self.launch(function, Wanted::Again(run)),
+            Command::RunAgain { function, run } => self.launch(function, Source::Again(run)),
             Command::CancelRun(run) => ctx.spawn(sending::cancel(ctx.clone(), run)),
             Command::ResumeRun(run) => {
                 let progress = state.begin(format!("send again for run {run}"));

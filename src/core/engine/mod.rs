@@ -60,9 +60,9 @@ use tokio::sync::{mpsc, watch};
 /// What an engine needs.
 #[derive(Clone, Debug)]
 pub struct EngineOptions {
-    /// Settings
+    /// What `config.toml` says.
     pub config: Config,
-    /// Folders
+    /// Where state, cache and data live.
     pub dirs: Dirs,
     /// The context to begin with; the configuration's default when `None`.
     pub context: Option<String>,

@@ -6,7 +6,7 @@ use super::memory::RunCache;
 use super::snapshot::{ListingState, Snapshot, TaskView};
 use crate::cloud::Cloud;
 use crate::jobs::JobError;
-use crate::model::RunView;
+use crate::model::{RunSummary, RunView};
 use crate::run::{self, Follower, RunContext, RunError};
 use std::sync::Arc;
 use std::time::Duration;
@@ -86,12 +86,18 @@ async fn follow(ctx: &mut Ctx, memory: &RunCache, follower: Follower) {
 }
 
 /// Shows an open run, in the list of runs as well: that was read some time before.
-fn show_run(snap: &mut Snapshot, view: RunView) {
+fn show_run(snap: &mut Snapshot, mut view: RunView) {
     let listed = snap.runs.items.iter().position(|run| run.id == view.summary.id);
-    if let Some(at) = listed
-        && snap.runs.items[at] != view.summary
-    {
-        Arc::make_mut(&mut snap.runs.items)[at] = view.summary.clone();
+    match listed {
+        // Until everything has been read, the list knows more.
+        Some(at) if view.summary.reading => {
+            let stalled_ms = None;
+            view.summary = RunSummary { reading: true, stalled_ms, ..snap.runs.items[at].clone() };
+        }
+        Some(at) if snap.runs.items[at] != view.summary => {
+            Arc::make_mut(&mut snap.runs.items)[at] = view.summary.clone();
+        }
+        _ => {}
     }
     snap.unreadable = None;
     snap.run = Some(view);
@@ -130,7 +136,7 @@ async fn follow_task(
 ) -> Result<(), JobError> {
     let context = ctx.job_in(cloud.clone()).runs()?;
     let mut follower = opened(memory, &context, run).await?;
-    follower.poll().await?;
+    follower.read().await?;
     follower.load_inputs().await?;
     let mut known: Option<Vec<_>> = None;
     loop {

@@ -15,8 +15,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use tokio::sync::oneshot;
 
-/// Which run is wanted.
-pub(super) enum Wanted {
+/// What a run is launched over.
+pub(super) enum Source {
     /// Over these inputs.
     Of(Inputs),
     /// Over what did not succeed of this run.
@@ -28,19 +28,19 @@ pub(super) async fn launch(
     mut ctx: Ctx,
     progress: ProgressHandle,
     function: String,
-    wanted: Wanted,
+    source: Source,
     memory: Arc<RunCache>,
 ) {
     let observer = observer(&ctx, &progress);
     let launched = async {
         let job = ctx.job().await?;
-        match wanted {
-            Wanted::Of(inputs) => {
+        match source {
+            Source::Of(inputs) => {
                 let function = function.clone();
                 let request = LaunchRequest { function, inputs, parameters: BTreeMap::new() };
                 jobs::launch(&job, request, &observer).await
             }
-            Wanted::Again(run) => jobs::rerun(&job, &run, &observer).await,
+            Source::Again(run) => jobs::rerun(&job, &run, &observer).await,
         }
     };
     match launched.await {

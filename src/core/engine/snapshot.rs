@@ -27,9 +27,9 @@ pub struct Snapshot {
     pub slowed: Arc<[Slowed]>,
     /// What is looked at.
     pub scope: Scope,
-    /// Functions
+    /// Every function of the context.
     pub functions: Listing<FunctionInfo>,
-    /// Buckets
+    /// Every bucket of the context.
     pub buckets: Listing<BucketInfo>,
     /// Objects of the folder that is looked at, or was last.
     pub objects: Option<ObjectsView>,
@@ -60,11 +60,11 @@ pub struct Snapshot {
 /// A context as the screen names it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ContextInfo {
-    /// Name
+    /// Its name in `config.toml`, or `local`.
     pub name: String,
     /// Whether it is the embedded cloud.
     pub local: bool,
-    /// Region
+    /// The AWS region, once it is known.
     pub region: String,
     /// Whether changes are refused.
     pub read_only: bool,
@@ -145,7 +145,7 @@ pub enum ListingState {
 /// A folder of a bucket.
 #[derive(Clone, Debug)]
 pub struct ObjectsView {
-    /// Bucket
+    /// The bucket they are in.
     pub bucket: String,
     /// Prefix, ending with `/` unless empty.
     pub prefix: String,
@@ -243,7 +243,7 @@ pub struct Notice {
     pub title: String,
     /// What was wrong, where, and what to do; may be several lines.
     pub detail: String,
-    /// When.
+    /// When it was said.
     pub time_ms: Millis,
 }
 

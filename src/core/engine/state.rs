@@ -276,6 +276,8 @@ mod tests {
             unsent: 0,
             stalled_ms: None,
             settled: false,
+            waiting: 0,
+            reading: false,
         };
         state.snap.runs.items = Arc::new(vec![run]);
         state.restarted();

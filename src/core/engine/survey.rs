@@ -13,7 +13,7 @@ use crate::run::{FollowOptions, Lister, RunContext};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use throng_contract::{RunningMarker, keys};
+use throng_contract::RunningMarker;
 
 /// Runs that are listed.
 const MOST_RUNS: usize = 500;
@@ -108,8 +108,7 @@ async fn look(
 /// What the attempt's marker says: exactly when it began, and where it logs. A repetition of an event overwrites the
 /// marker of the attempt before.
 async fn ask(context: &RunContext, survey: &Survey, invocation: &mut InvocationInfo) {
-    let (Some(run), Some(task)) = (&invocation.run, invocation.task) else { return };
-    let key = keys::running_key(run, task, &invocation.request_id);
+    let Some(key) = invocation.marker_key.clone() else { return };
     let known = lock(&survey.markers).get(&key).cloned();
     let current = known.filter(|marker| invocation.started_ms <= marker.started_ms + CLOCKS_MS);
     let Some(marker) = (match current {

@@ -14,15 +14,15 @@ use tokio_util::sync::CancellationToken;
 /// What an image says about itself, as far as functions care.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ImageSettings {
-    /// ENTRYPOINT
+    /// What the image executes (ENTRYPOINT).
     pub entrypoint: Vec<String>,
-    /// CMD
+    /// The arguments of that, or what it executes (CMD).
     pub cmd: Vec<String>,
     /// ENV, as `NAME=value`.
     pub env: Vec<String>,
     /// WORKDIR; may be empty.
     pub workdir: String,
-    /// LABEL
+    /// Names and values for people and programs (LABEL).
     pub labels: std::collections::BTreeMap<String, String>,
 }
 

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 pub struct Blob {
     /// `sha256:…`
     pub digest: String,
-    /// Bytes
+    /// How many bytes it has, compressed as it is.
     pub size: u64,
     /// Media type in the manifest.
     pub media_type: String,
@@ -27,7 +27,7 @@ pub enum BlobSource {
         /// Where the blob begins, in bytes.
         offset: u64,
     },
-    /// Here.
+    /// In memory.
     Bytes(Bytes),
     /// In a registry, by its digest.
     Registry(Remote),

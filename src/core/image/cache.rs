@@ -3,6 +3,7 @@
 use super::ImageError;
 use super::digest::is_sha256;
 use crate::dirs::Dirs;
+use crate::private;
 use serde::{Serialize, de::DeserializeOwned};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -42,7 +43,7 @@ impl Cache {
     pub(super) fn temporary(&self) -> Result<NamedTempFile, ImageError> {
         let folder = self.folder.join("blobs/sha256");
         let fail = |error| ImageError::file("cannot write to the image cache", &folder, error);
-        std::fs::create_dir_all(&folder).map_err(fail)?;
+        private::folder(&folder).map_err(fail)?;
         tempfile::Builder::new().prefix(".new-").tempfile_in(&folder).map_err(fail)
     }
 
@@ -64,7 +65,7 @@ impl Cache {
     pub(super) fn write_note<T: Serialize>(&self, name: &str, value: &T) -> Result<(), ImageError> {
         let folder = self.folder.join("notes");
         let write = || {
-            std::fs::create_dir_all(&folder)?;
+            private::folder(&folder)?;
             let mut file = NamedTempFile::new_in(&folder)?;
             file.write_all(&serde_json::to_vec(value)?)?;
             file.persist(folder.join(name)).map_err(|error| error.error)?;

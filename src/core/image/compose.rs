@@ -58,7 +58,7 @@ pub async fn compose(
     }
 }
 
-fn assemble(request: &ComposeRequest, base: Base) -> Result<Composed, ImageError> {
+pub(super) fn assemble(request: &ComposeRequest, base: Base) -> Result<Composed, ImageError> {
     let function_config = function_config(request, &base)?;
     let ours = added::layer(&request.runtime, request.script.as_deref(), &function_config)?;
     let known: u64 = base.layers.iter().filter_map(|layer| layer.uncompressed).sum();

@@ -28,6 +28,7 @@
 //! source        where an image comes from
 //! store         what a registry holds: list, inspect, remove
 //! tarfile       a tar as a folder of members, read without unpacking
+//! upgrade       an image that throng made gets today's runtime
 //! ```
 
 mod added;
@@ -54,6 +55,7 @@ mod request;
 mod source;
 mod store;
 mod tarfile;
+mod upgrade;
 
 pub use auth::find_credentials;
 pub use base::ImageSettings;
@@ -68,6 +70,7 @@ pub use registry::{Remote, holds};
 pub use request::ComposeRequest;
 pub use source::Source;
 pub use store::{ImageDetail, ImageEntry, LayerDetail, greet, inspect, list, list_in, remove};
+pub use upgrade::{Upgrade, upgrade};
 
 /// Media type of the manifests that we write.
 pub const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
@@ -86,7 +89,7 @@ pub const GOOD_MANIFEST: usize = 25_400;
 pub struct Credentials {
     /// User name
     pub user: String,
-    /// Password
+    /// The password, or a token of the registry.
     pub password: String,
 }
 

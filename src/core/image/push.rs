@@ -28,7 +28,7 @@ pub struct Registry {
     pub base_url: String,
     /// Repository; it must exist where registries want that (ECR).
     pub repository: String,
-    /// Tag
+    /// The tag that the manifest gets.
     pub tag: String,
     /// None for anonymous access.
     pub credentials: Option<Credentials>,
@@ -81,9 +81,9 @@ pub struct PushProgress {
 /// How far a layer is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LayerProgress {
-    /// Digest
+    /// The digest of the compressed layer.
     pub digest: String,
-    /// Bytes
+    /// How many bytes are to be sent.
     pub size: u64,
     /// Bytes that were sent; of a layer that was there, none.
     pub sent: u64,

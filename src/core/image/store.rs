@@ -18,7 +18,7 @@ const PARALLEL: usize = 4;
 /// An image of a registry.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ImageEntry {
-    /// Repository
+    /// Where its function's images are, without the registry's host.
     pub repository: String,
     /// Tags that name it, sorted.
     pub tags: Vec<String>,

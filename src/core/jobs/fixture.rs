@@ -25,7 +25,7 @@ pub async fn launched(world: &World) -> String {
 /// The task of a run has succeeded.
 pub fn succeed(world: &World, run: &str) {
     let record = AttemptRecord {
-        task: Some(TaskRef { run: run.to_owned(), task: 0 }),
+        task: Some(TaskRef::launched(run, 0)),
         state: TaskState::Succeeded,
         ..AttemptRecord::begun("f", "request", now_ms())
     };

@@ -20,6 +20,7 @@
 //! buckets   makes and deletes them
 //! deploy    plans everything, then applies everything
 //! remove    takes a function away
+//! upgrade   gives functions of an older throng today's runtime
 //! ```
 
 mod buckets;
@@ -36,6 +37,7 @@ mod permit;
 mod remove;
 mod rerun;
 mod resume;
+mod upgrade;
 mod upload;
 
 pub use buckets::{create_bucket, delete_bucket};
@@ -52,6 +54,7 @@ pub use permit::{Job, Restricted, permit};
 pub use remove::remove;
 pub use rerun::rerun;
 pub use resume::{Resumption, interrupted_runs, resume, send_again};
+pub use upgrade::plan_upgrade;
 pub use upload::{UploadReport, UploadRequest, upload};
 
 #[cfg(test)]

@@ -23,6 +23,8 @@ fn context(home: &Path, read_only: bool) -> JobContext {
     let found = local::Found {
         endpoint: LocalEndpoint { endpoint, pid: 0, version: String::new(), started_ms: 0 },
         credentials: LocalCredentials { user: key.clone(), function: key },
+        identity: None,
+        stranger: None,
     };
     let cloud = Cloud::at(&ContextConfig { read_only, ..ContextConfig::local() }, found);
     let settings =

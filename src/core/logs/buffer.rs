@@ -8,7 +8,7 @@ use std::sync::Arc;
 /// How much a buffer keeps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Bound {
-    /// Lines
+    /// How many lines are kept at most.
     pub lines: usize,
     /// Bytes of messages
     pub bytes: usize,

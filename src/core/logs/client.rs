@@ -71,7 +71,7 @@ pub struct RawEvent {
     pub time_ms: Millis,
     /// Log stream
     pub stream: String,
-    /// Text
+    /// What was printed, as it is stored: hostile.
     pub message: String,
     /// Event id; Live Tail gives none.
     pub id: Option<String>,
@@ -80,7 +80,7 @@ pub struct RawEvent {
 /// Which events to read: times in milliseconds since 1970, both included.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Window {
-    /// From
+    /// The first millisecond that is read.
     pub start_ms: Millis,
     /// To; now and a little later when `None`.
     pub end_ms: Option<Millis>,

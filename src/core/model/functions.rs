@@ -5,9 +5,9 @@ use super::{Architecture, Millis, Place};
 /// A function as a list shows it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FunctionInfo {
-    /// Name
+    /// The function's name.
     pub name: String,
-    /// ARN
+    /// The function's ARN, without a version.
     pub arn: String,
     /// `Active`, `Pending`, `Failed`, `Inactive` or what a newer AWS says.
     pub state: String,
@@ -27,7 +27,7 @@ pub struct FunctionInfo {
     pub modified_ms: Option<Millis>,
     /// Log group.
     pub log_group: String,
-    /// Description.
+    /// What its owner says it is for.
     pub description: String,
     /// Whether throng deployed it (found by tag).
     pub managed: bool,
@@ -54,20 +54,22 @@ pub struct InvocationInfo {
     pub started_ms: Millis,
     /// Log stream, when known.
     pub log_stream: Option<String>,
+    /// Key of what it wrote into the home bucket when it had begun, when there is such.
+    pub marker_key: Option<String>,
 }
 
 /// What a form or a file asks to be deployed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FunctionForm {
-    /// Name
+    /// The function's name.
     pub name: String,
     /// Image source, as in a definition.
     pub image: String,
     /// Path of the script; empty for the image's own entry point.
     pub script: String,
-    /// MiB
+    /// Memory in MiB.
     pub memory_mb: u32,
-    /// Seconds
+    /// Time limit in seconds.
     pub timeout_s: u32,
     /// `bucket[/folder]`; empty for no trigger.
     pub input: String,

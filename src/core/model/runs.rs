@@ -11,15 +11,15 @@ pub struct Counts {
     pub pending: u64,
     /// Begun, not ended.
     pub running: u64,
-    /// Succeeded
+    /// Tasks whose script ended with 0 and whose outputs are stored.
     pub succeeded: u64,
-    /// Failed
+    /// Tasks that ended otherwise.
     pub failed: u64,
     /// Timed out
     pub timed_out: u64,
-    /// Expired
+    /// Tasks whose event grew too old before an attempt.
     pub expired: u64,
-    /// Cancelled
+    /// Tasks that had not begun when a person ended the run.
     pub cancelled: u64,
 }
 
@@ -87,6 +87,11 @@ pub struct RunSummary {
     pub stalled_ms: Option<u64>,
     /// Whether every record has been read, so that the counts are exact.
     pub settled: bool,
+    /// Tasks that failed and that the cloud will try again; they count as pending.
+    pub waiting: u64,
+    /// Whether records are still being read that were there when this throng began to look: until then the counts say less
+    /// than the ledger, and nothing may be concluded from them.
+    pub reading: bool,
 }
 
 impl RunSummary {
@@ -111,7 +116,7 @@ pub struct TaskRow {
     pub key: Arc<str>,
     /// Input size in bytes.
     pub size: u64,
-    /// State
+    /// What it is doing, or how it ended.
     pub state: TaskState,
     /// Why it did not succeed.
     pub class: Option<FailureClass>,
@@ -127,6 +132,19 @@ pub struct TaskRow {
     pub request_id: Option<Arc<str>>,
     /// Key of the deciding record in the home bucket.
     pub record_key: Option<Arc<str>>,
+    /// It failed, and Lambda will try it again: until then it counts as pending.
+    pub waiting: Option<Waiting>,
+}
+
+/// A failed attempt is not the end: another is due.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Waiting {
+    /// Which repetition is due, from 1.
+    pub retry: u32,
+    /// How many there are.
+    pub of: u32,
+    /// When it is due, as the cloud documents it.
+    pub due_ms: Millis,
 }
 
 impl TaskRow {

@@ -5,7 +5,7 @@ use super::Millis;
 /// A bucket and a folder in it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Place {
-    /// Bucket
+    /// The bucket's name.
     pub bucket: String,
     /// Folder, without slashes at either end; may be empty.
     pub prefix: String,
@@ -32,9 +32,9 @@ pub struct ProviderOf {
 pub struct ObjectPlace {
     /// The context's own storage when `None`.
     pub from: Option<ProviderOf>,
-    /// Bucket
+    /// The bucket it is in.
     pub bucket: String,
-    /// Key
+    /// Its whole key.
     pub key: String,
 }
 
@@ -48,7 +48,7 @@ impl std::fmt::Display for ObjectPlace {
 /// A bucket as a list shows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BucketInfo {
-    /// Name
+    /// The bucket's name.
     pub name: String,
     /// When it was made.
     pub created_ms: Option<Millis>,

@@ -5,11 +5,13 @@ use crate::cloud::{Cloud, CloudError};
 use crate::logs::{LogClient, LogGroup};
 use crate::model::{FunctionInfo, Millis};
 use async_trait::async_trait;
+use std::collections::BTreeMap;
+use throng_contract::layout;
 
 /// Objects in this place start the function.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TriggerPlace {
-    /// Bucket
+    /// The bucket whose notifications start the function.
     pub bucket: String,
     /// Keys begin so.
     pub prefix: String,
@@ -36,6 +38,18 @@ pub struct FunctionFacts {
     pub triggers: Vec<TriggerPlace>,
     /// Memory in MiB.
     pub memory_mb: u32,
+    /// How often Lambda tries a failed event again.
+    pub retries: u32,
+    /// Which contract its runtime keeps; `None` when that cannot be known, because throng did not deploy it.
+    pub contract: Option<u32>,
+}
+
+/// Which contract a function with these tags keeps. The first one was not written down.
+fn contract_of(tags: &BTreeMap<String, String>) -> Option<u32> {
+    match tags.get(layout::TAG_CONTRACT) {
+        Some(version) => version.parse().ok(),
+        None => (tags.get("createdby").is_some_and(|maker| maker == "throng")).then_some(1),
+    }
 }
 
 /// The functions of a context.
@@ -50,7 +64,11 @@ pub trait FunctionApi: Send + Sync + 'static {
         Ok(None)
     }
     /// Attempts that ended badly since a time, as the platform's log tells.
-    async fn bad_ends(&self, _place: &LogPlace, _since_ms: Millis) -> Result<Vec<FailedAttempt>, CloudError> {
+    async fn failed_attempts(
+        &self,
+        _place: &LogPlace,
+        _since_ms: Millis,
+    ) -> Result<Vec<FailedAttempt>, CloudError> {
         Ok(Vec::new())
     }
 }
@@ -81,7 +99,10 @@ impl FunctionApi for Cloud {
             }
         }
         let FunctionInfo { image, state, memory_mb, .. } = detail.info;
-        Ok(Some(FunctionFacts { image, state, triggers, memory_mb }))
+        // Lambda's own default is two.
+        let retries = lambda.event_invoke(function).await?.and_then(|events| events.retries).unwrap_or(2);
+        let contract = contract_of(&detail.tags);
+        Ok(Some(FunctionFacts { image, state, triggers, memory_mb, retries, contract }))
     }
 
     async fn invoke_async(&self, function: &str, payload: Vec<u8>) -> Result<(), CloudError> {
@@ -94,7 +115,11 @@ impl FunctionApi for Cloud {
             .map(|detail| LogPlace { group: LogGroup::of(&detail.info), json: detail.settings.log_json }))
     }
 
-    async fn bad_ends(&self, place: &LogPlace, since_ms: Millis) -> Result<Vec<FailedAttempt>, CloudError> {
+    async fn failed_attempts(
+        &self,
+        place: &LogPlace,
+        since_ms: Millis,
+    ) -> Result<Vec<FailedAttempt>, CloudError> {
         reports::read(&LogClient::new(self.clone()), place, since_ms).await
     }
 }

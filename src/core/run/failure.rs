@@ -23,7 +23,7 @@ pub struct FailedEvent {
     pub event_ms: Option<Millis>,
     /// [`TaskState::Failed`], [`TaskState::TimedOut`] or [`TaskState::Expired`].
     pub state: TaskState,
-    /// Why.
+    /// Why it did not succeed.
     pub class: FailureClass,
     /// The error's words.
     pub message: String,
@@ -220,7 +220,7 @@ mod tests {
         let answer = json!({"errorType": "Runtime.ExitError", "errorMessage":
             "RequestId: 2ea Error: Runtime exited with error: signal: killed"});
         let event = FailedEvent::parse(&record("RetriesExhausted", &Value::Null, &answer)).unwrap();
-        let record = event.into_record("f", TaskRef { run: "r".into(), task: 0 });
+        let record = event.into_record("f", throng_contract::keys::first::task("r", 0));
         assert!(!is_measured(&record));
         let why = reason(&record, Some(256)).unwrap();
         assert!(why.contains("its 256 MiB of memory: raise `memory`"), "{why}");
@@ -233,7 +233,7 @@ mod tests {
     fn the_task_is_told_by_our_event_or_by_the_object() {
         let ours = json!({"throng": {"run": "r", "task": 7}, "bucket": "b", "key": "k"});
         let event = FailedEvent::parse(&record("RetriesExhausted", &ours, &Value::Null)).unwrap();
-        assert_eq!(event.task, Some(TaskRef { run: "r".into(), task: 7 }));
+        assert_eq!(event.task, Some(throng_contract::keys::first::task("r", 7)));
         assert_eq!((event.at_ms, event.request_id.as_str()), (1_795_470_300_123, "id-1"));
         let s3 = json!({"Records": [{"eventSource": "aws:s3", "eventTime": "2026-11-23T21:44:00.000Z",
             "s3": {"bucket": {"name": "b"}, "object": {"key": "in/a+b"}}}]});

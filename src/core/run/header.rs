@@ -3,10 +3,7 @@
 use crate::model::{Counts, FailureClass, Millis, RunStatistics};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use throng_contract::TaskState;
-
-/// The longest id that is taken for a run's.
-const LONGEST_ID: usize = 64;
+use throng_contract::{TaskRef, TaskState};
 
 /// How tasks are started.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,9 +18,9 @@ pub enum StartedBy {
 /// `run.json`: what was launched. Never changed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RunHeader {
-    /// Version of the contract.
+    /// Version of the ledger's layout ([`LEDGER`](throng_contract::versions::LEDGER)).
     pub version: u32,
-    /// Id
+    /// The run's id, as in its keys.
     pub id: String,
     /// The function's name.
     pub function: String,
@@ -54,6 +51,9 @@ pub struct RunHeader {
     pub files: bool,
     /// How tasks are started.
     pub started_by: StartedBy,
+    /// How often Lambda tries a failed task again; the first layout did not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retries: Option<u32>,
     /// Version of the throng that launched it.
     #[serde(default)]
     pub throng: String,
@@ -64,7 +64,7 @@ pub struct RunHeader {
 pub struct Cancelled {
     /// Version of the contract.
     pub version: u32,
-    /// When.
+    /// When the person did so.
     pub at_ms: Millis,
 }
 
@@ -109,7 +109,7 @@ impl RunEnd {
     ) -> Self {
         let states = TaskState::ALL.into_iter().map(|state| (state.to_string(), *counts.of(state)));
         Self {
-            version: throng_contract::VERSION,
+            version: throng_contract::versions::LEDGER,
             ended_ms,
             states: states.filter(|(_, count)| *count > 0).collect(),
             classes: classes.iter().map(|(class, count)| (class.to_string(), *count)).collect(),
@@ -140,21 +140,27 @@ impl RunEnd {
     }
 }
 
-/// A new id: the time in UTC and four random characters, `20261123-214500-k3x9`. Ids sort by time.
+impl RunHeader {
+    /// A task of the run, in the layout that the run has.
+    #[must_use]
+    pub fn task(&self, number: u64) -> TaskRef {
+        TaskRef { version: self.version, ..TaskRef::launched(&self.id, number) }
+    }
+}
+
+/// A new id: the time in UTC to the millisecond and four random characters, `20261123-214500123-k3x9`. Ids sort by time.
 #[must_use]
 pub fn new_run_id(now_ms: Millis) -> String {
     const LETTERS: &[u8] = b"abcdefghjkmnpqrstuvwxyz23456789";
     let time = jiff::Timestamp::from_millisecond(i64::try_from(now_ms).unwrap_or(0)).unwrap_or_default();
     let random: String = (0..4).map(|_| char::from(LETTERS[rand::random_range(0..LETTERS.len())])).collect();
-    format!("{}-{random}", time.strftime("%Y%m%d-%H%M%S"))
+    format!("{}{:03}-{random}", time.strftime("%Y%m%d-%H%M%S"), now_ms % 1000)
 }
 
 /// Whether a folder's name can be a run's id. Anybody may write into a bucket.
 #[must_use]
 pub fn is_run_id(text: &str) -> bool {
-    (1..=LONGEST_ID).contains(&text.len())
-        && !text.starts_with('-')
-        && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+    throng_contract::is_id(text)
 }
 
 #[cfg(test)]
@@ -165,7 +171,7 @@ mod tests {
     fn ids_sort_by_time_and_are_recognised() {
         let (a, b) = (new_run_id(1_795_470_300_000), new_run_id(1_795_470_301_000));
         assert!(a < b && is_run_id(&a), "{a} {b}");
-        assert!(a.starts_with("20261123-214500-"), "{a}");
+        assert!(a.starts_with("20261123-214500000-"), "{a}");
         assert_ne!(new_run_id(0), new_run_id(0), "one in a million fails");
         for bad in ["", "..", "a/b", "A", "a b", "-x", &"a".repeat(65)] {
             assert!(!is_run_id(bad), "{bad}");

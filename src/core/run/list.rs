@@ -193,5 +193,7 @@ fn of_end(header: &RunHeader, end: &[u8]) -> Option<RunSummary> {
         unsent: 0,
         stalled_ms: None,
         settled: true,
+        waiting: 0,
+        reading: false,
     })
 }

@@ -18,9 +18,9 @@ const AT_ONCE: usize = 4;
 pub struct ManifestEntry {
     /// The task's number.
     pub task: u64,
-    /// Bucket
+    /// The bucket that the input is in.
     pub bucket: String,
-    /// Key
+    /// The input's whole key.
     pub key: String,
     /// Size in bytes.
     pub size: u64,

@@ -69,10 +69,10 @@ use std::sync::Arc;
 /// What runs need: a store, functions, a home bucket, a folder for journals. Cheap to clone.
 #[derive(Clone)]
 pub struct RunContext {
-    /// Objects
+    /// The context's own storage.
     pub store: Arc<dyn Objects>,
-    /// Functions
-    pub fleet: Arc<dyn FunctionApi>,
+    /// What runs ask of Lambda.
+    pub functions: Arc<dyn FunctionApi>,
     /// The home bucket.
     pub home: String,
     /// The context's name; journals of different contexts are kept apart.
@@ -102,7 +102,7 @@ impl RunContext {
     pub fn new(cloud: &Cloud, dirs: &Dirs, upload: UploadOptions) -> Result<Self, CloudError> {
         Ok(Self {
             store: Arc::new(S3Objects::of(cloud)),
-            fleet: Arc::new(cloud.clone()),
+            functions: Arc::new(cloud.clone()),
             home: cloud.home_bucket()?.to_owned(),
             context: cloud.context().name.clone(),
             state: dirs.state.clone(),

@@ -2,6 +2,7 @@
 
 use super::RunError;
 use crate::dataset::FileList;
+use crate::private;
 use serde::{Deserialize, Serialize};
 use std::fs::File;
 use std::io::{BufRead, BufReader, BufWriter, Write};
@@ -14,7 +15,7 @@ const LOCK: &str = "sender.lock";
 /// twice. `None` when there is no folder: everything was sent, or another machine sends.
 pub(super) fn claim(folder: &Path) -> Result<Option<File>, RunError> {
     let path = folder.join(LOCK);
-    let file = match File::options().create(true).truncate(false).write(true).open(&path) {
+    let file = match private::options().create(true).truncate(false).write(true).open(&path) {
         Ok(file) => file,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(io(&path)(error)),
@@ -60,7 +61,7 @@ fn io(path: &Path) -> impl Fn(std::io::Error) -> RunError + '_ {
 pub(super) fn write(folder: &Path, bucket: &str, prefix: &str, files: &FileList) -> Result<(), RunError> {
     let path = folder.join(FILE);
     let fail = io(&path);
-    std::fs::create_dir_all(folder).map_err(&fail)?;
+    private::folder(folder).map_err(&fail)?;
     let temporary = tempfile::NamedTempFile::new_in(folder).map_err(&fail)?;
     let mut out = BufWriter::new(temporary.as_file());
     // With the dot, or an empty base, which is the current folder, could not be made absolute.

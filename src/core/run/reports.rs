@@ -24,7 +24,7 @@ pub struct FailedAttempt {
     pub at_ms: Millis,
     /// [`TaskState::Failed`] or [`TaskState::TimedOut`].
     pub state: TaskState,
-    /// Why.
+    /// Why it did not succeed.
     pub class: FailureClass,
     /// How long it took; 0 when the log does not say.
     pub duration_ms: u64,
@@ -54,7 +54,7 @@ pub(super) async fn read(
     let (mut ends, mut token) = (Vec::new(), None);
     for _ in 0..MOST_PAGES {
         let (events, next) = client.page(&place.group, window, pattern(place.json), token).await?;
-        ends.extend(events.iter().filter_map(bad_end));
+        ends.extend(events.iter().filter_map(failed_attempt));
         token = next;
         if token.is_none() {
             break;
@@ -64,7 +64,7 @@ pub(super) async fn read(
 }
 
 /// The bad end that a line tells, if it does.
-pub(super) fn bad_end(event: &RawEvent) -> Option<FailedAttempt> {
+pub(super) fn failed_attempt(event: &RawEvent) -> Option<FailedAttempt> {
     let entry = Parser::default().entry("", event);
     let request_id = entry.request_id.filter(|_| entry.platform && &*entry.level == "ERROR")?.to_string();
     let Some(report) = entry.report else {
@@ -117,7 +117,7 @@ mod tests {
 
     fn end(message: &str) -> Option<(TaskState, FailureClass, u64)> {
         let event = RawEvent { time_ms: 7, stream: "s".into(), message: message.into(), id: None };
-        bad_end(&event).map(|end| {
+        failed_attempt(&event).map(|end| {
             assert_eq!((end.request_id.as_str(), end.at_ms), ("79b4f56e-95b1-4643-9700-2807f4e68189", 7));
             (end.state, end.class, end.duration_ms)
         })

@@ -38,7 +38,7 @@ impl Results {
 pub async fn results(context: &RunContext, run: &str) -> Result<Results, RunError> {
     let mut follower = Follower::open(context, run).await?;
     follower.load_inputs().await?;
-    follower.poll().await?;
+    follower.read().await?;
     let tracker = follower.tracker();
     let rows: Vec<_> = (0..tracker.header().tasks).filter_map(|task| tracker.row(task).cloned()).collect();
     let read = |row: TaskRow| async move {

@@ -4,8 +4,8 @@ use super::failure::FailedEvent;
 use super::{RunContext, RunError, RunHeader, RunTracker};
 use crate::dataset::objects::read;
 use futures::{StreamExt, TryStreamExt};
+use throng_contract::AttemptRecord;
 use throng_contract::keys::ASYNC_FAILURES;
-use throng_contract::{AttemptRecord, TaskRef};
 
 /// An attempt with the key of its record.
 #[derive(Clone, Debug, PartialEq)]
@@ -40,7 +40,7 @@ pub async fn attempts(
 
 fn parse(header: &RunHeader, task: u64, key: &str, body: &[u8]) -> Option<AttemptRecord> {
     if key.starts_with(ASYNC_FAILURES) {
-        let task = TaskRef { run: header.id.clone(), task };
+        let task = header.task(task);
         let record = FailedEvent::parse(body)?.into_record(&header.function, task);
         return Some(AttemptRecord { provider: header.provider.clone(), ..record });
     }

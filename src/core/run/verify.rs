@@ -28,7 +28,7 @@ pub struct Verified {
 /// The cloud does not answer.
 pub async fn verify(context: &RunContext, run: &str) -> Result<Verified, RunError> {
     let mut follower = Follower::open(context, run).await?;
-    follower.poll().await?;
+    follower.read().await?;
     follower.load_inputs().await?;
     let tracker = follower.tracker();
     let mut verified = Verified { counts: *tracker.counts(), ..Verified::default() };

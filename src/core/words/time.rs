@@ -1,5 +1,6 @@
 //! Durations and dates: one form for screen and command line.
 
+use crate::model::Waiting;
 use jiff::{Timestamp, tz::TimeZone};
 use std::time::Duration;
 
@@ -25,6 +26,18 @@ pub fn seconds(seconds: f64) -> String {
     }
     let ms = Duration::try_from_secs_f64(seconds).map_or(0, |time| time.as_secs().saturating_mul(1000));
     if ms < 60_000 { format!("{} s", ms / 1000) } else { duration(ms) }
+}
+
+/// `waiting to be tried again (1 of 2, in 58 s)`
+#[must_use]
+pub fn waiting(waiting: &Waiting, now: u64) -> String {
+    let Waiting { retry, of, due_ms } = waiting;
+    let when = match due_ms.saturating_sub(now) {
+        0 => "any moment".to_owned(),
+        left @ ..60_000 => format!("in {} s", left.div_ceil(1000)),
+        left => format!("in {}", duration(left)),
+    };
+    format!("waiting to be tried again ({retry} of {of}, {when})")
 }
 
 /// How long ago, in one unit: `5s`, `3m`, `2h`, `9d`.

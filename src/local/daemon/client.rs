@@ -1,11 +1,11 @@
 //! Starting, asking and ending the daemon from another process.
 
 use super::files::Files;
-use base64::Engine as _;
-use std::fs::OpenOptions;
-use std::io::{self, Read as _, Write as _};
-use std::net::{SocketAddr, TcpStream};
-use std::os::unix::fs::OpenOptionsExt as _;
+use super::proven::{Listening, connect};
+use crate::private;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -14,7 +14,6 @@ use throng_contract::local::LocalEndpoint;
 /// How long a daemon may take to listen, and to end.
 const PATIENCE: Duration = Duration::from_secs(20);
 const POLL: Duration = Duration::from_millis(10);
-const ANSWER: Duration = Duration::from_secs(5);
 
 /// Why it did not work.
 #[derive(Debug, thiserror::Error)]
@@ -28,6 +27,12 @@ pub enum DaemonError {
     /// It did not end in time.
     #[error("the local cloud (process {0}) does not end; see {1}")]
     NotStopped(u32, PathBuf),
+    /// One runs, but does not prove that it is ours.
+    #[error(
+        "the local cloud that runs already (process {0}) is of an older throng and cannot prove that it is yours; end it \
+         (`throng local stop`), then try again"
+    )]
+    Unproven(u32),
     /// Its data cannot be deleted while it runs.
     #[error("the local cloud is running; stop it first (`throng local stop`)")]
     Running,
@@ -55,13 +60,13 @@ pub fn status_with_counts(folder: &Path) -> State {
 }
 
 fn ask_status(folder: &Path, path: &str) -> State {
-    let Some(endpoint) = Files::new(folder).read_endpoint() else { return State::Stopped };
-    match ask(&endpoint, "GET", path, None) {
-        // Another program may have taken a dead daemon's port.
-        Some(value) if value.get("pid").and_then(serde_json::Value::as_u64) == Some(endpoint.pid.into()) => {
-            State::Running(endpoint, value)
-        }
-        _ => State::Stopped,
+    let files = Files::new(folder);
+    let Some(endpoint) = files.read_endpoint() else { return State::Stopped };
+    // Another program may have taken a dead daemon's port.
+    let Listening::Ours(mut connection) = connect(&files, &endpoint) else { return State::Stopped };
+    match connection.json(&files, "GET", path) {
+        Some(value) => State::Running(endpoint, value),
+        None => State::Stopped,
     }
 }
 
@@ -77,12 +82,10 @@ pub fn start(folder: &Path, arguments: &[String]) -> Result<LocalEndpoint, Daemo
     let files = Files::new(folder);
     let failed = |what: PathBuf| move |error| DaemonError::Io(what.display().to_string(), error);
     files.create_folder().map_err(failed(files.folder.clone()))?;
-    let log = OpenOptions::new()
-        .create(true)
-        .append(true)
-        .mode(0o600)
-        .open(files.log())
-        .map_err(failed(files.log()))?;
+    if let Some(endpoint) = unproven(&files) {
+        return Err(DaemonError::Unproven(endpoint.pid));
+    }
+    let log = private::options().create(true).append(true).open(files.log()).map_err(failed(files.log()))?;
     let program = std::env::current_exe().map_err(failed("this program".into()))?;
     let said_before = log.metadata().map_or(0, |log| log.len());
     let mut child = Command::new(&program)
@@ -115,7 +118,7 @@ fn after_colon(said: &str) -> String {
 
 /// The last line that was written to a log after a position, without what is before its message.
 fn last_line(log: &Path, from: u64) -> String {
-    use std::io::{Seek as _, SeekFrom};
+    use std::io::{Read as _, Seek as _, SeekFrom};
     let read = || -> io::Result<String> {
         let mut file = std::fs::File::open(log)?;
         let from = from.max(file.metadata()?.len().saturating_sub(16 * 1024));
@@ -135,13 +138,18 @@ fn last_line(log: &Path, from: u64) -> String {
 /// [`DaemonError`]
 pub fn stop(folder: &Path) -> Result<bool, DaemonError> {
     let files = Files::new(folder);
-    let State::Running(endpoint, _) = status(folder) else { return Ok(false) };
-    let credentials = files
-        .credentials_or_new()
-        .map_err(|error| DaemonError::Io(files.credentials().display().to_string(), error))?;
-    let pair = format!("{}:{}", credentials.user.access_key_id, credentials.user.secret_access_key);
-    let authorization = format!("Basic {}", base64::engine::general_purpose::STANDARD.encode(pair));
-    let _ = ask(&endpoint, "POST", "/_throng/stop", Some(&authorization));
+    let Some(endpoint) = files.read_endpoint() else { return Ok(false) };
+    match connect(&files, &endpoint) {
+        Listening::Ours(mut connection) => {
+            let _ = connection.json(&files, "POST", "/_throng/stop");
+        }
+        _ => match unproven(&files) {
+            Some(LocalEndpoint { pid, .. }) => {
+                let _ = kill(Pid::from_raw(pid.cast_signed()), Signal::SIGTERM);
+            }
+            None => return Ok(false),
+        },
+    }
     let begin = Instant::now();
     while begin.elapsed() < PATIENCE {
         if files.try_lock().is_ok_and(|lock| lock.is_some()) {
@@ -150,6 +158,15 @@ pub fn stop(folder: &Path) -> Result<bool, DaemonError> {
         std::thread::sleep(POLL);
     }
     Err(DaemonError::NotStopped(endpoint.pid, files.log()))
+}
+
+/// A daemon that lives and does not prove that it is ours: an older version's. The endpoint file is its own, since a new
+/// daemon removes that of a dead one as soon as it has the lock.
+fn unproven(files: &Files) -> Option<LocalEndpoint> {
+    let before = files.read_endpoint()?;
+    let held = || files.try_lock().is_ok_and(|lock| lock.is_none());
+    let lives = matches!(connect(files, &before), Listening::Stranger) && held();
+    (lives && files.read_endpoint().as_ref() == Some(&before)).then_some(before)
 }
 
 /// Deletes everything that the local cloud keeps in `folder`, credentials and port excepted.
@@ -170,27 +187,4 @@ pub fn reset(folder: &Path) -> Result<(), DaemonError> {
         }
     }
     Ok(())
-}
-
-/// One small request, without a client library: the answer's JSON.
-fn ask(
-    endpoint: &LocalEndpoint,
-    method: &str,
-    path: &str,
-    authorization: Option<&str>,
-) -> Option<serde_json::Value> {
-    let address: SocketAddr = endpoint.endpoint.strip_prefix("http://")?.parse().ok()?;
-    let mut stream = TcpStream::connect_timeout(&address, ANSWER).ok()?;
-    stream.set_read_timeout(Some(ANSWER)).ok()?;
-    stream.set_write_timeout(Some(ANSWER)).ok()?;
-    let authorization = authorization.map(|value| format!("authorization: {value}\r\n")).unwrap_or_default();
-    let request = format!(
-        "{method} {path} HTTP/1.1\r\nhost: {address}\r\n{authorization}content-length: 0\r\nconnection: close\r\n\r\n"
-    );
-    stream.write_all(request.as_bytes()).ok()?;
-    let mut answer = Vec::new();
-    stream.take(1 << 20).read_to_end(&mut answer).ok()?;
-    let answer = String::from_utf8(answer).ok()?;
-    let (_, body) = answer.split_once("\r\n\r\n")?;
-    serde_json::from_str(body).ok()
 }

@@ -1,13 +1,15 @@
 //! The daemon's files.
 
+use crate::private;
 use nix::fcntl::{Flock, FlockArg};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{self, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
-use throng_contract::local::{AccessKey, CREDENTIALS_FILE, ENDPOINT_FILE, LocalCredentials, LocalEndpoint};
+use throng_contract::local::{
+    AccessKey, CREDENTIALS_FILE, ENDPOINT_FILE, IDENTITY_FILE, LocalCredentials, LocalEndpoint,
+};
 
 /// Where things are in the local cloud's folder.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,6 +37,12 @@ impl Files {
         self.folder.join(CREDENTIALS_FILE)
     }
 
+    /// The key by which the daemon proves who it is, mode 0600.
+    #[must_use]
+    pub fn identity(&self) -> PathBuf {
+        self.folder.join(IDENTITY_FILE)
+    }
+
     /// Held by the daemon.
     #[must_use]
     pub fn lock(&self) -> PathBuf {
@@ -59,12 +67,16 @@ impl Files {
         self.folder.join("data")
     }
 
-    /// Makes the folder, for its owner alone.
+    /// Makes the folder, for its owner alone; one that is there is closed to others, with the files in it.
     ///
     /// # Errors
-    /// When it cannot be made.
+    /// When it cannot be made, or belongs to somebody else.
     pub fn create_folder(&self) -> io::Result<()> {
-        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&self.folder)
+        private::folder(&self.folder)?;
+        for entry in std::fs::read_dir(&self.folder)?.flatten() {
+            private::close(&entry.path())?;
+        }
+        Ok(())
     }
 
     /// Takes the lock; `None` when a daemon holds it.
@@ -72,8 +84,7 @@ impl Files {
     /// # Errors
     /// When the file cannot be made.
     pub fn try_lock(&self) -> io::Result<Option<Flock<File>>> {
-        let file =
-            OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(self.lock())?;
+        let file = private::options().create(true).truncate(false).write(true).open(self.lock())?;
         match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
             Ok(lock) => Ok(Some(lock)),
             Err((_, nix::errno::Errno::EWOULDBLOCK)) => Ok(None),
@@ -96,6 +107,34 @@ impl Files {
     #[must_use]
     pub fn read_endpoint(&self) -> Option<LocalEndpoint> {
         read_json(&self.endpoint()).ok()
+    }
+
+    /// The key by which the daemon proves who it is.
+    ///
+    /// # Errors
+    /// When it cannot be read, or is malformed.
+    pub fn read_identity(&self) -> io::Result<[u8; 32]> {
+        let text = std::fs::read_to_string(self.identity())?;
+        let mut key = [0; 32];
+        hex::decode_to_slice(text.trim(), &mut key).map_err(|error| {
+            let message = format!("{}: {error}; delete it, a new one is made", self.identity().display());
+            io::Error::new(io::ErrorKind::InvalidData, message)
+        })?;
+        Ok(key)
+    }
+
+    /// The same, made when there is none.
+    ///
+    /// # Errors
+    /// When it can be neither read nor written.
+    pub fn identity_or_new(&self) -> io::Result<[u8; 32]> {
+        match self.read_identity() {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            found => return found,
+        }
+        let key = rand::random::<[u8; 32]>();
+        write(&self.identity(), format!("{}\n", hex::encode(key)).as_bytes())?;
+        Ok(key)
     }
 
     /// Access keys, made when there are none.
@@ -143,9 +182,17 @@ fn read_json<T: DeserializeOwned>(path: &Path) -> io::Result<T> {
 /// # Errors
 /// When the folder cannot be written to.
 pub fn write_json(path: &Path, value: &impl Serialize) -> io::Result<()> {
+    write(path, &serde_json::to_vec_pretty(value)?)
+}
+
+/// The same for any bytes.
+///
+/// # Errors
+/// When the folder cannot be written to.
+pub fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let temporary = path.with_extension(format!("{}.tmp", std::process::id()));
-    let mut file = OpenOptions::new().create(true).write(true).truncate(true).mode(0o600).open(&temporary)?;
-    file.write_all(&serde_json::to_vec_pretty(value)?)?;
+    let mut file = private::options().create(true).write(true).truncate(true).open(&temporary)?;
+    file.write_all(bytes)?;
     file.sync_all()?;
     std::fs::rename(&temporary, path)
 }

@@ -1,13 +1,17 @@
 //! The daemon itself.
 
-use super::files::{Files, write_json};
+use super::files::{Files, write, write_json};
+use crate::access::Access;
 use crate::db::{CLOUD, Db, DbError};
 use crate::faults::{Faults, Plan};
+use crate::iam::Iam;
+use crate::identity::Identity;
 use crate::lambda::{Lambda, LambdaConfig, LambdaParts, Queue, RuntimeApi, SandboxLauncher, TimeScale};
 use crate::logs::{LogLimits, LogStore, LogsApi};
+use crate::private;
 use crate::registry::ImageStore;
 use crate::s3::{self, ObjectStore};
-use crate::server::{self, Activity, Services};
+use crate::server::{self, Activity, Services, Sts};
 use std::fs::File;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -69,6 +73,12 @@ pub enum ServeError {
     /// A file, the port or the runtime.
     #[error("local cloud: {0}: {1}")]
     Io(&'static str, #[source] std::io::Error),
+    /// The port that it is to have.
+    #[error(
+        "local cloud: port {0} cannot be had: {1}. If another program has it, name another one (`--port`, or `port` under \
+         [local] in config.toml), or none: then a free one is taken"
+    )]
+    Port(u16, #[source] std::io::Error),
     /// The database.
     #[error("local cloud: {0}")]
     Db(#[from] DbError),
@@ -110,11 +120,13 @@ pub fn serve(options: &ServeOptions) -> Result<(), ServeError> {
 
 async fn run(options: &ServeOptions, files: &Files, lock: &File, open_files: u64) -> Result<(), ServeError> {
     let credentials = files.credentials_or_new().map_err(io("credentials.json"))?;
+    let key = files.identity_or_new().map_err(io("identity.key"))?;
     let listener = listen(options.port, files).await?;
     let address = listener.local_addr().map_err(io("its port"))?;
-    let Opened { services, lambda } = open(files, credentials, address, options).await?;
+    let identity = Identity::new(&key, address.port(), std::process::id());
+    let Opened { services, lambda } = open(files, (credentials, identity), address, options).await?;
     let services = Arc::new(services);
-    std::fs::write(files.port(), address.port().to_string()).map_err(io("its port file"))?;
+    write(&files.port(), address.port().to_string().as_bytes()).map_err(io("its port file"))?;
     let mut terminate = signal(SignalKind::terminate()).map_err(io("signals"))?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(io("signals"))?;
     let started = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
@@ -160,13 +172,16 @@ async fn sweep_images(images: ImageStore, lambda: Lambda) {
 async fn listen(port: Option<u16>, files: &Files) -> Result<TcpListener, ServeError> {
     let bind = |port| TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
     if let Some(port) = port {
-        return bind(port).await.map_err(io("its port"));
+        return bind(port).await.map_err(|error| ServeError::Port(port, error));
     }
     let last = std::fs::read_to_string(files.port()).ok().and_then(|text| text.trim().parse::<u16>().ok());
-    if let Some(port) = last
-        && let Ok(listener) = bind(port).await
-    {
-        return Ok(listener);
+    if let Some(port) = last {
+        match bind(port).await {
+            Ok(listener) => return Ok(listener),
+            Err(error) => {
+                tracing::warn!(port, %error, "the port of the last time is taken: another one is used");
+            }
+        }
     }
     bind(0).await.map_err(io("its port"))
 }
@@ -199,12 +214,14 @@ struct Opened {
 
 async fn open(
     files: &Files,
-    credentials: LocalCredentials,
+    (credentials, identity): (LocalCredentials, Identity),
     address: SocketAddr,
     options: &ServeOptions,
 ) -> Result<Opened, ServeError> {
     let data = files.data();
-    std::fs::create_dir_all(data.join("logs")).map_err(io("its data folder"))?;
+    for folder in [data.clone(), data.join("logs"), data.join("s3")] {
+        private::folder(&folder).map_err(io("its data folder"))?;
+    }
     let db = Db::open(&data.join("cloud.db"), &CLOUD)?;
     let faults = options.faults.clone().map_or_else(Faults::none, Faults::of);
     let queue = Arc::new(Queue::open(db.clone()).await?.with_faults(faults.clone()));
@@ -214,7 +231,9 @@ async fn open(
     let images = ImageStore::open(&data.join("images"))
         .map_err(|error| ServeError::Io("its images", std::io::Error::other(error)))?;
     let (registry, store_of_images) = (images.registry(), images.clone());
-    let mut config = LambdaConfig::for_machine(address.to_string(), credentials.function.clone());
+    let iam = Iam::open(db.clone()).await?;
+    let access = Arc::new(Access::new(credentials.user, Arc::new(iam.clone())));
+    let mut config = LambdaConfig::for_machine(address.to_string(), access.clone());
     config.time_scale = TimeScale::new(options.time_scale);
     config.async_concurrency = options.max_environments.unwrap_or(config.async_concurrency);
     let lambda = Lambda::open(LambdaParts {
@@ -230,13 +249,16 @@ async fn open(
     tokio::spawn(sweep_images(store_of_images, lambda.clone()));
     let services = Services {
         folder: files.folder.clone(),
-        s3: s3::service(store.clone(), &credentials),
+        s3: s3::service(store.clone(), access.clone()),
         store,
-        credentials,
+        sts: Arc::new(Sts::new(access.clone())),
+        access,
+        identity,
         activity: Activity::default(),
         faults: faults.clone(),
         lambda: Some(Arc::new(lambda.clone())),
         logs: Some(Arc::new(LogsApi::new(logs).with_faults(faults))),
+        iam: Some(Arc::new(iam)),
         runtime: Some(Arc::new(RuntimeApi(lambda.clone()))),
         registry: Some(Arc::new(registry)),
     };

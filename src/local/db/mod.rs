@@ -8,15 +8,20 @@
 //!
 //! ```text
 //! format   which version a database has, and how older ones are migrated
+//! sealed   secrets in the database, encrypted
 //! ```
 
 mod format;
 
-pub use format::{CLOUD, Format};
+mod sealed;
 
+pub use format::{CLOUD, Format};
+pub use sealed::Sealer;
+
+use crate::private;
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use tokio::sync::oneshot;
 
 /// How many changes one transaction takes at most, so that the first of them does not wait for long.
@@ -94,6 +99,7 @@ pub struct Db {
     path: Arc<PathBuf>,
     jobs: std::sync::mpsc::SyncSender<Job>,
     readers: Arc<Mutex<Vec<Connection>>>,
+    sealer: Arc<OnceLock<Sealer>>,
 }
 
 impl std::fmt::Debug for Db {
@@ -108,6 +114,7 @@ impl Db {
     /// # Errors
     /// When the file cannot be opened, is not a database, is of a newer version, or a migration fails.
     pub fn open(path: &Path, format: &Format) -> Result<Self, DbError> {
+        make_private(path).map_err(|error| DbError::Failed(format!("{}: {error}", path.display())))?;
         let mut connection = Connection::open(path)?;
         configure(&connection)?;
         format.bring(&mut connection, path)?;
@@ -121,7 +128,19 @@ impl Db {
                 let _ = connection.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)");
             })
             .map_err(|_| DbError::Closed)?;
-        Ok(Self { path: Arc::new(path.to_owned()), jobs, readers: Arc::default() })
+        Ok(Self { path: Arc::new(path.to_owned()), jobs, readers: Arc::default(), sealer: Arc::default() })
+    }
+
+    /// What encrypts the secrets in it. Its key is made when it is first needed.
+    ///
+    /// # Errors
+    /// The key can be neither read nor made.
+    pub fn sealer(&self) -> Result<&Sealer, DbError> {
+        if let Some(sealer) = self.sealer.get() {
+            return Ok(sealer);
+        }
+        let made = Sealer::open(self.path.parent().unwrap_or(Path::new(".")))?;
+        Ok(self.sealer.get_or_init(|| made))
     }
 
     /// Runs statements outside the writer's transactions: for a schema, while the program starts.
@@ -132,6 +151,27 @@ impl Db {
         let connection = Connection::open(self.path.as_path())?;
         connection.busy_timeout(std::time::Duration::from_secs(10))?;
         Ok(connection.execute_batch(sql)?)
+    }
+
+    /// Runs a change outside the writer's transactions, on the calling thread: while the program starts. Nothing of what
+    /// it replaces stays behind, in pages or in the log.
+    ///
+    /// # Errors
+    /// What `change` returned; nothing is changed then.
+    pub fn change_now<T, E: From<DbError>>(
+        &self,
+        change: impl FnOnce(&Transaction<'_>) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let failed = |error| E::from(DbError::Sqlite(error));
+        let mut connection = Connection::open(self.path.as_path()).map_err(failed)?;
+        configure(&connection)?;
+        connection.execute_batch("PRAGMA secure_delete = ON").map_err(failed)?;
+        let transaction =
+            connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed)?;
+        let done = change(&transaction)?;
+        transaction.commit().map_err(failed)?;
+        connection.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)").map_err(failed)?;
+        Ok(done)
     }
 
     /// Runs `change` in a transaction and answers after its commit. When `change` fails, nothing of it stays.
@@ -233,6 +273,17 @@ impl Db {
         configure_reader(&connection)?;
         Ok(connection)
     }
+}
+
+/// Makes the file before `SQLite` does, whose other files (`-wal`, `-shm`) get the same permissions.
+fn make_private(path: &Path) -> std::io::Result<()> {
+    private::options().create(true).append(true).open(path)?;
+    for ending in ["", "-wal", "-shm"] {
+        let mut name = path.as_os_str().to_owned();
+        name.push(ending);
+        private::close(Path::new(&name))?;
+    }
+    Ok(())
 }
 
 fn configure(connection: &Connection) -> Result<(), DbError> {

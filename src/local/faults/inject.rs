@@ -5,11 +5,11 @@ use super::decide::{Faults, Ruling};
 use super::kind::RequestFault;
 use super::operation::{Operation, caller, of_request};
 use super::{answers, bodies};
+use crate::access::Access;
 use crate::protocol::Body;
 use bytes::Bytes;
 use http::{Method, Request, Response};
 use http_body_util::BodyExt as _;
-use throng_contract::local::LocalCredentials;
 
 /// The connection is to end without an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -22,7 +22,7 @@ pub struct Hangup;
 /// [`Hangup`]: the connection is to be ended.
 pub async fn around<B, F>(
     faults: &Faults,
-    credentials: &LocalCredentials,
+    access: &Access,
     abort: Option<Abort>,
     request: Request<B>,
     handle: impl FnOnce(Request<B>) -> F,
@@ -36,7 +36,7 @@ where
         return Ok(handle(Request::from_parts(parts, body)).await);
     };
     let path = percent_encoding::percent_decode_str(parts.uri.path()).decode_utf8_lossy().into_owned();
-    let ruling = faults.request(operation, caller(&parts, credentials), &path);
+    let ruling = faults.request(operation, caller(&parts, access), &path);
     let request = Request::from_parts(parts, body);
     let response = match ruling {
         None => Ok(handle(request).await),

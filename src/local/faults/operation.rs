@@ -1,10 +1,10 @@
 //! `service:Operation`, as plans write it and as requests mean it.
 
+use crate::access::{self, Access};
 use crate::protocol::auth;
 use http::request::Parts;
 use http::{HeaderMap, Method, header};
 use std::fmt;
-use throng_contract::local::LocalCredentials;
 
 /// Operations that requests of a service can mean.
 const S3: &[&str] = &[
@@ -85,6 +85,7 @@ const REGISTRY: &[&str] = &[
     "Other",
 ];
 const STS: &[&str] = &["GetCallerIdentity", "Other"];
+const IAM: &[&str] = &["Other"];
 
 /// Not a request: an event of a bucket, or a queued invocation.
 pub(super) const EVENT: &str = "event";
@@ -93,12 +94,12 @@ pub(super) const TAIL_EVENT: &str = "tail-event";
 
 /// The services and their operations.
 const SERVICES: &[(&str, &[&str])] =
-    &[("s3", S3), ("lambda", LAMBDA), ("logs", LOGS), ("registry", REGISTRY), ("sts", STS)];
+    &[("s3", S3), ("lambda", LAMBDA), ("logs", LOGS), ("registry", REGISTRY), ("sts", STS), ("iam", IAM)];
 
 /// An operation of a service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Operation {
-    /// `s3`, `lambda`, `logs`, `registry`, `sts`
+    /// `s3`, `lambda`, `logs`, `registry`, `sts`, `iam`
     pub service: &'static str,
     /// As the service's documents name it.
     pub name: &'static str,
@@ -186,7 +187,9 @@ pub fn of_request(parts: &Parts) -> Option<Operation> {
     let (service, name) = match service.as_deref() {
         Some("lambda") => ("lambda", lambda(&parts.method, path)),
         Some("logs") => ("logs", logs(&parts.headers)),
+        // The operation is in the body; nearly always it is the first.
         Some("sts") => ("sts", "GetCallerIdentity"),
+        Some("iam") => ("iam", "Other"),
         _ => ("s3", s3(parts)),
     };
     Some(Operation { service, name })
@@ -194,16 +197,15 @@ pub fn of_request(parts: &Parts) -> Option<Operation> {
 
 /// Who sends a request, when its signature says so.
 #[must_use]
-pub fn caller(parts: &Parts, credentials: &LocalCredentials) -> Option<Caller> {
-    if auth::basic(&parts.headers, credentials) {
+pub fn caller(parts: &Parts, access: &Access) -> Option<Caller> {
+    if parts.headers.get(header::AUTHORIZATION).is_some_and(|value| value.as_bytes().starts_with(b"Basic ")) {
         return Some(Caller::User);
     }
     let claim = auth::Authorization::parse(&parts.headers)?;
-    if claim.access_key_id == credentials.user.access_key_id {
-        Some(Caller::User)
-    } else {
-        (claim.access_key_id == credentials.function.access_key_id).then_some(Caller::Function)
-    }
+    access.find(claim.access_key_id).map(|(_, caller)| match caller {
+        access::Caller::Person => Caller::User,
+        access::Caller::Role(_) => Caller::Function,
+    })
 }
 
 fn s3(parts: &Parts) -> &'static str {

@@ -1,16 +1,17 @@
 //! What the person may set.
 
 use super::clock::TimeScale;
+use crate::access::Access;
+use std::sync::Arc;
 use std::time::Duration;
-use throng_contract::local::AccessKey;
 
 /// Settings of the local Lambda.
 #[derive(Clone, Debug)]
 pub struct LambdaConfig {
     /// `127.0.0.1:<port>`: where the Runtime API and the cloud listen.
     pub address: String,
-    /// What functions sign with.
-    pub credentials: AccessKey,
+    /// Gives environments the keys of their role.
+    pub access: Arc<Access>,
     /// Factor on retry delays, event ages and idle times.
     pub time_scale: TimeScale,
     /// The account's limit of concurrent invocations.
@@ -26,11 +27,11 @@ pub struct LambdaConfig {
 impl LambdaConfig {
     /// The defaults for this machine: two asynchronous invocations per core, three quarters of the memory.
     #[must_use]
-    pub fn for_machine(address: String, credentials: AccessKey) -> Self {
+    pub fn for_machine(address: String, access: Arc<Access>) -> Self {
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         Self {
             address,
-            credentials,
+            access,
             time_scale: TimeScale::new(1.0),
             account_concurrency: 1000,
             async_concurrency: u32::try_from(2 * cores).unwrap_or(2),

@@ -20,6 +20,7 @@
 //! parts        what Lambda needs of its neighbours, as traits
 //! plain        environments as plain processes, without isolation, for tests
 //! sandboxed    environments in sandboxes
+//! sealed       a function as it is stored: its variables are encrypted
 //! service      Lambda behind the cloud's one port
 //! variables    the environment variables of an environment
 //! ```
@@ -44,6 +45,7 @@ mod pool;
 mod queue;
 mod runtime_api;
 mod sandboxed;
+mod sealed;
 mod service;
 mod store;
 mod variables;
@@ -84,7 +86,7 @@ pub struct LambdaParts {
     pub records: Arc<dyn Records>,
     /// What starts processes.
     pub launcher: Arc<dyn Launcher>,
-    /// Settings.
+    /// How functions run here.
     pub config: LambdaConfig,
 }
 

@@ -1,9 +1,11 @@
 //! Lambda behind the cloud's one port.
 
-use super::Lambda;
+use super::{Lambda, api};
+use crate::access::Needs;
 use crate::protocol::{Body, SignedService, UnsignedService};
 use async_trait::async_trait;
 use bytes::Bytes;
+use http::request::Parts;
 use http::{Request, Response};
 use hyper::body::Incoming;
 
@@ -11,6 +13,10 @@ use hyper::body::Incoming;
 impl SignedService for Lambda {
     async fn handle(&self, request: Request<Bytes>) -> Response<Body> {
         Self::handle(self, request.map(http_body_util::Full::new)).await
+    }
+
+    fn needs(&self, parts: &Parts, body: &[u8]) -> Vec<Needs> {
+        api::needs(parts, body)
     }
 
     fn busy(&self) -> bool {

@@ -3,6 +3,7 @@
 use super::error::ApiError;
 use super::model::Function;
 use super::names::function_arn;
+use super::sealed;
 use crate::db::{Db, DbError};
 use rusqlite::{Transaction, params};
 use std::collections::BTreeMap;
@@ -33,15 +34,19 @@ impl Functions {
             let rows = query.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
             rows.collect::<Result<_, _>>().map_err(DbError::from)
         })?;
-        let mut known = BTreeMap::new();
+        let (mut known, mut plain) = (BTreeMap::new(), Vec::new());
         for (name, document) in documents {
-            match serde_json::from_str::<Function>(&document) {
-                Ok(function) => {
+            match sealed::read(&db, &document) {
+                Ok((function, is_plain)) => {
+                    if is_plain {
+                        plain.push((name.clone(), sealed::write(&db, &function)?));
+                    }
                     known.insert(name, Arc::new(function));
                 }
                 Err(error) => tracing::error!(%name, %error, "a stored function cannot be read"),
             }
         }
+        seal(&db, plain)?;
         Ok(Self { db, known: Arc::new(RwLock::new(known)), changing: Arc::default() })
     }
 
@@ -88,8 +93,7 @@ impl Functions {
     }
 
     async fn put(&self, function: Function, one: OwnedMutexGuard<()>) -> Result<Arc<Function>, ApiError> {
-        let document =
-            serde_json::to_string(&function).map_err(|error| ApiError::service(error.to_string()))?;
+        let document = sealed::write(&self.db, &function)?;
         let (name, known) = (function.name.clone(), self.known.clone());
         let store = move |tx: &Transaction<'_>| {
             tx.prepare_cached("INSERT OR REPLACE INTO lambda_function VALUES (?1, ?2)")
@@ -124,7 +128,20 @@ impl Functions {
     }
 }
 
-/// The function as it stands within a transaction.
+/// Replaces what an older version stored in plain.
+fn seal(db: &Db, plain: Vec<(String, String)>) -> Result<(), DbError> {
+    if plain.is_empty() {
+        return Ok(());
+    }
+    db.change_now(|tx| {
+        for (name, document) in plain {
+            tx.execute("UPDATE lambda_function SET doc = ?2 WHERE name = ?1", params![name, document])?;
+        }
+        Ok(())
+    })
+}
+
+/// The function as it stands within a transaction, without its variables.
 pub(super) fn stored(tx: &Transaction<'_>, name: &str) -> Result<Option<Function>, DbError> {
     let mut query = tx.prepare_cached("SELECT doc FROM lambda_function WHERE name = ?1")?;
     let mut rows = query.query([name])?;

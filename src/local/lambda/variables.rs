@@ -2,6 +2,7 @@
 
 use super::config::LambdaConfig;
 use super::pool::Live;
+use crate::access::Session;
 use std::collections::BTreeMap;
 use throng_contract::local::REGION;
 
@@ -42,7 +43,7 @@ const DEFAULTS: [(&str, &str); 6] = [
 pub(super) fn all(
     live: &Live,
     config: &LambdaConfig,
-    token: &str,
+    (token, keys): (&str, &Session),
     group: &str,
     stream: &str,
 ) -> Vec<(String, String)> {
@@ -66,8 +67,9 @@ pub(super) fn all(
         ("AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand".to_owned()),
         ("AWS_LAMBDA_LOG_GROUP_NAME", group.to_owned()),
         ("AWS_LAMBDA_LOG_STREAM_NAME", stream.to_owned()),
-        ("AWS_ACCESS_KEY_ID", config.credentials.access_key_id.clone()),
-        ("AWS_SECRET_ACCESS_KEY", config.credentials.secret_access_key.clone()),
+        ("AWS_ACCESS_KEY_ID", keys.key.access_key_id.clone()),
+        ("AWS_SECRET_ACCESS_KEY", keys.key.secret_access_key.clone()),
+        ("AWS_SESSION_TOKEN", keys.token.clone()),
         ("AWS_LAMBDA_RUNTIME_API", format!("{}/_env/{token}", config.address)),
     ];
     all.extend(fixed.map(|(name, value)| (name.to_owned(), value)));

@@ -2,10 +2,12 @@
 
 use super::error::{ApiError, json_response};
 use super::store::LogStore;
-use super::{groups, query, tail};
+use super::{groups, query, rights, tail};
+use crate::access::Needs;
 use crate::faults::Faults;
 use crate::protocol::Body;
 use bytes::Bytes;
+use http::request::Parts;
 use http::{Request, Response, StatusCode};
 use http_body_util::{BodyExt, Limited};
 use serde::de::DeserializeOwned;
@@ -60,6 +62,12 @@ impl LogsApi {
             Ok(answer) => json_response(StatusCode::OK, &answer),
             Err(error) => error.response(),
         }
+    }
+
+    /// What a request needs to be allowed.
+    #[must_use]
+    pub fn needs(parts: &Parts, body: &[u8]) -> Vec<Needs> {
+        rights::needs(parts, body)
     }
 
     async fn call(&self, operation: &str, body: &Bytes) -> Result<Value, ApiError> {

@@ -12,6 +12,7 @@
 //! fuzzing    readers of outside input, for the fuzz targets
 //! groups     groups and streams
 //! room       how much is kept, and how the rest goes
+//! rights     what each operation needs to be allowed
 //! ```
 
 mod api;
@@ -22,6 +23,7 @@ mod groups;
 mod names;
 mod pattern;
 mod query;
+mod rights;
 mod room;
 mod store;
 mod tables;

@@ -1,5 +1,6 @@
 //! Who asks: `SigV4` for AWS services other than S3, Basic for the image registry and control.
 
+use crate::access::{Access, Caller, Refusal};
 use aws_credential_types::Credentials;
 use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
 use aws_sigv4::sign::v4;
@@ -7,7 +8,7 @@ use base64::Engine as _;
 use http::request::Parts;
 use http::{HeaderMap, StatusCode, header};
 use std::time::{Duration, SystemTime};
-use throng_contract::local::{AccessKey, LocalCredentials};
+use throng_contract::local::AccessKey;
 
 /// How far a client's clock may be off.
 const SKEW: Duration = Duration::from_mins(15);
@@ -27,6 +28,25 @@ pub struct Denied {
 impl Denied {
     fn new(code: &'static str, message: impl Into<String>) -> Self {
         Self { status: StatusCode::FORBIDDEN, code, message: message.into() }
+    }
+
+    /// The code as services of the query protocol have it.
+    #[must_use]
+    pub fn query_code(&self) -> &'static str {
+        match self.code {
+            "UnrecognizedClientException" => "InvalidClientTokenId",
+            "InvalidSignatureException" => "SignatureDoesNotMatch",
+            "MissingAuthenticationTokenException" => "MissingAuthenticationToken",
+            "IncompleteSignatureException" => "IncompleteSignature",
+            "AccessDeniedException" => "AccessDenied",
+            other => other,
+        }
+    }
+}
+
+impl From<Refusal> for Denied {
+    fn from(refusal: Refusal) -> Self {
+        Self::new("AccessDeniedException", refusal.to_string())
     }
 }
 
@@ -75,16 +95,11 @@ pub fn service(parts: &Parts) -> Option<String> {
     credential.rsplit('/').nth(1).map(str::to_owned)
 }
 
-/// Checks the signature of a request to a service other than S3.
+/// Checks the signature of a request to a service other than S3; tells whose it is.
 ///
 /// # Errors
 /// [`Denied`], as AWS's JSON services deny.
-pub fn verify(
-    parts: &Parts,
-    body: &[u8],
-    credentials: &LocalCredentials,
-    now: SystemTime,
-) -> Result<(), Denied> {
+pub fn verify(parts: &Parts, body: &[u8], access: &Access, now: SystemTime) -> Result<Caller, Denied> {
     if !parts.headers.contains_key(header::AUTHORIZATION) {
         return Err(Denied::new("MissingAuthenticationTokenException", "Missing Authentication Token"));
     }
@@ -94,21 +109,20 @@ pub fn verify(
             "Authorization header requires 'Credential', 'Signature' and 'SignedHeaders' parameters.",
         ));
     };
-    let pair = [&credentials.user, &credentials.function]
-        .into_iter()
-        .find(|pair| pair.access_key_id == claim.access_key_id)
-        .ok_or_else(|| {
-            Denied::new(
-                "UnrecognizedClientException",
-                "The security token included in the request is invalid.",
-            )
-        })?;
+    let unknown = || {
+        Denied::new("UnrecognizedClientException", "The security token included in the request is invalid.")
+    };
+    let (secret, caller) = access.find(claim.access_key_id).ok_or_else(unknown)?;
+    let token = parts.headers.get("x-amz-security-token").and_then(|token| token.to_str().ok());
+    if !caller.has_token(token) {
+        return Err(unknown());
+    }
     let time = request_time(parts, &claim, now)?;
-    let expected = signature(parts, body, &claim, pair, time).ok_or_else(|| {
+    let expected = signature(parts, body, &claim, &secret, time).ok_or_else(|| {
         Denied::new("IncompleteSignatureException", "The request cannot be signed as it is.")
     })?;
     if equal(expected.as_bytes(), claim.signature.as_bytes()) {
-        Ok(())
+        Ok(caller)
     } else {
         Err(Denied::new(
             "InvalidSignatureException",
@@ -162,10 +176,10 @@ fn signature(
     parts: &Parts,
     body: &[u8],
     claim: &Authorization<'_>,
-    pair: &AccessKey,
+    secret: &str,
     time: SystemTime,
 ) -> Option<String> {
-    let identity = Credentials::new(&pair.access_key_id, &pair.secret_access_key, None, None, "local").into();
+    let identity = Credentials::new(claim.access_key_id, secret, None, None, "local").into();
     let mut settings = SigningSettings::default();
     settings.excluded_headers = None;
     let params = v4::SigningParams::builder()
@@ -197,15 +211,16 @@ fn equal(a: &[u8], b: &[u8]) -> bool {
     a.len() == b.len() && a.iter().zip(b).fold(0, |sum, (a, b)| sum | (a ^ b)) == 0
 }
 
-/// Whether the request carries one of the pairs as Basic credentials.
+/// Whether the request carries, as Basic credentials, the person's pair or its id with another password that is good.
 #[must_use]
-pub fn basic(headers: &HeaderMap, credentials: &LocalCredentials) -> bool {
+pub fn basic(headers: &HeaderMap, user: &AccessKey, password: Option<&str>) -> bool {
     let claim = headers
         .get(header::AUTHORIZATION)
         .and_then(|value| value.to_str().ok()?.strip_prefix("Basic "))
         .and_then(|encoded| base64::engine::general_purpose::STANDARD.decode(encoded.trim()).ok());
     let Some(claim) = claim else { return false };
-    [&credentials.user, &credentials.function]
+    [Some(user.secret_access_key.as_str()), password]
         .into_iter()
-        .any(|pair| equal(format!("{}:{}", pair.access_key_id, pair.secret_access_key).as_bytes(), &claim))
+        .flatten()
+        .any(|password| equal(format!("{}:{password}", user.access_key_id).as_bytes(), &claim))
 }

@@ -7,7 +7,7 @@ use http_body_util::{BodyExt as _, Empty, Full, combinators::UnsyncBoxBody};
 /// The body of an answer, from whichever service.
 pub type Body = UnsyncBoxBody<Bytes, std::io::Error>;
 
-/// Nothing.
+/// A body without bytes.
 #[must_use]
 pub fn empty() -> Body {
     Empty::new().map_err(|never| match never {}).boxed_unsync()

@@ -1,15 +1,21 @@
 //! What answers requests, as the listener knows it.
 
 use super::Body;
+use crate::access::Needs;
 use bytes::Bytes;
+use http::request::Parts;
 use http::{Request, Response};
 use hyper::body::Incoming;
 
 /// A service behind `SigV4`. Its body was read to check the signature.
 #[async_trait::async_trait]
 pub trait SignedService: Send + Sync + 'static {
-    /// Answers a request whose signature was good.
+    /// Answers a request whose signature was good, and whose caller may do what it needs. The caller
+    /// ([`Caller`](crate::access::Caller)) is among its extensions.
     async fn handle(&self, request: Request<Bytes>) -> Response<Body>;
+
+    /// What a request needs to be allowed; nothing when anybody who signs may do it.
+    fn needs(&self, parts: &Parts, body: &[u8]) -> Vec<Needs>;
 
     /// Whether something is queued or running, so that the daemon must not end.
     fn busy(&self) -> bool {

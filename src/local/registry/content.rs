@@ -2,10 +2,10 @@
 
 use super::manifest::Manifest;
 use super::names::{Reference, hex_of};
+use crate::private;
 use sha2::{Digest, Sha256};
 use std::fs::{self, File};
 use std::io::{self, Write};
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -20,9 +20,9 @@ impl Content {
     /// of strangers.
     pub fn open(folder: &Path) -> io::Result<Self> {
         for part in ["blobs/sha256", "repositories", "uploads", "layers", "roots"] {
-            fs::create_dir_all(folder.join(part))?;
+            private::folder(&folder.join(part))?;
         }
-        fs::set_permissions(folder, fs::Permissions::from_mode(0o700))?;
+        private::close(folder)?;
         let folder = folder.canonicalize()?;
         // What a daemon that was killed has left half done.
         for part in ["layers", "roots"] {
@@ -141,7 +141,7 @@ impl Content {
         let hex = hex_of(digest).ok_or_else(|| io::Error::other("no digest"))?;
         let folder = self.repository(repository);
         for part in ["_manifests", "_tags"] {
-            fs::create_dir_all(folder.join(part))?;
+            private::folder(&folder.join(part))?;
         }
         self.replace(&folder.join("_manifests").join(hex), kind)?;
         match reference {
@@ -228,7 +228,7 @@ fn gone(outcome: io::Result<()>) -> io::Result<bool> {
 }
 
 fn write_synced(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let mut file = File::create_new(path)?;
+    let mut file = private::options().write(true).create_new(true).open(path)?;
     file.write_all(bytes)?;
     file.sync_data()
 }

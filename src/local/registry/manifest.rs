@@ -30,7 +30,7 @@ pub struct Descriptor {
     pub media_type: String,
     /// `sha256:…`
     pub digest: String,
-    /// Bytes
+    /// How many bytes the blob has.
     #[serde(default)]
     pub size: u64,
 }

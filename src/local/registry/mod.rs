@@ -47,9 +47,9 @@ pub struct LocalImage {
     pub digest: String,
     /// `x86_64` or `arm64`, in Lambda's words.
     pub architecture: String,
-    /// ENTRYPOINT
+    /// What the image executes (ENTRYPOINT).
     pub entrypoint: Vec<String>,
-    /// CMD
+    /// The arguments of that, or what it executes (CMD).
     pub cmd: Vec<String>,
     /// ENV, as `NAME=value`.
     pub env: Vec<String>,

@@ -3,7 +3,7 @@
 /// A tag or a digest.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reference {
-    /// Tag
+    /// A name that can be given to another manifest.
     Tag(String),
     /// `sha256:…`
     Digest(String),
@@ -22,7 +22,7 @@ impl Reference {
 /// `host:port/repository[:tag][@digest]`
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ImageUri {
-    /// Repository
+    /// The repository, without the registry's host.
     pub repository: String,
     /// What of it; the digest wins over the tag.
     pub reference: Reference,

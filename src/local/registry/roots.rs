@@ -4,11 +4,12 @@ use super::content::Content;
 use super::names::hex_of;
 use super::unpack::{self, UnpackError, unpack};
 use super::{ImageError, rootfs};
+use crate::private;
 use crate::sandbox::prepare_root;
 use flate2::read::MultiGzDecoder;
 use sha2::{Digest, Sha256};
 use std::fs::{self, File};
-use std::io::{self, BufReader, Read};
+use std::io::{self, BufReader, Read, Write as _};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
@@ -88,7 +89,8 @@ fn unpacked_layer(
     };
     // The size first: the folder's name is what makes the layer exist.
     let size_temporary = content.temporary();
-    fs::write(&size_temporary, bytes.to_string())?;
+    let mut file = private::options().write(true).create_new(true).open(&size_temporary)?;
+    file.write_all(bytes.to_string().as_bytes())?;
     fs::rename(size_temporary, size_file)?;
     fs::rename(&temporary, &folder)?;
     Ok((folder, bytes))

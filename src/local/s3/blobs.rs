@@ -2,8 +2,9 @@
 //! names is an orphan of an interrupted request and is removed at the next start.
 
 use super::meta::Piece;
+use crate::private;
 use std::collections::HashSet;
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -49,7 +50,7 @@ impl Blobs {
     /// # Errors
     /// When it cannot be made.
     pub fn open(folder: &Path) -> io::Result<Self> {
-        std::fs::create_dir_all(folder)?;
+        private::folder(folder)?;
         Ok(Self { folder: folder.into() })
     }
 
@@ -64,7 +65,7 @@ impl Blobs {
     pub fn create(&self) -> io::Result<(Draft, File)> {
         let draft = self.draft();
         let path = self.path(&draft.id);
-        let open = || OpenOptions::new().write(true).read(true).create_new(true).open(&path);
+        let open = || private::options().write(true).read(true).create_new(true).open(&path);
         let file = open().or_else(|error| self.with_parent(&path, error, open))?;
         Ok((draft, file))
     }
@@ -146,7 +147,7 @@ impl Blobs {
         if error.kind() != io::ErrorKind::NotFound {
             return Err(error);
         }
-        std::fs::create_dir_all(path.parent().unwrap_or(&self.folder))?;
+        private::folder(path.parent().unwrap_or(&self.folder))?;
         again()
     }
 }

@@ -38,7 +38,7 @@ pub enum After {
 /// An object in a listing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
-    /// Key
+    /// The whole key.
     pub key: String,
     /// Size in bytes.
     pub size: i64,

@@ -35,11 +35,15 @@ pub struct ObjectMeta {
     /// `x-amz-meta-…`
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub user: BTreeMap<String, String>,
-    /// Tags
+    /// The object's tags.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub tags: BTreeMap<String, String>,
     /// Checksums, in base64.
     pub checksums: Checksums,
+    /// Its bytes are encrypted where they lie: it was stored with `x-amz-server-side-encryption`, and is small enough to
+    /// be in the database.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub sealed: bool,
     /// Number of parts, when it was uploaded in parts.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub parts: Option<u32>,

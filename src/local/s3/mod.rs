@@ -36,6 +36,7 @@ mod tests;
 pub use wire::{checked, service};
 
 use super::db::{Db, DbError};
+use error::StoreError;
 use rusqlite::Transaction;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -87,6 +88,11 @@ impl ObjectStore {
         let orphans = blobs.sweep(&named).map_err(|error| failed(&error))?;
         if orphans > 0 {
             tracing::info!(orphans, "removed files of interrupted uploads");
+        }
+        let older = db.read_now(store::plain_secrets).map_err(|error| failed(&error))?;
+        if !older.is_empty() {
+            db.change_now(|tx| store::seal(tx, db.sealer()?, older))
+                .map_err(|error: StoreError| failed(&error))?;
         }
         let writer = store::Writer { targets, sequencer: Arc::default() };
         Ok(Self { db, blobs, writer })

@@ -69,9 +69,9 @@ pub struct PartRecord {
 /// Which upload is meant.
 #[derive(Clone, Debug)]
 pub struct UploadName {
-    /// Bucket
+    /// The bucket of the object to be.
     pub bucket: String,
-    /// Key
+    /// The key of the object to be.
     pub key: String,
     /// Upload id
     pub id: String,

@@ -74,7 +74,7 @@ pub struct NotificationTarget {
 /// A bucket's notification configuration.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Notification {
-    /// Targets
+    /// Which functions are started, by which keys.
     pub targets: Vec<NotificationTarget>,
     /// Whether `EventBridge` is on: kept, not delivered.
     #[serde(default)]
@@ -159,9 +159,9 @@ impl Notification {
 pub struct S3Event<'a> {
     /// `ObjectCreated:Put` …
     pub event: &'a str,
-    /// Bucket
+    /// The bucket it happened in.
     pub bucket: &'a str,
-    /// Key
+    /// The object's key, not encoded.
     pub key: &'a str,
     /// Size and `ETag`; `None` when it was removed.
     pub object: Option<(u64, &'a str)>,

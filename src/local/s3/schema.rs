@@ -5,7 +5,7 @@
 //! ones in files that `layout` names. `s3_completed` remembers uploads that ended, so that a completion whose answer was
 //! lost can be repeated.
 
-/// Idempotent.
+/// Can be run on a database that has them.
 pub const SCHEMA: &str = "
 CREATE TABLE IF NOT EXISTS s3_bucket (
     id INTEGER PRIMARY KEY,

@@ -1,10 +1,19 @@
-//! `/_throng/status` and `/_throng/stop`, and what they tell.
+//! `/_throng/proof`, `/_throng/status` and `/_throng/stop`, and what they tell.
 
 use super::services::Services;
-use crate::protocol::body::{Body, json};
+use crate::identity::Identity;
+use crate::protocol::body::{Body, json, text};
 use http::{Response, StatusCode};
 use serde_json::json as value;
 use std::sync::atomic::Ordering;
+
+/// The answer to `/_throng/proof`, which anybody may ask: it reveals nothing but that the daemon knows its key.
+pub fn proof(identity: &Identity, nonce: &str) -> Response<Body> {
+    match identity.prove(nonce) {
+        Some(proof) => text(StatusCode::OK, proof),
+        None => text(StatusCode::BAD_REQUEST, "64 hexadecimal digits are expected\n"),
+    }
+}
 
 /// The answer to `/_throng/status`. Counting objects reads all their records, so it is done when asked for:
 /// `/_throng/status?counts`.

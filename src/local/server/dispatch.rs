@@ -1,10 +1,13 @@
 //! Which service a request is for.
 
-use super::control::status;
+use super::control::{proof, status};
+use super::hosts;
 use super::services::Services;
 use super::timed::Timed;
 use super::{s3_errors, sts};
+use crate::access::{Caller, Needs};
 use crate::faults::{Abort, Hangup, around};
+use crate::iam;
 use crate::logs::LogsApi;
 use crate::protocol::auth::{self, Denied};
 use crate::protocol::body::{answer, aws_error, json, text};
@@ -12,11 +15,13 @@ use crate::protocol::storage;
 use crate::protocol::{Body, RequestIds, SignedService, UnsignedService};
 use crate::s3;
 use bytes::Bytes;
+use http::request::Parts;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt as _, Limited};
 use hyper::body::Incoming;
 use std::sync::Arc;
 use std::time::SystemTime;
+use throng_contract::local::PROOF_PATH;
 
 /// The largest request to a service whose body is read before the signature can be checked.
 const SIGNED_BODY_MAX: usize = 32 * 1024 * 1024;
@@ -33,7 +38,7 @@ impl Services {
     ) -> Result<Response<Body>, Hangup> {
         if self.faults.is_on() {
             let handle = |request| self.handle(request);
-            return around(&self.faults, &self.credentials, abort, request, handle).await;
+            return around(&self.faults, &self.access, abort, request, handle).await;
         }
         Ok(self.handle(request).await)
     }
@@ -47,11 +52,17 @@ impl Services {
     }
 
     async fn route(&self, request: Request<Incoming>) -> Response<Body> {
+        if !hosts::is_meant(request.headers(), request.uri()) {
+            return hosts::refusal();
+        }
         let path = request.uri().path();
         if path.starts_with("/_env/") {
             return unsigned(self.runtime.as_ref(), request).await;
         }
         let _busy = self.activity.begin();
+        if path == PROOF_PATH {
+            return proof(&self.identity, request.uri().query().unwrap_or_default());
+        }
         if path == "/v2" || path.starts_with("/v2/") {
             return self.registry(request).await;
         }
@@ -65,15 +76,13 @@ impl Services {
         match service.as_deref() {
             Some("lambda") => self.signed(self.lambda.as_ref(), request, json_denied).await,
             Some("logs") => self.signed(self.logs.as_ref(), request, json_denied).await,
-            Some("sts") => {
-                let sts = Arc::new(Sts) as Arc<dyn SignedService>;
-                self.signed(Some(&sts), request, sts::denied).await
-            }
+            Some("sts") => self.signed(Some(&self.sts), request, sts::denied).await,
+            Some("iam") => self.signed(self.iam.as_ref(), request, iam::denied).await,
             Some("s3") | None => self.s3(request).await,
             Some(other) => aws_error(
                 StatusCode::NOT_IMPLEMENTED,
                 "NotImplemented",
-                &format!("the local cloud has no service '{other}'; it has s3, lambda, logs and sts"),
+                &format!("the local cloud has no service '{other}'; it has s3, lambda, logs, sts and iam"),
             ),
         }
     }
@@ -122,30 +131,41 @@ impl Services {
             }
             Err(error) => return text(StatusCode::BAD_REQUEST, format!("the body did not arrive: {error}")),
         };
-        if let Err(denied) = auth::verify(&parts, &body, &self.credentials, SystemTime::now()) {
-            return refuse(&denied);
+        let caller = match auth::verify(&parts, &body, &self.access, SystemTime::now()) {
+            Ok(caller) => caller,
+            Err(denied) => return refuse(&denied),
+        };
+        let Some(service) = service else { return missing() };
+        if let Caller::Role(_) = caller {
+            for needs in service.needs(&parts, &body) {
+                if let Err(refusal) = self.access.check(&caller, &needs) {
+                    return refuse(&refusal.into());
+                }
+            }
         }
-        match service {
-            Some(service) => service.handle(Request::from_parts(parts, body)).await,
-            None => missing(),
-        }
+        let mut request = Request::from_parts(parts, body);
+        request.extensions_mut().insert(caller);
+        service.handle(request).await
     }
 
     async fn registry(&self, request: Request<Incoming>) -> Response<Body> {
-        if auth::basic(request.headers(), &self.credentials) {
+        let password = self.identity.registry_password();
+        if auth::basic(request.headers(), self.access.user(), Some(&password)) {
             return unsigned(self.registry.as_ref(), request).await;
         }
         unauthorized()
     }
 
     async fn control(&self, command: &str, request: &Request<Incoming>) -> Response<Body> {
+        if !auth::basic(request.headers(), self.access.user(), None) {
+            return unauthorized();
+        }
         match (command, request.method()) {
             ("status", &Method::GET) => status(self, request.uri().query() == Some("counts")).await,
-            ("stop", &Method::POST) if auth::basic(request.headers(), &self.credentials) => {
+            ("stop", &Method::POST) => {
                 self.activity.request_stop();
                 json(StatusCode::ACCEPTED, &serde_json::json!({"stopping": true}))
             }
-            ("stop", &Method::POST) => unauthorized(),
             _ => text(
                 StatusCode::NOT_FOUND,
                 "the local cloud knows GET /_throng/status and POST /_throng/stop\n",
@@ -159,14 +179,9 @@ impl SignedService for LogsApi {
     async fn handle(&self, request: Request<Bytes>) -> Response<Body> {
         Self::handle(self, request.map(http_body_util::Full::new)).await
     }
-}
 
-struct Sts;
-
-#[async_trait::async_trait]
-impl SignedService for Sts {
-    async fn handle(&self, request: Request<Bytes>) -> Response<Body> {
-        sts::handle(&request)
+    fn needs(&self, parts: &Parts, body: &[u8]) -> Vec<Needs> {
+        Self::needs(parts, body)
     }
 }
 

@@ -1,20 +1,23 @@
 //! Everything behind the port.
 
 use super::activity::Activity;
+use crate::access::Access;
 use crate::faults::Faults;
+use crate::identity::Identity;
 use crate::protocol::{SignedService, UnsignedService};
 use crate::s3::ObjectStore;
 use s3s::service::S3Service;
 use std::path::PathBuf;
 use std::sync::Arc;
-use throng_contract::local::LocalCredentials;
 
 /// Everything behind the port. A service that is `None` answers 501.
 pub struct Services {
     /// Where everything is stored: named when its disk is full.
     pub folder: PathBuf,
     /// Who may ask.
-    pub credentials: LocalCredentials,
+    pub access: Arc<Access>,
+    /// By which it proves who it is.
+    pub identity: Identity,
     /// Requests that are being answered.
     pub activity: Activity,
     /// What goes wrong on purpose.
@@ -27,6 +30,10 @@ pub struct Services {
     pub lambda: Option<Arc<dyn SignedService>>,
     /// `CloudWatch` Logs' API.
     pub logs: Option<Arc<dyn SignedService>>,
+    /// IAM's API.
+    pub iam: Option<Arc<dyn SignedService>>,
+    /// STS's API.
+    pub sts: Arc<dyn SignedService>,
     /// The Runtime API: paths `/_env/<token>/2018-06-01/…`.
     pub runtime: Option<Arc<dyn UnsignedService>>,
     /// The image registry: paths `/v2/…`.

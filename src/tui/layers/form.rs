@@ -98,7 +98,7 @@ impl LaunchForm {
     /// Deploys what was filled in; where that costs money, the plan is shown first. `plan` asks for it anyway.
     fn submit(&mut self, app: &mut App, plan: bool) -> LayerOutcome {
         match self.check() {
-            Ok(form) => wish(DeployRequest::Form(form), app, plan),
+            Ok(form) => send(DeployRequest::Form(form), app, plan),
             Err(error) => {
                 self.focus = error.0;
                 self.error = Some(error);
@@ -149,13 +149,13 @@ impl LaunchForm {
     }
 }
 
-fn wish(wish: DeployRequest, app: &mut App, plan: bool) -> LayerOutcome {
+fn send(request: DeployRequest, app: &mut App, plan: bool) -> LayerOutcome {
     if plan || !app.snapshot.context.local {
-        let layer = PlanLayer::open(wish, app);
+        let layer = PlanLayer::open(request, app);
         app.push(layer);
         return LayerOutcome::Keep;
     }
-    let (name, command) = match wish {
+    let (name, command) = match request {
         DeployRequest::Form(form) => (form.name.clone(), Command::DeployForm(form)),
         DeployRequest::File(path) => (path.display().to_string(), Command::DeployFile(path)),
     };
@@ -209,7 +209,7 @@ impl Layer for LaunchForm {
         let Some(path) = paths.first() else { return LayerOutcome::Keep };
         let yaml = path.extension().is_some_and(|ending| ending == "yaml" || ending == "yml");
         if yaml {
-            return wish(DeployRequest::File(path.clone()), app, true);
+            return send(DeployRequest::File(path.clone()), app, true);
         }
         self.fields[SCRIPT].set(&path.display().to_string());
         LayerOutcome::Keep

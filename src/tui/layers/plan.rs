@@ -20,7 +20,7 @@ use throng_core::words::Clean;
 /// A plan that waits for a yes.
 #[derive(Debug)]
 pub struct PlanLayer {
-    wish: DeployRequest,
+    request: DeployRequest,
     /// The plan of another time, which is there until the engine has heard that a new one is wanted.
     old: Option<Arc<[PlannedFunction]>>,
     top: Cell<usize>,
@@ -29,13 +29,13 @@ pub struct PlanLayer {
 
 impl PlanLayer {
     /// Asks for the plan.
-    pub fn open(wish: DeployRequest, app: &mut App) -> Self {
+    pub fn open(request: DeployRequest, app: &mut App) -> Self {
         let old = match &app.snapshot.plan {
             Some(PlanView::Ready(plan)) => Some(plan.clone()),
             _ => None,
         };
-        app.send(Command::Plan(wish.clone()));
-        Self { wish, old, top: Cell::new(0), height: Cell::new(1) }
+        app.send(Command::Plan(request.clone()));
+        Self { request, old, top: Cell::new(0), height: Cell::new(1) }
     }
 
     /// How far the plan is that was asked for here.
@@ -53,7 +53,7 @@ impl PlanLayer {
         if !matches!(self.view(app), PlanView::Ready(_)) {
             return LayerOutcome::Keep;
         }
-        let (name, command) = match &self.wish {
+        let (name, command) = match &self.request {
             DeployRequest::Form(form) => (form.name.clone(), Command::DeployForm(form.clone())),
             DeployRequest::File(path) => (path.display().to_string(), Command::DeployFile(path.clone())),
         };

@@ -9,7 +9,7 @@ use ratatui::layout::Rect;
 use ratatui::{Terminal, TerminalOptions, Viewport};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
-use throng_contract::TaskRef;
+use throng_contract::{BackEnd, EventRef, Requests, TaskRef};
 use throng_core::deploy::Action;
 use throng_core::engine::*;
 use throng_core::model::*;
@@ -71,6 +71,8 @@ fn summary() -> RunSummary {
         unsent: 1,
         stalled_ms: Some(90_000),
         settled: false,
+        waiting: 0,
+        reading: false,
     }
 }
 
@@ -88,6 +90,7 @@ fn task() -> TaskRow {
         ended_ms: Some(NOW),
         request_id: Some(evil_arc()),
         record_key: Some(evil_arc()),
+        waiting: None,
     }
 }
 
@@ -95,7 +98,7 @@ fn record() -> AttemptRecord {
     AttemptRecord {
         version: 1,
         function: evil(),
-        task: Some(TaskRef { run: evil(), task: 0 }),
+        task: Some(TaskRef::launched(&evil(), 0)),
         bucket: evil(),
         key: evil(),
         provider: Some(evil()),
@@ -122,6 +125,17 @@ fn record() -> AttemptRecord {
         log_group: evil(),
         log_stream: evil(),
         stderr_tail: vec![evil(), evil()],
+        event: Some(EventRef { id: evil(), retries: Some(1) }),
+        parent: Some(evil()),
+        group: Some(evil()),
+        parameters: Some(evil()),
+        back_end: BackEnd::Lambda,
+        memory_mb: 1,
+        architecture: evil(),
+        tmp_mb: 1,
+        requests: Requests { write: 1, read: 1 },
+        log_bytes: 1,
+        fingerprint: Some(evil()),
     }
 }
 
@@ -190,6 +204,7 @@ fn everything() -> Snapshot {
         input: Some(evil()),
         started_ms: NOW,
         log_stream: Some(evil()),
+        marker_key: None,
     };
     Snapshot {
         version: 1,

@@ -69,7 +69,7 @@ pub fn state<'a>(place: &Route, snapshot: &'a Snapshot) -> &'a ListingState {
             snapshot.unreadable.as_ref().map_or(&ListingState::Reading, |(_, state)| state)
         }
         Route::Run(run) => match snapshot.run.as_ref().filter(|view| view.summary.id == *run) {
-            Some(view) if !view.loading => &ListingState::Ready,
+            Some(view) if !view.loading && !view.summary.reading => &ListingState::Ready,
             _ => &ListingState::Reading,
         },
         Route::Task { run, task } => {

@@ -99,7 +99,8 @@ impl Source for TaskRows<'_> {
         self.task(row)
     }
     fn len(&self) -> usize {
-        self.0.map_or(0, RunView::len)
+        // Of tasks whose records are still being read nothing can be said.
+        self.0.filter(|view| !view.summary.reading).map_or(0, RunView::len)
     }
     fn identities(&self) -> Vec<Identity> {
         self.0.map_or_else(Vec::new, |view| {
@@ -124,7 +125,8 @@ impl Source for TaskRows<'_> {
 #[must_use]
 pub fn state_word(task: &TaskRow, look: &RenderContext) -> String {
     let mark = if task.is_reported() { "?" } else { "" };
-    format!("{} {}{mark}", look.theme.symbols.state(task.state), task.state.as_str())
+    let word = if task.waiting.is_some() { "waiting" } else { task.state.as_str() };
+    format!("{} {word}{mark}", look.theme.symbols.state(task.state))
 }
 
 /// What wants attention first.
@@ -225,10 +227,21 @@ fn counts(view: &RunView, look: &RenderContext) -> Line {
     if view.summary.unsent > 0 {
         spans.push(Span::styled(clean!("{} still to send", words::count(view.summary.unsent)), theme.dim));
     }
-    if !view.summary.settled {
+    if view.summary.waiting > 0 {
+        let waiting = words::count(view.summary.waiting);
+        spans.push(Span::styled(clean!("{waiting} to be tried again  "), theme.active));
+    }
+    if view.summary.reading {
+        let tasks = words::plural(counts_of(view), "task");
+        spans.push(Span::styled(clean!("reading {tasks} …"), theme.active));
+    } else if !view.summary.settled {
         spans.push(Span::styled("counting", theme.dim));
     }
     Line::from(spans)
+}
+
+const fn counts_of(view: &RunView) -> u64 {
+    view.summary.counts.total()
 }
 
 /// Why nothing happens any more, and what to do.

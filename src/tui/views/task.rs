@@ -123,6 +123,9 @@ pub fn facts(
         return facts;
     };
     facts.styled("state", outcome(record, look), theme.state(record.state));
+    if let Some(waiting) = view.row.as_ref().and_then(|row| row.waiting) {
+        facts.styled("then", words::waiting(&waiting, look.now), theme.active);
+    }
     if records.len() > 1 {
         let shown = records.len() - attempt.min(records.len() - 1);
         facts.add("attempt", &clean!("{shown} of {}   ([ and ] show others)", records.len()));

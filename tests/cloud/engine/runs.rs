@@ -1,7 +1,7 @@
 use super::support::{Home, Watched};
 use std::collections::BTreeMap;
 use throng_contract::keys::{manifest_key, record_key, run_key, running_key};
-use throng_contract::{AttemptRecord, OutputObject, TaskRef, VERSION};
+use throng_contract::{AttemptRecord, OutputObject, TaskRef, versions};
 use throng_core::cloud::{Cloud, now_ms};
 use throng_core::engine::{Command, ListingState, Scope, Severity, Snapshot};
 use throng_core::model::{ProgressState, RunSummary, TaskState};
@@ -16,7 +16,7 @@ async fn launched(cloud: &Cloud) -> String {
         cloud.s3().create_bucket(bucket).await.unwrap();
     }
     let header = RunHeader {
-        version: VERSION,
+        version: versions::LEDGER,
         id: RUN.into(),
         function: "f".into(),
         image: String::new(),
@@ -29,6 +29,7 @@ async fn launched(cloud: &Cloud) -> String {
         provider: None,
         files: false,
         started_by: StartedBy::Invoke,
+        retries: Some(0),
         throng: String::new(),
     };
     let entry = ManifestEntry { task: 0, bucket: "inputs".into(), key: "a".into(), size: 1, provider: None };
@@ -37,10 +38,16 @@ async fn launched(cloud: &Cloud) -> String {
     cloud.s3().put_json(&home, &manifest_key(RUN, 0), &entry, false).await.unwrap();
     cloud
         .s3()
-        .put_object(&home, &running_key(RUN, 0, "request"), b"{}".to_vec().into(), &[], false)
+        .put_object(&home, &running_key(&begun()).unwrap(), b"{}".to_vec().into(), &[], false)
         .await
         .unwrap();
     home
+}
+
+/// Its task has begun.
+fn begun() -> AttemptRecord {
+    let task = Some(TaskRef::launched(RUN, 0));
+    AttemptRecord { task, ..AttemptRecord::begun("f", "request", 1_795_470_300_123) }
 }
 
 /// Its task succeeds with one output.
@@ -53,12 +60,8 @@ async fn ended(cloud: &Cloud, home: &str) {
         sha256: String::new(),
         provider: None,
     };
-    let record = AttemptRecord {
-        task: Some(TaskRef { run: RUN.into(), task: 0 }),
-        state: TaskState::Succeeded,
-        outputs: vec![output],
-        ..AttemptRecord::begun("f", "request", now_ms())
-    };
+    let record =
+        AttemptRecord { state: TaskState::Succeeded, ended_ms: now_ms(), outputs: vec![output], ..begun() };
     cloud.s3().put_json(home, &record_key(&record), &record, false).await.unwrap();
 }
 

@@ -16,6 +16,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use throng_contract::local::{AccessKey, ROLE_ARN};
+use throng_local::access::{Access, NoRoles};
 use throng_local::db::Db;
 use throng_local::lambda::{
     Images, Lambda, LambdaConfig, LambdaParts, Launcher, PlainLauncher, Queue, Records, TimeScale,
@@ -122,7 +123,8 @@ impl Cloud {
         let db = Db::open(&folder.join("cloud.db"), &throng_local::db::CLOUD).expect("a database");
         let logs = LogStore::open(folder, throng_local::logs::LogLimits::default()).expect("logs");
         let key = AccessKey { access_key_id: "AKIDFUNCTION".into(), secret_access_key: "secret".into() };
-        let mut config = LambdaConfig::for_machine(address.clone(), key);
+        let mut config =
+            LambdaConfig::for_machine(address.clone(), Arc::new(Access::new(key, Arc::new(NoRoles))));
         config.time_scale = TimeScale::new(options.time_scale);
         config.async_concurrency = options.asynchronous;
         config.account_concurrency = options.account;

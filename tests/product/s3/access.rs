@@ -57,3 +57,38 @@ async fn who_does_not_sign_rightly_is_refused() {
     assert_eq!(registry.status(), 401);
     assert!(registry.headers().contains_key("www-authenticate"));
 }
+
+/// The registry and the control of the daemon are the person's alone, and no web page can lead a browser there.
+#[tokio::test]
+async fn registry_and_control_are_the_persons_alone() {
+    let cloud = Cloud::start();
+    let State::Running(endpoint, _) = daemon::status(cloud.folder.path()) else { panic!() };
+    let keys = daemon::read_credentials(cloud.folder.path()).unwrap();
+    let http = reqwest_client();
+    let url = |path: &str| format!("{}{path}", endpoint.endpoint);
+    let status = async |path: &str, pair: Option<&throng_contract::local::AccessKey>, host: Option<&str>| {
+        let mut request = http.get(url(path));
+        if let Some(pair) = pair {
+            request = request.basic_auth(&pair.access_key_id, Some(&pair.secret_access_key));
+        }
+        if let Some(host) = host {
+            request = request.header("host", host);
+        }
+        request.send().await.unwrap().status().as_u16()
+    };
+    for path in ["/_throng/status", "/_throng/status?counts", "/_throng/anything", "/v2/", "/v2/_catalog"] {
+        assert_eq!(status(path, None, None).await, 401, "{path}: nobody's");
+        assert_eq!(status(path, Some(&keys.function), None).await, 401, "{path}: what functions had");
+        assert_eq!(status(path, Some(&keys.user), Some("evil.example")).await, 421, "{path}: another name");
+    }
+    assert_eq!(status("/_throng/status", Some(&keys.user), None).await, 200);
+    assert_eq!(status("/_throng/status", Some(&keys.user), Some("localhost:1")).await, 200, "a tunnel");
+    assert_eq!(status("/v2/", Some(&keys.user), None).await, 200);
+    for (question, expected) in [("", 400), ("?x", 400), (&format!("?{}", "0a".repeat(32)), 200)] {
+        let answer = http.get(url(&format!("/_throng/proof{question}"))).send().await.unwrap();
+        assert_eq!(answer.status(), expected, "{question}");
+        let text = answer.text().await.unwrap();
+        let only_a_digest = text.len() == 64 && text.bytes().all(|digit| digit.is_ascii_hexdigit());
+        assert_eq!(only_a_digest, expected == 200, "it reveals nothing else: {text}");
+    }
+}

@@ -62,9 +62,13 @@ pub(crate) fn status(run: &RunSummary) -> String {
     let Counts { running, succeeded, .. } = run.counts;
     let (done, total) = (run.counts.done(), run.counts.total());
     let bad = run.counts.unsuccessful();
+    let waiting = match run.waiting {
+        0 => String::new(),
+        waiting => format!(", {waiting} to be tried again"),
+    };
     let eta = run.eta_s.map(|eta| format!(", {} left", words::seconds(eta)));
     format!(
-        "{} {done}/{total}: {succeeded} succeeded, {bad} not, {running} running, {}{}",
+        "{} {done}/{total}: {succeeded} succeeded, {bad} not, {running} running{waiting}, {}{}",
         print::bar(done, total, 24),
         words::per_second(run.rate),
         eta.unwrap_or_default()

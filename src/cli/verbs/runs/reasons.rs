@@ -9,7 +9,7 @@ pub(super) async fn memory_of<'a>(
     mut records: impl Iterator<Item = &'a AttemptRecord>,
 ) -> Option<u32> {
     let record = records.find(|record| record.class == Some(FailureClass::Memory))?;
-    context.fleet.facts(&record.function).await.ok().flatten().map(|facts| facts.memory_mb)
+    context.functions.facts(&record.function).await.ok().flatten().map(|facts| facts.memory_mb)
 }
 
 /// Why an attempt failed, in one line.

@@ -26,7 +26,7 @@ pub async fn list(session: &Session, args: args::Runs) -> CliResult {
             report(session, &context, &summary).await?;
             return verdict(&summary);
         }
-        follower.poll().await?;
+        follower.read().await?;
         let summary = follower.summary();
         print::result(session.format, &document(&summary), || one(&summary));
         if let Some(words) = stalled(&summary) {
@@ -72,6 +72,7 @@ pub fn document(run: &RunSummary) -> Value {
         "counts": {"total": counts.total(), "pending": counts.pending, "running": counts.running,
             "succeeded": counts.succeeded, "failed": counts.failed, "timed-out": counts.timed_out,
             "expired": counts.expired, "cancelled": counts.cancelled},
+        "waiting": run.waiting,
     })
 }
 
@@ -90,7 +91,7 @@ async fn explain_failures(context: &RunContext, run: &RunSummary) -> CliResult {
     const SHOWN: usize = 5;
     let mut follower = Follower::open(context, &run.id).await?;
     follower.load_inputs().await?;
-    follower.poll().await?;
+    follower.read().await?;
     let view = follower.view();
     let failed = (0..view.len()).filter_map(|index| view.task(index)).filter(|row| {
         row.state.is_final() && row.state != TaskState::Succeeded && row.state != TaskState::Cancelled
@@ -135,6 +136,9 @@ pub(crate) fn one(run: &RunSummary) -> Lines {
         if count > 0 {
             let _ = writeln!(text, "  {name:<9} {count}");
         }
+    }
+    if run.waiting > 0 {
+        let _ = writeln!(text, "  of these  {} failed and will be tried again", run.waiting);
     }
     let _ = writeln!(text, "  total     {}", counts.total());
     let classes: Vec<_> = run.classes.iter().map(|(class, count)| format!("{class} {count}")).collect();

@@ -9,6 +9,7 @@ use crate::verbs::resolve::resolve;
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use serde_json::{Value, json};
 use std::fmt::Write as _;
+use throng_core::cloud::now_ms;
 use throng_core::jobs::Job;
 use throng_core::lines;
 use throng_core::model::{AttemptRecord, TaskRow, TaskState};
@@ -20,7 +21,7 @@ pub async fn tasks(session: &Session, args: args::Tasks) -> CliResult {
     let run = resolve(&context, &args.run).await?;
     let mut follower = Follower::open(&context, &run).await?;
     follower.load_inputs().await?;
-    follower.poll().await?;
+    follower.read().await?;
     let view = follower.view();
     let provider = follower.tracker().header().provider.clone();
     let provider = provider.as_deref();
@@ -57,7 +58,10 @@ pub async fn tasks(session: &Session, args: args::Tasks) -> CliResult {
             table.row([
                 row.task.to_string(),
                 // Told by the platform's log alone: the ledger may still say otherwise.
-                format!("{}{}", row.state, if row.is_reported() { "?" } else { "" }),
+                match &row.waiting {
+                    Some(waiting) => words::waiting(waiting, now_ms()),
+                    None => format!("{}{}", row.state, if row.is_reported() { "?" } else { "" }),
+                },
                 row.class.map(|class| class.to_string()).unwrap_or_default(),
                 row.duration_ms.map(words::duration).unwrap_or_default(),
                 row.peak_memory.map(words::bytes).unwrap_or_default(),
@@ -104,6 +108,7 @@ pub(crate) fn task_document(provider: Option<&str>, row: &TaskRow) -> Value {
         "state": row.state.as_str(), "class": row.class.map(throng_contract::FailureClass::as_str), "attempts": row.attempts,
         "duration_ms": row.duration_ms, "peak_memory": row.peak_memory, "ended_ms": row.ended_ms,
         "request_id": row.request_id.as_deref(), "provider": provider, "reported": row.is_reported(),
+        "waiting": row.waiting.map(|waiting| json!({"retry": waiting.retry, "of": waiting.of, "due_ms": waiting.due_ms})),
     })
 }
 

@@ -86,6 +86,7 @@ operations! {
     DeleteRole<'_> -> Empty,
     GetRolePolicy<'_> -> GetRolePolicyOutput,
     PutRolePolicy<'_> -> Empty,
+    UpdateAssumeRolePolicy<'_> -> Empty,
     DeleteRolePolicy<'_> -> Empty,
     SimulatePrincipalPolicy<'_> -> SimulatePrincipalPolicyOutput,
 }
@@ -106,6 +107,9 @@ pub struct GetRoleOutput {
 #[serde(rename_all = "PascalCase")]
 pub struct Role {
     pub arn: String,
+    /// JSON, percent-encoded (RFC 3986).
+    #[serde(default)]
+    pub assume_role_policy_document: String,
     #[serde(default)]
     pub tags: List<Tag>,
 }
@@ -157,6 +161,13 @@ pub struct GetRolePolicyOutput {
 pub struct PutRolePolicy<'a> {
     pub role_name: &'a str,
     pub policy_name: &'a str,
+    pub policy_document: &'a str,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct UpdateAssumeRolePolicy<'a> {
+    pub role_name: &'a str,
     pub policy_document: &'a str,
 }
 

@@ -22,7 +22,7 @@ use std::collections::BTreeMap;
 /// What a function is to be, or is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FunctionSettings {
-    /// Name
+    /// The function's name.
     pub name: String,
     /// Image URI with its digest.
     pub image: String,
@@ -30,9 +30,9 @@ pub struct FunctionSettings {
     pub role: String,
     /// Free text, at most 256 characters.
     pub description: String,
-    /// MiB
+    /// Memory in MiB.
     pub memory_mb: u32,
-    /// Seconds
+    /// Time limit in seconds.
     pub timeout_s: u32,
     /// MiB of /tmp.
     pub tmp_mb: u32,

@@ -31,7 +31,7 @@ const PART_END: &str = ".part";
 /// What to download.
 #[derive(Clone, Debug)]
 pub struct Download {
-    /// Bucket
+    /// The bucket that is read.
     pub bucket: String,
     /// Keys, or prefixes ending with `/` (the empty one: everything).
     pub keys: Vec<String>,

@@ -27,7 +27,8 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::UNIX_EPOCH;
-use throng_contract::layout::{META_RUN, META_TASK};
+use throng_contract::layout::{META_LINEAGE, META_RUN, META_TASK};
+use throng_contract::{Lineage, TaskId};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
@@ -75,6 +76,27 @@ pub trait AfterPut: Send + Sync + 'static {
     async fn stored(&self, index: u64, key: &str) -> Result<(), CloudError>;
 }
 
+/// The run that uploaded files are inputs of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UploadRun {
+    /// Its id.
+    pub id: String,
+    /// Version of its ledger's layout, which decides how an input says whose it is.
+    pub ledger: u32,
+}
+
+impl UploadRun {
+    /// The metadata of the input of a task, written to a place.
+    fn metadata(&self, number: u64, bucket: &str, key: &str) -> Vec<(&'static str, String)> {
+        if self.ledger <= 1 {
+            return vec![(META_RUN, self.id.clone()), (META_TASK, number.to_string())];
+        }
+        let (run, task) = (self.id.clone(), TaskId::number(number));
+        let lineage = Lineage { run, stage: 0, task, output: None, group: None };
+        vec![(META_LINEAGE, lineage.header(bucket, key))]
+    }
+}
+
 /// What to upload.
 #[derive(Clone)]
 pub struct Upload {
@@ -83,10 +105,10 @@ pub struct Upload {
     /// Where they go.
     pub place: Place,
     /// The run whose tasks they are; file `n` is task `n`.
-    pub run: Option<String>,
+    pub run: Option<UploadRun>,
     /// Where the journal is.
     pub journal: PathBuf,
-    /// How.
+    /// How much at once, and in what parts.
     pub options: UploadOptions,
     /// What else to do for each.
     pub after: Option<Arc<dyn AfterPut>>,
@@ -413,21 +435,21 @@ impl Shared {
 
     /// Whether a task's input was stored by the process that died before it could write so.
     async fn is_there(&self, index: u64, key: &str) -> Result<bool, CloudError> {
-        let Some(run) = &self.upload.run else { return Ok(false) };
+        if self.upload.run.is_none() {
+            return Ok(false);
+        }
         let bucket = &self.upload.place.bucket;
         let head = self.pace.insist(|| self.store.head(bucket, key)).await?;
-        let task = index.to_string();
+        let wanted = self.metadata(index, key);
         Ok(head.is_some_and(|head| {
-            let has = |name, value| head.metadata.iter().any(|(n, v)| n == name && v == value);
-            has(META_RUN, run) && has(META_TASK, &task)
+            let has = |name: &str, value: &String| head.metadata.iter().any(|(n, v)| n == name && v == value);
+            wanted.iter().all(|(name, value)| has(name, value))
         }))
     }
 
-    fn metadata(&self, index: u64) -> Vec<(&'static str, String)> {
-        match &self.upload.run {
-            Some(run) => vec![(META_RUN, run.clone()), (META_TASK, index.to_string())],
-            None => Vec::new(),
-        }
+    fn metadata(&self, index: u64, key: &str) -> Vec<(&'static str, String)> {
+        let run = self.upload.run.as_ref();
+        run.map(|run| run.metadata(index, &self.upload.place.bucket, key)).unwrap_or_default()
     }
 
     async fn reserve(&self, bytes: u64) -> Result<tokio::sync::OwnedSemaphorePermit, Trouble> {
@@ -443,7 +465,7 @@ impl Shared {
             bucket: self.upload.place.bucket.clone(),
             key: key.to_owned(),
             body,
-            metadata: self.metadata(index),
+            metadata: self.metadata(index, key),
             only_new: false,
         };
         self.pace.insist(|| self.store.put(put.clone())).await?;

@@ -60,7 +60,7 @@ impl Shared {
         {
             tracing::info!(key, %error, "an upload in parts of a file that changed was not given up");
         }
-        let metadata = self.metadata(index);
+        let metadata = self.metadata(index, key);
         let upload = self.pace.insist(|| self.store.begin_parts(bucket, key, &metadata)).await?;
         let part = part_size(size, self.upload.options.part);
         self.journal.append(&Line::Parts { name: name.to_owned(), stamp, upload: upload.clone(), part })?;

@@ -31,7 +31,7 @@ impl Case {
         Upload {
             files: self.files.clone(),
             place: Place { bucket: "b".into(), prefix: "in".into() },
-            run: run.map(str::to_owned),
+            run: run.map(|id| UploadRun { id: id.to_owned(), ledger: 2 }),
             journal: self.dir.path().join("u.journal"),
             options: UploadOptions { concurrency: 16, multipart: 6 << 20, part: 5 << 20 },
             after: None,
@@ -58,7 +58,8 @@ async fn small_and_large_files_arrive_whole_with_their_task() {
     for (index, file) in case.files.iter().enumerate() {
         let stored = store.get("b", &format!("in/{}", file.name)).unwrap();
         assert_eq!(stored.body, std::fs::read(file.path).unwrap());
-        assert_eq!(stored.metadata, [(META_RUN, "r".to_owned()), (META_TASK, index.to_string())]);
+        let run = UploadRun { id: "r".into(), ledger: 2 };
+        assert_eq!(stored.metadata, run.metadata(index as u64, "b", &format!("in/{}", file.name)));
     }
     let progress = meter.progress(1, "x", crate::model::ProgressState::Done);
     assert_eq!((progress.items, progress.bytes), (3, case.files.bytes()));

@@ -1,7 +1,7 @@
 //! Settings of SCAR that are read over: what stands for each today. They stay in the tree, so that they are checked and
-//! warned about like everything else, and [`Translated::without_useless`] leaves them out of what is written.
+//! warned about like everything else, and [`Translated::without_ignored`] leaves them out of what is written.
 //!
-//! [`Translated::without_useless`]: super::Translated::without_useless
+//! [`Translated::without_ignored`]: super::Translated::without_ignored
 
 use super::setting;
 use crate::definition::node::{Node, Value};

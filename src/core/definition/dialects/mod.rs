@@ -115,7 +115,7 @@ impl Translated {
     }
 
     /// The file without what is read over.
-    pub fn without_useless(&self) -> Node {
+    pub fn without_ignored(&self) -> Node {
         let mut root = self.root.clone();
         for (key, _) in ignored::BESIDE {
             tree::take(&mut root, key);

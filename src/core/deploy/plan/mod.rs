@@ -10,7 +10,7 @@ mod triggers;
 
 use super::desired::Desired;
 use super::request::compose_request;
-use super::role::Role;
+use super::role::{self, Role};
 use super::step::{Action, Step, Work};
 use super::target;
 use super::{DeployError, DeployOptions, diff, secrets, tags, wait};
@@ -127,6 +127,7 @@ async fn make(
     let composed = compose(request, &options.cache, token).await?;
     let image = target.image(&composed.digest);
     let role = Role::of(cloud, definition).await?;
+    let note = role::note(cloud, definition, &role);
     let desired = Desired::of(cloud, definition, &image, role)?;
     let existing = cloud.lambda().get(&definition.name).await?;
     let mut planner = Planner {
@@ -151,6 +152,7 @@ async fn make(
     planner.triggers().await?;
     planner.steps.extend(last);
     planner.warnings.extend(secrets::notes(definition));
+    planner.warnings.extend(note);
     let Planner { steps, mut warnings, .. } = planner;
     if cloud.is_local() && definition.region.as_deref().is_some_and(|region| region != cloud.region()) {
         warnings.push("the definition's region has no meaning in the local context".into());

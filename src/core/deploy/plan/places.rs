@@ -2,7 +2,7 @@
 
 use super::Planner;
 use crate::cloud::ErrorKind;
-use crate::deploy::role::{MadeRole, POLICY, Role};
+use crate::deploy::role::{self, MadeRole, POLICY, Role};
 use crate::deploy::step::{Action, Work};
 use crate::deploy::target::{Ecr, ImageDestination};
 use crate::deploy::{DeployError, tags};
@@ -129,11 +129,17 @@ impl Planner<'_> {
         }
         let is = self.cloud.roles().policy(&new.name, POLICY).await?;
         let is = is.and_then(|text| serde_json::from_str::<Policy>(&text).ok());
-        if is.as_ref() == Some(&policy) {
-            self.step(Action::Keep, what, "", Vec::new());
-        } else {
-            self.step(Action::Change, what, "what it may do", vec![set]);
+        let (mut words, mut work) = (Vec::new(), Vec::new());
+        if is.as_ref() != Some(&policy) {
+            words.push("what it may do");
+            work.push(set);
         }
+        if !role::is_same_trust(&existing.trust, &new.trust) {
+            words.push("that it may narrow itself for scripts");
+            work.push(Work::Trust(new.name.clone(), new.trust));
+        }
+        let action = if work.is_empty() { Action::Keep } else { Action::Change };
+        self.step(action, what, words.join("; "), work);
         Ok(())
     }
 

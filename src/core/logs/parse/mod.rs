@@ -90,7 +90,7 @@ impl Parser {
         });
         entry.request_id = Some(self.word(&line.request_id));
         entry.run = line.run.as_deref().map(|run| self.word(run));
-        entry.task = line.task;
+        entry.task = line.task.as_ref().and_then(throng_contract::TaskId::as_number);
         entry.source = Some(line.stream);
         entry.message = Arc::from(line.message.as_str());
     }
@@ -204,7 +204,8 @@ pub fn pattern_for(query: &LogQuery) -> String {
         .map(quoted)
         .map(|id| format!(r#"$.requestId = "{id}" || $.record.requestId = "{id}""#));
     let by_run = query.run.as_deref().map(quoted).map(|run| match query.task {
-        Some(task) => format!(r#"($.run = "{run}" && $.task = {task})"#),
+        // A number in lines of the first contract, a text in those of today.
+        Some(task) => format!(r#"($.run = "{run}" && ($.task = {task} || $.task = "{task}"))"#),
         None => format!(r#"$.run = "{run}""#),
     });
     match (by_request, by_run) {

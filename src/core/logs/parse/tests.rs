@@ -196,11 +196,11 @@ fn other_lines_stay_as_they_are() {
 #[test]
 fn patterns_ask_for_what_the_query_wants() {
     let query = LogQuery { run: Some("r".into()), task: Some(4), ..LogQuery::default() };
-    assert_eq!(pattern_for(&query), r#"{ ($.run = "r" && $.task = 4) }"#);
+    assert_eq!(pattern_for(&query), r#"{ ($.run = "r" && ($.task = 4 || $.task = "4")) }"#);
     let query = LogQuery { request_id: Some("id".into()), ..query };
     assert_eq!(
         pattern_for(&query),
-        r#"{ $.requestId = "id" || $.record.requestId = "id" || ($.run = "r" && $.task = 4) }"#
+        r#"{ $.requestId = "id" || $.record.requestId = "id" || ($.run = "r" && ($.task = 4 || $.task = "4")) }"#
     );
     assert_eq!(pattern_for(&LogQuery::default()), "");
 }

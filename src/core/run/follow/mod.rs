@@ -1,11 +1,13 @@
 //! Feeds a tracker from the home bucket.
 //!
-//! Record names begin with their time, so each look lists only from a moment before the newest that is known; now
-//! and then it looks further back, because clocks differ and a record may be stored late; all of them are listed
-//! again when the run is complete, before the counts are called settled.
+//! What lies in the bucket decides how it is read: runs of the first layout have one folder of records, those of today a
+//! folder for each block of a thousand tasks.
 //!
 //! ```text
-//! drive   looks again and again, until the run or the person who watches has ended
+//! blocks    reads the ledger of today, block by block, and what summaries say of those that are final
+//! drive     looks again and again, until the run or the person who watches has ended
+//! first     reads the first layout
+//! summary   ten thousand tasks whose blocks are final, as one object
 //! ```
 
 use super::failure::{self, FailedEvent};
@@ -14,7 +16,7 @@ use super::launch::Launch;
 use super::manifest::read_manifest;
 use super::reports::LogPlace;
 use super::{RunContext, RunError, RunHeader, RunTracker};
-use crate::cloud::{CloudError, now_ms};
+use crate::cloud::now_ms;
 use crate::dataset::Meter;
 use crate::dataset::objects::{List, Put, each_page, read};
 use crate::model::RunView;
@@ -23,9 +25,12 @@ use futures::StreamExt;
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use throng_contract::keys::{RUNS, cancel_key, end_key, records_prefix, run_key, running_prefix};
+use throng_contract::keys::{RUNS, cancel_key, end_key, run_key};
 
+mod blocks;
 mod drive;
+mod first;
+mod summary;
 
 pub use drive::{follow, wait};
 
@@ -60,17 +65,12 @@ impl FollowOptions {
     }
 }
 
-/// Usual look back, for records that were stored in another order than they ended.
-const NEAR_MS: u64 = 1_000;
-/// The look back now and then, for clocks that differ.
+/// How far back what Lambda gave up on is looked for, for clocks that differ.
 const FAR_MS: u64 = 30_000;
-const FAR_EVERY: Duration = Duration::from_secs(4);
-/// Everything is listed again this often while the run is open.
-const ALL_EVERY: Duration = Duration::from_mins(2);
-/// Pages of markers per second that are read at most, on average.
-const MARKERS_EVERY: Duration = Duration::from_secs(1);
 /// Reports come into the log's filter this late.
 const REPORTS_LATE_MS: u64 = 120_000;
+/// Pause of somebody who waits for everything to be read.
+const READ_PAUSE: Duration = Duration::from_millis(50);
 /// Reads of failed events in flight.
 const EVENTS_AT_ONCE: usize = 16;
 
@@ -88,6 +88,13 @@ impl Due {
     }
 }
 
+/// How a run's records are read.
+#[derive(Debug)]
+enum Reader {
+    First(first::Reader),
+    Blocks(blocks::Reader),
+}
+
 /// Follows one run.
 #[derive(Debug)]
 pub struct Follower {
@@ -95,11 +102,8 @@ pub struct Follower {
     options: FollowOptions,
     tracker: RunTracker,
     meter: Option<Arc<Meter>>,
-    far: Due,
-    all: Due,
+    reader: Reader,
     folder: Due,
-    markers: Due,
-    marker_pages: u32,
     events: Due,
     reports: Due,
     /// Where the function's log is, once that is known.
@@ -129,7 +133,7 @@ pub(super) async fn read_header(context: &RunContext, run: &str) -> Result<RunHe
     let body = body.ok_or_else(|| RunError::NoRun(run.to_owned()))?;
     let header: RunHeader = serde_json::from_slice(&body)
         .map_err(|error| damaged(format!("its run.json cannot be read: {error}")))?;
-    if header.version > throng_contract::VERSION {
+    if header.version > throng_contract::versions::LEDGER {
         return Err(damaged("it was launched by a newer throng: update this one".into()));
     }
     if header.id != run || header.tasks > u64::from(u32::MAX) {
@@ -163,13 +167,13 @@ impl Follower {
             options,
             events_from_ms: header.started_ms,
             quiet_since_ms: header.started_ms,
+            reader: match header.version {
+                ..=1 => Reader::First(first::Reader::default()),
+                _ => Reader::Blocks(blocks::Reader::new(&header, context.local)),
+            },
             tracker: RunTracker::new(header),
             meter: None,
-            far: Due::default(),
-            all: Due::default(),
             folder: Due::default(),
-            markers: Due::default(),
-            marker_pages: 1,
             events: Due::default(),
             reports: Due::default(),
             log: None,
@@ -228,7 +232,8 @@ impl Follower {
     #[must_use]
     pub fn stalled_for(&self) -> Option<Duration> {
         let counts = self.tracker.counts();
-        let waiting = counts.pending > 0 && counts.running == 0;
+        // What waits to be tried again is not lost.
+        let waiting = counts.pending > self.tracker.waiting() && counts.running == 0 && self.has_read_all();
         self.quiet_for().filter(|quiet| waiting && *quiet >= self.options.stalled_after)
     }
 
@@ -241,6 +246,7 @@ impl Follower {
     pub fn view(&self) -> RunView {
         let mut view = self.tracker.view(now_ms(), self.unsent(), self.settled);
         view.summary.stalled_ms = self.stalled_ms();
+        view.summary.reading = !self.has_read_all();
         view
     }
 
@@ -248,7 +254,7 @@ impl Follower {
     #[must_use]
     pub fn summary(&self) -> RunSummary {
         let summary = self.tracker.summary(now_ms(), self.unsent(), self.settled);
-        RunSummary { stalled_ms: self.stalled_ms(), ..summary }
+        RunSummary { stalled_ms: self.stalled_ms(), reading: !self.has_read_all(), ..summary }
     }
 
     fn stalled_ms(&self) -> Option<u64> {
@@ -267,28 +273,33 @@ impl Follower {
         read_manifest(&context, &header, |entries| self.tracker.inputs(entries)).await
     }
 
+    /// Looks until every record has been read that was there: then the counts are what the ledger says. Lists are rationed, so
+    /// that a run of a hundred thousand open tasks takes some seconds.
+    ///
+    /// # Errors
+    /// The cloud does not answer.
+    pub async fn read(&mut self) -> Result<(), RunError> {
+        loop {
+            self.poll().await?;
+            if self.has_read_all() {
+                return Ok(());
+            }
+            tokio::time::sleep(self.options.fast.max(READ_PAUSE)).await;
+        }
+    }
+
     /// Looks once. Returns whether anything changed.
     ///
     /// # Errors
     /// The cloud does not answer; the next look may go well.
     pub async fn poll(&mut self) -> Result<bool, RunError> {
-        let mut changed = false;
-        let first = self.all.0.is_none();
-        if self.all.is_due(ALL_EVERY) {
-            changed |= self.records(None).await?;
-            self.far.is_due(Duration::ZERO);
-        } else {
-            let back = if self.far.is_due(FAR_EVERY) { FAR_MS } else { NEAR_MS };
-            changed |= self.records(Some(back)).await?;
-        }
+        let first = self.folder.0.is_none();
+        let mut changed = self.records().await?;
         let slow = self.options.slow;
         if self.folder.is_due(slow) {
             changed |= self.look_at_folder().await?;
         }
         if !self.tracker.is_complete() {
-            if self.markers.is_due(MARKERS_EVERY.max(self.options.fast) * self.marker_pages) {
-                changed |= self.look_at_markers().await?;
-            }
             if self.events.is_due(slow / 2) {
                 changed |= self.look_at_events().await?;
             }
@@ -311,22 +322,42 @@ impl Follower {
         Ok(changed)
     }
 
-    /// Lists records: all, or from so many milliseconds before the newest.
-    async fn records(&mut self, back: Option<u64>) -> Result<bool, CloudError> {
-        let prefix = records_prefix(&self.tracker.header().id);
-        // A record with a time far ahead must not hide those that come.
-        let newest = self.tracker.last_ended_ms().min(now_ms());
-        let start_after = back.map(|back| format!("{prefix}{:013}", newest.saturating_sub(back)));
-        let list = List { bucket: self.context.home.clone(), prefix, start_after, ..List::default() };
-        let (mut changed, tracker) = (false, &mut self.tracker);
-        each_page(self.context.store.as_ref(), list, |page| {
-            for object in &page.objects {
-                changed |= tracker.record(&object.key);
-            }
-            true
+    /// Reads what is due.
+    async fn records(&mut self) -> Result<bool, RunError> {
+        let (context, tracker) = (&self.context, &mut self.tracker);
+        let sent = self.meter.as_ref().map(|meter| meter.items_done());
+        Ok(match &mut self.reader {
+            Reader::First(reader) => reader.read(context, tracker, &self.options).await?,
+            Reader::Blocks(reader) => reader.read(context, tracker, &self.options, sent).await?,
         })
-        .await?;
-        Ok(changed)
+    }
+
+    /// Reads everything once more, before the counts are called settled.
+    async fn read_all(&mut self) -> Result<(), RunError> {
+        let (context, tracker) = (&self.context, &mut self.tracker);
+        match &mut self.reader {
+            Reader::First(reader) => drop(reader.records(context, tracker, None).await?),
+            Reader::Blocks(reader) => reader.read_open(context, tracker).await?,
+        }
+        Ok(())
+    }
+
+    /// Everything is due.
+    #[cfg(test)]
+    fn look_again(&mut self) {
+        match &mut self.reader {
+            Reader::First(reader) => *reader = first::Reader::default(),
+            Reader::Blocks(reader) => reader.look_again(),
+        }
+    }
+
+    /// Whether every record that there was at the beginning has been read: until then counts say less than the ledger.
+    #[must_use]
+    pub fn has_read_all(&self) -> bool {
+        match &self.reader {
+            Reader::First(reader) => reader.has_read_all(),
+            Reader::Blocks(reader) => reader.has_read_all(),
+        }
     }
 
     async fn look_at_folder(&mut self) -> Result<bool, RunError> {
@@ -346,24 +377,6 @@ impl Follower {
             let body = read(self.context.store.as_ref(), &self.context.home, &end_key(&run)).await?;
             self.end = body.and_then(|body| serde_json::from_slice(&body).ok());
         }
-        Ok(changed)
-    }
-
-    async fn look_at_markers(&mut self) -> Result<bool, CloudError> {
-        let prefix = running_prefix(&self.tracker.header().id);
-        let list = List { bucket: self.context.home.clone(), prefix, ..List::default() };
-        let (mut changed, mut pages, tracker) = (false, 0, &mut self.tracker);
-        let begun = now_ms();
-        each_page(self.context.store.as_ref(), list, |page| {
-            pages += 1;
-            for object in &page.objects {
-                changed |= tracker.marker(&object.key, object.modified_ms);
-            }
-            true
-        })
-        .await?;
-        changed |= tracker.markers_read(begun);
-        self.marker_pages = pages.clamp(1, 30);
         Ok(changed)
     }
 
@@ -412,11 +425,15 @@ impl Follower {
         let running = self.tracker.running();
         let Some(first) = running.first() else { return false };
         if self.log.is_none() {
-            self.log = self.context.fleet.log_of(&self.tracker.header().function).await.ok().flatten();
+            self.log = self.context.functions.log_of(&self.tracker.header().function).await.ok().flatten();
         }
         let Some(place) = &self.log else { return false };
         let now = now_ms();
-        let ends = match self.context.fleet.bad_ends(place, self.reports_from_ms.max(first.started_ms)).await
+        let ends = match self
+            .context
+            .functions
+            .failed_attempts(place, self.reports_from_ms.max(first.started_ms))
+            .await
         {
             Ok(ends) => ends,
             Err(error) => {
@@ -463,7 +480,7 @@ impl Follower {
         if self.settled && self.end.as_ref() == Some(&end) {
             return Ok(false);
         }
-        self.records(None).await?;
+        self.read_all().await?;
         if !self.tracker.is_complete() {
             return Ok(true);
         }
@@ -472,6 +489,9 @@ impl Follower {
             && self.end.as_ref() != Some(&end)
         {
             self.write_end(end).await;
+        }
+        if let Reader::Blocks(reader) = &mut self.reader {
+            reader.summarise(&self.context, &self.tracker).await;
         }
         Ok(true)
     }

@@ -1,36 +1,28 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 #![allow(clippy::disallowed_macros, reason = "a measurement prints its figures")]
 use super::*;
+use crate::cloud::CloudError;
 use crate::cloud::ErrorKind;
 use crate::dataset::memory::MemoryStore;
 use crate::logs::LogGroup;
-use crate::model::{FailureClass, TaskState};
-use crate::run::launch::tests::{FakeFleet, World, trigger};
+use crate::model::{FailureClass, TaskState, Waiting};
+use crate::run::launch::tests::{FakeFunctions, World, trigger};
 use crate::run::{FailedAttempt, FunctionApi, FunctionFacts, Lister, attempts, cancel, verify};
 use serde_json::json;
 use std::sync::atomic::{AtomicBool, Ordering};
-use throng_contract::keys::{cancel_key, record_key, running_key};
-use throng_contract::{AttemptRecord, OutputObject, Phases, TaskRef};
+use throng_contract::keys::{self, cancel_key, record_key};
+use throng_contract::{AttemptRecord, EventRef, OutputObject, TaskRef};
 use tokio_util::sync::CancellationToken;
 
 fn record(run: &str, task: u64, state: TaskState, ended_ms: u64) -> AttemptRecord {
     AttemptRecord {
-        version: 1,
-        function: "f".into(),
-        task: Some(TaskRef { run: run.into(), task }),
+        task: Some(TaskRef::launched(run, task)),
         bucket: "in".into(),
         key: format!("{task:04}.txt"),
-        provider: None,
-        request_id: format!("req-{task}-{ended_ms}"),
         state,
         class: (state == TaskState::Failed).then_some(FailureClass::Script),
         exit_code: Some(0),
-        signal: None,
-        error: None,
-        started_ms: ended_ms - 5,
         ended_ms,
-        phases: Phases::default(),
-        cold: false,
         bytes_in: 1,
         bytes_out: 1,
         outputs: vec![OutputObject {
@@ -41,10 +33,17 @@ fn record(run: &str, task: u64, state: TaskState, ended_ms: u64) -> AttemptRecor
             provider: None,
         }],
         peak_memory: 4096,
-        log_group: String::new(),
-        log_stream: String::new(),
-        stderr_tail: Vec::new(),
+        ..AttemptRecord::begun("f", &format!("req-{task}-{ended_ms}"), ended_ms - 5)
     }
+}
+
+/// When attempts with a marker began.
+const BEGAN: u64 = 1_795_470_300_000;
+
+/// The key of the marker of an attempt.
+fn running_key(run: &str, task: u64, request_id: &str) -> String {
+    let task = Some(TaskRef::launched(run, task));
+    keys::running_key(&AttemptRecord { task, ..AttemptRecord::begun("f", request_id, BEGAN) }).unwrap()
 }
 
 fn put(store: &MemoryStore, record: &AttemptRecord) {
@@ -76,7 +75,7 @@ async fn a_run_is_followed_to_its_end_and_the_end_is_written_once() {
             &record(&run, task, if task == 3 { TaskState::Failed } else { TaskState::Succeeded }, now + task),
         );
     }
-    follower.markers = Due::default();
+    follower.look_again();
     assert!(follower.poll().await.unwrap());
     let view = follower.view();
     assert_eq!((view.counts().succeeded, view.counts().running, view.counts().pending), (8, 1, 1));
@@ -85,9 +84,14 @@ async fn a_run_is_followed_to_its_end_and_the_end_is_written_once() {
     assert_eq!(follower.view().task(3).unwrap().key.as_ref(), "0003.txt");
     put(
         &world.store,
-        &AttemptRecord { request_id: "req".into(), ..record(&run, 3, TaskState::Failed, now + 50) },
+        &AttemptRecord {
+            request_id: "req".into(),
+            started_ms: BEGAN,
+            ..record(&run, 3, TaskState::Failed, now + 50)
+        },
     );
     put(&world.store, &record(&run, 9, TaskState::Succeeded, now + 60));
+    follower.look_again();
     follower.poll().await.unwrap();
     let summary = follower.summary();
     assert!(summary.settled && summary.ended_ms == Some(now + 60), "{summary:?}");
@@ -101,28 +105,89 @@ async fn a_run_is_followed_to_its_end_and_the_end_is_written_once() {
     assert_eq!((runs.len(), runs[0].counts, runs[0].settled), (1, summary.counts, true));
 
     put(&world.store, &record(&run, 3, TaskState::Succeeded, now + 90));
+    follower.look_again();
     follower.poll().await.unwrap();
     assert_eq!(follower.summary().counts.succeeded, 10, "a late success counts");
     assert_eq!(world.store.get("home", &end_key(&run)).unwrap().puts, 2);
 }
 
 #[tokio::test]
-async fn a_record_that_is_stored_late_is_not_missed() {
+async fn a_record_that_is_stored_late_is_not_missed_in_the_first_layout() {
     let world = World::new(vec![trigger("in", "", "")]);
-    let (run, mut follower) = launched(&world, 3).await;
+    let (run, old) = launched(&world, 3).await;
+    let header = RunHeader { version: 1, ..old.tracker().header().clone() };
+    let mut follower = Follower::of(&world.context, header);
+    let record = |task, ended_ms| {
+        let record = record(&run, task, TaskState::Succeeded, ended_ms);
+        AttemptRecord { task: Some(keys::first::task(&run, task)), ..record }
+    };
     let now = now_ms();
-    put(&world.store, &record(&run, 0, TaskState::Succeeded, now));
+    put(&world.store, &record(0, now));
     follower.poll().await.unwrap();
-    put(&world.store, &record(&run, 1, TaskState::Succeeded, now - 20_000));
+    put(&world.store, &record(1, now - 20_000));
     follower.poll().await.unwrap();
     assert_eq!(follower.tracker().counts().succeeded, 1, "outside the near look");
-    follower.far = Due::default();
+    put(&world.store, &record(2, now - 100_000));
+    follower.reader = Reader::First(first::Reader::default());
     follower.poll().await.unwrap();
-    assert_eq!(follower.tracker().counts().succeeded, 2);
-    put(&world.store, &record(&run, 2, TaskState::Succeeded, now - 100_000));
-    follower.all = Due::default();
-    follower.poll().await.unwrap();
+    assert_eq!(follower.tracker().counts().succeeded, 3);
     assert!(follower.is_settled());
+}
+
+/// Launched tasks of several blocks: what is open is listed, what is final is not, and a summary takes the place of records.
+#[tokio::test]
+async fn blocks_are_read_until_they_are_final_and_then_their_summary() {
+    let world = World::new(vec![trigger("in", "", "")]);
+    let (run, mut follower) = launched(&world, 2_500).await;
+    let now = now_ms();
+    for task in 0..2_500 {
+        put(
+            &world.store,
+            &record(&run, task, if task == 7 { TaskState::Failed } else { TaskState::Succeeded }, now + task),
+        );
+    }
+    follower.look_again();
+    follower.poll().await.unwrap();
+    assert!(follower.is_settled() && follower.has_read_all());
+    let summaries: Vec<_> =
+        world.store.keys("home").into_iter().filter(|key| key.contains("/summary/")).collect();
+    assert_eq!(summaries, [format!("runs/{run}/summary/0/000000.000.json")]);
+
+    for key in world.store.keys("home").into_iter().filter(|key| key.starts_with("l/")) {
+        world.store.delete("home", &key);
+    }
+    let mut other = Follower::open(&world.context, &run).await.unwrap();
+    other.poll().await.unwrap();
+    assert!(other.has_read_all() && other.is_settled());
+    assert_eq!(other.summary().counts, follower.summary().counts, "the summary says what the records said");
+    assert_eq!(other.view().task(7), follower.view().task(7));
+}
+
+/// Lambda tries again: until it has given up, or a try succeeded, nothing is final.
+#[tokio::test]
+async fn a_failed_attempt_is_final_when_no_retry_is_due() {
+    let world = World::with_retries(vec![trigger("in", "", "")], 1);
+    let (run, mut follower) = launched(&world, 2).await;
+    let event = |id: &str| Some(EventRef { id: id.into(), retries: None });
+    let now = now_ms();
+    put(&world.store, &AttemptRecord { event: event("a"), ..record(&run, 0, TaskState::Failed, now) });
+    put(&world.store, &record(&run, 1, TaskState::Succeeded, now));
+    follower.look_again();
+    follower.poll().await.unwrap();
+    let row = follower.view().task(0).unwrap().clone();
+    assert_eq!((row.state, row.attempts), (TaskState::Pending, 1));
+    assert_eq!(row.waiting, Some(Waiting { retry: 1, of: 1, due_ms: now + 60_000 }));
+    assert_eq!((follower.summary().waiting, follower.summary().stalled_ms), (1, None));
+    assert!(!follower.is_settled(), "another attempt is due");
+
+    put(
+        &world.store,
+        &AttemptRecord { event: event("a"), ..record(&run, 0, TaskState::Failed, now + 61_000) },
+    );
+    follower.look_again();
+    follower.poll().await.unwrap();
+    assert_eq!((follower.summary().counts.failed, follower.summary().waiting), (1, 0));
+    assert!(follower.is_settled(), "it was the last");
 }
 
 #[tokio::test]
@@ -190,8 +255,13 @@ async fn cancelling_ends_a_run_and_the_list_shows_it() {
     // It ended as its runtime found the run cancelled.
     put(
         &world.store,
-        &AttemptRecord { request_id: "q".into(), ..record(&run, 1, TaskState::Cancelled, now_ms()) },
+        &AttemptRecord {
+            request_id: "q".into(),
+            started_ms: BEGAN,
+            ..record(&run, 1, TaskState::Cancelled, now_ms())
+        },
     );
+    follower.look_again();
     follower.poll().await.unwrap();
     let summary = follower.summary();
     assert!(summary.cancelled && summary.settled);
@@ -228,7 +298,7 @@ async fn a_run_of_which_nothing_is_heard_has_stalled_until_something_is() {
     assert!((3_600_000..3_660_000).contains(&quiet), "{quiet}");
     assert!(follower.view().summary.stalled_ms >= Some(quiet));
     world.store.insert("home", &running_key(&run, 0, "req"), "{}");
-    follower.markers = Due::default();
+    follower.look_again();
     follower.poll().await.unwrap();
     follower.quiet_since_ms -= 3_600_000;
     assert_eq!(follower.summary().stalled_ms, None, "a task runs");
@@ -255,8 +325,8 @@ async fn a_cloud_that_fails_for_a_while_is_waited_for() {
         let fails = action == "list" && switch.load(Ordering::SeqCst);
         fails.then(|| CloudError::new(ErrorKind::Unreachable, "s3:ListBucket", "", "no answer"))
     });
-    let fleet = FakeFleet::default();
-    let world = World::with(store, fleet);
+    let functions = FakeFunctions::default();
+    let world = World::with(store, functions);
     let (run, mut follower) = launched(&world, 1).await;
     follower.options.fast = Duration::from_millis(5);
     follower.pause = Duration::from_millis(5);
@@ -350,7 +420,11 @@ impl FunctionApi for Telling {
     async fn log_of(&self, function: &str) -> Result<Option<LogPlace>, CloudError> {
         Ok(Some(LogPlace { group: LogGroup::of_function(function), json: true }))
     }
-    async fn bad_ends(&self, place: &LogPlace, _since_ms: Millis) -> Result<Vec<FailedAttempt>, CloudError> {
+    async fn failed_attempts(
+        &self,
+        place: &LogPlace,
+        _since_ms: Millis,
+    ) -> Result<Vec<FailedAttempt>, CloudError> {
         assert_eq!(place.group.group, "/aws/lambda/f");
         Ok(self.0.clone())
     }
@@ -369,14 +443,18 @@ async fn an_end_that_the_log_tells_is_shown_before_the_ledger_has_it() {
         duration_ms: 900,
         peak_memory: 0,
     };
-    follower.context.fleet = Arc::new(Telling(vec![end]));
+    follower.context.functions = Arc::new(Telling(vec![end]));
     world.store.insert("home", &running_key(&run, 0, "req"), "{}");
     follower.poll().await.unwrap();
     let view = follower.view();
     assert_eq!((view.counts().timed_out, view.counts().total()), (1, 1));
     assert!(view.task(0).unwrap().is_reported() && !follower.is_settled());
     assert!(world.store.get("home", &end_key(&run)).is_none(), "the run has not ended");
-    let record = AttemptRecord { request_id: "req".into(), ..record(&run, 0, TaskState::Succeeded, now + 5) };
+    let record = AttemptRecord {
+        request_id: "req".into(),
+        started_ms: BEGAN,
+        ..record(&run, 0, TaskState::Succeeded, now + 5)
+    };
     put(&world.store, &record);
     follower.poll().await.unwrap();
     assert!(follower.is_settled());

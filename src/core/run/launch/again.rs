@@ -1,6 +1,7 @@
 //! Sends once more what was sent and never began: events can be lost on their way from a bucket to a function.
 
 use super::{SendReport, event, invoke};
+use crate::cloud::now_ms;
 use crate::dataset::Meter;
 use crate::dataset::pace::Pace;
 use crate::dataset::upload::NotSent;
@@ -25,7 +26,7 @@ pub async fn send_again(
     cancel: &CancellationToken,
 ) -> Result<SendReport, RunError> {
     let mut follower = Follower::open(context, run).await?;
-    follower.poll().await?;
+    follower.read().await?;
     if follower.tracker().is_cancelled() {
         return Err(RunError::Refused(format!("run `{run}` was cancelled")));
     }
@@ -40,7 +41,8 @@ pub async fn send_again(
     let function = header.function.clone();
     super::facts_of(context, &function).await?;
     let store = Arc::new(Stores::of(context, &function).get(header.provider.as_deref()).await?);
-    let again = Arc::new(Again { context: context.clone(), store, header: header.clone() });
+    let again =
+        Arc::new(Again { context: context.clone(), store, header: header.clone(), send: send_number() });
     meter.total(tasks.len() as u64, 0);
     let pace = Arc::new(Pace::new(AT_ONCE));
     let mut rest = tasks.into_iter();
@@ -50,6 +52,11 @@ pub async fn send_again(
         Some(async move { again.one(&pace, row).await })
     };
     invoke::all(&pace.clone(), cancel, &meter, SendReport::default(), next).await
+}
+
+/// Seconds since 1970: nobody counts how often a task was sent, and the same number twice would only look like a repetition.
+fn send_number() -> u32 {
+    u32::try_from(now_ms() / 1000).unwrap_or(u32::MAX)
 }
 
 /// Tasks of which nothing was ever heard.
@@ -67,6 +74,8 @@ struct Again {
     context: RunContext,
     store: Arc<Store>,
     header: RunHeader,
+    /// Tells this sending from others.
+    send: u32,
 }
 
 impl Again {
@@ -79,9 +88,10 @@ impl Again {
             let path = PathBuf::from(format!("s3://{bucket}/{key}"));
             return Ok(Some(NotSent { index: row.task, path, reason: reason.into() }));
         }
-        let RunHeader { id, function, provider, .. } = &self.header;
-        let payload = event(id, row.task, provider.as_deref(), bucket, key);
-        pace.insist(|| self.context.fleet.invoke_async(function, payload.clone())).await?;
+        let function = &self.header.function;
+        // Another event than any before, whose repetitions are its own.
+        let payload = event(&self.header, row.task, self.send, bucket, key);
+        pace.insist(|| self.context.functions.invoke_async(function, payload.clone())).await?;
         Ok(None)
     }
 }

@@ -6,8 +6,8 @@ use crate::dataset::pace::Pace;
 use crate::run::RunContext;
 use crate::run::header::Cancelled;
 use std::time::Duration;
-use throng_contract::VERSION;
 use throng_contract::keys::cancel_key;
+use throng_contract::versions;
 use tokio_util::sync::CancellationToken;
 
 /// Cancels a run: no more of its tasks are sent, and those without a sign of life count as cancelled. Invocations
@@ -17,7 +17,8 @@ use tokio_util::sync::CancellationToken;
 /// # Errors
 /// What the cloud said.
 pub async fn cancel(context: &RunContext, run: &str) -> Result<(), CloudError> {
-    let body = serde_json::to_vec(&Cancelled { version: VERSION, at_ms: now_ms() }).unwrap_or_default();
+    let body =
+        serde_json::to_vec(&Cancelled { version: versions::LEDGER, at_ms: now_ms() }).unwrap_or_default();
     let put = Put {
         bucket: context.home.clone(),
         key: cancel_key(run),

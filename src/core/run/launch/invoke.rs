@@ -6,7 +6,7 @@ use crate::dataset::pace::{Pace, drive};
 use crate::dataset::upload::{AfterPut, NotSent};
 use crate::dataset::{Journal, Meter};
 use crate::run::cloud::TriggerPlace;
-use crate::run::{FunctionApi, RunError};
+use crate::run::{FunctionApi, RunError, RunHeader};
 use async_trait::async_trait;
 use std::collections::HashSet;
 use std::ops::ControlFlow;
@@ -18,9 +18,9 @@ const AT_ONCE: u32 = 128;
 
 /// Invokes the function for uploaded files that did not trigger it.
 pub(super) struct Untriggered {
-    fleet: Arc<dyn FunctionApi>,
+    functions: Arc<dyn FunctionApi>,
     function: String,
-    run: String,
+    header: RunHeader,
     bucket: String,
     triggers: Vec<TriggerPlace>,
 }
@@ -28,9 +28,9 @@ pub(super) struct Untriggered {
 impl Untriggered {
     pub fn of(launch: &Launch) -> Self {
         Self {
-            fleet: launch.context.fleet.clone(),
+            functions: launch.context.functions.clone(),
             function: launch.header.function.clone(),
-            run: launch.header.id.clone(),
+            header: launch.header.clone(),
             bucket: launch.place.bucket.clone(),
             triggers: launch.triggers.clone(),
         }
@@ -43,7 +43,7 @@ impl AfterPut for Untriggered {
         if self.triggers.iter().any(|trigger| trigger.starts(&self.bucket, key)) {
             return Ok(());
         }
-        self.fleet.invoke_async(&self.function, event(&self.run, index, None, &self.bucket, key)).await
+        self.functions.invoke_async(&self.function, event(&self.header, index, 0, &self.bucket, key)).await
     }
 }
 
@@ -68,11 +68,11 @@ pub(super) async fn send(
     let next = || {
         let task = tasks.next()?;
         let key = launch.entry(task)?.key;
-        let payload = event(&header.id, task, header.provider.as_deref(), &launch.place.bucket, &key);
-        let (fleet, function) = (launch.context.fleet.clone(), header.function.clone());
+        let payload = event(header, task, 0, &launch.place.bucket, &key);
+        let (functions, function) = (launch.context.functions.clone(), header.function.clone());
         let (pace, journal) = (pace.clone(), journal.clone());
         Some(async move {
-            pace.insist(|| fleet.invoke_async(&function, payload.clone())).await?;
+            pace.insist(|| functions.invoke_async(&function, payload.clone())).await?;
             journal.append(&task).map_err(io)?;
             Ok(None)
         })

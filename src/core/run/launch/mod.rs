@@ -39,7 +39,7 @@ use crate::model::Place;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
-use throng_contract::{TaskEvent, TaskRef};
+use throng_contract::{TaskEvent, versions};
 
 /// What to process.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,7 +56,7 @@ pub enum Inputs {
         /// The storage provider of the function that the bucket is at, as `minio.lab`; the context's own storage when
         /// `None`.
         provider: Option<String>,
-        /// Bucket
+        /// The bucket they are in.
         bucket: String,
         /// Keys, or prefixes ending with `/` (the empty one: everything).
         keys: Vec<String>,
@@ -175,8 +175,23 @@ impl Launch {
     }
 }
 
+/// A runtime of another contract would not know what it is sent, or would write records where nobody reads them.
+fn refuse_other_contract(function: &str, facts: &FunctionFacts) -> Result<(), RunError> {
+    let known = versions::CONTRACT;
+    match facts.contract {
+        Some(older) if older < known => Err(RunError::Refused(format!(
+            "the function `{function}` was deployed by an older throng, whose records this one does not write: \
+             `throng upgrade {function}` gives it today's runtime and leaves its image and settings as they are"
+        ))),
+        Some(newer) if newer > known => Err(RunError::Refused(format!(
+            "the function `{function}` was deployed by a newer throng: update this one"
+        ))),
+        _ => Ok(()),
+    }
+}
+
 async fn facts_of(context: &RunContext, function: &str) -> Result<FunctionFacts, RunError> {
-    let facts = context.fleet.facts(function).await?;
+    let facts = context.functions.facts(function).await?;
     let facts = facts.ok_or_else(|| RunError::NoFunction(function.to_owned()))?;
     if facts.state == "Failed" {
         let message = format!("the function `{function}` is in state Failed: deploy it again first");
@@ -185,12 +200,16 @@ async fn facts_of(context: &RunContext, function: &str) -> Result<FunctionFacts,
     Ok(facts)
 }
 
-fn event(run: &str, task: u64, provider: Option<&str>, bucket: &str, key: &str) -> Vec<u8> {
+/// The event of a task that has been sent `send` times before.
+fn event(header: &RunHeader, task: u64, send: u32, bucket: &str, key: &str) -> Vec<u8> {
     let event = TaskEvent {
-        task: Some(TaskRef { run: run.to_owned(), task }),
+        task: Some(header.task(task)),
+        send,
+        retries: header.retries,
+        group: None,
         bucket: bucket.to_owned(),
         key: key.to_owned(),
-        provider: provider.map(str::to_owned),
+        provider: header.provider.clone(),
     };
     serde_json::to_vec(&event).unwrap_or_default()
 }

@@ -2,18 +2,19 @@
 
 use super::inputs::{list_objects, scan_files};
 use super::rerun::unsuccessful;
-use super::{Inputs, Launch, LaunchRequest, facts_of};
+use super::{Inputs, Launch, LaunchRequest, facts_of, refuse_other_contract};
 use crate::cloud::now_ms;
 use crate::dataset::objects::Put;
 use crate::dataset::pace::Pace;
 use crate::model::Place;
+use crate::private;
 use crate::run::cloud::FunctionFacts;
 use crate::run::header::{RunHeader, StartedBy, new_run_id};
 use crate::run::manifest::write_manifest;
 use crate::run::{RunContext, RunError, Stores, plan};
 use std::sync::Arc;
-use throng_contract::VERSION;
-use throng_contract::keys::run_key;
+use throng_contract::keys::{inputs_folder, run_key};
+use throng_contract::versions;
 use tokio_util::sync::CancellationToken;
 
 /// Fixes the inputs of a run and writes its manifest and run.json: afterwards the run exists.
@@ -26,6 +27,7 @@ pub async fn prepare(
     cancel: &CancellationToken,
 ) -> Result<Launch, RunError> {
     let facts = facts_of(context, &request.function).await?;
+    refuse_other_contract(&request.function, &facts)?;
     let started_ms = now_ms();
     let id = new_run_id(started_ms);
     let source = source_of(&request.inputs);
@@ -49,7 +51,7 @@ pub async fn prepare(
     let place = Place { prefix: place.prefix.trim_matches('/').to_owned(), ..place };
     let mut launch = Launch {
         header: RunHeader {
-            version: VERSION,
+            version: versions::LEDGER,
             id,
             function: request.function,
             image: facts.image,
@@ -62,6 +64,7 @@ pub async fn prepare(
             provider,
             files,
             started_by: StartedBy::Trigger,
+            retries: Some(facts.retries),
             throng: env!("CARGO_PKG_VERSION").to_owned(),
         },
         context: context.clone(),
@@ -72,8 +75,7 @@ pub async fn prepare(
         claim: None,
     };
     let folder = context.folder(&launch.header.id);
-    std::fs::create_dir_all(&folder)
-        .map_err(|error| RunError::Io(format!("{}: {error}", folder.display())))?;
+    private::folder(&folder).map_err(|error| RunError::Io(format!("{}: {error}", folder.display())))?;
     launch.claim = plan::claim(&folder)?;
     let triggered = launch.inputs.iter().all(|file| launch.is_triggered(&launch.key(file.name)));
     if !files || !triggered {
@@ -91,7 +93,7 @@ fn destination(context: &RunContext, facts: &FunctionFacts, id: &str) -> Place {
             let folder = trigger.prefix.rfind('/').map_or("", |slash| &trigger.prefix[..slash]);
             Place { bucket: trigger.bucket.clone(), prefix: folder.to_owned() }
         }
-        None => Place { bucket: context.home.clone(), prefix: format!("inputs/{id}") },
+        None => Place { bucket: context.home.clone(), prefix: inputs_folder(id) },
     }
 }
 

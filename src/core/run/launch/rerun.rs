@@ -33,7 +33,7 @@ pub(super) async fn unsuccessful(
     cancel: &CancellationToken,
 ) -> Result<Unsuccessful, RunError> {
     let mut follower = Follower::open(context, run).await?;
-    follower.poll().await?;
+    follower.read().await?;
     if !follower.tracker().is_complete() {
         return Err(RunError::Refused(format!(
             "run `{run}` has not ended: what does not succeed can be run again when it has. `throng run --resume {run}` \

@@ -6,14 +6,14 @@ use crate::cloud::{CloudError, now_ms};
 use crate::dataset::Meter;
 use crate::dataset::objects::Put;
 use crate::dataset::pace::{Pace, drive};
-use crate::dataset::upload::{AfterPut, NotSent, Upload, UploadError};
+use crate::dataset::upload::{AfterPut, NotSent, Upload, UploadError, UploadRun};
 use crate::model::TaskState;
 use crate::run::header::StartedBy;
 use crate::run::{RunError, plan};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use throng_contract::keys::record_key;
-use throng_contract::{AttemptRecord, FailureClass, TaskRef};
+use throng_contract::{AttemptRecord, FailureClass};
 use tokio_util::sync::CancellationToken;
 
 impl Launch {
@@ -62,7 +62,7 @@ impl Launch {
         let upload = Upload {
             files: self.inputs.clone(),
             place: self.place.clone(),
-            run: Some(self.header.id.clone()),
+            run: Some(UploadRun { id: self.header.id.clone(), ledger: self.header.version }),
             journal: self.context.folder(&self.header.id).join("sent.journal"),
             options: self.context.upload,
             after,
@@ -102,7 +102,7 @@ impl Launch {
         let entry = self.entry(not_sent.index)?;
         let request_id = format!("not-sent-{:08x}", rand::random::<u32>());
         let record = AttemptRecord {
-            task: Some(TaskRef { run: self.header.id.clone(), task: not_sent.index }),
+            task: Some(self.header.task(not_sent.index)),
             bucket: entry.bucket,
             key: entry.key,
             provider: entry.provider,

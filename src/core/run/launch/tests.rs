@@ -11,13 +11,13 @@ use std::collections::HashSet;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use throng_contract::keys::{record_key, run_key};
-use throng_contract::layout::{META_RUN, META_TASK};
-use throng_contract::{AttemptRecord, FailureClass};
+use throng_contract::layout::META_LINEAGE;
+use throng_contract::{AttemptRecord, FailureClass, Lineage, TaskRef};
 use tokio_util::sync::CancellationToken;
 
 /// Functions of a test.
 #[derive(Default)]
-pub struct FakeFleet {
+pub struct FakeFunctions {
     pub facts: FunctionFacts,
     pub invoked: Mutex<Vec<TaskEvent>>,
     pub calls: AtomicU64,
@@ -27,7 +27,7 @@ pub struct FakeFleet {
 }
 
 #[async_trait]
-impl FunctionApi for FakeFleet {
+impl FunctionApi for FakeFunctions {
     async fn facts(&self, function: &str) -> Result<Option<FunctionFacts>, CloudError> {
         Ok((function == "f").then(|| self.facts.clone()))
     }
@@ -49,39 +49,45 @@ impl FunctionApi for FakeFleet {
 pub struct World {
     pub dir: tempfile::TempDir,
     pub store: Arc<MemoryStore>,
-    pub fleet: Arc<FakeFleet>,
+    pub functions: Arc<FakeFunctions>,
     pub context: RunContext,
 }
 
 impl World {
     pub fn new(triggers: Vec<TriggerPlace>) -> Self {
+        Self::with_retries(triggers, 0)
+    }
+
+    pub fn with_retries(triggers: Vec<TriggerPlace>, retries: u32) -> Self {
         Self::with(
             MemoryStore::default(),
-            FakeFleet {
+            FakeFunctions {
                 facts: FunctionFacts {
                     image: "r/f@sha256:1".into(),
                     state: "Active".into(),
                     triggers,
                     memory_mb: 256,
+                    retries,
+                    contract: Some(versions::CONTRACT),
                 },
-                ..FakeFleet::default()
+                ..FakeFunctions::default()
             },
         )
     }
 
-    pub fn with(store: MemoryStore, fleet: FakeFleet) -> Self {
+    pub fn with(store: MemoryStore, functions: FakeFunctions) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let (store, fleet) = (Arc::new(store), Arc::new(fleet));
+        let (store, functions) = (Arc::new(store), Arc::new(functions));
         let context = RunContext {
             store: store.clone(),
-            fleet: fleet.clone(),
+            functions: functions.clone(),
             home: "home".into(),
             context: "local".into(),
             state: dir.path().join("state"),
             upload: UploadOptions::default(),
             local: true,
         };
-        Self { dir, store, fleet, context }
+        Self { dir, store, functions, context }
     }
 
     pub fn files(&self, count: usize) -> Inputs {
@@ -119,8 +125,10 @@ async fn files_go_to_the_trigger_with_their_task_and_nothing_is_invoked() {
     assert_eq!(entries, launch.manifest());
     assert_eq!(send(launch).await.unwrap().sent, 30);
     let stored = world.store.get("in", "x/0007.txt").unwrap();
-    assert_eq!(stored.metadata, [(META_RUN, header.id.clone()), (META_TASK, "7".into())]);
-    assert_eq!(world.fleet.calls.load(Ordering::SeqCst), 0);
+    let [(META_LINEAGE, line)] = &stored.metadata[..] else { panic!("{:?}", stored.metadata) };
+    let starts = Lineage::parse(line, "in", "x/0007.txt").unwrap().starts();
+    assert_eq!(starts, Some(header.task(7)));
+    assert_eq!(world.functions.calls.load(Ordering::SeqCst), 0);
     assert!(matches!(resume(&world.context, &header.id).await, Err(RunError::AllSent(_))), "nothing is left");
 }
 
@@ -131,11 +139,11 @@ async fn files_without_a_trigger_are_stored_and_invoked_once_each() {
     let header = launch.header().clone();
     assert_eq!((header.started_by, header.bucket.as_str()), (StartedBy::Invoke, "home"));
     send(launch).await.unwrap();
-    let mut invoked = world.fleet.invoked.lock().unwrap().clone();
-    invoked.sort_by_key(|event| event.task.as_ref().unwrap().task);
+    let mut invoked = world.functions.invoked.lock().unwrap().clone();
+    invoked.sort_by_key(|event| event.task.as_ref().unwrap().task.as_number());
     assert_eq!(invoked.len(), 20);
     for (task, event) in invoked.iter().enumerate() {
-        assert_eq!(event.task, Some(TaskRef { run: header.id.clone(), task: task as u64 }));
+        assert_eq!(event.task, Some(header.task(task as u64)));
         assert!(world.store.get(&event.bucket, &event.key).is_some(), "stored before it is invoked");
     }
 }
@@ -145,15 +153,15 @@ async fn files_that_miss_the_suffix_are_invoked() {
     let world = World::new(vec![trigger("in", "x/", "7.txt")]);
     send(world.prepare(world.files(20)).await.unwrap()).await.unwrap();
     assert_eq!(world.store.keys("in").len(), 20);
-    assert_eq!(world.fleet.invoked.lock().unwrap().len(), 18);
+    assert_eq!(world.functions.invoked.lock().unwrap().len(), 18);
 }
 
 #[tokio::test]
 async fn objects_are_invoked_throttles_and_all() {
-    let fleet = FakeFleet { throttle: Some(3), ..FakeFleet::default() };
+    let functions = FakeFunctions { throttle: Some(3), ..FakeFunctions::default() };
     let mut store = MemoryStore::default();
     store.page = Some(7);
-    let world = World::with(store, fleet);
+    let world = World::with(store, functions);
     for n in 0..50 {
         world.store.insert("b", &format!("d/{n:02}"), "x");
     }
@@ -167,24 +175,30 @@ async fn objects_are_invoked_throttles_and_all() {
     let report = send(world.prepare(inputs).await.unwrap()).await.unwrap();
     assert_eq!(report.sent, 51);
     let keys: HashSet<_> =
-        world.fleet.invoked.lock().unwrap().iter().map(|event| event.key.clone()).collect();
+        world.functions.invoked.lock().unwrap().iter().map(|event| event.key.clone()).collect();
     assert_eq!(keys.len(), 51);
 }
 
 #[tokio::test]
 async fn a_launch_that_broke_off_goes_on() {
     let world = World::new(Vec::new());
-    *world.fleet.deny_at.lock().unwrap() = Some(25);
+    *world.functions.deny_at.lock().unwrap() = Some(25);
     let launch = world.prepare(world.files(60)).await.unwrap();
     let run = launch.header().id.clone();
     assert!(send(launch).await.is_err());
-    *world.fleet.deny_at.lock().unwrap() = None;
+    *world.functions.deny_at.lock().unwrap() = None;
     let launch = resume(&world.context, &run).await.unwrap();
     assert_eq!(launch.header().id, run);
     let report = send(launch).await.unwrap();
     assert!(report.skipped > 0, "{report:?}");
-    let tasks: HashSet<_> =
-        world.fleet.invoked.lock().unwrap().iter().map(|event| event.task.clone().unwrap().task).collect();
+    let tasks: HashSet<_> = world
+        .functions
+        .invoked
+        .lock()
+        .unwrap()
+        .iter()
+        .map(|event| event.task.clone().unwrap().task)
+        .collect();
     assert_eq!(tasks.len(), 60);
     for key in world.store.keys("home").iter().filter(|key| key.starts_with("inputs/")) {
         assert_eq!(world.store.get("home", key).unwrap().puts, 1, "{key}");
@@ -208,8 +222,8 @@ async fn a_file_that_cannot_be_sent_is_a_failed_task() {
 #[tokio::test]
 async fn a_cancelled_run_is_sent_no_further() {
     // Slow enough for the cancellation to be seen.
-    let fleet = FakeFleet { throttle: Some(0), ..FakeFleet::default() };
-    let world = World::with(MemoryStore::default(), fleet);
+    let functions = FakeFunctions { throttle: Some(0), ..FakeFunctions::default() };
+    let world = World::with(MemoryStore::default(), functions);
     for n in 0..20_000 {
         world.store.insert("b", &format!("{n:05}"), "x");
     }
@@ -222,7 +236,7 @@ async fn a_cancelled_run_is_sent_no_further() {
     cancel(&world.context, &run).await.unwrap();
     cancel(&world.context, &run).await.unwrap();
     assert!(send(launch).await.unwrap().cancelled);
-    assert!(world.fleet.invoked.lock().unwrap().len() < 20_000);
+    assert!(world.functions.invoked.lock().unwrap().len() < 20_000);
     assert!(matches!(resume(&world.context, &run).await, Err(RunError::Refused(_))));
 }
 
@@ -239,7 +253,7 @@ async fn a_run_over_a_storage_provider_goes_on_with_its_name_in_every_event() {
     let launch = resume(&world.context, &run).await.unwrap();
     assert_eq!(launch.manifest()[0].provider.as_deref(), Some("minio.lab"));
     assert_eq!(send(launch).await.unwrap().sent, 1);
-    assert_eq!(world.fleet.invoked.lock().unwrap()[0].provider.as_deref(), Some("minio.lab"));
+    assert_eq!(world.functions.invoked.lock().unwrap()[0].provider.as_deref(), Some("minio.lab"));
 
     let provider = Some("minio.lab".to_owned());
     let inputs = Inputs::Objects { provider, bucket: "b".into(), keys: vec![String::new()] };
@@ -260,13 +274,13 @@ async fn wrong_keys_are_told_in_the_words_of_a_listing() {
     };
     let world = World::with(
         MemoryStore::with_fault(refuse),
-        FakeFleet {
+        FakeFunctions {
             facts: FunctionFacts {
                 image: "r/f@sha256:1".into(),
                 state: "Active".into(),
                 ..FunctionFacts::default()
             },
-            ..FakeFleet::default()
+            ..FakeFunctions::default()
         },
     );
     let inputs = Inputs::Objects { provider: None, bucket: "b".into(), keys: vec!["in".into()] };
@@ -306,7 +320,7 @@ async fn what_did_not_succeed_becomes_a_new_run_over_what_is_there() {
     assert!(error.to_string().contains("has not ended"), "{error}");
     for task in 0..6 {
         let record = AttemptRecord {
-            task: Some(TaskRef { run: run.clone(), task }),
+            task: Some(TaskRef::launched(&run, task)),
             state: if task < 3 { TaskState::Succeeded } else { TaskState::Failed },
             class: (task >= 3).then_some(FailureClass::Script),
             ..AttemptRecord::begun("f", &format!("request-{task}"), now_ms())
@@ -322,7 +336,7 @@ async fn what_did_not_succeed_becomes_a_new_run_over_what_is_there() {
     assert_eq!(keys, ["x/0003.txt", "x/0004.txt"].map(|key| ("in".to_owned(), key.to_owned())));
     assert_eq!((header.tasks, header.started_by), (2, StartedBy::Invoke), "storing nothing triggers nothing");
     send(launch).await.unwrap();
-    let invoked = world.fleet.invoked.lock().unwrap();
+    let invoked = world.functions.invoked.lock().unwrap();
     assert_eq!(invoked.len(), 2);
     assert!(invoked.iter().all(|event| event.task.as_ref().is_some_and(|task| task.run == header.id)));
 }

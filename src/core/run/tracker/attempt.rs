@@ -1,10 +1,10 @@
 //! What is known of one task, and what follows from it.
 
-use crate::model::{FailureClass, Millis, TaskRow, TaskState};
+use crate::model::{FailureClass, Millis, TaskRow, TaskState, Waiting};
 use crate::run::failure::FailedEvent;
 use crate::run::reports::FailedAttempt;
 use std::sync::Arc;
-use throng_contract::keys::RecordName;
+use throng_contract::keys::{RecordName, layout_of};
 
 /// An attempt that ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,19 +18,25 @@ pub(super) struct Attempt {
     pub key: Arc<str>,
     /// Told by Lambda, because the runtime could not.
     pub by_lambda: bool,
+    /// When it began, where the ledger tells attempts of one request apart by that.
+    pub started_ms: Option<Millis>,
+    /// Names its event, where the ledger does.
+    pub event: Option<Arc<str>>,
 }
 
 impl Attempt {
     pub fn of_record(name: &RecordName, key: &str) -> Self {
         Self {
-            ended_ms: name.ended_ms,
+            ended_ms: name.ended_ms(),
             state: name.state,
             class: name.class,
             duration_ms: name.duration_ms,
             peak_memory: name.peak_kib.saturating_mul(1024),
-            request_id: name.request_id.as_str().into(),
+            request_id: name.attempt.request_id.as_str().into(),
             key: key.into(),
             by_lambda: false,
+            started_ms: is_second(key).then_some(name.attempt.started_ms),
+            event: name.event.as_deref().map(Into::into),
         }
     }
 
@@ -44,6 +50,8 @@ impl Attempt {
             request_id: event.request_id.as_str().into(),
             key: key.into(),
             by_lambda: true,
+            started_ms: None,
+            event: None,
         }
     }
 
@@ -58,21 +66,36 @@ impl Attempt {
             request_id: end.request_id.as_str().into(),
             key: "".into(),
             by_lambda: true,
+            started_ms: None,
+            event: None,
         }
     }
 
     /// The only attempt of a task that is told by its row alone.
     pub fn of_row(row: &TaskRow) -> Option<Self> {
-        Some(Self {
-            ended_ms: row.ended_ms?,
-            state: row.state,
-            class: row.class,
-            duration_ms: row.duration_ms?,
-            peak_memory: row.peak_memory.unwrap_or(0),
-            request_id: row.request_id.clone()?,
-            key: row.record_key.clone()?,
-            by_lambda: false,
-        })
+        let key = row.record_key.as_deref()?;
+        row.duration_ms?;
+        Some(Self::of_record(&RecordName::parse(key)?, key))
+    }
+
+    /// What [`Attempt::of_event`] was made of, as far as that is kept.
+    pub fn to_event(&self) -> FailedEvent {
+        FailedEvent {
+            request_id: self.request_id.to_string(),
+            at_ms: self.ended_ms,
+            task: None,
+            objects: Vec::new(),
+            event_ms: None,
+            state: self.state,
+            class: self.class.unwrap_or(FailureClass::Other),
+            message: String::new(),
+        }
+    }
+
+    /// Whether it is the end of the attempt that a marker says has begun.
+    pub fn ends(&self, marker: &Marker) -> bool {
+        let apart = self.started_ms.zip(marker.started_ms).is_some_and(|(ended, begun)| ended != begun);
+        self.request_id == marker.request_id && !apart
     }
 
     fn order(&self) -> (Millis, &str) {
@@ -90,11 +113,14 @@ pub(super) struct Verdict {
     pub attempts: u32,
     /// The deciding attempt is known from the log alone.
     pub by_report: bool,
+    /// It failed, and Lambda will try it again.
+    pub waiting: Option<Waiting>,
 }
 
 impl Default for Verdict {
     fn default() -> Self {
-        Self { state: TaskState::Pending, deciding: None, running: None, attempts: 0, by_report: false }
+        let (deciding, running, waiting) = (None, None, None);
+        Self { state: TaskState::Pending, deciding, running, attempts: 0, by_report: false, waiting }
     }
 }
 
@@ -116,10 +142,27 @@ pub(super) struct Task {
 /// Clocks differ: a marker that was stored this long after an end may still be of the attempt that ended.
 const CLOCKS_MS: Millis = 5_000;
 
+/// Before Lambda tries a failed event again, in milliseconds.
+const RETRY_MS: Millis = 60_000;
+
+/// Whether a key is one of the second layout, in which attempts of one request have names of their own.
+fn is_second(key: &str) -> bool {
+    layout_of(key).is_some_and(|layout| layout > 1)
+}
+
+/// A cancelled task is not tried again: the runtime answers that nothing failed.
+const fn is_unsuccessful(state: Option<TaskState>) -> bool {
+    matches!(state, Some(TaskState::Failed | TaskState::TimedOut))
+}
+
 /// An attempt that has begun.
 #[derive(Clone, Debug)]
 pub(super) struct Marker {
     pub request_id: Arc<str>,
+    /// When the attempt began, where the ledger tells attempts of one request apart by that.
+    pub started_ms: Option<Millis>,
+    /// Its key in the home bucket.
+    pub key: Arc<str>,
     /// When the marker was stored.
     pub at_ms: Option<Millis>,
 }
@@ -136,16 +179,16 @@ impl Task {
 
     /// Adds a marker; `false` when it says nothing new. A repetition of an event has its request id: it stores the same
     /// marker again, later.
-    pub fn mark(&mut self, request_id: &str, at_ms: Option<Millis>) -> bool {
-        let Some(known) = self.markers.iter_mut().find(|known| *known.request_id == *request_id) else {
-            self.markers.push(Marker { request_id: request_id.into(), at_ms });
+    pub fn mark(&mut self, marker: Marker) -> bool {
+        let Some(known) = self.markers.iter_mut().find(|known| known.key == marker.key) else {
+            self.markers.push(marker);
             return true;
         };
-        let later = at_ms > known.at_ms;
+        let later = marker.at_ms > known.at_ms;
         if later {
-            known.at_ms = at_ms;
+            known.at_ms = marker.at_ms;
         }
-        later && self.reports.iter().any(|report| *report.request_id == *request_id)
+        later && self.reports.iter().any(|report| report.request_id == marker.request_id)
     }
 
     /// The log tells that an attempt ended badly; `false` when that was known.
@@ -177,8 +220,13 @@ impl Task {
     pub fn open(&self) -> impl Iterator<Item = &Marker> {
         self.markers.iter().filter(|marker| {
             let mut ended = self.attempts.iter().chain(self.standing());
-            !ended.any(|attempt| attempt.request_id == marker.request_id)
+            !ended.any(|attempt| attempt.ends(marker))
         })
+    }
+
+    /// What Lambda told.
+    pub fn given_up(&self) -> Vec<&Attempt> {
+        self.attempts.iter().filter(|attempt| attempt.by_lambda).collect()
     }
 
     pub fn keys(&self) -> Vec<Arc<str>> {
@@ -195,7 +243,22 @@ impl Task {
         })
     }
 
-    pub fn verdict(&self) -> Verdict {
+    /// When Lambda will try the event of this failed attempt again, if it has not given up on it: `retries` times, a minute
+    /// after the first attempt and two after the second (AWS, "Error handling for asynchronous invocation").
+    fn retry_of(&self, failed: &Attempt, retries: u32) -> Option<Waiting> {
+        let event = failed.event.as_ref()?;
+        let gave_up = |attempt: &Attempt| attempt.by_lambda && attempt.request_id == failed.request_id;
+        if self.attempts.iter().any(gave_up) {
+            return None;
+        }
+        let tries = self.attempts.iter().filter(|attempt| attempt.event.as_ref() == Some(event)).count();
+        let tries = u32::try_from(tries).unwrap_or(u32::MAX);
+        let after = if tries < 2 { RETRY_MS } else { 2 * RETRY_MS };
+        (tries <= retries).then(|| Waiting { retry: tries, of: retries, due_ms: failed.ended_ms + after })
+    }
+
+    /// What follows, when Lambda tries a failed event again so many times.
+    pub fn verdict(&self, retries: u32) -> Verdict {
         let running = self.open().map(|marker| &marker.request_id).min().cloned();
         let success = self
             .visible()
@@ -203,14 +266,19 @@ impl Task {
             .min_by(|a, b| a.order().cmp(&b.order()));
         let newest = || self.visible().chain(self.standing()).max_by(|a, b| a.order().cmp(&b.order()));
         let deciding = success.or_else(newest).cloned();
-        let state = match (&deciding, &running) {
-            (Some(attempt), _) if attempt.state == TaskState::Succeeded => TaskState::Succeeded,
+        let ended = deciding.as_ref().map(|attempt| attempt.state);
+        let unsuccessful = deciding.as_ref().filter(|_| running.is_none() && is_unsuccessful(ended));
+        let waiting = unsuccessful.and_then(|attempt| self.retry_of(attempt, retries));
+        let state = match (ended, &running) {
+            (Some(TaskState::Succeeded), _) => TaskState::Succeeded,
             (_, Some(_)) => TaskState::Running,
-            (Some(attempt), None) => attempt.state,
+            (Some(_), None) if waiting.is_some() => TaskState::Pending,
+            (Some(state), None) => state,
             (None, None) => TaskState::Pending,
         };
         let attempts = self.visible().count() + self.standing().count() + self.open().count();
         let by_report = deciding.as_ref().is_some_and(|attempt| attempt.key.is_empty());
-        Verdict { state, deciding, running, attempts: u32::try_from(attempts).unwrap_or(u32::MAX), by_report }
+        let attempts = u32::try_from(attempts).unwrap_or(u32::MAX);
+        Verdict { state, deciding, running, attempts, by_report, waiting }
     }
 }

@@ -21,13 +21,13 @@ use crate::model::RunView;
 use crate::model::{Counts, FailureClass, InvocationInfo, Millis, RunStatistics, TaskRow, TaskState};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
-use throng_contract::keys::RecordName;
-use throng_contract::layout;
+use throng_contract::keys::{BLOCK, RecordName, first, layout_of};
+use throng_contract::{TaskId, layout};
 
 mod attempt;
 mod shown;
 
-use attempt::{Attempt, Task, Verdict};
+use attempt::{Attempt, Marker, Task, Verdict};
 
 /// An attempt's marker is stored this long after its begin, with a difference of clocks: [`layout::MARKER_AFTER_SECS`]
 /// and some.
@@ -64,6 +64,8 @@ pub struct RunTracker {
     by_request: HashMap<Arc<str>, u64>,
     /// Tasks whose end is known from the log alone.
     reported: u64,
+    /// Tasks that failed and will be tried again by Lambda.
+    waiting: u64,
 }
 
 impl RunTracker {
@@ -85,6 +87,7 @@ impl RunTracker {
             ended_ms: None,
             request_id: None,
             record_key: None,
+            waiting: None,
         };
         let chunks = (0..header.tasks.div_ceil(chunk)).map(|at| {
             let first = at * chunk;
@@ -108,6 +111,7 @@ impl RunTracker {
             foreign: 0,
             by_request: HashMap::new(),
             reported: 0,
+            waiting: 0,
             header,
         }
     }
@@ -155,6 +159,23 @@ impl RunTracker {
     #[must_use]
     pub const fn reported(&self) -> u64 {
         self.reported
+    }
+
+    /// Tasks that failed and that Lambda will try again; they count as pending.
+    #[must_use]
+    pub const fn waiting(&self) -> u64 {
+        self.waiting
+    }
+
+    /// Whether every task of a block has succeeded; `None` while one has not ended, as the ledger says.
+    #[must_use]
+    pub fn end_of_block(&self, block: u64) -> Option<bool> {
+        let first = block * BLOCK;
+        let mut rows = (first..self.header.tasks.min(first + BLOCK)).filter_map(|task| self.row(task));
+        rows.try_fold(true, |all, row| {
+            let is_final = row.state.is_final() && row.record_key.is_some();
+            is_final.then_some(all && row.state == TaskState::Succeeded)
+        })
     }
 
     /// Whether a person cancelled it.
@@ -215,7 +236,8 @@ impl RunTracker {
     /// A record's key was seen. Returns whether anything changed; the same key twice changes nothing.
     pub fn record(&mut self, key: &str) -> bool {
         let Some(name) = RecordName::parse(key) else { return false };
-        let Some(row) = name.task.and_then(|task| self.row(task)) else {
+        let number = name.task.as_ref().and_then(TaskId::as_number);
+        let Some(row) = number.and_then(|task| self.row(task)) else {
             self.foreign += 1;
             return false;
         };
@@ -224,15 +246,17 @@ impl RunTracker {
         }
         let task = row.task;
         let attempt = Attempt::of_record(&name, key);
-        let simple = row.attempts == 0 && !self.complex.contains_key(&task);
+        let repeated = name.state != TaskState::Succeeded && self.retries() > 0;
+        let simple = row.attempts == 0 && !repeated && !self.complex.contains_key(&task);
         if simple {
             self.measure(&attempt);
             self.decide(task, &Verdict::of_one(attempt));
             return true;
         }
         let (new, verdict) = {
+            let retries = self.retries();
             let entry = self.complex_task(task);
-            (entry.add(attempt.clone()), entry.verdict())
+            (entry.add(attempt.clone()), entry.verdict(retries))
         };
         if new {
             self.measure(&attempt);
@@ -241,20 +265,26 @@ impl RunTracker {
         new
     }
 
+    /// How often Lambda tries a failed event again, as it was when the run was launched.
+    fn retries(&self) -> u32 {
+        self.header.retries.unwrap_or(0)
+    }
+
     /// A running marker's key was seen; it was stored at `at_ms`.
     pub fn marker(&mut self, key: &str, at_ms: Option<Millis>) -> bool {
-        let Some((task, request_id)) = marker_of(key) else { return false };
+        let Some((task, marker)) = marker_of(key, at_ms) else { return false };
         let Some(row) = self.row(task) else { return false };
-        let recorded = row.state.is_final() && row.record_key.is_some();
-        if row.request_id.as_deref() == Some(request_id) && recorded {
+        let recorded = row.state.is_final().then(|| Attempt::of_row(row)).flatten();
+        if recorded.is_some_and(|attempt| attempt.ends(&marker)) {
             return false;
         }
-        self.by_request.entry(request_id.into()).or_insert(task);
+        self.by_request.entry(marker.request_id.clone()).or_insert(task);
+        let retries = self.retries();
         let entry = self.complex_task(task);
-        if !entry.mark(request_id, at_ms) {
+        if !entry.mark(marker) {
             return false;
         }
-        let verdict = entry.verdict();
+        let verdict = entry.verdict(retries);
         self.decide(task, &verdict);
         true
     }
@@ -267,9 +297,10 @@ impl RunTracker {
             if self.row(task).is_none() {
                 continue;
             }
+            let retries = self.retries();
             let entry = self.complex_task(task);
             if entry.add(Attempt::of_event(event, key)) {
-                let verdict = entry.verdict();
+                let verdict = entry.verdict(retries);
                 self.decide(task, &verdict);
                 changed = true;
             }
@@ -281,11 +312,12 @@ impl RunTracker {
     /// the ledger says, or will say, wins over it.
     pub fn ended_badly(&mut self, end: &FailedAttempt) -> bool {
         let Some(task) = self.by_request.get(end.request_id.as_str()).copied() else { return false };
+        let retries = self.retries();
         let entry = self.complex_task(task);
         if !entry.report(end) {
             return false;
         }
-        let verdict = entry.verdict();
+        let verdict = entry.verdict(retries);
         self.decide(task, &verdict);
         true
     }
@@ -306,7 +338,8 @@ impl RunTracker {
 
     fn tasks_of(&mut self, event: &FailedEvent) -> Vec<u64> {
         if let Some(task) = &event.task {
-            return if task.run == self.header.id { vec![task.task] } else { Vec::new() };
+            let number = task.task.as_number().filter(|_| task.run == self.header.id && task.stage == 0);
+            return number.into_iter().collect();
         }
         // The same key may have been an input of an earlier run. Clocks may differ a little.
         if event.event_ms.unwrap_or(event.at_ms) + 2_000 < self.header.started_ms {
@@ -331,15 +364,16 @@ impl RunTracker {
         for (task, entry) in &self.complex {
             let Some(row) = self.row(*task).filter(|row| row.state == TaskState::Running) else { continue };
             for marker in entry.open() {
-                let begun_before = layout::MARKER_AFTER_SECS * 1000;
+                let stored = |at: Millis| at.saturating_sub(layout::MARKER_AFTER_SECS * 1000);
                 running.push(InvocationInfo {
                     function: self.header.function.clone(),
                     request_id: marker.request_id.to_string(),
                     run: Some(self.header.id.clone()),
                     task: Some(*task),
                     input: (!row.key.is_empty()).then(|| format!("{}/{}", row.bucket, row.key)),
-                    started_ms: marker.at_ms.map_or(0, |at| at.saturating_sub(begun_before)),
+                    started_ms: marker.started_ms.or(marker.at_ms.map(stored)).unwrap_or(0),
                     log_stream: None,
+                    marker_key: Some(marker.key.to_string()),
                 });
             }
         }
@@ -371,7 +405,9 @@ impl RunTracker {
         let rows = self.chunks.iter().flat_map(|chunk| chunk.iter());
         let open: Vec<u64> = rows.filter(|row| !row.state.is_final()).map(|row| row.task).collect();
         for task in open {
-            let verdict = self.complex.get(&task).map_or_else(Verdict::default, Task::verdict);
+            let retries = self.retries();
+            let verdict =
+                self.complex.get(&task).map_or_else(Verdict::default, |entry| entry.verdict(retries));
             self.decide(task, &verdict);
         }
     }
@@ -401,12 +437,18 @@ impl RunTracker {
 
     /// Gives a task its state, and moves the counts.
     fn decide(&mut self, task: u64, verdict: &Verdict) {
+        let failed = verdict.deciding.as_ref().map(|attempt| (attempt.state, attempt.class));
+        let waiting = verdict.waiting.filter(|_| self.cancelled_ms.is_none() && self.lost_ms.is_none());
         let (state, class) = match (verdict.state, self.cancelled_ms, self.lost_ms) {
+            // It failed, and what would have been tried again will not be waited for.
+            (TaskState::Pending, Some(_), _) | (TaskState::Pending, _, Some(_)) if failed.is_some() => {
+                failed.unwrap_or((TaskState::Failed, None))
+            }
             (TaskState::Pending, Some(_), _) => (TaskState::Cancelled, None),
             (TaskState::Pending | TaskState::Running, _, Some(_)) => {
                 (TaskState::Failed, Some(FailureClass::Lost))
             }
-            (state, ..) => (state, verdict.deciding.as_ref().and_then(|attempt| attempt.class)),
+            (state, ..) => (state, failed.and_then(|(_, class)| class)),
         };
         let class = class.filter(|_| state.is_final() && state != TaskState::Succeeded);
         let Some(row) = self.row_mut(task) else { return };
@@ -415,6 +457,7 @@ impl RunTracker {
         row.state = state;
         row.class = class;
         row.attempts = verdict.attempts;
+        let was_waiting = std::mem::replace(&mut row.waiting, waiting).is_some();
         let deciding = verdict.deciding.as_ref().filter(|_| state.is_final());
         let measured = |attempt: &&Attempt| !attempt.by_lambda || verdict.by_report;
         row.duration_ms = deciding.filter(measured).map(|attempt| attempt.duration_ms);
@@ -426,6 +469,7 @@ impl RunTracker {
         let new = (row.state, row.class, row.ended_ms);
         let is_reported = row.is_reported();
         self.reported = self.reported - u64::from(was_reported) + u64::from(is_reported);
+        self.waiting = self.waiting - u64::from(was_waiting) + u64::from(waiting.is_some());
         self.count(old, false);
         self.count(new, true);
         debug_assert_eq!(self.counts.total(), self.header.tasks, "manifest = sum of states");
@@ -447,6 +491,13 @@ impl RunTracker {
         }
     }
 
+    /// What Lambda wrote when it gave up on events of a task, by its key.
+    #[must_use]
+    pub fn given_up(&self, task: u64) -> Vec<(String, FailedEvent)> {
+        let attempts = self.complex.get(&task).map(Task::given_up).unwrap_or_default();
+        attempts.into_iter().map(|attempt| (attempt.key.to_string(), attempt.to_event())).collect()
+    }
+
     /// Keys of everything that is known of a task's attempts, newest first.
     #[must_use]
     pub fn attempt_keys(&self, task: u64) -> Vec<Arc<str>> {
@@ -462,10 +513,15 @@ pub(super) fn digest_of(image: &str) -> String {
     image.split_once('@').map_or(image, |(_, digest)| digest).to_owned()
 }
 
-/// Task and request id of a marker's key.
-fn marker_of(key: &str) -> Option<(u64, &str)> {
-    let (task, request_id) = key.rsplit('/').next()?.split_once('_')?;
-    Some((task.parse().ok()?, request_id)).filter(|_| !request_id.is_empty())
+/// The task of a marker's key, of either layout.
+fn marker_of(key: &str, at_ms: Option<Millis>) -> Option<(u64, Marker)> {
+    if layout_of(key)? > 1 {
+        let name = RecordName::parse(key).filter(|name| name.state == TaskState::Running)?;
+        let (request_id, started_ms) = (name.attempt.request_id.into(), Some(name.attempt.started_ms));
+        return Some((name.task?.as_number()?, Marker { request_id, started_ms, at_ms, key: key.into() }));
+    }
+    let (task, request_id) = first::parse_running(key).filter(|(_, request_id)| !request_id.is_empty())?;
+    Some((task, Marker { request_id: request_id.into(), started_ms: None, at_ms, key: key.into() }))
 }
 
 #[cfg(test)]

@@ -72,6 +72,8 @@ impl RunTracker {
             unsent: unsent.min(self.counts.pending),
             stalled_ms: None,
             settled,
+            waiting: self.waiting,
+            reading: false,
         }
     }
 

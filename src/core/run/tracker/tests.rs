@@ -2,8 +2,9 @@
 use super::*;
 use crate::run::header::StartedBy;
 use proptest::prelude::*;
-use throng_contract::TaskRef;
-use throng_contract::keys::{records_prefix, running_key};
+use throng_contract::keys::RecordName;
+use throng_contract::keys::first::{self, record_name, records_prefix, running_key};
+use throng_contract::{AttemptId, TaskId};
 
 const START: Millis = 1_795_470_300_000;
 
@@ -23,6 +24,7 @@ fn header(tasks: u64) -> RunHeader {
         files: false,
         started_by: StartedBy::Invoke,
         throng: String::new(),
+        retries: None,
     }
 }
 
@@ -33,22 +35,23 @@ fn record(task: u64, id: &str, state: TaskState, after_ms: u64, duration_ms: u64
         _ => Some(FailureClass::Script),
     };
     let name = RecordName {
-        ended_ms: START + after_ms,
-        task: Some(task),
-        request_id: id.into(),
+        task: Some(TaskId::number(task)),
+        attempt: AttemptId::new(id, (START + after_ms).saturating_sub(duration_ms)),
         state,
         class,
         duration_ms,
         peak_kib: 10,
+        event: None,
+        failure: None,
     };
-    format!("{}{name}", records_prefix("r"))
+    format!("{}{}", records_prefix("r"), record_name(&name))
 }
 
 fn gave_up(task: u64, id: &str, after_ms: u64, state: TaskState, class: FailureClass) -> FailedEvent {
     FailedEvent {
         request_id: id.into(),
         at_ms: START + after_ms,
-        task: Some(TaskRef { run: "r".into(), task }),
+        task: Some(first::task("r", task)),
         objects: vec![("b".into(), format!("k{task}"))],
         event_ms: None,
         state,
@@ -281,7 +284,7 @@ proptest! {
         for (one, id, at) in &all {
             tell(&mut tracker, one);
             tell(&mut without, one);
-            tracker.ended_badly(&bad_end(id, *at));
+            tracker.ended_badly(&failed_attempt(id, *at));
             prop_assert_eq!(tracker.counts().total(), 4);
         }
         prop_assert_eq!((tracker.counts, tracker.classes.clone()), recount(&tracker));
@@ -305,7 +308,7 @@ proptest! {
     }
 }
 
-fn bad_end(id: &str, after_ms: u64) -> FailedAttempt {
+fn failed_attempt(id: &str, after_ms: u64) -> FailedAttempt {
     FailedAttempt {
         request_id: id.into(),
         at_ms: START + after_ms,
@@ -320,10 +323,10 @@ fn bad_end(id: &str, after_ms: u64) -> FailedAttempt {
 fn a_report_shows_the_end_early_and_the_ledger_wins() {
     let timed_out = (TimedOut, Some(FailureClass::Timeout), 1);
     let mut tracker = RunTracker::new(header(2));
-    assert!(!tracker.ended_badly(&bad_end("a", 4_000)), "of nothing that is known");
+    assert!(!tracker.ended_badly(&failed_attempt("a", 4_000)), "of nothing that is known");
     tracker.marker(&running_key("r", 0, "a"), Some(START + 1_000));
-    assert!(tracker.ended_badly(&bad_end("a", 4_000)));
-    assert!(!tracker.ended_badly(&bad_end("a", 4_000)));
+    assert!(tracker.ended_badly(&failed_attempt("a", 4_000)));
+    assert!(!tracker.ended_badly(&failed_attempt("a", 4_000)));
     assert_eq!(state(&tracker, 0), timed_out);
     let row = tracker.row(0).unwrap();
     assert!(row.is_reported() && row.duration_ms == Some(3_000) && row.request_id.as_deref() == Some("a"));
@@ -334,21 +337,21 @@ fn a_report_shows_the_end_early_and_the_ledger_wins() {
     assert!(tracker.gave_up(&gave_up(0, "a", 9_000, Failed, Memory), "x/1"));
     assert_eq!(state(&tracker, 0), (Failed, Some(Memory), 1));
     assert!(tracker.is_complete() && tracker.reported() == 0);
-    assert!(!tracker.ended_badly(&bad_end("a", 4_000)), "the ledger knows it");
+    assert!(!tracker.ended_badly(&failed_attempt("a", 4_000)), "the ledger knows it");
 }
 
 #[test]
 fn a_repetition_of_a_reported_attempt_runs_again() {
     let mut tracker = RunTracker::new(header(1));
     tracker.marker(&running_key("r", 0, "a"), Some(START + 1_000));
-    tracker.ended_badly(&bad_end("a", 4_000));
+    tracker.ended_badly(&failed_attempt("a", 4_000));
     assert!(!tracker.marker(&running_key("r", 0, "a"), Some(START + 1_000)));
     assert!(
         tracker.marker(&running_key("r", 0, "a"), Some(START + 65_000)),
         "the same request, a minute later"
     );
     assert_eq!(state(&tracker, 0).0, Running);
-    assert!(tracker.ended_badly(&bad_end("a", 68_000)));
+    assert!(tracker.ended_badly(&failed_attempt("a", 68_000)));
     assert_eq!(state(&tracker, 0).0, TimedOut);
     tracker.record(&record(0, "a", Succeeded, 200_000, 5));
     assert_eq!(state(&tracker, 0), (Succeeded, None, 1));
@@ -359,7 +362,7 @@ fn a_repetition_of_a_reported_attempt_runs_again() {
 fn where_the_ledger_stays_silent_a_report_stands_in_the_end() {
     let mut tracker = RunTracker::new(header(2));
     tracker.marker(&running_key("r", 0, "a"), Some(START + 1_000));
-    tracker.ended_badly(&bad_end("a", 4_000));
+    tracker.ended_badly(&failed_attempt("a", 4_000));
     assert!(tracker.overdue(START + 1_000_000));
     assert!(tracker.is_complete());
     assert_eq!(state(&tracker, 0), (TimedOut, Some(FailureClass::Timeout), 1));

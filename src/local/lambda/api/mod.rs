@@ -7,6 +7,7 @@
 //! invoke      Invoke
 //! policy      resource policies
 //! request     what callers send
+//! rights      what each operation needs to be allowed
 //! small       concurrency, tags, recursion, versions, account settings
 //! streaming   InvokeWithResponseStream
 //! validate    limits of AWS's model
@@ -19,9 +20,12 @@ pub(super) mod fuzzing;
 mod invoke;
 mod policy;
 mod request;
+mod rights;
 mod small;
 mod streaming;
 mod validate;
+
+pub(super) use rights::needs;
 
 use super::Lambda;
 use super::error::ApiError;

@@ -19,6 +19,7 @@ pub(super) use messages::{Invocation, Job, JobOutcome, MAX_RESPONSE, Message, Ne
 use super::launcher::{Launcher, Process};
 use super::logging::LogWriter;
 use super::pool::{Live, Scheduler};
+use crate::access::OpenSession;
 use events::Event;
 use messages::give_back;
 use std::sync::Arc;
@@ -39,6 +40,8 @@ pub(super) struct Environment {
     shared: Arc<Shared>,
     id: u64,
     token: String,
+    /// The keys of the function's role: good as long as the environment.
+    keys: OpenSession,
     live: Arc<Live>,
     inbox: mpsc::UnboundedReceiver<Message>,
     log: LogWriter,
@@ -61,10 +64,13 @@ impl Environment {
         inbox: mpsc::UnboundedReceiver<Message>,
         log: LogWriter,
     ) -> Self {
+        let function = &live.function;
+        let keys = shared.config.access.open(&function.settings.role, &function.name, Vec::new(), None);
         Self {
             shared,
             id,
             token,
+            keys,
             live,
             inbox,
             log,

@@ -115,7 +115,13 @@ impl Environment {
             rootfs: live.rootfs.clone(),
             command,
             workdir: if workdir.is_empty() { "/".into() } else { workdir },
-            env: variables::all(live, &self.shared.config, &self.token, self.log.group(), self.log.stream()),
+            env: variables::all(
+                live,
+                &self.shared.config,
+                (&self.token, &self.keys),
+                self.log.group(),
+                self.log.stream(),
+            ),
             memory_mb: live.function.settings.memory_mb,
             tmp_mb: live.function.settings.tmp_mb,
         }

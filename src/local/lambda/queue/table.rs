@@ -22,7 +22,7 @@ pub struct NewInvocation {
     pub function: String,
     /// Its request id, in all its attempts.
     pub request_id: String,
-    /// JSON.
+    /// The event: JSON, as the caller gave it.
     pub payload: Bytes,
 }
 

@@ -5,6 +5,7 @@ use super::answer::{
 };
 use super::path::parameter;
 use super::{PIECE, Registry};
+use crate::private;
 use crate::protocol::body::empty;
 use crate::registry::names::hex_of;
 use bytes::Bytes;
@@ -30,7 +31,7 @@ impl Registry {
         }
         let path = self.content.temporary();
         let whole = parameter(&request, "digest");
-        tokio::fs::File::create_new(&path).await?;
+        private::options().write(true).create_new(true).open(&path)?;
         if let Some(digest) = whole {
             self.append(&path, request.into_body(), None).await?;
             return self.finish(&path, name, &digest).await;

@@ -36,7 +36,7 @@ pub enum UnpackError {
     Refused {
         /// Its name in the archive.
         entry: String,
-        /// Why.
+        /// What Lambda would not do with it, for people.
         reason: String,
     },
     /// An entry whose folder is neither in this layer nor in those below.

@@ -11,7 +11,7 @@ use std::collections::HashSet;
 /// Where an object's bytes are.
 #[derive(Clone, Debug)]
 pub enum Content {
-    /// Here.
+    /// Small enough to be in the database.
     Inline(Bytes),
     /// In files.
     Parts(Vec<PartLayout>),
@@ -115,6 +115,12 @@ impl ObjectStore {
     /// # Errors
     /// `NoSuchBucket`, `NoSuchKey`
     pub fn get(&self, bucket: &str, key: &str) -> Result<(ObjectRecord, Content), StoreError> {
-        self.db.read_now(|connection| get(connection, bucket, key))
+        let (record, content) = self.db.read_now(|connection| get(connection, bucket, key))?;
+        match content {
+            Content::Inline(data) if record.meta.sealed => {
+                Ok((record, Content::Inline(self.db.sealer()?.open_sealed(&data)?.into())))
+            }
+            content => Ok((record, content)),
+        }
     }
 }

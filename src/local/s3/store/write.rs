@@ -20,9 +20,9 @@ use tokio::runtime::Handle;
 /// An object to be stored.
 #[derive(Debug)]
 pub struct NewObject {
-    /// Bucket
+    /// The bucket it goes to.
     pub bucket: String,
-    /// Key
+    /// Its whole key.
     pub key: String,
     /// Size in bytes.
     pub size: u64,
@@ -75,7 +75,7 @@ impl NewObject {
 pub struct Stored {
     /// `ETag` without quotes.
     pub etag: String,
-    /// When.
+    /// When it was stored, in milliseconds since 1970.
     pub modified_ms: i64,
     /// Its checksums.
     pub meta: ObjectMeta,
@@ -223,7 +223,14 @@ impl ObjectStore {
     ///
     /// # Errors
     /// As `Writer::put`.
-    pub async fn put(&self, new: NewObject) -> Result<Stored, StoreError> {
+    pub async fn put(&self, mut new: NewObject) -> Result<Stored, StoreError> {
+        match &new.content {
+            Content::Inline(data) if new.meta.sealed => {
+                new.content = Content::Inline(self.db.sealer()?.seal(data)?.into());
+            }
+            Content::Inline(_) => {}
+            Content::Parts(_) => new.meta.sealed = false,
+        }
         let writer = self.writer.clone();
         self.commit(move |tx| writer.put(tx, new)).await
     }

@@ -154,6 +154,7 @@ fn copied_meta(input: &CopyObjectInput, record: &ObjectRecord) -> Result<ObjectM
     meta.storage_class = storage_class(input.storage_class.clone());
     meta.checksums = old.checksums.clone();
     meta.parts = old.parts;
+    meta.sealed = old.sealed || input.server_side_encryption.is_some();
     Ok(meta)
 }
 

@@ -9,6 +9,7 @@
 //! objects        put, get, head and delete of objects
 //! documents      checksums of requests whose body is a document
 //! strict         what a request may say; the rest is refused
+//! rights         who asks, and what each operation needs to be allowed
 //! settings       tags, and settings of buckets that clients read or write though they change nothing here
 //! uploads        uploads in parts
 //! ```
@@ -20,6 +21,7 @@ mod lifecycle;
 mod listing;
 mod notification;
 mod objects;
+mod rights;
 mod settings;
 mod strict;
 #[cfg(test)]
@@ -29,10 +31,10 @@ mod uploads;
 pub use documents::checked;
 
 use super::ObjectStore;
+use crate::access::Access;
 use crate::protocol::RequestIds;
 use convert::{ms_to_timestamp, owner};
-use s3s::access::{S3Access, S3AccessContext};
-use s3s::auth::{S3Auth, SecretKey};
+use rights::{Limited, limited};
 use s3s::dto::{
     AbortMultipartUploadInput, AbortMultipartUploadOutput, Bucket, CompleteMultipartUploadInput,
     CompleteMultipartUploadOutput, CopyObjectInput, CopyObjectOutput, CreateBucketInput, CreateBucketOutput,
@@ -61,46 +63,16 @@ use s3s::dto::{
 };
 use s3s::service::{S3Service, S3ServiceBuilder};
 use s3s::{S3, S3Error, S3ErrorCode, S3Request, S3Response, S3Result};
-use throng_contract::local::{LocalCredentials, REGION};
+use std::sync::Arc;
+use throng_contract::local::REGION;
 
-/// The S3 protocol with signatures checked against `credentials`. [`RequestIds`] are taken from the request's
-/// extensions.
+/// The S3 protocol, for those whom `access` knows. [`RequestIds`] are taken from the request's extensions.
 #[must_use]
-pub fn service(store: ObjectStore, credentials: &LocalCredentials) -> S3Service {
+pub fn service(store: ObjectStore, access: Arc<Access>) -> S3Service {
     let mut builder = S3ServiceBuilder::new(Wire { store });
-    builder.set_auth(Auth(
-        [&credentials.user, &credentials.function]
-            .map(|pair| (pair.access_key_id.clone(), SecretKey::from(pair.secret_access_key.clone()))),
-    ));
-    builder.set_access(Access);
+    builder.set_auth(rights::Auth(access.clone()));
+    builder.set_access(rights::Rights(access));
     builder.build()
-}
-
-/// Whoever has signed may ask for all that is known.
-struct Access;
-
-#[async_trait::async_trait]
-impl S3Access for Access {
-    async fn check(&self, context: &mut S3AccessContext<'_>) -> S3Result<()> {
-        if context.credentials().is_none() {
-            return Err(S3Error::with_message(S3ErrorCode::AccessDenied, "Signature is required"));
-        }
-        Ok(strict::check(context.s3_op().name(), context.uri().query(), context.headers())?)
-    }
-}
-
-struct Auth([(String, SecretKey); 2]);
-
-#[async_trait::async_trait]
-impl S3Auth for Auth {
-    async fn get_secret_key(&self, access_key: &str) -> S3Result<SecretKey> {
-        self.0.iter().find(|(id, _)| id == access_key).map(|(_, secret)| secret.clone()).ok_or_else(|| {
-            S3Error::with_message(
-                S3ErrorCode::InvalidAccessKeyId,
-                "The AWS Access Key Id you provided does not exist in our records.",
-            )
-        })
-    }
 }
 
 /// Most buckets of a page of the list.
@@ -112,6 +84,17 @@ struct Wire {
 
 fn ids<T>(request: &S3Request<T>) -> RequestIds {
     request.extensions.get::<RequestIds>().cloned().unwrap_or_else(RequestIds::random)
+}
+
+/// Who may not list a bucket does not learn that an object is not there.
+fn hidden<T>(limited: Option<&Limited>, bucket: &str, outcome: S3Answer<T>) -> S3Answer<T> {
+    match (limited, &outcome) {
+        (Some(limited), Err(error)) if *error.code() == S3ErrorCode::NoSuchKey => {
+            limited.may_list(bucket)?;
+            outcome
+        }
+        _ => outcome,
+    }
 }
 
 type S3Answer<T> = S3Result<S3Response<T>>;
@@ -177,11 +160,12 @@ impl S3 for Wire {
     }
 
     async fn get_object(&self, req: S3Request<GetObjectInput>) -> S3Answer<GetObjectOutput> {
-        objects::get(&self.store, &req)
+        hidden(limited(&req), &req.input.bucket, objects::get(&self.store, &req))
     }
 
     async fn head_object(&self, req: S3Request<HeadObjectInput>) -> S3Answer<HeadObjectOutput> {
-        objects::head(&self.store, req)
+        let (limited, bucket) = (limited(&req).cloned(), req.input.bucket.clone());
+        hidden(limited.as_ref(), &bucket, objects::head(&self.store, req))
     }
 
     async fn delete_object(&self, req: S3Request<DeleteObjectInput>) -> S3Answer<DeleteObjectOutput> {

@@ -4,6 +4,7 @@ use super::convert::{
     Claims, checksum_type, etag, given_checksums, ms_to_timestamp, put_checksums, tag, timestamp_to_ms,
     verify_md5,
 };
+use super::rights::limited;
 use super::{S3Answer, ids};
 use crate::s3::ObjectStore;
 use crate::s3::checksum::{Algorithm, ChecksumKind, Checksums};
@@ -17,7 +18,7 @@ use s3s::dto::{
     Checksum, DeleteObjectInput, DeleteObjectOutput, DeleteObjectsInput, DeleteObjectsOutput, DeletedObject,
     GetObjectAttributesInput, GetObjectAttributesOutput, GetObjectAttributesParts, GetObjectInput,
     GetObjectOutput, HeadObjectInput, HeadObjectOutput, ObjectAttributes, ObjectPart, PutObjectInput,
-    PutObjectOutput, Range, StorageClass, StreamingBlob,
+    PutObjectOutput, Range, ServerSideEncryption, StorageClass, StreamingBlob,
 };
 use s3s::{S3Error, S3ErrorCode, S3Request, S3Response, S3Result};
 use std::ops;
@@ -37,6 +38,7 @@ pub async fn put(store: &ObjectStore, mut req: S3Request<PutObjectInput>) -> S3A
         storage_class: storage_class(input.storage_class.take()),
         user: input.metadata.take().unwrap_or_default().into_iter().collect(),
         tags: parse_tags(input.tagging.take().as_deref())?,
+        sealed: input.server_side_encryption.is_some(),
         ..ObjectMeta::default()
     };
     let received = receive(&store.blobs, input.body.take(), &claims.algorithms, Some(INLINE_MAX)).await?;
@@ -51,10 +53,16 @@ pub async fn put(store: &ObjectStore, mut req: S3Request<PutObjectInput>) -> S3A
     let mut output = PutObjectOutput {
         e_tag: Some(etag(&stored.etag)),
         checksum_type: checksum_type(stored.meta.checksums.kind),
+        server_side_encryption: encryption(&stored.meta),
         ..Default::default()
     };
     put_checksums!(output, &stored.meta.checksums);
     Ok(S3Response::new(output))
+}
+
+/// What is answered of an object that is encrypted where it lies.
+fn encryption(meta: &ObjectMeta) -> Option<ServerSideEncryption> {
+    meta.sealed.then(|| ServerSideEncryption::from_static(ServerSideEncryption::AES256))
 }
 
 /// `aws-chunked` describes the transfer, not the object.
@@ -155,7 +163,7 @@ impl ReadConditions {
 }
 
 /// The stretch of the object that is asked for.
-struct Wanted {
+struct Stretch {
     range: ops::Range<u64>,
     partial: bool,
     /// Checksums are of the whole object, so they are left out of an answer with a stretch of it.
@@ -163,13 +171,13 @@ struct Wanted {
     part: Option<PartLayout>,
 }
 
-fn wanted(
+fn stretch(
     record: &ObjectRecord,
     content: Option<&Content>,
     range: Option<Range>,
     part_number: Option<i32>,
-) -> S3Result<Wanted> {
-    let all = || Wanted { range: 0..record.size, partial: false, whole: true, part: None };
+) -> S3Result<Stretch> {
+    let all = || Stretch { range: 0..record.size, partial: false, whole: true, part: None };
     if let Some(number) = part_number {
         if range.is_some() {
             let message = "Cannot specify both Range header and partNumber query parameter.";
@@ -189,10 +197,10 @@ fn wanted(
         error
     };
     let range = range.check(record.size).map_err(|_| refused())?;
-    Ok(Wanted { whole: range == (0..record.size), range, partial: true, part: None })
+    Ok(Stretch { whole: range == (0..record.size), range, partial: true, part: None })
 }
 
-fn part_of(record: &ObjectRecord, content: Option<&Content>, number: i32) -> S3Result<Wanted> {
+fn part_of(record: &ObjectRecord, content: Option<&Content>, number: i32) -> S3Result<Stretch> {
     let refused = || -> S3Error {
         let mut error: S3Error =
             StoreError::named("InvalidPartNumber", "The requested partnumber is not satisfiable").into();
@@ -207,7 +215,7 @@ fn part_of(record: &ObjectRecord, content: Option<&Content>, number: i32) -> S3R
         for (at, part) in parts.iter().enumerate() {
             if i32::try_from(at + 1) == Ok(number) {
                 let range = start..start + part.size;
-                return Ok(Wanted { range, partial: true, whole: false, part: Some(part.clone()) });
+                return Ok(Stretch { range, partial: true, whole: false, part: Some(part.clone()) });
             }
             start += part.size;
         }
@@ -215,13 +223,13 @@ fn part_of(record: &ObjectRecord, content: Option<&Content>, number: i32) -> S3R
     }
     if number == 1 {
         let partial = record.size > 0;
-        Ok(Wanted { range: 0..record.size, partial, whole: true, part: None })
+        Ok(Stretch { range: 0..record.size, partial, whole: true, part: None })
     } else {
         Err(refused())
     }
 }
 
-fn content_range(wanted: &Wanted, size: u64) -> Option<String> {
+fn content_range(wanted: &Stretch, size: u64) -> Option<String> {
     (wanted.partial && !wanted.range.is_empty())
         .then(|| format!("bytes {}-{}/{size}", wanted.range.start, wanted.range.end - 1))
 }
@@ -242,7 +250,7 @@ pub fn get(store: &ObjectStore, req: &S3Request<GetObjectInput>) -> S3Answer<Get
             unmodified_since: req.input.if_unmodified_since.as_ref().map(timestamp_to_ms),
         };
         conditions.enforce(&record)?;
-        let wanted = wanted(&record, Some(&content), req.input.range, req.input.part_number)?;
+        let wanted = stretch(&record, Some(&content), req.input.range, req.input.part_number)?;
         let body = match &content {
             Content::Inline(data) => {
                 let at = |position: u64| usize::try_from(position).unwrap_or(usize::MAX).min(data.len());
@@ -262,11 +270,12 @@ pub fn get(store: &ObjectStore, req: &S3Request<GetObjectInput>) -> S3Answer<Get
 fn get_output(
     input: &GetObjectInput,
     record: ObjectRecord,
-    wanted: &Wanted,
+    wanted: &Stretch,
     body: StreamingBlob,
 ) -> GetObjectOutput {
     let meta = record.meta;
     let mut output = GetObjectOutput {
+        server_side_encryption: encryption(&meta),
         accept_ranges: Some("bytes".to_owned()),
         body: Some(body),
         cache_control: meta.cache_control,
@@ -316,10 +325,11 @@ pub fn head(store: &ObjectStore, req: S3Request<HeadObjectInput>) -> S3Answer<He
         unmodified_since: input.if_unmodified_since.as_ref().map(timestamp_to_ms),
     };
     conditions.enforce(&record)?;
-    let wanted = wanted(&record, content.as_ref(), input.range, input.part_number)?;
+    let wanted = stretch(&record, content.as_ref(), input.range, input.part_number)?;
     let partial = content_range(&wanted, record.size);
     let meta = record.meta;
     let mut output = HeadObjectOutput {
+        server_side_encryption: encryption(&meta),
         accept_ranges: Some("bytes".to_owned()),
         cache_control: meta.cache_control,
         content_disposition: meta.content_disposition,
@@ -376,7 +386,7 @@ pub async fn delete_many(
     store: &ObjectStore,
     req: S3Request<DeleteObjectsInput>,
 ) -> S3Answer<DeleteObjectsOutput> {
-    let ids = ids(&req);
+    let (ids, limited) = (ids(&req), limited(&req).cloned());
     let (bucket, delete) = (req.input.bucket, req.input.delete);
     store.bucket(&bucket)?;
     if delete.objects.is_empty() || delete.objects.len() > DELETE_MAX {
@@ -388,7 +398,11 @@ pub async fn delete_many(
     let quiet = delete.quiet.unwrap_or(false);
     let removals = delete.objects.into_iter().map(|object| {
         let (store, bucket, ids) = (store.clone(), bucket.clone(), ids.clone());
+        let may = limited.as_ref().map_or(Ok(()), |limited| limited.may_delete(&bucket, &object.key));
         async move {
+            if let Err(denied) = may {
+                return (object.key, Err(denied));
+            }
             let conditions = DeleteConditions {
                 if_match: object.e_tag.map(|etag| tag_of_listed(etag.value())),
                 size: object.size,
@@ -401,7 +415,7 @@ pub async fn delete_many(
                 Ok(()) => store.delete(&bucket, &object.key, conditions, ids).await,
                 Err(error) => Err(error),
             };
-            (object.key, outcome)
+            (object.key, outcome.map_err(S3Error::from))
         }
     });
     let outcomes = futures::future::join_all(removals).await;
@@ -411,7 +425,6 @@ pub async fn delete_many(
             Ok(()) if quiet => {}
             Ok(()) => deleted.push(DeletedObject { key: Some(key), ..Default::default() }),
             Err(error) => {
-                let error = S3Error::from(error);
                 errors.push(s3s::dto::Error {
                     key: Some(key),
                     code: Some(error.code().as_str().to_owned()),

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use super::{checked, service};
+use crate::access::{Access, NoRoles};
 use crate::db::{CLOUD, Db, DbError};
 use crate::protocol::RequestIds;
 use crate::s3::{NotificationTargets, ObjectStore};
@@ -21,7 +22,7 @@ use md5::{Digest as _, Md5};
 use rusqlite::Transaction;
 use std::sync::Arc;
 use std::time::SystemTime;
-use throng_contract::local::{AccessKey, LocalCredentials};
+use throng_contract::local::AccessKey;
 
 const SECRET: &str = "secret of user";
 
@@ -70,8 +71,8 @@ impl Cloud {
         let store = ObjectStore::open(folder.path(), db, Arc::new(Nobody)).unwrap();
         let pair =
             |id: &str| AccessKey { access_key_id: id.into(), secret_access_key: format!("secret of {id}") };
-        let keys = LocalCredentials { user: pair("user"), function: pair("function") };
-        let cloud = Self { service: service(store, &keys), _folder: folder };
+        let access = Arc::new(Access::new(pair("user"), Arc::new(NoRoles)));
+        let cloud = Self { service: service(store, access), _folder: folder };
         assert_eq!(cloud.ask("PUT", "/bkt", &[], b"").await.short(), "200");
         cloud
     }

@@ -20,9 +20,9 @@ pub enum Version {
 /// Where groups can be made.
 #[derive(Clone, Debug)]
 pub struct Parent {
-    /// Interface.
+    /// Which interface the kernel offers there.
     pub version: Version,
-    /// Folder.
+    /// The folder in which groups are made.
     pub path: PathBuf,
 }
 

@@ -31,7 +31,7 @@ pub struct Plan {
     pub command: Vec<String>,
     /// Working directory.
     pub workdir: String,
-    /// Environment.
+    /// Variables of the process, and nothing else.
     pub env: Vec<(String, String)>,
     /// Size of /tmp in MiB.
     pub tmp_mb: u32,
@@ -55,7 +55,7 @@ pub enum FrameKind {
 /// A failure on its way to the daemon.
 #[derive(Debug)]
 pub struct Failure {
-    /// Which.
+    /// Which step failed.
     pub kind: FrameKind,
     /// A sentence.
     pub text: String,

@@ -56,10 +56,14 @@ fn waiting_and_running(run: &RunSummary) -> String {
 /// Of an open run, sends again the tasks that have not begun; of one that has ended, runs again what did not succeed.
 pub fn resume(app: &mut App, _: &str) {
     let Some(run) = run_here(app) else { return app.refuse("There is no run under the cursor.") };
+    if run.reading {
+        return app.refuse("The run's records are still being read.");
+    }
     if run.ended_ms.is_some() {
         return run_again(app, run);
     }
-    let waiting = run.counts.pending;
+    // What failed and will be tried again needs nobody.
+    let waiting = run.counts.pending.saturating_sub(run.waiting);
     if run.cancelled {
         return app.refuse("This run was cancelled.");
     }

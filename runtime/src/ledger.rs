@@ -1,0 +1,125 @@
+//! What the runtime writes into the home bucket: records of attempts, markers of those that have begun, and the header of a
+//! standing run.
+
+use crate::clock;
+use crate::event::{Input, Job};
+use crate::s3::S3;
+use serde_json::json;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+use throng_contract::{AttemptRecord, RunningMarker, TaskId, TaskRef, keys, versions};
+
+/// How long the answer whether a run was cancelled may take.
+const ASK_FOR: Duration = Duration::from_secs(5);
+const JSON: &str = "application/json";
+
+/// The ledger as one environment writes it.
+pub struct Ledger<'a> {
+    s3: &'a S3,
+    /// Where; nowhere when the function knows no home bucket.
+    home: Option<&'a str>,
+    function: &'a str,
+    /// The day whose standing run is known to have a header.
+    day: Mutex<String>,
+}
+
+impl<'a> Ledger<'a> {
+    /// For a function.
+    pub const fn new(s3: &'a S3, home: Option<&'a str>, function: &'a str) -> Self {
+        Self { s3, home, function, day: Mutex::new(String::new()) }
+    }
+
+    /// The task that a job is when it belongs to no launch: one of the function's standing run on the day of its event.
+    pub fn standing(&self, job: &Job, request_id: &str, started_ms: u64) -> TaskRef {
+        let own = clock::amz(started_ms);
+        let told = job.time.as_deref().and_then(day_of);
+        let day = told.as_deref().unwrap_or(&own[..8]);
+        let task = match (&job.input, &job.sequencer) {
+            (Input::Object { bucket, key }, Some(sequencer)) => {
+                TaskId::of_event(&[bucket.as_bytes(), key.as_bytes(), sequencer.as_bytes()])
+            }
+            _ => request_id
+                .to_ascii_lowercase()
+                .parse()
+                .unwrap_or_else(|_| TaskId::of_event(&[request_id.as_bytes()])),
+        };
+        TaskRef { task, ..TaskRef::launched(&keys::day_id(self.function, day), 0) }
+    }
+
+    /// Stores the record of an attempt. The error is a sentence.
+    pub fn store(&self, record: &AttemptRecord, until: Instant) -> Result<(), String> {
+        let Some(bucket) = self.home else { return Ok(()) };
+        if let Some(task) = &record.task {
+            self.open_day(bucket, task, record.started_ms, until);
+        }
+        let text =
+            serde_json::to_vec(record).map_err(|error| format!("the record cannot be written: {error}"))?;
+        self.s3
+            .put_bytes(bucket, &keys::record_key(record), JSON, &text, until)
+            .map_err(|error| format!("the record could not be stored: {error}"))
+    }
+
+    /// Says that an attempt has begun. A marker that does not arrive costs nothing but a display.
+    pub fn mark(&self, record: &AttemptRecord, until: Instant) {
+        let (Some(bucket), Some(task)) = (self.home, &record.task) else { return };
+        let Some(key) = keys::running_key(record) else { return };
+        let marker = RunningMarker {
+            task: task.clone(),
+            request_id: record.request_id.clone(),
+            started_ms: record.started_ms,
+            log_stream: record.log_stream.clone(),
+        };
+        if let Ok(text) = serde_json::to_vec(&marker) {
+            let _ = self.s3.put_bytes(bucket, &key, JSON, &text, until);
+        }
+    }
+
+    /// Whether the task's run was cancelled before the task began, while it was queued. Asked beside the script, so that
+    /// short tasks pay nothing for it; who cannot ask goes on.
+    pub fn is_cancelled(&self, record: &AttemptRecord, end: Instant) -> bool {
+        let (Some(bucket), Some(task)) = (self.home, &record.task) else { return false };
+        let until = end.min(Instant::now() + ASK_FOR);
+        !keys::is_day(&task.run) && self.s3.get_bytes(bucket, &keys::cancel_key(&task.run), until).is_ok()
+    }
+
+    /// The first record of an environment and day says that the standing run exists. Somebody else may have said so; who
+    /// cannot say it says it with the next record.
+    fn open_day(&self, bucket: &str, task: &TaskRef, started_ms: u64, until: Instant) {
+        let Some(day) = task.run.strip_prefix("day-").and_then(|rest| rest.get(..8)) else { return };
+        let mut known = self.day.lock().unwrap_or_else(PoisonError::into_inner);
+        if *known == day {
+            return;
+        }
+        let header = json!({
+            "version": versions::LEDGER, "id": task.run, "function": self.function, "day": day, "started_ms": started_ms,
+        });
+        if self
+            .s3
+            .put_new(bucket, &keys::day_key(self.function, day), JSON, header.to_string().as_bytes(), until)
+            .is_ok()
+        {
+            day.clone_into(&mut known);
+        }
+    }
+}
+
+/// `yyyymmdd` of a time as events have it (`2026-11-23T21:39:05.123Z`).
+fn day_of(time: &str) -> Option<String> {
+    let (date, _) = time.split_once('T')?;
+    let digits: String = date.chars().filter(char::is_ascii_digit).collect();
+    let dashes = date.char_indices().filter(|(_, c)| *c == '-').map(|(at, _)| at);
+    (digits.len() == 8 && date.len() == 10 && dashes.eq([4, 7])).then_some(digits)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_dates_are_days() {
+        assert_eq!(day_of("2026-11-23T21:39:05.123Z").as_deref(), Some("20261123"));
+        for bad in ["", "t", "now", "20261123T1", "2026-1-233T", "../../../x-T"] {
+            assert_eq!(day_of(bad), None, "{bad}");
+        }
+    }
+}

@@ -1,0 +1,196 @@
+//! Connections to the local cloud whose other end has proved that it is ours, before anything else is sent over them: after
+//! an unclean end another program may have its port.
+//!
+//! The daemon and its clients share a key that only their owner can read
+//! ([`IDENTITY_FILE`](throng_contract::local::IDENTITY_FILE)). A client sends a number that it has never used, the daemon
+//! answers with its HMAC-SHA256 over that number, its port and its process id. Whoever passes the question on to the real
+//! daemon gets an answer for another port.
+
+use aws_smithy_runtime_api::client::http::{
+    HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector,
+};
+use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
+use aws_smithy_runtime_api::client::result::ConnectorError;
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use aws_smithy_types::body::SdkBody;
+use futures::future::BoxFuture;
+use hyper_util::client::legacy::Client;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use ring::hmac;
+use std::fmt;
+use std::io;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+use throng_contract::local::{LocalEndpoint, PROOF_PATH, proof_text, registry_text};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+/// How long a connection may take to be made.
+pub(super) const CONNECT_WITHIN: Duration = Duration::from_secs(5);
+/// How long the other end may take to prove who it is.
+const PROOF_WITHIN: Duration = Duration::from_secs(3);
+/// An answer is some hundred bytes.
+const LONGEST_ANSWER: usize = 4096;
+/// As the pool of the other clients.
+const IDLE: Duration = Duration::from_secs(20);
+
+/// The other end is not our local cloud.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("another program answers at {0}, where the local cloud was; nothing was sent to it")]
+pub struct Stranger(pub String);
+
+/// Which daemon is to be at the other end.
+#[derive(Clone)]
+pub struct LocalIdentity {
+    key: Arc<hmac::Key>,
+    address: String,
+    port: u16,
+    pid: u32,
+}
+
+impl fmt::Debug for LocalIdentity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LocalIdentity")
+            .field("address", &self.address)
+            .field("pid", &self.pid)
+            .finish_non_exhaustive()
+    }
+}
+
+impl LocalIdentity {
+    /// The daemon at `endpoint`, by the key as it stands in its file. `None` when either is malformed.
+    #[must_use]
+    pub fn read(endpoint: &LocalEndpoint, key: &str) -> Option<Self> {
+        let key = hex::decode(key.trim()).ok().filter(|key| key.len() == 32)?;
+        let port = endpoint.port()?;
+        Some(Self {
+            key: Arc::new(hmac::Key::new(hmac::HMAC_SHA256, &key)),
+            address: format!("127.0.0.1:{port}"),
+            port,
+            pid: endpoint.pid,
+        })
+    }
+
+    /// The password for the image registry of this daemon alone: of no use to whoever has its port after it.
+    #[must_use]
+    pub fn registry_password(&self) -> String {
+        hex::encode(hmac::sign(&self.key, registry_text(self.port, self.pid).as_bytes()))
+    }
+
+    /// A connection whose other end has proved that it is this daemon.
+    ///
+    /// # Errors
+    /// Nobody listens; or somebody else does ([`Stranger`]).
+    pub async fn connect(&self) -> io::Result<TcpStream> {
+        let mut stream = timeout(CONNECT_WITHIN, TcpStream::connect(&self.address)).await??;
+        stream.set_nodelay(true)?;
+        match timeout(PROOF_WITHIN, self.ask(&mut stream)).await {
+            Ok(Ok(true)) => Ok(stream),
+            _ => Err(io::Error::other(Stranger(self.address.clone()))),
+        }
+    }
+
+    /// Whether the other end of a new connection knows the key. Nothing secret is sent.
+    async fn ask(&self, stream: &mut TcpStream) -> io::Result<bool> {
+        let nonce = hex::encode(rand::random::<[u8; 32]>());
+        let request = format!("GET {PROOF_PATH}?{nonce} HTTP/1.1\r\nHost: {}\r\n\r\n", self.address);
+        stream.write_all(request.as_bytes()).await?;
+        let mut answer = Vec::new();
+        while answer.len() < LONGEST_ANSWER {
+            if stream.read_buf(&mut answer).await? == 0 {
+                return Ok(false);
+            }
+            if let Some(body) = whole_body(&answer) {
+                let Ok(proof) = hex::decode(body) else { return Ok(false) };
+                let text = proof_text(&nonce, self.port, self.pid);
+                return Ok(hmac::verify(&self.key, text.as_bytes(), &proof).is_ok());
+            }
+        }
+        Ok(false)
+    }
+}
+
+/// The body of an answer, once all of it is there.
+fn whole_body(answer: &[u8]) -> Option<&str> {
+    let (head, body) = std::str::from_utf8(answer).ok()?.split_once("\r\n\r\n")?;
+    let length = head.lines().find_map(|line| {
+        let (name, value) = line.split_once(':')?;
+        name.eq_ignore_ascii_case("content-length").then(|| value.trim().parse::<usize>().ok())?
+    })?;
+    (body.len() == length).then_some(body)
+}
+
+/// HTTP over such connections, for the SDK's clients.
+#[derive(Clone)]
+pub(super) struct Proven {
+    client: Client<Connecting, SdkBody>,
+    read: Option<Duration>,
+}
+
+impl fmt::Debug for Proven {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Proven").finish_non_exhaustive()
+    }
+}
+
+impl Proven {
+    pub fn new(identity: LocalIdentity) -> Self {
+        let client = Client::builder(TokioExecutor::new())
+            .pool_timer(TokioTimer::new())
+            .pool_idle_timeout(IDLE)
+            .build(Connecting(identity));
+        Self { client, read: None }
+    }
+
+    async fn send(self, request: HttpRequest) -> Result<HttpResponse, ConnectorError> {
+        let request =
+            request.try_into_http1x().map_err(|error| ConnectorError::user(error.to_string().into()))?;
+        let answer = self.client.request(request);
+        let answer = match self.read {
+            Some(within) => {
+                timeout(within, answer).await.map_err(|elapsed| ConnectorError::timeout(elapsed.into()))?
+            }
+            None => answer.await,
+        };
+        let answer = answer.map_err(|error| ConnectorError::io(error.into()))?;
+        HttpResponse::try_from(answer.map(SdkBody::from_body_1_x))
+            .map_err(|error| ConnectorError::other(error.into(), None))
+    }
+}
+
+impl HttpConnector for Proven {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        HttpConnectorFuture::new(self.clone().send(request))
+    }
+}
+
+impl HttpClient for Proven {
+    fn http_connector(
+        &self,
+        settings: &HttpConnectorSettings,
+        _components: &RuntimeComponents,
+    ) -> SharedHttpConnector {
+        SharedHttpConnector::new(Self { client: self.client.clone(), read: settings.read_timeout() })
+    }
+}
+
+/// Makes the pool's connections. Every request of the pool is for the daemon, whatever its address says.
+#[derive(Clone)]
+struct Connecting(LocalIdentity);
+
+impl tower_service::Service<http::Uri> for Connecting {
+    type Response = TokioIo<TcpStream>;
+    type Error = io::Error;
+    type Future = BoxFuture<'static, io::Result<TokioIo<TcpStream>>>;
+
+    fn poll_ready(&mut self, _context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, _address: http::Uri) -> Self::Future {
+        let identity = self.0.clone();
+        Box::pin(async move { identity.connect().await.map(TokioIo::new) })
+    }
+}
