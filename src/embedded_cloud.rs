@@ -8,6 +8,7 @@ use throng_core::doctor::Check;
 use throng_local::daemon::{self, ServeOptions, State};
 use throng_local::faults::Plan;
 use throng_local::lambda::FunctionNetwork;
+use throng_local::logs::LogLimits;
 use throng_local::sandbox::{self, Finding, Level};
 
 /// The one that is linked into this program.
@@ -29,6 +30,7 @@ impl EmbeddedCloud for Linked {
             },
             ports: request.ports.clone(),
             detach: request.detach,
+            logs: LogLimits { group: request.log_bytes_per_function, total: request.log_bytes },
             faults: plan.map_err(|error| ServeFailure::Request(error.to_string()))?,
             ..ServeOptions::new(request.folder.clone())
         };

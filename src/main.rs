@@ -21,6 +21,8 @@ fn main() -> ExitCode {
     if std::env::args_os().nth(1).is_some_and(|first| first == sandbox::HELPER_ARGUMENT) {
         sandbox::helper_main();
     }
+    // Hundreds of files and connections are open at a time; what a shell allows at first is often less.
+    let _ = throng_local::server::raise_open_files();
     // Our own faults are reported with a trace; the screen's hook, set later, gives the terminal back before that.
     let _ = color_eyre::install();
     let programs = Programs {

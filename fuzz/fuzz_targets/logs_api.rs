@@ -6,7 +6,7 @@ use http::Request;
 use std::sync::OnceLock;
 use throng_fuzz::fuzz_target;
 use throng_fuzz::line_and_text;
-use throng_local::logs::{LogStore, LogsApi, Pattern};
+use throng_local::logs::{LogLimits, LogStore, LogsApi, Pattern};
 
 const OPERATIONS: [&str; 14] = [
     "CreateLogGroup",
@@ -38,7 +38,7 @@ impl Cloud {
             let folder = tempfile::tempdir().expect("a folder");
             let runtime =
                 tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-            let store = runtime.block_on(async { LogStore::open(folder.path()) }).expect("a store");
+            let store = runtime.block_on(async { LogStore::open(folder.path(), LogLimits::default()) }).expect("a store");
             let cloud = Self { runtime, api: LogsApi::new(store), _folder: folder };
             for (operation, body) in [
                 ("CreateLogGroup", r#"{"logGroupName":"g"}"#),

@@ -26,6 +26,10 @@ pub struct ServeRequest {
     pub ports: Vec<u16>,
     /// Whether it leaves the terminal.
     pub detach: bool,
+    /// Bytes of logs that are kept of each function.
+    pub log_bytes_per_function: u64,
+    /// Bytes of logs that are kept of all functions together.
+    pub log_bytes: u64,
     /// A plan of faults.
     pub faults: Option<PathBuf>,
 }

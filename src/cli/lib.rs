@@ -181,7 +181,12 @@ fn log_to_stderr(verbose: bool) {
     let fallback = if verbose { "throng=debug" } else { "throng=warn" };
     let filter = std::env::var(ENV_LOG).unwrap_or_else(|_| fallback.to_owned());
     let filter = tracing_subscriber::EnvFilter::try_new(filter).unwrap_or_default();
-    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(|| print::LogWriter).try_init();
+    let _ = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(|| print::LogWriter)
+        // It would print them, and panic where that fails, too.
+        .log_internal_errors(false)
+        .try_init();
 }
 
 #[cfg(test)]

@@ -124,18 +124,20 @@ pub fn ask(question: impl Into<Clean>) -> std::io::Result<()> {
     std::io::stderr().write_all(question.into().as_bytes())
 }
 
-/// Where throng's own log goes: standard error, neutralised, for it may quote what others wrote.
+/// Where throng's own log goes: standard error, neutralised, for it may quote what others wrote. What cannot be written is
+/// lost: a full disk under the log must not end the daemon.
 #[derive(Clone, Copy, Debug)]
 pub struct LogWriter;
 
 impl Write for LogWriter {
     fn write(&mut self, event: &[u8]) -> std::io::Result<usize> {
-        std::io::stderr().write_all(Lines::new(&String::from_utf8_lossy(event)).as_bytes())?;
+        let _ = std::io::stderr().write_all(Lines::new(&String::from_utf8_lossy(event)).as_bytes());
         Ok(event.len())
     }
 
     fn flush(&mut self) -> std::io::Result<()> {
-        std::io::stderr().flush()
+        let _ = std::io::stderr().flush();
+        Ok(())
     }
 }
 

@@ -27,4 +27,5 @@ mod sandbox;
 mod sandbox_network;
 mod scar;
 mod screen;
+mod storage;
 mod two_machines;

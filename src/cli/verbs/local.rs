@@ -14,7 +14,7 @@ use throng_contract::local as contract;
 use throng_core::config::{Config, LOCAL, Overrides};
 use throng_core::jobs::{Job, permit};
 use throng_core::lines;
-use throng_core::words;
+use throng_core::words::{self, Lines};
 
 pub fn control(verb: &Local, global: &Global, cloud: &dyn EmbeddedCloud) -> CliResult {
     let dirs = dirs()?;
@@ -33,6 +33,8 @@ pub fn control(verb: &Local, global: &Global, cloud: &dyn EmbeddedCloud) -> CliR
                 network: config.sandbox_network,
                 ports: config.sandbox_ports,
                 detach,
+                log_bytes_per_function: u64::from(config.log_mb_per_function) << 20,
+                log_bytes: u64::from(config.log_mb) << 20,
                 faults: faults.clone(),
             };
             cloud.serve(&request).map_err(|failure| match failure {
@@ -97,12 +99,15 @@ fn status(cloud: &dyn EmbeddedCloud, folder: &Path, env: bool, format: Format) -
             .credentials(folder)
             .map_err(|error| Fail::new(SOME_FAILED, format!("the local cloud's credentials: {error}")))?;
         let contract::AccessKey { access_key_id, secret_access_key } = credentials.user;
-        print::out(lines!(
-            "export AWS_ENDPOINT_URL={}\nexport AWS_ACCESS_KEY_ID={access_key_id}\nexport AWS_SECRET_ACCESS_KEY={secret_access_key}\nexport AWS_REGION={}\nexport AWS_DEFAULT_REGION={}\n",
-            endpoint.endpoint,
-            contract::REGION,
-            contract::REGION
+        let mut text = Lines::default();
+        for (name, value) in variables(&endpoint.endpoint, &access_key_id, &secret_access_key) {
+            text.push(&lines!("export {name}={value}\n"));
+        }
+        // These would win over what is set here.
+        text.push(&lines!(
+            "unset AWS_PROFILE AWS_DEFAULT_PROFILE AWS_SESSION_TOKEN AWS_SECURITY_TOKEN AWS_ENDPOINT_URL_S3\n"
         ));
+        print::out(text);
         return Ok(());
     }
     let document = json!({ "running": true, "endpoint": endpoint.endpoint, "pid": endpoint.pid,
@@ -122,6 +127,36 @@ fn status(cloud: &dyn EmbeddedCloud, folder: &Path, env: bool, format: Format) -
         text
     });
     Ok(())
+}
+
+/// What other programs read: AWS's command line and its SDKs the first ones, s5cmd `S3_ENDPOINT_URL`, rclone the rest, for
+/// its remotes of S3 (`rclone ls :s3:BUCKET`) and for one that is named `throng:`.
+fn variables<'v>(endpoint: &'v str, id: &'v str, secret: &'v str) -> Vec<(String, &'v str)> {
+    let mut all = Vec::new();
+    let mut set = |name: &str, value| all.push((name.to_owned(), value));
+    for (name, value) in [
+        ("AWS_ENDPOINT_URL", endpoint),
+        ("AWS_ACCESS_KEY_ID", id),
+        ("AWS_SECRET_ACCESS_KEY", secret),
+        ("AWS_REGION", contract::REGION),
+        ("AWS_DEFAULT_REGION", contract::REGION),
+        ("S3_ENDPOINT_URL", endpoint),
+        ("RCLONE_CONFIG_THRONG_TYPE", "s3"),
+    ] {
+        set(name, value);
+    }
+    for prefix in ["RCLONE_S3", "RCLONE_CONFIG_THRONG"] {
+        for (name, value) in [
+            ("PROVIDER", "Other"),
+            ("ENV_AUTH", "true"),
+            ("ENDPOINT", endpoint),
+            ("REGION", contract::REGION),
+            ("FORCE_PATH_STYLE", "true"),
+        ] {
+            set(&format!("{prefix}_{name}"), value);
+        }
+    }
+    all
 }
 
 /// What a daemon says of itself, for people, beside what names it.

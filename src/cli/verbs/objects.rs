@@ -133,6 +133,9 @@ pub async fn get(session: &Session, args: args::Get) -> CliResult {
     let request = FetchRequest { from: None, bucket, keys, to, force };
     let fetch = async |observer| jobs::fetch(&job, request, &observer).await;
     let downloaded = watched(session, |_| {}, fetch).await?;
+    if let Some(note) = downloaded.names_note() {
+        print::note(note);
+    }
     let not_fetched: Vec<_> = downloaded.failed.into_iter().map(NotDone::from).collect();
     not_done("not fetched", &not_fetched);
     let failed: Vec<_> = not_fetched.iter().map(|object| &object.what).collect();

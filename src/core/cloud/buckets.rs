@@ -1,13 +1,19 @@
 //! Buckets: made in the context's region, shut to the public, tagged.
 
 use super::error::CloudError;
+use super::keys::Tokens;
 use super::s3::S3;
 use super::{ErrorKind, SMALL, millis, small, within};
 use crate::model::BucketInfo;
 use aws_sdk_s3::types::{
-    BucketLocationConstraint, CreateBucketConfiguration, PublicAccessBlockConfiguration, Tag, Tagging,
+    AbortIncompleteMultipartUpload, BucketLifecycleConfiguration, BucketLocationConstraint,
+    CreateBucketConfiguration, ExpirationStatus, LifecycleRule, LifecycleRuleFilter,
+    PublicAccessBlockConfiguration, Tag, Tagging,
 };
 use std::collections::BTreeMap;
+
+/// Days after which an upload in parts that was not ended is given up.
+const UPLOADS_KEPT_DAYS: i32 = 7;
 
 impl S3<'_> {
     /// All buckets.
@@ -18,6 +24,7 @@ impl S3<'_> {
         const ACTION: &str = "s3:ListAllMyBuckets";
         let mut buckets = Vec::new();
         let mut token = None;
+        let mut tokens = Tokens::default();
         loop {
             self.limits.s3_read.acquire().await;
             let request = self.clients.home().list_buckets().set_continuation_token(token);
@@ -30,8 +37,9 @@ impl S3<'_> {
                 })
             }));
             token = output.continuation_token().filter(|token| !token.is_empty()).map(str::to_owned);
-            if token.is_none() {
-                return Ok(buckets);
+            match &token {
+                None => return Ok(buckets),
+                Some(token) => tokens.note("", token)?,
             }
         }
     }
@@ -80,7 +88,37 @@ impl S3<'_> {
         }
         small(ACTION, bucket, request.send()).await?;
         self.clients.forget(bucket);
+        if let Err(error) = self.give_up_old_uploads(bucket).await {
+            tracing::info!(bucket, %error, "uploads that break off stay in this bucket until they are ended");
+        }
         Ok(())
+    }
+
+    /// Lets the cloud remove uploads in parts that nobody has ended for a week: their parts are paid for, and no list
+    /// shows them. What this endpoint does not know or this person may not set is no reason to be without a bucket.
+    async fn give_up_old_uploads(&self, bucket: &str) -> Result<(), CloudError> {
+        const ACTION: &str = "s3:PutLifecycleConfiguration";
+        let invalid = |error: aws_sdk_s3::error::BuildError| {
+            CloudError::new(ErrorKind::Invalid, ACTION, bucket, error.to_string())
+        };
+        self.limits.s3_write.acquire().await;
+        let abort =
+            AbortIncompleteMultipartUpload::builder().days_after_initiation(UPLOADS_KEPT_DAYS).build();
+        let rule = LifecycleRule::builder()
+            .id("throng-incomplete-uploads")
+            .status(ExpirationStatus::Enabled)
+            .filter(LifecycleRuleFilter::builder().prefix("").build())
+            .abort_incomplete_multipart_upload(abort)
+            .build()
+            .map_err(invalid)?;
+        let rules = BucketLifecycleConfiguration::builder().rules(rule).build().map_err(invalid)?;
+        let request = self
+            .client(bucket)
+            .await
+            .put_bucket_lifecycle_configuration()
+            .bucket(bucket)
+            .lifecycle_configuration(rules);
+        small(ACTION, bucket, request.send()).await.map(drop)
     }
 
     /// Deletes an empty bucket.

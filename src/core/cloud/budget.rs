@@ -15,7 +15,8 @@ const SHARE: f64 = 0.8;
 const TAIL_SESSIONS: usize = 15;
 /// Of them, those that are left for others.
 const TAILS_FOR_OTHERS: usize = 3;
-/// What the embedded cloud allows per second and API: it has no quotas.
+/// What other clouds than AWS are asked per second and API at most: their quotas are not known, and many have none. When
+/// one says that it is too much, it is asked less.
 const UNLIMITED: f64 = 100_000.0;
 
 /// The limits of an account in a region, shared by everything that calls it. Rates: calls per second.
@@ -84,6 +85,30 @@ impl Limits {
     #[must_use]
     pub fn aws(region: &str) -> Self {
         Self::of(|quota| quota * SHARE, region, TAIL_SESSIONS - TAILS_FOR_OTHERS)
+    }
+
+    /// AWS's quotas, but for what is asked at another endpoint than AWS's own: whether S3, Lambda and logs are.
+    #[must_use]
+    pub fn of_endpoints(region: &str, elsewhere: [bool; 3]) -> Self {
+        let mut limits = Self::aws(region);
+        let free = Self::local();
+        let [s3, lambda, logs] = elsewhere;
+        if s3 {
+            (limits.s3_write, limits.s3_read) = (free.s3_write, free.s3_read);
+        }
+        if lambda {
+            limits.lambda_control = free.lambda_control;
+            limits.lambda_get = free.lambda_get;
+            limits.lambda_invoke = free.lambda_invoke;
+        }
+        if logs {
+            limits.logs_filter = free.logs_filter;
+            limits.logs_get = free.logs_get;
+            limits.logs_describe = free.logs_describe;
+            limits.logs_tail = free.logs_tail;
+            limits.logs_control = free.logs_control;
+        }
+        limits
     }
 
     fn of(rate: impl Fn(f64) -> f64, region: &str, most_tails: usize) -> Self {
@@ -199,12 +224,20 @@ fn get_quota(region: &str) -> f64 {
     if region == "eu-west-3" { 30.0 } else { 10.0 }
 }
 
-/// Whose quotas they are: the profile (or the environment's keys), the region, the endpoint when it is not AWS's.
+/// Whether an address is one of AWS's own, whose quotas hold there.
+pub(crate) fn is_aws(url: &str) -> bool {
+    let host = url::Url::parse(url).ok().and_then(|url| url.host_str().map(str::to_ascii_lowercase));
+    let ends = [".amazonaws.com", ".amazonaws.com.cn", ".amazonaws.eu", ".api.aws"];
+    host.is_some_and(|host| ends.iter().any(|end| host.ends_with(end)))
+}
+
+/// Whose quotas they are: the profile (or the environment's keys), the region, and the endpoints of S3, Lambda and logs
+/// where they are not AWS's.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Account {
     pub profile: Option<String>,
     pub region: String,
-    pub endpoint: Option<String>,
+    pub elsewhere: [Option<String>; 3],
 }
 
 /// The budget of an account and region. It lives as long as anything uses it.
@@ -215,7 +248,8 @@ pub(super) fn shared(account: Account) -> Arc<Limits> {
         return known;
     }
     all.retain(|_, limits| limits.strong_count() > 0);
-    let limits = Arc::new(Limits::aws(&account.region));
+    let elsewhere = account.elsewhere.each_ref().map(Option::is_some);
+    let limits = Arc::new(Limits::of_endpoints(&account.region, elsewhere));
     all.insert(account, Arc::downgrade(&limits));
     limits
 }
@@ -227,7 +261,7 @@ mod tests {
     use std::time::Duration;
 
     fn account(profile: &str, region: &str) -> Account {
-        Account { profile: Some(profile.into()), region: region.into(), endpoint: None }
+        Account { profile: Some(profile.into()), region: region.into(), elsewhere: [None, None, None] }
     }
 
     #[test]
@@ -253,6 +287,35 @@ mod tests {
         one.throttled("CloudWatch Logs", "FilterLogEvents", None);
         drop(one);
         assert!(shared(account("budget-test", "eu-west-1")).slowed().is_empty(), "nobody used it any more");
+    }
+
+    #[test]
+    fn quotas_of_aws_hold_at_aws_alone() {
+        for (url, aws) in [
+            ("https://s3.eu-west-1.amazonaws.com", true),
+            ("https://bucket.vpce-1.s3.eu-west-1.vpce.amazonaws.com", true),
+            ("https://s3.cn-north-1.amazonaws.com.cn/", true),
+            ("https://minio.lab:9000", false),
+            ("https://amazonaws.com.example.org", false),
+            ("http://127.0.0.1:9000", false),
+        ] {
+            assert_eq!(is_aws(url), aws, "{url}");
+        }
+        let limits = Limits::of_endpoints("eu-west-1", [true, false, false]);
+        assert!(limits.s3_write.pace().rate > 50_000.0, "MinIO has no 2,800 per second");
+        assert!((limits.lambda_get.pace().rate - 80.0).abs() < 1e-9, "Lambda is AWS's still");
+    }
+
+    /// Feedback counts from how fast it went, not from a limit that nobody knows.
+    #[test]
+    fn another_cloud_that_says_slow_down_is_asked_less_than_before() {
+        let limits = Limits::of_endpoints("eu-west-1", [true, true, true]);
+        let now = std::time::Instant::now();
+        for call in 0..2_000_u32 {
+            limits.s3_write.called_at(now + Duration::from_millis(u64::from(call)));
+        }
+        let pace = limits.s3_write.throttled_and_pace(now + Duration::from_secs(2));
+        assert!((500.0..700.0).contains(&pace.rate), "1,000 per second were too many: {pace:?}");
     }
 
     #[test]

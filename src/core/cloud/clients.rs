@@ -1,6 +1,7 @@
 //! SDK clients: built once per context over one shared connection pool.
 
 use super::api;
+use super::bounds::Bounded;
 use super::budget::Limits;
 use super::credentials::Explained;
 use super::error::{CloudError, ErrorKind};
@@ -165,7 +166,10 @@ pub(super) fn build(
 
 fn s3(sdk: &SdkConfig, region: &str, local: bool, watch: Watch) -> Regional {
     let custom = sdk.endpoint_url().is_some();
-    let mut s3 = aws_sdk_s3::config::Builder::from(sdk).interceptor(watch).force_path_style(custom);
+    let mut s3 = aws_sdk_s3::config::Builder::from(sdk)
+        .interceptor(watch)
+        .interceptor(Bounded)
+        .force_path_style(custom);
     if local {
         // Over loopback the signature's SHA-256 covers the body already.
         s3 = s3

@@ -81,7 +81,9 @@ impl CloudError {
     #[must_use]
     pub const fn is_transient(&self) -> bool {
         matches!(self.kind, ErrorKind::Unreachable | ErrorKind::Throttled)
-            || (matches!(self.kind, ErrorKind::Other) && self.code.is_some())
+            || (matches!(self.kind, ErrorKind::Other)
+                && self.code.is_some()
+                && !matches!(self.cause, Cause::NoSpace | Cause::Damaged))
     }
 
     /// Whether the cloud refused the request because of the time that it says.
@@ -92,39 +94,15 @@ impl CloudError {
             || self.message.contains("Signature not yet current:")
     }
 
-    /// What a person can do about it; empty when there is nothing to say.
-    #[must_use]
-    pub fn advice(&self) -> String {
-        match self.kind {
-            _ if self.cause == Cause::Explained => String::new(),
-            ErrorKind::Unreachable if self.cause == Cause::UnknownHost => {
-                "Check that the region is spelt right, and that this machine can look names up.".into()
-            }
-            ErrorKind::Unreachable => "Check the network, and the context's region and endpoint.".into(),
-            _ if self.code.as_deref() == Some("RegionDisabledException") => {
-                "Turn the region on for the account (AWS console: Account, AWS Regions), or use another one.".into()
-            }
-            ErrorKind::Auth if self.is_clock() => {
-                "Set this machine's clock (`timedatectl set-ntp true`): the cloud accepts a few minutes of difference."
-                    .into()
-            }
-            ErrorKind::Auth => {
-                "Check the context's profile; log in again (`aws sso login`) or renew the keys.".into()
-            }
-            ErrorKind::Denied => format!("Ask for the permission {} on {}.", self.action, self.subject()),
-            ErrorKind::Throttled => "The cloud asked to slow down. Try again in a moment.".into(),
-            _ => String::new(),
+    /// The body of an object broke off, or is not what its checksum says.
+    pub(crate) fn broken(what: &str, error: &(dyn StdError + 'static)) -> Self {
+        const ACTION: &str = "s3:GetObject";
+        let told = chain(error);
+        if told.to_ascii_lowercase().contains("checksum") {
+            let message = format!("what arrived is not what was stored: {told}");
+            return Self { cause: Cause::Damaged, ..Self::new(ErrorKind::Other, ACTION, what, message) };
         }
-    }
-
-    /// The error with what to do, in one line.
-    #[must_use]
-    pub fn sentence(&self) -> String {
-        sentence(&self.to_string(), &self.advice())
-    }
-
-    fn subject(&self) -> &str {
-        if self.what.is_empty() { "the resource" } else { &self.what }
+        Self::new(ErrorKind::Unreachable, ACTION, what, format!("the connection broke: {told}"))
     }
 
     pub(crate) fn from_sdk<E>(action: &'static str, what: &str, error: &SdkError<E, HttpResponse>) -> Self
@@ -138,7 +116,8 @@ impl CloudError {
             SdkError::ServiceError(service) => of_service(action, what, service.err(), service.raw()),
             SdkError::ResponseError(response) => {
                 let unreadable = || format!("unreadable answer: {}", chain(error));
-                let message = strange(response.raw()).unwrap_or_else(unreadable);
+                let long = super::bounds::too_long(error);
+                let message = long.or_else(|| strange(response.raw())).unwrap_or_else(unreadable);
                 Self {
                     request_id: request_id(response.raw()),
                     ..Self::new(ErrorKind::Other, action, what, message)
@@ -190,6 +169,13 @@ where
         request_id: request_id(raw).or_else(|| error.meta().extra("aws_request_id").map(str::to_owned)),
         cause: Cause::Unknown,
     };
+    if status == 507 {
+        told.cause = Cause::NoSpace;
+    } else if code == Some("ObjectDamaged") {
+        told.cause = Cause::Damaged;
+    } else if told.kind == ErrorKind::Auth && raw.headers().get("server") == Some(LOCAL_SERVER) {
+        told.cause = Cause::LocalKeys;
+    }
     let off = raw.headers().get("date").and_then(behind);
     // An answer to HEAD has no code.
     if told.code.is_none()
@@ -210,9 +196,16 @@ where
 
 /// What a failure on the way to a host means. AWS has a name for each service in each region, and none in a region that is
 /// not there.
-fn unreached(host: &str, reason: &str) -> Cause {
+pub(super) fn unreached(host: &str, reason: &str) -> Cause {
     let name = host.split_once(':').map_or(host, |(name, _)| name);
     let of_aws = [".amazonaws.com", ".amazonaws.com.cn"].iter().any(|end| name.ends_with(end));
+    if reason.contains("Too many open files") {
+        return Cause::TooManyFiles;
+    }
+    let here = name == "localhost" || name.starts_with("127.") || host.starts_with("[::1]");
+    if here && reason.to_ascii_lowercase().contains("refused") {
+        return Cause::NobodyHere;
+    }
     // The HTTP client has no type for a name that cannot be looked up.
     if of_aws && reason.contains("lookup") { Cause::UnknownHost } else { Cause::Unknown }
 }
@@ -234,6 +227,9 @@ fn strange(raw: &HttpResponse) -> Option<String> {
          network that wants a login first answers so, too"
     ))
 }
+
+/// What the local cloud calls itself in its answers.
+const LOCAL_SERVER: &str = "throng-local";
 
 /// Seconds of difference that Lambda does not accept any more; S3 accepts 15 minutes.
 const CLOCKS_DIFFER: u64 = 300;
@@ -314,16 +310,6 @@ fn credentials_error(error: &(dyn StdError + 'static)) -> Option<(String, Cause)
     None
 }
 
-/// A text and what to do, in one line.
-pub(crate) fn sentence(text: &str, advice: &str) -> String {
-    // The cloud's own words may end as a sentence does.
-    if advice.is_empty() {
-        text.to_owned()
-    } else {
-        format!("{}. {advice}", text.trim_end().trim_end_matches('.'))
-    }
-}
-
 /// The sentences of an error and its causes, without repetitions.
 pub(super) fn chain(error: &(dyn StdError + 'static)) -> String {
     let mut text = String::new();
@@ -353,6 +339,8 @@ impl fmt::Display for CloudError {
             ErrorKind::Conflict => "conflict",
             ErrorKind::Invalid => "refused",
             ErrorKind::Unset => "not set up",
+            ErrorKind::Other if self.cause == Cause::NoSpace => "the disk is full",
+            ErrorKind::Other if self.cause == Cause::Damaged => "damaged",
             ErrorKind::Other => "failed",
         };
         f.write_str(self.action)?;
@@ -391,25 +379,6 @@ mod tests {
             ("InternalError", 500, ErrorKind::Other),
         ] {
             assert_eq!(kind_of(code, status), kind, "{code} {status}");
-        }
-    }
-
-    #[test]
-    fn a_region_that_is_turned_off_is_no_matter_of_permissions() {
-        let kind = kind_of("RegionDisabledException", 403);
-        let error = CloudError {
-            code: Some("RegionDisabledException".into()),
-            ..CloudError::new(kind, "sts:GetCallerIdentity", "", "STS is not activated in this region")
-        };
-        assert!(error.advice().contains("Turn the region on"), "{}", error.advice());
-    }
-
-    #[test]
-    fn a_sentence_ends_once() {
-        for words in ["no permissions.", "no permissions"] {
-            let error = CloudError::new(ErrorKind::Auth, "sts:GetCallerIdentity", "", words);
-            let text = error.sentence();
-            assert!(text.contains("no permissions. Check") && !text.contains(".."), "{text}");
         }
     }
 

@@ -12,6 +12,16 @@ pub enum Cause {
     Explained,
     /// AWS has no host of this name, which depends on the region.
     UnknownHost,
+    /// The disk of the cloud is full.
+    NoSpace,
+    /// What arrived contradicts its checksum.
+    Damaged,
+    /// This process may not open more files.
+    TooManyFiles,
+    /// Nothing listens at an address of this machine.
+    NobodyHere,
+    /// The local cloud does not know the keys that its folder has.
+    LocalKeys,
 }
 
 /// Why there are no credentials.

@@ -49,6 +49,16 @@ pub(super) async fn ask(client: &aws_sdk_sts::Client) -> Result<Identity, CloudE
     }
 }
 
+/// Whether an endpoint said that it is no STS, and not that it does not know the keys, or nothing.
+pub(super) fn is_no_sts(error: &CloudError) -> bool {
+    match error.kind {
+        ErrorKind::Unreachable => false,
+        // Those that know of no such call may deny it; keys that are not known have codes of their own.
+        ErrorKind::Auth => error.code.as_deref() == Some("AccessDenied"),
+        _ => true,
+    }
+}
+
 /// The partition of ARNs in a region.
 #[must_use]
 pub fn partition(region: &str) -> &'static str {
@@ -67,6 +77,18 @@ pub fn partition(region: &str) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_endpoint_without_sts_is_told_from_wrong_keys_and_from_silence() {
+        let of = |kind, code: Option<&str>| {
+            let error = CloudError::new(kind, "sts:GetCallerIdentity", "", "x");
+            is_no_sts(&CloudError { code: code.map(str::to_owned), ..error })
+        };
+        assert!(of(ErrorKind::Other, None) && of(ErrorKind::Invalid, Some("InvalidAction")));
+        assert!(of(ErrorKind::Auth, Some("AccessDenied")) && of(ErrorKind::NotFound, None));
+        assert!(!of(ErrorKind::Auth, Some("InvalidClientTokenId")) && !of(ErrorKind::Auth, None));
+        assert!(!of(ErrorKind::Unreachable, None));
+    }
 
     #[test]
     fn policies_are_attached_to_the_role_of_a_session() {

@@ -21,6 +21,8 @@ struct State {
     /// Nobody's turn comes before, because the cloud said so.
     held: Option<Instant>,
     throttled: u64,
+    /// Calls of the second that is running, when it began, and calls of the one before.
+    second: (Instant, f64, f64),
 }
 
 /// How a limiter stands.
@@ -42,8 +44,31 @@ const CUT: f64 = 0.6;
 const CUT_ONCE_IN: Duration = Duration::from_millis(500);
 /// The rate grows back by this part of the ceiling each second.
 const GROWTH_PER_S: f64 = 0.05;
+/// Rates above this are no quota that is known, but a bound.
+const KNOWN: f64 = 50_000.0;
+/// And there the rate grows by this part of itself each second.
+const GROWTH_UNKNOWN: f64 = 0.25;
 /// The cloud may ask for a pause of at most this length.
 const LONGEST_HOLD: Duration = Duration::from_mins(1);
+
+impl State {
+    fn count(&mut self, now: Instant) {
+        let (began, running, _) = self.second;
+        let passed = now.saturating_duration_since(began);
+        if passed >= Duration::from_secs(1) {
+            let before = if passed < Duration::from_secs(2) { running } else { 0.0 };
+            self.second = (now, 0.0, before);
+        }
+        self.second.1 += 1.0;
+    }
+
+    /// Calls per second lately.
+    fn observed(&self, now: Instant) -> f64 {
+        let (began, running, before) = self.second;
+        let passed = now.saturating_duration_since(began).as_secs_f64();
+        before.max(running / passed.max(1.0))
+    }
+}
 
 impl Limiter {
     /// At most `rate` calls per second, with bursts of one second's worth.
@@ -56,9 +81,11 @@ impl Limiter {
     #[must_use]
     pub fn with_burst(rate: f64, burst: f64) -> Self {
         let burst = burst.max(1.0);
-        let state =
-            State { rate, tokens: burst, at: Instant::now(), lowered: None, held: None, throttled: 0 };
-        Self { ceiling: rate, floor: (rate / 50.0).max(0.2), burst, state: Mutex::new(state) }
+        let at = Instant::now();
+        let (lowered, held) = (None, None);
+        let state = State { rate, tokens: burst, at, lowered, held, throttled: 0, second: (at, 0.0, 0.0) };
+        let floor = if rate > KNOWN { 1.0 } else { (rate / 50.0).max(0.2) };
+        Self { ceiling: rate, floor, burst, state: Mutex::new(state) }
     }
 
     /// Waits for this call's turn. Cancel-safe only in that a reserved turn is lost.
@@ -87,6 +114,10 @@ impl Limiter {
             return;
         }
         self.refill(&mut state, now);
+        if self.ceiling > KNOWN {
+            // Nobody knows this cloud's limit: what it refused is what it was asked.
+            state.rate = state.rate.min(state.observed(now).max(1.0));
+        }
         state.rate = (state.rate * CUT).max(self.floor);
         state.tokens = state.tokens.min(0.0);
         state.lowered = Some(now);
@@ -117,6 +148,7 @@ impl Limiter {
     fn reserve(&self, now: Instant) -> Duration {
         let mut state = self.lock();
         self.refill(&mut state, now);
+        state.count(now);
         state.tokens -= 1.0;
         let held = state.held.map_or(Duration::ZERO, |until| until.saturating_duration_since(now));
         if state.tokens >= 0.0 {
@@ -133,7 +165,24 @@ impl Limiter {
         let elapsed = now.saturating_duration_since(state.at).as_secs_f64();
         state.at = now;
         state.tokens = elapsed.mul_add(state.rate, state.tokens).min(self.burst);
-        state.rate = (self.ceiling * GROWTH_PER_S).mul_add(elapsed, state.rate).min(self.ceiling);
+        // Where the limit is not known, a part of what goes well, so that it is found again slowly.
+        let step =
+            if self.ceiling > KNOWN { GROWTH_UNKNOWN * state.rate } else { GROWTH_PER_S * self.ceiling };
+        state.rate = step.mul_add(elapsed, state.rate).min(self.ceiling);
+    }
+}
+
+#[cfg(test)]
+impl Limiter {
+    /// A call at a moment.
+    pub(super) fn called_at(&self, now: Instant) {
+        self.reserve(now);
+    }
+
+    /// How it stands right after the cloud throttled it at a moment.
+    pub(super) fn throttled_and_pace(&self, now: Instant) -> Pace {
+        self.throttled_at(now, None);
+        self.pace_at(now)
     }
 }
 

@@ -1,6 +1,7 @@
 //! Finds the local cloud through its files, and starts it when it does not run.
 
 use super::error::{CloudError, ErrorKind};
+use super::explanation::Cause;
 use super::proven::{LocalIdentity, Stranger};
 use crate::dirs::{Dirs, ENV_HOME};
 use crate::private;
@@ -85,8 +86,13 @@ pub async fn ensure(dirs: &Dirs, exe: Option<&Path>) -> Result<Found, CloudError
         Seen::Nobody => None,
     };
     let folder = dirs.local_cloud();
+    // It is on this machine: the network is not to blame, and what it said says what to do.
     let fail = |message: String| {
-        CloudError::new(ErrorKind::Unreachable, ACTION, &folder.display().to_string(), message)
+        let what = folder.display().to_string();
+        CloudError {
+            cause: Cause::Explained,
+            ..CloudError::new(ErrorKind::Unreachable, ACTION, &what, message)
+        }
     };
     let exe = match exe {
         Some(exe) => exe.to_owned(),
@@ -94,7 +100,8 @@ pub async fn ensure(dirs: &Dirs, exe: Option<&Path>) -> Result<Found, CloudError
     };
     private::folder(&folder).map_err(|error| fail(error.to_string()))?;
     let log = folder.join("start.log");
-    let mut child = spawn(&exe, dirs, &log).map_err(|error| fail(format!("{}: {error}", exe.display())))?;
+    let mut child = spawn(&exe, dirs, &log)
+        .map_err(|error| fail(format!("{} or its log {}: {error}", exe.display(), log.display())))?;
     let deadline = Instant::now() + START_WITHIN;
     let mut ended = None;
     loop {
@@ -109,7 +116,7 @@ pub async fn ensure(dirs: &Dirs, exe: Option<&Path>) -> Result<Found, CloudError
         let failed = ended.is_some_and(|status| !status.success());
         if failed || Instant::now() > deadline {
             let said = tokio::fs::read_to_string(&log).await.unwrap_or_default();
-            let said = said.trim();
+            let said = said.trim().trim_start_matches("throng: ");
             let said = if said.is_empty() { "it said nothing" } else { said };
             return Err(fail(format!("`throng local start` did not bring it up: {said}")));
         }

@@ -2,6 +2,8 @@
 //!
 //! ```text
 //! account        what an account allows, and its clock
+//! advice         what a person can do about an error
+//! bounds         answers are read with bounds
 //! buckets        buckets: made in the context's region, shut to the public, tagged
 //! api            one signed client for the small services: IAM, ECR
 //! budget         the budget of calls, one per account and region in the process
@@ -13,6 +15,7 @@
 //! functions      lists, details, and the calls that a deployment makes
 //! host           the HTTP client, whose failures say which host was asked
 //! identity       who a context's credentials are
+//! keys           keys in documents: encoded lists, and what cannot be in one
 //! lambda         invocations
 //! limiter        a token bucket whose rate falls when the cloud throttles
 //! local          finds the local cloud, and starts it when it does not run
@@ -30,7 +33,9 @@
 //! ```
 
 mod account;
+mod advice;
 mod api;
+mod bounds;
 mod buckets;
 mod budget;
 mod calls;
@@ -41,6 +46,7 @@ mod explanation;
 mod functions;
 mod host;
 mod identity;
+pub(crate) mod keys;
 mod lambda;
 mod limiter;
 pub mod local;
@@ -57,9 +63,10 @@ mod waiting;
 mod watch;
 
 pub use account::AccountLimits;
+pub(crate) use advice::sentence;
+pub(crate) use budget::is_aws;
 pub use budget::{Limits, Slowed};
 pub use calls::{CallMeter, Calls};
-pub(crate) use error::sentence;
 pub use error::{CloudError, ErrorKind};
 pub use explanation::Cause;
 pub use functions::{BucketPermission, EventInvoke, FunctionDetail, FunctionSettings, FunctionState};
@@ -102,6 +109,8 @@ struct Inner {
     identity: tokio::sync::OnceCell<Identity>,
     /// The home bucket, where neither the context names one nor the cloud is the local one.
     default_home: Option<String>,
+    /// Why that is not known, where an endpoint for S3 has no STS beside it. Transfers need neither.
+    no_home: Option<CloudError>,
 }
 
 /// How to connect.
@@ -111,6 +120,16 @@ pub struct ConnectOptions {
     pub exe: Option<PathBuf>,
     /// Do not start the local cloud, only find it.
     pub no_start: bool,
+}
+
+/// How long an endpoint for S3 is waited for to say whose the account is: many say nothing of the kind.
+const NO_STS: Duration = Duration::from_secs(5);
+
+impl Inner {
+    fn know(&mut self, identity: Identity) {
+        self.default_home = Some(format!("throng-home-{}-{}", identity.account, self.clients.region));
+        self.identity = tokio::sync::OnceCell::from(identity);
+    }
 }
 
 impl std::fmt::Debug for Cloud {
@@ -125,7 +144,8 @@ impl std::fmt::Debug for Cloud {
 
 impl Cloud {
     /// Connects to a context; the local cloud is started if it does not run. AWS is asked nothing yet, except, for a
-    /// context without a home bucket, for the account's number, which is in the bucket's name.
+    /// context without a home bucket, for the account's number, which is in the bucket's name. An endpoint of its own for S3
+    /// need not know that: what needs the home bucket fails then, and nothing else.
     ///
     /// # Errors
     /// The local cloud cannot be started, or the context has no region.
@@ -146,17 +166,26 @@ impl Cloud {
             let config = clients::aws_sdk_config(context).await?;
             let mut inner = Self::over(context, &config, None);
             if context.home_bucket.is_none() {
-                let identity = identity::ask(&inner.clients.sts).await?;
-                inner.default_home =
-                    Some(format!("throng-home-{}-{}", identity.account, inner.clients.region));
-                inner.identity = tokio::sync::OnceCell::from(identity);
+                let asked = identity::ask(&inner.clients.sts);
+                // S3 at an endpoint of its own, with keys that STS elsewhere need not know.
+                let apart = context.endpoints.contains_key("s3");
+                let elsewhere = inner.clients.s3.is_elsewhere();
+                let patience = if apart { NO_STS } else { SMALL };
+                match within(patience, "sts:GetCallerIdentity", asked).await {
+                    Ok(identity) => inner.know(identity),
+                    Err(error) if elsewhere && (apart || identity::is_no_sts(&error)) => {
+                        inner.no_home = Some(error);
+                    }
+                    Err(error) => return Err(error),
+                }
             }
             return Ok(Self(Arc::new(inner)));
         }
         let found = if options.no_start {
             let Some(found) = local::find(dirs).await else {
                 let why = local::why_not(dirs).await;
-                return Err(CloudError::new(ErrorKind::Unreachable, "local cloud", "", why));
+                let error = CloudError::new(ErrorKind::Unreachable, "local cloud", "", why);
+                return Err(CloudError { cause: Cause::Explained, ..error });
             };
             found
         } else {
@@ -178,11 +207,15 @@ impl Cloud {
         } else {
             let region = config.region().map_or_else(String::new, ToString::to_string);
             let profile = context.profile.clone().or_else(|| std::env::var("AWS_PROFILE").ok());
-            budget::shared(Account { profile, region, endpoint: endpoint.clone() })
+            let of = |service: &str| context.endpoints.get(service).or(endpoint.as_ref()).cloned();
+            let elsewhere = ["s3", "lambda", "logs"].map(|service| of(service).filter(|url| !is_aws(url)));
+            budget::shared(Account { profile, region, elsewhere })
         };
         let clients = clients::build(context, config, local.is_some(), &limits);
-        let (identity, default_home) = (tokio::sync::OnceCell::new(), None);
-        Inner { context: context.clone(), clients, limits, local, endpoint, identity, default_home }
+        let identity = tokio::sync::OnceCell::new();
+        let (default_home, no_home) = (None, None);
+        let context = context.clone();
+        Inner { context, clients, limits, local, endpoint, identity, default_home, no_home }
     }
 
     /// Whether both are one connection to one cloud.
@@ -275,7 +308,18 @@ impl Cloud {
         match self.0.context.home_bucket.as_ref().or(self.0.default_home.as_ref()) {
             Some(bucket) => Ok(bucket),
             None if self.is_local() => Ok(contract::HOME_BUCKET),
-            None => Err(self.unset("home_bucket")),
+            None => Err(match &self.0.no_home {
+                Some(error) => CloudError {
+                    message: format!(
+                        "{} (the account's number is in the home bucket's name; `home_bucket` in [contexts.{}] of \
+                         config.toml names one without it)",
+                        error.message.trim_end(),
+                        self.0.context.name
+                    ),
+                    ..error.clone()
+                },
+                None => self.unset("home_bucket"),
+            }),
         }
     }
 

@@ -74,6 +74,7 @@ impl S3<'_> {
     pub async fn list_parts(&self, bucket: &str, key: &str, upload: &str) -> Result<Vec<Part>, CloudError> {
         let mut parts = Vec::new();
         let mut marker = None;
+        let mut markers = super::keys::Tokens::default();
         loop {
             self.limits.s3_read.acquire().await;
             let output = self
@@ -98,8 +99,9 @@ impl S3<'_> {
                 return Ok(parts);
             }
             marker = output.next_part_number_marker().map(str::to_owned);
-            if marker.is_none() {
-                return Ok(parts);
+            match &marker {
+                None => return Ok(parts),
+                Some(marker) => markers.note(&format!("{bucket}/{key}"), marker)?,
             }
         }
     }

@@ -33,6 +33,11 @@ impl Regional {
         Self { home: Client::from_conf(config), others: Arc::default(), ..self.clone() }
     }
 
+    /// Whether it is another endpoint than AWS's own.
+    pub(super) const fn is_elsewhere(&self) -> bool {
+        self.one_for_all
+    }
+
     /// The client for what is not about a bucket.
     pub(super) const fn home(&self) -> &Client {
         &self.home

@@ -1,5 +1,6 @@
 //! The SDK's clients for a storage provider: another endpoint, other keys.
 
+use super::bounds::Bounded;
 use super::clients::{http, timeouts};
 use super::regional::Regional;
 use aws_config::BehaviorVersion;
@@ -30,6 +31,7 @@ pub(crate) fn clients(access: &ProviderAccess) -> Regional {
         .region(Region::new(storage.region.clone()))
         .credentials_provider(SharedCredentialsProvider::new(credentials))
         .http_client(client)
+        .interceptor(Bounded)
         .retry_config(RetryConfig::standard().with_max_attempts(4))
         .timeout_config(timeouts(Duration::from_mins(1)));
     if let Some(endpoint) = &storage.endpoint {

@@ -2,13 +2,14 @@
 
 use super::budget::Limits;
 use super::error::{CloudError, ErrorKind};
+use super::keys::{decoded, fits_xml, going_round};
 use super::regional::Regional;
 use super::{millis, small};
 use crate::model::ObjectInfo;
 use aws_sdk_s3::Client;
 use aws_sdk_s3::operation::RequestId;
 use aws_sdk_s3::primitives::ByteStream;
-use aws_sdk_s3::types::{Delete, ObjectIdentifier, ServerSideEncryption};
+use aws_sdk_s3::types::{Delete, EncodingType, ObjectIdentifier, ServerSideEncryption};
 use bytes::{Bytes, BytesMut};
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -114,10 +115,7 @@ impl ObjectBody {
     /// # Errors
     /// The connection broke.
     pub async fn next(&mut self) -> Result<Option<Bytes>, CloudError> {
-        self.stream.try_next().await.map_err(|error| {
-            let message = format!("the connection broke: {}", super::error::chain(&error));
-            CloudError::new(ErrorKind::Unreachable, "s3:GetObject", &self.what, message)
-        })
+        self.stream.try_next().await.map_err(|error| CloudError::broken(&self.what, &error))
     }
 
     /// All bytes, at most `limit` of them.
@@ -350,15 +348,17 @@ impl<'a> S3<'a> {
             .set_start_after(query.start_after.map(str::to_owned))
             .set_delimiter(query.delimiter.map(str::to_owned))
             .set_continuation_token(query.token.map(str::to_owned))
-            .set_max_keys(query.max);
+            .set_max_keys(query.max)
+            .encoding_type(EncodingType::Url);
         let output = small(ACTION, &format!("{bucket}/{}", query.prefix), request.send()).await?;
+        let encoded = output.encoding_type() == Some(&EncodingType::Url);
         let folders = output.common_prefixes().iter().filter_map(|folder| {
-            let key = folder.prefix()?.to_owned();
+            let key = decoded(folder.prefix()?, encoded);
             Some(ObjectInfo { key, folder: true, size: 0, modified_ms: None, etag: String::new() })
         });
         let objects = output.contents().iter().filter_map(|object| {
             Some(ObjectInfo {
-                key: object.key()?.to_owned(),
+                key: decoded(object.key()?, encoded),
                 folder: false,
                 size: u64::try_from(object.size().unwrap_or_default()).unwrap_or_default(),
                 modified_ms: object.last_modified().and_then(millis),
@@ -367,7 +367,11 @@ impl<'a> S3<'a> {
         });
         let items = folders.chain(objects).collect();
         let more = output.is_truncated().unwrap_or_default();
-        Ok(ObjectPage { items, next: output.next_continuation_token().filter(|_| more).map(str::to_owned) })
+        let next = output.next_continuation_token().filter(|_| more).map(str::to_owned);
+        if next.is_some() && next.as_deref() == query.token {
+            return Err(going_round(&format!("{bucket}/{}", query.prefix)));
+        }
+        Ok(ObjectPage { items, next })
     }
 
     /// Deletes objects; what does not exist counts as deleted. Returns the keys that could not be deleted, with
@@ -385,11 +389,17 @@ impl<'a> S3<'a> {
             CloudError::new(ErrorKind::Invalid, ACTION, bucket, error.to_string())
         };
         let mut failed = Vec::new();
-        for chunk in keys.chunks(DELETE_AT_ONCE) {
+        let (fit, unfit): (Vec<_>, Vec<_>) = keys.iter().partition(|key| fits_xml(key));
+        for key in unfit {
+            if let Err(error) = self.delete_one(bucket, key).await {
+                failed.push((key.clone(), error.message));
+            }
+        }
+        for chunk in fit.chunks(DELETE_AT_ONCE) {
             self.limits.s3_write.acquire().await;
             let objects = chunk
                 .iter()
-                .map(|key| ObjectIdentifier::builder().key(key).build())
+                .map(|key| ObjectIdentifier::builder().key(*key).build())
                 .collect::<Result<Vec<_>, _>>()
                 .map_err(invalid)?;
             let delete = Delete::builder().set_objects(Some(objects)).quiet(true).build().map_err(invalid)?;
@@ -408,6 +418,14 @@ impl<'a> S3<'a> {
             }));
         }
         Ok(failed)
+    }
+
+    /// Deletes one object by its address, which can name every key.
+    async fn delete_one(&self, bucket: &str, key: &str) -> Result<(), CloudError> {
+        self.limits.s3_write.acquire().await;
+        let sent = self.client(bucket).await.delete_object().bucket(bucket).key(key).send().await;
+        sent.map(drop)
+            .map_err(|error| CloudError::from_sdk("s3:DeleteObject", &format!("{bucket}/{key}"), &error))
     }
 
     /// Copies an object of up to 5 GiB within the cloud.

@@ -137,6 +137,10 @@ pub struct LocalConfig {
     pub sandbox_network: SandboxNetwork,
     /// Ports of TCP that functions reach on other machines, when the network is [`SandboxNetwork::Private`].
     pub sandbox_ports: Vec<u16>,
+    /// MiB of logs that are kept of each function, 1 to 1048576; then the oldest go.
+    pub log_mb_per_function: u32,
+    /// MiB of logs that are kept of all functions together.
+    pub log_mb: u32,
 }
 
 /// Which network functions of the local cloud have.
@@ -160,6 +164,8 @@ impl Default for LocalConfig {
             port: 0,
             sandbox_network: SandboxNetwork::Private,
             sandbox_ports: vec![22, 80, 443],
+            log_mb_per_function: 256,
+            log_mb: 1024,
         }
     }
 }

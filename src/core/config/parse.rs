@@ -23,7 +23,18 @@ pub(super) const KNOWN: &[(&str, &[&str])] = &[
         ],
     ),
     ("tui", &["theme", "mouse", "images", "color", "ascii"]),
-    ("local", &["idle_minutes", "max_environments", "port", "sandbox_network", "sandbox_ports"]),
+    (
+        "local",
+        &[
+            "idle_minutes",
+            "max_environments",
+            "port",
+            "sandbox_network",
+            "sandbox_ports",
+            "log_mb_per_function",
+            "log_mb",
+        ],
+    ),
     ("upload", &["concurrency", "multipart_mb", "part_mb"]),
     ("logs", &["lines", "memory_mb"]),
 ];
@@ -116,6 +127,8 @@ impl Config {
         range("upload.concurrency", self.upload.concurrency, 1, 4096)?;
         range("upload.part_mb", self.upload.part_mb, 5, 5120)?;
         range("upload.multipart_mb", self.upload.multipart_mb, 5, 5120)?;
+        range("local.log_mb_per_function", self.local.log_mb_per_function, 1, 1 << 20)?;
+        range("local.log_mb", self.local.log_mb, 1, 1 << 20)?;
         range("logs.lines", self.logs.lines, 1000, 10_000_000)?;
         range("logs.memory_mb", self.logs.memory_mb, 1, 4096)?;
         if self.local.sandbox_ports.len() > MOST_SANDBOX_PORTS || self.local.sandbox_ports.contains(&0) {

@@ -9,7 +9,7 @@ use futures::StreamExt;
 use std::collections::BTreeMap;
 use std::ops::Bound;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 type Metadata = Vec<(&'static str, String)>;
 
@@ -38,6 +38,10 @@ pub struct MemoryStore {
     pub gets: AtomicU64,
     pub fault: Option<Fault>,
     pub page: Option<usize>,
+    /// The size that readings announce, whatever they bring; 0: the right one.
+    announced: AtomicU64,
+    /// Every page has a next one, with one and the same token.
+    endless: AtomicBool,
 }
 
 pub fn throttled() -> CloudError {
@@ -59,6 +63,19 @@ impl MemoryStore {
     pub fn insert(&self, bucket: &str, key: &str, body: impl Into<Bytes>) {
         let stored = Stored { body: body.into(), metadata: Vec::new(), puts: 1 };
         self.objects.lock().unwrap().insert((bucket.to_owned(), key.to_owned()), stored);
+    }
+
+    pub fn lie_about_size(&self, announced: u64) {
+        self.announced.store(announced, Ordering::SeqCst);
+    }
+
+    pub fn list_for_ever(&self) {
+        self.endless.store(true, Ordering::SeqCst);
+    }
+
+    /// Uploads in parts that were begun and neither ended nor given up.
+    pub fn open_uploads(&self) -> usize {
+        self.uploads.lock().unwrap().len()
     }
 
     pub fn delete(&self, bucket: &str, key: &str) {
@@ -99,8 +116,9 @@ impl Objects for MemoryStore {
     async fn open(&self, bucket: &str, key: &str) -> Result<Option<Reading>, CloudError> {
         self.check("open", key)?;
         self.gets.fetch_add(1, Ordering::SeqCst);
+        let announced = self.announced.load(Ordering::SeqCst);
         Ok(self.get(bucket, key).map(|stored| Reading {
-            size: stored.body.len() as u64,
+            size: if announced > 0 { announced } else { stored.body.len() as u64 },
             etag: format!("{:08x}", crc32fast::hash(&stored.body)),
             body: futures::stream::once(async move { Ok(stored.body) }).boxed(),
         }))
@@ -149,6 +167,9 @@ impl Objects for MemoryStore {
                 page.next = Some(newest);
                 break;
             }
+        }
+        if self.endless.load(Ordering::SeqCst) {
+            page.next = Some("again".into());
         }
         Ok(page)
     }

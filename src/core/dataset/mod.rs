@@ -7,6 +7,7 @@
 //! download  objects -> files, with every key checked before it becomes a path
 //! objects   what is asked of a store of objects; S3 and (in tests) memory answer
 //! journal   what has been done, so that it is not done again after a kill
+//! names     keys -> names of files, what is unfit encoded
 //! meter     counts what a transfer has done
 //! pace      how many requests are in flight
 //! s3        objects over the AWS SDK
@@ -16,6 +17,7 @@ pub mod download;
 pub mod drop;
 mod journal;
 mod meter;
+pub mod names;
 pub mod objects;
 pub(crate) mod pace;
 mod s3;

@@ -1,9 +1,13 @@
 //! What datasets and runs ask of a store of objects.
 
-use crate::cloud::CloudError;
+use crate::cloud::keys::Tokens;
+use crate::cloud::{CloudError, ErrorKind};
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures::stream::BoxStream;
+
+/// The largest object that is read into memory: a part of a manifest or a record is much smaller.
+const READ_MAX: usize = 512 << 20;
 
 /// An object to be stored.
 #[derive(Clone, Debug, Default)]
@@ -140,11 +144,18 @@ pub trait Objects: Send + Sync + 'static {
 pub async fn read(store: &dyn Objects, bucket: &str, key: &str) -> Result<Option<Vec<u8>>, CloudError> {
     use futures::TryStreamExt;
     let Some(reading) = store.open(bucket, key).await? else { return Ok(None) };
-    let fold = reading.body.try_fold(Vec::new(), |mut all, chunk| async move {
+    let what = format!("{bucket}/{key}");
+    let mut body = reading.body;
+    let mut all = Vec::new();
+    while let Some(chunk) = body.try_next().await? {
+        if all.len() + chunk.len() > READ_MAX {
+            let message =
+                format!("it is larger than {} MiB, and nothing that throng stores is", READ_MAX >> 20);
+            return Err(CloudError::new(ErrorKind::Other, "s3:GetObject", &what, message));
+        }
         all.extend_from_slice(&chunk);
-        Ok(all)
-    });
-    fold.await.map(Some)
+    }
+    Ok(Some(all))
 }
 
 /// Calls `each` with every page of a listing until it says `false`.
@@ -156,6 +167,7 @@ pub async fn each_page(
     mut list: List,
     mut each: impl FnMut(Page) -> bool + Send,
 ) -> Result<(), CloudError> {
+    let mut tokens = Tokens::default();
     loop {
         let mut page = store.list(&list).await?;
         let next = page.next.take();
@@ -163,7 +175,10 @@ pub async fn each_page(
             return Ok(());
         }
         match next {
-            Some(token) => list.token = Some(token),
+            Some(token) => {
+                tokens.note(&format!("{}/{}", list.bucket, list.prefix), &token)?;
+                list.token = Some(token);
+            }
             None => return Ok(()),
         }
     }

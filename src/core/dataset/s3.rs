@@ -1,9 +1,10 @@
 //! [`Objects`] over the AWS SDK.
 
 use super::objects::{Head, List, Listed, Objects, Page, Put, PutPart, Reading};
-use crate::cloud::{Cloud, CloudError, ErrorKind, Limits, Regional, millis, remote};
+use crate::cloud::keys::decoded;
+use crate::cloud::{Cloud, CloudError, ErrorKind, Limits, Regional, is_aws, millis, remote};
 use async_trait::async_trait;
-use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart};
+use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart, EncodingType};
 use aws_smithy_types::byte_stream::ByteStream;
 use futures::StreamExt;
 use std::sync::Arc;
@@ -34,7 +35,10 @@ impl S3Objects {
     /// The objects of a storage provider. Nothing is asked yet.
     #[must_use]
     pub fn of_provider(access: &ProviderAccess) -> Self {
-        Self::over(remote::clients(access), Arc::new(Limits::aws(&access.storage.region)))
+        let storage = &access.storage;
+        let elsewhere = storage.endpoint.as_deref().is_some_and(|url| !is_aws(url));
+        let limits = Limits::of_endpoints(&storage.region, [elsewhere; 3]);
+        Self::over(remote::clients(access), Arc::new(limits))
     }
 
     fn over(clients: Regional, limits: Arc<Limits>) -> Self {
@@ -91,11 +95,7 @@ impl Objects for S3Objects {
         let body = futures::stream::unfold(answer.body, |mut body| async move {
             body.next().await.map(|chunk| (chunk, body))
         });
-        let body = body.map(move |chunk| {
-            chunk.map_err(|error| {
-                CloudError::new(ErrorKind::Unreachable, "s3:GetObject", &name, error.to_string())
-            })
-        });
+        let body = body.map(move |chunk| chunk.map_err(|error| CloudError::broken(&name, &error)));
         Ok(Some(Reading { size, etag, body: body.boxed() }))
     }
 
@@ -123,14 +123,17 @@ impl Objects for S3Objects {
             .prefix(&list.prefix)
             .set_start_after(list.start_after.clone())
             .set_delimiter(list.folders.then(|| "/".to_owned()))
-            .set_continuation_token(list.token.clone());
+            .set_continuation_token(list.token.clone())
+            .encoding_type(EncodingType::Url);
         let answer = request.send().await.map_err(|error| {
             CloudError::from_sdk("s3:ListBucket", &what(&list.bucket, &list.prefix), &error)
         })?;
         let next = answer.next_continuation_token().map(str::to_owned);
+        let encoded = answer.encoding_type() == Some(&EncodingType::Url);
         let folders = answer.common_prefixes().iter().filter_map(|folder| folder.prefix());
+        let listed = |object| listed(&object, encoded);
         Ok(Page {
-            folders: folders.map(str::to_owned).collect(),
+            folders: folders.map(|prefix| decoded(prefix, encoded)).collect(),
             objects: answer.contents.into_iter().flatten().filter_map(listed).collect(),
             next,
         })
@@ -211,7 +214,8 @@ impl Objects for S3Objects {
     }
 }
 
-fn listed(object: aws_sdk_s3::types::Object) -> Option<Listed> {
+fn listed(object: &aws_sdk_s3::types::Object, encoded: bool) -> Option<Listed> {
     let modified_ms = object.last_modified().and_then(millis);
-    Some(Listed { size: size(object.size()), etag: etag(object.e_tag()), modified_ms, key: object.key? })
+    let key = decoded(object.key()?, encoded);
+    Some(Listed { size: size(object.size()), etag: etag(object.e_tag()), modified_ms, key })
 }

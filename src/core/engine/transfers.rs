@@ -103,10 +103,11 @@ pub(super) async fn download_run(mut ctx: Ctx, progress: ProgressHandle, run: St
 }
 
 fn tell(ctx: &Ctx, downloaded: Downloaded, to: &Path) -> Result<(), JobError> {
+    let note = downloaded.names_note().unwrap_or_default();
     let failed: Vec<_> = downloaded.failed.into_iter().map(NotDone::from).collect();
     some_failed("Some objects were not fetched", ctx, &failed)?;
     let objects = downloaded.fetched + downloaded.skipped;
     let title = format!("{} in {}", are(objects, "object"), to.display());
-    ctx.update(move |state| state.notice(Severity::Info, title, ""));
+    ctx.update(move |state| state.notice(Severity::Info, title, note));
     Ok(())
 }

@@ -101,6 +101,7 @@ pub async fn fetch_results(
         objects.fetched += here.fetched;
         objects.skipped += here.skipped;
         objects.kept += here.kept;
+        objects.encoded += here.encoded;
         objects.failed.extend(here.failed);
     }
     Ok(Results { tasks: results.tasks, objects })

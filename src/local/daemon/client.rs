@@ -21,9 +21,9 @@ pub enum DaemonError {
     /// A file or a process.
     #[error("{0}: {1}")]
     Io(String, #[source] io::Error),
-    /// It ended, or did not listen in time.
-    #[error("the local cloud did not start; {0} says why")]
-    NotStarted(PathBuf),
+    /// It ended, or did not listen in time: where its log is, and the last that it said.
+    #[error("the local cloud did not start{said}; {log} says more", said = after_colon(.1), log = .0.display())]
+    NotStarted(PathBuf, String),
     /// It did not end in time.
     #[error("the local cloud (process {0}) does not end; see {1}")]
     NotStopped(u32, PathBuf),
@@ -87,6 +87,7 @@ pub fn start(folder: &Path, arguments: &[String]) -> Result<LocalEndpoint, Daemo
     }
     let log = private::options().create(true).append(true).open(files.log()).map_err(failed(files.log()))?;
     let program = std::env::current_exe().map_err(failed("this program".into()))?;
+    let said_before = log.metadata().map_or(0, |log| log.len());
     let mut child = Command::new(&program)
         .args(arguments)
         .current_dir("/")
@@ -108,7 +109,27 @@ pub fn start(folder: &Path, arguments: &[String]) -> Result<LocalEndpoint, Daemo
         }
         std::thread::sleep(POLL);
     }
-    Err(DaemonError::NotStarted(files.log()))
+    Err(DaemonError::NotStarted(files.log(), last_line(&files.log(), said_before)))
+}
+
+fn after_colon(said: &str) -> String {
+    if said.is_empty() { String::new() } else { format!(": {said}") }
+}
+
+/// The last line that was written to a log after a position, without what is before its message.
+fn last_line(log: &Path, from: u64) -> String {
+    use std::io::{Read as _, Seek as _, SeekFrom};
+    let read = || -> io::Result<String> {
+        let mut file = std::fs::File::open(log)?;
+        let from = from.max(file.metadata()?.len().saturating_sub(16 * 1024));
+        file.seek(SeekFrom::Start(from))?;
+        let mut bytes = Vec::new();
+        file.take(16 * 1024).read_to_end(&mut bytes)?;
+        Ok(String::from_utf8_lossy(&bytes).into_owned())
+    };
+    let text = read().unwrap_or_default();
+    let line = text.lines().rev().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default();
+    line.trim_start_matches("throng: ").trim_start_matches("local cloud: ").chars().take(500).collect()
 }
 
 /// Ends the daemon in `folder`, and waits until it has; tells whether there was one.

@@ -2,14 +2,14 @@
 
 use super::files::{Files, write, write_json};
 use crate::access::Access;
-use crate::db::{Db, DbError};
+use crate::db::{CLOUD, Db, DbError};
 use crate::faults::{Faults, Plan};
 use crate::iam::Iam;
 use crate::identity::Identity;
 use crate::lambda::{
     FunctionNetwork, Lambda, LambdaConfig, LambdaParts, PORTS, Queue, RuntimeApi, SandboxLauncher, TimeScale,
 };
-use crate::logs::{LogStore, LogsApi};
+use crate::logs::{LogLimits, LogStore, LogsApi};
 use crate::private;
 use crate::protocol::Door;
 use crate::registry::ImageStore;
@@ -49,6 +49,8 @@ pub struct ServeOptions {
     pub ports: Vec<u16>,
     /// Whether to leave the terminal's session.
     pub detach: bool,
+    /// How much of logs is kept.
+    pub logs: LogLimits,
     /// What is to go wrong on purpose.
     pub faults: Option<Plan>,
 }
@@ -66,6 +68,7 @@ impl ServeOptions {
             network: FunctionNetwork::default(),
             ports: PORTS.to_vec(),
             detach: false,
+            logs: LogLimits::default(),
             faults: None,
         }
     }
@@ -114,9 +117,10 @@ pub fn serve(options: &ServeOptions) -> Result<(), ServeError> {
     };
     // Whoever left it here is dead: the lock was free.
     let _ = std::fs::remove_file(files.endpoint());
+    let open_files = server::raise_open_files();
     let runtime =
         tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(io("its threads"))?;
-    let outcome = runtime.block_on(run(options, &files, &lock));
+    let outcome = runtime.block_on(run(options, &files, &lock, open_files));
     if files.holds(&lock) {
         let _ = std::fs::remove_file(files.endpoint());
     }
@@ -124,7 +128,7 @@ pub fn serve(options: &ServeOptions) -> Result<(), ServeError> {
     outcome
 }
 
-async fn run(options: &ServeOptions, files: &Files, lock: &File) -> Result<(), ServeError> {
+async fn run(options: &ServeOptions, files: &Files, lock: &File, open_files: u64) -> Result<(), ServeError> {
     let credentials = files.credentials_or_new().map_err(io("credentials.json"))?;
     let key = files.identity_or_new().map_err(io("identity.key"))?;
     let listener = listen(options.port, files).await?;
@@ -158,7 +162,7 @@ async fn run(options: &ServeOptions, files: &Files, lock: &File) -> Result<(), S
         // While S3 still answers, or functions that run would fail for want of it.
         lambda.shutdown().await;
     };
-    server::serve(listener, doors, services, stop).await;
+    server::serve(listener, doors, services, open_files, stop).await;
     Ok(())
 }
 
@@ -229,11 +233,12 @@ async fn open(
     for folder in [data.clone(), data.join("logs"), data.join("s3")] {
         private::folder(&folder).map_err(io("its data folder"))?;
     }
-    let db = Db::open(&data.join("cloud.db"), "")?;
+    let db = Db::open(&data.join("cloud.db"), &CLOUD)?;
     let faults = options.faults.clone().map_or_else(Faults::none, Faults::of);
     let queue = Arc::new(Queue::open(db.clone()).await?.with_faults(faults.clone()));
     let store = ObjectStore::open(&data.join("s3"), db.clone(), queue.clone())?;
-    let logs = LogStore::open(&data.join("logs"))?;
+    tokio::spawn(store.clone().keep_lifecycle());
+    let logs = LogStore::open(&data.join("logs"), options.logs)?;
     let images = ImageStore::open(&data.join("images"))
         .map_err(|error| ServeError::Io("its images", std::io::Error::other(error)))?;
     let (registry, store_of_images) = (images.registry(), images.clone());
@@ -257,6 +262,7 @@ async fn open(
     .await?;
     tokio::spawn(sweep_images(store_of_images, lambda.clone()));
     let services = Services {
+        folder: files.folder.clone(),
         s3: s3::service(store.clone(), access.clone()),
         store,
         sts: Arc::new(Sts::new(access.clone())),

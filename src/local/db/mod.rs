@@ -7,11 +7,15 @@
 //! but never consistency (<https://www.sqlite.org/pragma.html#pragma_synchronous>).
 //!
 //! ```text
+//! format   which version a database has, and how older ones are migrated
 //! sealed   secrets in the database, encrypted
 //! ```
 
+mod format;
+
 mod sealed;
 
+pub use format::{CLOUD, Format};
 pub use sealed::Sealer;
 
 use crate::private;
@@ -30,7 +34,24 @@ const IDLE_READERS: usize = 8;
 pub enum DbError {
     /// `SQLite` refused.
     #[error("database: {0}")]
-    Sqlite(#[from] rusqlite::Error),
+    Sqlite(#[source] rusqlite::Error),
+    /// The disk is full; nothing was changed.
+    #[error("no space left for the database")]
+    Full,
+    /// A newer version wrote it.
+    #[error(
+        "{path} was written by a newer throng (its format is {found}, this throng reads up to {known}): use that version. \
+         `throng local reset` begins anew and deletes what is stored",
+        path = path.display()
+    )]
+    Newer {
+        /// The database.
+        path: PathBuf,
+        /// Its version.
+        found: i64,
+        /// The newest version that is known here.
+        known: i64,
+    },
     /// Something that belongs to the database, such as its files, failed.
     #[error("{0}")]
     Failed(String),
@@ -39,10 +60,38 @@ pub enum DbError {
     Closed,
 }
 
-/// Runs inside the writer's transaction; what it returns is sent to the caller once the commit is done.
-type Job = Box<dyn FnOnce(&Transaction<'_>) -> Reply + Send>;
-/// Called with whether the group's commit went well.
-type Reply = Box<dyn FnOnce(bool) + Send>;
+impl From<rusqlite::Error> for DbError {
+    fn from(error: rusqlite::Error) -> Self {
+        // The index of the journal grows, too; there `SQLite` has no code of its own for a full disk.
+        const INDEX_NOT_GROWN: i32 = rusqlite::ffi::SQLITE_IOERR_SHMSIZE;
+        match error.sqlite_error() {
+            Some(code) if code.code == rusqlite::ErrorCode::DiskFull => Self::Full,
+            Some(code) if code.extended_code == INDEX_NOT_GROWN => Self::Full,
+            _ => Self::Sqlite(error),
+        }
+    }
+}
+
+/// How a group's commit went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Committed {
+    Yes,
+    Full,
+    No,
+}
+
+impl Committed {
+    fn failed(error: &DbError) -> Self {
+        tracing::error!(%error, "nothing was committed");
+        if matches!(error, DbError::Full) { Self::Full } else { Self::No }
+    }
+}
+
+/// Runs inside the writer's transaction; what it returns is sent to the caller once the commit is done. Without a
+/// transaction it is not run.
+type Job = Box<dyn FnOnce(Option<&Transaction<'_>>) -> Reply + Send>;
+/// Called with how the group's commit went.
+type Reply = Box<dyn FnOnce(Committed) + Send>;
 
 /// A database. Cheap to clone.
 #[derive(Clone)]
@@ -60,15 +109,15 @@ impl std::fmt::Debug for Db {
 }
 
 impl Db {
-    /// Opens or creates the database at `path` and runs `schema` (which must be idempotent: `IF NOT EXISTS`).
+    /// Opens or creates the database at `path`, migrated to `format`.
     ///
     /// # Errors
-    /// When the file cannot be opened, is not a database, or the schema fails.
-    pub fn open(path: &Path, schema: &str) -> Result<Self, DbError> {
+    /// When the file cannot be opened, is not a database, is of a newer version, or a migration fails.
+    pub fn open(path: &Path, format: &Format) -> Result<Self, DbError> {
         make_private(path).map_err(|error| DbError::Failed(format!("{}: {error}", path.display())))?;
         let mut connection = Connection::open(path)?;
         configure(&connection)?;
-        connection.execute_batch(schema)?;
+        format.bring(&mut connection, path)?;
         let (jobs, queue) = std::sync::mpsc::sync_channel::<Job>(4 * GROUP);
         std::thread::Builder::new()
             .name("throng-db".into())
@@ -154,9 +203,14 @@ impl Db {
     {
         let (sender, receiver) = oneshot::channel();
         let job: Job = Box::new(move |transaction| {
-            let outcome = in_savepoint(transaction, change);
+            let outcome = transaction.map(|transaction| in_savepoint(transaction, change));
             Box::new(move |committed| {
-                let outcome = if committed { outcome.map(settle) } else { Err(E::from(DbError::Closed)) };
+                let outcome = match (committed, outcome) {
+                    (Committed::Yes, Some(outcome)) => outcome.map(settle),
+                    (_, Some(Err(error))) => Err(error),
+                    (Committed::Full, _) => Err(E::from(DbError::Full)),
+                    _ => Err(E::from(DbError::Closed)),
+                };
                 let _ = sender.send(outcome);
             })
         });
@@ -237,6 +291,8 @@ fn configure(connection: &Connection) -> Result<(), DbError> {
     connection.pragma_update(None, "synchronous", "NORMAL")?;
     // A checkpoint every 64 MiB instead of every 4 MiB: fewer syncs under load.
     connection.pragma_update(None, "wal_autocheckpoint", 16_384)?;
+    // What a burst has made of it is given back afterwards.
+    connection.pragma_update(None, "journal_size_limit", 64 << 20)?;
     connection.pragma_update(None, "foreign_keys", true)?;
     configure_reader(connection)
 }
@@ -259,26 +315,32 @@ fn in_savepoint<T, E: From<DbError>>(
     execute("SAVEPOINT one")?;
     let outcome = change(transaction);
     if outcome.is_err() {
-        execute("ROLLBACK TO one")?;
+        // On a full disk `SQLite` rolls all back by itself; then there is no savepoint, and the reason is what counts.
+        let _ = execute("ROLLBACK TO one").and_then(|()| execute("RELEASE one"));
+        return outcome;
     }
     execute("RELEASE one")?;
     outcome
 }
 
 fn run_group(connection: &mut Connection, first: Job, queue: &std::sync::mpsc::Receiver<Job>) {
-    let Ok(transaction) = connection.transaction_with_behavior(TransactionBehavior::Immediate) else {
-        // Dropping the job drops its answer: the caller sees a closed database.
-        return;
+    let transaction = match connection.transaction_with_behavior(TransactionBehavior::Immediate) {
+        Ok(transaction) => transaction,
+        Err(error) => return first(None)(Committed::failed(&error.into())),
     };
-    let mut replies = vec![first(&transaction)];
-    while replies.len() < GROUP {
+    let mut replies = vec![first(Some(&transaction))];
+    // Out of its transaction when `SQLite` has rolled all back by itself.
+    while replies.len() < GROUP && !transaction.is_autocommit() {
         match queue.try_recv() {
-            Ok(job) => replies.push(job(&transaction)),
+            Ok(job) => replies.push(job(Some(&transaction))),
             Err(_) => break,
         }
     }
-    let committed =
-        transaction.commit().inspect_err(|error| tracing::error!(%error, "commit failed")).is_ok();
+    let committed = if transaction.is_autocommit() {
+        Committed::failed(&DbError::Full)
+    } else {
+        transaction.commit().map_or_else(|error| Committed::failed(&error.into()), |()| Committed::Yes)
+    };
     for reply in replies {
         reply(committed);
     }
@@ -290,7 +352,7 @@ mod tests {
 
     use super::*;
 
-    const SCHEMA: &str = "CREATE TABLE IF NOT EXISTS t (n INTEGER PRIMARY KEY)";
+    const SCHEMA: Format = Format::first("CREATE TABLE IF NOT EXISTS t (n INTEGER PRIMARY KEY, body BLOB)");
 
     fn count(db: &Db) -> i64 {
         db.read_now(|c| c.query_row("SELECT count(*) FROM t", [], |row| row.get(0)).map_err(DbError::from))
@@ -300,10 +362,10 @@ mod tests {
     #[tokio::test]
     async fn a_failed_change_leaves_nothing_and_does_not_harm_its_neighbours() {
         let dir = tempfile::tempdir().expect("a folder");
-        let db = Db::open(&dir.path().join("x.db"), SCHEMA).expect("opens");
+        let db = Db::open(&dir.path().join("x.db"), &SCHEMA).expect("opens");
         let insert = |n: i64, fail: bool| {
             db.write(move |tx| {
-                tx.execute("INSERT INTO t VALUES (?1)", [n]).map_err(DbError::from)?;
+                tx.execute("INSERT INTO t (n) VALUES (?1)", [n]).map_err(DbError::from)?;
                 if fail { Err(DbError::Closed) } else { Ok(()) }
             })
         };
@@ -316,17 +378,44 @@ mod tests {
     async fn what_was_answered_is_there_when_opened_again() {
         let dir = tempfile::tempdir().expect("a folder");
         let path = dir.path().join("x.db");
-        let db = Db::open(&path, SCHEMA).expect("opens");
+        let db = Db::open(&path, &SCHEMA).expect("opens");
         for n in 0..100 {
             db.write(move |tx| {
-                tx.execute("INSERT INTO t VALUES (?1)", [n])?;
+                tx.execute("INSERT INTO t (n) VALUES (?1)", [n])?;
                 Ok::<_, DbErrorBox>(())
             })
             .await
             .expect("written");
         }
-        let again = Db::open(&path, SCHEMA).expect("opens twice");
+        let again = Db::open(&path, &SCHEMA).expect("opens twice");
         assert_eq!(count(&again), 100);
+    }
+
+    /// A database that may not grow stands for a full disk: `SQLite` answers the same.
+    #[tokio::test]
+    async fn a_full_disk_has_a_name_and_what_follows_is_written_when_there_is_room() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let db = Db::open(&dir.path().join("x.db"), &SCHEMA).expect("opens");
+        let limit = |pages: i64| {
+            db.write(move |tx| {
+                let set = format!("PRAGMA max_page_count = {pages}");
+                tx.query_row(&set, [], |row| row.get::<_, i64>(0)).map(drop).map_err(DbError::from)
+            })
+        };
+        let insert = |n: i64, bytes: usize| {
+            db.write(move |tx| {
+                tx.execute("INSERT INTO t VALUES (?1, ?2)", rusqlite::params![n, vec![1_u8; bytes]])?;
+                Ok::<_, DbError>(())
+            })
+        };
+        insert(1, 10).await.expect("there is room");
+        limit(8).await.expect("a limit");
+        let (big, small) = tokio::join!(insert(2, 1 << 20), insert(3, 10));
+        assert!(matches!(big, Err(DbError::Full)), "{big:?}");
+        assert!(matches!(small, Ok(()) | Err(DbError::Full)), "{small:?}");
+        limit(1_000_000).await.expect("a limit");
+        insert(4, 1 << 20).await.expect("there is room again");
+        assert_eq!(count(&db), if small.is_ok() { 3 } else { 2 });
     }
 
     #[derive(Debug)]

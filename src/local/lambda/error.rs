@@ -1,6 +1,7 @@
 //! Errors of the API, in AWS's shapes and words.
 
 use crate::db::DbError;
+use crate::protocol::storage;
 use crate::protocol::{Body, body::full};
 use http::{Response, StatusCode};
 use serde_json::json;
@@ -117,6 +118,9 @@ impl ApiError {
 
 impl From<DbError> for ApiError {
     fn from(error: DbError) -> Self {
-        Self::service(error.to_string())
+        match error {
+            DbError::Full => Self::new(507, storage::CODE, storage::NO_SPACE),
+            other => Self::service(other.to_string()),
+        }
     }
 }

@@ -74,6 +74,11 @@ impl LogWriter {
         &self.stream
     }
 
+    /// Waits until the store has room for more.
+    pub async fn room(&self) {
+        self.store.room().await;
+    }
+
     /// Whether something waits to be handed on.
     pub fn is_dirty(&self) -> bool {
         !self.buffer.is_empty()

@@ -1,7 +1,7 @@
 //! Answers and errors in AWS's words.
 
 use crate::db::DbError;
-use crate::protocol::{Body, body::full};
+use crate::protocol::{Body, body::full, storage};
 use http::{Response, StatusCode, header};
 use serde_json::{Value, json};
 
@@ -32,6 +32,7 @@ impl ApiError {
     pub(super) fn response(&self) -> Response<Body> {
         let status = match self.code {
             "ServiceUnavailableException" => StatusCode::INTERNAL_SERVER_ERROR,
+            storage::CODE => StatusCode::INSUFFICIENT_STORAGE,
             _ => StatusCode::BAD_REQUEST,
         };
         json_response(status, &json!({"__type": self.code, "message": self.message}))
@@ -40,7 +41,10 @@ impl ApiError {
 
 impl From<DbError> for ApiError {
     fn from(error: DbError) -> Self {
-        Self::new("ServiceUnavailableException", error.to_string())
+        match error {
+            DbError::Full => Self::new(storage::CODE, storage::NO_SPACE),
+            other => Self::new("ServiceUnavailableException", other.to_string()),
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::error::ApiError;
 use super::names::group_name;
+use super::room;
 use super::store::{LogStore, now_ms};
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 use serde::Deserialize;
@@ -102,15 +103,16 @@ pub(super) async fn create_group(store: &LogStore, group: Group) -> Result<Value
 }
 
 pub(super) async fn delete_group(store: &LogStore, group: Group) -> Result<Value, ApiError> {
-    store
+    let answer = store
         .db
         .write(move |transaction| {
             let id = find_group(transaction, &group.log_group_name)?;
-            transaction.execute("DELETE FROM log_event WHERE group_id = ?1", [id])?;
-            transaction.execute("DELETE FROM log_group WHERE id = ?1", [id])?;
-            Ok(json!({}))
+            room::doom(transaction, id)?;
+            Ok::<_, ApiError>(json!({}))
         })
-        .await
+        .await?;
+    store.broom.notify_one();
+    Ok(answer)
 }
 
 pub(super) async fn describe_groups(store: &LogStore, request: DescribeGroups) -> Result<Value, ApiError> {
@@ -121,12 +123,18 @@ pub(super) async fn describe_groups(store: &LogStore, request: DescribeGroups) -
             let prefix = request.log_group_name_prefix.unwrap_or_default();
             let pattern = request.log_group_name_pattern.unwrap_or_default();
             let mut statement = connection.prepare_cached(
-                "SELECT name, created, retention FROM log_group WHERE name > ?1 AND substr(name, 1, length(?2)) = ?2
+                "SELECT name, created, retention, bytes FROM log_group WHERE name > ?1 AND name NOT LIKE '!%'
+                 AND substr(name, 1, length(?2)) = ?2
                  AND instr(lower(name), lower(?3)) ORDER BY name LIMIT ?4",
             )?;
             let after = request.next_token.unwrap_or_default();
             let rows = statement.query_map(params![after, prefix, pattern, limit + 1], |row| {
-                Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?, row.get::<_, Option<i64>>(2)?))
+                Ok((
+                    row.get::<_, String>(0)?,
+                    row.get::<_, i64>(1)?,
+                    row.get::<_, Option<i64>>(2)?,
+                    row.get::<_, i64>(3)?,
+                ))
             })?;
             let mut groups = rows.collect::<Result<Vec<_>, _>>()?;
             let more = groups.len() > limit;
@@ -147,11 +155,11 @@ pub(super) async fn list_groups(store: &LogStore, request: DescribeGroups) -> Re
     Ok(answer)
 }
 
-fn describe_group((name, created, retention): (String, i64, Option<i64>)) -> Value {
+fn describe_group((name, created, retention, bytes): (String, i64, Option<i64>, i64)) -> Value {
     let arn = group_arn(&name);
     let mut group = json!({
         "arn": format!("{arn}:*"), "logGroupArn": arn, "logGroupName": name, "creationTime": created,
-        "metricFilterCount": 0, "storedBytes": 0, "logGroupClass": "STANDARD",
+        "metricFilterCount": 0, "storedBytes": bytes, "logGroupClass": "STANDARD",
     });
     if let Some(days) = retention {
         group["retentionInDays"] = json!(days);
@@ -270,6 +278,15 @@ pub(super) async fn delete_stream(store: &LogStore, stream: Stream) -> Result<Va
                 )
                 .optional()?
                 .ok_or_else(ApiError::no_stream)?;
+            let bytes: i64 = transaction.query_row(
+                "SELECT ifnull(sum(length(CAST(message AS BLOB)) + 100), 0) FROM log_event WHERE stream_id = ?1",
+                [id],
+                |row| row.get(0),
+            )?;
+            transaction.execute(
+                "UPDATE log_group SET bytes = max(0, bytes - ?2) WHERE id = ?1",
+                params![group, bytes],
+            )?;
             transaction.execute("DELETE FROM log_event WHERE stream_id = ?1", [id])?;
             transaction.execute("DELETE FROM log_stream WHERE id = ?1", [id])?;
             Ok(json!({}))

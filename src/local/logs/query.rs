@@ -97,7 +97,7 @@ pub(super) async fn put(store: &LogStore, request: Put) -> Result<Value, ApiErro
     let events = request.log_events.into_iter();
     let events =
         events.map(|event| NewEvent { timestamp_ms: event.timestamp, message: event.message }).collect();
-    store.append_and_wait(&request.log_group_name, &request.log_stream_name, events).await;
+    store.try_append(&request.log_group_name, &request.log_stream_name, events).await?;
     Ok(json!({ "nextSequenceToken": "49590302469437190268456238291748492" }))
 }
 

@@ -1,13 +1,14 @@
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::panic)]
 
 use super::error::ApiError;
+use super::room::LogLimits;
 use super::store::{LogStore, NewEvent};
 use super::{groups, query};
 use serde_json::{Value, json};
 
 fn store() -> (tempfile::TempDir, LogStore) {
     let dir = tempfile::tempdir().unwrap();
-    let store = LogStore::open(dir.path()).unwrap();
+    let store = LogStore::open(dir.path(), LogLimits::default()).unwrap();
     (dir, store)
 }
 
@@ -122,4 +123,117 @@ async fn groups_and_streams_are_made_listed_and_removed() {
     assert_eq!(messages(&filter(&store, json!({"logGroupName": "other"})).await.unwrap()), ["x"]);
     groups::delete_group(&store, request(json!({"logGroupName": "other"}))).await.unwrap();
     assert!(filter(&store, json!({"logGroupName": "other"})).await.is_err());
+}
+
+/// A store whose groups may have so many bytes, and lines of 100 bytes in one of them.
+async fn filled(limits: LogLimits, groups: &[&str], lines: i64) -> (tempfile::TempDir, LogStore) {
+    let dir = tempfile::tempdir().unwrap();
+    let store = LogStore::open(dir.path(), limits).unwrap();
+    for first in (0..lines).step_by(100) {
+        for group in groups {
+            let events = (first..first + 100).map(|n| event(n, &format!("{n:0>100}"))).collect();
+            store.append_and_wait(group, "s", events).await;
+        }
+    }
+    (dir, store)
+}
+
+async fn all_messages(store: &LogStore, group: &str) -> Vec<String> {
+    let (mut all, mut token) = (Vec::new(), Value::Null);
+    loop {
+        let mut asked = json!({"logGroupName": group});
+        if !token.is_null() {
+            asked["nextToken"] = token;
+        }
+        let page = query::filter(store, request(asked)).await.unwrap();
+        all.extend(
+            page["events"].as_array().unwrap().iter().map(|e| e["message"].as_str().unwrap().to_owned()),
+        );
+        token = page["nextToken"].clone();
+        if token.is_null() {
+            return all;
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_oldest_lines_of_a_function_go_first_and_its_log_says_so() {
+    let limits = LogLimits { group: 2 << 20, total: 1 << 30 };
+    let (_dir, store) = filled(limits, &["loud", "quiet"], 100).await;
+    for first in (100..20_000).step_by(100) {
+        let events = (first..first + 100).map(|n| event(n / 100, &format!("{n:0>100}"))).collect();
+        store.append_and_wait("loud", "s", events).await;
+    }
+    let loud = all_messages(&store, "loud").await;
+    assert!(loud[0].starts_with("throng: ") && loud[0].contains("older lines"), "{}", loud[0]);
+    assert_eq!(loud.iter().filter(|line| line.starts_with("throng: ")).count(), 1, "it is said once");
+    let said: usize = loud[0].split(' ').nth(1).unwrap().parse().unwrap();
+    assert_eq!(said + loud.len() - 1, 20_000, "{}", loud[0]);
+    assert_eq!(loud.last().unwrap(), &format!("{:0>100}", 19_999), "the newest are there");
+    assert!(loud.len() < 11_000, "{}", loud.len());
+    assert_eq!(all_messages(&store, "quiet").await.len(), 100, "others keep theirs");
+}
+
+#[tokio::test]
+async fn all_logs_together_are_bounded_and_a_removed_one_gives_its_space_back() {
+    let limits = LogLimits { group: 1 << 30, total: 4 << 20 };
+    let (dir, store) = filled(limits, &["a", "b"], 20_000).await;
+    let left = [all_messages(&store, "a").await.len(), all_messages(&store, "b").await.len()];
+    assert!(left.iter().sum::<usize>() < 22_000 && left.iter().all(|count| *count > 1_000), "{left:?}");
+    let of = |name: &str| std::fs::metadata(dir.path().join(name)).map_or(0, |file| file.len());
+    let size = || of("logs.db") + of("logs.db-wal");
+    let begun = std::time::Instant::now();
+    for group in ["a", "b"] {
+        groups::delete_group(&store, request(json!({"logGroupName": group}))).await.unwrap();
+    }
+    let shown = groups::describe_groups(&store, request(json!({}))).await.unwrap();
+    assert_eq!(shown["logGroups"], json!([]), "they are out of sight at once");
+    assert!(begun.elapsed() < std::time::Duration::from_secs(2), "{:?}", begun.elapsed());
+    // A new group of the same name has nothing of the old one.
+    store.append_and_wait("a", "s", vec![event(1, "new")]).await;
+    assert_eq!(all_messages(&store, "a").await, ["new"]);
+    for _ in 0..500 {
+        if size() < (5 << 20) {
+            assert_eq!(all_messages(&store, "a").await, ["new"]);
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    panic!("{} bytes are still taken", size());
+}
+
+#[tokio::test]
+async fn who_writes_faster_than_the_disk_waits() {
+    let (_dir, store) = store();
+    let line = "x".repeat(1000);
+    for _ in 0..40 {
+        store.append("g", "s", (0..1000).map(|n| event(n, &line)).collect());
+    }
+    store.room().await;
+    store.append_and_wait("g", "s", vec![event(1, "last")]).await;
+    tokio::time::timeout(std::time::Duration::from_secs(10), store.room()).await.unwrap();
+}
+
+/// Tables as throng 0.1 made them, without a version.
+#[tokio::test]
+async fn the_logs_of_an_older_version_are_counted_and_bounded() {
+    let dir = tempfile::tempdir().unwrap();
+    let old = rusqlite::Connection::open(dir.path().join("logs.db")).unwrap();
+    old.execute_batch(
+        "CREATE TABLE log_group (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, created INTEGER NOT NULL,
+            retention INTEGER, tags TEXT NOT NULL DEFAULT '{}');
+         CREATE TABLE log_stream (id INTEGER PRIMARY KEY, group_id INTEGER NOT NULL, name TEXT NOT NULL,
+            created INTEGER NOT NULL, first INTEGER, last INTEGER, ingested INTEGER, UNIQUE (group_id, name));
+         CREATE TABLE log_event (id INTEGER PRIMARY KEY AUTOINCREMENT, group_id INTEGER NOT NULL,
+            stream_id INTEGER NOT NULL, time INTEGER NOT NULL, ingested INTEGER NOT NULL, message TEXT NOT NULL);
+         INSERT INTO log_group (id, name, created) VALUES (1, 'g', 0);
+         INSERT INTO log_stream (id, group_id, name, created) VALUES (1, 1, 's', 0);
+         INSERT INTO log_event (group_id, stream_id, time, ingested, message) VALUES (1, 1, 5, 5, 'old line');",
+    )
+    .unwrap();
+    drop(old);
+    let store = LogStore::open(dir.path(), LogLimits::default()).unwrap();
+    assert_eq!(all_messages(&store, "g").await, ["old line"]);
+    let shown = groups::describe_groups(&store, request(json!({}))).await.unwrap();
+    assert_eq!(shown["logGroups"][0]["storedBytes"], 108);
 }

@@ -6,6 +6,7 @@
 //! request_ids  what identifies a request
 //! service      what answers requests
 //! speaker      who speaks: this machine, or one environment through a socket in its own network
+//! storage      a full disk, by its name
 //! text         times and keys as AWS writes them
 //! ```
 
@@ -14,6 +15,7 @@ pub mod body;
 mod request_ids;
 mod service;
 mod speaker;
+pub mod storage;
 pub mod text;
 
 pub use body::Body;

@@ -1,6 +1,7 @@
 //! Why the store refuses, in AWS's codes and words.
 
 use crate::db::DbError;
+use crate::protocol::storage;
 use s3s::{S3Error, S3ErrorCode};
 use std::borrow::Cow;
 
@@ -16,6 +17,9 @@ pub enum StoreError {
     /// A file of the store failed.
     #[error("object store: {0}")]
     Io(#[from] std::io::Error),
+    /// The bytes of an object cannot be read: their file is gone, shorter than it was, or shut.
+    #[error("object store: the bytes of an object cannot be read: {0}")]
+    Unreadable(#[source] std::io::Error),
     /// What is stored cannot be read.
     #[error("object store: record: {0}")]
     Record(#[from] serde_json::Error),
@@ -36,6 +40,23 @@ impl From<StoreError> for S3Error {
                 error.set_status_code(status);
                 error
             }
+            // Who stands in front of the services knows the folder, and names it.
+            other if other.is_full() => {
+                tracing::error!(error = %other, "object store");
+                let code = S3ErrorCode::from_bytes(storage::CODE.as_bytes());
+                let mut error =
+                    Self::with_message(code.unwrap_or(S3ErrorCode::InternalError), storage::NO_SPACE);
+                error.set_status_code(http::StatusCode::INSUFFICIENT_STORAGE);
+                error
+            }
+            StoreError::Unreadable(why) => {
+                tracing::error!(error = %why, "the bytes of an object cannot be read");
+                let code = S3ErrorCode::from_bytes(storage::DAMAGED.as_bytes());
+                let message = format!("the local cloud cannot read what it stored for this object: {why}");
+                let mut error = Self::with_message(code.unwrap_or(S3ErrorCode::InternalError), message);
+                error.set_status_code(http::StatusCode::INTERNAL_SERVER_ERROR);
+                error
+            }
             other => {
                 tracing::error!(error = %other, "object store");
                 Self::with_message(
@@ -48,6 +69,16 @@ impl From<StoreError> for S3Error {
 }
 
 impl StoreError {
+    /// Whether the disk is full.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        match self {
+            Self::Db(error) => matches!(error, DbError::Full),
+            Self::Io(error) => storage::is_full(error),
+            Self::Refused(..) | Self::Unreadable(_) | Self::Record(_) => false,
+        }
+    }
+
     /// A refusal in our own words.
     pub fn refused(code: S3ErrorCode, message: impl Into<Cow<'static, str>>) -> Self {
         Self::Refused(code, message.into())

@@ -42,6 +42,31 @@ pub struct Received {
     pub checksums: Checksums,
 }
 
+impl Received {
+    /// Compares what arrived with how much the client said it would be: a body in chunks that is cut at the end of one
+    /// is well-formed.
+    ///
+    /// # Errors
+    /// `IncompleteBody`, `MissingContentLength`
+    pub fn expect(&self, said: Option<u64>) -> Result<(), StoreError> {
+        match said {
+            None if self.size > 0 => Err(StoreError::refused(
+                S3ErrorCode::MissingContentLength,
+                "You must provide the Content-Length HTTP header.",
+            )),
+            Some(said) if said != self.size => Err(StoreError::refused(
+                S3ErrorCode::IncompleteBody,
+                format!(
+                    "You did not provide the number of bytes specified by the x-amz-decoded-content-length HTTP header \
+                     ({} of {said} arrived)",
+                    self.size
+                ),
+            )),
+            _ => Ok(()),
+        }
+    }
+}
+
 struct Hashers {
     md5: Md5,
     checksums: ChecksumHasher,

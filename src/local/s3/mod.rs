@@ -4,8 +4,10 @@
 //! wire       the S3 protocol (crate s3s) -> calls of the store
 //! store      buckets and objects: what one transaction does     list       pages of listings
 //! multipart  uploads and parts                                  notify     configurations and events
+//! completion  the end of an upload, and the same answer again
 //! intake     bodies on their way in                             outflow    bodies on their way out
 //! settings   what is set on buckets and objects
+//! lifecycle  uploads and objects that rules remove after some days
 //! blobs      files of bodies                                    checksum   the SDKs' checksums
 //! error      why the store refuses, in AWS's codes and words
 //! meta       what is known of an object beside its bytes
@@ -14,8 +16,10 @@
 
 mod blobs;
 mod checksum;
+mod completion;
 mod error;
 mod intake;
+mod lifecycle;
 mod list;
 mod meta;
 mod multipart;
@@ -29,7 +33,7 @@ mod wire;
 #[cfg(test)]
 mod tests;
 
-pub use wire::service;
+pub use wire::{checked, service};
 
 use super::db::{Db, DbError};
 use error::StoreError;

@@ -1,20 +1,17 @@
-//! Uploads in parts. A part is a file of its own; completing an upload names the files in order and copies nothing.
+//! Uploads in parts. A part is a file of its own; completing an upload (`completion`) names the files in order and copies
+//! nothing.
 
 use super::ObjectStore;
-use super::checksum::{Algorithm, ChecksumKind, Checksums, combine};
+use super::checksum::{Algorithm, ChecksumKind, Checksums};
 use super::error::StoreError;
 use super::intake::{Payload, Received};
 use super::list::{After, behind, common_prefix};
-use super::meta::{ObjectMeta, PartLayout, Piece};
-use super::store::{Conditions, Content, NewObject, PostCommit, Stored, Writer, bucket, now_ms};
+use super::meta::{ObjectMeta, Piece};
+use super::store::{Conditions, PostCommit, Stored, bucket, now_ms};
 use crate::protocol::RequestIds;
-use md5::{Digest as _, Md5};
 use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
-use s3s::S3ErrorCode;
 use serde::{Deserialize, Serialize};
 
-/// Every part but the last is at least this large.
-const PART_MIN: u64 = 5 * 1024 * 1024;
 /// Highest part number.
 pub const PARTS_MAX: i32 = 10_000;
 
@@ -42,6 +39,8 @@ impl UploadMeta {
 pub struct Upload {
     /// Its id; ids sort by time.
     pub id: String,
+    /// Number of its bucket.
+    pub bucket: i64,
     /// Key of the object to be.
     pub key: String,
     /// When it was begun, in milliseconds since 1970.
@@ -98,6 +97,8 @@ pub struct Completion {
     pub parts: Vec<ListedPart>,
     /// Checksum of the whole object, as the client knows it.
     pub checksums: Checksums,
+    /// How that was made, as the client knows it.
+    pub kind: Option<String>,
     /// Size of the whole object, as the client knows it.
     pub size: Option<u64>,
     /// What must hold of the object that is there.
@@ -119,6 +120,7 @@ pub fn remove_uploads(tx: &Transaction<'_>, bucket: i64) -> Result<Vec<Piece>, S
         garbage.extend(serde_json::from_str::<Vec<Piece>>(&pieces?)?);
     }
     tx.execute("DELETE FROM s3_upload WHERE bucket = ?1", [bucket])?;
+    tx.execute("DELETE FROM s3_completed WHERE bucket = ?1", [bucket])?;
     Ok(garbage)
 }
 
@@ -133,7 +135,13 @@ pub fn find(connection: &Connection, name: &UploadName) -> Result<Upload, StoreE
         .query_row(params![name.id, bucket, name.key.as_bytes()], |row| Ok((row.get(0)?, row.get(1)?)))
         .optional()?;
     let (created_ms, meta) = row.ok_or_else(StoreError::no_upload)?;
-    Ok(Upload { id: name.id.clone(), key: name.key.clone(), created_ms, meta: serde_json::from_str(&meta)? })
+    Ok(Upload {
+        id: name.id.clone(),
+        bucket,
+        key: name.key.clone(),
+        created_ms,
+        meta: serde_json::from_str(&meta)?,
+    })
 }
 
 /// Parts of an upload with numbers above `after`, at most `max`, in order.
@@ -164,130 +172,6 @@ pub fn parts(
         });
     }
     Ok(parts)
-}
-
-/// Chooses the listed parts out of those that are there, checking what S3 checks.
-fn choose(
-    there: Vec<PartRecord>,
-    listed: &[ListedPart],
-) -> Result<(Vec<PartRecord>, Vec<Piece>), StoreError> {
-    if !listed.is_sorted_by(|a, b| a.number < b.number) {
-        return Err(StoreError::refused(
-            S3ErrorCode::InvalidPartOrder,
-            "The list of parts was not in ascending order. Parts must be ordered by part number.",
-        ));
-    }
-    let mut there = there.into_iter().peekable();
-    let mut chosen = Vec::with_capacity(listed.len());
-    let mut garbage = Vec::new();
-    for part in listed {
-        while let Some(skipped) = there.next_if(|candidate| candidate.number < part.number) {
-            garbage.extend(skipped.pieces);
-        }
-        let found =
-            there.next_if(|candidate| candidate.number == part.number).ok_or_else(StoreError::part)?;
-        let etag = hex::encode(&found.md5);
-        if part.etag.as_ref().is_some_and(|said| *said != etag) {
-            return Err(StoreError::part());
-        }
-        let contradicts = |algorithm: Algorithm| {
-            found.checksums.get(algorithm).is_some_and(|known| part.checksums.get(algorithm) != Some(known))
-        };
-        if part.checksums.algorithms().any(contradicts) {
-            return Err(StoreError::part());
-        }
-        chosen.push(found);
-    }
-    garbage.extend(there.flat_map(|part| part.pieces));
-    let all_but_last = chosen.split_last().map_or(&[][..], |(_, rest)| rest);
-    if all_but_last.iter().any(|part| part.size < PART_MIN) {
-        return Err(StoreError::refused(
-            S3ErrorCode::EntityTooSmall,
-            "Your proposed upload is smaller than the minimum allowed size",
-        ));
-    }
-    Ok((chosen, garbage))
-}
-
-fn etag_of(parts: &[PartRecord]) -> String {
-    let mut all = Md5::new();
-    for part in parts {
-        all.update(&part.md5);
-    }
-    format!("{}-{}", hex::encode(all.finalize()), parts.len())
-}
-
-fn checksums_of(
-    upload: &UploadMeta,
-    parts: &[PartRecord],
-    said: &Checksums,
-) -> Result<Checksums, StoreError> {
-    let algorithm = upload.effective();
-    let values: Option<Vec<(&str, u64)>> =
-        parts.iter().map(|part| Some((part.checksums.get(algorithm)?, part.size))).collect();
-    let combined = values.and_then(|values| combine(algorithm, upload.kind, values));
-    let bare = |value: &str| value.split('-').next().unwrap_or_default().to_owned();
-    if let (Some(said), Some(combined)) = (said.get(algorithm), &combined)
-        && bare(said) != bare(combined)
-    {
-        return Err(StoreError::refused(
-            S3ErrorCode::BadDigest,
-            format!("The {} you specified did not match the calculated checksum.", algorithm.word()),
-        ));
-    }
-    let mut checksums = Checksums { kind: combined.is_some().then_some(upload.kind), ..Checksums::default() };
-    checksums.set(algorithm, combined);
-    Ok(checksums)
-}
-
-impl Writer {
-    fn complete(
-        &self,
-        tx: &Transaction<'_>,
-        completion: Completion,
-    ) -> Result<(Stored, PostCommit), StoreError> {
-        let upload = find(tx, &completion.upload)?;
-        let there = parts(tx, &upload.id, 0, usize::MAX)?;
-        let (chosen, mut garbage) = choose(there, &completion.parts)?;
-        let size: u64 = chosen.iter().map(|part| part.size).sum();
-        if let Some(said) = completion.size.filter(|said| *said != size) {
-            return Err(StoreError::request(format!(
-                "The provided 'x-amz-mp-object-size' header value {said} does not match what was computed: {size}"
-            )));
-        }
-        let checksums = checksums_of(&upload.meta, &chosen, &completion.checksums)?;
-        let etag = etag_of(&chosen);
-        let layout: Vec<PartLayout> = chosen
-            .into_iter()
-            .map(|part| PartLayout {
-                size: part.size,
-                pieces: part.pieces,
-                checksums: part.checksums,
-                number: u32::try_from(part.number).unwrap_or_default(),
-            })
-            .collect();
-        let new = NewObject {
-            bucket: completion.upload.bucket,
-            key: completion.upload.key,
-            size,
-            etag,
-            meta: ObjectMeta {
-                checksums,
-                parts: Some(u32::try_from(layout.len()).unwrap_or(u32::MAX)),
-                ..upload.meta.object
-            },
-            content: Content::Parts(layout),
-            drafts: Vec::new(),
-            conditions: completion.conditions,
-            event: Some("ObjectCreated:CompleteMultipartUpload"),
-            ids: completion.ids,
-        };
-        let (stored, mut post_commit) = self.put(tx, new)?;
-        tx.prepare_cached("DELETE FROM s3_part WHERE upload = ?1")?.execute([&upload.id])?;
-        tx.prepare_cached("DELETE FROM s3_upload WHERE id = ?1")?.execute([&upload.id])?;
-        post_commit.garbage.append(&mut garbage);
-        Ok((stored, post_commit))
-    }
 }
 
 impl ObjectStore {
@@ -478,6 +362,7 @@ pub fn list_uploads(
             Some(common) => page.prefixes.push(common),
             None => page.uploads.push(Upload {
                 id,
+                bucket,
                 key,
                 created_ms: row.get(2)?,
                 meta: serde_json::from_str(&row.get::<_, String>(3)?)?,

@@ -29,20 +29,28 @@ pub fn of_bytes(data: Bytes) -> StreamingBlob {
 /// The bytes of `range` of a body that is made of `pieces`.
 ///
 /// # Errors
-/// When a file is gone: it was overwritten since its record was read.
+/// When a file is gone (it was overwritten since its record was read), or shorter than it was.
 pub fn of_files(blobs: &Blobs, pieces: &[Piece], range: Range<u64>) -> io::Result<StreamingBlob> {
     let stretches = cut(pieces, range.clone());
     let eager = stretches.len() <= OPEN_AHEAD;
     let mut plan = VecDeque::with_capacity(stretches.len());
     for stretch in stretches {
         let source = if eager {
-            Source::Open(Arc::new(blobs.read(&stretch.file)?))
+            Source::Open(Arc::new(whole(blobs.read(&stretch.file)?, &stretch)?))
         } else {
             Source::Named(blobs.clone(), stretch.file)
         };
         plan.push_back(Stretch { source, offset: stretch.offset, left: stretch.size });
     }
     Ok(StreamingBlob::new(FileStream { plan, reading: None, left: range.end - range.start }))
+}
+
+/// The file, unless it ends before a stretch of it does: its client is told so before it is promised the bytes.
+fn whole(file: File, stretch: &Piece) -> io::Result<File> {
+    if file.metadata()?.len() < stretch.offset + stretch.size {
+        return Err(io::Error::new(io::ErrorKind::InvalidData, "its file is shorter than it was"));
+    }
+    Ok(file)
 }
 
 /// The stretches of files that make up `range`.

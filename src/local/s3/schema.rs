@@ -2,7 +2,8 @@
 //!
 //! Rows of `s3_object` are small and ordered by (bucket, key), so a page of a listing is one range of one tree. Keys
 //! are blobs: they compare byte by byte, as S3 orders them. Bodies are apart: small ones in `s3_body.data`, larger
-//! ones in files that `layout` names.
+//! ones in files that `layout` names. `s3_completed` remembers uploads that ended, so that a completion whose answer was
+//! lost can be repeated.
 
 /// Can be run on a database that has them.
 pub const SCHEMA: &str = "
@@ -47,4 +48,14 @@ CREATE TABLE IF NOT EXISTS s3_part (
     pieces TEXT NOT NULL,
     PRIMARY KEY (upload, number)
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS s3_completed (
+    id TEXT PRIMARY KEY,
+    bucket INTEGER NOT NULL,
+    key BLOB NOT NULL,
+    completed_ms INTEGER NOT NULL,
+    parts TEXT NOT NULL,
+    etag TEXT NOT NULL,
+    checksums TEXT NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS s3_completed_time ON s3_completed (completed_ms);
 ";

@@ -47,7 +47,7 @@ struct Fixture {
 
 async fn fixture() -> Fixture {
     let folder = tempfile::tempdir().unwrap();
-    let db = Db::open(&folder.path().join("x.db"), "").unwrap();
+    let db = Db::open(&folder.path().join("x.db"), &crate::db::CLOUD).unwrap();
     let targets = Arc::new(Double::default());
     let store = ObjectStore::open(folder.path(), db, targets.clone()).unwrap();
     store.create_bucket("bkt").await.unwrap();
@@ -336,6 +336,7 @@ async fn parts_become_an_object_and_unused_parts_go_away() {
         upload: name.clone(),
         parts: parts.to_vec(),
         checksums: checksum::Checksums::default(),
+        kind: None,
         size: None,
         conditions: Conditions::default(),
         ids: RequestIds::random(),
@@ -360,9 +361,43 @@ async fn parts_become_an_object_and_unused_parts_go_away() {
     whole.update(b"end");
     assert_eq!(stored.meta.checksums.crc64nvme, checksum::finish(whole).crc64nvme);
     wait_for_files(folder.path(), 2).await;
-    assert!(refusal(listed).await.starts_with("NoSuchUpload"));
+    let again = store.complete_upload(completion(&listed)).await.unwrap();
+    assert_eq!((again.etag, again.modified_ms), (stored.etag, stored.modified_ms));
+    let other = ListedPart { etag: None, ..listed[0].clone() };
+    assert!(refusal(vec![other]).await.starts_with("InvalidPart:"));
     store.delete("bkt", "big", DeleteConditions::default(), RequestIds::random()).await.unwrap();
     wait_for_files(folder.path(), 0).await;
+}
+
+#[tokio::test]
+async fn uploads_and_objects_that_a_rule_names_go_after_its_days() {
+    let Fixture { folder, store, .. } = fixture().await;
+    let day = 24 * 3_600_000;
+    for key in ["p/old", "q/old"] {
+        store.put(object(key, b"x")).await.unwrap();
+        let id = store.create_upload("bkt", key, UploadMeta::default()).await.unwrap();
+        let name = UploadName { bucket: "bkt".into(), key: key.into(), id };
+        let blob = outflow::of_bytes(b"part".to_vec().into());
+        let received = intake::receive(&store.blobs, Some(blob), &[], None).await.unwrap();
+        store.put_part(name, 1, received).await.unwrap();
+    }
+    let rule = lifecycle::Rule {
+        prefix: "p/".into(),
+        enabled: true,
+        abort_days: Some(7),
+        expire_days: Some(30),
+        ..lifecycle::Rule::default()
+    };
+    store.set_setting("bkt", lifecycle::LIFECYCLE, Some(&vec![rule])).await.unwrap();
+    let now = store::now_ms();
+    let none = store.apply_lifecycle(now + 6 * day).await.unwrap();
+    assert_eq!(none, lifecycle::Removed::default());
+    let uploads = store.apply_lifecycle(now + 8 * day).await.unwrap();
+    assert_eq!((uploads.uploads, uploads.objects), (1, 0));
+    wait_for_files(folder.path(), 1).await;
+    let objects = store.apply_lifecycle(now + 31 * day).await.unwrap();
+    assert_eq!((objects.uploads, objects.objects), (0, 1));
+    assert!(store.head("bkt", "p/old").is_err() && store.head("bkt", "q/old").is_ok());
 }
 
 #[tokio::test]

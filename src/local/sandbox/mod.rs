@@ -15,12 +15,14 @@
 //! to the daemon. `/etc/hosts` is the host's. No other file of the host is visible.
 //!
 //! ```text
+//! heap     memory that the allocator keeps, given back
 //! linux    sandboxes on Linux
 //! network  which network a sandbox has
 //! other    platforms without namespaces: everything compiles, nothing runs
 //! root     what a root filesystem must have before it can be a sandbox's read-only root
 //! ```
 
+mod heap;
 #[cfg(target_os = "linux")]
 mod linux;
 mod network;
@@ -28,6 +30,7 @@ mod network;
 mod other;
 mod root;
 
+pub use heap::give_back;
 #[cfg(target_os = "linux")]
 pub use linux::{Output, Sandbox, check, helper_main, use_helper};
 pub use network::{Listens, MOST_PORTS, Network, Sockets};

@@ -3,6 +3,7 @@
 use super::control::{proof, status};
 use super::hosts;
 use super::services::Services;
+use super::timed::Timed;
 use super::{s3_errors, sts};
 use crate::access::{Caller, Needs};
 use crate::faults::{Abort, Hangup, around};
@@ -10,7 +11,9 @@ use crate::iam;
 use crate::logs::LogsApi;
 use crate::protocol::auth::{self, Denied};
 use crate::protocol::body::{answer, aws_error, json, text};
+use crate::protocol::storage;
 use crate::protocol::{Body, RequestIds, SignedService, UnsignedService};
+use crate::s3;
 use bytes::Bytes;
 use http::request::Parts;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
@@ -42,6 +45,13 @@ impl Services {
 
     /// Answers a request.
     pub async fn handle(&self, request: Request<Incoming>) -> Response<Body> {
+        let mut answer = self.route(request).await;
+        // So that clients can tell a refusal of ours from one of AWS.
+        answer.headers_mut().insert(header::SERVER, HeaderValue::from_static("throng-local"));
+        storage::name_folder(answer, &self.folder).await
+    }
+
+    async fn route(&self, request: Request<Incoming>) -> Response<Body> {
         if !hosts::is_meant(request.headers(), request.uri()) {
             return hosts::refusal();
         }
@@ -80,7 +90,11 @@ impl Services {
     async fn s3(&self, mut request: Request<Incoming>) -> Response<Body> {
         let ids = RequestIds::random();
         request.extensions_mut().insert(ids.clone());
-        let mut response = match self.s3.call(request.map(s3s::Body::from)).await {
+        let outcome = match s3::checked(request.map(Timed::new)).await {
+            Ok(request) => self.s3.call(request).await.map_err(|error| format!("{error:?}")),
+            Err(refusal) => refusal.to_http_response().map_err(|error| format!("{error:?}")),
+        };
+        let mut response = match outcome {
             Ok(response) => response,
             Err(error) => {
                 tracing::error!(?error, "S3");
@@ -109,7 +123,7 @@ impl Services {
         refuse: fn(&Denied) -> Response<Body>,
     ) -> Response<Body> {
         let (parts, body) = request.into_parts();
-        let body = match Limited::new(body, SIGNED_BODY_MAX).collect().await {
+        let body = match Limited::new(Timed::new(body), SIGNED_BODY_MAX).collect().await {
             Ok(body) => body.to_bytes(),
             Err(error) if error.is::<http_body_util::LengthLimitError>() => {
                 let message = "The request is larger than any request of this service may be.";

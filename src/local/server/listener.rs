@@ -1,9 +1,11 @@
 //! Accepts connections, on the cloud's own port and on those in the networks of environments, until told to stop; then
 //! lets the open ones end.
 
+use super::limits::Admission;
 use super::services::Services;
 use crate::faults::Abort;
 use crate::protocol::{Door, Speaker};
+use crate::sandbox;
 use http::Request;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -12,26 +14,33 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, mpsc, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use tokio_util::task::TaskTracker;
 
 /// How long connections may go on after the listener has closed.
 const DRAIN: Duration = Duration::from_secs(5);
+/// How often it is seen whether a storm is over, and how many connections fewer that is.
+const LOOK: Duration = Duration::from_secs(2);
+const STORM: usize = 200;
 /// How long to wait after an error of `accept`, such as too many open files.
 const BACK_OFF: Duration = Duration::from_millis(50);
 
 /// Most connections of one environment at a time; more wait to be accepted.
 const MOST_OF_ONE: usize = 256;
 
-/// Serves until `stop` is done; then answers what is being asked, for a few seconds at most.
+/// Serves until `stop` is done; then answers what is being asked, for a few seconds at most. `files`: descriptors that this
+/// process may have open.
 pub async fn serve(
     listener: TcpListener,
     mut doors: mpsc::UnboundedReceiver<Door>,
     services: Arc<Services>,
+    files: u64,
     stop: impl Future<Output = ()>,
 ) {
+    let admission = Admission::new(files);
     let (closing, closed) = watch::channel(());
     let connections = TaskTracker::new();
+    let tidying = tokio::spawn(tidy(connections.clone()));
     tokio::pin!(stop);
     loop {
         tokio::select! {
@@ -40,10 +49,14 @@ pub async fn serve(
             Some(door) = doors.recv() => {
                 connections.spawn(attend(door, services.clone(), closed.clone(), connections.clone()));
             }
-            accepted = listener.accept() => match accepted {
+            (room, accepted) = enter(&admission, &listener) => match accepted {
                 Ok((stream, _)) => {
-                    let served = connection(stream, Speaker::Machine, services.clone(), closed.clone());
-                    connections.spawn(served);
+                    let patience = Some(admission.patience());
+                    let served = connection(stream, Speaker::Machine, services.clone(), closed.clone(), patience);
+                    connections.spawn(async move {
+                        served.await;
+                        drop(room);
+                    });
                 }
                 Err(error) => {
                     tracing::warn!(%error, "accept");
@@ -52,6 +65,7 @@ pub async fn serve(
             },
         }
     }
+    tidying.abort();
     drop(listener);
     drop(closed);
     let _ = closing.send(());
@@ -61,7 +75,28 @@ pub async fn serve(
     }
 }
 
-/// Serves one environment until it has ended.
+/// After a storm the allocator would keep what its connections had.
+async fn tidy(connections: TaskTracker) {
+    let mut most = 0;
+    loop {
+        tokio::time::sleep(LOOK).await;
+        let now = connections.len();
+        most = most.max(now);
+        if most > now + STORM {
+            most = now;
+            let _ = tokio::task::spawn_blocking(sandbox::give_back).await;
+        }
+    }
+}
+
+type Accepted = std::io::Result<(TcpStream, std::net::SocketAddr)>;
+
+async fn enter(admission: &Admission, listener: &TcpListener) -> (Option<OwnedSemaphorePermit>, Accepted) {
+    let room = admission.room().await;
+    (room, listener.accept().await)
+}
+
+/// Serves one environment until it has ended. It may keep a connection idle as long as it lives: it has few.
 async fn attend(
     door: Door,
     services: Arc<Services>,
@@ -83,7 +118,7 @@ async fn attend(
         };
         match accepted {
             Ok((stream, _)) => {
-                let served = connection(stream, speaker.clone(), services.clone(), closed.clone());
+                let served = connection(stream, speaker.clone(), services.clone(), closed.clone(), None);
                 connections.spawn(async move {
                     served.await;
                     drop(permit);
@@ -102,6 +137,7 @@ async fn connection(
     speaker: Speaker,
     services: Arc<Services>,
     mut closed: watch::Receiver<()>,
+    patience: Option<Duration>,
 ) {
     // Without it small answers wait for the client's delayed acknowledgements.
     let _ = stream.set_nodelay(true);
@@ -113,7 +149,7 @@ async fn connection(
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(None)
+        .header_read_timeout(patience)
         .serve_connection(TokioIo::new(stream), service)
         .with_upgrades();
     tokio::pin!(connection);

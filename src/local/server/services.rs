@@ -7,10 +7,13 @@ use crate::identity::Identity;
 use crate::protocol::{SignedService, UnsignedService};
 use crate::s3::ObjectStore;
 use s3s::service::S3Service;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 /// Everything behind the port. A service that is `None` answers 501.
 pub struct Services {
+    /// Where everything is stored: named when its disk is full.
+    pub folder: PathBuf,
     /// Who may ask.
     pub access: Arc<Access>,
     /// By which it proves who it is.

@@ -120,8 +120,8 @@ impl Cloud {
     ) -> (Lambda, FakeRecords, String, tokio::task::JoinHandle<()>) {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address").to_string();
-        let db = Db::open(&folder.join("cloud.db"), "").expect("a database");
-        let logs = LogStore::open(folder).expect("logs");
+        let db = Db::open(&folder.join("cloud.db"), &throng_local::db::CLOUD).expect("a database");
+        let logs = LogStore::open(folder, throng_local::logs::LogLimits::default()).expect("logs");
         let key = AccessKey { access_key_id: "AKIDFUNCTION".into(), secret_access_key: "secret".into() };
         let mut config =
             LambdaConfig::for_machine(address.clone(), Arc::new(Access::new(key, Arc::new(NoRoles))));

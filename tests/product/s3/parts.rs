@@ -127,9 +127,12 @@ async fn parts_are_copied_from_objects_and_bad_completions_refused() {
     let wrong = vec![CompletedPart::builder().part_number(7).e_tag("\"x\"").build()];
     assert_eq!(code(complete(wrong, None).await), "400 InvalidPart");
     assert_eq!(code(complete(parts.clone(), Some(5)).await), "400 InvalidRequest");
-    complete(parts.clone(), Some(i64::try_from(data.len()).unwrap())).await.unwrap();
+    let first = complete(parts.clone(), Some(i64::try_from(data.len()).unwrap())).await.unwrap();
     assert!(get(&client, "copy").await == data);
-    assert_eq!(code(complete(parts, None).await), "404 NoSuchUpload");
+    // An answer may be lost: the same request again is answered as it was.
+    let again = complete(parts.clone(), None).await.unwrap();
+    assert_eq!(again.e_tag(), first.e_tag());
+    assert_eq!(code(complete(parts[..1].to_vec(), None).await), "400 InvalidPart");
     let begun = client.create_multipart_upload().bucket("bkt").key("gone").send().await.unwrap();
     let id = begun.upload_id().unwrap();
     client.abort_multipart_upload().bucket("bkt").key("gone").upload_id(id).send().await.unwrap();

@@ -1,6 +1,7 @@
 //! Fetches what a run's tasks have put.
 
 use crate::fail::{Fail, SOME_FAILED};
+use crate::print;
 use crate::session::Session;
 use crate::transfer::{not_done, watched};
 use std::path::Path;
@@ -17,6 +18,9 @@ pub async fn fetch_outputs(
 ) -> Result<Vec<(TaskRow, AttemptRecord)>, Fail> {
     let fetch = async |observer| jobs::fetch_results(job, run, to, &observer).await;
     let results = watched(session, |_| {}, fetch).await?;
+    if let Some(note) = results.objects.names_note() {
+        print::note(note);
+    }
     let failed: Vec<_> = results.objects.failed.into_iter().map(NotDone::from).collect();
     not_done("not fetched", &failed);
     if !failed.is_empty() {

@@ -1,6 +1,6 @@
 //! One object → one file.
 
-use super::{Download, NotFetched};
+use super::{Download, NotFetched, PART_END};
 use crate::cloud::{CloudError, ErrorKind};
 use crate::dataset::journal::Journal;
 use crate::dataset::meter::Meter;
@@ -21,6 +21,14 @@ pub(super) struct Line {
     etag: String,
     size: u64,
     mtime: u64,
+}
+
+#[cfg(test)]
+impl Line {
+    /// A line about a file that is not there.
+    pub fn of(key: &str, etag: &str) -> Self {
+        Self { key: key.to_owned(), etag: etag.to_owned(), size: 0, mtime: 0 }
+    }
 }
 
 /// An object and its place.
@@ -45,6 +53,8 @@ pub(super) struct Shared {
     pub store: Arc<dyn Objects>,
     pub download: Download,
     pub journal: Journal,
+    /// How names of unfinished files begin.
+    pub mark: String,
     pub past: HashMap<String, Line>,
     pub meter: Arc<Meter>,
     pub pace: Pace,
@@ -121,13 +131,16 @@ impl Shared {
             return Ok(Err("it was deleted meanwhile".into()));
         };
         let (etag, size) = (reading.etag.clone(), reading.size);
-        let cannot = |error: std::io::Error| format!("cannot write `{}`: {error}", item.path.display());
-        let temporary = match Temporary::beside(&item.path).await {
+        let cannot = |error: std::io::Error| cannot_write(&item.path, &error);
+        let temporary = match Temporary::beside(&item.path, &self.mark).await {
             Ok(temporary) => temporary,
             Err(error) => return Ok(Err(cannot(error))),
         };
         match self.write(reading, &temporary).await? {
             Ok(written) if written == size => {}
+            Ok(written) if written > size => {
+                return Ok(Err(format!("more than the {size} bytes that were announced arrived: cut off")));
+            }
             Ok(written) => {
                 let message = format!("{written} of {size} bytes arrived");
                 return Err(CloudError::new(ErrorKind::Unreachable, "s3:GetObject", key, message));
@@ -171,6 +184,10 @@ impl Shared {
                 return Ok(Err(error));
             }
             written += chunk.len() as u64;
+            if written > reading.size {
+                // An endpoint that goes on sending would fill the disk.
+                return Ok(Ok(written));
+            }
             self.meter.bytes(chunk.len() as u64);
         }
         let finish = async {
@@ -182,14 +199,26 @@ impl Shared {
     }
 }
 
+/// Why a file cannot be written, a full disk by its name.
+fn cannot_write(path: &Path, error: &std::io::Error) -> String {
+    use std::io::ErrorKind as Kind;
+    match error.kind() {
+        Kind::StorageFull | Kind::QuotaExceeded => {
+            let folder = path.parent().unwrap_or(path);
+            format!("no space left on {}: make room and fetch it again", folder.display())
+        }
+        _ => format!("cannot write `{}`: {error}", path.display()),
+    }
+}
+
 /// A file beside its final place; removed when it was not renamed.
 struct Temporary(PathBuf);
 
 impl Temporary {
-    async fn beside(path: &Path) -> std::io::Result<Self> {
+    async fn beside(path: &Path, mark: &str) -> std::io::Result<Self> {
         let folder = path.parent().unwrap_or(Path::new("."));
         tokio::fs::create_dir_all(folder).await?;
-        Ok(Self(folder.join(format!(".throng-{:016x}.part", rand::random::<u64>()))))
+        Ok(Self(folder.join(format!("{mark}{:016x}{PART_END}", rand::random::<u64>()))))
     }
 }
 

@@ -9,11 +9,13 @@ mod file;
 
 use super::journal::Journal;
 use super::meter::Meter;
+use super::names::{SafePath, safe_path};
 use super::objects::{List, Listed, Objects};
 use super::pace::{Pace, drive};
 use crate::cloud::CloudError;
+use crate::cloud::keys::Tokens;
 use file::{FetchOutcome, Item, Line, Shared};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -21,10 +23,10 @@ use tokio_util::sync::CancellationToken;
 
 /// Objects in flight.
 const AT_ONCE: u32 = 64;
-/// The longest name of a file or folder, in bytes, on common file systems.
-const LONGEST_PART: usize = 255;
-/// The longest path below the destination, in bytes.
-const LONGEST_PATH: usize = 3000;
+/// Lines of a journal that are superseded, beside as many as there are objects, before it is written anew.
+const MOST_OLD_LINES: usize = 1000;
+/// How names of unfinished files end.
+const PART_END: &str = ".part";
 
 /// What to download.
 #[derive(Clone, Debug)]
@@ -62,6 +64,23 @@ pub struct Downloaded {
     pub failed: Vec<NotFetched>,
     /// How many of those that failed would have replaced another file.
     pub kept: u64,
+    /// Objects whose files have another name than their keys: with `%` and two digits for bytes that names of files or
+    /// terminals cannot take.
+    pub encoded: u64,
+}
+
+impl Downloaded {
+    /// What is to be said of names that were encoded; nothing when there are none.
+    #[must_use]
+    pub fn names_note(&self) -> Option<String> {
+        (self.encoded > 0).then(|| {
+            format!(
+                "{} with characters that file names should not have (tab, line end, other control characters): they are \
+                 written as %09, %0A and so on",
+                crate::words::plural(self.encoded, "name")
+            )
+        })
+    }
 }
 
 /// Why a download ended early.
@@ -84,34 +103,34 @@ pub enum DownloadError {
     Io(String),
 }
 
-/// The path for a key below a folder, in parts that are safe to join.
-///
-/// # Errors
-/// A sentence: why this key is not made a path.
-pub fn safe_path(key: &str) -> Result<PathBuf, String> {
-    if key.len() > LONGEST_PATH {
-        return Err("the key is longer than a path can be".into());
-    }
-    let mut path = PathBuf::new();
-    for part in key.split('/') {
-        match part {
-            "" => return Err("the key has an empty part (`//`, or `/` at an end)".into()),
-            "." | ".." => return Err(format!("the key has a part `{part}`, which would lead elsewhere")),
-            _ if part.len() > LONGEST_PART => return Err("a part of the key is longer than 255 bytes".into()),
-            _ if part.chars().any(char::is_control) => return Err("the key has control characters".into()),
-            _ if part.contains(['\\', ':']) && cfg!(windows) => {
-                return Err("the key has characters that paths here cannot have".into());
-            }
-            _ => path.push(part),
-        }
-    }
-    Ok(path)
-}
-
 /// A name below the destination: a key loses its folders, a prefix loses those above its last.
 fn name_below<'k>(key: &'k str, asked: &str) -> &'k str {
     let above = asked.strip_suffix('/').unwrap_or(asked).rfind('/').map_or(0, |slash| slash + 1);
     key.get(above..).unwrap_or(key)
+}
+
+/// What names of unfinished files of this download have in common. Nobody else writes such: the journal is ours alone.
+fn parts_mark(journal: &Path) -> String {
+    let stem = journal.file_stem().unwrap_or_default().to_string_lossy();
+    format!(".throng-{}-", stem.chars().filter(char::is_ascii_alphanumeric).take(16).collect::<String>())
+}
+
+/// Removes what an earlier process of the same download left when it was killed, in the folders that it writes to.
+async fn remove_left_parts(items: &[Item], mark: String) {
+    let folders: HashSet<PathBuf> =
+        items.iter().filter_map(|item| item.path.parent()).map(Path::to_owned).collect();
+    let remove = move || {
+        for folder in folders {
+            for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+                let name = entry.file_name();
+                let name = name.to_string_lossy();
+                if name.starts_with(&mark) && name.ends_with(PART_END) {
+                    let _ = std::fs::remove_file(entry.path());
+                }
+            }
+        }
+    };
+    let _ = tokio::task::spawn_blocking(remove).await;
 }
 
 impl Download {
@@ -143,11 +162,18 @@ impl Download {
         tokio::fs::create_dir_all(&self.to).await.map_err(|error| {
             DownloadError::Io(format!("cannot make the folder `{}`: {error}", self.to.display()))
         })?;
-        let (journal, lines) = Journal::open::<Line>(&self.journal).map_err(io)?;
+        let (mut journal, lines) = Journal::open::<Line>(&self.journal).map_err(io)?;
+        let written = lines.len();
         let past: HashMap<_, _> = lines.into_iter().map(|line| (line.key.clone(), line)).collect();
+        // Objects that change are fetched again, and each time there is a line more.
+        if written > 2 * past.len() + MOST_OLD_LINES {
+            journal.rewrite(past.values()).map_err(io)?;
+        }
+        let mark = parts_mark(&self.journal);
+        remove_left_parts(&items, mark.clone()).await;
         meter.total(items.len() as u64, items.iter().map(|item| item.object.size).sum());
         let shared =
-            Arc::new(Shared { store, download: self, journal, past, meter, pace: Pace::new(AT_ONCE) });
+            Arc::new(Shared { store, download: self, journal, mark, past, meter, pace: Pace::new(AT_ONCE) });
         let mut items = items.into_iter();
         let mut fatal = None;
         let next = || {
@@ -193,10 +219,11 @@ impl Download {
                     continue;
                 }
                 match safe_path(name_below(&object.key, asked)) {
-                    Ok(path) => match owner.get(&path) {
+                    Ok(SafePath { path, encoded }) => match owner.get(&path) {
                         Some(other) if *other == object.key => {}
                         Some(other) => return Err(DownloadError::Collision(other.clone(), object.key)),
                         None => {
+                            downloaded.encoded += u64::from(encoded);
                             owner.insert(path.clone(), object.key.clone());
                             items.push(Item { path: self.to.join(path), object });
                         }
@@ -226,6 +253,7 @@ impl Download {
         }
         let mut all = Vec::new();
         let mut list = List { bucket: self.bucket.clone(), prefix: asked.to_owned(), ..List::default() };
+        let mut tokens = Tokens::default();
         loop {
             if cancel.is_cancelled() {
                 return Err(DownloadError::Cancelled);
@@ -233,7 +261,10 @@ impl Download {
             let page = store.list(&list).await?;
             all.extend(page.objects);
             match page.next {
-                Some(token) => list.token = Some(token),
+                Some(token) => {
+                    tokens.note(&format!("{}/{asked}", self.bucket), &token)?;
+                    list.token = Some(token);
+                }
                 None => return Ok(all),
             }
         }
@@ -241,119 +272,4 @@ impl Download {
 }
 
 #[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used, clippy::expect_used)]
-    use super::*;
-    use crate::dataset::memory::MemoryStore;
-    use std::sync::atomic::Ordering;
-
-    async fn fetch(store: &Arc<MemoryStore>, dir: &Path, keys: &[&str]) -> Result<Downloaded, DownloadError> {
-        fetch_with(store, dir, keys, false).await
-    }
-
-    async fn fetch_with(
-        store: &Arc<MemoryStore>,
-        dir: &Path,
-        keys: &[&str],
-        force: bool,
-    ) -> Result<Downloaded, DownloadError> {
-        let download = Download {
-            bucket: "b".into(),
-            keys: keys.iter().map(ToString::to_string).collect(),
-            to: dir.join("to"),
-            journal: dir.join("d.journal"),
-            force,
-        };
-        download.fetch(store.clone(), Arc::default(), &CancellationToken::new()).await
-    }
-
-    #[tokio::test]
-    async fn folders_are_kept_and_what_is_here_is_not_fetched_again() {
-        let store = Arc::new(MemoryStore::default());
-        for key in ["x/r/1.txt", "x/r/s/2.txt", "x/r/", "x/other", "top"] {
-            store.insert("b", key, key.as_bytes().to_vec());
-        }
-        let dir = tempfile::tempdir().unwrap();
-        let first = fetch(&store, dir.path(), &["x/r/", "top"]).await.unwrap();
-        assert_eq!((first.fetched, first.failed.len()), (3, 0));
-        assert_eq!(std::fs::read(dir.path().join("to/r/s/2.txt")).unwrap(), b"x/r/s/2.txt");
-        assert_eq!(std::fs::read(dir.path().join("to/top")).unwrap(), b"top");
-        let gets = store.gets.load(Ordering::SeqCst);
-        store.insert("b", "top", "new");
-        std::fs::remove_file(dir.path().join("to/r/1.txt")).unwrap();
-        let second = fetch(&store, dir.path(), &["x/r/", "top"]).await.unwrap();
-        assert_eq!((second.fetched, second.skipped), (2, 1));
-        assert_eq!(store.gets.load(Ordering::SeqCst), gets + 2);
-        assert_eq!(std::fs::read(dir.path().join("to/top")).unwrap(), b"new");
-        let left: Vec<_> = std::fs::read_dir(dir.path().join("to")).unwrap().collect();
-        assert_eq!(left.len(), 2, "no temporary files: {left:?}");
-    }
-
-    #[tokio::test]
-    async fn files_of_somebody_else_are_kept() {
-        let store = Arc::new(MemoryStore::default());
-        for (key, body) in
-            [("r/own", "theirs"), ("r/long", "a longer text"), ("r/same", "same"), ("r/new", "new")]
-        {
-            store.insert("b", key, body);
-        }
-        let dir = tempfile::tempdir().unwrap();
-        let to = dir.path().join("to/r");
-        let read = |name: &str| std::fs::read_to_string(to.join(name)).unwrap();
-        std::fs::create_dir_all(&to).unwrap();
-        for (name, body) in [("own", "mine!!"), ("long", "mine"), ("same", "same")] {
-            std::fs::write(to.join(name), body).unwrap();
-        }
-        let got = fetch(&store, dir.path(), &["r/"]).await.unwrap();
-        assert_eq!((got.fetched, got.skipped, got.kept, got.failed.len()), (1, 1, 2, 2), "{got:?}");
-        assert!(got.failed.iter().all(|failed| failed.reason.contains("is there already and differs")));
-        assert_eq!((read("own"), read("long"), read("new")), ("mine!!".into(), "mine".into(), "new".into()));
-        // What was fetched and then changed is a person's own, too.
-        std::fs::write(to.join("new"), "edited").unwrap();
-        let got = fetch(&store, dir.path(), &["r/"]).await.unwrap();
-        assert_eq!((got.kept, read("new")), (3, "edited".into()));
-        let forced = fetch_with(&store, dir.path(), &["r/"], true).await.unwrap();
-        assert_eq!((forced.fetched, forced.skipped, forced.failed.len()), (3, 1, 0), "{forced:?}");
-        assert_eq!((read("own"), read("new")), ("theirs".into(), "new".into()));
-        let left = std::fs::read_dir(&to).unwrap().count();
-        assert_eq!(left, 4, "no temporary files");
-    }
-
-    #[tokio::test]
-    async fn hostile_keys_never_become_paths() {
-        let store = Arc::new(MemoryStore::default());
-        let hostile = ["p/../../evil", "p//abs", "p/./x", "p/a\0b", "p/\u{1b}[2J"];
-        for key in hostile {
-            store.insert("b", key, "x");
-        }
-        store.insert("b", &format!("p/{}", "n".repeat(300)), "x");
-        store.insert("b", "p/good", "x");
-        let dir = tempfile::tempdir().unwrap();
-        let downloaded = fetch(&store, dir.path(), &["p/"]).await.unwrap();
-        assert_eq!((downloaded.fetched, downloaded.failed.len()), (1, hostile.len() + 1));
-        assert!(!dir.path().join("evil").exists());
-        assert!(safe_path("/etc/passwd").is_err() && safe_path("").is_err() && safe_path("..").is_err());
-    }
-
-    #[tokio::test]
-    async fn collisions_and_absent_keys_are_named() {
-        let store = Arc::new(MemoryStore::default());
-        store.insert("b", "x/a", "1");
-        store.insert("b", "y/a", "2");
-        let dir = tempfile::tempdir().unwrap();
-        let error = fetch(&store, dir.path(), &["x/a", "y/a"]).await.unwrap_err().to_string();
-        assert!(error.contains("x/a") && error.contains("y/a"), "{error}");
-        assert!(matches!(fetch(&store, dir.path(), &["z"]).await, Err(DownloadError::Nothing(_))));
-        assert!(matches!(fetch(&store, dir.path(), &["z/"]).await, Err(DownloadError::Nothing(_))));
-    }
-
-    #[tokio::test]
-    async fn a_file_where_a_folder_is_wanted_is_told() {
-        let store = Arc::new(MemoryStore::default());
-        store.insert("b", "p/a", "1");
-        store.insert("b", "p/a/b", "2");
-        let dir = tempfile::tempdir().unwrap();
-        let downloaded = fetch(&store, dir.path(), &["p/"]).await.unwrap();
-        assert_eq!((downloaded.fetched, downloaded.failed.len()), (1, 1));
-    }
-}
+mod tests;

@@ -5,7 +5,8 @@
 //! start a function twice.
 //!
 //! ```text
-//! parts   large files, in parts, resumable part by part
+//! parts     large files, in parts, resumable part by part
+//! patience  opens files where this process may not have many more
 //! ```
 
 use super::journal::Journal;
@@ -13,14 +14,14 @@ use super::meter::Meter;
 use super::objects::{Objects, Put};
 use super::pace::{Pace, drive};
 use super::scan::{FileList, LONGEST_KEY};
-use crate::cloud::{CloudError, ErrorKind};
+use crate::cloud::{Cause, CloudError, ErrorKind};
 use crate::config::UploadConfig;
 use crate::model::Place;
 use async_trait::async_trait;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
-use std::fs::{File, Metadata};
+use std::fs::Metadata;
 use std::io::Read;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
@@ -32,6 +33,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 mod parts;
+pub(super) mod patience;
 
 /// Intents are written once for this many files.
 const INTENT: u64 = 64;
@@ -260,6 +262,8 @@ impl From<CloudError> for Trouble {
             ErrorKind::NotFound if error.code.as_deref() == Some("NoSuchUpload") => {
                 Self::File(error.to_string())
             }
+            // A full disk is full for all of them.
+            _ if error.cause == Cause::NoSpace => Self::Fatal(error.into()),
             // Only this object: too large, a bad name, a precondition.
             ErrorKind::Invalid | ErrorKind::Conflict | ErrorKind::Other => Self::File(error.to_string()),
             _ => Self::Fatal(error.into()),
@@ -471,6 +475,12 @@ impl Shared {
 }
 
 fn unreadable(path: &Path, error: &std::io::Error) -> Trouble {
+    if patience::is_out_of_files(error) {
+        // It is this process that has no room, not the file that is at fault.
+        let message = format!("cannot open `{}`: {error}", path.display());
+        let error = CloudError::new(ErrorKind::Other, "open", "", message);
+        return Trouble::Fatal(UploadError::Cloud(CloudError { cause: Cause::TooManyFiles, ..error }));
+    }
     Trouble::File(format!("cannot read `{}`: {error}", path.display()))
 }
 
@@ -482,7 +492,7 @@ fn changed(path: &Path) -> Trouble {
 async fn read_whole(path: &Path, size: u64) -> Result<(Bytes, Stamp), Trouble> {
     let owned = path.to_owned();
     let read = move || -> std::io::Result<Option<(Vec<u8>, Stamp)>> {
-        let mut file = File::open(&owned)?;
+        let mut file = patience::open(&owned)?;
         let before = Stamp::of(&file.metadata()?);
         if before.size != size {
             return Ok(None);

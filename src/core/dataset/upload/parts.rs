@@ -54,6 +54,12 @@ impl Shared {
             }
         }
         let bucket = &self.upload.place.bucket;
+        // Of another content of this file: nobody will end it.
+        if let Some(stale) = self.past.parts.get(name).filter(|begun| begun.stamp != stamp)
+            && let Err(error) = self.store.abort_parts(bucket, key, &stale.upload).await
+        {
+            tracing::info!(key, %error, "an upload in parts of a file that changed was not given up");
+        }
         let metadata = self.metadata(index, key);
         let upload = self.pace.insist(|| self.store.begin_parts(bucket, key, &metadata)).await?;
         let part = part_size(size, self.upload.options.part);
@@ -170,7 +176,7 @@ fn whole_etag(parts: &[(i32, String)]) -> Option<String> {
 async fn open(path: &Path) -> Result<(Arc<File>, Stamp), Trouble> {
     let owned = path.to_owned();
     let opened = tokio::task::spawn_blocking(move || {
-        let file = File::open(&owned)?;
+        let file = super::patience::open(&owned)?;
         let stamp = Stamp::of(&file.metadata()?);
         Ok((Arc::new(file), stamp))
     });

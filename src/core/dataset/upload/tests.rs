@@ -121,6 +121,44 @@ async fn parts_that_are_there_are_not_sent_again() {
 }
 
 #[tokio::test]
+async fn the_parts_of_a_file_that_changed_since_are_given_up() {
+    let mut case = Case::new(&[("large", 11 << 20)]);
+    let refusing = Arc::new(AtomicBool::new(true));
+    let refuses = refusing.clone();
+    let store = Arc::new(MemoryStore::with_fault(move |action, _, _| {
+        (refuses.load(Ordering::Relaxed) && action == "finish").then(refused)
+    }));
+    assert!(case.send(None, &store).await.is_err());
+    assert_eq!(store.open_uploads(), 1);
+    refusing.store(false, Ordering::Relaxed);
+    let path = case.dir.path().join("data/large");
+    std::fs::write(&path, vec![7; 12 << 20]).unwrap();
+    case.files = Arc::new(scan(&[case.dir.path().join("data")], &mut |_| true).unwrap());
+    assert_eq!(case.send(None, &store).await.unwrap().sent, 1);
+    assert_eq!(store.open_uploads(), 0, "the first one is given up");
+}
+
+#[tokio::test]
+async fn a_full_disk_ends_the_upload_at_once_and_it_goes_on_when_there_is_room() {
+    let case = Case::many(60);
+    let full = Arc::new(AtomicBool::new(true));
+    let calls = Arc::new(AtomicU64::new(0));
+    let (is_full, counter) = (full.clone(), calls.clone());
+    let store = Arc::new(MemoryStore::with_fault(move |_, _, call| {
+        counter.fetch_add(1, Ordering::SeqCst);
+        let error = CloudError::new(ErrorKind::Other, "s3:PutObject", "b", "no space left on /x");
+        let error = CloudError { code: Some("InsufficientStorage".into()), cause: Cause::NoSpace, ..error };
+        (is_full.load(Ordering::Relaxed) && call >= 10).then_some(error)
+    }));
+    let Err(UploadError::Cloud(error)) = case.send(None, &store).await else { panic!("it is full") };
+    assert!(error.sentence().contains("no space left on /x"), "{}", error.sentence());
+    assert!(calls.load(Ordering::SeqCst) < 60, "nothing is tried again: {calls:?}");
+    full.store(false, Ordering::Relaxed);
+    let uploaded = case.send(None, &store).await.unwrap();
+    assert_eq!((uploaded.sent + uploaded.skipped, store.keys("b").len()), (60, 60));
+}
+
+#[tokio::test]
 async fn a_forgotten_upload_in_parts_begins_anew() {
     let case = Case::new(&[("large", 11 << 20)]);
     let store =

@@ -11,6 +11,10 @@ use tokio::time::Instant;
 /// How long log lines may wait for company.
 const FLUSH_AFTER: Duration = Duration::from_millis(25);
 
+/// Readings in a row: more than a pipe holds, so that what was written before now is read, and a function that writes
+/// without end does not keep everything else waiting.
+const READS: usize = 16;
+
 /// What happens to an environment.
 pub(super) enum Event {
     Message(Message),
@@ -26,7 +30,8 @@ impl Environment {
             tokio::select! {
                 biased;
                 message = self.inbox.recv() => return Event::Message(message.unwrap_or(Message::Kill)),
-                () = readable(self.output.as_ref()) => {}
+                // Before there is room for its lines a function waits at its pipe.
+                () = async { self.log.room().await; readable(self.output.as_ref()).await } => {}
                 exit = exited(self.processes.as_mut()) => {
                     self.drain();
                     return Event::Exit(exit);
@@ -45,7 +50,7 @@ impl Environment {
     pub(super) fn drain(&mut self) {
         let Some(output) = &self.output else { return };
         let mut buffer = [0_u8; 16 * 1024];
-        loop {
+        for _ in 0..READS {
             match output.try_read(&mut buffer) {
                 Ok(0) => {
                     self.output = None;

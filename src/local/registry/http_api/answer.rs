@@ -2,6 +2,7 @@
 
 use super::path::parameter;
 use crate::protocol::body::{Body, empty, full};
+use crate::protocol::storage;
 use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode, header};
 use hyper::body::Incoming;
 use std::io;
@@ -39,6 +40,10 @@ pub(super) fn unsupported(method: &Method) -> Problem {
 impl From<io::Error> for Problem {
     fn from(error: io::Error) -> Self {
         tracing::error!(%error, "image registry");
+        if storage::is_full(&error) {
+            // Of the protocol's codes the one for "the registry cannot, whoever asks".
+            return problem(StatusCode::INSUFFICIENT_STORAGE, "UNAVAILABLE", storage::NO_SPACE);
+        }
         problem(StatusCode::INTERNAL_SERVER_ERROR, "UNKNOWN", error.to_string())
     }
 }

@@ -62,6 +62,8 @@ pub struct Claims {
     pub algorithms: Vec<Algorithm>,
     /// What trailers will bring.
     trailing: Vec<Algorithm>,
+    /// Size of the object or part as the client gave it.
+    pub size: Option<u64>,
 }
 
 impl Claims {
@@ -73,24 +75,26 @@ impl Claims {
         if algorithms.is_empty() {
             algorithms.extend(Algorithm::parse(text("x-amz-sdk-checksum-algorithm")).or(fallback));
         }
-        Self { given, algorithms, trailing }
+        let number = |name: &str| text(name).trim().parse().ok();
+        let size = number("x-amz-decoded-content-length").or_else(|| number("content-length"));
+        Self { given, algorithms, trailing, size }
     }
 
     /// Compares with what arrived, now that the trailers are there.
     pub fn verify(&self, computed: &Checksums, trailers: Option<&TrailingHeaders>) -> Result<(), StoreError> {
         self.given.verify(computed)?;
-        if self.trailing.is_empty() {
-            return Ok(());
-        }
         let mut said = Checksums::default();
+        let mut stray = false;
         let read = |headers: &HeaderMap| {
             for algorithm in &self.trailing {
                 let value = headers.get(algorithm.header()).and_then(|value| value.to_str().ok());
                 said.set(*algorithm, value.map(|value| value.trim().to_owned()));
             }
+            let announced = |name: &str| self.trailing.iter().any(|one| one.header() == name);
+            stray = headers.keys().any(|name| !announced(name.as_str()));
         };
         trailers.and_then(|trailers| trailers.read(read));
-        if said.is_empty() {
+        if stray || self.trailing.iter().any(|algorithm| said.get(*algorithm).is_none()) {
             return Err(StoreError::named(
                 "MalformedTrailerError",
                 "The request contained trailing data that was not well-formed or did not conform to our published \

@@ -56,7 +56,9 @@ pub fn source_blob(
             let at = |position: u64| usize::try_from(position).unwrap_or(usize::MAX).min(data.len());
             Ok(outflow::of_bytes(data.slice(at(range.start)..at(range.end))))
         }
-        Content::Parts(_) => Ok(outflow::of_files(&store.blobs, &content.pieces(), range)?),
+        Content::Parts(_) => {
+            outflow::of_files(&store.blobs, &content.pieces(), range).map_err(StoreError::Unreadable)
+        }
     }
 }
 

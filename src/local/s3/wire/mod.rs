@@ -3,9 +3,12 @@
 //! ```text
 //! convert        between the protocol's types and the store's
 //! copy           CopyObject
+//! lifecycle      lifecycle configurations between the protocol and the store
 //! listing        ListObjects and ListObjectsV2
 //! notification   notification configurations between the protocol and the store
 //! objects        put, get, head and delete of objects
+//! documents      checksums of requests whose body is a document
+//! strict         what a request may say; the rest is refused
 //! rights         who asks, and what each operation needs to be allowed
 //! settings       tags, and settings of buckets that clients read or write though they change nothing here
 //! uploads        uploads in parts
@@ -13,12 +16,19 @@
 
 mod convert;
 mod copy;
+mod documents;
+mod lifecycle;
 mod listing;
 mod notification;
 mod objects;
 mod rights;
 mod settings;
+mod strict;
+#[cfg(test)]
+mod tests;
 mod uploads;
+
+pub use documents::checked;
 
 use super::ObjectStore;
 use crate::access::Access;
@@ -28,13 +38,13 @@ use rights::{Limited, limited};
 use s3s::dto::{
     AbortMultipartUploadInput, AbortMultipartUploadOutput, Bucket, CompleteMultipartUploadInput,
     CompleteMultipartUploadOutput, CopyObjectInput, CopyObjectOutput, CreateBucketInput, CreateBucketOutput,
-    CreateMultipartUploadInput, CreateMultipartUploadOutput, DeleteBucketInput, DeleteBucketOutput,
-    DeleteBucketTaggingInput, DeleteBucketTaggingOutput, DeleteObjectInput, DeleteObjectOutput,
-    DeleteObjectTaggingInput, DeleteObjectTaggingOutput, DeleteObjectsInput, DeleteObjectsOutput,
-    DeletePublicAccessBlockInput, DeletePublicAccessBlockOutput, GetBucketAclInput, GetBucketAclOutput,
-    GetBucketCorsInput, GetBucketCorsOutput, GetBucketEncryptionInput, GetBucketEncryptionOutput,
-    GetBucketLifecycleConfigurationInput, GetBucketLifecycleConfigurationOutput, GetBucketLocationInput,
-    GetBucketLocationOutput, GetBucketNotificationConfigurationInput,
+    CreateMultipartUploadInput, CreateMultipartUploadOutput, DeleteBucketInput, DeleteBucketLifecycleInput,
+    DeleteBucketLifecycleOutput, DeleteBucketOutput, DeleteBucketTaggingInput, DeleteBucketTaggingOutput,
+    DeleteObjectInput, DeleteObjectOutput, DeleteObjectTaggingInput, DeleteObjectTaggingOutput,
+    DeleteObjectsInput, DeleteObjectsOutput, DeletePublicAccessBlockInput, DeletePublicAccessBlockOutput,
+    GetBucketAclInput, GetBucketAclOutput, GetBucketCorsInput, GetBucketCorsOutput, GetBucketEncryptionInput,
+    GetBucketEncryptionOutput, GetBucketLifecycleConfigurationInput, GetBucketLifecycleConfigurationOutput,
+    GetBucketLocationInput, GetBucketLocationOutput, GetBucketNotificationConfigurationInput,
     GetBucketNotificationConfigurationOutput, GetBucketOwnershipControlsInput,
     GetBucketOwnershipControlsOutput, GetBucketPolicyInput, GetBucketPolicyOutput, GetBucketTaggingInput,
     GetBucketTaggingOutput, GetBucketVersioningInput, GetBucketVersioningOutput, GetBucketWebsiteInput,
@@ -44,7 +54,8 @@ use s3s::dto::{
     HeadBucketOutput, HeadObjectInput, HeadObjectOutput, ListBucketsInput, ListBucketsOutput,
     ListMultipartUploadsInput, ListMultipartUploadsOutput, ListObjectVersionsInput, ListObjectVersionsOutput,
     ListObjectsInput, ListObjectsOutput, ListObjectsV2Input, ListObjectsV2Output, ListPartsInput,
-    ListPartsOutput, PutBucketNotificationConfigurationInput, PutBucketNotificationConfigurationOutput,
+    ListPartsOutput, PutBucketLifecycleConfigurationInput, PutBucketLifecycleConfigurationOutput,
+    PutBucketNotificationConfigurationInput, PutBucketNotificationConfigurationOutput,
     PutBucketOwnershipControlsInput, PutBucketOwnershipControlsOutput, PutBucketTaggingInput,
     PutBucketTaggingOutput, PutBucketVersioningInput, PutBucketVersioningOutput, PutObjectInput,
     PutObjectOutput, PutObjectTaggingInput, PutObjectTaggingOutput, PutPublicAccessBlockInput,
@@ -63,6 +74,9 @@ pub fn service(store: ObjectStore, access: Arc<Access>) -> S3Service {
     builder.set_access(rights::Rights(access));
     builder.build()
 }
+
+/// Most buckets of a page of the list.
+const BUCKETS_PAGE: i32 = 10_000;
 
 struct Wire {
     store: ObjectStore,
@@ -115,10 +129,18 @@ impl S3 for Wire {
 
     async fn list_buckets(&self, req: S3Request<ListBucketsInput>) -> S3Answer<ListBucketsOutput> {
         let prefix = req.input.prefix.clone().unwrap_or_default();
-        let buckets = self.store.buckets()?;
+        let after = req.input.continuation_token.clone().unwrap_or_default();
+        let here = req.input.bucket_region.as_ref().is_none_or(|region| region.as_str() == REGION);
+        let wanted = |name: &str| here && name.starts_with(&prefix) && name > after.as_str();
+        let mut buckets = self.store.buckets()?;
+        buckets.retain(|(name, _)| wanted(name));
+        let most = req.input.max_buckets.map_or(BUCKETS_PAGE, |max| max.clamp(1, BUCKETS_PAGE));
+        let most = usize::try_from(most).unwrap_or(usize::MAX);
+        let more = buckets.len() > most;
+        buckets.truncate(most);
+        let continuation_token = buckets.last().filter(|_| more).map(|(name, _)| name.clone());
         let buckets = buckets
             .into_iter()
-            .filter(|(name, _)| name.starts_with(&prefix))
             .map(|(name, created_ms)| Bucket {
                 name: Some(name),
                 creation_date: Some(ms_to_timestamp(created_ms)),
@@ -129,7 +151,7 @@ impl S3 for Wire {
             buckets: Some(buckets),
             owner: Some(owner()),
             prefix: req.input.prefix,
-            ..Default::default()
+            continuation_token,
         }))
     }
 
@@ -361,11 +383,21 @@ impl S3 for Wire {
         &self,
         req: S3Request<GetBucketLifecycleConfigurationInput>,
     ) -> S3Answer<GetBucketLifecycleConfigurationOutput> {
-        self.store.bucket(&req.input.bucket)?;
-        Err(S3Error::with_message(
-            S3ErrorCode::NoSuchLifecycleConfiguration,
-            "The lifecycle configuration does not exist",
-        ))
+        lifecycle::get(&self.store, &req.input)
+    }
+
+    async fn put_bucket_lifecycle_configuration(
+        &self,
+        req: S3Request<PutBucketLifecycleConfigurationInput>,
+    ) -> S3Answer<PutBucketLifecycleConfigurationOutput> {
+        lifecycle::put(&self.store, req.input).await
+    }
+
+    async fn delete_bucket_lifecycle(
+        &self,
+        req: S3Request<DeleteBucketLifecycleInput>,
+    ) -> S3Answer<DeleteBucketLifecycleOutput> {
+        lifecycle::delete(&self.store, req.input).await
     }
 
     async fn get_bucket_website(

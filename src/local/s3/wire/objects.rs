@@ -42,6 +42,7 @@ pub async fn put(store: &ObjectStore, mut req: S3Request<PutObjectInput>) -> S3A
         ..ObjectMeta::default()
     };
     let received = receive(&store.blobs, input.body.take(), &claims.algorithms, Some(INLINE_MAX)).await?;
+    received.expect(claims.size)?;
     verify_md5(input.content_md5.as_deref(), &received.md5)?;
     claims.verify(&received.checksums, req.trailing_headers.as_ref())?;
     meta.checksums = Checksums { kind: Some(ChecksumKind::Full), ..received.checksums.clone() };
@@ -258,7 +259,7 @@ pub fn get(store: &ObjectStore, req: &S3Request<GetObjectInput>) -> S3Answer<Get
             Content::Parts(_) => {
                 match outflow::of_files(&store.blobs, &content.pieces(), wanted.range.clone()) {
                     Err(error) if error.kind() == std::io::ErrorKind::NotFound && tries < TRIES => continue,
-                    outcome => outcome.map_err(StoreError::Io)?,
+                    outcome => outcome.map_err(StoreError::Unreadable)?,
                 }
             }
         };

@@ -1,5 +1,6 @@
 //! Who asks S3, and what each operation needs to be allowed.
 
+use super::strict;
 use crate::access::{Access, Caller, Needs, Refusal};
 use s3s::access::{S3Access, S3AccessContext};
 use s3s::auth::{S3Auth, SecretKey};
@@ -73,6 +74,7 @@ impl S3Access for Rights {
         let Some((_, caller)) = found else {
             return Err(S3Error::with_message(S3ErrorCode::AccessDenied, "Signature is required"));
         };
+        strict::check(context.s3_op().name(), context.uri().query(), context.headers())?;
         let Caller::Role(_) = caller else { return Ok(()) };
         if !caller.has_token(token(context).as_deref()) {
             let message = "The provided token is malformed or otherwise invalid.";

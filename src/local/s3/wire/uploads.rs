@@ -134,6 +134,7 @@ pub async fn put_part(
     let claims = Claims::read(&req.headers, given_checksums!(input), None);
     let algorithms = part_algorithms(&upload, &claims.algorithms)?;
     let received = receive(&store.blobs, input.body.take(), &algorithms, None).await?;
+    received.expect(claims.size)?;
     verify_md5(input.content_md5.as_deref(), &received.md5)?;
     claims.verify(&received.checksums, req.trailing_headers.as_ref())?;
     let (md5, checksums) = (received.md5, received.checksums.clone());
@@ -200,6 +201,7 @@ pub async fn complete(
 ) -> S3Answer<CompleteMultipartUploadOutput> {
     let ids = ids(&req);
     let input = &mut req.input;
+    let kind = input.checksum_type.take();
     let listed = input.multipart_upload.take().and_then(|upload| upload.parts).unwrap_or_default();
     if listed.is_empty() {
         return Err(S3Error::with_message(
@@ -220,6 +222,7 @@ pub async fn complete(
         },
         parts: parts.collect(),
         checksums: given_checksums!(input),
+        kind: kind.map(|kind| kind.as_str().to_owned()),
         size: input.mpu_object_size.and_then(|size| u64::try_from(size).ok()),
         conditions: Conditions {
             if_match: tag(input.if_match.take()),
