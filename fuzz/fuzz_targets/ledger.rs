@@ -7,7 +7,8 @@ use serde::{Serialize, de::DeserializeOwned};
 use std::path::Component;
 use throng_contract::keys::{RecordName, first, layout_of, record_key};
 use throng_contract::{
-    AttemptId, AttemptRecord, FunctionConfig, Lineage, RunningMarker, TaskEvent, failure_line, object_keys_from_s3_event, read_secrets,
+    AttemptId, AttemptRecord, FunctionConfig, Lineage, RunningMarker, TaskEvent, failure_line,
+    object_keys_from_s3_event, read_secrets,
 };
 use throng_core::dataset::download::safe_path;
 use throng_core::run::{Cancelled, FailedEvent, ManifestEntry, RunEnd, RunHeader, RunTracker, is_run_id};

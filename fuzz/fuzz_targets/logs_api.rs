@@ -38,7 +38,9 @@ impl Cloud {
             let folder = tempfile::tempdir().expect("a folder");
             let runtime =
                 tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-            let store = runtime.block_on(async { LogStore::open(folder.path(), LogLimits::default()) }).expect("a store");
+            let store = runtime
+                .block_on(async { LogStore::open(folder.path(), LogLimits::default()) })
+                .expect("a store");
             let cloud = Self { runtime, api: LogsApi::new(store), _folder: folder };
             for (operation, body) in [
                 ("CreateLogGroup", r#"{"logGroupName":"g"}"#),

@@ -223,6 +223,20 @@ mod tests {
         assert!(trust.contains("arn:aws-cn:iam::123456789012:root"), "{trust}");
     }
 
+    /// Actions that nothing calls, and without which an answer is silently less: by who implies them.
+    #[test]
+    fn a_person_may_do_what_calls_imply() {
+        const IMPLIED: [(&str, &str); 2] =
+            [("lambda:GetFunction", "lambda:ListTags"), ("lambda:CreateFunction", "iam:PassRole")];
+        let policy = person(&scope()).to_string();
+        for (calls, implied) in IMPLIED {
+            assert!(
+                policy.contains(&format!("\"{calls}\"")) && policy.contains(&format!("\"{implied}\"")),
+                "{implied}"
+            );
+        }
+    }
+
     /// Every action that the engine names in an error ("ask for the permission …") is in the person's policy.
     #[test]
     fn a_person_may_do_what_the_engine_calls() {

@@ -7,13 +7,15 @@ use super::{ErrorKind, SMALL, millis, small, within};
 use crate::model::BucketInfo;
 use aws_sdk_s3::types::{
     AbortIncompleteMultipartUpload, BucketLifecycleConfiguration, BucketLocationConstraint,
-    CreateBucketConfiguration, ExpirationStatus, LifecycleRule, LifecycleRuleFilter,
+    CreateBucketConfiguration, ExpirationStatus, LifecycleExpiration, LifecycleRule, LifecycleRuleFilter,
     PublicAccessBlockConfiguration, Tag, Tagging,
 };
 use std::collections::BTreeMap;
 
 /// Days after which an upload in parts that was not ended is given up.
 const UPLOADS_KEPT_DAYS: i32 = 7;
+/// Days for which objects are kept that serve one run.
+const BRIEF_DAYS: i32 = 30;
 
 impl S3<'_> {
     /// All buckets.
@@ -88,15 +90,19 @@ impl S3<'_> {
         }
         small(ACTION, bucket, request.send()).await?;
         self.clients.forget(bucket);
-        if let Err(error) = self.give_up_old_uploads(bucket).await {
+        if let Err(error) = self.keep_tidy(bucket, &[]).await {
             tracing::info!(bucket, %error, "uploads that break off stay in this bucket until they are ended");
         }
         Ok(())
     }
 
     /// Lets the cloud remove uploads in parts that nobody has ended for a week: their parts are paid for, and no list
-    /// shows them. What this endpoint does not know or this person may not set is no reason to be without a bucket.
-    async fn give_up_old_uploads(&self, bucket: &str) -> Result<(), CloudError> {
+    /// shows them; and objects below `brief` after a month. What this endpoint does not know or this person may not set is no
+    /// reason to be without a bucket.
+    ///
+    /// # Errors
+    /// [`CloudError`]
+    pub async fn keep_tidy(&self, bucket: &str, brief: &[&str]) -> Result<(), CloudError> {
         const ACTION: &str = "s3:PutLifecycleConfiguration";
         let invalid = |error: aws_sdk_s3::error::BuildError| {
             CloudError::new(ErrorKind::Invalid, ACTION, bucket, error.to_string())
@@ -111,7 +117,17 @@ impl S3<'_> {
             .abort_incomplete_multipart_upload(abort)
             .build()
             .map_err(invalid)?;
-        let rules = BucketLifecycleConfiguration::builder().rules(rule).build().map_err(invalid)?;
+        let mut rules = BucketLifecycleConfiguration::builder().rules(rule);
+        for prefix in brief {
+            let expires = LifecycleExpiration::builder().days(BRIEF_DAYS).build();
+            let rule = LifecycleRule::builder()
+                .id(format!("throng-{}", prefix.trim_end_matches('/')))
+                .status(ExpirationStatus::Enabled)
+                .filter(LifecycleRuleFilter::builder().prefix(*prefix).build())
+                .expiration(expires);
+            rules = rules.rules(rule.build().map_err(invalid)?);
+        }
+        let rules = rules.build().map_err(invalid)?;
         let request = self
             .client(bucket)
             .await

@@ -26,11 +26,22 @@ const RETENTION: [u32; 22] =
 
 pub(super) const NAME_RULE: &str = "a name has 1 to 64 of the letters a-z A-Z 0-9 _ -";
 
+const REPOSITORY_RULE: &str = "its image's repository has the same name, in which _ and - stand between letters or digits, one at a time";
+
+/// Whether a function's name, in lower case, can be that of its repository in Amazon ECR (`CreateRepository`:
+/// `[a-z0-9]+(?:[._-][a-z0-9]+)*`).
+fn names_a_repository(name: &str) -> bool {
+    name.split(['_', '-']).all(|part| !part.is_empty())
+}
+
 /// Checks a function's name.
 pub(super) fn name(name: Spanned<String>, key: &str, report: &mut Report) -> String {
     let good = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
     if name.value.is_empty() || name.value.len() > 64 || !name.value.chars().all(good) {
         report.error(name.at, key, format!("{} is not allowed: {NAME_RULE}", show(&name.value)));
+    } else if !names_a_repository(&name.value) {
+        let message = format!("{} is not allowed: {REPOSITORY_RULE}", show(&name.value));
+        report.error(name.at, key, message);
     }
     name.value
 }
@@ -173,6 +184,16 @@ pub fn bucket(name: &str) -> Result<(), &'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_of_functions_are_those_of_repositories_too() {
+        for good in ["f", "Gray", "a-b_c", "throng-demo-slices"] {
+            assert!(names_a_repository(good), "{good}");
+        }
+        for bad in ["-f", "f_", "a--b", "a_-b"] {
+            assert!(!names_a_repository(bad), "{bad}");
+        }
+    }
 
     #[test]
     fn bucket_names_are_those_of_s3() {

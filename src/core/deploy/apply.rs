@@ -12,6 +12,7 @@ use futures::future::BoxFuture;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
+use throng_contract::keys;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -205,6 +206,11 @@ impl Applier<'_> {
                 self.undo.push(Undo::Bucket(bucket.to_owned()));
                 self.cloud.s3().shut(bucket).await?;
                 self.cloud.s3().tag_bucket(bucket, tags).await?;
+                if *bucket == self.plan.desired.home
+                    && let Err(error) = self.cloud.s3().keep_tidy(bucket, &keys::BRIEF).await
+                {
+                    tracing::info!(bucket, %error, "what serves one run stays in the home bucket");
+                }
             }
             // Made meanwhile: by us if it can be used.
             Err(error)

@@ -57,7 +57,8 @@ impl Removed {
 /// There is nothing of that name, or the cloud refused.
 pub async fn remove(cloud: &Cloud, function: &str, options: RemoveOptions) -> Result<Removed, DeployError> {
     let detail = cloud.lambda().get(function).await?;
-    if detail.as_ref().is_some_and(|detail| !tags::is_ours(&detail.tags)) && !options.foreign {
+    let ours = detail.as_ref().map(tags::is_ours_for_sure);
+    if !options.foreign && !ours.transpose()?.unwrap_or(true) {
         return Err(DeployError::Unfit(format!(
             "throng did not make function {function}: it is left as it is (`--foreign` removes it all the same)"
         )));
@@ -164,8 +165,8 @@ async fn image(
     if target.ecr == Ecr::Own {
         let name = &target.registry.repository;
         let Some(repository) = cloud.repositories().get(name).await? else { return Ok(()) };
-        if !tags::is_ours(&cloud.repositories().tags(&repository.arn).await?) {
-            report.kept(&format!("repository {name}"), "throng did not make it");
+        if !tags::is_of(&cloud.repositories().tags(&repository.arn).await?, function) {
+            report.kept(&format!("repository {name}"), "throng did not make it for this function");
         } else if cloud.repositories().delete(name).await? {
             report.gone(format!("repository {name} with its images"));
         }
@@ -191,8 +192,8 @@ async fn own_role(cloud: &Cloud, function: &str, report: &mut Removed) -> Result
     let name = role::name_of(cloud.region(), function);
     let Some(found) = cloud.roles().get(&name).await? else { return Ok(()) };
     let what = format!("role {name}");
-    if !tags::is_ours(&found.tags) {
-        report.kept(&what, "throng did not make it");
+    if !tags::is_of(&found.tags, function) {
+        report.kept(&what, "throng did not make it for this function");
         return Ok(());
     }
     match remove_role(cloud, &name).await {

@@ -1,5 +1,7 @@
 //! Tags of what throng deploys.
 
+use super::DeployError;
+use crate::cloud::FunctionDetail;
 use crate::model::Place;
 use std::collections::BTreeMap;
 
@@ -20,6 +22,27 @@ const LONGEST: usize = 256;
 #[must_use]
 pub fn is_ours(tags: &BTreeMap<String, String>) -> bool {
     tags.get(CREATED_BY).is_some_and(|value| value == THRONG)
+}
+
+/// Whether throng made something with these tags for this function. Names of repositories and roles ignore case, so that those
+/// of two functions can be the same.
+pub(super) fn is_of(tags: &BTreeMap<String, String>, function: &str) -> bool {
+    is_ours(tags) && tags.get(FUNCTION).is_none_or(|of| of == function)
+}
+
+/// Whether throng deployed a function.
+///
+/// # Errors
+/// Its tags could not be read, so that it cannot be known.
+pub(super) fn is_ours_for_sure(detail: &FunctionDetail) -> Result<bool, DeployError> {
+    match &detail.tags_unknown {
+        None => Ok(is_ours(&detail.tags)),
+        Some(why) => Err(DeployError::Unfit(format!(
+            "the tags of function {} cannot be read ({why}), so that it cannot be known whether throng made it: ask for the \
+             permission lambda:ListTags (`throng doctor --policy person` prints all)",
+            detail.settings.name
+        ))),
+    }
 }
 
 /// The tags of something that throng makes, with the context's own.
@@ -67,6 +90,32 @@ pub(super) fn output_tag(places: &[Place]) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_cannot_be_known_is_not_somebody_elses() {
+        let tags = BTreeMap::from([(CREATED_BY.to_owned(), THRONG.to_owned())]);
+        let detail = |tags, tags_unknown: Option<&str>| FunctionDetail {
+            info: crate::model::FunctionInfo::default(),
+            settings: crate::cloud::FunctionSettings { name: "f".into(), ..Default::default() },
+            tags,
+            tags_unknown: tags_unknown.map(str::to_owned),
+            concurrency: None,
+            state: crate::cloud::FunctionState::default(),
+            revision: String::new(),
+        };
+        assert_eq!(is_ours_for_sure(&detail(tags.clone(), None)).ok(), Some(true));
+        assert_eq!(is_ours_for_sure(&detail(BTreeMap::new(), None)).ok(), Some(false));
+        let unknown = is_ours_for_sure(&detail(BTreeMap::new(), Some("AccessDeniedException: no")));
+        let said = unknown.map_err(|error| error.to_string()).err().unwrap_or_default();
+        assert!(said.contains("lambda:ListTags") && said.contains("AccessDeniedException"), "{said}");
+    }
+
+    #[test]
+    fn names_that_differ_in_case_alone_do_not_take_each_others_things() {
+        let of_gray = made_for(&BTreeMap::new(), "gray");
+        assert!(is_of(&of_gray, "gray") && !is_of(&of_gray, "Gray"));
+        assert!(is_of(&made(&BTreeMap::new()), "Gray"), "of an older throng, which wrote no name");
+    }
 
     #[test]
     fn outputs_round_trip_through_a_tag() {

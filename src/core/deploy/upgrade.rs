@@ -26,7 +26,7 @@ pub async fn upgrade(
 ) -> Result<Plan, DeployError> {
     let found = cloud.lambda().get(function).await?;
     let found = found.ok_or_else(|| DeployError::Unfit(format!("there is no function `{function}`")))?;
-    if !tags::is_ours(&found.tags) {
+    if !tags::is_ours_for_sure(&found)? {
         return Err(DeployError::Unfit(format!("throng did not deploy the function `{function}`")));
     }
     let mut steps = Vec::new();

@@ -120,7 +120,17 @@ fn function_config(request: &ComposeRequest, base: &Base) -> Result<FunctionConf
                 .into(),
         ));
     }
+    config.fingerprint = fingerprint(&config, request.script.as_deref(), base);
     Ok(config)
+}
+
+/// Digest of what decides a function's results: the user's layers, the script, and what of the definition reaches it. Neither
+/// throng's own release nor the function's name or places change it.
+fn fingerprint(config: &FunctionConfig, script: Option<&[u8]>, base: &Base) -> String {
+    let FunctionConfig { entrypoint, cmd, workdir, env, .. } = config;
+    let layers: Vec<_> = base.layers.iter().map(|layer| &layer.diff_id).collect();
+    let script = script.map(sha256);
+    sha256(json!([layers, script, entrypoint, cmd, workdir, env]).to_string().as_bytes())
 }
 
 fn image_config(architecture: Architecture, base: &Base, diff_ids: &[&str]) -> Vec<u8> {

@@ -3,7 +3,7 @@
 use super::{Architecture, Millis, Place};
 
 /// A function as a list shows it.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct FunctionInfo {
     /// The function's name.
     pub name: String,

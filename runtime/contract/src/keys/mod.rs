@@ -54,6 +54,9 @@ pub const ASYNC_FAILURES: &str = "aws/lambda/async/";
 /// Folder of keys that functions need.
 pub const SECRETS: &str = "secrets/";
 
+/// Folders of what serves one run, and is removed after a month: where throng makes the home bucket, by a lifecycle rule.
+pub const BRIEF: [&str; 4] = [STARTS, PACKS, REQUESTS, INPUTS];
+
 /// Tasks of a block.
 pub const BLOCK: u64 = 1_000;
 /// Tasks of a part of the manifest, and of a summary.

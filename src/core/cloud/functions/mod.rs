@@ -55,6 +55,9 @@ pub struct FunctionDetail {
     pub settings: FunctionSettings,
     /// Its tags.
     pub tags: BTreeMap<String, String>,
+    /// Why the tags could not be read: then none are known. Lambda answers `GetFunction` all the same without the permission
+    /// `lambda:ListTags`.
+    pub tags_unknown: Option<String>,
     /// Reserved concurrency.
     pub concurrency: Option<u32>,
     /// How its last change went.
@@ -143,6 +146,9 @@ impl Lambda<'_> {
             info,
             settings,
             tags: output.tags().map(|tags| tags.clone().into_iter().collect()).unwrap_or_default(),
+            tags_unknown: output
+                .tags_error()
+                .map(|error| format!("{}: {}", error.error_code(), error.message())),
             concurrency: concurrency.and_then(|value| u32::try_from(value).ok()),
             state: state_of(configuration),
             revision: configuration.revision_id().unwrap_or_default().to_owned(),

@@ -215,7 +215,7 @@ impl Planner<'_> {
             self.step(Action::Create, what, detail, work);
             return Ok(());
         };
-        if !tags::is_ours(&existing.tags) {
+        if !tags::is_ours_for_sure(existing)? {
             return Err(DeployError::Unfit(format!(
                 "function {} exists, and throng did not make it: choose another name, or give it to throng with the tag \
                  createdby=throng",

@@ -22,6 +22,14 @@ pub(super) fn lifecycle() -> Value {
     }]})
 }
 
+/// Two functions whose names differ in case only.
+fn same_name(what: &str, function: &str) -> String {
+    format!(
+        "there is a {what} already, of another function whose name differs from `{function}` in case only: choose a name that \
+         differs in more"
+    )
+}
+
 impl Planner<'_> {
     pub(super) async fn buckets(&mut self) -> Result<(), DeployError> {
         self.bucket(self.desired.home.clone(), true).await?;
@@ -92,12 +100,17 @@ impl Planner<'_> {
             self.step(Action::Keep, what, "in another account: it must exist", Vec::new());
             return Ok(());
         }
-        let Some(_) = repositories.get(&name).await? else {
+        let Some(existing) = repositories.get(&name).await? else {
             let tags = tags::made_for(self.cloud.tags(), &self.desired.settings.name);
             let work = vec![Work::Repository(name.clone(), tags), Work::Lifecycle(name, rules.to_string())];
             self.step(Action::Create, what, format!("keeps {KEPT_IMAGES} images"), work);
             return Ok(());
         };
+        let function = &self.desired.settings.name;
+        let tags = repositories.tags(&existing.arn).await?;
+        if tags::is_ours(&tags) && !tags::is_of(&tags, function) {
+            return Err(DeployError::Unfit(same_name(&what, function)));
+        }
         // Rules that somebody made stay; only where there are none, a launch was ended half-way.
         if repositories.lifecycle(&name).await?.is_some() {
             self.step(Action::Keep, what, "", Vec::new());
@@ -126,6 +139,10 @@ impl Planner<'_> {
                 "there is a {what} already, and throng did not make it: name a role (`iam.role` in the definition, or \
                  `role` in the context), or remove that one"
             )));
+        }
+        let function = &self.desired.settings.name;
+        if !tags::is_of(&existing.tags, function) {
+            return Err(DeployError::Unfit(same_name(&what, function)));
         }
         let is = self.cloud.roles().policy(&new.name, POLICY).await?;
         let is = is.and_then(|text| serde_json::from_str::<Policy>(&text).ok());
