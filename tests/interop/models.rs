@@ -169,6 +169,10 @@ if sys.argv[2] == 'before':
     s3.create_bucket(Bucket='model-data')
     s3.put_bucket_notification_configuration(Bucket='model-data', NotificationConfiguration={'QueueConfigurations': [
         {'Id': 'theirs', 'QueueArn': queue, 'Events': ['s3:ObjectRemoved:*']}]})
+if sys.argv[2] == 'older':
+    boto3.client('iam', **keys).update_assume_role_policy(RoleName='throng-us-east-1-f', PolicyDocument='''{
+        \"Version\": \"2012-10-17\", \"Statement\": [{\"Effect\": \"Allow\",
+        \"Principal\": {\"Service\": \"lambda.amazonaws.com\"}, \"Action\": \"sts:AssumeRole\"}]}''')
 print([(c['Id'], c['QueueArn'], c['Events']) for c in
     s3.get_bucket_notification_configuration(Bucket='model-data').get('QueueConfigurations', [])])";
 
@@ -200,8 +204,11 @@ fn a_session_on_moto_asks_as_the_models_say() {
     home.ok(&["deploy", "f.yaml", "--dry-run"]);
     assert_eq!(home.json(&["functions"]), serde_json::json!([]), "a dry run changes nothing");
     home.ok(&["deploy", "f.yaml"]);
+    // An older throng's role cannot narrow itself.
+    theirs("older");
     definition(&home, "      memory: 512\n      tags: {a: b}\n", "model-data/other");
-    home.ok(&["deploy", "f.yaml"]);
+    let changed = home.ok(&["deploy", "f.yaml"]);
+    assert!(changed.contains("that it may narrow itself for scripts"), "{changed}");
     // moto forgets the log format and the new image; all else is as it was left.
     let again = home.ok(&["deploy", "f.yaml", "--dry-run"]);
     assert!(again.contains("keep    role") && again.contains("keep    trigger"), "{again}");
