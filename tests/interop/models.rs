@@ -43,7 +43,7 @@ fn record_local_cloud(home: &Home) -> Recorder {
     home.ok(&["local", "start"]);
     let path = home.path().join("home/data/local/endpoint.json");
     let mut endpoint: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
-    let recorder = Recorder::before(endpoint["endpoint"].as_str().unwrap().strip_prefix("http://").unwrap());
+    let recorder = Recorder::before_daemon(&home.path().join("home/data/local"));
     endpoint["endpoint"] = format!("http://{}", recorder.host()).into();
     std::fs::write(&path, endpoint.to_string()).unwrap();
     recorder
