@@ -67,7 +67,7 @@ fn a_session_on_the_local_cloud_speaks_as_the_models_say() {
         home.write(&format!("in/file é+{index}.txt"), &format!("input {index}"));
     }
     home.ok(&["run", "f", "in", "--wait"]);
-    home.ok(&["run", "f", "s3://model-data/out/", "--wait"]);
+    home.ok(&["run", "f", "s3://model-data/other/", "--wait"]);
     follow_until(&home, "saw input 3");
     home.ok(&["invoke", "f", "--data", "{\"a\": 1}"]);
     home.ok(&["invoke", "f", "--data", "{\"a\": 1}", "--async"]);
@@ -80,6 +80,10 @@ fn a_session_on_the_local_cloud_speaks_as_the_models_say() {
     home.ok(&["ls", "model-data"]);
     home.ok(&["ls", "model-data", "--recursive"]);
     objects(&home);
+    // A key that XML cannot say is deleted by its address.
+    home.write("odd/scan\u{1}.txt", "x");
+    home.ok(&["put", "odd", "model-data/box"]);
+    home.ok(&["rm", "--yes", "object", "model-data/box/odd/"]);
     let run = home.json(&["run", "f", "in"])["id"].as_str().unwrap().to_owned();
     home.ok(&["cancel", &run]);
 
