@@ -15,7 +15,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::SystemTime;
 use throng_contract::local::{AccessKey, LocalCredentials};
 use throng_local::access::{Access, NoRoles};
-use throng_local::db::{CLOUD, Db, DbError};
+use throng_local::db::{CLOUD as FORMAT, Db, DbError};
 use throng_local::s3::{NotificationTargets, ObjectStore, service};
 
 /// The bucket that is there.
@@ -99,7 +99,7 @@ impl Cloud {
         static CLOUD: OnceLock<Cloud> = OnceLock::new();
         CLOUD.get_or_init(|| {
             let folder = tempfile::tempdir().expect("a folder");
-            let db = Db::open(&folder.path().join("cloud.db"), &CLOUD).expect("a database");
+            let db = Db::open(&folder.path().join("cloud.db"), &FORMAT).expect("a database");
             let store = ObjectStore::open(folder.path(), db, Arc::new(Nobody)).expect("a store");
             let runtime =
                 tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
