@@ -287,3 +287,11 @@ fn a_narrow_form_keeps_the_way_out() {
     let text = screen(fake.keys("n<tab><tab>"), 60);
     assert!(text.contains("ctrl-s launch") && text.contains("esc close"), "{text}");
 }
+
+#[test]
+fn copying_says_what_it_does_not_know() {
+    let mut fake = Fake::new(busy());
+    fake.keys("y<enter>");
+    assert!(said(&fake).contains("it may ignore it: grayscale"), "{}", said(&fake));
+    assert_eq!(fake.app.effects, [crate::app::Effect::Copy("grayscale".into())]);
+}
