@@ -157,6 +157,7 @@ fn run(id: &str, function: &str, age: u64, ended: Option<u64>, counts: Counts) -
         settled: true,
         waiting: 0,
         reading: false,
+        trouble: None,
     }
 }
 

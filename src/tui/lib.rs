@@ -175,7 +175,7 @@ fn farewell(app: &app::App) {
 /// Runs that were open when they were read last, and how old that news is.
 fn still_open(snapshot: &Snapshot, now: u64) -> Vec<Clean> {
     let age = snapshot.runs.read_ms.map_or(0, |read| now.saturating_sub(read));
-    let open = snapshot.runs.items.iter().filter(|run| run.ended_ms.is_none()).take(5);
+    let open = snapshot.runs.items.iter().filter(|run| run.ended_ms.is_none() && run.is_counted()).take(5);
     let line = |run: &RunSummary| {
         let (done, total) = (run.counts.done(), run.counts.total());
         let id = &run.id;
