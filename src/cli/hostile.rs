@@ -51,7 +51,7 @@ fn function() -> FunctionInfo {
     }
 }
 
-fn run() -> RunSummary {
+pub(crate) fn run() -> RunSummary {
     RunSummary {
         id: evil(),
         function: evil(),
@@ -68,6 +68,7 @@ fn run() -> RunSummary {
         settled: false,
         waiting: 0,
         reading: false,
+        trouble: Some(throng_core::model::RunTrouble { damaged: true, why: evil() }),
     }
 }
 
@@ -147,6 +148,7 @@ fn records_are_neutral_in_every_printer() {
     });
     checked(objects::table(&[object]));
     checked(runs::show::one(&run()));
+    checked(runs::show::table(&[run()]));
     checked(runs::tasks::task_text(Some(EVIL), &task(), &[record()], Some(1)));
     checked(runs::reasons::reason(&record(), None));
     checked(runs::follow::stalled(&run()).unwrap());

@@ -166,9 +166,20 @@ pub fn confirm(question: &str) -> Result<bool, Fail> {
         return Err(Fail::usage(format!("{question} Say --yes to do it without being asked.")));
     }
     print::ask(clean!("{question} [y/N] "))?;
+    forget_type_ahead();
     let mut answer = String::new();
     std::io::stdin().lock().read_line(&mut answer)?;
     Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
+}
+
+/// What was typed before the question was there is no answer to it.
+fn forget_type_ahead() {
+    #[cfg(unix)]
+    {
+        use nix::sys::termios::{FlushArg, tcflush};
+        // A terminal that cannot do so has nothing to forget, or is none.
+        let _ = tcflush(std::io::stdin(), FlushArg::TCIFLUSH);
+    }
 }
 
 /// How often a status line is written.

@@ -67,7 +67,7 @@ pub enum MessageKind {
 /// What only the terminal can do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Effect {
-    /// Put a text on the person's clipboard.
+    /// Ask the terminal to put a text on the person's clipboard.
     Copy(String),
     /// Go to the shell until `fg`.
     Suspend,
@@ -128,6 +128,12 @@ pub struct App {
     pub downloads: PathBuf,
     /// How images are drawn.
     pub images: super::images::Images,
+    /// The ways to the person's clipboard.
+    pub clipboard: super::clipboard::Clipboard,
+    /// A text that is being copied.
+    pub copying: Option<(String, Job<super::clipboard::Copied>)>,
+    /// When keys came, and whether they answer questions.
+    pub typing: super::typing::Typing,
     /// Rung when a [`Job`] has ended.
     pub bell: Arc<Notify>,
     awaited: Option<(Route, OutputAction)>,
@@ -163,6 +169,9 @@ impl App {
             mouse: false,
             downloads: PathBuf::from("."),
             images: super::images::Images::default(),
+            clipboard: super::clipboard::Clipboard::default(),
+            copying: None,
+            typing: super::typing::Typing::default(),
             bell: Arc::default(),
             awaited: None,
             scope: None,
@@ -276,6 +285,14 @@ impl App {
         self.outputs_arrived();
         if self.waits == Some(NextStop::Newest) {
             self.open_newest();
+        }
+    }
+
+    /// A frame has reached the terminal: what it asks can be answered some time later.
+    pub fn shown(&self) {
+        let at = (self.typing.clock)();
+        for layer in &self.layers {
+            layer.shown(at);
         }
     }
 
@@ -412,6 +429,7 @@ impl App {
         if key.kind == KeyEventKind::Release {
             return;
         }
+        self.typing.pressed(key);
         self.message = None;
         self.waits = None;
         if self.layers.is_empty() {

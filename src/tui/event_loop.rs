@@ -72,7 +72,10 @@ pub async fn run(
                 }
                 dirty |= input::handle(app, batch);
             }
-            () = bell.notified() => dirty = true,
+            () = bell.notified() => {
+                super::actions::program::copied(app);
+                dirty = true;
+            }
             changed = snapshots.changed(), if open => {
                 // Without its engine the screen stays as it is.
                 open = changed.is_ok();
@@ -109,7 +112,9 @@ pub fn draw<W: Write>(terminal: &mut Terminal<CrosstermBackend<W>>, app: &mut Ap
     Synchronized::begin(terminal.backend_mut())?;
     let drawn = frame(terminal, app);
     Synchronized::end(terminal.backend_mut())?;
-    drawn
+    drawn?;
+    app.shown();
+    Ok(())
 }
 
 /// Draws one frame on any backend.
@@ -138,6 +143,7 @@ fn perform(effect: Effect, app: &mut App, guard: &Guard, terminal: &mut Screen) 
         }
         Effect::Suspend => {
             guard.suspend(app.mouse)?;
+            app.typing.interrupted();
             terminal.clear()?;
         }
         Effect::Redraw => terminal.clear()?,

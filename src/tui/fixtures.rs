@@ -3,8 +3,12 @@
 use super::app::App;
 use super::list::RenderContext;
 use super::theme::{Depth, Theme};
+use ratatui::Terminal;
+use ratatui::backend::TestBackend;
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 use throng_contract::TaskRef;
 use throng_core::deploy::Action;
 use throng_core::engine::*;
@@ -16,6 +20,11 @@ pub const NOW: u64 = 1_795_435_200_000;
 
 pub fn look(depth: Depth, ascii: bool) -> RenderContext {
     RenderContext { theme: Theme::new("auto", depth, ascii), zone: jiff::tz::TimeZone::UTC, now: NOW }
+}
+
+thread_local! {
+    /// Time since the program began: it passes when a test says so.
+    static TIME: Cell<Duration> = const { Cell::new(Duration::ZERO) };
 }
 
 /// An app over a snapshot, and what it asks the engine for.
@@ -33,18 +42,43 @@ impl Fake {
 
     pub fn with(snapshot: Snapshot, look: RenderContext) -> Self {
         let (engine, commands, snapshots) = engine(snapshot);
-        let app = App::new(engine, look, || NOW);
+        let mut app = App::new(engine, look, || NOW);
+        app.typing.clock = || TIME.get();
         Self { app, commands, _snapshots: snapshots }
     }
 
-    /// Types keys, with everything drawn in between.
+    /// Types keys, as somebody does who looks at the screen before each.
     pub fn keys(&mut self, keys: &str) -> &mut Self {
         for key in super::keys::macro_keys(keys) {
-            self.app.prepare();
+            self.look_at_dialogs();
+            self.passes(1_000);
             self.app.key(key);
         }
-        self.app.prepare();
+        self.look_at_dialogs();
         self
+    }
+
+    /// What lies above the view is drawn, and is on the screen from now on.
+    pub fn look_at_dialogs(&mut self) {
+        self.app.prepare();
+        let app = &self.app;
+        if !app.layers.is_empty() {
+            let mut terminal = Terminal::new(TestBackend::new(80, 24)).unwrap();
+            let draw = |frame: &mut ratatui::Frame<'_>| {
+                let area = frame.area();
+                for layer in &app.layers {
+                    layer.draw(frame, area, app);
+                }
+            };
+            terminal.draw(draw).unwrap();
+            app.shown();
+        }
+    }
+
+    /// Time passes: so many milliseconds.
+    #[allow(clippy::unused_self, reason = "time passes for everybody; it reads better so")]
+    pub fn passes(&self, ms: u64) {
+        TIME.set(TIME.get() + Duration::from_millis(ms));
     }
 
     /// The engine has a newer snapshot.
@@ -123,6 +157,7 @@ fn run(id: &str, function: &str, age: u64, ended: Option<u64>, counts: Counts) -
         settled: true,
         waiting: 0,
         reading: false,
+        trouble: None,
     }
 }
 

@@ -22,8 +22,10 @@ const WHEEL: isize = 3;
 /// Handles what arrived at once. `true` when the screen may have changed.
 pub fn handle(app: &mut App, batch: Vec<Event>) -> bool {
     let mut changed = false;
+    app.typing.arrived(&batch);
     if let Some(pasted) = burst(app, &batch) {
         paste(app, &pasted);
+        app.typing.handled();
         return true;
     }
     // Pastes that arrive together are one drop: some terminals paste every file on its own.
@@ -46,6 +48,7 @@ pub fn handle(app: &mut App, batch: Vec<Event>) -> bool {
         }
     }
     flush(app, &mut pasted);
+    app.typing.handled();
     changed
 }
 
@@ -91,6 +94,7 @@ fn burst(app: &App, batch: &[Event]) -> Option<String> {
 /// Handles pasted text: into a text field when there is one, else as files.
 pub fn paste(app: &mut App, pasted: &str) {
     app.message = None;
+    app.typing.interrupted();
     if !app.layers.is_empty() && takes_text(app) {
         return app.with_top(&mut |layer, app| layer.paste(pasted, app));
     }

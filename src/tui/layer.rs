@@ -5,6 +5,7 @@ use crossterm::event::KeyEvent;
 use ratatui::Frame;
 use ratatui::layout::Rect;
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// What becomes of a layer after it handled something.
 pub enum LayerOutcome {
@@ -41,6 +42,9 @@ pub trait Layer {
     fn scroll(&mut self, _by: isize) {}
     /// Draws it. `area` is the whole screen.
     fn draw(&self, frame: &mut Frame<'_>, area: Rect, app: &App);
+    /// What was drawn has reached the terminal, so much time after the program's begin. Questions take answers some time
+    /// later.
+    fn shown(&self, _at: Duration) {}
     /// Whether a pasted path belongs into its text field.
     fn takes_text(&self) -> bool {
         false

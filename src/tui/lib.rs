@@ -7,6 +7,7 @@
 //! ```text
 //! actions      what the commands do
 //! app          the state of the program, apart from how it looks
+//! clipboard    how a text gets to the person's clipboard
 //! drop         what a terminal pastes when files are dropped on it
 //! event_loop   input, snapshots, time: one loop
 //! filter       what a person types to see fewer lines
@@ -25,6 +26,7 @@
 //! screen       the whole screen, from the state
 //! terminal     taken over, and given back as it was, whatever happens
 //! theme        colours and symbols
+//! typing       whether a key answers a question, or is part of other text
 //! views        a file per view: which rows it has, what stands above them
 //! widgets      parts of the screen
 //! ```
@@ -38,6 +40,7 @@
 
 mod actions;
 mod app;
+mod clipboard;
 mod drop;
 mod event_loop;
 mod filter;
@@ -57,6 +60,7 @@ mod rows;
 mod screen;
 mod terminal;
 mod theme;
+mod typing;
 mod views;
 mod widgets;
 
@@ -137,6 +141,7 @@ pub async fn run(engine: Engine, options: TuiOptions) -> Result<()> {
     let look = RenderContext { theme, zone: jiff::tz::TimeZone::system(), now: 0 };
     let snapshots = engine.snapshots();
     let mut app = app::App::new(engine, look, now);
+    app.clipboard = clipboard::Clipboard::of_session();
     app.mouse = options.mouse;
     app.downloads.clone_from(&options.downloads);
     let remembered = options.state_file.as_deref().map(memory::SavedView::read).unwrap_or_default();
@@ -170,7 +175,7 @@ fn farewell(app: &app::App) {
 /// Runs that were open when they were read last, and how old that news is.
 fn still_open(snapshot: &Snapshot, now: u64) -> Vec<Clean> {
     let age = snapshot.runs.read_ms.map_or(0, |read| now.saturating_sub(read));
-    let open = snapshot.runs.items.iter().filter(|run| run.ended_ms.is_none()).take(5);
+    let open = snapshot.runs.items.iter().filter(|run| run.ended_ms.is_none() && run.is_counted()).take(5);
     let line = |run: &RunSummary| {
         let (done, total) = (run.counts.done(), run.counts.total());
         let id = &run.id;

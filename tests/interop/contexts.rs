@@ -38,7 +38,7 @@ fn session(rows: u16, cols: u16) {
     screen.press("\x13");
     screen.wait_for("1,000 invocations");
     assert_eq!(home.json(&["-c", "moto", "functions"]), serde_json::json!([]), "nothing was done yet");
-    screen.press("\r");
+    screen.answer("\r", "1,000 invocations");
     screen.wait_for("remote is deployed");
     screen.wait_for("Active");
     let functions = home.json(&["-c", "moto", "functions"]);
@@ -55,7 +55,7 @@ fn session(rows: u16, cols: u16) {
     screen.wait_for("throng-home-123456789012");
     screen.press("1d");
     screen.wait_for("type remote");
-    screen.press("remote\r");
+    screen.answer("remote\r", "type remote");
     screen.wait_for("remote is deleted");
     assert_eq!(home.json(&["-c", "moto", "functions"]), serde_json::json!([]));
     assert_eq!(home.json(&["functions"])[0]["name"], "nearby", "the local one stays");

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 /// A program on a terminal of its own.
 pub struct Screen {
     parser: Arc<Mutex<vt100::Parser>>,
+    written: Arc<Mutex<Vec<u8>>>,
     keys: Box<dyn Write + Send>,
     child: Box<dyn Child + Send + Sync>,
     master: Box<dyn MasterPty + Send>,
@@ -33,14 +34,17 @@ impl Screen {
         let parser =
             Arc::new(Mutex::new(vt100::Parser::new(rows.try_into().unwrap(), cols.try_into().unwrap(), 0)));
         let shown = parser.clone();
+        let written: Arc<Mutex<Vec<u8>>> = Arc::default();
+        let kept = written.clone();
         std::thread::spawn(move || {
             let mut buffer = [0; 4096];
             while let Ok(count @ 1..) = reader.read(&mut buffer) {
+                kept.lock().unwrap().extend(&buffer[..count]);
                 shown.lock().unwrap().process(&buffer[..count]);
             }
         });
         let keys = pair.master.take_writer().expect("a writer");
-        Self { parser, keys, child, master: pair.master }
+        Self { parser, written, keys, child, master: pair.master }
     }
 
     pub fn text(&self) -> String {
@@ -50,6 +54,11 @@ impl Screen {
     /// Reads what is shown, with its colours.
     pub fn with_screen<T>(&self, read: impl FnOnce(&vt100::Screen) -> T) -> T {
         read(self.parser.lock().unwrap().screen())
+    }
+
+    /// Everything that was written to the terminal, as it was.
+    pub fn written(&self) -> Vec<u8> {
+        self.written.lock().unwrap().clone()
     }
 
     pub fn wait_for(&self, what: &str) -> String {
@@ -80,6 +89,23 @@ impl Screen {
     pub fn press(&mut self, keys: &str) {
         self.keys.write_all(keys.as_bytes()).expect("types");
         self.keys.flush().expect("types");
+    }
+
+    /// Answers a question, until it is not shown any more: questions take no answer at once.
+    pub fn answer(&mut self, keys: &str, question: &str) {
+        let begin = Instant::now();
+        while self.text().contains(question) {
+            assert!(
+                begin.elapsed() < Duration::from_mins(1),
+                "`{question}` takes no answer:\n{}",
+                self.text()
+            );
+            self.press(keys);
+            let pressed = Instant::now();
+            while self.text().contains(question) && pressed.elapsed() < Duration::from_secs(2) {
+                std::thread::sleep(Duration::from_millis(20));
+            }
+        }
     }
 
     /// Leaves, and says whether the terminal is as it was.

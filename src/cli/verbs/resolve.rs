@@ -8,7 +8,6 @@ pub async fn resolve(context: &RunContext, run: &str) -> Result<String, Fail> {
     if run != "last" {
         return Ok(run.to_owned());
     }
-    let newest = Lister::new(context.clone()).list(1).await?;
-    let newest = newest.into_iter().next();
+    let newest = Lister::new(context.clone()).newest().await?;
     newest.map(|run| run.id).ok_or_else(|| Fail::not_found("there is no run yet; `throng run` launches one"))
 }

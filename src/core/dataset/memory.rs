@@ -42,6 +42,8 @@ pub struct MemoryStore {
     announced: AtomicU64,
     /// Every page has a next one, with one and the same token.
     endless: AtomicBool,
+    /// Reads and lists of keys that begin so and hold this wait until it is something else.
+    pub slow: Mutex<Option<(&'static str, String)>>,
 }
 
 pub fn throttled() -> CloudError {
@@ -92,6 +94,19 @@ impl MemoryStore {
         self.fault.as_ref().and_then(|fault| fault(action, key, call)).map_or(Ok(()), Err)
     }
 
+    async fn wait(&self, key: &str) {
+        let slow = || {
+            self.slow
+                .lock()
+                .unwrap()
+                .as_ref()
+                .is_some_and(|(begin, part)| key.starts_with(begin) && key.contains(part))
+        };
+        while slow() {
+            tokio::time::sleep(std::time::Duration::from_millis(2)).await;
+        }
+    }
+
     fn store(&self, bucket: &str, key: &str, body: Bytes, metadata: Metadata) -> String {
         let etag = format!("{:08x}", crc32fast::hash(&body));
         let mut objects = self.objects.lock().unwrap();
@@ -114,6 +129,7 @@ impl Objects for MemoryStore {
     }
 
     async fn open(&self, bucket: &str, key: &str) -> Result<Option<Reading>, CloudError> {
+        self.wait(key).await;
         self.check("open", key)?;
         self.gets.fetch_add(1, Ordering::SeqCst);
         let announced = self.announced.load(Ordering::SeqCst);
@@ -134,6 +150,7 @@ impl Objects for MemoryStore {
     }
 
     async fn list(&self, list: &List) -> Result<Page, CloudError> {
+        self.wait(&list.prefix).await;
         self.check("list", &list.prefix)?;
         self.lists.fetch_add(1, Ordering::SeqCst);
         let objects = self.objects.lock().unwrap();

@@ -278,6 +278,7 @@ mod tests {
             settled: false,
             waiting: 0,
             reading: false,
+            trouble: None,
         };
         state.snap.runs.items = Arc::new(vec![run]);
         state.restarted();

@@ -4,15 +4,15 @@
 use super::context::Ctx;
 use super::listings::ready;
 use super::memory::RunCache;
-use super::snapshot::{ListingState, Snapshot};
+use super::snapshot::{ListingState, Severity, Snapshot};
 use crate::cloud::Cloud;
 use crate::dataset::objects;
 use crate::jobs::JobError;
-use crate::model::{InvocationInfo, Millis};
+use crate::model::{InvocationInfo, Millis, RunSummary};
 use crate::run::{FollowOptions, Lister, RunContext};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use throng_contract::RunningMarker;
 
 /// Runs that are listed.
@@ -23,6 +23,10 @@ const MOST_RUNNING: usize = 1000;
 const LOCAL_PULSE: Duration = Duration::from_secs(3);
 /// The same on AWS, where a survey is a few listings for each open run; none are made while no run is open.
 const PULSE: Duration = Duration::from_secs(15);
+/// Counts of the open runs are waited for so long; a run that takes longer is shown when it is done.
+const COUNTS_WITHIN: Duration = Duration::from_secs(2);
+/// Counts are shown together when they come this close to each other.
+const TOGETHER: Duration = Duration::from_millis(200);
 /// Clocks differ: a marker that was stored this long after its time may still be of the same attempt.
 const CLOCKS_MS: Millis = 5_000;
 
@@ -31,6 +35,8 @@ const CLOCKS_MS: Millis = 5_000;
 pub(super) struct Survey {
     lister: tokio::sync::Mutex<Option<(Cloud, Lister)>>,
     markers: Mutex<HashMap<String, RunningMarker>>,
+    /// Damaged runs that a person was told of.
+    told: Mutex<HashSet<String>>,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -88,12 +94,26 @@ async fn look(
         Some(known) => guard.insert(known),
         None => guard.insert((cloud.clone(), Lister::new(context.clone()))),
     };
-    let mut runs = lister.list(MOST_RUNS).await?;
-    for run in &mut runs {
-        memory.complete(run, stalled_after);
-    }
-    let mut running = lister.running().await?;
+    let complete = |mut run: RunSummary| {
+        memory.complete(&mut run, stalled_after);
+        run
+    };
+    // The list first, then the counts, each as soon as it is there.
+    lister.names(MOST_RUNS).await?;
+    list(&ctx, lister.summaries().into_iter().map(complete).collect());
+    let (mut counted, mut shown) = (Vec::new(), Instant::now());
+    let count = |run: &RunSummary| {
+        counted.push(complete(run.clone()));
+        if shown.elapsed() >= TOGETHER {
+            update(&ctx, std::mem::take(&mut counted));
+            shown = Instant::now();
+        }
+    };
+    lister.count(COUNTS_WITHIN, count).await;
+    let runs: Vec<_> = lister.summaries().into_iter().map(complete).collect();
+    let mut running = lister.running();
     running.truncate(MOST_RUNNING);
+    tell(&ctx, &survey, &runs);
     drop(guard);
     if closely {
         for invocation in &mut running {
@@ -103,6 +123,46 @@ async fn look(
     memory.open.saw(runs.iter().any(|run| run.ended_ms.is_none()), openings);
     ctx.show(move |snap| (snap.runs, snap.running) = (ready(runs), ready(running)));
     Ok(())
+}
+
+/// Shows which runs there are. What is known of one already is newer than what the list remembers.
+fn list(ctx: &Ctx, mut runs: Vec<RunSummary>) {
+    ctx.show(move |snap| {
+        let known: HashMap<_, _> = snap.runs.items.iter().map(|run| (run.id.as_str(), run)).collect();
+        for run in runs.iter_mut().filter(|run| run.ended_ms.is_none() && run.trouble.is_none()) {
+            if let Some(known) = known.get(run.id.as_str()) {
+                *run = (*known).clone();
+            }
+        }
+        snap.runs = ready(runs);
+    });
+}
+
+/// Shows what some runs have counted.
+fn update(ctx: &Ctx, runs: Vec<RunSummary>) {
+    ctx.show(move |snap| {
+        let mut new: HashMap<_, _> = runs.into_iter().map(|run| (run.id.clone(), run)).collect();
+        for shown in Arc::make_mut(&mut snap.runs.items) {
+            if let Some(run) = new.remove(&shown.id) {
+                *shown = run;
+            }
+        }
+    });
+}
+
+/// Tells of damaged runs, each once.
+fn tell(ctx: &Ctx, survey: &Survey, runs: &[RunSummary]) {
+    for run in runs {
+        let Some(trouble) = run.trouble.as_ref().filter(|trouble| trouble.damaged) else { continue };
+        if lock(&survey.told).insert(run.id.clone()) {
+            let title = format!("Run {} is damaged", run.id);
+            let detail = format!(
+                "{}\nThe other runs are not concerned; its outputs stay where they are.",
+                trouble.why
+            );
+            ctx.update(move |state| state.notice(Severity::Warning, title, detail));
+        }
+    }
 }
 
 /// What the attempt's marker says: exactly when it began, and where it logs. A repetition of an event overwrites the

@@ -25,7 +25,7 @@ pub use functions::{FunctionForm, FunctionInfo, InvocationInfo};
 pub use logs::{Arrival, LineId, LogEntry, LogMode, LogQuery, LogView};
 pub use progress::{Progress, ProgressState};
 pub use report::Report;
-pub use runs::{Counts, RunStatistics, RunSummary, RunView, TaskRow, Waiting};
+pub use runs::{Counts, RunStatistics, RunSummary, RunTrouble, RunView, TaskRow, Waiting};
 pub use storage::{BucketInfo, ObjectInfo, ObjectPlace, Place, ProviderOf};
 pub use throng_contract::{AttemptRecord, FailureClass, OutputObject, Phases, Source, TaskState};
 pub use variables::is_reserved;

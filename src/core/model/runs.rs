@@ -92,11 +92,28 @@ pub struct RunSummary {
     /// Whether records are still being read that were there when this throng began to look: until then the counts say less
     /// than the ledger, and nothing may be concluded from them.
     pub reading: bool,
+    /// Why it could not be read the last time; what is said of it otherwise is older, or nothing.
+    pub trouble: Option<RunTrouble>,
+}
+
+/// Why a run could not be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RunTrouble {
+    /// What lies in the home bucket is wrong, so that trying again is of no use.
+    pub damaged: bool,
+    /// What is wrong, in words.
+    pub why: String,
 }
 
 impl RunSummary {
     /// Milliseconds without a word from which on it is likelier that events were lost than that the cloud is busy.
     const LOSS_MS: u64 = 60_000;
+
+    /// Whether its counts say anything: those of a run of which nothing has been read yet do not.
+    #[must_use]
+    pub const fn is_counted(&self) -> bool {
+        !self.reading || self.ended_ms.is_some() || self.counts.done() + self.counts.running > 0
+    }
 
     /// Whether nothing was heard for so long that tasks which have not begun are probably lost.
     #[must_use]

@@ -157,6 +157,19 @@ pub fn new_run_id(now_ms: Millis) -> String {
     format!("{}{:03}-{random}", time.strftime("%Y%m%d-%H%M%S"), now_ms % 1000)
 }
 
+/// When a run was launched, by its id, in milliseconds since 1970; ids of the first version tell the second. `None` for a name
+/// that no launch has made.
+#[must_use]
+pub fn started_of(id: &str) -> Option<Millis> {
+    let (day, rest) = id.split_once('-')?;
+    let (time, _) = rest.split_once('-')?;
+    let (seconds, millis) = time.split_at_checked(6)?;
+    let moment = jiff::civil::DateTime::strptime("%Y%m%d-%H%M%S", format!("{day}-{seconds}")).ok()?;
+    let moment = jiff::tz::Offset::UTC.to_timestamp(moment).ok()?.as_millisecond();
+    let millis: u64 = if millis.is_empty() { 0 } else { millis.parse().ok()? };
+    Some(u64::try_from(moment).ok()? + millis)
+}
+
 /// Whether a folder's name can be a run's id. Anybody may write into a bucket.
 #[must_use]
 pub fn is_run_id(text: &str) -> bool {
@@ -175,6 +188,18 @@ mod tests {
         assert_ne!(new_run_id(0), new_run_id(0), "one in a million fails");
         for bad in ["", "..", "a/b", "A", "a b", "-x", &"a".repeat(65)] {
             assert!(!is_run_id(bad), "{bad}");
+        }
+    }
+
+    #[test]
+    fn ids_tell_when_their_run_was_launched() {
+        let at = 1_795_470_300_123;
+        assert_eq!(started_of(&new_run_id(at)), Some(at));
+        assert_eq!(started_of("20261123-214500-k3x9"), Some(at - 123), "of the first version");
+        for other in
+            ["", "ok", "day-20261123-0123abcd", "20261399-214500-k3x9", "20261123-2145-k3x9", "é-é-é"]
+        {
+            assert_eq!(started_of(other), None, "{other}");
         }
     }
 

@@ -1,124 +1,318 @@
-//! All runs, newest first.
+//! All runs, newest first. Each is looked at on its own: one that is slow or damaged holds up no other.
+//!
+//! ```text
+//! look   one look at one run
+//! ```
 
-use super::header::{RunEnd, is_run_id};
-use super::tracker::digest_of;
-use super::{FollowOptions, Follower, RunContext, RunError, RunHeader};
-use crate::dataset::objects::{List, each_page, read};
-use crate::model::{InvocationInfo, RunSummary};
-use futures::StreamExt;
-use std::collections::HashMap;
+use super::header::{is_run_id, started_of};
+use super::{Follower, RunContext, RunError};
+use crate::dataset::objects::{List, each_page};
+use crate::model::{InvocationInfo, RunSummary, RunTrouble};
+use look::{Looked, counted, trouble, unread, what_it_is};
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
-use throng_contract::keys::{RUNS, end_key};
+use throng_contract::keys::RUNS;
+use tokio::sync::Semaphore;
+use tokio::task::{JoinError, JoinSet};
+
+mod look;
 
 /// Runs that are looked at together.
-const AT_ONCE: usize = 8;
-/// A run that was launched this long ago and is still open is looked at seldom.
+const AT_ONCE: usize = 32;
+/// A run that was launched this long ago and is still open is looked at seldom; so is one that cannot be read.
 const STALE: Duration = Duration::from_hours(24);
-/// Inputs of runs with at most this many tasks are named in the list of what is running.
-const NAMED: u64 = 20_000;
 const STALE_EVERY: Duration = Duration::from_mins(1);
+/// What runs are is waited for so long; those that are later are shown by their names.
+const NAMES_WITHIN: Duration = Duration::from_secs(2);
+/// Who asks once waits so long for either.
+const ONCE_WITHIN: Duration = Duration::from_secs(20);
+/// Runs that are looked at to find the newest: folders that no launch has made may come first.
+const FEW: usize = 5;
+/// Characters of an id that tell the second of the launch; the first version's ids tell no more.
+const SECOND: usize = 15;
 
-/// Lists runs and remembers those that ended, so that the next list costs little.
+/// Lists runs and remembers what it saw of them, so that the next list costs little.
 #[derive(Debug)]
 pub struct Lister {
     context: RunContext,
-    ended: HashMap<String, RunSummary>,
-    open: HashMap<String, (Follower, Instant)>,
-    /// Folders without a readable run.json, and when that was seen.
+    known: HashMap<String, Known>,
+    /// Names of the runs that are listed, newest first.
+    listed: Vec<String>,
+    looks: JoinSet<(String, u64, Looked)>,
+    /// Runs whose look is waited for.
+    awaited: HashSet<String>,
+    /// Looks that were begun.
+    begun: u64,
+    names_within: Duration,
+    at_once: Arc<Semaphore>,
+    /// Folders without a run.json, and when that was seen.
     without: HashMap<String, Instant>,
+    /// Why a run could not be read just now.
+    failed: Option<RunError>,
 }
 
-/// What became of looking at a run.
-enum Looked {
-    Ended(Box<RunSummary>),
-    Open(Box<Follower>),
-    Nothing(String),
+/// What is known of a run.
+#[derive(Debug)]
+struct Known {
+    summary: RunSummary,
+    /// Attempts under way.
+    running: Vec<InvocationInfo>,
+    state: State,
+    /// Its last look took longer than anybody waits: now nobody does.
+    is_slow: bool,
+}
+
+/// What can be done with a run.
+#[derive(Debug)]
+enum State {
+    /// Nothing more will come.
+    Ended,
+    /// It can be looked at; when that was done last, if it was.
+    Open(Box<Follower>, Option<Instant>),
+    /// It could not be read, and when.
+    Unread(Instant),
+    /// The look of this number is under way.
+    Looked(u64),
 }
 
 impl Lister {
     /// For a context.
     #[must_use]
     pub fn new(context: RunContext) -> Self {
-        Self { context, ended: HashMap::new(), open: HashMap::new(), without: HashMap::new() }
+        Self {
+            context,
+            known: HashMap::new(),
+            listed: Vec::new(),
+            looks: JoinSet::new(),
+            awaited: HashSet::new(),
+            begun: 0,
+            names_within: NAMES_WITHIN,
+            at_once: Arc::new(Semaphore::new(AT_ONCE)),
+            without: HashMap::new(),
+            failed: None,
+        }
     }
 
-    /// The newest `most` runs, newest first. Open runs are counted; ended ones are read from their end.json.
+    /// The newest `most` runs, newest first. Open runs are counted; ended ones are read from their end.json. What could not
+    /// be read in time is shown as [`RunSummary::reading`], what cannot be read with its [`RunSummary::trouble`].
     ///
     /// # Errors
     /// The cloud does not answer.
     pub async fn list(&mut self, most: usize) -> Result<Vec<RunSummary>, RunError> {
-        let mut rest = self.ids().await?.into_iter();
-        let mut shown: Vec<String> = Vec::new();
-        // A launch that was killed early leaves a folder that is not a run: then an older one is looked at.
-        loop {
-            let wanted = rest.by_ref().filter(|id| !self.waits(id)).take(most - shown.len());
-            let wanted: Vec<String> = wanted.collect();
-            if wanted.is_empty() {
-                break;
+        self.names_within = ONCE_WITHIN;
+        self.names(most).await?;
+        self.count(ONCE_WITHIN, |_| ()).await;
+        Ok(self.summaries())
+    }
+
+    /// The run that was launched last.
+    ///
+    /// # Errors
+    /// The cloud does not answer, or that run cannot be read: an older one is not what is meant.
+    pub async fn newest(&mut self) -> Result<Option<RunSummary>, RunError> {
+        self.names_within = ONCE_WITHIN;
+        self.names(FEW).await?;
+        let launched = |run: &RunSummary| run.trouble.is_none() || started_of(&run.id).is_some();
+        let newest = self.summaries().into_iter().find(launched);
+        match newest {
+            Some(RunSummary { id: run, trouble: Some(RunTrouble { why: what, .. }), .. }) => {
+                Err(RunError::Damaged { run, what })
             }
-            self.look_at(&wanted).await?;
-            shown.extend(wanted.into_iter().filter(|id| self.summary(id).is_some()));
+            newest => Ok(newest),
         }
-        self.ended.retain(|id, _| shown.contains(id));
-        self.open.retain(|id, _| shown.contains(id));
-        Ok(shown.iter().filter_map(|id| self.summary(id)).collect())
     }
 
-    /// Whether a folder was seen not to be a run a moment ago.
-    fn waits(&self, id: &str) -> bool {
-        self.without.get(id).is_some_and(|at| at.elapsed() < STALE_EVERY)
-    }
-
-    fn summary(&self, id: &str) -> Option<RunSummary> {
-        let open = || self.open.get(id).map(|(follower, _)| follower.summary());
-        self.ended.get(id).cloned().or_else(open)
-    }
-
-    /// Looks at those that have not ended as far as is known.
-    async fn look_at(&mut self, ids: &[String]) -> Result<(), RunError> {
-        let open = ids.iter().filter(|id| !self.ended.contains_key(*id)).cloned();
-        let looks: Vec<_> = open.map(|id| (self.open.remove(&id), id)).collect();
-        let context = &self.context;
-        let mut looked =
-            futures::stream::iter(looks).map(|(open, id)| look(context, id, open)).buffer_unordered(AT_ONCE);
-        let mut failed = None;
-        while let Some(outcome) = looked.next().await {
-            match outcome {
-                Ok(Looked::Ended(summary)) => drop(self.ended.insert(summary.id.clone(), *summary)),
-                Ok(Looked::Open(follower)) => {
-                    let id = follower.tracker().header().id.clone();
-                    self.open.insert(id, (*follower, Instant::now()));
-                }
-                Ok(Looked::Nothing(id)) => drop(self.without.insert(id, Instant::now())),
-                Err(error) => failed = Some(error),
-            }
-        }
-        failed.map_or(Ok(()), Err)
-    }
-
-    /// Attempts under way in all open runs, as far as the last [`Lister::list`] saw.
+    /// Reads which runs there are, and of new ones what was launched and how they ended. Counts nothing.
     ///
     /// # Errors
     /// The cloud does not answer.
-    pub async fn running(&mut self) -> Result<Vec<InvocationInfo>, RunError> {
-        let mut all = Vec::new();
-        for (follower, _) in self.open.values_mut() {
-            let tracker = follower.tracker();
-            // A huge manifest is not read only to name a handful of inputs.
-            if tracker.counts().running > 0 && tracker.header().tasks <= NAMED {
-                follower.load_inputs().await?;
+    pub async fn names(&mut self, most: usize) -> Result<(), RunError> {
+        let ids = self.ids().await?;
+        let mut rest =
+            ids.into_iter().filter(|id| !waits(&self.without, id)).collect::<Vec<_>>().into_iter().peekable();
+        let mut listed: Vec<String> = Vec::new();
+        // A launch that was killed early leaves a folder that is not a run: then an older one is looked at.
+        while listed.len() < most {
+            let mut wanted: Vec<String> = rest.by_ref().take(most - listed.len()).collect();
+            // Ids of the first version do not say which of one second is newer.
+            while let Some(id) =
+                rest.next_if(|id| wanted.last().is_some_and(|last| second(last) == second(id)))
+            {
+                wanted.push(id);
             }
-            all.extend(follower.tracker().running());
+            if wanted.is_empty() {
+                break;
+            }
+            for id in &wanted {
+                self.look_at_new(id);
+            }
+            self.collect(self.names_within, &mut |_| ()).await;
+            listed.extend(wanted.into_iter().filter(|id| self.known.contains_key(id)));
         }
+        let started = |id: &String| self.known.get(id).map_or(0, |known| known.summary.started_ms);
+        listed.sort_by(|a, b| (second(b), started(b), b.as_str()).cmp(&(second(a), started(a), a.as_str())));
+        listed.truncate(most);
+        self.known.retain(|id, _| listed.contains(id));
+        self.listed = listed;
+        self.any_was_read()
+    }
+
+    /// A run that cannot be read is shown so. When none can, it is the cloud that does not answer.
+    fn any_was_read(&mut self) -> Result<(), RunError> {
+        let refused = |id: &String| {
+            self.known.get(id).is_some_and(|known| matches!(known.state, State::Unread(_)))
+                && !self.is_damaged(id)
+        };
+        let none = !self.listed.is_empty() && self.listed.iter().all(refused);
+        self.failed.take().filter(|_| none).map_or(Ok(()), Err)
+    }
+
+    fn is_damaged(&self, id: &str) -> bool {
+        let trouble = self.known.get(id).and_then(|known| known.summary.trouble.as_ref());
+        trouble.is_some_and(|trouble| trouble.damaged)
+    }
+
+    /// Counts the open runs, each on its own; `each` hears of every one that was. Who is not done in time goes on, and is
+    /// heard of the next time.
+    pub async fn count(&mut self, within: Duration, mut each: impl FnMut(&RunSummary) + Send) {
+        for id in self.listed.clone() {
+            self.count_one(&id);
+        }
+        self.collect(within, &mut each).await;
+    }
+
+    /// The runs that [`Lister::names`] found, with what is known of them.
+    #[must_use]
+    pub fn summaries(&self) -> Vec<RunSummary> {
+        self.listed.iter().filter_map(|id| Some(self.known.get(id)?.summary.clone())).collect()
+    }
+
+    /// Attempts under way in all open runs, as far as the last [`Lister::count`] saw.
+    #[must_use]
+    pub fn running(&self) -> Vec<InvocationInfo> {
+        let mut all: Vec<_> = self.known.values().flat_map(|known| known.running.iter().cloned()).collect();
         all.sort_by(|a, b| (a.started_ms, &a.run, a.task).cmp(&(b.started_ms, &b.run, b.task)));
-        Ok(all)
+        all
     }
 
     /// Forgets what is remembered of a run, because something was done to it.
     pub fn forget(&mut self, run: &str) {
-        self.ended.remove(run);
-        self.open.remove(run);
+        self.known.remove(run);
+        self.awaited.remove(run);
         self.without.remove(run);
+    }
+
+    /// Begins to read what a run is, unless that is known.
+    fn look_at_new(&mut self, id: &str) {
+        match self.known.get(id).map(|known| &known.state) {
+            // What is damaged stays so, most likely.
+            Some(State::Unread(at)) if !self.is_damaged(id) || at.elapsed() >= STALE_EVERY => {}
+            Some(_) => return,
+            None => {}
+        }
+        let context = self.context.clone();
+        let name = id.to_owned();
+        let number = self.begin(id, async move { what_it_is(&context, &name).await });
+        let known = self.known.entry(id.to_owned()).or_insert_with(|| Known {
+            summary: unread(id),
+            running: Vec::new(),
+            state: State::Ended,
+            is_slow: false,
+        });
+        known.state = State::Looked(number);
+    }
+
+    /// Begins to count a run, if it is open and that is due.
+    fn count_one(&mut self, id: &str) {
+        let Some(known) = self.known.get_mut(id) else { return };
+        let State::Open(follower, at) = &known.state else { return };
+        let age = crate::cloud::now_ms().saturating_sub(follower.tracker().header().started_ms);
+        let stale = Duration::from_millis(age) > STALE;
+        if stale && at.is_some_and(|at| at.elapsed() < STALE_EVERY) {
+            return;
+        }
+        let slow = known.is_slow;
+        let State::Open(follower, _) = std::mem::replace(&mut known.state, State::Ended) else { return };
+        let number = self.begin(id, counted(follower));
+        if slow {
+            self.awaited.remove(id);
+        }
+        if let Some(known) = self.known.get_mut(id) {
+            known.state = State::Looked(number);
+        }
+    }
+
+    /// Begins a look, and gives its number.
+    fn begin(&mut self, id: &str, look: impl Future<Output = Looked> + Send + 'static) -> u64 {
+        self.begun += 1;
+        let (number, name, at_once) = (self.begun, id.to_owned(), self.at_once.clone());
+        self.awaited.insert(name.clone());
+        self.looks.spawn(async move {
+            // It is never closed.
+            let _permit = at_once.acquire_owned().await;
+            let looked = look.await;
+            (name, number, looked)
+        });
+        number
+    }
+
+    /// Takes what looks have found until none is waited for, or the time is over.
+    async fn collect(&mut self, within: Duration, each: &mut (impl FnMut(&RunSummary) + Send)) {
+        let until = tokio::time::Instant::now() + within;
+        while !self.awaited.is_empty() {
+            match tokio::time::timeout_at(until, self.looks.join_next()).await {
+                Ok(Some(done)) => self.take(done, each),
+                Ok(None) => self.awaited.clear(),
+                Err(_) => break,
+            }
+        }
+        for late in std::mem::take(&mut self.awaited) {
+            if let Some(known) = self.known.get_mut(&late) {
+                known.is_slow = true;
+            }
+        }
+        while let Some(done) = self.looks.try_join_next() {
+            self.take(done, each);
+        }
+    }
+
+    fn take(
+        &mut self,
+        done: Result<(String, u64, Looked), JoinError>,
+        each: &mut (impl FnMut(&RunSummary) + Send),
+    ) {
+        let Ok((id, number, looked)) = done else { return };
+        let was_awaited = self.awaited.remove(&id);
+        // Who was forgotten meanwhile is looked at anew.
+        let Some(known) =
+            self.known.get_mut(&id).filter(|known| matches!(known.state, State::Looked(of) if of == number))
+        else {
+            return;
+        };
+        known.is_slow &= !was_awaited;
+        match looked {
+            Looked::Nothing => {
+                self.known.remove(&id);
+                self.without.insert(id, Instant::now());
+                return;
+            }
+            Looked::Ended(summary) => {
+                (known.summary, known.state) = (*summary, State::Ended);
+                known.running.clear();
+            }
+            Looked::Unread(error) => {
+                known.summary.trouble = Some(trouble(&error));
+                known.state = State::Unread(Instant::now());
+                self.failed = Some(error);
+            }
+            Looked::Open { follower, counted, trouble } => {
+                known.summary = RunSummary { trouble, ..follower.summary() };
+                known.running = follower.tracker().running();
+                known.state = State::Open(follower, counted.then(Instant::now));
+            }
+        }
+        each(&known.summary);
     }
 
     /// The names of all folders of runs, newest first.
@@ -142,58 +336,14 @@ impl Lister {
     }
 }
 
-async fn look(
-    context: &RunContext,
-    id: String,
-    open: Option<(Follower, Instant)>,
-) -> Result<Looked, RunError> {
-    let mut follower = if let Some((follower, at)) = open {
-        let age = crate::cloud::now_ms().saturating_sub(follower.tracker().header().started_ms);
-        if Duration::from_millis(age) > STALE && at.elapsed() < STALE_EVERY {
-            return Ok(Looked::Open(Box::new(follower)));
-        }
-        follower
-    } else {
-        let header = match super::follow::read_header(context, &id).await {
-            Ok(header) => header,
-            Err(RunError::NoRun(_) | RunError::Damaged { .. }) => return Ok(Looked::Nothing(id)),
-            Err(error) => return Err(error),
-        };
-        let end = read(context.store.as_ref(), &context.home, &end_key(&id)).await?;
-        if let Some(summary) = end.and_then(|end| of_end(&header, &end)) {
-            return Ok(Looked::Ended(Box::new(summary)));
-        }
-        let mut follower = Follower::of(context, header);
-        // Reading logs is rationed; a list can wait for the ledger.
-        follower.set_options(FollowOptions { reports: false, ..FollowOptions::of(context) });
-        follower
-    };
-    follower.poll().await?;
-    if follower.is_settled() {
-        return Ok(Looked::Ended(Box::new(follower.summary())));
-    }
-    Ok(Looked::Open(Box::new(follower)))
+/// Whether a folder was seen not to be a run a moment ago.
+fn waits(without: &HashMap<String, Instant>, id: &str) -> bool {
+    without.get(id).is_some_and(|at| at.elapsed() < STALE_EVERY)
 }
 
-/// The summary of an ended run. `None` when end.json does not fit the run: then it is counted.
-fn of_end(header: &RunHeader, end: &[u8]) -> Option<RunSummary> {
-    let end: RunEnd = serde_json::from_slice(end).ok()?;
-    let counts = end.counts();
-    (counts.total() == header.tasks).then(|| RunSummary {
-        id: header.id.clone(),
-        function: header.function.clone(),
-        image: digest_of(&header.image),
-        started_ms: header.started_ms,
-        ended_ms: Some(end.ended_ms),
-        counts,
-        classes: end.failure_classes(),
-        cancelled: end.cancelled,
-        rate: 0.0,
-        eta_s: None,
-        unsent: 0,
-        stalled_ms: None,
-        settled: true,
-        waiting: 0,
-        reading: false,
-    })
+fn second(id: &str) -> &str {
+    id.get(..SECOND).unwrap_or(id)
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,7 @@
 //! The program itself.
 
 use crate::app::{App, Effect};
+use crate::clipboard::{self, Copied};
 use crate::layers::confirm::Confirm;
 use crate::layers::form::LaunchForm;
 use crate::layers::help::help_lines;
@@ -14,7 +15,7 @@ use std::path::PathBuf;
 use throng_core::clean;
 use throng_core::engine::{Command, DeployRequest, Severity};
 use throng_core::model::ProgressState;
-use throng_core::words::Clean;
+use throng_core::words::{self, Clean};
 
 pub fn launch(app: &mut App, _: &str) {
     app.push(LaunchForm::default());
@@ -62,10 +63,35 @@ pub fn copy(app: &mut App, _: &str) {
     }
 }
 
-/// Puts a text on the person's clipboard.
+/// Puts a text on the person's clipboard, and says which way it went once that is known.
 pub fn copy_text(app: &mut App, text: &str) {
-    app.effects.push(Effect::Copy(text.to_owned()));
-    app.say(clean!("Copied {}", throng_core::words::clip(&Clean::new(text), 60)));
+    if app.clipboard.is_terminal_only() {
+        return send_to_terminal(app, text.to_owned());
+    }
+    app.begin("Copying …");
+    let (clipboard, own) = (app.clipboard.clone(), text.to_owned());
+    app.copying = Some((text.to_owned(), app.job(move || clipboard.copy(&own))));
+    copied(app);
+}
+
+/// Says what became of the text that was being copied, when that is known by now.
+pub fn copied(app: &mut App) {
+    let Some((text, job)) = app.copying.take() else { return };
+    match job.get() {
+        None => app.copying = Some((text, job)),
+        Some(Copied::To(places)) => app.say(clipboard::told(places, &short(&text))),
+        Some(Copied::Nowhere) => send_to_terminal(app, text),
+    }
+}
+
+fn send_to_terminal(app: &mut App, text: String) {
+    app.say(clipboard::sent(&short(&text)));
+    app.effects.push(Effect::Copy(text));
+}
+
+/// The beginning of a copied text.
+fn short(text: &str) -> Clean {
+    words::clip(&Clean::new(text), 60)
 }
 
 pub fn notices(app: &mut App, _: &str) {

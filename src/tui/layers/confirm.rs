@@ -3,11 +3,13 @@
 use crate::app::App;
 use crate::layer::{Layer, LayerOutcome};
 use crate::paint::{Draw, Line, Span, small};
+use crate::typing::{Question, is_text};
 use crate::widgets::input::Field;
 use crate::widgets::popup;
-use crossterm::event::{KeyCode, KeyEvent};
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::Frame;
 use ratatui::layout::Rect;
+use std::time::Duration;
 use throng_core::clean;
 use throng_core::words::{self, Clean};
 
@@ -19,13 +21,24 @@ pub struct Confirm {
     lines: Vec<String>,
     word: Option<String>,
     field: Field,
+    question: Question,
+    /// The word is being typed by somebody who has read the question.
+    begun: bool,
     then: Option<Then>,
 }
 
 impl Confirm {
     /// Answered by `y`.
     pub fn yes(title: impl Into<Clean>, lines: Vec<String>, then: impl FnOnce(&mut App) + 'static) -> Self {
-        Self { title: title.into(), lines, word: None, field: Field::default(), then: Some(Box::new(then)) }
+        Self {
+            title: title.into(),
+            lines,
+            word: None,
+            field: Field::default(),
+            question: Question::default(),
+            begun: false,
+            then: Some(Box::new(then)),
+        }
     }
 
     /// Answered by typing a name.
@@ -38,6 +51,16 @@ impl Confirm {
         Self { word: Some(word.to_owned()), ..Self::yes(title, lines, then) }
     }
 
+    /// Whether what is typed or pasted now is meant for this question.
+    fn is_meant(&mut self, app: &mut App) -> bool {
+        if self.word.is_none() {
+            return self.question.takes_answer(app);
+        }
+        // Who has begun to type the word may type it as fast as they can.
+        self.begun = self.begun || self.question.takes_word(app);
+        self.begun
+    }
+
     fn go(&mut self, app: &mut App) -> LayerOutcome {
         if let Some(then) = self.then.take() {
             then(app);
@@ -48,10 +71,15 @@ impl Confirm {
 
 impl Layer for Confirm {
     fn key(&mut self, key: KeyEvent, app: &mut App) -> LayerOutcome {
-        let control = key.modifiers.contains(crossterm::event::KeyModifiers::CONTROL);
+        let control = key.modifiers.contains(KeyModifiers::CONTROL);
+        if key.code == KeyCode::Esc || key.code == KeyCode::Char('c') && control {
+            return LayerOutcome::Close;
+        }
+        if is_text(key) && !self.is_meant(app) {
+            return LayerOutcome::Keep;
+        }
         match (key.code, &self.word) {
-            (KeyCode::Esc, _) | (KeyCode::Char('n' | 'N' | 'q'), None) => LayerOutcome::Close,
-            (KeyCode::Char('c'), _) if control => LayerOutcome::Close,
+            (KeyCode::Char('n' | 'N' | 'q'), None) => LayerOutcome::Close,
             (KeyCode::Char('y' | 'Y'), None) => self.go(app),
             (KeyCode::Enter, Some(word)) if self.field.text() == word => self.go(app),
             (KeyCode::Enter, Some(word)) => {
@@ -66,8 +94,10 @@ impl Layer for Confirm {
         }
     }
 
-    fn paste(&mut self, text: &str, _: &mut App) -> LayerOutcome {
-        self.field.paste(text);
+    fn paste(&mut self, text: &str, app: &mut App) -> LayerOutcome {
+        if self.is_meant(app) {
+            self.field.paste(text);
+        }
         LayerOutcome::Keep
     }
 
@@ -75,7 +105,12 @@ impl Layer for Confirm {
         self.word.is_some()
     }
 
+    fn shown(&self, at: Duration) {
+        self.question.shown(at);
+    }
+
     fn draw(&self, frame: &mut Frame<'_>, area: Rect, app: &App) {
+        self.question.drawn();
         let extra = if self.word.is_some() { 5 } else { 4 };
         let width = self.lines.iter().map(|line| words::width(line)).max().unwrap_or(0).clamp(46, 90) + 4;
         let inner = popup::draw(frame, area, (width, self.lines.len() + extra + 1), &self.title, &app.look);

@@ -5,12 +5,14 @@ use crate::app::{App, Job};
 use crate::layer::{Layer, LayerAnswer, LayerOutcome};
 use crate::paint::{Line, Span, small};
 use crate::place::Route;
+use crate::typing::Question;
 use crate::widgets::popup;
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::Frame;
 use ratatui::layout::Rect;
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 use throng_core::clean;
 use throng_core::engine::{Command, DeployRequest};
 use throng_core::jobs;
@@ -121,6 +123,7 @@ pub struct DropDialog {
     amount: Job<Amount>,
     targets: Vec<DropTarget>,
     position: usize,
+    question: Question,
 }
 
 impl DropDialog {
@@ -141,7 +144,13 @@ impl DropDialog {
                 targets.push(other);
             }
         }
-        let mut dialog = Self { paths: Vec::new(), amount: app.job(Amount::default), targets, position: 0 };
+        let mut dialog = Self {
+            paths: Vec::new(),
+            amount: app.job(Amount::default),
+            targets,
+            position: 0,
+            question: Question::default(),
+        };
         dialog.add(paths, app);
         dialog
     }
@@ -153,6 +162,8 @@ impl DropDialog {
                 self.paths.push(path);
             }
         }
+        // What was read before is another question.
+        self.question.changed();
         self.targets.retain(|target| !matches!(target, DropTarget::Deploy(_)));
         if let [path] = &self.paths[..]
             && is_definition(path)
@@ -209,7 +220,7 @@ impl Layer for DropDialog {
             KeyCode::Char('c') if key.modifiers.contains(KeyModifiers::CONTROL) => {
                 return LayerOutcome::Close;
             }
-            KeyCode::Enter | KeyCode::Char('y') => return self.go(app),
+            KeyCode::Enter | KeyCode::Char('y') if self.question.takes_answer(app) => return self.go(app),
             KeyCode::Up | KeyCode::Char('k') => self.position = self.position.saturating_sub(1),
             KeyCode::Down | KeyCode::Char('j') => self.position = (self.position + 1).min(last),
             _ => {}
@@ -231,6 +242,10 @@ impl Layer for DropDialog {
         LayerOutcome::Keep
     }
 
+    fn shown(&self, at: Duration) {
+        self.question.shown(at);
+    }
+
     fn takes_text(&self) -> bool {
         true
     }
@@ -240,6 +255,7 @@ impl Layer for DropDialog {
     }
 
     fn draw(&self, frame: &mut Frame<'_>, area: Rect, app: &App) {
+        self.question.drawn();
         let theme = &app.look.theme;
         let names = self.paths.len().min(4);
         let inner =

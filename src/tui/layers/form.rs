@@ -7,11 +7,13 @@ use crate::app::App;
 use crate::layer::{Layer, LayerAnswer, LayerOutcome};
 use crate::paint::{Draw, Line, small};
 use crate::place::tab;
+use crate::typing::Question;
 use crate::widgets::input::Field;
 use crate::widgets::popup;
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::Frame;
 use ratatui::layout::Rect;
+use std::time::Duration;
 use throng_core::clean;
 use throng_core::engine::{Command, DeployRequest};
 use throng_core::model::FunctionForm;
@@ -41,12 +43,13 @@ pub struct LaunchForm {
     error: Option<(usize, String)>,
     /// It was said that leaving forgets what is filled in.
     warned: bool,
+    question: Question,
 }
 
 impl Default for LaunchForm {
     fn default() -> Self {
         let fields = ["", "", "", "512", "300", "", ""].map(Field::new);
-        Self { fields: fields.into(), focus: 0, error: None, warned: false }
+        Self { fields: fields.into(), focus: 0, error: None, warned: false, question: Question::default() }
     }
 }
 
@@ -179,6 +182,8 @@ impl Layer for LaunchForm {
             KeyCode::Char('o') if control && self.focus == SCRIPT => app.push(Files::one("Script", &[])),
             KeyCode::Char(' ') if control => self.complete(app),
             KeyCode::Right if matches!(self.focus, SCRIPT | IMAGE | INPUT | OUTPUT) => self.complete(app),
+            // Lines that were pasted into the wrong window fill in no form and send it.
+            KeyCode::Enter if self.focus == OUTPUT && !self.question.is_read(app) => {}
             KeyCode::Enter if self.focus == OUTPUT => return self.submit(app, false),
             KeyCode::Down | KeyCode::Tab | KeyCode::Enter => self.focus = (self.focus + 1) % FIELDS.len(),
             KeyCode::Up | KeyCode::BackTab => self.focus = (self.focus + FIELDS.len() - 1) % FIELDS.len(),
@@ -215,11 +220,16 @@ impl Layer for LaunchForm {
         LayerOutcome::Keep
     }
 
+    fn shown(&self, at: Duration) {
+        self.question.shown(at);
+    }
+
     fn takes_text(&self) -> bool {
         true
     }
 
     fn draw(&self, frame: &mut Frame<'_>, area: Rect, app: &App) {
+        self.question.drawn();
         let look = &app.look;
         let inner = popup::draw(frame, area, (84, FIELDS.len() + 8), "Launch a function", look);
         for (row, (name, _)) in FIELDS.iter().enumerate() {

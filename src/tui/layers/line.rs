@@ -5,10 +5,12 @@ use crate::filter::Pattern;
 use crate::layer::{Layer, LayerOutcome};
 use crate::paint;
 use crate::paint::Draw;
+use crate::typing::Question;
 use crate::widgets::input::Field;
 use crossterm::event::{KeyCode, KeyEvent};
 use ratatui::Frame;
 use ratatui::layout::Rect;
+use std::time::Duration;
 use throng_core::engine::Command;
 
 /// What the line is for.
@@ -30,13 +32,14 @@ pub struct LineInput {
     purpose: Purpose,
     field: Field,
     before: String,
+    question: Question,
 }
 
 impl LineInput {
     /// Begins with a text.
     #[must_use]
     pub fn new(purpose: Purpose, text: &str) -> Self {
-        Self { purpose, field: Field::new(text), before: text.to_owned() }
+        Self { purpose, field: Field::new(text), before: text.to_owned(), question: Question::default() }
     }
 
     fn apply(&self, app: &mut App, text: &str) {
@@ -69,6 +72,9 @@ impl LineInput {
 impl Layer for LineInput {
     fn key(&mut self, key: KeyEvent, app: &mut App) -> LayerOutcome {
         match key.code {
+            KeyCode::Enter if self.purpose == Purpose::NewBucket && !self.question.is_read(app) => {
+                LayerOutcome::Keep
+            }
             KeyCode::Enter => {
                 self.finish(app);
                 LayerOutcome::Close
@@ -102,11 +108,16 @@ impl Layer for LineInput {
         LayerOutcome::Keep
     }
 
+    fn shown(&self, at: Duration) {
+        self.question.shown(at);
+    }
+
     fn takes_text(&self) -> bool {
         true
     }
 
     fn draw(&self, frame: &mut Frame<'_>, area: Rect, app: &App) {
+        self.question.drawn();
         let name = match self.purpose {
             Purpose::Filter | Purpose::LogFilter => " filter ",
             Purpose::Search => " search ",

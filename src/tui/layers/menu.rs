@@ -4,12 +4,14 @@ use crate::app::App;
 use crate::filter::Pattern;
 use crate::layer::{Layer, LayerOutcome};
 use crate::paint::{Draw, Line, Span, small};
+use crate::typing::Question;
 use crate::widgets::input::Field;
 use crate::widgets::popup;
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::Frame;
 use ratatui::layout::Rect;
 use std::rc::Rc;
+use std::time::Duration;
 use throng_core::words::{self, Clean};
 
 /// A choice.
@@ -36,17 +38,24 @@ pub struct Menu {
     items: Vec<Item>,
     field: Field,
     position: usize,
+    question: Question,
 }
 
 impl Menu {
     /// The first one is under the cursor.
     #[must_use]
     pub fn new(title: impl Into<Clean>, items: Vec<Item>) -> Self {
-        Self { title: title.into(), items, field: Field::default(), position: 0 }
+        Self {
+            title: title.into(),
+            items,
+            field: Field::default(),
+            position: 0,
+            question: Question::default(),
+        }
     }
 
     /// What matches, the likeliest first: the name that was typed, names that begin so, the others in their order.
-    fn shown(&self) -> Vec<&Item> {
+    fn matching(&self) -> Vec<&Item> {
         let typed = self.field.text();
         let pattern = Pattern::new(typed);
         let matches = |item: &&Item| pattern.matches(&format!("{} {}", item.name, item.detail));
@@ -64,7 +73,7 @@ impl Menu {
 
 impl Layer for Menu {
     fn key(&mut self, key: KeyEvent, app: &mut App) -> LayerOutcome {
-        let last = self.shown().len().saturating_sub(1);
+        let last = self.matching().len().saturating_sub(1);
         match key.code {
             KeyCode::Esc => return LayerOutcome::Close,
             KeyCode::Char('c') if key.modifiers.contains(KeyModifiers::CONTROL) => {
@@ -74,8 +83,8 @@ impl Layer for Menu {
             KeyCode::Down => self.position = (self.position + 1).min(last),
             KeyCode::PageUp | KeyCode::Home => self.position = 0,
             KeyCode::PageDown | KeyCode::End => self.position = last,
-            KeyCode::Enter => {
-                let chosen = self.shown().get(self.position).map(|item| Rc::clone(&item.then));
+            KeyCode::Enter if self.question.is_read(app) => {
+                let chosen = self.matching().get(self.position).map(|item| Rc::clone(&item.then));
                 if let Some(then) = chosen {
                     then(app);
                     return LayerOutcome::Close;
@@ -99,11 +108,16 @@ impl Layer for Menu {
         true
     }
 
+    fn shown(&self, at: Duration) {
+        self.question.shown(at);
+    }
+
     fn scroll(&mut self, by: isize) {
-        self.position = self.position.saturating_add_signed(by).min(self.shown().len().saturating_sub(1));
+        self.position = self.position.saturating_add_signed(by).min(self.matching().len().saturating_sub(1));
     }
 
     fn draw(&self, frame: &mut Frame<'_>, area: Rect, app: &App) {
+        self.question.drawn();
         let theme = &app.look.theme;
         let names = self.items.iter().map(|item| words::width(&item.name)).max().unwrap_or(0).min(40);
         let widest = self.items.iter().map(|item| names + words::width(&item.detail)).max().unwrap_or(0);
@@ -121,7 +135,7 @@ impl Layer for Menu {
             true,
             &app.look,
         );
-        let shown = self.shown();
+        let shown = self.matching();
         let height = usize::from(inner.height.saturating_sub(3));
         let skip = (self.position + 1).saturating_sub(height);
         for (row, item) in shown.iter().enumerate().skip(skip).take(height) {

@@ -6,12 +6,14 @@ use crate::layer::{Layer, LayerAnswer, LayerOutcome};
 use crate::paint::{Line, Span};
 use crate::place::tab;
 use crate::theme::Theme;
+use crate::typing::Question;
 use crate::widgets::popup;
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::Frame;
 use ratatui::layout::Rect;
 use std::cell::Cell;
 use std::sync::Arc;
+use std::time::Duration;
 use throng_core::clean;
 use throng_core::deploy::Action;
 use throng_core::engine::{Command, DeployRequest, PlanView, PlannedFunction};
@@ -25,6 +27,7 @@ pub struct PlanLayer {
     old: Option<Arc<[PlannedFunction]>>,
     top: Cell<usize>,
     height: Cell<usize>,
+    question: Question,
 }
 
 impl PlanLayer {
@@ -35,7 +38,7 @@ impl PlanLayer {
             _ => None,
         };
         app.send(Command::Plan(request.clone()));
-        Self { request, old, top: Cell::new(0), height: Cell::new(1) }
+        Self { request, old, top: Cell::new(0), height: Cell::new(1), question: Question::default() }
     }
 
     /// How far the plan is that was asked for here.
@@ -50,7 +53,7 @@ impl PlanLayer {
     }
 
     fn apply(&self, app: &mut App) -> LayerOutcome {
-        if !matches!(self.view(app), PlanView::Ready(_)) {
+        if !matches!(self.view(app), PlanView::Ready(_)) || !self.question.takes_answer(app) {
             return LayerOutcome::Keep;
         }
         let (name, command) = match &self.request {
@@ -108,6 +111,10 @@ impl Layer for PlanLayer {
         self.top.set(self.top.get().saturating_add_signed(by));
     }
 
+    fn shown(&self, at: Duration) {
+        self.question.shown(at);
+    }
+
     fn closed(&mut self, app: &mut App) {
         app.send(Command::ClosePlan);
     }
@@ -133,6 +140,9 @@ impl Layer for PlanLayer {
                 )
             }
         };
+        if ready {
+            self.question.drawn();
+        }
         while all.last().is_some_and(|line| line.width() == 0) {
             all.pop();
         }

@@ -73,6 +73,7 @@ fn summary() -> RunSummary {
         settled: false,
         waiting: 0,
         reading: false,
+        trouble: Some(throng_core::model::RunTrouble { damaged: true, why: evil() }),
     }
 }
 

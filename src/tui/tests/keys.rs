@@ -53,9 +53,9 @@ fn deleting_a_function_needs_its_name() {
 #[test]
 fn deleting_objects_asks_once_and_takes_the_marked() {
     let mut fake = Fake::new(busy());
-    assert_eq!(fake.keys("2j<enter>jj<space><space>dn").asked(), []);
+    assert_eq!(fake.keys("2j<enter>jj<space><space>d<esc>").asked(), []);
     let keys = vec!["README.txt".into(), "atlas.nii.gz".into()];
-    assert_eq!(fake.keys("dy").asked(), [Command::DeleteObjects { bucket: "scans".into(), keys }]);
+    assert_eq!(fake.keys("d2<enter>").asked(), [Command::DeleteObjects { bucket: "scans".into(), keys }]);
     assert!(fake.app.page().list.marks.is_empty());
 }
 
@@ -441,8 +441,8 @@ fn lines_that_fall_out_of_the_log_are_not_confused() {
 #[test]
 fn runs_are_cancelled_after_asking() {
     let mut fake = Fake::new(busy());
-    assert_eq!(fake.keys("3xn").asked(), []);
-    assert_eq!(fake.keys("xy").asked(), [Command::CancelRun("20261123-115800-k3xq".into())]);
+    assert_eq!(fake.keys("3x<esc>").asked(), []);
+    assert_eq!(fake.keys("xk3xq<enter>").asked(), [Command::CancelRun("20261123-115800-k3xq".into())]);
     assert_eq!(fake.keys("jxy").asked(), [], "it has ended");
 }
 

@@ -6,4 +6,5 @@ mod hostile;
 mod keys;
 mod look;
 mod pictures;
+mod questions;
 mod said;

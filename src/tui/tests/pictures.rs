@@ -76,6 +76,13 @@ fn a_stalled_run_says_what_to_do() {
 }
 
 #[test]
+fn a_run_that_is_read() {
+    let snapshot = crate::tests::said::opened(None);
+    pictures("run_reading", &snapshot, "3<enter>");
+    pictures("runs_reading", &snapshot, "3");
+}
+
+#[test]
 fn failed_tasks_by_time() {
     pictures("run_failed", &busy(), "3<enter>fssssss");
 }

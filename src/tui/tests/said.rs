@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use throng_contract::AttemptRecord;
 use throng_core::engine::{Command, DeployRequest, Listing, ListingState, Severity, Snapshot, TaskView};
-use throng_core::model::{Counts, FailureClass, RunSummary, TaskState};
+use throng_core::model::{Counts, FailureClass, RunSummary, RunTrouble, TaskState};
 
 fn screen(fake: &mut Fake, width: u16) -> String {
     let mut terminal = Terminal::new(TestBackend::new(width, 24)).unwrap();
@@ -286,4 +286,85 @@ fn a_narrow_form_keeps_the_way_out() {
     let mut fake = Fake::new(busy());
     let text = screen(fake.keys("n<tab><tab>"), 60);
     assert!(text.contains("ctrl-s launch") && text.contains("esc close"), "{text}");
+}
+
+#[test]
+fn copying_says_what_it_does_not_know() {
+    let mut fake = Fake::new(busy());
+    fake.keys("y<enter>");
+    assert!(said(&fake).contains("it may ignore it: grayscale"), "{}", said(&fake));
+    assert_eq!(fake.app.effects, [crate::app::Effect::Copy("grayscale".into())]);
+}
+
+/// An ended run of 3,000 that is opened: until it has been read nothing is said of its tasks but what the list knew.
+pub fn opened(listed_end: Option<u64>) -> Snapshot {
+    let mut snapshot = busy();
+    let counts = Counts { pending: 3_000, ..Counts::default() };
+    let view = snapshot.run.as_mut().unwrap();
+    view.summary = RunSummary {
+        counts,
+        classes: std::collections::BTreeMap::new(),
+        rate: 0.0,
+        eta_s: None,
+        reading: true,
+        settled: false,
+        stalled_ms: Some(3_600_000),
+        ..view.summary.clone()
+    };
+    view.tasks = run_view(3_000).tasks;
+    view.statistics = throng_core::model::RunStatistics::default();
+    if listed_end.is_some() {
+        let counts = Counts { succeeded: 2_999, failed: 1, ..Counts::default() };
+        view.summary = RunSummary { counts, ended_ms: listed_end, ..view.summary.clone() };
+    }
+    Arc::make_mut(&mut snapshot.runs.items)[0] = view.summary.clone();
+    snapshot
+}
+
+#[test]
+fn a_run_that_is_being_read_is_neither_pending_nor_stalled() {
+    for width in [80, 200] {
+        let text = screen(Fake::new(opened(None)).keys("3<enter>"), width);
+        assert!(text.contains("reading 3,000 tasks …"), "{text}");
+        for wrong in ["0/3,000", "pending", "stalled", "waiting", "not begun", "sends them again", "0%"] {
+            assert!(!text.contains(wrong), "{wrong}: {text}");
+        }
+        let mut fake = Fake::new(opened(None));
+        assert_eq!(fake.keys("3<enter>Ry").asked(), []);
+        fake.keys("R");
+        assert!(said(&fake).contains("still being read"), "{}", said(&fake));
+        let text = screen(Fake::new(opened(None)).keys("3"), width);
+        let line = text.lines().find(|line| line.contains("–/3,000")).unwrap().to_owned();
+        assert!(
+            line.contains("reading") && line.contains("mri-slices") && !line.contains("stalled"),
+            "{line}"
+        );
+    }
+}
+
+#[test]
+fn an_ended_run_keeps_the_counts_of_the_list_while_it_is_read_and_is_never_stalled() {
+    for width in [80, 200] {
+        let text = screen(Fake::new(opened(Some(NOW - 60_000))).keys("3<enter>"), width);
+        assert!(text.contains("3,000/3,000") && text.contains("2,999 succeeded"), "{text}");
+        assert!(text.contains("reading 3,000 tasks …"), "{text}");
+        assert!(!text.contains("stalled") && !text.contains("sends them again"), "{text}");
+        let text = screen(Fake::new(opened(Some(NOW - 60_000))).keys("3"), width);
+        assert!(text.contains("part failed") && !text.contains("stalled"), "{text}");
+    }
+    assert!(crate::still_open(&opened(None), NOW).is_empty(), "whether it goes on is not known");
+}
+
+#[test]
+fn a_run_that_cannot_be_read_says_so_among_the_others() {
+    let mut snapshot = busy();
+    let runs = Arc::make_mut(&mut snapshot.runs.items);
+    let trouble = |damaged, why: &str| Some(RunTrouble { damaged, why: why.into() });
+    let unread = RunSummary { ended_ms: None, counts: Counts::default(), reading: true, ..runs[1].clone() };
+    runs[1] = RunSummary { trouble: trouble(true, "its run.json cannot be read"), ..unread.clone() };
+    runs[2] = RunSummary { trouble: trouble(false, "no permission s3:GetObject"), ..unread };
+    let text = screen(Fake::new(snapshot.clone()).keys("3j"), 200);
+    assert!(text.contains("damaged") && text.contains("its run.json cannot be read"), "{text}");
+    assert!(text.contains("not read") && text.contains("mri-slices"), "{text}");
+    assert_eq!(Fake::new(snapshot).keys("3jRy").asked(), []);
 }

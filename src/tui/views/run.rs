@@ -182,9 +182,17 @@ fn runs_image(image: &str) -> String {
 
 fn progress(view: &RunView, width: usize, look: &RenderContext) -> Line {
     let run = &view.summary;
+    if !run.is_counted() {
+        return Line::styled(
+            clean!("reading {} …", words::plural(run.counts.total(), "task")),
+            look.theme.active,
+        );
+    }
     let counts = &run.counts;
     let share = counts.done() as f64 / counts.total().max(1) as f64 * 100.0;
-    let mut tail = format!("  {}/{}  {share:.0}%", words::count(counts.done()), words::count(counts.total()));
+    let about = if run.reading && run.ended_ms.is_none() { "~" } else { "" };
+    let mut tail =
+        format!("  {about}{}/{}  {share:.0}%", words::count(counts.done()), words::count(counts.total()));
     if run.ended_ms.is_none() {
         if run.rate > 0.0 {
             tail = format!("{tail}  {}", words::per_second(run.rate));
@@ -203,6 +211,9 @@ fn progress(view: &RunView, width: usize, look: &RenderContext) -> Line {
 
 fn counts(view: &RunView, look: &RenderContext) -> Line {
     let theme = &look.theme;
+    if !view.summary.is_counted() {
+        return Line::styled("what has not been read is not counted", theme.dim);
+    }
     let mut counts = view.summary.counts;
     let mut spans = Vec::new();
     for state in [
@@ -214,6 +225,10 @@ fn counts(view: &RunView, look: &RenderContext) -> Line {
         TaskState::Running,
         TaskState::Pending,
     ] {
+        // What has not been read is not pending for that.
+        if state == TaskState::Pending && view.summary.reading && view.summary.ended_ms.is_none() {
+            continue;
+        }
         let number = *counts.of(state);
         let always = matches!(state, TaskState::Succeeded | TaskState::Failed | TaskState::Running);
         if number > 0 || always {
@@ -232,7 +247,7 @@ fn counts(view: &RunView, look: &RenderContext) -> Line {
         spans.push(Span::styled(clean!("{waiting} to be tried again  "), theme.active));
     }
     if view.summary.reading {
-        let tasks = words::plural(counts_of(view), "task");
+        let tasks = words::plural(view.summary.counts.total(), "task");
         spans.push(Span::styled(clean!("reading {tasks} …"), theme.active));
     } else if !view.summary.settled {
         spans.push(Span::styled("counting", theme.dim));
@@ -240,13 +255,10 @@ fn counts(view: &RunView, look: &RenderContext) -> Line {
     Line::from(spans)
 }
 
-const fn counts_of(view: &RunView) -> u64 {
-    view.summary.counts.total()
-}
-
 /// Why nothing happens any more, and what to do.
 fn stalled(view: &RunView, look: &RenderContext) -> Option<Line> {
-    let quiet = view.summary.stalled_ms?;
+    let run = &view.summary;
+    let quiet = run.stalled_ms.filter(|_| !run.reading && run.ended_ms.is_none())?;
     let pending = view.summary.counts.pending;
     let for_long = words::ago(0, quiet);
     let (events, them) = if pending == 1 { ("its event", "it") } else { ("their events", "them") };

@@ -1,13 +1,13 @@
 //! All runs, or those of one function.
 
 use super::items::Item;
-use super::{by_float, dim, plain};
+use super::{NOT_KNOWN, by_float, dim, plain};
 use crate::list::{Column, RenderContext, RowKey};
 use crate::paint::{Line, Span};
 use crate::widgets::bar;
 use ratatui::style::Style;
 use throng_core::clean;
-use throng_core::model::{RunSummary, TaskState};
+use throng_core::model::{Counts, RunSummary, TaskState};
 use throng_core::words::{self, Clean};
 
 /// Symbol, word and style for how a run stands.
@@ -15,6 +15,13 @@ use throng_core::words::{self, Clean};
 pub fn state(run: &RunSummary, look: &RenderContext) -> (String, Style) {
     let theme = &look.theme;
     let bad = run.counts.unsuccessful();
+    if let Some(trouble) = run.trouble.as_ref().filter(|_| run.ended_ms.is_none()) {
+        let (word, style) = if trouble.damaged { ("damaged", theme.bad) } else { ("not read", theme.warn) };
+        return (format!("{} {word}", theme.symbols.state(TaskState::Failed)), style);
+    }
+    if run.reading && run.ended_ms.is_none() {
+        return (format!("{} reading", theme.symbols.state(TaskState::Pending)), theme.active);
+    }
     if run.ended_ms.is_none() && run.stalled_ms.is_some() {
         let (word, style) =
             if run.may_have_lost() { ("stalled", theme.warn) } else { ("waiting", theme.active) };
@@ -70,7 +77,10 @@ impl Item for RunSummary {
         Column::text(
             "PROGRESS",
             (10, 1, 1),
-            |run, look| bar::line(&run.counts, 10, &look.theme),
+            |run, look| {
+                let unknown = Counts::default();
+                bar::line(if run.is_counted() { &run.counts } else { &unknown }, 10, &look.theme)
+            },
             |a, b| by_float(share(a), share(b)),
         ),
         Column::number("DONE", (15, 0), done, |a, b| a.counts.done().cmp(&b.counts.done())),
@@ -78,6 +88,9 @@ impl Item for RunSummary {
             "FAILED",
             (6, 0),
             |run, look| {
+                if !run.is_counted() {
+                    return dim(NOT_KNOWN, look);
+                }
                 let style = if failed(run) > 0 { look.theme.bad } else { look.theme.dim };
                 Span::styled(words::count(failed(run)), style).into()
             },
@@ -109,9 +122,17 @@ fn share(run: &RunSummary) -> f64 {
     run.counts.done() as f64 / run.counts.total().max(1) as f64
 }
 
-fn done(run: &RunSummary, _: &RenderContext) -> Line {
+fn done(run: &RunSummary, look: &RenderContext) -> Line {
+    let total = run.counts.total();
+    if !run.is_counted() {
+        // Of what has not been read nothing is known.
+        return dim(
+            if total > 0 { format!("{NOT_KNOWN}/{}", words::count(total)) } else { String::new() },
+            look,
+        );
+    }
     let about = if run.settled { "" } else { "~" };
-    Line::raw(clean!("{about}{}/{}", words::count(run.counts.done()), words::count(run.counts.total())))
+    Line::raw(clean!("{about}{}/{}", words::count(run.counts.done()), words::count(total)))
 }
 
 fn rate(run: &RunSummary, _: &RenderContext) -> Line {
@@ -133,6 +154,14 @@ pub fn card(run: &RunSummary, width: usize, look: &RenderContext) -> Vec<Line> {
         Line::styled(word, style),
         Line::raw(""),
     ];
+    if let Some(trouble) = &run.trouble {
+        lines.push(Line::styled(Clean::new(&trouble.why), theme.warn));
+        lines.push(Line::raw(""));
+    }
+    if !run.is_counted() {
+        lines.remove(3);
+        return lines;
+    }
     for state in TaskState::ALL {
         let number = *counts.of(state);
         let style = if number > 0 { theme.state(state) } else { theme.dim };

@@ -70,6 +70,27 @@ fn run(snap: &Snapshot) -> Option<&RunSummary> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_damaged_run_is_told_and_the_others_are_listed() {
+    let home = Home::new();
+    let cloud = home.cloud().await;
+    let bucket = launched(&cloud).await;
+    let damaged = "20261123-214501000-bad0";
+    let body = b"{\"version\": 2".to_vec().into();
+    cloud.s3().put_object(&bucket, &run_key(damaged), body, &[], false).await.unwrap();
+    let engine = Watched::start(home.options());
+    engine.send(Command::Look(Scope::Runs));
+    let snap = engine
+        .until("both runs", |snap| {
+            let counted = run(snap).is_some_and(|run| run.counts.running == 1);
+            counted && snap.notices.iter().any(|notice| notice.title.contains(damaged))
+        })
+        .await;
+    let trouble = snap.runs.items.iter().find(|run| run.id == damaged).and_then(|run| run.trouble.clone());
+    assert!(trouble.is_some_and(|trouble| trouble.damaged), "{:?}", snap.runs.items);
+    assert_eq!(snap.runs.state, ListingState::Ready);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_run_is_told_as_it_is_whatever_is_looked_at() {
     let home = Home::new();
     let cloud = home.cloud().await;

@@ -59,6 +59,9 @@ pub(crate) fn stalled(run: &RunSummary) -> Option<String> {
 }
 
 pub(crate) fn status(run: &RunSummary) -> String {
+    if !run.is_counted() {
+        return format!("reading {} …", words::plural(run.counts.total(), "task"));
+    }
     let Counts { running, succeeded, .. } = run.counts;
     let (done, total) = (run.counts.done(), run.counts.total());
     let bad = run.counts.unsuccessful();

@@ -13,7 +13,7 @@ use std::fmt::Write as _;
 use throng_core::cloud::now_ms;
 use throng_core::jobs::Job;
 use throng_core::lines;
-use throng_core::model::{RunSummary, TaskState};
+use throng_core::model::{RunSummary, RunTrouble, TaskState};
 use throng_core::run::{self, Follower, Lister, RunContext};
 use throng_core::words::{self, Clean, Lines};
 
@@ -36,44 +36,71 @@ pub async fn list(session: &Session, args: args::Runs) -> CliResult {
     }
     let runs = Lister::new(context).list(args.limit).await?;
     let shown: Vec<_> = runs.iter().map(document).collect();
-    print::result(session.format, &shown, || {
-        let mut table =
-            Table::new(&["RUN", "FUNCTION", "STARTED", ">TASKS", ">SUCCEEDED", ">OTHER", ">OPEN", ">TOOK"]);
-        for run in &runs {
-            let counts = &run.counts;
-            let took = run.ended_ms.map(|ended| words::duration(ended.saturating_sub(run.started_ms)));
-            table.row([
-                run.id.clone(),
-                run.function.clone(),
-                words::local_time(run.started_ms),
-                words::count(counts.total()),
-                words::count(counts.succeeded),
-                words::count(counts.unsuccessful()),
-                words::count(counts.total() - counts.done()),
-                took.unwrap_or_else(|| "running".to_owned()),
-            ]);
+    print::result(session.format, &shown, || table(&runs));
+    for run in &runs {
+        if let Some(trouble) = &run.trouble {
+            print::note(lines!("run {} cannot be read: {}", run.id, trouble.why));
         }
-        if table.is_empty() {
-            "No runs. `throng run FUNCTION FILES` launches one.\n".into()
-        } else {
-            table.render()
-        }
-    });
+    }
     Ok(())
+}
+
+/// All runs, a line each.
+pub(crate) fn table(runs: &[RunSummary]) -> Lines {
+    if runs.is_empty() {
+        return "No runs. `throng run FUNCTION FILES` launches one.\n".into();
+    }
+    let mut table =
+        Table::new(&["RUN", "FUNCTION", "STARTED", ">TASKS", ">SUCCEEDED", ">OTHER", ">OPEN", ">TOOK"]);
+    for run in runs {
+        let counts = &run.counts;
+        // Of what has not been read nothing is known.
+        let total = if counts.total() > 0 { words::count(counts.total()) } else { String::new() };
+        let number = |number| if run.is_counted() { words::count(number) } else { "–".to_owned() };
+        table.row([
+            run.id.clone(),
+            run.function.clone(),
+            words::local_time(run.started_ms),
+            total,
+            number(counts.succeeded),
+            number(counts.unsuccessful()),
+            number(counts.total() - counts.done()),
+            took(run),
+        ]);
+    }
+    table.render()
+}
+
+/// How long a run took, or how it stands.
+fn took(run: &RunSummary) -> String {
+    match (run.ended_ms, &run.trouble) {
+        (Some(ended), _) => words::duration(ended.saturating_sub(run.started_ms)),
+        (None, Some(trouble)) if trouble.damaged => "damaged".to_owned(),
+        (None, Some(_)) => "not read".to_owned(),
+        (None, None) if run.reading => "reading".to_owned(),
+        (None, None) => "running".to_owned(),
+    }
 }
 
 /// A run as `--output json` prints it.
 pub fn document(run: &RunSummary) -> Value {
     let counts = &run.counts;
     let classes: BTreeMap<_, _> = run.classes.iter().map(|(class, count)| (class.as_str(), count)).collect();
-    json!({
+    let mut document = json!({
         "id": run.id, "function": run.function, "image": run.image, "started_ms": run.started_ms,
         "ended_ms": run.ended_ms, "cancelled": run.cancelled, "settled": run.settled, "classes": classes,
         "counts": {"total": counts.total(), "pending": counts.pending, "running": counts.running,
             "succeeded": counts.succeeded, "failed": counts.failed, "timed-out": counts.timed_out,
             "expired": counts.expired, "cancelled": counts.cancelled},
         "waiting": run.waiting,
-    })
+    });
+    if run.reading {
+        document["reading"] = json!(true);
+    }
+    if let Some(RunTrouble { damaged, why }) = &run.trouble {
+        document["trouble"] = json!({ "damaged": damaged, "why": why });
+    }
+    document
 }
 
 pub(super) async fn report(session: &Session, context: &RunContext, run: &RunSummary) -> CliResult {
@@ -151,4 +178,31 @@ pub(crate) fn one(run: &RunSummary) -> Lines {
 /// All succeeded, or not.
 pub fn verdict(run: &RunSummary) -> CliResult {
     if run.counts.succeeded == run.counts.total() { Ok(()) } else { Err(Fail::silent(SOME_FAILED)) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use throng_core::model::Counts;
+
+    #[test]
+    fn what_was_not_read_is_not_counted_and_what_is_damaged_is_named() {
+        let run = |id: &str, counts, trouble| RunSummary {
+            id: id.into(),
+            counts,
+            trouble,
+            reading: true,
+            ended_ms: None,
+            ..crate::hostile::run()
+        };
+        let damaged = RunTrouble { damaged: true, why: "its run.json cannot be read".into() };
+        let open = Counts { pending: 3_000, ..Counts::default() };
+        let runs = [run("slow", open, None), run("odd", Counts::default(), Some(damaged))];
+        let text = table(&runs);
+        let line = |id: &str| text.lines().find(|line| line.starts_with(id)).unwrap_or_default().to_owned();
+        assert!(line("slow").contains("3,000") && line("slow").ends_with("reading"), "{text}");
+        assert!(!line("slow").contains(" 0 ") && line("odd").ends_with("damaged"), "{text}");
+        let odd = document(&runs[1]);
+        assert_eq!(odd["trouble"], json!({"damaged": true, "why": "its run.json cannot be read"}));
+    }
 }

@@ -365,7 +365,10 @@ async fn foreign_folders_are_no_runs() {
     for key in ["runs/../run.json", "runs/UPPER/run.json", "runs/ok/run.json", "runs/x/records/y"] {
         world.store.insert("home", key, "{\"not\": \"a header\"}");
     }
-    assert!(Lister::new(world.context.clone()).list(10).await.unwrap().is_empty());
+    let listed = Lister::new(world.context.clone()).list(10).await.unwrap();
+    let listed: Vec<_> = listed.iter().map(|run| (&*run.id, run.trouble.is_some())).collect();
+    assert_eq!(listed, [("ok", true)], "a run.json is there, and is not one");
+    assert!(Lister::new(world.context.clone()).newest().await.unwrap().is_none());
     assert!(matches!(Follower::open(&world.context, "../x").await, Err(RunError::NoRun(_))));
     assert!(matches!(Follower::open(&world.context, "ok").await, Err(RunError::Damaged { .. })));
     assert!(matches!(Follower::open(&world.context, "none").await, Err(RunError::NoRun(_))));

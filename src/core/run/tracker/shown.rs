@@ -74,6 +74,7 @@ impl RunTracker {
             settled,
             waiting: self.waiting,
             reading: false,
+            trouble: None,
         }
     }
 

@@ -7,7 +7,7 @@ use crate::layers::line::{LineInput, Purpose};
 use crate::place::Route;
 use throng_core::clean;
 use throng_core::engine::Command;
-use throng_core::model::{ProgressState, RunSummary};
+use throng_core::model::{ObjectInfo, ProgressState, RunSummary};
 use throng_core::words;
 
 pub fn new_bucket(app: &mut App, name: &str) {
@@ -34,8 +34,16 @@ pub fn cancel(app: &mut App, _: &str) {
     if run.ended_ms.is_some() {
         return app.refuse("This run has ended already.");
     }
-    let lines = vec![format!("{} of {}", run.id, run.function), waiting_and_running(&run)];
-    app.push(Confirm::yes("Cancel this run?", lines, move |app| app.send(Command::CancelRun(run.id))));
+    let tasks = if run.reading {
+        "Its records are still being read. Tasks that have not begun will not be.".to_owned()
+    } else {
+        waiting_and_running(&run)
+    };
+    let lines = vec![format!("{} of {}", run.id, run.function), tasks];
+    let word = run.id.rsplit('-').next().unwrap_or_default().to_owned();
+    app.push(Confirm::typed("Cancel this run?", lines, &word, move |app| {
+        app.send(Command::CancelRun(run.id));
+    }));
 }
 
 /// What becomes of the tasks of a run that is cancelled.
@@ -150,9 +158,26 @@ fn delete_objects(app: &mut App) {
         lines.push(format!("and everything below {}.", words::plural(folders as u64, "folder")));
     }
     lines.extend(objects.iter().take(5).map(|object| format!("  {}", object.key)));
+    let word = word_for(&bucket, &objects);
     let keys: Vec<String> = objects.into_iter().map(|object| object.key).collect();
-    app.push(Confirm::yes("Delete these?", lines, move |app| {
+    let then = move |app: &mut App| {
         app.send(Command::DeleteObjects { bucket, keys });
         app.page_mut().list.marks.clear();
-    }));
+    };
+    match word {
+        None => app.push(Confirm::yes("Delete this object?", lines, then)),
+        Some(word) => app.push(Confirm::typed("Delete these?", lines, &word, then)),
+    }
+}
+
+/// What is typed before objects are deleted: how many there are, or the name of the one folder; nothing for one object.
+fn word_for(bucket: &str, objects: &[ObjectInfo]) -> Option<String> {
+    let [one] = objects else { return Some(objects.len().to_string()) };
+    if !one.folder {
+        return None;
+    }
+    let name = one.key.trim_end_matches('/').rsplit('/').next().unwrap_or_default();
+    // Names that not every keyboard has.
+    let plain = !name.is_empty() && name.chars().all(|char| char.is_ascii_graphic());
+    Some(if plain { name } else { bucket }.to_owned())
 }

@@ -1,0 +1,118 @@
+//! One look at one run: what it is, or what its records say.
+
+use crate::dataset::objects::read;
+use crate::model::{Counts, RunSummary, RunTrouble};
+use crate::run::follow::read_header;
+use crate::run::header::{RunEnd, started_of};
+use crate::run::tracker::digest_of;
+use crate::run::{FollowOptions, Follower, RunContext, RunError, RunHeader};
+use std::collections::BTreeMap;
+use throng_contract::keys::end_key;
+
+/// Inputs of runs with at most this many tasks are named in the list of what is running.
+const NAMED: u64 = 20_000;
+
+/// What became of looking at a run.
+#[derive(Debug)]
+pub enum Looked {
+    Ended(Box<RunSummary>),
+    /// `counted` says whether records were looked at, `trouble` why that went wrong.
+    Open {
+        follower: Box<Follower>,
+        counted: bool,
+        trouble: Option<RunTrouble>,
+    },
+    /// It is no run.
+    Nothing,
+    Unread(RunError),
+}
+
+/// Reads what was launched, and how it ended if that was written.
+pub async fn what_it_is(context: &RunContext, id: &str) -> Looked {
+    let look = async {
+        let header = read_header(context, id).await?;
+        let end = read(context.store.as_ref(), &context.home, &end_key(id)).await?;
+        Ok((header, end))
+    };
+    match look.await {
+        Err(RunError::NoRun(_)) => Looked::Nothing,
+        Err(error) => Looked::Unread(error),
+        Ok((header, end)) => {
+            if let Some(summary) = end.and_then(|end| of_end(&header, &end)) {
+                return Looked::Ended(Box::new(summary));
+            }
+            let mut follower = Follower::of(context, header);
+            // Reading logs is rationed; a list can wait for the ledger.
+            follower.set_options(FollowOptions { reports: false, ..FollowOptions::of(context) });
+            Looked::Open { follower: Box::new(follower), counted: false, trouble: None }
+        }
+    }
+}
+
+/// Looks at the records of an open run.
+pub async fn counted(mut follower: Box<Follower>) -> Looked {
+    let trouble = look_once(&mut follower).await.err().map(|error| trouble(&error));
+    if follower.is_settled() && trouble.is_none() {
+        return Looked::Ended(Box::new(follower.summary()));
+    }
+    Looked::Open { follower, counted: true, trouble }
+}
+
+async fn look_once(follower: &mut Follower) -> Result<(), RunError> {
+    follower.poll().await?;
+    let tracker = follower.tracker();
+    // A huge manifest is not read only to name a handful of inputs.
+    if tracker.counts().running > 0 && tracker.header().tasks <= NAMED {
+        follower.load_inputs().await?;
+    }
+    Ok(())
+}
+
+pub fn trouble(error: &RunError) -> RunTrouble {
+    match error {
+        RunError::Damaged { what, .. } => RunTrouble { damaged: true, why: what.clone() },
+        RunError::Cloud(error) => RunTrouble { damaged: false, why: error.sentence() },
+        error => RunTrouble { damaged: false, why: error.to_string() },
+    }
+}
+
+/// A run of which nothing is known but its name.
+pub fn unread(id: &str) -> RunSummary {
+    RunSummary {
+        id: id.to_owned(),
+        function: String::new(),
+        image: String::new(),
+        started_ms: started_of(id).unwrap_or(0),
+        ended_ms: None,
+        counts: Counts::default(),
+        classes: BTreeMap::new(),
+        cancelled: false,
+        rate: 0.0,
+        eta_s: None,
+        unsent: 0,
+        stalled_ms: None,
+        settled: false,
+        waiting: 0,
+        reading: true,
+        trouble: None,
+    }
+}
+
+/// The summary of an ended run. `None` when end.json does not fit the run: then it is counted.
+fn of_end(header: &RunHeader, end: &[u8]) -> Option<RunSummary> {
+    let end: RunEnd = serde_json::from_slice(end).ok()?;
+    let counts = end.counts();
+    (counts.total() == header.tasks).then(|| RunSummary {
+        id: header.id.clone(),
+        function: header.function.clone(),
+        image: digest_of(&header.image),
+        started_ms: header.started_ms,
+        ended_ms: Some(end.ended_ms),
+        counts,
+        classes: end.failure_classes(),
+        cancelled: end.cancelled,
+        settled: true,
+        reading: false,
+        ..unread(&header.id)
+    })
+}
