@@ -1,8 +1,10 @@
 //! Paths, folders and globs → a compact list of files and the names they get.
 //!
 //! A file `x/a.txt` is named `a.txt`; a folder `x/d` gives `d/…` with its sub-folders (`x/d/.` gives only what is
-//! in it); a glob `x/**/*.txt` gives names from where its first special character stands.
+//! in it); a glob `x/**/*.txt` gives names from where its first special character stands. What exists under its name as
+//! it was written is no pattern: `data[1]/*.txt` is a pattern in the folder `data[1]` when there is one.
 
+use crate::words;
 use globset::{GlobBuilder, GlobMatcher};
 use std::collections::HashMap;
 use std::collections::hash_map::Entry as MapEntry;
@@ -121,6 +123,17 @@ impl FileList {
         Some(File { path: base.join(name), name, size: entry.size })
     }
 
+    /// What was left out because it cannot be read, in a sentence; `None` when nothing was.
+    #[must_use]
+    pub fn left_out(&self) -> Option<String> {
+        let first = self.problems.first()?;
+        let more = match self.unreadable {
+            0 | 1 => String::new(),
+            all => format!(" (and {} more)", words::count(all - 1)),
+        };
+        Some(format!("`{}` {}{more}", first.path, first.reason))
+    }
+
     /// All files, in the order in which they were found.
     pub fn iter(&self) -> impl Iterator<Item = File<'_>> {
         (0..self.len()).filter_map(|index| self.get(index))
@@ -177,7 +190,8 @@ pub fn scan(paths: &[PathBuf], tell: &mut dyn FnMut(u64) -> bool) -> Result<File
     }
     if scanner.list.is_empty() && !scanner.stopped {
         let names: Vec<_> = paths.iter().map(|path| format!("`{}`", path.display())).collect();
-        return Err(ScanError::Nothing(names.join(", ")));
+        let left_out = scanner.list.left_out().map_or_else(String::new, |left_out| format!(": {left_out}"));
+        return Err(ScanError::Nothing(format!("{}{left_out}", names.join(", "))));
     }
     Ok(scanner.list)
 }
@@ -201,11 +215,11 @@ impl Scanner {
                 self.file(base, Path::new(name), &metadata, tell)
             }
             Err(_) if is_glob(path) => self.glob(path, tell),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound && !path.is_symlink() => {
                 Err(ScanError::Missing(path.display().to_string()))
             }
             Err(error) => {
-                self.problem(path, &error.to_string());
+                self.problem(path, &told(path, &error));
                 Ok(())
             }
         }
@@ -226,13 +240,12 @@ impl Scanner {
     fn glob(&mut self, path: &Path, tell: &mut dyn FnMut(u64) -> bool) -> Result<(), ScanError> {
         let text = path.to_string_lossy().into_owned();
         let bad = |reason: String| ScanError::Glob { glob: text.clone(), reason };
-        let matcher = GlobBuilder::new(&text)
+        let (start, pattern) = split_glob(path);
+        let matcher = GlobBuilder::new(&pattern)
             .literal_separator(true)
             .build()
             .map_err(|error| bad(error.kind().to_string()))?
             .compile_matcher();
-        let plain = |part: &Component<'_>| !has_glob(&part.as_os_str().to_string_lossy());
-        let start: PathBuf = path.components().take_while(plain).collect();
         let start = if start.as_os_str().is_empty() { PathBuf::from(".") } else { start };
         if !start.exists() {
             return Err(ScanError::Missing(start.display().to_string()));
@@ -255,7 +268,7 @@ impl Scanner {
                 Ok(entry) => entry,
                 Err(error) => {
                     let path = error.path().unwrap_or(root).to_owned();
-                    self.problem(&path, &reason_of(&error));
+                    self.problem(&path, &reason_of(&path, &error));
                     continue;
                 }
             };
@@ -275,7 +288,7 @@ impl Scanner {
                     let name = entry.path().strip_prefix(base).unwrap_or(entry.path()).to_owned();
                     self.file(base.to_owned(), &name, &metadata, tell)?;
                 }
-                Err(error) => self.problem(entry.path(), &reason_of(&error)),
+                Err(error) => self.problem(entry.path(), &reason_of(entry.path(), &error)),
             }
         }
         Ok(())
@@ -349,11 +362,39 @@ impl Scanner {
     }
 }
 
-fn reason_of(error: &walkdir::Error) -> String {
+fn reason_of(path: &Path, error: &walkdir::Error) -> String {
     if let Some(ancestor) = error.loop_ancestor() {
         return format!("is a link back to `{}`", ancestor.display());
     }
-    error.io_error().map_or_else(|| error.to_string(), ToString::to_string)
+    error.io_error().map_or_else(|| error.to_string(), |error| told(path, error))
+}
+
+/// Why a path cannot be read. Parts of a dataset that are not here are links to nothing.
+fn told(path: &Path, error: &std::io::Error) -> String {
+    match std::fs::read_link(path) {
+        Ok(target) if error.kind() == std::io::ErrorKind::NotFound => {
+            format!("is a link to `{}`, which is not there", target.display())
+        }
+        _ => format!("cannot be read: {error}"),
+    }
+}
+
+/// Splits a glob into the folder that it is looked for in and the whole pattern, in which the folder's name stands for
+/// itself. Parts that exist as they are written are names.
+fn split_glob(path: &Path) -> (PathBuf, String) {
+    let mut start = PathBuf::new();
+    let mut parts = path.components().peekable();
+    while let Some(part) = parts.peek() {
+        let next = start.join(part);
+        if has_glob(&part.as_os_str().to_string_lossy()) && !next.is_dir() {
+            break;
+        }
+        start = next;
+        parts.next();
+    }
+    let rest: PathBuf = parts.collect();
+    let pattern = Path::new(&globset::escape(&start.to_string_lossy())).join(rest);
+    (start, pattern.to_string_lossy().into_owned())
 }
 
 fn is_same_file(a: &Path, b: &Path) -> bool {
@@ -430,6 +471,46 @@ mod tests {
     fn a_file_whose_name_looks_like_a_glob_is_that_file() {
         let dir = tree(&["a[1].txt", "a1.txt"]);
         assert_eq!(names(dir.path(), &["a[1].txt"]).unwrap(), ["a[1].txt"]);
+    }
+
+    #[test]
+    fn brackets_of_folders_that_exist_are_names() {
+        let dir = tree(&[
+            "study [2024]/a.nii",
+            "study [2024]/b.txt",
+            "study 2/c.nii",
+            "x/d[1]/e/f.nii",
+            "x/d1/e/g.nii",
+        ]);
+        assert_eq!(names(dir.path(), &["study [2024]/*.nii"]).unwrap(), ["a.nii"]);
+        assert_eq!(
+            names(dir.path(), &["study [2024]/"]).unwrap(),
+            ["study [2024]/a.nii", "study [2024]/b.txt"]
+        );
+        assert_eq!(names(dir.path(), &["x/d[1]/**/*.nii"]).unwrap(), ["e/f.nii"]);
+        assert_eq!(names(dir.path(), &["x/d[1]/e"]).unwrap(), ["e/f.nii"]);
+        // What does not exist is a pattern.
+        assert_eq!(names(dir.path(), &["study [0-9]/*.nii"]).unwrap(), ["study 2/c.nii"]);
+        assert!(names(dir.path(), &["x/d[2]/*"]).unwrap_err().to_string().contains("no files"));
+    }
+
+    #[test]
+    fn a_dataset_of_which_a_part_is_not_here_is_told_of() {
+        let dir = tree(&["d/T1w.json"]);
+        let link =
+            |from: &str| std::os::unix::fs::symlink("../.store/nothing", dir.path().join(from)).unwrap();
+        link("d/T1w.nii");
+        let list = scan(&[dir.path().join("d"), dir.path().join("d/T1w.nii")], &mut |_| true).unwrap();
+        assert_eq!((list.len(), list.unreadable), (1, 2));
+        let told = list.left_out().unwrap();
+        assert!(
+            told.contains("d/T1w.nii` is a link to `../.store/nothing`, which is not there (and 1 more)"),
+            "{told}"
+        );
+        // When it is all there is, the reason is in the error.
+        link("alone");
+        let error = names(dir.path(), &["alone"]).unwrap_err().to_string();
+        assert!(error.starts_with("no files in") && error.contains("which is not there"), "{error}");
     }
 
     #[test]
