@@ -54,7 +54,9 @@ fn saved(to: &Path, layers: &[Vec<u8>], settings: &Value, tags: &[&str]) {
         "rootfs": {"type": "layers", "diff_ids": diff_ids}});
     // As Docker 25 has it: blobs by digest, what names them after.
     let blob = |tar: &[u8]| format!("blobs/sha256/{}", &sha256(tar)[7..]);
-    layers.iter().for_each(|tar| put(&blob(tar), tar));
+    for tar in layers {
+        put(&blob(tar), tar);
+    }
     put("config.json", config.to_string().as_bytes());
     let paths: Vec<_> = layers.iter().map(|tar| blob(tar)).collect();
     let images: Vec<_> = tags
@@ -107,7 +109,7 @@ async fn layers_that_not_everybody_unpacks_are_written_again() {
     }
     // What everybody unpacks stays as it is, byte for byte.
     let fine = tar_of(&[Entry { name: "a/", kind: tar::EntryType::Directory, body: "" }, file("a/b", "x")]);
-    saved(&folder.path().join("fine.tar"), &[fine.clone()], &cmd(), &["x:1"]);
+    saved(&folder.path().join("fine.tar"), std::slice::from_ref(&fine), &cmd(), &["x:1"]);
     let image = composed(&definition(folder.path(), "docker-archive:fine.tar"), &cache).await.unwrap();
     let config: Value = serde_json::from_slice(&image.config).unwrap();
     assert_eq!(config["rootfs"]["diff_ids"][0], sha256(&fine));
