@@ -6,7 +6,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
-use throng_contract::{EventRef, TaskEvent, TaskRef, object_keys_from_s3_event, s3_event_id};
+use throng_contract::{EventRef, S3ObjectRef, TaskEvent, TaskRef, object_keys_from_s3_event, s3_event_id};
 
 /// How many wrappers are taken off an event.
 const DEPTH: usize = 4;
@@ -116,22 +116,24 @@ fn read_value(value: Value, raw: &[u8], now: &str, request: &mut Request, depth:
         return request.jobs.push(job);
     }
     if let Some(objects) = object_keys_from_s3_event(&value) {
-        request.jobs.extend(objects.into_iter().map(|object| Job {
-            task: None,
-            id: Some(EventRef {
-                id: s3_event_id(&object.bucket, &object.key, &object.sequencer),
-                retries: None,
-            }),
-            sequencer: Some(object.sequencer),
-            group: None,
-            event: Some(json!({"Records": [&object.record]}).to_string()),
-            time: Some(object.event_time.unwrap_or_else(|| now.to_owned())),
-            origin: match object.record.get("eventSource").and_then(Value::as_str) {
-                Some("minio:s3") => Origin::Minio,
-                _ => Origin::Own,
-            },
-            input: Input::Object { bucket: object.bucket, key: object.key },
-            json_body: false,
+        request.jobs.extend(objects.into_iter().filter(|object| !is_folder_marker(object)).map(|object| {
+            Job {
+                task: None,
+                id: Some(EventRef {
+                    id: s3_event_id(&object.bucket, &object.key, &object.sequencer),
+                    retries: None,
+                }),
+                sequencer: Some(object.sequencer),
+                group: None,
+                event: Some(json!({"Records": [&object.record]}).to_string()),
+                time: Some(object.event_time.unwrap_or_else(|| now.to_owned())),
+                origin: match object.record.get("eventSource").and_then(Value::as_str) {
+                    Some("minio:s3") => Origin::Minio,
+                    _ => Origin::Own,
+                },
+                input: Input::Object { bucket: object.bucket, key: object.key },
+                json_body: false,
+            }
         }));
         return;
     }
@@ -140,6 +142,13 @@ fn read_value(value: Value, raw: &[u8], now: &str, request: &mut Request, depth:
         return;
     }
     request.jobs.push(plain(raw.to_vec()));
+}
+
+/// Whether an object only stands for a folder: consoles and file systems over S3 make such empty ones, and S3 tells of
+/// them as of any other.
+fn is_folder_marker(object: &S3ObjectRef) -> bool {
+    let size = object.record.pointer("/s3/object/size").and_then(Value::as_u64);
+    object.key.ends_with('/') && size == Some(0)
 }
 
 /// A string is JSON, or base64, or itself.
@@ -322,6 +331,19 @@ mod tests {
         let request = read(br#"{"script": "ZWNobyBoaQ==", "cmd_args": "[\"-a\", \"b\"]"}"#, "now");
         assert_eq!(request.script.unwrap(), b"echo hi");
         assert_eq!(request.arguments.unwrap(), ["-a", "b"]);
+    }
+
+    #[test]
+    fn folder_markers_are_no_job() {
+        let record = |key: &str, size: u64| json!({"eventSource": "aws:s3", "s3": {"bucket": {"name": "b"}, "object": {"key": key, "size": size}}});
+        let keys = |records: &[Value]| -> Vec<Input> {
+            let event = json!({"Records": records}).to_string();
+            read(event.as_bytes(), "now").jobs.into_iter().map(|job| job.input).collect()
+        };
+        assert_eq!(keys(&[record("in/new+folder/", 0)]), []);
+        let file = Input::Object { bucket: "b".into(), key: "in/x".into() };
+        assert_eq!(keys(&[record("in/", 0), record("in/x", 0)]), [file], "an empty file is one");
+        assert_eq!(keys(&[record("in/odd/", 5)]).len(), 1, "what has content is an input");
     }
 
     #[test]

@@ -18,6 +18,7 @@ mod examples;
 mod faults;
 mod formats;
 mod front_ends;
+mod images;
 mod json;
 mod owner;
 mod picture;

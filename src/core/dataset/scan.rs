@@ -1,8 +1,10 @@
 //! Paths, folders and globs → a compact list of files and the names they get.
 //!
 //! A file `x/a.txt` is named `a.txt`; a folder `x/d` gives `d/…` with its sub-folders (`x/d/.` gives only what is
-//! in it); a glob `x/**/*.txt` gives names from where its first special character stands.
+//! in it); a glob `x/**/*.txt` gives names from where its first special character stands. What exists under its name as
+//! it was written is no pattern: `data[1]/*.txt` is a pattern in the folder `data[1]` when there is one.
 
+use crate::words;
 use globset::{GlobBuilder, GlobMatcher};
 use std::collections::HashMap;
 use std::collections::hash_map::Entry as MapEntry;
@@ -121,6 +123,17 @@ impl FileList {
         Some(File { path: base.join(name), name, size: entry.size })
     }
 
+    /// What was left out because it cannot be read, in a sentence; `None` when nothing was.
+    #[must_use]
+    pub fn left_out(&self) -> Option<String> {
+        let first = self.problems.first()?;
+        let more = match self.unreadable {
+            0 | 1 => String::new(),
+            all => format!(" (and {} more)", words::count(all - 1)),
+        };
+        Some(format!("`{}` {}{more}", first.path, first.reason))
+    }
+
     /// All files, in the order in which they were found.
     pub fn iter(&self) -> impl Iterator<Item = File<'_>> {
         (0..self.len()).filter_map(|index| self.get(index))
@@ -177,7 +190,8 @@ pub fn scan(paths: &[PathBuf], tell: &mut dyn FnMut(u64) -> bool) -> Result<File
     }
     if scanner.list.is_empty() && !scanner.stopped {
         let names: Vec<_> = paths.iter().map(|path| format!("`{}`", path.display())).collect();
-        return Err(ScanError::Nothing(names.join(", ")));
+        let left_out = scanner.list.left_out().map_or_else(String::new, |left_out| format!(": {left_out}"));
+        return Err(ScanError::Nothing(format!("{}{left_out}", names.join(", "))));
     }
     Ok(scanner.list)
 }
@@ -201,11 +215,11 @@ impl Scanner {
                 self.file(base, Path::new(name), &metadata, tell)
             }
             Err(_) if is_glob(path) => self.glob(path, tell),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound && !path.is_symlink() => {
                 Err(ScanError::Missing(path.display().to_string()))
             }
             Err(error) => {
-                self.problem(path, &error.to_string());
+                self.problem(path, &told(path, &error));
                 Ok(())
             }
         }
@@ -226,13 +240,12 @@ impl Scanner {
     fn glob(&mut self, path: &Path, tell: &mut dyn FnMut(u64) -> bool) -> Result<(), ScanError> {
         let text = path.to_string_lossy().into_owned();
         let bad = |reason: String| ScanError::Glob { glob: text.clone(), reason };
-        let matcher = GlobBuilder::new(&text)
+        let (start, pattern) = split_glob(path);
+        let matcher = GlobBuilder::new(&pattern)
             .literal_separator(true)
             .build()
             .map_err(|error| bad(error.kind().to_string()))?
             .compile_matcher();
-        let plain = |part: &Component<'_>| !has_glob(&part.as_os_str().to_string_lossy());
-        let start: PathBuf = path.components().take_while(plain).collect();
         let start = if start.as_os_str().is_empty() { PathBuf::from(".") } else { start };
         if !start.exists() {
             return Err(ScanError::Missing(start.display().to_string()));
@@ -255,7 +268,7 @@ impl Scanner {
                 Ok(entry) => entry,
                 Err(error) => {
                     let path = error.path().unwrap_or(root).to_owned();
-                    self.problem(&path, &reason_of(&error));
+                    self.problem(&path, &reason_of(&path, &error));
                     continue;
                 }
             };
@@ -275,7 +288,7 @@ impl Scanner {
                     let name = entry.path().strip_prefix(base).unwrap_or(entry.path()).to_owned();
                     self.file(base.to_owned(), &name, &metadata, tell)?;
                 }
-                Err(error) => self.problem(entry.path(), &reason_of(&error)),
+                Err(error) => self.problem(entry.path(), &reason_of(entry.path(), &error)),
             }
         }
         Ok(())
@@ -349,11 +362,39 @@ impl Scanner {
     }
 }
 
-fn reason_of(error: &walkdir::Error) -> String {
+fn reason_of(path: &Path, error: &walkdir::Error) -> String {
     if let Some(ancestor) = error.loop_ancestor() {
         return format!("is a link back to `{}`", ancestor.display());
     }
-    error.io_error().map_or_else(|| error.to_string(), ToString::to_string)
+    error.io_error().map_or_else(|| error.to_string(), |error| told(path, error))
+}
+
+/// Why a path cannot be read. Parts of a dataset that are not here are links to nothing.
+fn told(path: &Path, error: &std::io::Error) -> String {
+    match std::fs::read_link(path) {
+        Ok(target) if error.kind() == std::io::ErrorKind::NotFound => {
+            format!("is a link to `{}`, which is not there", target.display())
+        }
+        _ => format!("cannot be read: {error}"),
+    }
+}
+
+/// Splits a glob into the folder that it is looked for in and the whole pattern, in which the folder's name stands for
+/// itself. Parts that exist as they are written are names.
+fn split_glob(path: &Path) -> (PathBuf, String) {
+    let mut start = PathBuf::new();
+    let mut parts = path.components().peekable();
+    while let Some(part) = parts.peek() {
+        let next = start.join(part);
+        if has_glob(&part.as_os_str().to_string_lossy()) && !next.is_dir() {
+            break;
+        }
+        start = next;
+        parts.next();
+    }
+    let rest: PathBuf = parts.collect();
+    let pattern = Path::new(&globset::escape(&start.to_string_lossy())).join(rest);
+    (start, pattern.to_string_lossy().into_owned())
 }
 
 fn is_same_file(a: &Path, b: &Path) -> bool {
@@ -382,96 +423,4 @@ fn key_name(path: &Path) -> Option<String> {
 }
 
 #[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used, clippy::expect_used)]
-    use super::*;
-
-    fn tree(files: &[&str]) -> tempfile::TempDir {
-        let dir = tempfile::tempdir().unwrap();
-        for file in files {
-            let path = dir.path().join(file);
-            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-            std::fs::write(path, file).unwrap();
-        }
-        dir
-    }
-
-    fn names(dir: &Path, paths: &[&str]) -> Result<Vec<String>, ScanError> {
-        // Joined as text, because `Path::join` keeps `/.` too.
-        let paths: Vec<_> =
-            paths.iter().map(|path| PathBuf::from(format!("{}/{path}", dir.display()))).collect();
-        scan(&paths, &mut |_| true).map(|list| list.iter().map(|file| file.name.to_owned()).collect())
-    }
-
-    #[test]
-    fn folders_keep_their_sub_folders() {
-        let dir = tree(&["d/a.txt", "d/e/b.txt", "d/.DS_Store", "d/e/._b.txt", "top.txt"]);
-        assert_eq!(names(dir.path(), &["d"]).unwrap(), ["d/a.txt", "d/e/b.txt"]);
-        assert_eq!(names(dir.path(), &["d/"]).unwrap(), ["d/a.txt", "d/e/b.txt"]);
-        assert_eq!(names(dir.path(), &["d/."]).unwrap(), ["a.txt", "e/b.txt"]);
-        assert_eq!(names(dir.path(), &["top.txt", "d/e"]).unwrap(), ["top.txt", "e/b.txt"]);
-        let list = scan(&[dir.path().join("d")], &mut |_| true).unwrap();
-        assert_eq!((list.junk, list.bytes()), (2, 16));
-        assert!(list.iter().all(|file| std::fs::read(&file.path).unwrap().len() as u64 == file.size));
-    }
-
-    #[test]
-    fn globs_name_from_their_first_special_character() {
-        let dir = tree(&["x/1/a.nii", "x/2/a.nii", "x/2/b.txt", "x/c.nii"]);
-        assert_eq!(names(dir.path(), &["x/**/*.nii"]).unwrap(), ["1/a.nii", "2/a.nii", "c.nii"]);
-        assert_eq!(names(dir.path(), &["x/*.nii"]).unwrap(), ["c.nii"]);
-        assert_eq!(names(dir.path(), &["x/[2-3]/*.{txt,md}"]).unwrap(), ["2/b.txt"]);
-        assert!(matches!(names(dir.path(), &["x/*.png"]), Err(ScanError::Nothing(_))));
-        assert!(matches!(names(dir.path(), &["y/*.png"]), Err(ScanError::Missing(_))));
-        assert!(matches!(names(dir.path(), &["x/[.png"]), Err(ScanError::Glob { .. })));
-    }
-
-    #[test]
-    fn a_file_whose_name_looks_like_a_glob_is_that_file() {
-        let dir = tree(&["a[1].txt", "a1.txt"]);
-        assert_eq!(names(dir.path(), &["a[1].txt"]).unwrap(), ["a[1].txt"]);
-    }
-
-    #[test]
-    fn two_files_of_one_name_are_refused_and_one_file_twice_is_taken_once() {
-        let dir = tree(&["x/a.txt", "y/a.txt"]);
-        let error = names(dir.path(), &["x/a.txt", "y/a.txt"]).unwrap_err().to_string();
-        assert!(error.contains("x/a.txt") && error.contains("y/a.txt"), "{error}");
-        assert_eq!(names(dir.path(), &["x/a.txt", "x/a.txt", "x/../x/a.txt"]).unwrap(), ["a.txt"]);
-        assert_eq!(names(dir.path(), &["x", "y"]).unwrap(), ["x/a.txt", "y/a.txt"]);
-    }
-
-    #[cfg(unix)]
-    #[test]
-    fn links_are_followed_loops_and_other_things_are_told() {
-        let dir = tree(&["d/a.txt", "other/b.txt"]);
-        let link = |to: &str, from: &str| std::os::unix::fs::symlink(to, dir.path().join(from)).unwrap();
-        link("../other/b.txt", "d/link.txt");
-        link("..", "d/loop");
-        link("nowhere", "d/broken");
-        let _socket = std::os::unix::net::UnixListener::bind(dir.path().join("d/socket")).unwrap();
-        let list = scan(&[dir.path().join("d")], &mut |_| true).unwrap();
-        let names: Vec<_> = list.iter().map(|file| file.name.to_owned()).collect();
-        assert!(names.contains(&"d/a.txt".into()) && names.contains(&"d/link.txt".into()), "{names:?}");
-        assert_eq!(list.problems.len() as u64, list.unreadable);
-        for name in ["d/broken", "d/socket"] {
-            assert!(list.problems.iter().any(|problem| problem.path.ends_with(name)), "{name}");
-        }
-        assert!(
-            list.problems.iter().any(|problem| problem.reason.contains("link back")),
-            "{:?}",
-            list.problems
-        );
-    }
-
-    #[test]
-    fn a_missing_path_is_named_and_a_scan_can_be_stopped() {
-        let dir = tree(&[]);
-        assert!(matches!(names(dir.path(), &["no"]), Err(ScanError::Missing(path)) if path.ends_with("/no")));
-        for n in 0..600 {
-            std::fs::write(dir.path().join(format!("{n:03}")), "").unwrap();
-        }
-        let list = scan(&[dir.path().to_owned()], &mut |found| found < 512).unwrap();
-        assert_eq!(list.len(), 512);
-    }
-}
+mod tests;

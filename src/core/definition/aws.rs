@@ -5,9 +5,9 @@ use super::node::Node;
 use super::problem::{Position, Report};
 use super::providers::{self, Providers};
 use super::secrets::{Environment, expand};
-use super::{Architecture, Definition, OnFailure, flows, limits, shared_memory};
+use super::{Architecture, Definition, OnFailure, flows, limits, script, shared_memory};
 use crate::image::Source;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use throng_contract::Credentials;
 
 const ENTRY: &[&str] = &["lambda", "iam", "s3", "api_gateway", "cloudwatch", "batch", "ecr", "boto_profile"];
@@ -281,40 +281,11 @@ fn read_script(lambda: &Fields<'_>, definition: &mut Definition, report: &mut Re
         (None, Some(run)) => ("run_script", run),
         (None, None) => return,
     };
-    let path = existing_script(&script, &definition.base, &lambda.key(name), report);
+    let path = script::existing(&script, &definition.base, &lambda.key(name), report);
     if let Some(wanted) = shared_memory::wanted(&path) {
         report.warn(script.at, &lambda.key(name), wanted);
     }
     definition.script = Some(path);
-}
-
-/// The script's absolute path; an error unless it is a file that can be read.
-pub(super) fn existing_script(
-    script: &Spanned<String>,
-    base: &Path,
-    key: &str,
-    report: &mut Report,
-) -> PathBuf {
-    let path = base.join(&script.value);
-    let shown = path.display();
-    match std::fs::metadata(&path) {
-        Ok(file) if file.is_file() && file.len() > limits::SCRIPT_BYTES => {
-            let limit = limits::SCRIPT_BYTES / 1024 / 1024;
-            let message = format!("{shown} is larger than {limit} MiB: put programs into the image");
-            report.error(script.at, key, message);
-        }
-        Ok(file) if file.is_file() => {
-            if let Err(error) = std::fs::File::open(&path) {
-                report.error(script.at, key, format!("cannot read {shown}: {error}"));
-            }
-        }
-        Ok(_) => report.error(script.at, key, format!("{shown} is not a file: name the script itself")),
-        Err(error) => {
-            let message = format!("no script at {shown} ({error}); paths start at the definition's folder");
-            report.error(script.at, key, message);
-        }
-    }
-    std::path::absolute(&path).unwrap_or(path)
 }
 
 fn read_variables(

@@ -3,7 +3,7 @@
 use super::fields::Spanned;
 use super::overlap::{Hit, hit};
 use super::problem::{Position, Report};
-use super::{Architecture, Definition, DefinitionErrors, InputRule, aws, limits, place};
+use super::{Architecture, Definition, DefinitionErrors, InputRule, limits, place, script};
 use crate::image::Source;
 use crate::model::FunctionForm;
 use std::path::{Path, PathBuf};
@@ -22,7 +22,7 @@ pub fn from_form(form: &FunctionForm, base: &Path) -> Result<Definition, Definit
     definition.architecture = form.architecture.unwrap_or(Architecture::host());
     read_image(&definition, &mut report);
     if !form.script.trim().is_empty() {
-        definition.script = Some(aws::existing_script(&field(&form.script), &base, "script", &mut report));
+        definition.script = Some(script::existing(&field(&form.script), &base, "script", &mut report));
     }
     number(form.memory_mb, &limits::MEMORY_MB, "memory", "MiB", &mut definition.memory_mb, &mut report);
     number(form.timeout_s, &limits::TIMEOUT_S, "timeout", "seconds", &mut definition.timeout_s, &mut report);

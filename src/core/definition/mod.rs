@@ -80,6 +80,7 @@
 //! place       bucket/folder paths
 //! problem     what is wrong with a definition, and where
 //! providers   storage_providers: S3 endpoints with keys of their own
+//! script      that a function's script is there, and that what runs it will understand its bytes
 //! secrets     ${NAME}: values that come from the environment
 //! shared_memory  scripts that want shared memory, which functions do not have
 //! settings    settings given one by one, as options of a command line
@@ -102,6 +103,7 @@ mod overlap;
 mod place;
 mod problem;
 mod providers;
+mod script;
 mod secrets;
 mod settings;
 mod shared_memory;

@@ -12,7 +12,7 @@ pub(super) fn explain(code: &str) -> &'static str {
             "Lambda may not read the image: the repository must be in the function's region, and its policy must \
              allow lambda.amazonaws.com (whoever deploys needs ecr:SetRepositoryPolicy once)."
         }
-        "InvalidImage" => "Lambda does not accept the image; the words above say which part.",
+        "InvalidImage" => "The image is not accepted; the words above say which part.",
         "InvalidRuntime" | "FunctionError.RuntimeInitError" => {
             "The runtime did not start: is the image for the function's architecture?"
         }

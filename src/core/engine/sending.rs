@@ -60,7 +60,7 @@ fn tell(ctx: &Ctx, launch: &Launch) {
     let title = format!("Run {} of {}: {}", header.id, header.function, plural(header.tasks, "task"));
     let id = header.id.clone();
     let absent = match launch.absent() {
-        0 => String::new(),
+        0 => launch.left_out().map_or_else(String::new, |left_out| format!("left out: {left_out}")),
         absent => format!("{} not there any more: left out", plural(absent, "input")),
     };
     ctx.update(move |state| {

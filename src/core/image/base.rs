@@ -1,14 +1,15 @@
 //! A user's image, wherever it came from: layers that are gzip and a configuration.
 
-use super::blob::{BaseLayer, Blob, BlobSource, blocking};
+use super::blob::{BaseLayer, blocking};
 use super::files::{add_folder, add_named, add_tar};
-use super::layer::{Layer, LayerWriter};
+use super::layer::LayerWriter;
+use super::left_out::LeftOut;
 use super::normalise::normalise;
 use super::request::ComposeRequest;
 use super::source::Source;
-use super::{Cache, ImageError, LAYER, Remote, layer_cache, origin};
+use super::tree::Links;
+use super::{Cache, ImageError, Remote, layer_cache, origin};
 use std::io::BufWriter;
-use tempfile::NamedTempFile;
 use tokio_util::sync::CancellationToken;
 
 /// What an image says about itself, as far as functions care.
@@ -34,6 +35,8 @@ pub(super) struct Base {
     /// `arm64` has `v8`; others have none.
     pub variant: Option<String>,
     pub warnings: Vec<String>,
+    /// Scripts whose first line ends with CR LF, relative to the root.
+    pub dos_scripts: Vec<String>,
 }
 
 /// Reads an image so that every layer of it is gzip.
@@ -49,7 +52,7 @@ pub(super) async fn read(
             return blocking(move || from_files(&source, &cache, &cancel)).await;
         }
         Source::Registry(reference) => Some(Remote::open(reference, request.credentials.as_ref()).await?),
-        Source::DockerArchive(_) | Source::OciArchive(..) | Source::OciLayout(..) => None,
+        Source::DockerArchive(..) | Source::OciArchive(..) | Source::OciLayout(..) => None,
     };
     let origin = origin::find(source, request.architecture, remote, cache).await?;
     let mut base = Base {
@@ -57,9 +60,14 @@ pub(super) async fn read(
         variant: origin.config.variant.clone(),
         ..Base::default()
     };
+    let (mut left_out, mut links) = (LeftOut::default(), Links::new());
     for (layer, diff_id) in origin.layers.into_iter().zip(origin.config.diff_ids()) {
-        base.layers.push(normalise(layer, diff_id, &origin.name, cache, cancel).await?);
+        let normal = normalise(layer, diff_id, &origin.name, &mut links, (cache, cancel)).await?;
+        base.layers.push(normal.layer);
+        base.dos_scripts.extend(normal.dos_scripts);
+        left_out.merge(&normal.left_out);
     }
+    base.warnings.extend(left_out.told(&origin.name));
     Ok(base)
 }
 
@@ -85,28 +93,17 @@ fn from_files(source: &Source, cache: &Cache, cancel: &CancellationToken) -> Res
     }
     let output = BufWriter::with_capacity(256 * 1024, cache.temporary()?);
     let mut writer = LayerWriter::new(output, &source.describe(), cancel);
-    match source {
-        Source::Rootfs(path) if path.is_dir() => add_folder(&mut writer, path, &mut base.warnings)?,
-        Source::Rootfs(path) => add_tar(&mut writer, path, &mut base.warnings)?,
-        _ => add_named(&mut writer, files)?,
+    if let Source::Rootfs(path) = source {
+        let folder = path.is_dir();
+        let left_out = if folder { add_folder(&mut writer, path)? } else { add_tar(&mut writer, path)? };
+        base.warnings.extend(left_out.told(&path.display().to_string()));
+    } else {
+        base.dos_scripts = add_named(&mut writer, files)?;
     }
-    let layer = stored(writer.finish()?, cache)?;
+    let layer = layer_cache::stored(writer.finish()?, cache)?;
     if let Some(key) = key {
         layer_cache::keep(&key, &layer, &base.warnings, cache)?;
     }
     base.layers.push(layer);
     Ok(base)
-}
-
-/// Moves a finished layer into the cache.
-pub(super) fn stored(layer: Layer<BufWriter<NamedTempFile>>, cache: &Cache) -> Result<BaseLayer, ImageError> {
-    let Layer { output, digest, size, diff_id, uncompressed } = layer;
-    let file = output.into_inner().map_err(|error| ImageError::File {
-        what: "cannot write to the image cache".into(),
-        error: error.into_error(),
-    })?;
-    let path = cache.keep(file, &digest)?;
-    let source = BlobSource::File { path, offset: 0 };
-    let blob = Blob { digest, size, media_type: LAYER.into(), source };
-    Ok(BaseLayer { blob, diff_id, uncompressed: Some(uncompressed) })
 }

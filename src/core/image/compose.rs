@@ -1,6 +1,6 @@
 //! A user's image and our layer become one that Lambda runs.
 
-use super::base::{self, Base};
+use super::base::{self, Base, ImageSettings};
 use super::blob::{Blob, BlobSource, blocking};
 use super::digest::sha256;
 use super::request::ComposeRequest;
@@ -8,6 +8,7 @@ use super::{CONFIG, Cache, GOOD_MANIFEST, ImageError, LAYER, MANIFEST, MAX_UNCOM
 use crate::model::{Architecture, is_reserved};
 use bytes::Bytes;
 use serde_json::json;
+use std::path::Path;
 use throng_contract::{FunctionConfig, layout};
 use tokio_util::sync::CancellationToken;
 
@@ -120,6 +121,9 @@ fn function_config(request: &ComposeRequest, base: &Base) -> Result<FunctionConf
                 .into(),
         ));
     }
+    if !config.script {
+        check_entry_point(base)?;
+    }
     config.fingerprint = fingerprint(&config, request.script.as_deref(), base);
     Ok(config)
 }
@@ -131,6 +135,32 @@ fn fingerprint(config: &FunctionConfig, script: Option<&[u8]>, base: &Base) -> S
     let layers: Vec<_> = base.layers.iter().map(|layer| &layer.diff_id).collect();
     let script = script.map(sha256);
     sha256(json!([layers, script, entrypoint, cmd, workdir, env]).to_string().as_bytes())
+}
+
+/// Refuses an entry point that no kernel starts: its interpreter would be `/bin/sh\r`. Programs that are found by PATH
+/// are looked for there; links to programs are not followed.
+fn check_entry_point(base: &Base) -> Result<(), ImageError> {
+    let ImageSettings { entrypoint, cmd, env, workdir, .. } = &base.settings;
+    let Some(program) = entrypoint.first().or(cmd.first()) else { return Ok(()) };
+    let path = env.iter().find_map(|variable| variable.strip_prefix("PATH=")).unwrap_or_default();
+    let folders: Vec<&str> = if program.contains('/') { vec![workdir] } else { path.split(':').collect() };
+    let is_it = |script: &String| {
+        folders.iter().any(|folder| {
+            Path::new("/")
+                .join(folder)
+                .join(program)
+                .strip_prefix("/")
+                .is_ok_and(|name| name == Path::new(script))
+        })
+    };
+    if !base.dos_scripts.iter().any(is_it) {
+        return Ok(());
+    }
+    Err(ImageError::Refused(format!(
+        "the image's entry point `{program}` is a script with DOS line ends: its first line asks for an interpreter whose \
+         name ends with `\\r`, which is nowhere. Write it with Unix line ends (`dos2unix`, or `sed -i 's/\\r$//'`) and \
+         build the image again"
+    )))
 }
 
 fn image_config(architecture: Architecture, base: &Base, diff_ids: &[&str]) -> Vec<u8> {

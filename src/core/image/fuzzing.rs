@@ -44,9 +44,8 @@ pub fn config(json: &[u8]) -> Result<(ImageSettings, Vec<String>), ImageError> {
 /// What no layer may have.
 pub fn root_tar(tar: &Path) -> Result<(Vec<u8>, Vec<String>), ImageError> {
     let mut writer = LayerWriter::new(Vec::new(), "root", &CancellationToken::new());
-    let mut warnings = Vec::new();
-    files::add_tar(&mut writer, tar, &mut warnings)?;
-    Ok((writer.finish()?.output, warnings))
+    let left_out = files::add_tar(&mut writer, tar)?;
+    Ok((writer.finish()?.output, left_out.told("root").into_iter().collect()))
 }
 
 /// A small member of an archive that holds an image.

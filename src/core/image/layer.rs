@@ -1,23 +1,16 @@
 //! Writes a layer: a gzip tar in which every parent folder is present, the same for the same entries.
 
 use super::digest::Metered;
+use super::names::safe;
+use super::tree::{EntryKind, Links, Placed, Tree};
 use super::{ImageError, MAX_UNCOMPRESSED};
 use flate2::{Compression, GzBuilder, write::GzEncoder};
-use std::collections::HashMap;
 use std::io::{Read, Write};
 use tar::{EntryType, Header};
 use tokio_util::sync::CancellationToken;
 
 /// Modification time of what we add ourselves: 1980-01-01, the earliest that every archive format knows.
 pub(super) const FIXED_TIME: u64 = 315_532_800;
-
-/// What an entry is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum EntryKind {
-    Folder,
-    File,
-    Symlink,
-}
 
 /// Permission bits, owner and time of an entry.
 #[derive(Clone, Copy, Debug)]
@@ -60,7 +53,7 @@ pub(super) fn gzip<W: Write>(output: W) -> Gzip<W> {
 /// Writes entries into a layer. Names are relative, with `/` between their parts, and are checked.
 pub(super) struct LayerWriter<W: Write> {
     tar: tar::Builder<Metered<Gzip<W>>>,
-    seen: HashMap<String, EntryKind>,
+    tree: Tree,
     cancel: CancellationToken,
     /// What is being made a layer of, for messages.
     origin: String,
@@ -70,13 +63,20 @@ impl<W: Write> LayerWriter<W> {
     pub fn new(output: W, origin: &str, cancel: &CancellationToken) -> Self {
         let mut tar = tar::Builder::new(Metered::new(gzip(output)));
         tar.mode(tar::HeaderMode::Complete);
-        Self { tar, seen: HashMap::new(), cancel: cancel.clone(), origin: origin.to_owned() }
+        Self { tar, tree: Tree::default(), cancel: cancel.clone(), origin: origin.to_owned() }
+    }
+
+    /// The layer lies over these links, which are followed.
+    pub fn over(mut self, below: &Links) -> Self {
+        self.tree = Tree::over(below);
+        self
     }
 
     /// A folder. Given again, it is not written twice.
     pub fn folder(&mut self, name: &str, attributes: Attributes) -> Result<(), ImageError> {
-        if self.begin(name, EntryKind::Folder)? {
-            self.write(name, EntryType::Directory, attributes, 0, &mut std::io::empty())?;
+        let Placed { name, again, .. } = self.begin(name, EntryKind::Folder)?;
+        if !again {
+            self.write(&name, EntryType::Directory, attributes, 0, &mut std::io::empty())?;
         }
         Ok(())
     }
@@ -89,24 +89,24 @@ impl<W: Write> LayerWriter<W> {
         size: u64,
         body: &mut dyn Read,
     ) -> Result<(), ImageError> {
-        self.begin(name, EntryKind::File)?;
-        self.write(name, EntryType::Regular, attributes, size, body)
+        let placed = self.begin(name, EntryKind::File)?;
+        self.write(&placed.name, EntryType::Regular, attributes, size, body)
     }
 
     /// A symbolic link. Its target may be anything: it is followed inside the function only.
     pub fn symlink(&mut self, name: &str, target: &str, attributes: Attributes) -> Result<(), ImageError> {
-        self.begin(name, EntryKind::Symlink)?;
-        self.link(name, target, EntryType::Symlink, attributes)
+        let placed = self.begin(name, EntryKind::Symlink(target.to_owned()))?;
+        self.link(&placed.name, target, EntryType::Symlink, attributes)
     }
 
     /// A further name for a file that has been written.
     pub fn hardlink(&mut self, name: &str, target: &str, attributes: Attributes) -> Result<(), ImageError> {
-        if !matches!(self.seen.get(target), Some(EntryKind::File | EntryKind::Symlink)) {
-            let why = format!("is a hard link to `{}`, which no earlier entry is", safe(target));
-            return Err(self.refuse(name, &why));
+        let target = self.tree.target(target).map_err(|why| self.refuse(name, &why))?;
+        let placed = self.begin(name, EntryKind::File)?;
+        if placed.name == target {
+            return Ok(());
         }
-        self.begin(name, EntryKind::File)?;
-        self.link(name, target, EntryType::Link, attributes)
+        self.link(&placed.name, &target, EntryType::Link, attributes)
     }
 
     /// Bytes of the tar so far.
@@ -118,32 +118,17 @@ impl<W: Write> LayerWriter<W> {
         ImageError::Content(format!("{}: entry `{}` {why}", self.origin, safe(name)))
     }
 
-    /// Checks the name, writes parents that are missing. `false` when the folder is there already.
-    fn begin(&mut self, name: &str, kind: EntryKind) -> Result<bool, ImageError> {
+    /// Finds the entry's place, writes parents that are missing.
+    fn begin(&mut self, name: &str, kind: EntryKind) -> Result<Placed, ImageError> {
         if self.cancel.is_cancelled() {
             return Err(ImageError::Cancelled);
         }
-        for (at, _) in name.match_indices('/') {
-            let parent = &name[..at];
-            match self.seen.get(parent) {
-                Some(EntryKind::Folder) => {}
-                Some(_) => {
-                    let why = format!("lies below `{}`, which is not a folder", safe(parent));
-                    return Err(self.refuse(name, &why));
-                }
-                None => {
-                    self.seen.insert(parent.to_owned(), EntryKind::Folder);
-                    let attributes = Attributes::fixed(0o755);
-                    self.write(parent, EntryType::Directory, attributes, 0, &mut std::io::empty())?;
-                }
-            }
+        let placed = self.tree.add(name, kind).map_err(|why| self.refuse(name, &why))?;
+        for parent in &placed.missing {
+            let attributes = Attributes::fixed(usual_mode(parent));
+            self.write(parent, EntryType::Directory, attributes, 0, &mut std::io::empty())?;
         }
-        let before = self.seen.insert(name.to_owned(), kind);
-        match (before, kind) {
-            (Some(EntryKind::Folder), EntryKind::Folder) => Ok(false),
-            (Some(EntryKind::Folder), _) => Err(self.refuse(name, "replaces a folder of the same name")),
-            _ => Ok(true),
-        }
+        Ok(placed)
     }
 
     fn header(kind: EntryType, attributes: Attributes, size: u64) -> Header {
@@ -206,6 +191,11 @@ impl<W: Write> LayerWriter<W> {
     }
 }
 
+/// The permissions of a folder that nobody described.
+fn usual_mode(folder: &str) -> u32 {
+    if matches!(folder, "tmp" | "var/tmp") { 0o1777 } else { 0o755 }
+}
+
 /// Reads the promised number of bytes: a file that shrinks while it is read is an error, not a damaged layer.
 struct Exactly<'a> {
     inner: &'a mut dyn Read,
@@ -229,30 +219,4 @@ impl Read for Exactly<'_> {
         self.left -= read as u64;
         Ok(read)
     }
-}
-
-/// A name of an archive, for a message: no control characters, not endless.
-pub(super) fn safe(name: &str) -> String {
-    name.chars().take(200).map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
-}
-
-/// Makes an archive's name relative and plain: `./a//b/` is `a/b`, the root is empty.
-///
-/// # Errors
-/// Why it is refused.
-pub(super) fn plain_name(name: &str) -> Result<String, &'static str> {
-    if name.starts_with('/') {
-        return Err("has an absolute path");
-    }
-    if name.contains('\0') {
-        return Err("has a zero byte in its name");
-    }
-    let parts: Vec<&str> = name.split('/').filter(|part| !matches!(*part, "" | ".")).collect();
-    if parts.contains(&"..") {
-        return Err("has `..` in its path");
-    }
-    if parts.last().is_some_and(|last| last.starts_with(".wh.")) {
-        return Err("has a name that layers use for deletions (.wh.…)");
-    }
-    Ok(parts.join("/"))
 }

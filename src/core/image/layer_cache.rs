@@ -1,17 +1,21 @@
-//! Remembers the layer that a root filesystem became, so that deploying it again does not compress it again.
+//! Keeps layers that were made; remembers the one that a root filesystem became, so that deploying it again does not
+//! compress it again.
 
 use super::blob::{BaseLayer, Blob, BlobSource};
 use super::digest::Metered;
+use super::layer::Layer;
 use super::{Cache, ImageError, LAYER};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use std::fs::File;
+use std::io::BufWriter;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
+use tempfile::NamedTempFile;
 
 /// Raised when the same files would give another layer.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 #[derive(Serialize, Deserialize)]
 struct Note {
@@ -70,6 +74,19 @@ pub(super) fn find(key: &str, cache: &Cache) -> Option<(BaseLayer, Vec<String>)>
     let source = BlobSource::File { path, offset: 0 };
     let blob = Blob { digest, size, media_type: LAYER.into(), source };
     Some((BaseLayer { blob, diff_id, uncompressed: Some(uncompressed) }, warnings))
+}
+
+/// Moves a finished layer into the cache.
+pub(super) fn stored(layer: Layer<BufWriter<NamedTempFile>>, cache: &Cache) -> Result<BaseLayer, ImageError> {
+    let Layer { output, digest, size, diff_id, uncompressed } = layer;
+    let file = output.into_inner().map_err(|error| ImageError::File {
+        what: "cannot write to the image cache".into(),
+        error: error.into_error(),
+    })?;
+    let path = cache.keep(file, &digest)?;
+    let source = BlobSource::File { path, offset: 0 };
+    let blob = Blob { digest, size, media_type: LAYER.into(), source };
+    Ok(BaseLayer { blob, diff_id, uncompressed: Some(uncompressed) })
 }
 
 /// Remembers a layer.

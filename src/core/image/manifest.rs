@@ -1,7 +1,7 @@
 //! The JSON of images, read leniently: Docker's and OCI's, with and without `mediaType`.
 
 use super::digest::is_sha256;
-use super::layer::safe;
+use super::names::safe;
 use super::{ImageError, ImageSettings};
 use crate::model::Architecture;
 use serde::{Deserialize, Deserializer};

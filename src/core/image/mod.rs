@@ -12,14 +12,17 @@
 //! cache         what can be made again but is worth keeping: layers by digest
 //! compose       A user's image and our layer become one that Lambda runs
 //! digest        SHA-256 of what passes by
+//! entries       the entries of a tar, one after the other
 //! error         what can go wrong with images
 //! files         layers from files: named files, a root folder, a root tar
 //! fuzzing       readers of outside input, for the fuzz targets
 //! layer         writes a layer: the same bytes for the same entries
-//! layer_cache   remembers the layer that a root filesystem became
+//! layer_cache   keeps layers; remembers the one that a root filesystem became
+//! left_out      what is left out of an image, told once
 //! manifest      the JSON of images, read leniently
 //! mount         takes a layer over from another repository of the same registry
-//! normalise     layers as Lambda takes them: gzip
+//! names         names of archives: made plain, and made safe to show
+//! normalise     layers as Lambda takes them: gzip, with every folder
 //! origin        finds an image in a registry, a layout or an archive
 //! programs      the programs that run inside functions, as they are handed in
 //! push          moves an image to a registry
@@ -28,6 +31,7 @@
 //! source        where an image comes from
 //! store         what a registry holds: list, inspect, remove
 //! tarfile       a tar as a folder of members, read without unpacking
+//! tree          where the entries of a layer go: parents, links, what replaces what
 //! upgrade       an image that throng made gets today's runtime
 //! ```
 
@@ -38,14 +42,17 @@ mod blob;
 mod cache;
 mod compose;
 mod digest;
+mod entries;
 mod error;
 mod files;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
 mod layer;
 mod layer_cache;
+mod left_out;
 mod manifest;
 mod mount;
+mod names;
 mod normalise;
 mod origin;
 mod programs;
@@ -55,6 +62,7 @@ mod request;
 mod source;
 mod store;
 mod tarfile;
+mod tree;
 mod upgrade;
 
 pub use auth::find_credentials;

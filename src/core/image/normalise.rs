@@ -1,45 +1,96 @@
-//! Layers as Lambda takes them: gzip. What is gzip stays as it is, byte for byte.
+//! Layers as Lambda takes them: gzip, with every folder. What is so already stays as it is, byte for byte; what lacks
+//! folders, has entries below links or devices is written again. Of layers that stay in a registry nothing is seen.
 
 use super::blob::{BaseLayer, Blob, BlobSource, blocking};
 use super::digest::Metered;
+use super::entries::{self, Found, Kind};
 use super::files::{Compressed, decompressed};
-use super::layer::gzip;
+use super::layer::{Layer, LayerWriter, gzip};
+use super::layer_cache::stored;
+use super::left_out::LeftOut;
 use super::origin::OriginLayer;
+use super::tree::Links;
 use super::{Cache, ImageError, LAYER, MAX_UNCOMPRESSED};
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 use std::fs::File;
-use std::io::{BufWriter, Read, Seek as _, SeekFrom, Write as _};
+use std::io::{BufWriter, Read, Seek as _, SeekFrom};
 use std::path::Path;
 use tokio_util::sync::CancellationToken;
 
-/// What is remembered of a layer that was compressed again. Named by the tar's digest.
+/// What is remembered of a layer that was read. Named by the tar's digest.
 #[derive(Serialize, Deserialize)]
 struct Note {
-    digest: String,
+    /// Of what was made of it; absent when it stays as it is.
+    digest: Option<String>,
     size: u64,
+    diff_id: String,
     uncompressed: u64,
+    left_out: LeftOut,
+    dos_scripts: Vec<String>,
+    links: Links,
+    replaced: Vec<String>,
 }
 
-/// A layer of the user's image as one that Lambda takes.
+impl Note {
+    fn of(found: &Found, digest: Option<String>, size: u64, diff_id: &str, uncompressed: u64) -> Self {
+        Self {
+            digest,
+            size,
+            diff_id: diff_id.to_owned(),
+            uncompressed,
+            left_out: found.left_out.clone(),
+            dos_scripts: found.dos_scripts.clone(),
+            links: found.links.clone(),
+            replaced: found.replaced.clone(),
+        }
+    }
+}
+
+/// A layer that Lambda takes, and what was seen in it.
+pub(super) struct Normal {
+    pub layer: BaseLayer,
+    pub left_out: LeftOut,
+    /// Scripts whose first line ends with CR LF.
+    pub dos_scripts: Vec<String>,
+}
+
+impl Normal {
+    /// Tells the layers above of links.
+    fn of(layer: BaseLayer, note: Note, links: &mut Links) -> Self {
+        links.retain(|name, _| !note.replaced.contains(name));
+        links.extend(note.links);
+        Self { layer, left_out: note.left_out, dos_scripts: note.dos_scripts }
+    }
+}
+
+/// A layer of the user's image as one that Lambda takes. `links` are those of the layers below it; its own are added.
 pub(super) async fn normalise(
     layer: OriginLayer,
     diff_id: &str,
     name: &str,
-    cache: &Cache,
-    cancel: &CancellationToken,
-) -> Result<BaseLayer, ImageError> {
+    links: &mut Links,
+    (cache, cancel): (&Cache, &CancellationToken),
+) -> Result<Normal, ImageError> {
     if let (BlobSource::Registry(_), Some(digest)) = (&layer.source, &layer.digest)
         && layer.media_type.ends_with("gzip")
     {
-        return Ok(kept(digest.clone(), layer.size, layer.source.clone(), diff_id));
+        let layer = kept(digest.clone(), layer.size, layer.source.clone(), diff_id, None);
+        return Ok(Normal { layer, left_out: LeftOut::default(), dos_scripts: Vec::new() });
     }
-    let note_name = format!("gzip-{}.json", diff_id.trim_start_matches("sha256:"));
-    if let Some(Note { digest, size, uncompressed }) = cache.note(&note_name)
-        && let Some(path) = cache.find(&digest)
-    {
-        let source = BlobSource::File { path, offset: 0 };
-        return Ok(BaseLayer { uncompressed: Some(uncompressed), ..kept(digest, size, source, diff_id) });
-    }
+    let note_name = note_name(diff_id, links);
+    let note: Option<Note> = cache.note(&note_name);
+    let there = note.as_ref().and_then(|note| cache.find(note.digest.as_deref()?));
+    let note = match (note, there) {
+        (Some(note), Some(path)) => {
+            let (digest, source) =
+                (note.digest.clone().unwrap_or_default(), BlobSource::File { path, offset: 0 });
+            let layer = kept(digest, note.size, source, &note.diff_id, Some(note.uncompressed));
+            return Ok(Normal::of(layer, note, links));
+        }
+        // What stays as it is was looked at; what is of another size is another gzip of it.
+        (note, _) => note.filter(|note| note.digest.is_none() && note.size == layer.size),
+    };
     // What must be read here is fetched first, and checked.
     let fetched = match &layer.source {
         BlobSource::Registry(remote) => {
@@ -49,7 +100,8 @@ pub(super) async fn normalise(
         _ => None,
     };
     let (cache, cancel, diff_id, name) = (cache.clone(), cancel.clone(), diff_id.to_owned(), name.to_owned());
-    blocking(move || {
+    let below = links.clone();
+    let (layer, note) = blocking(move || {
         let local = fetched.as_ref().map(|file| (file.path().to_owned(), 0));
         let (path, offset) = match (local, &layer.source) {
             (Some(local), _) => local,
@@ -57,21 +109,54 @@ pub(super) async fn normalise(
             (None, _) => return Err(ImageError::Content(format!("{name}: a layer has no file"))),
         };
         let part = Part { path: &path, offset, size: layer.size };
-        if part.compression()? == Compressed::Gzip && fetched.is_none() {
-            let digest = match &layer.digest {
-                Some(digest) => digest.clone(),
-                None => part.digest(&cancel)?,
-            };
-            return Ok(kept(digest, layer.size, layer.source.clone(), &diff_id));
-        }
-        recompress(&part, &diff_id, &name, &note_name, &cache, &cancel)
+        let work = Work {
+            part: &part,
+            diff_id: &diff_id,
+            name: &name,
+            below: &below,
+            cache: &cache,
+            cancel: &cancel,
+        };
+        let stays = part.compression()? == Compressed::Gzip && fetched.is_none();
+        let (note, made) = match note.filter(|_| stays) {
+            Some(note) => (note, None),
+            None => work.read(stays)?,
+        };
+        cache.write_note(&note_name, &note)?;
+        let digest = match (&note.digest, &layer.digest) {
+            (Some(digest), _) | (None, Some(digest)) => digest.clone(),
+            (None, None) => part.digest(&cancel)?,
+        };
+        let source = made.map_or_else(|| layer.source.clone(), |path| BlobSource::File { path, offset: 0 });
+        Ok((kept(digest, note.size, source, &note.diff_id, Some(note.uncompressed)), note))
     })
-    .await
+    .await?;
+    Ok(Normal::of(layer, note, links))
 }
 
-fn kept(digest: String, size: u64, source: BlobSource, diff_id: &str) -> BaseLayer {
+/// A layer is read anew over other links.
+fn note_name(diff_id: &str, links: &Links) -> String {
+    let hex = diff_id.trim_start_matches("sha256:");
+    if links.is_empty() {
+        return format!("layer-{hex}.json");
+    }
+    let mut hash = Sha256::new();
+    for text in links.iter().flat_map(|(name, target)| [name, target]) {
+        hash.update(text.as_bytes());
+        hash.update([0]);
+    }
+    format!("layer-{hex}-{}.json", &hex::encode(hash.finalize())[..16])
+}
+
+fn kept(
+    digest: String,
+    size: u64,
+    source: BlobSource,
+    diff_id: &str,
+    uncompressed: Option<u64>,
+) -> BaseLayer {
     let blob = Blob { digest, size, media_type: LAYER.into(), source };
-    BaseLayer { blob, diff_id: diff_id.to_owned(), uncompressed: None }
+    BaseLayer { blob, diff_id: diff_id.to_owned(), uncompressed }
 }
 
 /// Bytes within a file.
@@ -121,34 +206,102 @@ impl<R: Read> Read for CancellableReader<'_, R> {
     }
 }
 
-fn recompress(
-    part: &Part<'_>,
-    diff_id: &str,
-    name: &str,
-    note_name: &str,
-    cache: &Cache,
-    cancel: &CancellationToken,
-) -> Result<BaseLayer, ImageError> {
-    let fail = |error| ImageError::file("cannot decompress a layer of", part.path, error);
-    let plain = decompressed(CancellableReader { inner: part.open()?, cancel }).map_err(fail)?;
-    let mut input = Metered::new(plain.take(MAX_UNCOMPRESSED + 1));
-    let mut output = gzip(BufWriter::with_capacity(256 * 1024, cache.temporary()?));
-    std::io::copy(&mut input, &mut output).map_err(fail)?;
-    let (_, found, uncompressed) = input.finish();
-    if uncompressed > MAX_UNCOMPRESSED {
-        let message = format!("{name}: a layer has more than 10 GB uncompressed: Lambda takes no more");
-        return Err(ImageError::Refused(message));
+/// Reads as it was read, and writes the same into something else.
+struct Tee<R, W> {
+    from: R,
+    to: W,
+}
+
+impl<R: Read, W: std::io::Write> Read for Tee<R, W> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let length = self.from.read(buffer)?;
+        self.to.write_all(buffer.get(..length).unwrap_or_default())?;
+        Ok(length)
     }
-    if found != diff_id {
-        let message =
-            format!("{name}: a layer's content has the digest {found}, not {diff_id}: it is damaged");
-        return Err(ImageError::Content(message));
+}
+
+/// A layer that is to be read.
+struct Work<'a> {
+    part: &'a Part<'a>,
+    diff_id: &'a str,
+    /// Of its image.
+    name: &'a str,
+    below: &'a Links,
+    cache: &'a Cache,
+    cancel: &'a CancellationToken,
+}
+
+/// A layer in the cache that is being written.
+type Output = BufWriter<tempfile::NamedTempFile>;
+
+impl Work<'_> {
+    /// Looks at the layer, compresses it unless it stays as it is, and writes it again where that is needed. Gives
+    /// where it is if it is not what it was.
+    fn read(&self, stays: bool) -> Result<(Note, Option<std::path::PathBuf>), ImageError> {
+        let (found, layer) = if stays {
+            let (found, uncompressed, _) = self.looked_at(std::io::sink())?;
+            let note = Note::of(&found, None, self.part.size, self.diff_id, uncompressed);
+            if !found.odd {
+                return Ok((note, None));
+            }
+            (found, self.repaired()?)
+        } else {
+            let (found, uncompressed, gzip) = self.looked_at(gzip(self.output()?))?;
+            let layer = if found.odd {
+                drop(gzip);
+                self.repaired()?
+            } else {
+                let (output, digest, size) = gzip.finish().map_err(|error| self.fail(error))?.finish();
+                Layer { output, digest, size, diff_id: self.diff_id.to_owned(), uncompressed }
+            };
+            (found, layer)
+        };
+        let layer = stored(layer, self.cache)?;
+        let BaseLayer { blob, diff_id, uncompressed } = layer;
+        let BlobSource::File { path, .. } = blob.source else {
+            return Err(self.fail(std::io::ErrorKind::NotFound.into()));
+        };
+        let note = Note::of(&found, Some(blob.digest), blob.size, &diff_id, uncompressed.unwrap_or_default());
+        Ok((note, Some(path)))
     }
-    let (mut buffered, digest, size) = output.finish().map_err(fail)?.finish();
-    buffered.flush().map_err(fail)?;
-    let file = buffered.into_inner().map_err(|error| fail(error.into_error()))?;
-    let path = cache.keep(file, &digest)?;
-    cache.write_note(note_name, &Note { digest: digest.clone(), size, uncompressed })?;
-    let source = BlobSource::File { path, offset: 0 };
-    Ok(BaseLayer { uncompressed: Some(uncompressed), ..kept(digest, size, source, diff_id) })
+
+    fn fail(&self, error: std::io::Error) -> ImageError {
+        ImageError::file("cannot decompress a layer of", self.part.path, error)
+    }
+
+    fn output(&self) -> Result<Output, ImageError> {
+        Ok(BufWriter::with_capacity(256 * 1024, self.cache.temporary()?))
+    }
+
+    fn plain(&self) -> Result<impl Read + '_, ImageError> {
+        let input = CancellableReader { inner: self.part.open()?, cancel: self.cancel };
+        let plain = decompressed(input).map_err(|error| self.fail(error))?;
+        Ok(plain.take(MAX_UNCOMPRESSED + 1))
+    }
+
+    /// Reads the tar to its end, into something else as well; gives what is in it, and its bytes.
+    fn looked_at<W: std::io::Write>(&self, to: W) -> Result<(Found, u64, W), ImageError> {
+        let name = self.name;
+        let mut tee = Tee { from: Metered::new(self.plain()?), to };
+        let found = entries::look(&mut tee, Path::new(name), self.below);
+        std::io::copy(&mut tee, &mut std::io::sink()).map_err(|error| self.fail(error))?;
+        let (_, digest, uncompressed) = tee.from.finish();
+        if uncompressed > MAX_UNCOMPRESSED {
+            let message = format!("{name}: a layer has more than 10 GB uncompressed: Lambda takes no more");
+            return Err(ImageError::Refused(message));
+        }
+        if digest != self.diff_id {
+            let expected = self.diff_id;
+            let message =
+                format!("{name}: a layer's content has the digest {digest}, not {expected}: it is damaged");
+            return Err(ImageError::Content(message));
+        }
+        Ok((found?, uncompressed, tee.to))
+    }
+
+    fn repaired(&self) -> Result<Layer<Output>, ImageError> {
+        let mut writer = LayerWriter::new(self.output()?, self.name, self.cancel).over(self.below);
+        entries::copy(&mut writer, self.plain()?, Path::new(self.name), Kind::Layer)?;
+        writer.finish()
+    }
 }

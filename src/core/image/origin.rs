@@ -3,6 +3,7 @@
 use super::blob::{BlobSource, blocking};
 use super::digest::sha256;
 use super::manifest::{ConfigFile, Descriptor, Document, MAX_JSON, Manifest, check_digest, choose};
+use super::names::safe;
 use super::registry::Remote;
 use super::tarfile::{TarFile, read_small};
 use super::{Cache, ImageError, Source};
@@ -94,7 +95,9 @@ pub(super) async fn find(
         blocking(move || TarFile::open(&path, &cache))
     };
     match (source, remote) {
-        (Source::DockerArchive(path), _) => docker_archive(&open(path).await?, path, architecture),
+        (Source::DockerArchive(path, name), _) => {
+            docker_archive(&open(path).await?, path, name.as_deref(), architecture)
+        }
         (Source::OciArchive(path, name), _) => {
             let tar = open(path).await?;
             let index = tar.read("index.json")?;
@@ -138,14 +141,14 @@ async fn layout(
     };
     let known = || {
         let names: Vec<String> = list.iter().map(name_of).filter(|name| !name.is_empty()).collect();
-        super::layer::safe(&names.join(", "))
+        safe(&names.join(", "))
     };
     let document = match &chosen[..] {
         [] if list.is_empty() => {
             return Err(ImageError::Content(format!("{name}: the layout holds no image")));
         }
         [] => {
-            let wanted = super::layer::safe(wanted.unwrap_or_default());
+            let wanted = safe(wanted.unwrap_or_default());
             return Err(ImageError::Spec(format!("{name} has no image `{wanted}`; it has {}", known())));
         }
         [only] => Document::read(&blobs.manifest(only, &name).await?, &name)?,
@@ -205,21 +208,59 @@ async fn layers(
 #[serde(rename_all = "PascalCase")]
 struct Saved {
     config: String,
+    /// Its names; `null` when it has none.
+    repo_tags: Option<Vec<String>>,
     #[serde(default)]
     layers: Vec<String>,
 }
 
-fn docker_archive(tar: &TarFile, path: &Path, architecture: Architecture) -> Result<Origin, ImageError> {
+impl Saved {
+    /// Whether it is what a person calls `wanted`: with its registry, its folder and its tag, or without.
+    fn is_called(&self, wanted: &str) -> bool {
+        let short = |name: &str| {
+            let name = name.strip_prefix("docker.io/").unwrap_or(name);
+            name.strip_prefix("library/").unwrap_or(name).to_owned()
+        };
+        let tagged = wanted.rsplit('/').next().is_some_and(|last| last.contains(':'));
+        let wanted = if tagged { short(wanted) } else { format!("{}:latest", short(wanted)) };
+        self.repo_tags.iter().flatten().any(|name| short(name) == wanted)
+    }
+}
+
+/// The image of an archive that is meant: the named one, or the only one.
+fn chosen<'a>(saved: &'a [Saved], wanted: Option<&str>, name: &str) -> Result<&'a Saved, ImageError> {
+    let known = || {
+        let names: Vec<&str> =
+            saved.iter().flat_map(|saved| saved.repo_tags.iter().flatten()).map(String::as_str).collect();
+        if names.is_empty() { "without names".to_owned() } else { safe(&names.join(", ")) }
+    };
+    match (saved, wanted) {
+        (_, Some(wanted)) => saved.iter().find(|saved| saved.is_called(wanted)).ok_or_else(|| {
+            ImageError::Spec(format!("{name} has no image `{}`; it has {}", safe(wanted), known()))
+        }),
+        ([only], None) => Ok(only),
+        ([], None) => Err(ImageError::Content(format!("{name} holds no image"))),
+        (several, None) => Err(ImageError::Spec(format!(
+            "{name} holds {} images: {}. Say which: `docker-archive:{name}:NAME`",
+            several.len(),
+            known()
+        ))),
+    }
+}
+
+fn docker_archive(
+    tar: &TarFile,
+    path: &Path,
+    wanted: Option<&str>,
+    architecture: Architecture,
+) -> Result<Origin, ImageError> {
     let name = path.display().to_string();
     let saved: Vec<Saved> = serde_json::from_slice(&tar.read("manifest.json")?).map_err(|error| {
         ImageError::Content(format!(
             "{name}: manifest.json cannot be read ({error}): is it from docker save?"
         ))
     })?;
-    let [saved] = &saved[..] else {
-        let message = format!("{name} holds {} images: save one image per file", saved.len());
-        return Err(ImageError::Spec(message));
-    };
+    let saved = chosen(&saved, wanted, &name)?;
     let config = ConfigFile::read(&tar.read(&saved.config)?, &name)?;
     config.check_platform(architecture, &name)?;
     let layer = |member: &String| {

@@ -1,7 +1,7 @@
 //! Where an image comes from.
 
 use super::ImageError;
-use super::files::NamedFile;
+use super::files::{Archive, NamedFile, check_compression, what_is};
 use std::path::{Path, PathBuf};
 
 /// An image, as a definition names it.
@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 /// | spelling | what |
 /// |---|---|
 /// | `ubuntu:22.04`, `docker://host/repo:tag@sha256:…` | of a registry; Docker Hub when no host is named |
-/// | `docker-archive:PATH` | a tar made by `docker save` or skopeo |
+/// | `docker-archive:PATH[:ref]` | a tar made by `docker save` or skopeo; `ref` is an image's name and tag in it |
 /// | `oci-archive:PATH[:ref]` | a tar with an OCI layout |
 /// | `oci:PATH[:ref]` | a folder with an OCI layout |
 /// | `rootfs:PATH` | a root filesystem: a folder, or a tar, plain or with gzip or zstd |
@@ -19,8 +19,8 @@ use std::path::{Path, PathBuf};
 pub enum Source {
     /// A registry reference.
     Registry(Box<oci_client::Reference>),
-    /// A tar made by `docker save`.
-    DockerArchive(PathBuf),
+    /// A tar made by `docker save`, and which image of it.
+    DockerArchive(PathBuf, Option<String>),
     /// A tar with an OCI layout, and which image of it.
     OciArchive(PathBuf, Option<String>),
     /// A folder with an OCI layout, and which image of it.
@@ -41,7 +41,7 @@ impl Source {
         let (scheme, rest) = spec.split_once(':').unwrap_or(("", spec));
         match scheme {
             "docker" => Self::registry(rest.strip_prefix("//").unwrap_or(rest)),
-            "docker-archive" => Ok(Self::DockerArchive(path(rest, base)?)),
+            "docker-archive" => saved(rest, base),
             "oci-archive" => with_reference(rest, base).map(|(path, name)| Self::OciArchive(path, name)),
             "oci" => with_reference(rest, base).map(|(path, name)| Self::OciLayout(path, name)),
             "rootfs" => Ok(Self::Rootfs(path(rest, base)?)),
@@ -105,10 +105,11 @@ impl Source {
         };
         match self {
             Self::Registry(_) => Ok(()),
-            Self::Rootfs(path) => exists(path).map(|_| ()),
-            Self::DockerArchive(path) | Self::OciArchive(path, _) => {
+            Self::Rootfs(path) if exists(path)?.is_dir() => Ok(()),
+            Self::Rootfs(path) => check_compression(path),
+            Self::DockerArchive(path, _) | Self::OciArchive(path, _) => {
                 if exists(path)?.is_file() {
-                    return Ok(());
+                    return check_compression(path);
                 }
                 Err(ImageError::Spec(format!("{} is not a file", path.display())))
             }
@@ -135,7 +136,9 @@ impl Source {
             |name: &Option<String>| name.as_ref().map_or_else(String::new, |name| format!(", image {name}"));
         match self {
             Self::Registry(reference) => format!("{} (from its registry)", reference.whole()),
-            Self::DockerArchive(path) => format!("{} (made by docker save)", path.display()),
+            Self::DockerArchive(path, name) => {
+                format!("{} (made by docker save{})", path.display(), of(name))
+            }
             Self::OciArchive(path, name) => format!("{} (OCI archive{})", path.display(), of(name)),
             Self::OciLayout(path, name) => format!("{} (OCI layout{})", path.display(), of(name)),
             Self::Rootfs(path) => format!("{} (root filesystem)", path.display()),
@@ -154,6 +157,22 @@ fn path(text: &str, base: &Path) -> Result<PathBuf, ImageError> {
         return Err(ImageError::Spec("a path must follow the colon".into()));
     }
     Ok(base.join(text))
+}
+
+/// `PATH[:repository[:tag]]`; the longest path that is a file wins, as names of images have colons and slashes, too.
+fn saved(text: &str, base: &Path) -> Result<Source, ImageError> {
+    let whole = path(text, base)?;
+    let colons = text.match_indices(':').map(|(at, _)| at).collect::<Vec<_>>();
+    for at in colons.into_iter().rev().filter(|_| !whole.exists()) {
+        let (front, name) = (path(&text[..at], base), &text[at + 1..]);
+        if let Ok(front) = front
+            && front.is_file()
+            && !name.is_empty()
+        {
+            return Ok(Source::DockerArchive(front, Some(name.to_owned())));
+        }
+    }
+    Ok(Source::DockerArchive(whole, None))
 }
 
 /// `PATH[:reference]`; a path that exists as it stands wins.
@@ -178,7 +197,7 @@ fn scratch(text: &str, base: &Path) -> Result<Source, ImageError> {
         let inner = to.strip_prefix('/').ok_or_else(|| {
             ImageError::Spec(format!("`{to}` must be absolute: where the file goes in the image"))
         })?;
-        let plain = super::layer::plain_name(inner)
+        let plain = super::names::plain_name(inner)
             .map_err(|why| ImageError::Spec(format!("the destination `{to}` {why}")))?;
         if plain.is_empty() || to.ends_with('/') {
             return Err(ImageError::Spec(format!("`{part}` must name a file in the image: `{part}name`")));
@@ -195,16 +214,13 @@ fn scratch(text: &str, base: &Path) -> Result<Source, ImageError> {
     Ok(Source::Scratch(files))
 }
 
-/// Tells what a tar holds by its first entries.
+/// Tells what a tar holds.
 fn detect(path: &Path) -> Result<Source, ImageError> {
-    let names = super::files::first_names(path, 64)?;
-    let has = |name: &str| names.iter().any(|found| found.trim_start_matches("./") == name);
-    Ok(if has("manifest.json") || has("repositories") {
-        Source::DockerArchive(path.to_owned())
-    } else if has("oci-layout") || has("index.json") {
-        Source::OciArchive(path.to_owned(), None)
-    } else {
-        Source::Rootfs(path.to_owned())
+    check_compression(path)?;
+    Ok(match what_is(path)? {
+        Archive::Docker => Source::DockerArchive(path.to_owned(), None),
+        Archive::Oci => Source::OciArchive(path.to_owned(), None),
+        Archive::Root => Source::Rootfs(path.to_owned()),
     })
 }
 
@@ -230,7 +246,7 @@ mod tests {
                 other => panic!("{spec}: {other:?}"),
             }
         }
-        assert_eq!(parsed("docker-archive:x.tar"), Ok(Source::DockerArchive("/base/x.tar".into())));
+        assert_eq!(parsed("docker-archive:x.tar"), Ok(Source::DockerArchive("/base/x.tar".into(), None)));
         assert_eq!(parsed("oci:img:app"), Ok(Source::OciLayout("/base/img".into(), Some("app".into()))));
         assert_eq!(parsed("rootfs:/r"), Ok(Source::Rootfs("/r".into())));
         let file = |path: &str, to: &str| NamedFile { path: path.into(), destination: to.into() };

@@ -1,8 +1,8 @@
 //! A tar as a folder of members: where each begins and how long it is, read without unpacking.
 
 use super::files::{Compressed, decompressed};
-use super::layer::{plain_name, safe};
 use super::manifest::MAX_JSON;
+use super::names::{plain_name, safe};
 use super::{Cache, ImageError};
 use std::collections::HashMap;
 use std::fs::File;

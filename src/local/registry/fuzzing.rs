@@ -11,7 +11,8 @@ use std::path::Path;
 /// # Errors
 /// What no layer may have, in a sentence.
 pub fn unpacked(tar: &[u8], to: &Path, budget: u64) -> Result<u64, String> {
-    unpack::unpack(tar, to, budget, &|_| false).map_err(|error: UnpackError| error.to_string())
+    let outcome = unpack::unpack(tar, to, budget, &|_| None);
+    outcome.map(|unpacked| unpacked.bytes).map_err(|error: UnpackError| error.to_string())
 }
 
 /// The repository and the tag or digest of an image's name.

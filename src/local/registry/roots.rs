@@ -2,7 +2,7 @@
 
 use super::content::Content;
 use super::names::hex_of;
-use super::unpack::{self, UnpackError, unpack};
+use super::unpack::{self, Below, UnpackError, Unpacked, unpack};
 use super::{ImageError, rootfs};
 use crate::private;
 use crate::sandbox::prepare_root;
@@ -10,6 +10,7 @@ use flate2::read::MultiGzDecoder;
 use sha2::{Digest, Sha256};
 use std::fs::{self, File};
 use std::io::{self, BufReader, Read, Write as _};
+use std::os::unix::ffi::OsStringExt as _;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
@@ -31,8 +32,9 @@ pub fn make(content: &Content, layers: &[String]) -> Result<PathBuf, ImageError>
     }
     let mut unpacked: Vec<PathBuf> = Vec::new();
     let mut left = unpack::MAX_BYTES;
-    for layer in layers {
-        let (path, bytes) = unpacked_layer(content, layer, &unpacked, left)?;
+    for (at, layer) in layers.iter().enumerate() {
+        let under = chain(layers.get(..at).unwrap_or_default());
+        let (path, bytes) = unpacked_layer(content, layer, &unpacked, &under, left)?;
         left = left.checked_sub(bytes).ok_or_else(|| invalid(layer, &UnpackError::TooLarge))?;
         unpacked.push(path);
     }
@@ -49,18 +51,21 @@ pub fn make(content: &Content, layers: &[String]) -> Result<PathBuf, ImageError>
     Ok(root)
 }
 
-/// The folder of an unpacked layer, and the bytes of its files.
+/// The folder of an unpacked layer, and the bytes of its files. `under` is the name of the chain of layers below it.
 fn unpacked_layer(
     content: &Content,
     digest: &str,
     below: &[PathBuf],
+    under: &str,
     budget: u64,
 ) -> Result<(PathBuf, u64), ImageError> {
     let hex = hex_of(digest).ok_or_else(|| ImageError::Rejected(format!("{digest} is not a digest")))?;
     let layers = content.folder("layers");
     let (folder, size_file) = (layers.join(hex), layers.join(format!("{hex}.size")));
+    // Bytes, and the layers below if those decided where files are.
     if let Ok(text) = fs::read_to_string(&size_file)
-        && let Ok(size) = text.trim().parse()
+        && let Some(Ok(size)) = text.split_whitespace().next().map(str::parse)
+        && text.split_whitespace().nth(1).is_none_or(|over| over == under)
         && folder.is_dir()
     {
         return Ok((folder, size));
@@ -73,12 +78,10 @@ fn unpacked_layer(
     rootfs::remove(&folder)?;
     fs::create_dir(&temporary)?;
     fs::set_permissions(&temporary, fs::Permissions::from_mode(0o755))?;
-    let in_lower = |path: &Path| {
-        below.iter().any(|layer| fs::symlink_metadata(layer.join(path)).is_ok_and(|found| found.is_dir()))
-    };
+    let in_lower = |path: &Path| below.iter().rev().find_map(|layer| found_in(layer, path));
     let outcome = unpack(decoded(&blob)?, &temporary, budget, &in_lower);
-    let bytes = match outcome {
-        Ok(bytes) => bytes,
+    let Unpacked { bytes, leans, left_out } = match outcome {
+        Ok(unpacked) => unpacked,
         Err(error) => {
             let _ = fs::remove_dir_all(&temporary);
             return Err(match error {
@@ -87,19 +90,46 @@ fn unpacked_layer(
             });
         }
     };
+    if left_out > 0 {
+        tracing::info!(layer = digest, left_out, "devices and named pipes were left out");
+    }
     // The size first: the folder's name is what makes the layer exist.
     let size_temporary = content.temporary();
     let mut file = private::options().write(true).create_new(true).open(&size_temporary)?;
-    file.write_all(bytes.to_string().as_bytes())?;
+    let over = if leans { format!(" {under}") } else { String::new() };
+    file.write_all(format!("{bytes}{over}").as_bytes())?;
     fs::rename(size_temporary, size_file)?;
     fs::rename(&temporary, &folder)?;
     Ok((folder, bytes))
 }
 
+/// What a layer has at a path, of which no part may be a link there.
+fn found_in(layer: &Path, path: &Path) -> Option<Below> {
+    let mut at = layer.to_owned();
+    let mut parts = path.components().peekable();
+    while let Some(part) = parts.next() {
+        at.push(part);
+        let found = fs::symlink_metadata(&at).ok()?;
+        if found.is_dir() && parts.peek().is_none() {
+            return Some(Below::Folder(found.permissions().mode()));
+        }
+        if !found.is_dir() {
+            let link = found.is_symlink() && parts.peek().is_none();
+            return link
+                .then(|| fs::read_link(&at).ok())
+                .flatten()
+                .map(|to| Below::Link(to.into_os_string().into_vec()));
+        }
+    }
+    None
+}
+
+/// In AWS's words only what AWS refuses as well.
 fn invalid(layer: &str, error: &UnpackError) -> ImageError {
     let reason = match error {
         UnpackError::MissingParent(_) => format!("InvalidImage(MissingParentDirectory: {error})"),
-        _ => format!("InvalidImage(ImageLayerFailure: Layer Digest {layer}: {error})"),
+        UnpackError::TooLarge => format!("InvalidImage(ImageLayerFailure: Layer Digest {layer}: {error})"),
+        _ => format!("the local cloud cannot unpack layer {layer}: {error} (Lambda was not asked)"),
     };
     ImageError::Invalid { code: "InvalidImage".into(), reason }
 }

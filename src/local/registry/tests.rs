@@ -86,6 +86,38 @@ async fn what_is_not_there_or_not_allowed_is_told_as_aws_tells_it() {
     assert!(store.rootfs(&fine).await.unwrap().join("var/task/app").is_file());
 }
 
+/// A layer is unpacked once for all images, unless where its files go depends on what is below it.
+#[tokio::test]
+async fn a_layer_goes_where_the_folders_below_it_are() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = ImageStore::open(folder.path()).unwrap();
+    let mut archive = tar::Builder::new(GzEncoder::new(Vec::new(), flate2::Compression::fast()));
+    let folder_kind = tar::EntryType::Directory;
+    for (name, kind, target) in [
+        ("usr/", folder_kind, ""),
+        ("usr/lib/", folder_kind, ""),
+        ("lib", tar::EntryType::Symlink, "usr/lib"),
+    ] {
+        let mut header = tar::Header::new_gnu();
+        header.set_entry_type(kind);
+        header.set_mode(0o755);
+        header.set_size(0);
+        if target.is_empty() {
+            archive.append_data(&mut header, name, std::io::empty()).unwrap();
+        } else {
+            archive.append_link(&mut header, name, target).unwrap();
+        }
+    }
+    let merged = archive.into_inner().unwrap().finish().unwrap();
+    let (plain, shared) = (layer(&[("lib/", "")]), layer(&[("lib/x", "x")]));
+    let one = push(&store, "one", "v1", &[merged, shared.clone()]);
+    let two = push(&store, "two", "v1", &[plain, shared]);
+    let (one, two) = (store.rootfs(&one).await.unwrap(), store.rootfs(&two).await.unwrap());
+    let is_link = |root: &Path| std::fs::symlink_metadata(root.join("lib")).unwrap().is_symlink();
+    assert!(is_link(&one) && one.join("usr/lib/x").is_file());
+    assert!(!is_link(&two) && two.join("lib/x").is_file() && !two.join("usr").exists());
+}
+
 #[tokio::test]
 async fn sweep_removes_what_no_image_needs_and_nothing_else() {
     let folder = tempfile::tempdir().unwrap();

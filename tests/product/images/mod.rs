@@ -4,5 +4,6 @@
 
 mod compose;
 mod double;
+mod others;
 mod registry;
 mod support;

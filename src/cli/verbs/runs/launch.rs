@@ -86,6 +86,9 @@ async fn begun(session: &Session, args: &args::Run, job: &JobContext, launch: La
         let absent = words::plural(launch.absent(), "input");
         print::note(lines!("{absent} not there any more: left out"));
     }
+    if let Some(left_out) = launch.left_out() {
+        print::note(lines!("left out: {left_out}"));
+    }
     send(session, args, job, launch).await
 }
 

@@ -8,6 +8,7 @@ use std::collections::HashSet;
 use std::path::PathBuf;
 use tokio_util::sync::CancellationToken;
 
+/// Files that can be read; what cannot is left out, and the list says so.
 pub(super) async fn scan_files(
     paths: Vec<PathBuf>,
     cancel: &CancellationToken,
@@ -17,14 +18,6 @@ pub(super) async fn scan_files(
     let list = list.map_err(|error| RunError::Io(error.to_string()))??;
     if cancel.is_cancelled() {
         return Err(RunError::Cancelled);
-    }
-    if let Some(problem) = list.problems.first() {
-        let more = match list.unreadable {
-            1 => String::new(),
-            n => format!(" (and {} more)", n - 1),
-        };
-        let message = format!("`{}` {}{more}: leave it out or repair it", problem.path, problem.reason);
-        return Err(RunError::Refused(message));
     }
     Ok(list)
 }

@@ -140,6 +140,13 @@ impl Launch {
         self.inputs.junk
     }
 
+    /// Files that were left out because they cannot be read (links to nothing, names that no key can have), in a
+    /// sentence about the first; `None` when none was.
+    #[must_use]
+    pub fn left_out(&self) -> Option<String> {
+        self.inputs.left_out()
+    }
+
     /// Inputs of [`Inputs::Unsuccessful`] that are no longer there, or never were: they are left out.
     #[must_use]
     pub const fn absent(&self) -> u64 {

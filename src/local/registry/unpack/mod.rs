@@ -1,16 +1,25 @@
 //! Unpacks one layer into a folder. The archive is hostile: nothing is ever written outside the folder.
 //!
-//! Every path is walked from the folder's descriptor with `O_NOFOLLOW`, so that no link, whoever made it, is followed.
-//! Symbolic links are stored as they are: they are followed inside a sandbox only, where they cannot lead out.
-//! Whiteouts (`.wh.…`) stay as empty files; [`rootfs`](super::rootfs) obeys them. Owners, extended attributes and
-//! set-user-id bits are not kept: everything in a sandbox belongs to one user, who can gain nothing.
+//! Every path is walked part by part from the folder's descriptor with `O_NOFOLLOW`: the kernel follows no link, whoever
+//! made it. A folder that is a link (`lib -> usr/lib`) is followed here, by its text, and so that the folder is `/`: it
+//! cannot lead out. Names are relative to it, too, with a slash in front or without. Whiteouts (`.wh.…`) stay as empty
+//! files; [`rootfs`](super::rootfs) obeys them. Owners, extended attributes and set-user-id bits are not kept: everything
+//! in a sandbox belongs to one user, who can gain nothing. Devices and named pipes are left out.
+//!
+//! ```text
+//! pax    what extended headers say of the next entry
+//! walk   the way to an entry's folder, which never leads out
+//! ```
+
+mod pax;
+mod walk;
 
 use nix::errno::Errno;
 use nix::fcntl::{AtFlags, OFlag, openat};
 use nix::sys::stat::{Mode, UtimensatFlags, fchmod, mkdirat, utimensat};
 use nix::sys::time::TimeSpec;
 use nix::unistd::{UnlinkatFlags, linkat, symlinkat, unlinkat};
-use std::collections::HashMap;
+use pax::Extended;
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{self, Read};
@@ -18,6 +27,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use tar::{EntryType, Header};
+pub use walk::Below;
 
 /// Most bytes of all files of an image: Lambda's limit.
 pub const MAX_BYTES: u64 = 10 << 30;
@@ -53,8 +63,19 @@ pub enum UnpackError {
     Write(String),
 }
 
-/// Unpacks the archive `from` into the empty folder `to`. At most `budget` bytes of files are written; answers how
-/// many were. `in_lower` is asked whether a layer below has a folder.
+/// What became of a layer.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Unpacked {
+    /// Bytes of its files.
+    pub bytes: u64,
+    /// Whether folders of the layers below decided where its files are: over others it would be unpacked differently.
+    pub leans: bool,
+    /// How many devices and named pipes were left out.
+    pub left_out: u64,
+}
+
+/// Unpacks the archive `from` into the empty folder `to`. At most `budget` bytes of files are written. `below` is asked
+/// what the layers below have at a path: none of its parts is a link.
 ///
 /// # Errors
 /// [`UnpackError`]; what has been unpacked until then stays in `to`.
@@ -62,28 +83,21 @@ pub fn unpack(
     from: impl Read,
     to: &Path,
     budget: u64,
-    in_lower: &dyn Fn(&Path) -> bool,
-) -> Result<u64, UnpackError> {
+    below: &dyn Fn(&Path) -> Option<Below>,
+) -> Result<Unpacked, UnpackError> {
     let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
     let root =
         nix::fcntl::open(to, flags, Mode::empty()).map_err(|error| UnpackError::Write(error.to_string()))?;
-    let mut unpacker = Unpacker { root, left: budget, in_lower };
+    let mut unpacker = Unpacker { root, left: budget, below, done: Unpacked::default() };
     unpacker.run(from)?;
-    Ok(budget - unpacker.left)
+    Ok(Unpacked { bytes: budget - unpacker.left, ..unpacker.done })
 }
 
 struct Unpacker<'a> {
     root: OwnedFd,
     left: u64,
-    in_lower: &'a dyn Fn(&Path) -> bool,
-}
-
-/// What extended headers say of the next entry.
-#[derive(Default)]
-struct Extended {
-    path: Option<Vec<u8>>,
-    link: Option<Vec<u8>>,
-    mtime: Option<i64>,
+    below: &'a dyn Fn(&Path) -> Option<Below>,
+    done: Unpacked,
 }
 
 fn damaged(error: impl std::fmt::Display) -> UnpackError {
@@ -138,11 +152,16 @@ impl Unpacker<'_> {
             return Ok(()); // the root itself
         };
         let kind = header.entry_type();
-        let special = matches!(kind, EntryType::Char | EntryType::Block | EntryType::Fifo);
-        // The sandbox has a /dev of its own; what root filesystems bring there is of no use.
-        if special && folders.first() == Some(&&b"dev"[..]) {
+        // The sandbox has a /dev of its own, and no ordinary user can make a device.
+        if matches!(kind, EntryType::Char | EntryType::Block | EntryType::Fifo) {
+            self.done.left_out += 1;
             return Ok(());
         }
+        // Tars from before 1988 know folders by the slash alone.
+        let kind = match kind {
+            EntryType::Regular if size == 0 && path.ends_with(b"/") => EntryType::Directory,
+            kind => kind,
+        };
         let parent = self.parent(&path, folders)?;
         let mode = Mode::from_bits_truncate(header.mode().map_err(damaged)? & 0o1777);
         let name = OsStr::from_bytes(name);
@@ -179,8 +198,6 @@ impl Unpacker<'_> {
                 let target = link.ok_or_else(|| refused(&path, "a hard link to nothing"))?;
                 self.hard_link(&path, &parent, name, &target)?;
             }
-            EntryType::Char | EntryType::Block => return Err(refused(&path, "a device")),
-            EntryType::Fifo => return Err(refused(&path, "a named pipe")),
             other => {
                 return Err(refused(&path, format!("an entry of kind {:?}", char::from(other.as_byte()))));
             }
@@ -189,7 +206,7 @@ impl Unpacker<'_> {
     }
 
     fn hard_link(
-        &self,
+        &mut self,
         path: &[u8],
         parent: &OwnedFd,
         name: &OsStr,
@@ -216,40 +233,12 @@ impl Unpacker<'_> {
     }
 
     /// The folder an entry goes into.
-    fn parent(&self, path: &[u8], folders: &[&[u8]]) -> Result<OwnedFd, UnpackError> {
+    fn parent(&mut self, path: &[u8], folders: &[&[u8]]) -> Result<OwnedFd, UnpackError> {
         match self.walk(folders, true) {
             Ok(folder) => Ok(folder),
             Err((Errno::ENOENT, _)) => Err(UnpackError::MissingParent(show(path))),
             Err((_, reason)) => Err(refused(path, reason)),
         }
-    }
-
-    /// Opens a folder part by part, following nothing. Folders that only layers below have are made.
-    fn walk(&self, folders: &[&[u8]], make: bool) -> Result<OwnedFd, (Errno, String)> {
-        let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
-        let say = |error: Errno, name: &[u8]| match error {
-            Errno::ENOTDIR | Errno::ELOOP => {
-                (error, format!("its folder {:?} is a link or a file, which is not followed", show(name)))
-            }
-            error => (error, format!("folder {:?}: {}", show(name), error.desc())),
-        };
-        let mut at = self.root.try_clone().map_err(|error| (Errno::EMFILE, error.to_string()))?;
-        for (depth, name) in folders.iter().enumerate() {
-            let part = OsStr::from_bytes(name);
-            let next = match openat(&at, part, flags, Mode::empty()) {
-                Err(Errno::ENOENT) if make => {
-                    let whole = folders.get(..=depth).unwrap_or_default().join(&b'/');
-                    if !(self.in_lower)(Path::new(OsStr::from_bytes(&whole))) {
-                        return Err(say(Errno::ENOENT, name));
-                    }
-                    mkdirat(&at, part, Mode::from_bits_truncate(0o755)).map_err(|error| say(error, name))?;
-                    openat(&at, part, flags, Mode::empty())
-                }
-                other => other,
-            };
-            at = next.map_err(|error| say(error, name))?;
-        }
-        Ok(at)
     }
 }
 
@@ -271,27 +260,6 @@ impl<R: Read> Read for Padded<R> {
     }
 }
 
-impl Extended {
-    fn read(&mut self, text: &[u8]) -> Result<(), UnpackError> {
-        let mut fields = HashMap::new();
-        for field in tar::PaxExtensions::new(text) {
-            let field = field.map_err(damaged)?;
-            fields.insert(field.key_bytes().to_vec(), field.value_bytes().to_vec());
-        }
-        if fields.keys().any(|key| key.starts_with(b"GNU.sparse")) {
-            return Err(damaged("sparse files are not supported"));
-        }
-        if fields.contains_key(&b"size"[..]) {
-            return Err(UnpackError::TooLarge); // only written for files of 8 GiB and more
-        }
-        let number = |value: &Vec<u8>| std::str::from_utf8(value).ok()?.split('.').next()?.parse().ok();
-        self.mtime = fields.get(&b"mtime"[..]).and_then(number).or(self.mtime);
-        self.path = fields.remove(&b"path"[..]).or(self.path.take());
-        self.link = fields.remove(&b"linkpath"[..]).or(self.link.take());
-        Ok(())
-    }
-}
-
 /// Reads the body of an extended header.
 fn long(entry: &mut impl Read, size: u64, limit: u64) -> Result<Vec<u8>, UnpackError> {
     if size > limit {
@@ -305,12 +273,9 @@ fn long(entry: &mut impl Read, size: u64, limit: u64) -> Result<Vec<u8>, UnpackE
     Ok(text)
 }
 
-/// The parts of a path. Refuses what leads out, and what no file system can store.
+/// The parts of a path, which is relative to the image's root, as layers of nix have slashes in front. Refuses what leads
+/// out, and what no file system can store.
 fn parts_of(path: &[u8]) -> Result<Vec<&[u8]>, UnpackError> {
-    // `/` alone is the root itself, as umoci writes it.
-    if path.first() == Some(&b'/') && path.iter().any(|byte| *byte != b'/') {
-        return Err(refused(path, "an absolute path"));
-    }
     if path.contains(&0) || path.len() as u64 > MAX_PATH {
         return Err(refused(&path[..path.len().min(100)], "no valid path"));
     }
