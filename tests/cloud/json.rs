@@ -14,9 +14,12 @@ const MASKS: &[(&str, &str)] = &[
     (r"\d{4}/\d\d/\d\d/\[\$LATEST\][0-9a-f]{32}", "<stream>"),
     (r"\d{4}-\d\d-\d\dT[\d:.]+Z", "<time>"),
     (r#""(\w+_ms|peak_memory|pid|log_bytes)": ?[\d.]+"#, r#""$1": <number>"#),
+    // Whether an environment is new depends on what ran before.
+    (r#"\\"initDurationMs\\":[\d.]+,"#, ""),
     (r#"\\"(\w+(?:Ms|UsedMB))\\":[\d.]+"#, r#"\"$1\":<number>"#),
     (r#""(cold)": (?:true|false)"#, r#""$1": <bool>"#),
     (r"s3\.[0-9a-f]{16}", "s3.<event>"),
+    (r#""fingerprint": "[0-9a-f]{32}""#, r#""fingerprint": "<fingerprint>""#),
     (r"x86_64|arm64", "<architecture>"),
     (r"[\d.]+ [KMG]iB or less", "<size> or less"),
     (r#"REPORT [^"]*"#, "REPORT <figures>"),
