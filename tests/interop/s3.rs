@@ -172,7 +172,7 @@ fn the_aws_command_line() {
 }
 
 const BOTO3: &str = r#"
-import boto3, io, os
+import boto3, io, os, time
 from boto3.s3.transfer import TransferConfig
 from botocore.exceptions import ClientError
 s3 = boto3.client("s3")
@@ -199,6 +199,11 @@ for algorithm in ["CRC32", "SHA1", "SHA256"]:
     s3.put_object(Bucket="boto-bucket", Key=algorithm, Body=b"x" * 100000, ChecksumAlgorithm=algorithm)
     got = s3.get_object(Bucket="boto-bucket", Key=algorithm, ChecksumMode="ENABLED")
     assert got["Checksum" + algorithm] and len(got["Body"].read()) == 100000
+begun = time.time()
+for _ in range(3):
+    s3.put_object(Bucket="boto-bucket", Key="marker/", Body=b"")
+    s3.put_object(Bucket="boto-bucket", Key="marker/after", Body=b"x")
+assert time.time() - begun < 30, "an empty body holds up what comes after it on the connection"
 try:
     s3.put_object(Bucket="boto-bucket", Key="SHA1", Body=b"y", IfNoneMatch="*")
     raise SystemExit("the object was replaced")

@@ -20,7 +20,7 @@ pub struct Put {
     pub body: Bytes,
     /// User metadata, names without `x-amz-meta-`.
     pub metadata: Vec<(&'static str, String)>,
-    /// Refuse (with [`ErrorKind::Conflict`](crate::cloud::ErrorKind::Conflict)) when it exists.
+    /// Refuse (with [`ErrorKind::Conflict`]) when it exists.
     pub only_new: bool,
 }
 

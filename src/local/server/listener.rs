@@ -3,10 +3,10 @@
 
 use super::limits::Admission;
 use super::services::Services;
-use crate::faults::Abort;
+use crate::faults::{Abort, Hangup};
 use crate::protocol::{Door, Speaker};
 use crate::sandbox;
-use http::Request;
+use http::{HeaderValue, Request, header};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -132,6 +132,15 @@ async fn attend(
     }
 }
 
+/// Whether a client waits for leave to send a body that has no bytes, as boto3 does. None is sent for it, and botocore then takes
+/// the next answer on the connection for that one.
+fn waits_for_nothing(request: &Request<Incoming>) -> bool {
+    let is = |name, value: &str| {
+        request.headers().get(name).is_some_and(|is| is.as_bytes().eq_ignore_ascii_case(value.as_bytes()))
+    };
+    is(header::EXPECT, "100-continue") && is(header::CONTENT_LENGTH, "0")
+}
+
 async fn connection(
     stream: TcpStream,
     speaker: Speaker,
@@ -145,7 +154,14 @@ async fn connection(
     let service = service_fn(move |mut request: Request<Incoming>| {
         let (services, abort) = (services.clone(), abort.clone());
         request.extensions_mut().insert(speaker.clone());
-        async move { services.answer(request, abort).await }
+        let waits = waits_for_nothing(&request);
+        async move {
+            let mut answer = services.answer(request, abort).await?;
+            if waits {
+                answer.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+            }
+            Ok::<_, Hangup>(answer)
+        }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
