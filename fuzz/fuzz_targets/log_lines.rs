@@ -2,7 +2,7 @@
 //! kept stays within its bound.
 #![cfg_attr(feature = "libfuzzer", no_main)]
 
-use throng_contract::{LogLine, Source};
+use throng_contract::{LogLine, Source, TaskId};
 use throng_core::clean;
 use throng_core::logs::{Bound, LogBuffer, Origin, Parser, RawEvent};
 use throng_core::model::{LogEntry, LogView, Report};
@@ -59,7 +59,7 @@ fn ours_come_back(parser: &mut Parser, text: &str) {
         level: "INFO".into(),
         request_id: text.chars().take(36).collect(),
         run: None,
-        task: Some(text.len() as u64),
+        task: Some(TaskId::number(text.len() as u64)),
         stream: Source::Stderr,
         partial: false,
         message: text.into(),
@@ -68,5 +68,8 @@ fn ours_come_back(parser: &mut Parser, text: &str) {
     let event = RawEvent { time_ms: 1, stream: String::new(), message, id: None };
     let entry = parser.entry("function", &event);
     assert_eq!((&*entry.message, entry.request_id.as_deref()), (text, Some(line.request_id.as_str())));
-    assert_eq!((entry.task, entry.source, entry.platform), (line.task, Some(Source::Stderr), false));
+    assert_eq!(
+        (entry.task, entry.source, entry.platform),
+        (line.task.as_ref().and_then(TaskId::as_number), Some(Source::Stderr), false)
+    );
 }

@@ -8,7 +8,7 @@ use aws_sigv4::http_request::SignableBody;
 use http::Request;
 use std::time::SystemTime;
 use throng_fuzz::fuzz_target;
-use throng_fuzz::s3::{BUCKET, Cloud, credentials, signed};
+use throng_fuzz::s3::{BUCKET, Cloud, access, credentials, signed};
 use throng_fuzz::{line_and_rest, line_and_text};
 use throng_local::protocol::auth::{Authorization, basic, service, verify};
 
@@ -37,9 +37,9 @@ fn claimed(claim: &str, body: &[u8]) {
     if let Some(claim) = Authorization::parse(&parts.headers) {
         assert_eq!(service(&parts).as_deref(), Some(claim.service));
     }
-    let denied = verify(&parts, body, &credentials(), SystemTime::now()).expect_err("let in without the key");
+    let denied = verify(&parts, body, &access(), SystemTime::now()).expect_err("let in without the key");
     assert!(denied.status.is_client_error() && !denied.message.contains("secret of"), "{denied}");
-    assert!(!basic(&parts.headers, &credentials()) || claim.contains("dXNlcj"), "{claim}");
+    assert!(!basic(&parts.headers, &credentials().user, None) || claim.contains("dXNlcj"), "{claim}");
     let (mut request, ()) = (Request::get(format!("/{BUCKET}")).body(()).expect("a request"), ());
     request.headers_mut().clone_from(&parts.headers);
     let answer = Cloud::get().send(request, &[]);
@@ -72,11 +72,11 @@ fn signed_and_changed(target: &str, body: &[u8]) {
         return;
     }
     let now = SystemTime::now();
-    let outcome = verify(&parts, body, &credentials(), now);
+    let outcome = verify(&parts, body, &access(), now);
     assert!(outcome.is_ok(), "{target}: {outcome:?}");
     assert_eq!(service(&parts).as_deref(), Some("lambda"));
     let longer = [body, b"x"].concat();
-    assert!(verify(&parts, &longer, &credentials(), now).is_err(), "another body");
+    assert!(verify(&parts, &longer, &access(), now).is_err(), "another body");
     parts.headers.insert("x-other", http::HeaderValue::from_static("changed"));
-    assert!(verify(&parts, body, &credentials(), now).is_err(), "another header");
+    assert!(verify(&parts, body, &access(), now).is_err(), "another header");
 }

@@ -28,6 +28,11 @@ pub fn credentials() -> LocalCredentials {
     LocalCredentials { user: pair("user"), function: pair("function") }
 }
 
+/// Who may ask: the client alone.
+pub fn access() -> Arc<Access> {
+    Arc::new(Access::new(credentials().user, Arc::new(NoRoles)))
+}
+
 /// Signs a request for a service and gives the headers that this adds. `hash` is what stands for the body.
 pub fn signed(service: &str, request: &Request<()>, body: SignableBody<'_>) -> Vec<(String, String)> {
     let pair = credentials().user;
@@ -103,7 +108,7 @@ impl Cloud {
             let store = ObjectStore::open(folder.path(), db, Arc::new(Nobody)).expect("a store");
             let runtime =
                 tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-            let service = service(store, Arc::new(Access::new(credentials().user, Arc::new(NoRoles))));
+            let service = service(store, access());
             let cloud = Self { service, runtime, _folder: folder };
             let created = cloud.ask("PUT", &format!("/{BUCKET}"), &[], &[], None);
             assert_eq!(created.status, StatusCode::OK, "{}", created.text());
