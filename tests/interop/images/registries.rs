@@ -17,10 +17,12 @@ const SMALL: u64 = MIB / 4;
 fn big_image(folder: &Path) {
     sh(folder, "umoci tag --image img:app big");
     for name in ["one", "two", "three"] {
+        // With its folder: a layer that lacks it is written anew, and sent as another.
         sh(
             folder,
             &format!(
-                "head -c 4194304 /dev/urandom > {name}; umoci insert --image img:big --rootless {name} /data/{name}"
+                "head -c 4194304 /dev/urandom > {name}; mkdir {name}.d; cp {name} {name}.d/; \
+                 umoci insert --image img:big --rootless {name}.d /data"
             ),
         );
     }
