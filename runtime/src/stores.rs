@@ -23,6 +23,15 @@ pub struct Stores<'a> {
 struct Known {
     secrets: Option<ProviderSecrets>,
     clients: BTreeMap<String, Arc<S3>>,
+    /// What clients had sent whose keys are no longer good.
+    past: Requests,
+}
+
+impl Known {
+    /// Requests that were sent to providers so far.
+    fn requests(&self) -> Requests {
+        self.clients.values().fold(self.past, |sum, client| sum.plus(client.requests()))
+    }
 }
 
 impl<'a> Stores<'a> {
@@ -39,8 +48,7 @@ impl<'a> Stores<'a> {
     /// Requests that were sent to any storage so far.
     pub fn requests(&self) -> Requests {
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        let all = known.clients.values().map(|client| client.requests());
-        all.fold(self.own.requests(), |a, b| Requests { write: a.write + b.write, read: a.read + b.read })
+        known.requests().plus(self.own.requests())
     }
 
     /// Does something with a provider's storage, or the function's own when there is none. When the keys are refused
@@ -88,7 +96,7 @@ impl<'a> Stores<'a> {
         if known.secrets.as_ref() == Some(&secrets) {
             return None;
         }
-        *known = Known { secrets: Some(secrets), clients: BTreeMap::new() };
+        *known = Known { secrets: Some(secrets), clients: BTreeMap::new(), past: known.requests() };
         let client = self.build(name, known.secrets.as_ref()).ok()?;
         known.clients.insert(name.to_owned(), client.clone());
         Some(client)

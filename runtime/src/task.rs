@@ -196,8 +196,7 @@ impl Worker<'_> {
     fn measure(&self, record: &mut AttemptRecord, log: &Log<'_>, before: Requests) {
         let now = self.stores.requests();
         record.log_bytes = log.written();
-        record.requests =
-            Requests { write: (now.write - before.write) + 1, read: now.read.saturating_sub(before.read) };
+        record.requests = Requests { write: now.write - before.write + 1, read: now.read - before.read };
     }
 
     fn attempt(

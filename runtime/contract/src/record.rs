@@ -126,6 +126,14 @@ pub struct Requests {
     pub read: u32,
 }
 
+impl Requests {
+    /// Both together.
+    #[must_use]
+    pub const fn plus(self, other: Self) -> Self {
+        Self { write: self.write.saturating_add(other.write), read: self.read.saturating_add(other.read) }
+    }
+}
+
 impl AttemptRecord {
     /// The line that says best what went wrong: the last of standard error for a script that failed, else the sentence.
     #[must_use]

@@ -249,6 +249,8 @@ fn wrong_keys_are_refused_in_words_and_changed_ones_are_taken_up() {
     rig.put(SECRETS, &secrets(&[("minio.lab", lab.access("lab-id", "new-secret"))]));
     let answer = rig.invoke(&task(Some("minio.lab")));
     assert!(answer.ok, "the environment lives on with the new keys: {answer:?}");
+    let read = rig.record().requests.read;
+    assert!(read >= 3, "the refused request, the new keys, the input: {read}");
 }
 
 #[test]
