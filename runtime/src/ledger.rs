@@ -85,7 +85,7 @@ impl<'a> Ledger<'a> {
     /// The first record of an environment and day says that the standing run exists. Somebody else may have said so; who
     /// cannot say it says it with the next record.
     fn open_day(&self, bucket: &str, task: &TaskRef, started_ms: u64, until: Instant) {
-        let Some(day) = task.run.strip_prefix("day-").and_then(|rest| rest.get(..8)) else { return };
+        let Some(day) = keys::day_of(&task.run) else { return };
         let mut known = self.day.lock().unwrap_or_else(PoisonError::into_inner);
         if *known == day {
             return;

@@ -47,6 +47,18 @@ pub fn proof_text(nonce: &str, port: u16, pid: u32) -> String {
     format!("throng local cloud: proof 1\n{nonce}\n{port}\n{pid}\n")
 }
 
+/// The body of an answer of the daemon, once all of it is there: a client that proves whom it talks to speaks HTTP itself, on the
+/// connection that it goes on to use.
+#[must_use]
+pub fn whole_body(answer: &[u8]) -> Option<&str> {
+    let (head, body) = std::str::from_utf8(answer).ok()?.split_once("\r\n\r\n")?;
+    let length = head.lines().find_map(|line| {
+        let (name, value) = line.split_once(':')?;
+        name.eq_ignore_ascii_case("content-length").then(|| value.trim().parse::<usize>().ok())?
+    })?;
+    (body.len() == length).then_some(body)
+}
+
 /// What is authenticated with the same key to give the password of the image registry, for this daemon alone.
 #[must_use]
 pub fn registry_text(port: u16, pid: u32) -> String {

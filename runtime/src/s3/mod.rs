@@ -93,7 +93,7 @@ impl S3 {
             regions: Mutex::default(),
             verify: true,
             provider: None,
-            sent: [AtomicU32::new(0), AtomicU32::new(0)],
+            sent: <[AtomicU32; 2]>::default(),
         }
     }
 
@@ -113,7 +113,7 @@ impl S3 {
             regions: Mutex::default(),
             verify: storage.verify,
             provider: Some((name.to_owned(), storage.shown())),
-            sent: [AtomicU32::new(0), AtomicU32::new(0)],
+            sent: <[AtomicU32; 2]>::default(),
         }
     }
 
@@ -307,7 +307,7 @@ mod tests {
             regions: Mutex::default(),
             verify: true,
             provider: None,
-            sent: [AtomicU32::new(0), AtomicU32::new(0)],
+            sent: <[AtomicU32; 2]>::default(),
         }
     }
 

@@ -44,11 +44,7 @@ impl S3 {
         bytes: &[u8],
         until: Instant,
     ) -> Result<(), S3Error> {
-        let sha256 = hex::encode(Sha256::digest(bytes));
-        let headers = [("content-type", kind)];
-        let payload = Payload::Bytes { bytes, sha256: &sha256 };
-        let call = Call { method: "PUT", bucket, key, query: "", headers: &headers, payload, until };
-        self.finish(&call).map(drop)
+        self.put(bucket, key, &[("content-type", kind)], bytes, until)
     }
 
     /// Stores bytes unless something is there: then that stays.
@@ -60,14 +56,24 @@ impl S3 {
         bytes: &[u8],
         until: Instant,
     ) -> Result<(), S3Error> {
-        let sha256 = hex::encode(Sha256::digest(bytes));
-        let headers = [("content-type", kind), ("if-none-match", "*")];
-        let payload = Payload::Bytes { bytes, sha256: &sha256 };
-        let call = Call { method: "PUT", bucket, key, query: "", headers: &headers, payload, until };
-        match self.finish(&call) {
+        match self.put(bucket, key, &[("content-type", kind), ("if-none-match", "*")], bytes, until) {
             Err(error) if error.kind == S3ErrorKind::Exists => Ok(()),
-            outcome => outcome.map(drop),
+            outcome => outcome,
         }
+    }
+
+    fn put(
+        &self,
+        bucket: &str,
+        key: &str,
+        headers: &[(&str, &str)],
+        bytes: &[u8],
+        until: Instant,
+    ) -> Result<(), S3Error> {
+        let sha256 = hex::encode(Sha256::digest(bytes));
+        let payload = Payload::Bytes { bytes, sha256: &sha256 };
+        let call = Call { method: "PUT", bucket, key, query: "", headers, payload, until };
+        self.finish(&call).map(drop)
     }
 
     /// Stores a file, with a line about where it came from. Its hash is part of the signature, so S3 refuses what was damaged

@@ -23,7 +23,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
-use throng_contract::local::{LocalEndpoint, PROOF_PATH, proof_text, registry_text};
+use throng_contract::local::{LocalEndpoint, PROOF_PATH, proof_text, registry_text, whole_body};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -122,16 +122,6 @@ impl LocalIdentity {
         }
         Ok(false)
     }
-}
-
-/// The body of an answer, once all of it is there.
-fn whole_body(answer: &[u8]) -> Option<&str> {
-    let (head, body) = std::str::from_utf8(answer).ok()?.split_once("\r\n\r\n")?;
-    let length = head.lines().find_map(|line| {
-        let (name, value) = line.split_once(':')?;
-        name.eq_ignore_ascii_case("content-length").then(|| value.trim().parse::<usize>().ok())?
-    })?;
-    (body.len() == length).then_some(body)
 }
 
 /// HTTP over such connections, for the SDK's clients.

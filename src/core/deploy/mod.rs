@@ -46,7 +46,7 @@ pub use plan::{Plan, plan};
 pub use remove::{BucketsOf, RemoveOptions, Removed, remove};
 pub use request::compose_request;
 pub use step::{Action, Step};
-pub use tags::{is_ours, outputs_of};
+pub use tags::{contract_of, is_ours, outputs_of};
 pub use target::{Ecr, ImageDestination, images, place_of, remove_image};
 pub use undo::{Undo, undo};
 pub use upgrade::upgrade;

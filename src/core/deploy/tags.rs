@@ -4,6 +4,7 @@ use super::DeployError;
 use crate::cloud::FunctionDetail;
 use crate::model::Place;
 use std::collections::BTreeMap;
+use throng_contract::layout::TAG_CONTRACT;
 
 /// Says that throng made it.
 pub(super) const CREATED_BY: &str = "createdby";
@@ -22,6 +23,16 @@ const LONGEST: usize = 256;
 #[must_use]
 pub fn is_ours(tags: &BTreeMap<String, String>) -> bool {
     tags.get(CREATED_BY).is_some_and(|value| value == THRONG)
+}
+
+/// Which contract a function with these tags keeps. The first one was not written down; of what throng did not deploy it cannot
+/// be known.
+#[must_use]
+pub fn contract_of(tags: &BTreeMap<String, String>) -> Option<u32> {
+    match tags.get(TAG_CONTRACT) {
+        Some(version) => version.parse().ok(),
+        None => is_ours(tags).then_some(1),
+    }
 }
 
 /// Whether throng made something with these tags for this function. Names of repositories and roles ignore case, so that those

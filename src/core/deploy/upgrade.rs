@@ -31,7 +31,7 @@ pub async fn upgrade(
     }
     let mut steps = Vec::new();
     let mut settings = found.settings.clone();
-    let current = found.tags.get(TAG_CONTRACT).and_then(|version| version.parse().ok()).unwrap_or(1_u32);
+    let current = tags::contract_of(&found.tags).unwrap_or(1);
     let mut warnings = Vec::new();
     if current < versions::CONTRACT {
         warnings = runtime(cloud, &found, &mut settings, &mut steps, options, token).await?;

@@ -2,11 +2,10 @@
 
 use super::reports::{self, FailedAttempt, LogPlace};
 use crate::cloud::{Cloud, CloudError};
+use crate::deploy;
 use crate::logs::{LogClient, LogGroup};
 use crate::model::{FunctionInfo, Millis};
 use async_trait::async_trait;
-use std::collections::BTreeMap;
-use throng_contract::layout;
 
 /// Objects in this place start the function.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -42,14 +41,6 @@ pub struct FunctionFacts {
     pub retries: u32,
     /// Which contract its runtime keeps; `None` when that cannot be known, because throng did not deploy it.
     pub contract: Option<u32>,
-}
-
-/// Which contract a function with these tags keeps. The first one was not written down.
-fn contract_of(tags: &BTreeMap<String, String>) -> Option<u32> {
-    match tags.get(layout::TAG_CONTRACT) {
-        Some(version) => version.parse().ok(),
-        None => (tags.get("createdby").is_some_and(|maker| maker == "throng")).then_some(1),
-    }
 }
 
 /// The functions of a context.
@@ -101,7 +92,7 @@ impl FunctionApi for Cloud {
         let FunctionInfo { image, state, memory_mb, .. } = detail.info;
         // Lambda's own default is two.
         let retries = lambda.event_invoke(function).await?.and_then(|events| events.retries).unwrap_or(2);
-        let contract = contract_of(&detail.tags);
+        let contract = deploy::contract_of(&detail.tags);
         Ok(Some(FunctionFacts { image, state, triggers, memory_mb, retries, contract }))
     }
 

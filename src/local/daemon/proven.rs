@@ -6,7 +6,7 @@ use base64::Engine as _;
 use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
-use throng_contract::local::{LocalEndpoint, PROOF_PATH};
+use throng_contract::local::{LocalEndpoint, PROOF_PATH, whole_body};
 
 /// How long an answer may take, all of it.
 const ANSWER: Duration = Duration::from_secs(5);
@@ -76,14 +76,4 @@ impl Connection {
         }
         None
     }
-}
-
-/// The body of an answer, once all of it is there.
-fn whole_body(answer: &[u8]) -> Option<&str> {
-    let (head, body) = std::str::from_utf8(answer).ok()?.split_once("\r\n\r\n")?;
-    let length = head.lines().find_map(|line| {
-        let (name, value) = line.split_once(':')?;
-        name.eq_ignore_ascii_case("content-length").then(|| value.trim().parse::<usize>().ok())?
-    })?;
-    (body.len() == length).then_some(body)
 }

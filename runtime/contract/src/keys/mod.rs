@@ -188,7 +188,13 @@ pub fn day_id(function: &str, day: &str) -> String {
 /// Whether a run's id is that of a standing run.
 #[must_use]
 pub fn is_day(run: &str) -> bool {
-    run.starts_with("day-")
+    day_of(run).is_some()
+}
+
+/// The day of a standing run, as `yyyymmdd`; `None` when it is another run's id.
+#[must_use]
+pub fn day_of(run: &str) -> Option<&str> {
+    run.strip_prefix("day-")?.get(..8)
 }
 
 /// `days/<function>/<yyyymmdd>.json`

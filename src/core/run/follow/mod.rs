@@ -162,9 +162,11 @@ impl Follower {
 
     pub(super) fn of(context: &RunContext, header: RunHeader) -> Self {
         let options = FollowOptions::of(context);
-        let header_version = header.version;
         let (events_from_ms, quiet_since_ms) = (header.started_ms, header.started_ms);
-        let blocks = blocks::Reader::new(&header, context.local);
+        let reader = match header.version {
+            ..=1 => Reader::First(first::Reader::default()),
+            _ => Reader::Blocks(blocks::Reader::new(&header, context.local)),
+        };
         let mut tracker = RunTracker::new(header);
         if context.local {
             tracker.same_clock();
@@ -174,10 +176,7 @@ impl Follower {
             options,
             events_from_ms,
             quiet_since_ms,
-            reader: match header_version {
-                ..=1 => Reader::First(first::Reader::default()),
-                _ => Reader::Blocks(blocks),
-            },
+            reader,
             tracker,
             meter: None,
             folder: Due::default(),

@@ -123,6 +123,9 @@ async fn newest(context: &RunContext, run: &str) -> Result<BTreeMap<u64, u32>, R
         true
     })
     .await?;
+    if newest.is_empty() {
+        return Ok(newest);
+    }
     let mut opened = Vec::new();
     each_page(context.store.as_ref(), list(again_prefix(run)), |page| {
         opened.extend(page.objects.iter().map(|object| object.key.clone()));
