@@ -28,8 +28,9 @@ fn service(greeting: &'static str) -> SocketAddr {
 #[tokio::test]
 async fn two_sandboxes_listen_on_one_port_and_hear_only_themselves() {
     let Some(root) = root() else { return };
-    let script = "b nc -l -p 8080 > /tmp/heard & until echo $WHO | b nc 127.0.0.1 8080; do b usleep 20000; done; \
-                  wait; b cat /tmp/heard; b sleep 0.3";
+    // From a file, not a pipe: the listener has nothing to say, and at its end a client still without input leaves.
+    let script = "echo $WHO > /tmp/who; b nc -l -p 8080 > /tmp/heard & \
+                  until b nc 127.0.0.1 8080 < /tmp/who; do b usleep 20000; done; wait; b cat /tmp/heard; b sleep 0.3";
     let one = |who: &str| {
         let mut spec = spec(root.path(), script);
         spec.env.push(("WHO".into(), who.into()));
