@@ -1,22 +1,17 @@
 //! Errors as each service tells them.
 
-use super::kind::RequestFault;
+use super::kind::{ErrorReply, RequestFault};
 use super::operation::Operation;
 use crate::protocol::Body;
-use crate::protocol::body::{answer, empty};
+use crate::protocol::body::{answer, empty, full};
+use crate::protocol::text::escaped;
 use http::{HeaderValue, Method, Response, StatusCode, header};
+use http_body_util::BodyExt as _;
 use serde_json::json;
 use std::time::{Duration, SystemTime};
 
-/// What a service says: status, code, words.
-struct ErrorReply {
-    status: u16,
-    code: &'static str,
-    words: String,
-}
-
-fn told(status: u16, code: &'static str, words: impl Into<String>) -> ErrorReply {
-    ErrorReply { status, code, words: words.into() }
+fn told(status: u16, code: &str, words: impl Into<String>) -> ErrorReply {
+    ErrorReply { status, code: code.to_owned(), words: words.into(), argument: None }
 }
 
 /// The answer for a fault that is told as an error. `None` for the others, and for what the service cannot say.
@@ -53,6 +48,7 @@ pub(super) fn refusal(
 
 fn words(fault: &RequestFault, service: &'static str, signed: &str) -> Option<ErrorReply> {
     Some(match (fault, service) {
+        (RequestFault::Answer(reply), _) => reply.clone(),
         (RequestFault::Throttled, "s3") => told(503, "SlowDown", "Please reduce your request rate."),
         (RequestFault::Throttled, "lambda") => told(429, "TooManyRequestsException", "Rate exceeded"),
         (RequestFault::Throttled, "registry") => told(429, "TOOMANYREQUESTS", "Rate exceeded"),
@@ -105,15 +101,38 @@ fn words(fault: &RequestFault, service: &'static str, signed: &str) -> Option<Er
     })
 }
 
+/// `GetFunction`'s answer for somebody without the permission `lambda:ListTags`.
+pub(super) async fn without_tags(response: Response<Body>) -> Response<Body> {
+    let (mut head, body) = response.into_parts();
+    let bytes = body.collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
+    let Ok(mut function) = serde_json::from_slice::<serde_json::Value>(&bytes) else {
+        return Response::from_parts(head, full(bytes));
+    };
+    if let Some(members) = function.as_object_mut() {
+        members.remove("Tags");
+        let error = json!({
+            "ErrorCode": "AccessDeniedException",
+            "Message": "The caller is not authorized to perform: lambda:ListTags",
+        });
+        members.insert("TagsError".into(), error);
+    }
+    head.headers.remove(header::CONTENT_LENGTH);
+    Response::from_parts(head, full(function.to_string()))
+}
+
 fn answered(told: &ErrorReply, content_type: &'static str, body: String) -> Response<Body> {
     answer(StatusCode::from_u16(told.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR), content_type, body)
 }
 
 fn xml(told: &ErrorReply, before: &str, after: &str) -> Response<Body> {
     let id = uuid::Uuid::new_v4().simple().to_string().to_uppercase();
-    let (code, words) = (told.code, &told.words);
+    let (code, words) = (escaped(&told.code), escaped(&told.words));
+    let argument = told.argument.as_ref().map_or_else(String::new, |(name, value)| {
+        let (name, value) = (escaped(name), escaped(value));
+        format!("<ArgumentName>{name}</ArgumentName><ArgumentValue>{value}</ArgumentValue>")
+    });
     let body = format!(
-        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n{before}<Code>{code}</Code><Message>{words}</Message>\
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n{before}<Code>{code}</Code><Message>{words}</Message>{argument}\
          <RequestId>{id}</RequestId><HostId>{id}</HostId>{after}"
     );
     let mut response = answered(told, "application/xml", body);
@@ -137,7 +156,9 @@ fn aws_json(told: &ErrorReply, service: &str) -> Response<Body> {
     let kind = if lambda { "application/json" } else { "application/x-amz-json-1.1" };
     let mut response = answered(told, kind, body.to_string());
     let headers = response.headers_mut();
-    headers.insert("x-amzn-errortype", HeaderValue::from_static(told.code));
+    if let Ok(code) = HeaderValue::try_from(&told.code) {
+        headers.insert("x-amzn-errortype", code);
+    }
     if let Ok(id) = HeaderValue::try_from(uuid::Uuid::new_v4().to_string()) {
         headers.insert("x-amzn-requestid", id);
     }

@@ -90,6 +90,7 @@ impl Injection<'_> {
                 self.faults.hold(self.ruling.rule, times).await;
                 Ok(handle(request).await)
             }
+            RequestFault::Untagged => Ok(answers::without_tags(handle(request).await).await),
             RequestFault::Hang => std::future::pending().await,
             RequestFault::HangAfter => {
                 let _ = handle(request).await;

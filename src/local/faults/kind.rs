@@ -42,10 +42,28 @@ pub enum RequestFault {
     Delay(Duration),
     /// The request waits until so many of this pattern have been answered since the start.
     Hold(Pattern, u64),
+    /// Nothing is done, and this is answered: what the service says in a state that the local cloud does not have.
+    Answer(ErrorReply),
+    /// The request is done; the answer has `TagsError` in place of the tags, as `GetFunction` answers those who may not read
+    /// them.
+    Untagged,
     /// Nothing is done, and there is no answer.
     Hang,
     /// The request is done, and there is no answer.
     HangAfter,
+}
+
+/// What a service says of an error.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ErrorReply {
+    /// HTTP status.
+    pub status: u16,
+    /// The error's code.
+    pub code: String,
+    /// Its message.
+    pub words: String,
+    /// `ArgumentName` and `ArgumentValue`, which S3 adds to some errors.
+    pub argument: Option<(String, String)>,
 }
 
 /// What happens to an event.

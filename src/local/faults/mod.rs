@@ -40,6 +40,8 @@
 //! | `slow` | `bytes_per_second` | the answer's body dribbles |
 //! | `delay` | `ms` | the request waits before it is done |
 //! | `hold` | `until`, `times` | the request waits until so many (1) of this operation have been answered in all |
+//! | `answer` | `status`, `code`, `message`, `argument` | this error in the service's form; `argument = [NAME, VALUE]` for S3 |
+//! | `untagged` | | of `lambda:GetFunction`: answered as to somebody who may not read tags |
 //! | `hang` | | the request is not done, and is never answered |
 //! | `hang-after` | | the request is done, and is never answered |
 //! | `lost`, `duplicated` | | of `s3:event`, `lambda:event`: events of buckets, queued invocations |
@@ -61,6 +63,6 @@ mod plan;
 pub use abort::Abort;
 pub use decide::{Faults, Ruling};
 pub use inject::{Hangup, around};
-pub use kind::{EventFault, Fault, RequestFault};
+pub use kind::{ErrorReply, EventFault, Fault, RequestFault};
 pub use operation::{Caller, Operation};
 pub use plan::{Plan, PlanError};

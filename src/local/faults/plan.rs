@@ -1,6 +1,6 @@
 //! The document: TOML, read strictly, so that a wrong plan is not a plan without faults.
 
-use super::kind::{EventFault, Fault, RequestFault};
+use super::kind::{ErrorReply, EventFault, Fault, RequestFault};
 use super::operation::{Caller, EVENT, Pattern, TAIL_EVENT};
 use serde::Deserialize;
 use std::path::Path;
@@ -88,6 +88,10 @@ struct RawRule {
     until: Option<Spanned<String>>,
     times: Option<u64>,
     sampled: Option<bool>,
+    status: Option<Spanned<u16>>,
+    code: Option<String>,
+    message: Option<String>,
+    argument: Option<[String; 2]>,
 }
 
 /// Something wrong, and its place in the text.
@@ -178,6 +182,10 @@ const PARAMETERS: &[(&str, &str)] = &[
     ("delayed", "ms"),
     ("shuffled", "ms"),
     ("lost", "sampled"),
+    ("answer", "status"),
+    ("answer", "code"),
+    ("answer", "message"),
+    ("answer", "argument"),
 ];
 
 fn fault(rule: &RawRule, special: Option<&str>) -> Result<Fault, Wrong> {
@@ -192,6 +200,10 @@ fn fault(rule: &RawRule, special: Option<&str>) -> Result<Fault, Wrong> {
         ("until", rule.until.is_some()),
         ("times", rule.times.is_some()),
         ("sampled", rule.sampled.is_some()),
+        ("status", rule.status.is_some()),
+        ("code", rule.code.is_some()),
+        ("message", rule.message.is_some()),
+        ("argument", rule.argument.is_some()),
     ];
     if let Some((extra, _)) = given.iter().find(|(parameter, is)| *is && !takes(parameter)) {
         return Err((at, format!("`{name}` takes no `{extra}`")));
@@ -209,7 +221,8 @@ fn fault(rule: &RawRule, special: Option<&str>) -> Result<Fault, Wrong> {
             Some(_) => "lost (sampled)",
             None => {
                 "throttled, error, unavailable, expired, skew (seconds), reset-request, reset-response, truncate (bytes), \
-                 slow (bytes_per_second), delay (ms), hold (until, times), hang, hang-after"
+                 slow (bytes_per_second), delay (ms), hold (until, times), hang, hang-after, untagged, answer (status, code, \
+                 message, argument)"
             }
         };
         (at, format!("`{on}` has no fault `{name}` with these parameters; it has {there}"))
@@ -251,9 +264,28 @@ fn request_fault(rule: &RawRule) -> Result<Option<RequestFault>, Wrong> {
             Some(until) => RequestFault::Hold(pattern(until)?, rule.times.unwrap_or(1)),
             None => return Ok(None),
         },
+        "answer" => match error_reply(rule)? {
+            Some(reply) => RequestFault::Answer(reply),
+            None => return Ok(None),
+        },
+        "untagged" => RequestFault::Untagged,
         "hang" => RequestFault::Hang,
         "hang-after" => RequestFault::HangAfter,
         _ => return Ok(None),
+    }))
+}
+
+/// What the service is to say; `None` when a part is missing.
+fn error_reply(rule: &RawRule) -> Result<Option<ErrorReply>, Wrong> {
+    let (Some(status), Some(code)) = (&rule.status, &rule.code) else { return Ok(None) };
+    if !(400..600).contains(status.get_ref()) {
+        return Err((status.span().start, "`status` is between 400 and 599".into()));
+    }
+    Ok(Some(ErrorReply {
+        status: *status.get_ref(),
+        code: code.clone(),
+        words: rule.message.clone().unwrap_or_default(),
+        argument: rule.argument.clone().map(|[name, value]| (name, value)),
     }))
 }
 
@@ -278,6 +310,8 @@ mod tests {
             ("fault = \"error\"\nonce = true", "f.toml:6", "unknown field"),
             ("fault = \"error\"\nwho = \"me\"", "f.toml:6", "user or function"),
             ("fault = \"lost\"", "f.toml:5", "no fault `lost`"),
+            ("fault = \"answer\"\nstatus = 409", "f.toml:5", "answer (status, code"),
+            ("fault = \"answer\"\nstatus = 200\ncode = \"Fine\"", "f.toml:6", "between 400 and 599"),
             ("fault = \"error\"\nfirst = 1\nevery = 2", "f.toml:3", "not several"),
             ("fault = \"hold\"\nuntil = \"s3:Nothing\"", "f.toml:6", "no operation `Nothing`"),
         ] {

@@ -6,6 +6,7 @@ use super::model::Role;
 use super::xml;
 use crate::access::Needs;
 use crate::policy::Document;
+use crate::protocol::text::escaped;
 use crate::protocol::{Body, SignedService};
 use bytes::Bytes;
 use http::request::Parts;
@@ -23,7 +24,7 @@ const ROLE_NAME: usize = 64;
 const POLICY_NAME: usize = 128;
 
 /// The members of a request.
-struct Form(BTreeMap<String, String>);
+pub(super) struct Form(BTreeMap<String, String>);
 
 impl Form {
     fn read(request: &Request<Bytes>) -> Self {
@@ -36,17 +37,23 @@ impl Form {
         Self(pairs.map(|(name, value)| (name.into_owned(), value.into_owned())).collect())
     }
 
-    fn given(&self, name: &str) -> Option<&str> {
+    pub(super) fn given(&self, name: &str) -> Option<&str> {
         self.0.get(name).map(String::as_str)
     }
 
-    fn get(&self, name: &str) -> Result<&str, IamError> {
+    pub(super) fn get(&self, name: &str) -> Result<&str, IamError> {
         self.given(name).filter(|value| !value.is_empty()).ok_or_else(|| {
             IamError::validation(format!(
                 "1 validation error detected: Value null at '{}' failed to satisfy constraint: Member must not be null",
                 lower_first(name)
             ))
         })
+    }
+
+    /// The values of a list, as `NAME.1`, `NAME.2` …
+    pub(super) fn members<'a>(&'a self, name: &str) -> impl Iterator<Item = &'a str> + use<'a> {
+        let name = name.to_owned();
+        (1..).map_while(move |number: usize| self.given(&format!("{name}.{number}")))
     }
 
     fn tags(&self) -> BTreeMap<String, String> {
@@ -125,9 +132,10 @@ impl Iam {
             "DeleteRolePolicy" => self.delete_policy(form).await,
             "ListRolePolicies" => {
                 let role = self.store.get(form.get("RoleName")?)?;
-                let names = xml::members(role.policies.keys().map(|name| xml::escaped(name)));
+                let names = xml::members(role.policies.keys().map(|name| escaped(name)));
                 Ok(format!("<IsTruncated>false</IsTruncated><PolicyNames>{names}</PolicyNames>"))
             }
+            "SimulatePrincipalPolicy" => self.simulate(form),
             // The local cloud has no managed policies.
             "ListAttachedRolePolicies" => {
                 self.store.get(form.get("RoleName")?)?;
@@ -207,8 +215,8 @@ impl Iam {
         let text = role.policies.get(name).ok_or_else(|| no_policy(name))?;
         Ok(format!(
             "<RoleName>{}</RoleName><PolicyName>{}</PolicyName><PolicyDocument>{}</PolicyDocument>",
-            xml::escaped(&role.name),
-            xml::escaped(name),
+            escaped(&role.name),
+            escaped(name),
             xml::document(text)
         ))
     }

@@ -5,6 +5,7 @@
 //! api      operations, in the query protocol
 //! error    errors, in AWS's codes and words
 //! model    a role
+//! simulate  what a role would be allowed
 //! store    roles: on disk, and all of them in memory
 //! xml      answers
 //! ```
@@ -12,6 +13,7 @@
 mod api;
 mod error;
 mod model;
+mod simulate;
 mod store;
 mod xml;
 

@@ -3,6 +3,7 @@
 use super::model::Role;
 use crate::protocol::Body;
 use crate::protocol::body::answer;
+use crate::protocol::text::escaped;
 use http::{HeaderValue, Response, StatusCode};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use std::fmt::Write as _;
@@ -39,10 +40,6 @@ fn with_id(mut response: Response<Body>, id: uuid::Uuid) -> Response<Body> {
         response.headers_mut().insert("x-amzn-requestid", id);
     }
     response
-}
-
-pub(super) fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }
 
 /// A role's members. Its tags are in the answer to `GetRole` alone.

@@ -12,6 +12,12 @@ pub fn form_encode(text: &str) -> String {
     utf8_percent_encode(text, FORM).to_string().replace(' ', "+")
 }
 
+/// Text as the content of an XML element.
+#[must_use]
+pub fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+}
+
 /// Milliseconds since 1970 as `2026-01-02T03:04:05.678Z`.
 #[must_use]
 pub fn iso_time(ms: i64) -> String {
