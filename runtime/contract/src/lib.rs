@@ -15,6 +15,7 @@
 //! lineage       where an object came from
 //! local         how the local cloud is found
 //! log           one line of a function's log, as the runtime writes it
+//! partition     the parts of AWS: regions, names in ARNs, hosts
 //! providers     storage providers: S3 endpoints with keys of their own
 //! record        what the runtime leaves in the home bucket about an attempt
 //! state         the words for what became of a task
@@ -30,6 +31,7 @@ pub mod layout;
 mod lineage;
 pub mod local;
 mod log;
+pub mod partition;
 mod providers;
 mod record;
 mod state;

@@ -8,7 +8,7 @@ use crate::{clock, http};
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 use std::time::{Duration, Instant};
-use throng_contract::layout;
+use throng_contract::{layout, partition};
 
 /// How long narrowed credentials are good: the longest for a role that a role assumes (AWS, "Role chaining").
 const SECONDS: u64 = 3_600;
@@ -37,10 +37,9 @@ impl Sts {
         let keys = Keys::from_env().ok_or("the environment has no credentials")?;
         let region =
             read("AWS_REGION").or_else(|| read("AWS_DEFAULT_REGION")).unwrap_or_else(|| "us-east-1".into());
-        let suffix = if region.starts_with("cn-") { ".cn" } else { "" };
         let endpoint = read("AWS_ENDPOINT_URL_STS")
             .or_else(|| read("AWS_ENDPOINT_URL"))
-            .unwrap_or_else(|| format!("https://sts.{region}.amazonaws.com{suffix}"));
+            .unwrap_or_else(|| format!("https://{}", partition::host("sts", &region)));
         let good = |c: char| if c.is_ascii_alphanumeric() || "=,.@-_".contains(c) { c } else { '-' };
         let session =
             format!("throng-{}", settings.function.name).chars().map(good).take(LONGEST_NAME).collect();

@@ -85,6 +85,7 @@ impl S3Error {
             {
                 S3ErrorKind::Transient
             }
+            _ if code == "InvalidObjectState" => S3ErrorKind::Permanent,
             _ if matches!(status.as_u16(), 401 | 403) => S3ErrorKind::Denied,
             _ if status == StatusCode::PRECONDITION_FAILED => S3ErrorKind::Exists,
             _ => S3ErrorKind::Permanent,
@@ -94,6 +95,15 @@ impl S3Error {
             (404, _) => "the object does not exist (any more)",
             (401 | 403, "InvalidAccessKeyId" | "SignatureDoesNotMatch") if provided => {
                 "the keys of this storage provider are wrong; deploy the function again with the right ones"
+            }
+            (_, "InvalidObjectState") => {
+                "the object is in an archive class: restore it first, then run again"
+            }
+            (_, code) if code.starts_with("KMS.") => {
+                "the key of AWS KMS that it is encrypted with cannot be used"
+            }
+            (403, _) if said.contains("kms:") => {
+                "it is encrypted with a key that the function's role may not use: deploy the function again, or allow its role that"
             }
             (401 | 403, _) if provided => "the keys of this storage provider may not do this",
             (403, _) => "the function's role may not do this; check its S3 permissions",
@@ -112,5 +122,30 @@ impl S3Error {
 impl fmt::Display for S3Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.message)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn archives_and_keys_have_words_of_their_own() {
+        let told = |status: u16, code: &str, words: &str| {
+            let body = format!("<Error><Code>{code}</Code><Message>{words}</Message></Error>");
+            let status = StatusCode::from_u16(status).unwrap_or_default();
+            S3Error::from_answer("s3://b/k", status, &body, None, false).to_string()
+        };
+        let archived =
+            told(403, "InvalidObjectState", "The operation is not valid for the object's storage class");
+        assert!(archived.contains("archive class: restore it first"), "{archived}");
+        let key = "User: f is not authorized to perform: kms:Decrypt on the resource associated with this ciphertext";
+        let denied = told(403, "AccessDenied", key);
+        assert!(
+            denied.contains("key that the function's role may not use") && denied.contains("kms:Decrypt"),
+            "{denied}"
+        );
+        assert!(told(400, "KMS.DisabledException", "x").contains("cannot be used"));
+        assert!(told(403, "AccessDenied", "Access Denied").contains("check its S3 permissions"));
     }
 }

@@ -22,7 +22,7 @@ use std::os::unix::fs::FileExt;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
-use throng_contract::{ProviderAccess, Requests};
+use throng_contract::{ProviderAccess, Requests, partition};
 use ureq::http::{Request, Response, StatusCode};
 use ureq::{Agent, Body, SendBody};
 
@@ -149,8 +149,7 @@ impl S3 {
         if let Some(endpoint) = &self.endpoint {
             return (endpoint.clone(), format!("/{bucket}/{key}"));
         }
-        let suffix = if region.starts_with("cn-") { ".cn" } else { "" };
-        let host = format!("s3.{region}.amazonaws.com{suffix}");
+        let host = partition::host("s3", region);
         // The certificate covers one label before the host.
         if bucket.contains('.') {
             (format!("https://{host}"), format!("/{bucket}/{key}"))
