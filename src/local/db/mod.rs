@@ -7,14 +7,20 @@
 //! but never consistency (<https://www.sqlite.org/pragma.html#pragma_synchronous>).
 //!
 //! ```text
+//! error    why the database did not do it
 //! format   which version a database has, and how older ones are migrated
 //! sealed   secrets in the database, encrypted
+//! writer   changes in groups, one transaction for each
 //! ```
 
+mod error;
 mod format;
-
 mod sealed;
+#[cfg(test)]
+mod tests;
+mod writer;
 
+pub use error::DbError;
 pub use format::{CLOUD, Format};
 pub use sealed::Sealer;
 
@@ -23,75 +29,10 @@ use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use tokio::sync::oneshot;
+use writer::{Committed, GROUP, Job, in_savepoint, run_group};
 
-/// How many changes one transaction takes at most, so that the first of them does not wait for long.
-const GROUP: usize = 512;
 /// How many connections for reading are kept for the next reader.
 const IDLE_READERS: usize = 8;
-
-/// Why the database did not do it.
-#[derive(Debug, thiserror::Error)]
-pub enum DbError {
-    /// `SQLite` refused.
-    #[error("database: {0}")]
-    Sqlite(#[source] rusqlite::Error),
-    /// The disk is full; nothing was changed.
-    #[error("no space left for the database")]
-    Full,
-    /// A newer version wrote it.
-    #[error(
-        "{path} was written by a newer throng (its format is {found}, this throng reads up to {known}): use that version. \
-         `throng local reset` begins anew and deletes what is stored",
-        path = path.display()
-    )]
-    Newer {
-        /// The database.
-        path: PathBuf,
-        /// Its version.
-        found: i64,
-        /// The newest version that is known here.
-        known: i64,
-    },
-    /// Something that belongs to the database, such as its files, failed.
-    #[error("{0}")]
-    Failed(String),
-    /// The database is closed, or its writer died.
-    #[error("the database is closed")]
-    Closed,
-}
-
-impl From<rusqlite::Error> for DbError {
-    fn from(error: rusqlite::Error) -> Self {
-        // The index of the journal grows, too; there `SQLite` has no code of its own for a full disk.
-        const INDEX_NOT_GROWN: i32 = rusqlite::ffi::SQLITE_IOERR_SHMSIZE;
-        match error.sqlite_error() {
-            Some(code) if code.code == rusqlite::ErrorCode::DiskFull => Self::Full,
-            Some(code) if code.extended_code == INDEX_NOT_GROWN => Self::Full,
-            _ => Self::Sqlite(error),
-        }
-    }
-}
-
-/// How a group's commit went.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Committed {
-    Yes,
-    Full,
-    No,
-}
-
-impl Committed {
-    fn failed(error: &DbError) -> Self {
-        tracing::error!(%error, "nothing was committed");
-        if matches!(error, DbError::Full) { Self::Full } else { Self::No }
-    }
-}
-
-/// Runs inside the writer's transaction; what it returns is sent to the caller once the commit is done. Without a
-/// transaction it is not run.
-type Job = Box<dyn FnOnce(Option<&Transaction<'_>>) -> Reply + Send>;
-/// Called with how the group's commit went.
-type Reply = Box<dyn FnOnce(Committed) + Send>;
 
 /// A database. Cheap to clone.
 #[derive(Clone)]
@@ -302,132 +243,4 @@ fn configure_reader(connection: &Connection) -> Result<(), DbError> {
     connection.pragma_update(None, "cache_size", -16_384)?;
     connection.set_prepared_statement_cache_capacity(128);
     Ok(())
-}
-
-fn in_savepoint<T, E: From<DbError>>(
-    transaction: &Transaction<'_>,
-    change: impl FnOnce(&Transaction<'_>) -> Result<T, E>,
-) -> Result<T, E> {
-    let execute = |sql: &str| -> Result<(), DbError> {
-        transaction.prepare_cached(sql)?.execute([])?;
-        Ok(())
-    };
-    execute("SAVEPOINT one")?;
-    let outcome = change(transaction);
-    if outcome.is_err() {
-        // On a full disk `SQLite` rolls all back by itself; then there is no savepoint, and the reason is what counts.
-        let _ = execute("ROLLBACK TO one").and_then(|()| execute("RELEASE one"));
-        return outcome;
-    }
-    execute("RELEASE one")?;
-    outcome
-}
-
-fn run_group(connection: &mut Connection, first: Job, queue: &std::sync::mpsc::Receiver<Job>) {
-    let transaction = match connection.transaction_with_behavior(TransactionBehavior::Immediate) {
-        Ok(transaction) => transaction,
-        Err(error) => return first(None)(Committed::failed(&error.into())),
-    };
-    let mut replies = vec![first(Some(&transaction))];
-    // Out of its transaction when `SQLite` has rolled all back by itself.
-    while replies.len() < GROUP && !transaction.is_autocommit() {
-        match queue.try_recv() {
-            Ok(job) => replies.push(job(Some(&transaction))),
-            Err(_) => break,
-        }
-    }
-    let committed = if transaction.is_autocommit() {
-        Committed::failed(&DbError::Full)
-    } else {
-        transaction.commit().map_or_else(|error| Committed::failed(&error.into()), |()| Committed::Yes)
-    };
-    for reply in replies {
-        reply(committed);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
-    use super::*;
-
-    const SCHEMA: Format = Format::first("CREATE TABLE IF NOT EXISTS t (n INTEGER PRIMARY KEY, body BLOB)");
-
-    fn count(db: &Db) -> i64 {
-        db.read_now(|c| c.query_row("SELECT count(*) FROM t", [], |row| row.get(0)).map_err(DbError::from))
-            .expect("a count")
-    }
-
-    #[tokio::test]
-    async fn a_failed_change_leaves_nothing_and_does_not_harm_its_neighbours() {
-        let dir = tempfile::tempdir().expect("a folder");
-        let db = Db::open(&dir.path().join("x.db"), &SCHEMA).expect("opens");
-        let insert = |n: i64, fail: bool| {
-            db.write(move |tx| {
-                tx.execute("INSERT INTO t (n) VALUES (?1)", [n]).map_err(DbError::from)?;
-                if fail { Err(DbError::Closed) } else { Ok(()) }
-            })
-        };
-        let (a, b, c) = tokio::join!(insert(1, false), insert(2, true), insert(3, false));
-        assert!(a.is_ok() && b.is_err() && c.is_ok());
-        assert_eq!(count(&db), 2);
-    }
-
-    #[tokio::test]
-    async fn what_was_answered_is_there_when_opened_again() {
-        let dir = tempfile::tempdir().expect("a folder");
-        let path = dir.path().join("x.db");
-        let db = Db::open(&path, &SCHEMA).expect("opens");
-        for n in 0..100 {
-            db.write(move |tx| {
-                tx.execute("INSERT INTO t (n) VALUES (?1)", [n])?;
-                Ok::<_, DbErrorBox>(())
-            })
-            .await
-            .expect("written");
-        }
-        let again = Db::open(&path, &SCHEMA).expect("opens twice");
-        assert_eq!(count(&again), 100);
-    }
-
-    /// A database that may not grow stands for a full disk: `SQLite` answers the same.
-    #[tokio::test]
-    async fn a_full_disk_has_a_name_and_what_follows_is_written_when_there_is_room() {
-        let dir = tempfile::tempdir().expect("a folder");
-        let db = Db::open(&dir.path().join("x.db"), &SCHEMA).expect("opens");
-        let limit = |pages: i64| {
-            db.write(move |tx| {
-                let set = format!("PRAGMA max_page_count = {pages}");
-                tx.query_row(&set, [], |row| row.get::<_, i64>(0)).map(drop).map_err(DbError::from)
-            })
-        };
-        let insert = |n: i64, bytes: usize| {
-            db.write(move |tx| {
-                tx.execute("INSERT INTO t VALUES (?1, ?2)", rusqlite::params![n, vec![1_u8; bytes]])?;
-                Ok::<_, DbError>(())
-            })
-        };
-        insert(1, 10).await.expect("there is room");
-        limit(8).await.expect("a limit");
-        let (big, small) = tokio::join!(insert(2, 1 << 20), insert(3, 10));
-        assert!(matches!(big, Err(DbError::Full)), "{big:?}");
-        assert!(matches!(small, Ok(()) | Err(DbError::Full)), "{small:?}");
-        limit(1_000_000).await.expect("a limit");
-        insert(4, 1 << 20).await.expect("there is room again");
-        assert_eq!(count(&db), if small.is_ok() { 3 } else { 2 });
-    }
-
-    #[derive(Debug)]
-    struct DbErrorBox;
-    impl From<rusqlite::Error> for DbErrorBox {
-        fn from(_: rusqlite::Error) -> Self {
-            Self
-        }
-    }
-    impl From<DbError> for DbErrorBox {
-        fn from(_: DbError) -> Self {
-            Self
-        }
-    }
 }

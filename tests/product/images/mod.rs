@@ -4,6 +4,8 @@
 
 mod compose;
 mod double;
+mod layouts;
 mod others;
+mod refused;
 mod registry;
 mod support;

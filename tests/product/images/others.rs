@@ -1,8 +1,8 @@
 //! Images that other tools make and take, and that need a second look here: what is mended, what is told before anything
 //! is made.
 
-use super::compose::{GZIP, PLAIN, layout};
 use super::double::sha256;
+use super::layouts::{GZIP, PLAIN, layout};
 use super::support::{Entry, bytes_of, composed, config_in, definition, file, gzip, link, listing, tar_of};
 use serde_json::Value;
 use std::fs;

@@ -5,35 +5,37 @@
 //! start a function twice.
 //!
 //! ```text
+//! file      one file: whether it must be sent yet, and how it is sent whole
 //! parts     large files, in parts, resumable part by part
+//! past      what an earlier process did, as the journal's lines say it
 //! patience  opens files where this process may not have many more
+//! trouble   why a file was not sent, and whether that concerns the others
 //! ```
 
 use super::journal::Journal;
 use super::meter::Meter;
-use super::objects::{Objects, Put};
+use super::objects::Objects;
 use super::pace::{Pace, drive};
 use super::scan::{FileList, LONGEST_KEY};
-use crate::cloud::{Cause, CloudError, ErrorKind};
+use crate::cloud::CloudError;
 use crate::config::UploadConfig;
 use crate::model::Place;
 use async_trait::async_trait;
-use bytes::Bytes;
-use serde::{Deserialize, Serialize};
-use std::collections::HashMap;
-use std::fs::Metadata;
-use std::io::Read;
+use file::SendOutcome;
+use past::{Line, Past};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::UNIX_EPOCH;
 use throng_contract::layout::{META_LINEAGE, META_RUN, META_TASK};
 use throng_contract::{Lineage, TaskId};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
+mod file;
 mod parts;
+mod past;
 pub(super) mod patience;
+mod trouble;
 
 /// Intents are written once for this many files.
 const INTENT: u64 = 64;
@@ -162,69 +164,6 @@ pub enum UploadError {
     LongKey(String),
 }
 
-/// Size and time of change: a file that has other ones is another file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct Stamp {
-    size: u64,
-    mtime: i64,
-}
-
-impl Stamp {
-    fn of(metadata: &Metadata) -> Self {
-        let mtime = metadata.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
-        let mtime = mtime.and_then(|time| i64::try_from(time.as_nanos()).ok()).unwrap_or(0);
-        Self { size: metadata.len(), mtime }
-    }
-}
-
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum Line {
-    /// Files below this number may have been sent.
-    Begun(u64),
-    /// A file is there.
-    Sent { name: String, stamp: Stamp },
-    /// An upload in parts has begun.
-    Parts { name: String, stamp: Stamp, upload: String, part: u64 },
-    /// A part is there.
-    Part { upload: String, number: i32, etag: String },
-}
-
-/// What an earlier process did.
-#[derive(Debug, Default)]
-struct Past {
-    begun: u64,
-    sent: HashMap<String, Stamp>,
-    parts: HashMap<String, parts::Begun>,
-}
-
-impl Past {
-    fn of(lines: Vec<Line>) -> Self {
-        let mut past = Self::default();
-        let mut owner: HashMap<String, String> = HashMap::new();
-        for line in lines {
-            match line {
-                Line::Begun(upto) => past.begun = past.begun.max(upto),
-                Line::Sent { name, stamp } => {
-                    past.parts.remove(&name);
-                    past.sent.insert(name, stamp);
-                }
-                Line::Parts { name, stamp, upload, part } => {
-                    owner.insert(upload.clone(), name.clone());
-                    past.parts.insert(name, parts::Begun { upload, stamp, part, done: HashMap::new() });
-                }
-                Line::Part { upload, number, etag } => {
-                    let begun = owner.get(&upload).and_then(|name| past.parts.get_mut(name));
-                    if let Some(begun) = begun.filter(|begun| begun.upload == upload) {
-                        begun.done.insert(number, etag);
-                    }
-                }
-            }
-        }
-        past
-    }
-}
-
 /// What the requests in flight share.
 struct Shared {
     store: Arc<dyn Objects>,
@@ -234,47 +173,6 @@ struct Shared {
     pace: Pace,
     memory: Arc<Semaphore>,
     meter: Arc<Meter>,
-}
-
-enum SendOutcome {
-    Sent,
-    Skipped,
-    Failed(NotSent),
-    Fatal(UploadError),
-}
-
-impl From<std::io::Error> for SendOutcome {
-    fn from(error: std::io::Error) -> Self {
-        Self::Fatal(error.into())
-    }
-}
-
-/// A file that cannot be sent, or something that concerns all.
-enum Trouble {
-    File(String),
-    Fatal(UploadError),
-}
-
-impl From<CloudError> for Trouble {
-    fn from(error: CloudError) -> Self {
-        match error.kind {
-            // A forgotten upload in parts concerns one file.
-            ErrorKind::NotFound if error.code.as_deref() == Some("NoSuchUpload") => {
-                Self::File(error.to_string())
-            }
-            // A full disk is full for all of them.
-            _ if error.cause == Cause::NoSpace => Self::Fatal(error.into()),
-            // Only this object: too large, a bad name, a precondition.
-            ErrorKind::Invalid | ErrorKind::Conflict | ErrorKind::Other => Self::File(error.to_string()),
-            _ => Self::Fatal(error.into()),
-        }
-    }
-}
-
-impl From<std::io::Error> for Trouble {
-    fn from(error: std::io::Error) -> Self {
-        Self::Fatal(error.into())
-    }
 }
 
 impl Upload {
@@ -382,130 +280,6 @@ async fn run(shared: &Arc<Shared>, cancel: &CancellationToken) -> Result<Uploade
         Some(error) => Err(error),
         None if cancel.is_cancelled() => Err(UploadError::Cancelled),
         None => Ok(uploaded),
-    }
-}
-
-impl Shared {
-    async fn one(self: Arc<Self>, index: u64) -> SendOutcome {
-        let Some(file) = usize::try_from(index).ok().and_then(|index| self.upload.files.get(index)) else {
-            return SendOutcome::Skipped;
-        };
-        let (path, name, size) = (file.path, file.name.to_owned(), file.size);
-        if let Some(stamp) = self.past.sent.get(&name)
-            && self.is_unchanged(&path, *stamp).await
-        {
-            self.meter.skip(size);
-            return SendOutcome::Skipped;
-        }
-        match self.send(index, &path, &name, size).await {
-            Ok(true) => SendOutcome::Sent,
-            Ok(false) => SendOutcome::Skipped,
-            Err(Trouble::File(reason)) => SendOutcome::Failed(NotSent { index, path, reason }),
-            Err(Trouble::Fatal(error)) => SendOutcome::Fatal(error),
-        }
-    }
-
-    /// A task's input was sent as it was; of other uploads the newest content counts.
-    async fn is_unchanged(&self, path: &Path, stamp: Stamp) -> bool {
-        self.upload.run.is_some()
-            || tokio::fs::metadata(path).await.is_ok_and(|metadata| Stamp::of(&metadata) == stamp)
-    }
-
-    /// Whether it was sent now; else it had been there.
-    async fn send(&self, index: u64, path: &Path, name: &str, size: u64) -> Result<bool, Trouble> {
-        let key = self.upload.key(name);
-        let there = index < self.past.begun && self.is_there(index, &key).await?;
-        let stamp = if there {
-            self.meter.skip(size);
-            Stamp { size, mtime: 0 }
-        } else if size >= self.upload.options.multipart {
-            self.send_parts(path, name, &key, size, index).await?
-        } else {
-            self.send_whole(path, &key, size, index).await?
-        };
-        if let Some(after) = &self.upload.after {
-            self.pace.insist(|| after.stored(index, &key)).await?;
-        }
-        self.journal.append(&Line::Sent { name: name.to_owned(), stamp })?;
-        if !there {
-            self.meter.item();
-        }
-        Ok(!there)
-    }
-
-    /// Whether a task's input was stored by the process that died before it could write so.
-    async fn is_there(&self, index: u64, key: &str) -> Result<bool, CloudError> {
-        if self.upload.run.is_none() {
-            return Ok(false);
-        }
-        let bucket = &self.upload.place.bucket;
-        let head = self.pace.insist(|| self.store.head(bucket, key)).await?;
-        let wanted = self.metadata(index, key);
-        Ok(head.is_some_and(|head| {
-            let has = |name: &str, value: &String| head.metadata.iter().any(|(n, v)| n == name && v == value);
-            wanted.iter().all(|(name, value)| has(name, value))
-        }))
-    }
-
-    fn metadata(&self, index: u64, key: &str) -> Vec<(&'static str, String)> {
-        let run = self.upload.run.as_ref();
-        run.map(|run| run.metadata(index, &self.upload.place.bucket, key)).unwrap_or_default()
-    }
-
-    async fn reserve(&self, bytes: u64) -> Result<tokio::sync::OwnedSemaphorePermit, Trouble> {
-        let kib = u32::try_from(bytes / 1024 + 1).unwrap_or(MEMORY_KIB).min(MEMORY_KIB);
-        let permit = self.memory.clone().acquire_many_owned(kib).await;
-        permit.map_err(|_| Trouble::Fatal(UploadError::Cancelled))
-    }
-
-    async fn send_whole(&self, path: &Path, key: &str, size: u64, index: u64) -> Result<Stamp, Trouble> {
-        let _memory = self.reserve(size).await?;
-        let (body, stamp) = read_whole(path, size).await?;
-        let put = Put {
-            bucket: self.upload.place.bucket.clone(),
-            key: key.to_owned(),
-            body,
-            metadata: self.metadata(index, key),
-            only_new: false,
-        };
-        self.pace.insist(|| self.store.put(put.clone())).await?;
-        self.meter.bytes(size);
-        Ok(stamp)
-    }
-}
-
-fn unreadable(path: &Path, error: &std::io::Error) -> Trouble {
-    if patience::is_out_of_files(error) {
-        // It is this process that has no room, not the file that is at fault.
-        let message = format!("cannot open `{}`: {error}", path.display());
-        let error = CloudError::new(ErrorKind::Other, "open", "", message);
-        return Trouble::Fatal(UploadError::Cloud(CloudError { cause: Cause::TooManyFiles, ..error }));
-    }
-    Trouble::File(format!("cannot read `{}`: {error}", path.display()))
-}
-
-fn changed(path: &Path) -> Trouble {
-    Trouble::File(format!("`{}` changed while it was being uploaded: upload it again", path.display()))
-}
-
-/// Reads a file that must have this size and not change meanwhile.
-async fn read_whole(path: &Path, size: u64) -> Result<(Bytes, Stamp), Trouble> {
-    let owned = path.to_owned();
-    let read = move || -> std::io::Result<Option<(Vec<u8>, Stamp)>> {
-        let mut file = patience::open(&owned)?;
-        let before = Stamp::of(&file.metadata()?);
-        if before.size != size {
-            return Ok(None);
-        }
-        let mut body = Vec::with_capacity(usize::try_from(size).unwrap_or(0) + 1);
-        Read::by_ref(&mut file).take(size + 1).read_to_end(&mut body)?;
-        let same = body.len() as u64 == size && Stamp::of(&file.metadata()?) == before;
-        Ok(same.then_some((body, before)))
-    };
-    match tokio::task::spawn_blocking(read).await.map_err(std::io::Error::other) {
-        Ok(Ok(Some((body, stamp)))) => Ok((body.into(), stamp)),
-        Ok(Ok(None)) => Err(changed(path)),
-        Ok(Err(error)) | Err(error) => Err(unreadable(path, &error)),
     }
 }
 

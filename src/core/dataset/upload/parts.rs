@@ -1,6 +1,8 @@
 //! Large files, in parts: read where they are needed, a few at a time, resumable part by part.
 
-use super::{Line, Shared, Stamp, Trouble, changed, unreadable};
+use super::Shared;
+use super::past::{Begun, Line, Stamp};
+use super::trouble::{Trouble, changed, unreadable};
 use crate::dataset::objects::PutPart;
 use futures::{StreamExt, TryStreamExt};
 use md5::{Digest as _, Md5};
@@ -15,15 +17,6 @@ const MOST_PARTS: u64 = 10_000;
 const SMALLEST_PART: u64 = 5 << 20;
 /// Parts of one file in flight.
 const AT_ONCE: usize = 6;
-
-/// An upload in parts that an earlier process began.
-#[derive(Clone, Debug)]
-pub(super) struct Begun {
-    pub upload: String,
-    pub stamp: Stamp,
-    pub part: u64,
-    pub done: HashMap<i32, String>,
-}
 
 /// The size of a part for a file: as wished, but at least 5 MiB and at most 10,000 of them, in whole MiB.
 pub(super) fn part_size(size: u64, wished: u64) -> u64 {

@@ -1,5 +1,6 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 use super::*;
+use crate::cloud::{Cause, ErrorKind};
 use crate::dataset::memory::{MemoryStore, throttled};
 use crate::dataset::scan;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};

@@ -4,75 +4,44 @@
 //! folder for each block of a thousand tasks.
 //!
 //! ```text
+//! beside    what is read beside records: cancellation, what Lambda gave up on, the platform's log
 //! blocks    reads the ledger of today, block by block, and what summaries say of those that are final
 //! drive     looks again and again, until the run or the person who watches has ended
+//! ending    when tasks are lost, when everything is read, and the end.json that is written then
 //! first     reads the first layout
+//! options   how to follow
+//! shown     what is shown of a run that is followed
 //! summary   ten thousand tasks whose blocks are final, as one object
 //! ```
 
-use super::failure::{self, FailedEvent};
-use super::header::{Cancelled, RunEnd, is_run_id};
+use super::header::{RunEnd, is_run_id};
 use super::launch::Launch;
 use super::manifest::read_manifest;
 use super::reports::LogPlace;
 use super::{RunContext, RunError, RunHeader, RunTracker};
 use crate::cloud::now_ms;
 use crate::dataset::Meter;
-use crate::dataset::objects::{List, Put, each_page, read};
-use crate::model::RunView;
-use crate::model::{Millis, RunSummary};
-use futures::StreamExt;
+use crate::dataset::objects::read;
+use crate::model::Millis;
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use throng_contract::keys::{RUNS, cancel_key, end_key, run_key};
+use throng_contract::keys::run_key;
 
+mod beside;
 mod blocks;
 mod drive;
+mod ending;
 mod first;
+mod options;
+mod shown;
 mod summary;
 
 pub use drive::{follow, wait};
+pub use options::FollowOptions;
 
-/// How to follow.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct FollowOptions {
-    /// Pause while records flow.
-    pub fast: Duration,
-    /// Longest pause while nothing happens.
-    pub slow: Duration,
-    /// A task without a sign of life for this long after the last one of the run is lost. Longer than Lambda
-    /// keeps an event (6 hours unless configured) and runs a function.
-    pub lost_after: Duration,
-    /// Whether the platform's log is asked for the ends of attempts that the ledger does not tell (yet).
-    pub reports: bool,
-    /// Without a word for so long, and with nothing running, tasks that have not begun may be lost already.
-    pub stalled_after: Duration,
-}
-
-impl FollowOptions {
-    /// For a context.
-    #[must_use]
-    pub const fn of(context: &RunContext) -> Self {
-        let (fast, slow, stalled) = if context.local { (100, 1_000, 10) } else { (1_000, 5_000, 120) };
-        Self {
-            fast: Duration::from_millis(fast),
-            slow: Duration::from_millis(slow),
-            lost_after: Duration::from_hours(7),
-            reports: true,
-            stalled_after: Duration::from_secs(stalled),
-        }
-    }
-}
-
-/// How far back what Lambda gave up on is looked for, for clocks that differ.
-const FAR_MS: u64 = 30_000;
-/// Reports come into the log's filter this late.
-const REPORTS_LATE_MS: u64 = 120_000;
 /// Pause of somebody who waits for everything to be read.
 const READ_PAUSE: Duration = Duration::from_millis(50);
-/// Reads of failed events in flight.
-const EVENTS_AT_ONCE: usize = 16;
 
 /// When something was last done.
 #[derive(Debug, Default)]
@@ -226,45 +195,8 @@ impl Follower {
         self.pause
     }
 
-    /// How long nothing has been heard of the run, when tasks are open: they may be lost.
-    #[must_use]
-    pub fn quiet_for(&self) -> Option<Duration> {
-        let quiet = now_ms().saturating_sub(self.quiet_since_ms);
-        (!self.tracker.is_complete() && self.unsent() == 0).then(|| Duration::from_millis(quiet))
-    }
-
-    /// How long nothing has been heard, when that is long enough to think that the tasks which have not begun are lost.
-    /// Then [`send_again`](super::send_again) sends them again.
-    #[must_use]
-    pub fn stalled_for(&self) -> Option<Duration> {
-        let counts = self.tracker.counts();
-        // What waits to be tried again is not lost.
-        let waiting = counts.pending > self.tracker.waiting() && counts.running == 0 && self.has_read_all();
-        self.quiet_for().filter(|quiet| waiting && *quiet >= self.options.stalled_after)
-    }
-
     fn unsent(&self) -> u64 {
         self.meter.as_ref().map_or(0, |meter| self.tracker.header().tasks.saturating_sub(meter.items_done()))
-    }
-
-    /// As an open run is shown.
-    #[must_use]
-    pub fn view(&self) -> RunView {
-        let mut view = self.tracker.view(now_ms(), self.unsent(), self.settled);
-        view.summary.stalled_ms = self.stalled_ms();
-        view.summary.reading = !self.has_read_all();
-        view
-    }
-
-    /// As lists show it.
-    #[must_use]
-    pub fn summary(&self) -> RunSummary {
-        let summary = self.tracker.summary(now_ms(), self.unsent(), self.settled);
-        RunSummary { stalled_ms: self.stalled_ms(), reading: !self.has_read_all(), ..summary }
-    }
-
-    fn stalled_ms(&self) -> Option<u64> {
-        self.stalled_for().map(|quiet| u64::try_from(quiet.as_millis()).unwrap_or(u64::MAX))
     }
 
     /// Reads the inputs, unless they are known.
@@ -364,157 +296,6 @@ impl Follower {
             Reader::First(reader) => reader.has_read_all(),
             Reader::Blocks(reader) => reader.has_read_all(),
         }
-    }
-
-    async fn look_at_folder(&mut self) -> Result<bool, RunError> {
-        let run = self.tracker.header().id.clone();
-        let prefix = format!("{RUNS}{run}/");
-        let list = List { bucket: self.context.home.clone(), prefix, folders: true, ..List::default() };
-        let page = self.context.store.list(&list).await?;
-        let has = |key: String| page.objects.iter().any(|object| object.key == key);
-        let (cancelled, ended) = (has(cancel_key(&run)), has(end_key(&run)));
-        let mut changed = false;
-        if cancelled && !self.tracker.is_cancelled() {
-            let body = read(self.context.store.as_ref(), &self.context.home, &cancel_key(&run)).await?;
-            let at = body.and_then(|body| serde_json::from_slice::<Cancelled>(&body).ok());
-            changed |= self.tracker.cancelled(at.map_or_else(now_ms, |cancelled| cancelled.at_ms));
-        }
-        if ended && self.end.is_none() {
-            let body = read(self.context.store.as_ref(), &self.context.home, &end_key(&run)).await?;
-            self.end = body.and_then(|body| serde_json::from_slice(&body).ok());
-        }
-        Ok(changed)
-    }
-
-    /// Reads the records of events that Lambda gave up on and that no record of the runtime explains.
-    async fn look_at_events(&mut self) -> Result<bool, RunError> {
-        let function = self.tracker.header().function.clone();
-        let from = self.events_from_ms.saturating_sub(FAR_MS);
-        let list = List {
-            bucket: self.context.home.clone(),
-            prefix: failure::prefix(&function),
-            start_after: Some(failure::start_after(&function, from)),
-            ..List::default()
-        };
-        let mut new = Vec::new();
-        let seen = &mut self.events_seen;
-        each_page(self.context.store.as_ref(), list, |page| {
-            new.extend(page.objects.into_iter().map(|object| object.key).filter(|key| !seen.contains(key)));
-            true
-        })
-        .await?;
-        self.skip_known(&mut new);
-        let (store, home) = (self.context.store.clone(), self.context.home.clone());
-        let mut events = futures::stream::iter(new)
-            .map(|key| {
-                let (store, home) = (store.clone(), home.clone());
-                async move { (read(store.as_ref(), &home, &key).await, key) }
-            })
-            .buffer_unordered(EVENTS_AT_ONCE);
-        let mut changed = false;
-        while let Some((body, key)) = events.next().await {
-            if let Some(event) = body?.as_deref().and_then(FailedEvent::parse) {
-                if self.tracker.needs_inputs(&event) {
-                    self.load_inputs().await?;
-                }
-                changed |= self.tracker.gave_up(&event, &key);
-            }
-            self.events_from_ms = self.events_from_ms.max(failure::time_of(&key).unwrap_or(0)).min(now_ms());
-            self.events_seen.insert(key);
-        }
-        Ok(changed)
-    }
-
-    /// Asks the platform's log how attempts ended of which the ledger says only that they began. It is a convenience:
-    /// when the log cannot be read, the ledger tells later.
-    async fn look_at_reports(&mut self) -> bool {
-        let running = self.tracker.running();
-        let Some(first) = running.first() else { return false };
-        if self.log.is_none() {
-            self.log = self.context.functions.log_of(&self.tracker.header().function).await.ok().flatten();
-        }
-        let Some(place) = &self.log else { return false };
-        let now = now_ms();
-        let ends = match self
-            .context
-            .functions
-            .failed_attempts(place, self.reports_from_ms.max(first.started_ms))
-            .await
-        {
-            Ok(ends) => ends,
-            Err(error) => {
-                tracing::debug!(%error, "the log was not asked for reports");
-                return false;
-            }
-        };
-        self.reports_from_ms = now.saturating_sub(REPORTS_LATE_MS);
-        let mut changed = false;
-        for end in &ends {
-            changed |= self.tracker.ended_badly(end);
-        }
-        changed
-    }
-
-    /// Every failed script also gives such a record. Where its name has the request id of an attempt that is
-    /// known, it need not be read.
-    fn skip_known(&mut self, keys: &mut Vec<String>) {
-        if keys.len() <= EVENTS_AT_ONCE {
-            return;
-        }
-        let known = self.tracker.failed_requests();
-        let (skipped, rest) = std::mem::take(keys)
-            .into_iter()
-            .partition::<Vec<_>, _>(|key| failure::id_of(key).is_some_and(|id| known.contains(id)));
-        self.events_seen.extend(skipped);
-        *keys = rest;
-    }
-
-    fn check_overdue(&mut self) -> bool {
-        let now = now_ms();
-        let due = u64::try_from(self.options.lost_after.as_millis()).unwrap_or(u64::MAX);
-        let heard = self.tracker.last_ended_ms().max(self.tracker.header().started_ms);
-        let late = self.unsent() == 0 && now.saturating_sub(heard) > due;
-        late && self.tracker.overdue(now)
-    }
-
-    /// When every task is final: reads everything once more, then writes how it ended.
-    async fn settle(&mut self) -> Result<bool, RunError> {
-        if !self.tracker.is_complete() {
-            return Ok(std::mem::take(&mut self.settled));
-        }
-        let Some(end) = self.tracker.end() else { return Ok(false) };
-        if self.settled && self.end.as_ref() == Some(&end) {
-            return Ok(false);
-        }
-        self.read_all().await?;
-        if !self.tracker.is_complete() {
-            return Ok(true);
-        }
-        self.settled = true;
-        if let Some(end) = self.tracker.end()
-            && self.end.as_ref() != Some(&end)
-        {
-            self.write_end(end).await;
-        }
-        if let Reader::Blocks(reader) = &mut self.reader {
-            reader.summarise(&self.context, &self.tracker).await;
-        }
-        Ok(true)
-    }
-
-    /// A convenience for lists: when it cannot be written, they count.
-    async fn write_end(&mut self, end: RunEnd) {
-        let put = Put {
-            bucket: self.context.home.clone(),
-            key: end_key(&self.tracker.header().id),
-            body: serde_json::to_vec(&end).unwrap_or_default().into(),
-            only_new: self.end.is_none(),
-            ..Put::default()
-        };
-        if let Err(error) = self.context.store.put(put).await {
-            tracing::debug!(%error, "end.json was not written");
-        }
-        self.end = Some(end);
     }
 }
 

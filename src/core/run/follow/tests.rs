@@ -7,10 +7,10 @@ use crate::dataset::memory::MemoryStore;
 use crate::logs::LogGroup;
 use crate::model::{FailureClass, TaskState, Waiting};
 use crate::run::launch::tests::{FakeFunctions, World, trigger};
-use crate::run::{FailedAttempt, FunctionApi, FunctionFacts, Lister, attempts, cancel, verify};
+use crate::run::{FailedAttempt, FunctionApi, FunctionFacts, Lister, attempts, cancel, failure, verify};
 use serde_json::json;
 use std::sync::atomic::{AtomicBool, Ordering};
-use throng_contract::keys::{self, cancel_key, record_key};
+use throng_contract::keys::{self, cancel_key, end_key, record_key};
 use throng_contract::{AttemptRecord, EventRef, OutputObject, TaskRef};
 use tokio_util::sync::CancellationToken;
 

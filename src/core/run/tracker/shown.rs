@@ -1,9 +1,14 @@
 //! What is shown of a run: its end, its statistics, its summary and view.
 
-use super::{HISTORY, RATE_OVER, RunTracker, digest_of};
+use super::{RunTracker, digest_of};
 use crate::model::RunView;
 use crate::model::{Millis, RunStatistics, RunSummary};
 use crate::run::header::RunEnd;
+
+/// Seconds of history that a view has.
+const HISTORY: u64 = 60;
+/// Seconds over which the rate is taken.
+const RATE_OVER: u64 = 10;
 
 impl RunTracker {
     /// When the last task ended, when all have.

@@ -1,6 +1,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 use super::*;
+use crate::run::failure::FailedEvent;
 use crate::run::header::StartedBy;
+use crate::run::manifest::ManifestEntry;
+use crate::run::reports::FailedAttempt;
 use proptest::prelude::*;
 use throng_contract::keys::RecordName;
 use throng_contract::keys::first::{self, record_name, records_prefix, running_key};

@@ -1,101 +1,29 @@
 //! The state of the program, apart from how it looks.
+//!
+//! ```text
+//! parts   what it is made of: pages, messages, effects, where things were drawn
+//! ways    where the person goes, and what happens on arrival
+//! ```
+
+mod parts;
+mod ways;
+
+pub use parts::{Effect, Hits, Message, MessageKind, OutputAction, Page};
 
 use super::layer::{Layer, LayerOutcome};
 use super::list::{ListState, RenderContext, RowKey, Rows};
-use super::place::{Route, RouteKind, TABS, tab};
+use super::place::{Route, RouteKind, TABS};
 use super::registry::{self, Action};
 use super::views::{self, logs::LogState};
-use super::widgets::table::Places;
 use crossterm::event::{KeyEvent, KeyEventKind};
-use ratatui::layout::Rect;
+use parts::NextStop;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 use throng_core::clean;
-use throng_core::engine::{Command, ContextInfo, Engine, Scope, Snapshot};
+use throng_core::engine::{Command, Engine, Scope, Snapshot};
 use throng_core::jobs;
 use throng_core::words::Clean;
 use tokio::sync::Notify;
-
-/// A place that was gone to, and where its list stands.
-#[derive(Debug)]
-pub struct Page {
-    /// Which place it shows.
-    pub place: Route,
-    /// Its list
-    pub list: ListState,
-    /// Which attempt of a task; 0 is the newest.
-    pub attempt: usize,
-}
-
-impl Page {
-    /// At the beginning of a place's list.
-    #[must_use]
-    pub fn new(place: Route) -> Self {
-        Self { place, list: ListState::default(), attempt: 0 }
-    }
-}
-
-/// What is done with a task's outputs as soon as its record has been read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum OutputAction {
-    /// The first picture, or else the first output, is shown.
-    Show,
-    /// All are fetched.
-    Download,
-}
-
-/// What stands in the last line until the next key.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Message {
-    /// What is said.
-    pub text: Clean,
-    /// What it is about.
-    pub kind: MessageKind,
-}
-
-/// What a [`Message`] is about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum MessageKind {
-    /// Something was done.
-    Done,
-    /// Something was begun; the message goes when the engine tells what came of it.
-    UnderWay,
-    /// Something is not done.
-    Refused,
-}
-
-/// What only the terminal can do.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Effect {
-    /// Ask the terminal to put a text on the person's clipboard.
-    Copy(String),
-    /// Go to the shell until `fg`.
-    Suspend,
-    /// Draw everything again.
-    Redraw,
-    /// Report the mouse, or do not.
-    Mouse(bool),
-}
-
-/// Where things were drawn last, for the mouse.
-#[derive(Clone, Debug, Default)]
-pub struct Hits {
-    /// Where each tab's name was drawn, and its number.
-    pub tabs: Vec<(Rect, usize)>,
-    /// The table with its columns.
-    pub table: Option<(Rect, Places)>,
-    /// The log.
-    pub log: Option<(Rect, Vec<usize>)>,
-}
-
-/// What is done with a run as soon as it is known, unless a key is pressed before.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum NextStop {
-    /// The cursor goes to the run that was started.
-    Started,
-    /// The newest run is opened.
-    Newest,
-}
 
 /// Everything that the program knows.
 pub struct App {
@@ -208,40 +136,6 @@ impl App {
         self.snapshot = snapshot;
     }
 
-    /// Starts a run and goes to the runs, with the cursor on it once it is there.
-    pub fn start_run(&mut self, function: &str, command: Command) {
-        self.begin(clean!("Starting a run of {function} …"));
-        self.send(command);
-        self.open(tab::RUNS, Vec::new());
-        self.waits = Some(NextStop::Started);
-    }
-
-    /// Goes to another context. What is open belongs to the cloud before and goes at once: keys that come before the
-    /// engine has changed must not reach its rows, for what they ask for is done in the new context.
-    pub fn switch_context(&mut self, context: ContextInfo) {
-        self.switches += 1;
-        self.send(Command::SwitchContext(context.name.clone()));
-        self.tabs = TABS.iter().map(|(_, place)| vec![Page::new(place.clone())]).collect();
-        self.logs = LogState::default();
-        self.log_from = None;
-        (self.awaited, self.more_asked) = (None, None);
-        while let Some(mut layer) = self.layers.pop() {
-            layer.closed(self);
-        }
-        let old = &self.snapshot;
-        self.snapshot = Arc::new(Snapshot {
-            version: old.version,
-            switches: self.switches,
-            context,
-            contexts: old.contexts.clone(),
-            progress: old.progress.clone(),
-            notices: old.notices.clone(),
-            ..Snapshot::default()
-        });
-        self.scope = None;
-        self.look_at();
-    }
-
     /// The open page.
     #[must_use]
     pub fn page(&self) -> &Page {
@@ -294,92 +188,6 @@ impl App {
         for layer in &self.layers {
             layer.shown(at);
         }
-    }
-
-    /// Opens the newest run, at once or when the runs have been read.
-    pub fn open_newest(&mut self) {
-        let runs = &self.snapshot.runs;
-        self.waits = None;
-        match (runs.items.first(), runs.read_ms) {
-            (Some(run), _) => {
-                let id = run.id.clone();
-                self.enter(Route::Run(id));
-            }
-            (None, Some(_)) => self.refuse("There is no run yet."),
-            (None, None) => self.waits = Some(NextStop::Newest),
-        }
-    }
-
-    /// Goes to a task, and does something with its outputs once they are known.
-    pub fn enter_for(&mut self, task: Route, what: OutputAction) {
-        self.awaited = Some((task.clone(), what));
-        self.enter(task);
-        self.outputs_arrived();
-    }
-
-    /// Does what was asked for, unless the person went elsewhere meanwhile.
-    fn outputs_arrived(&mut self) {
-        let Some((place, what)) = &self.awaited else { return };
-        let (Route::Task { run, task }, true) = (place, *place == self.page().place) else {
-            self.awaited = None;
-            return;
-        };
-        if views::task::record(&self.snapshot, run, *task, 0).is_none() {
-            return;
-        }
-        let what = *what;
-        self.awaited = None;
-        match what {
-            OutputAction::Show => super::actions::items::show_first(self),
-            OutputAction::Download => super::actions::items::download_all(self),
-        }
-    }
-
-    /// The next page of a folder is fetched when its end comes near; asked for once per page.
-    fn more_objects(&mut self) {
-        let page = self.page();
-        if let (Route::Objects { bucket, prefix }, Some(view)) = (&page.place, &self.snapshot.objects)
-            && view.more
-            && view.bucket == *bucket
-            && view.prefix == *prefix
-            && view.listing.state == throng_core::engine::ListingState::Ready
-            && (page.list.position() + 2 * page.list.page() >= page.list.len()
-                || !page.list.filter.is_empty())
-        {
-            let here = (bucket.clone(), prefix.clone(), view.listing.items.len());
-            if self.more_asked.as_ref() != Some(&here) {
-                self.more_asked = Some(here);
-                self.send(Command::MoreObjects);
-            }
-        }
-    }
-
-    /// Tells the engine where the person is, when that changed.
-    pub fn look_at(&mut self) {
-        let scope = self.page().place.scope();
-        if scope.is_some() && scope != self.scope {
-            self.scope.clone_from(&scope);
-            self.send(Command::Look(scope.unwrap_or_default()));
-        }
-    }
-
-    /// Goes to a place below the open one.
-    pub fn enter(&mut self, place: Route) {
-        self.tabs[self.tab].push(Page::new(place));
-        self.look_at();
-    }
-
-    /// Goes to a tab.
-    pub fn open_tab(&mut self, tab: usize) {
-        self.tab = tab.min(self.tabs.len() - 1);
-        self.look_at();
-    }
-
-    /// Goes to a place of a tab, leaving where that tab was.
-    pub fn open(&mut self, tab: usize, way: Vec<Route>) {
-        self.tabs[tab].truncate(1);
-        self.tabs[tab].extend(way.into_iter().map(Page::new));
-        self.open_tab(tab);
     }
 
     /// Puts a layer on top.

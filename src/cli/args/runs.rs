@@ -1,0 +1,107 @@
+//! Options of the verbs for runs, their tasks and logs.
+
+use clap::Args;
+use clap::builder::{PossibleValuesParser, RangedU64ValueParser, TypedValueParser};
+use std::path::PathBuf;
+use throng_core::model::TaskState;
+
+#[derive(Debug, Args)]
+pub struct Demo {
+    /// Print progress and a table of results instead of opening the terminal user interface
+    #[arg(long)]
+    pub no_tui: bool,
+    /// Where the results are downloaded to (with --no-tui)
+    #[arg(long, value_name = "FOLDER", default_value = "throng-demo-results")]
+    pub to: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub struct Run {
+    /// The function's name, or a definition file, which is deployed first
+    #[arg(required_unless_present_any = ["resume", "again"])]
+    pub function: Option<String>,
+    /// Files, folders, globs; or `s3://bucket/prefix` for objects that are there already, `minio.ID://bucket/prefix`
+    /// for objects at a storage provider of the function. With a definition file and without any: the objects at its
+    /// inputs
+    pub inputs: Vec<String>,
+    /// Send what this run (its id, or `last`) has not sent yet, else what was sent and never began
+    #[arg(long, value_name = "RUN")]
+    pub resume: Option<String>,
+    /// Launch a new run over the inputs of every task of this run (its id, or `last`) that did not succeed
+    #[arg(long, value_name = "RUN", conflicts_with_all = ["function", "inputs", "resume"])]
+    pub again: Option<String>,
+    /// Wait for the end and report
+    #[arg(short, long)]
+    pub wait: bool,
+    /// With --wait: download the results to this folder
+    #[arg(long, value_name = "FOLDER", requires = "wait")]
+    pub to: Option<PathBuf>,
+    /// As SCAR has it: a function without inputs is invoked and not waited for
+    #[arg(long = "async", hide = true)]
+    pub asynchronous: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Runs {
+    /// Show one run
+    pub run: Option<String>,
+    /// Follow it to its end
+    #[arg(short, long, requires = "run")]
+    pub wait: bool,
+    /// How many to list
+    #[arg(short = 'n', long, default_value_t = 20, value_parser = RangedU64ValueParser::<usize>::new().range(1..))]
+    pub limit: usize,
+}
+
+#[derive(Debug, Args)]
+pub struct Tasks {
+    /// The run's id, or `last`
+    #[arg(default_value = "last")]
+    pub run: String,
+    /// Show one task with the records of its attempts: its number, from 0
+    #[arg(value_parser = task_number)]
+    pub task: Option<u64>,
+    /// Only tasks in this state: pending, running, succeeded, failed, timed-out, expired, cancelled
+    #[arg(short, long, value_parser = task_state())]
+    pub state: Vec<TaskState>,
+}
+
+#[derive(Debug, Args)]
+pub struct Cancel {
+    /// The run's id, or `last`
+    pub run: String,
+}
+
+#[derive(Debug, Args)]
+pub struct Logs {
+    /// Functions, or files that define them; all when absent
+    pub functions: Vec<String>,
+    /// Go on until interrupted
+    #[arg(short, long)]
+    pub follow: bool,
+    /// Only lines of this run (its id, or `last`)
+    #[arg(long)]
+    pub run: Option<String>,
+    /// Only lines of this task of the run
+    #[arg(long, requires = "run")]
+    pub task: Option<u64>,
+    /// Only lines of this invocation
+    #[arg(long, alias = "request-id")]
+    pub request: Option<String>,
+    /// Only lines of this log stream
+    #[arg(long)]
+    pub stream: Option<String>,
+    /// How far back: 30s, 10m, 2h, 7d
+    #[arg(long, default_value = "1h", value_parser = throng_core::words::read_duration)]
+    pub since: std::time::Duration,
+}
+
+/// The number of a task.
+fn task_number(text: &str) -> Result<u64, String> {
+    text.parse().map_err(|_| "a task is a number, from 0; `throng tasks RUN` lists them".to_owned())
+}
+
+/// The state of a task; an error lists those there are.
+fn task_state() -> impl TypedValueParser<Value = TaskState> {
+    PossibleValuesParser::new(TaskState::ALL.map(TaskState::as_str)).try_map(|text| text.parse::<TaskState>())
+}

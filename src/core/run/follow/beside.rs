@@ -1,0 +1,122 @@
+//! What is read beside records: the run's folder, what Lambda gave up on, the ends that the platform's log tells.
+
+use super::Follower;
+use crate::cloud::now_ms;
+use crate::dataset::objects::{List, each_page, read};
+use crate::run::RunError;
+use crate::run::failure::{self, FailedEvent};
+use crate::run::header::Cancelled;
+use futures::StreamExt;
+use throng_contract::keys::{RUNS, cancel_key, end_key};
+
+/// How far back what Lambda gave up on is looked for, for clocks that differ.
+const FAR_MS: u64 = 30_000;
+/// Reports come into the log's filter this late.
+const REPORTS_LATE_MS: u64 = 120_000;
+/// Reads of failed events in flight.
+const EVENTS_AT_ONCE: usize = 16;
+
+impl Follower {
+    pub(super) async fn look_at_folder(&mut self) -> Result<bool, RunError> {
+        let run = self.tracker.header().id.clone();
+        let prefix = format!("{RUNS}{run}/");
+        let list = List { bucket: self.context.home.clone(), prefix, folders: true, ..List::default() };
+        let page = self.context.store.list(&list).await?;
+        let has = |key: String| page.objects.iter().any(|object| object.key == key);
+        let (cancelled, ended) = (has(cancel_key(&run)), has(end_key(&run)));
+        let mut changed = false;
+        if cancelled && !self.tracker.is_cancelled() {
+            let body = read(self.context.store.as_ref(), &self.context.home, &cancel_key(&run)).await?;
+            let at = body.and_then(|body| serde_json::from_slice::<Cancelled>(&body).ok());
+            changed |= self.tracker.cancelled(at.map_or_else(now_ms, |cancelled| cancelled.at_ms));
+        }
+        if ended && self.end.is_none() {
+            let body = read(self.context.store.as_ref(), &self.context.home, &end_key(&run)).await?;
+            self.end = body.and_then(|body| serde_json::from_slice(&body).ok());
+        }
+        Ok(changed)
+    }
+
+    /// Reads the records of events that Lambda gave up on and that no record of the runtime explains.
+    pub(super) async fn look_at_events(&mut self) -> Result<bool, RunError> {
+        let function = self.tracker.header().function.clone();
+        let from = self.events_from_ms.saturating_sub(FAR_MS);
+        let list = List {
+            bucket: self.context.home.clone(),
+            prefix: failure::prefix(&function),
+            start_after: Some(failure::start_after(&function, from)),
+            ..List::default()
+        };
+        let mut new = Vec::new();
+        let seen = &mut self.events_seen;
+        each_page(self.context.store.as_ref(), list, |page| {
+            new.extend(page.objects.into_iter().map(|object| object.key).filter(|key| !seen.contains(key)));
+            true
+        })
+        .await?;
+        self.skip_known(&mut new);
+        let (store, home) = (self.context.store.clone(), self.context.home.clone());
+        let mut events = futures::stream::iter(new)
+            .map(|key| {
+                let (store, home) = (store.clone(), home.clone());
+                async move { (read(store.as_ref(), &home, &key).await, key) }
+            })
+            .buffer_unordered(EVENTS_AT_ONCE);
+        let mut changed = false;
+        while let Some((body, key)) = events.next().await {
+            if let Some(event) = body?.as_deref().and_then(FailedEvent::parse) {
+                if self.tracker.needs_inputs(&event) {
+                    self.load_inputs().await?;
+                }
+                changed |= self.tracker.gave_up(&event, &key);
+            }
+            self.events_from_ms = self.events_from_ms.max(failure::time_of(&key).unwrap_or(0)).min(now_ms());
+            self.events_seen.insert(key);
+        }
+        Ok(changed)
+    }
+
+    /// Asks the platform's log how attempts ended of which the ledger says only that they began. It is a convenience:
+    /// when the log cannot be read, the ledger tells later.
+    pub(super) async fn look_at_reports(&mut self) -> bool {
+        let running = self.tracker.running();
+        let Some(first) = running.first() else { return false };
+        if self.log.is_none() {
+            self.log = self.context.functions.log_of(&self.tracker.header().function).await.ok().flatten();
+        }
+        let Some(place) = &self.log else { return false };
+        let now = now_ms();
+        let ends = match self
+            .context
+            .functions
+            .failed_attempts(place, self.reports_from_ms.max(first.started_ms))
+            .await
+        {
+            Ok(ends) => ends,
+            Err(error) => {
+                tracing::debug!(%error, "the log was not asked for reports");
+                return false;
+            }
+        };
+        self.reports_from_ms = now.saturating_sub(REPORTS_LATE_MS);
+        let mut changed = false;
+        for end in &ends {
+            changed |= self.tracker.ended_badly(end);
+        }
+        changed
+    }
+
+    /// Every failed script also gives such a record. Where its name has the request id of an attempt that is
+    /// known, it need not be read.
+    fn skip_known(&mut self, keys: &mut Vec<String>) {
+        if keys.len() <= EVENTS_AT_ONCE {
+            return;
+        }
+        let known = self.tracker.failed_requests();
+        let (skipped, rest) = std::mem::take(keys)
+            .into_iter()
+            .partition::<Vec<_>, _>(|key| failure::id_of(key).is_some_and(|id| known.contains(id)));
+        self.events_seen.extend(skipped);
+        *keys = rest;
+    }
+}

@@ -1,0 +1,58 @@
+//! How following ends: tasks are lost when every due time has passed; a run that is complete gets its end.json.
+
+use super::{Follower, Reader};
+use crate::cloud::now_ms;
+use crate::dataset::objects::Put;
+use crate::run::RunError;
+use crate::run::header::RunEnd;
+use throng_contract::keys::end_key;
+
+impl Follower {
+    pub(super) fn check_overdue(&mut self) -> bool {
+        let now = now_ms();
+        let due = u64::try_from(self.options.lost_after.as_millis()).unwrap_or(u64::MAX);
+        let heard = self.tracker.last_ended_ms().max(self.tracker.header().started_ms);
+        let late = self.unsent() == 0 && now.saturating_sub(heard) > due;
+        late && self.tracker.overdue(now)
+    }
+
+    /// When every task is final: reads everything once more, then writes how it ended.
+    pub(super) async fn settle(&mut self) -> Result<bool, RunError> {
+        if !self.tracker.is_complete() {
+            return Ok(std::mem::take(&mut self.settled));
+        }
+        let Some(end) = self.tracker.end() else { return Ok(false) };
+        if self.settled && self.end.as_ref() == Some(&end) {
+            return Ok(false);
+        }
+        self.read_all().await?;
+        if !self.tracker.is_complete() {
+            return Ok(true);
+        }
+        self.settled = true;
+        if let Some(end) = self.tracker.end()
+            && self.end.as_ref() != Some(&end)
+        {
+            self.write_end(end).await;
+        }
+        if let Reader::Blocks(reader) = &mut self.reader {
+            reader.summarise(&self.context, &self.tracker).await;
+        }
+        Ok(true)
+    }
+
+    /// A convenience for lists: when it cannot be written, they count.
+    async fn write_end(&mut self, end: RunEnd) {
+        let put = Put {
+            bucket: self.context.home.clone(),
+            key: end_key(&self.tracker.header().id),
+            body: serde_json::to_vec(&end).unwrap_or_default().into(),
+            only_new: self.end.is_none(),
+            ..Put::default()
+        };
+        if let Err(error) = self.context.store.put(put).await {
+            tracing::debug!(%error, "end.json was not written");
+        }
+        self.end = Some(end);
+    }
+}

@@ -1,0 +1,45 @@
+//! What is shown of a run that is followed: what the tracker knows, and how long nothing has been heard.
+
+use super::Follower;
+use crate::cloud::now_ms;
+use crate::model::{RunSummary, RunView};
+use std::time::Duration;
+
+impl Follower {
+    /// How long nothing has been heard of the run, when tasks are open: they may be lost.
+    #[must_use]
+    pub fn quiet_for(&self) -> Option<Duration> {
+        let quiet = now_ms().saturating_sub(self.quiet_since_ms);
+        (!self.tracker.is_complete() && self.unsent() == 0).then(|| Duration::from_millis(quiet))
+    }
+
+    /// How long nothing has been heard, when that is long enough to think that the tasks which have not begun are lost.
+    /// Then [`send_again`](crate::run::send_again) sends them again.
+    #[must_use]
+    pub fn stalled_for(&self) -> Option<Duration> {
+        let counts = self.tracker.counts();
+        // What waits to be tried again is not lost.
+        let waiting = counts.pending > self.tracker.waiting() && counts.running == 0 && self.has_read_all();
+        self.quiet_for().filter(|quiet| waiting && *quiet >= self.options.stalled_after)
+    }
+
+    /// As an open run is shown.
+    #[must_use]
+    pub fn view(&self) -> RunView {
+        let mut view = self.tracker.view(now_ms(), self.unsent(), self.settled);
+        view.summary.stalled_ms = self.stalled_ms();
+        view.summary.reading = !self.has_read_all();
+        view
+    }
+
+    /// As lists show it.
+    #[must_use]
+    pub fn summary(&self) -> RunSummary {
+        let summary = self.tracker.summary(now_ms(), self.unsent(), self.settled);
+        RunSummary { stalled_ms: self.stalled_ms(), reading: !self.has_read_all(), ..summary }
+    }
+
+    fn stalled_ms(&self) -> Option<u64> {
+        self.stalled_for().map(|quiet| u64::try_from(quiet.as_millis()).unwrap_or(u64::MAX))
+    }
+}

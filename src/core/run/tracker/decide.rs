@@ -1,0 +1,74 @@
+//! What is known of a task becomes its state, and moves the counts.
+
+use super::RunTracker;
+use super::attempt::{Attempt, Verdict};
+use crate::model::{FailureClass, Millis, TaskState};
+
+impl RunTracker {
+    pub(super) fn decide_open(&mut self) {
+        let rows = self.chunks.iter().flat_map(|chunk| chunk.iter());
+        let open: Vec<u64> = rows.filter(|row| !row.state.is_final()).map(|row| row.task).collect();
+        for task in open {
+            let retries = self.retries();
+            let verdict =
+                self.complex.get(&task).map_or_else(Verdict::default, |entry| entry.verdict(retries));
+            self.decide(task, &verdict);
+        }
+    }
+
+    /// Gives a task its state, and moves the counts.
+    pub(super) fn decide(&mut self, task: u64, verdict: &Verdict) {
+        let failed = verdict.deciding.as_ref().map(|attempt| (attempt.state, attempt.class));
+        let waiting = verdict.waiting.filter(|_| self.cancelled_ms.is_none() && self.lost_ms.is_none());
+        let (state, class) = match (verdict.state, self.cancelled_ms, self.lost_ms) {
+            // It failed, and what would have been tried again will not be waited for.
+            (TaskState::Pending, Some(_), _) | (TaskState::Pending, _, Some(_)) if failed.is_some() => {
+                failed.unwrap_or((TaskState::Failed, None))
+            }
+            (TaskState::Pending, Some(_), _) => (TaskState::Cancelled, None),
+            (TaskState::Pending | TaskState::Running, _, Some(_)) => {
+                (TaskState::Failed, Some(FailureClass::Lost))
+            }
+            (state, ..) => (state, failed.and_then(|(_, class)| class)),
+        };
+        let class = class.filter(|_| state.is_final() && state != TaskState::Succeeded);
+        let Some(row) = self.row_mut(task) else { return };
+        let old = (row.state, row.class, row.ended_ms);
+        let was_reported = row.is_reported();
+        row.state = state;
+        row.class = class;
+        row.attempts = verdict.attempts;
+        let was_waiting = std::mem::replace(&mut row.waiting, waiting).is_some();
+        let deciding = verdict.deciding.as_ref().filter(|_| state.is_final());
+        let measured = |attempt: &&Attempt| !attempt.by_lambda || verdict.by_report;
+        row.duration_ms = deciding.filter(measured).map(|attempt| attempt.duration_ms);
+        row.peak_memory = deciding.map(|attempt| attempt.peak_memory).filter(|peak| *peak > 0);
+        row.ended_ms = deciding.map(|attempt| attempt.ended_ms);
+        row.request_id =
+            deciding.map(|attempt| attempt.request_id.clone()).or_else(|| verdict.running.clone());
+        row.record_key = deciding.filter(|_| !verdict.by_report).map(|attempt| attempt.key.clone());
+        let new = (row.state, row.class, row.ended_ms);
+        let is_reported = row.is_reported();
+        self.reported = self.reported - u64::from(was_reported) + u64::from(is_reported);
+        self.waiting = self.waiting - u64::from(was_waiting) + u64::from(waiting.is_some());
+        self.count(old, false);
+        self.count(new, true);
+        debug_assert_eq!(self.counts.total(), self.header.tasks, "manifest = sum of states");
+    }
+
+    fn count(
+        &mut self,
+        (state, class, ended_ms): (TaskState, Option<FailureClass>, Option<Millis>),
+        add: bool,
+    ) {
+        let step = |counter: &mut u64| *counter = if add { *counter + 1 } else { counter.saturating_sub(1) };
+        step(self.counts.of(state));
+        if let Some(class) = class {
+            step(self.classes.entry(class).or_default());
+            self.classes.retain(|_, count| *count > 0);
+        }
+        if let Some(ended_ms) = ended_ms {
+            step(self.ended.entry(ended_ms / 1000).or_default());
+        }
+    }
+}

@@ -1,0 +1,186 @@
+//! What a tracker is told: inputs, records, markers, what Lambda and the platform's log say, that it was cancelled.
+
+use super::RunTracker;
+use super::attempt::{Attempt, Marker, Verdict};
+use crate::model::{Millis, TaskState};
+use crate::run::failure::FailedEvent;
+use crate::run::manifest::ManifestEntry;
+use crate::run::reports::FailedAttempt;
+use throng_contract::TaskId;
+use throng_contract::keys::{RecordName, first, layout_of};
+
+impl RunTracker {
+    /// Tells inputs of tasks.
+    pub fn inputs(&mut self, entries: Vec<ManifestEntry>) {
+        for entry in entries {
+            let bucket = match self.buckets.get(&entry.bucket) {
+                Some(bucket) => bucket.clone(),
+                None => self.buckets.entry(entry.bucket.clone()).or_insert(entry.bucket.into()).clone(),
+            };
+            if let Some(row) = self.row_mut(entry.task) {
+                let new = row.bucket.is_empty();
+                row.bucket = bucket;
+                row.key = entry.key.into();
+                row.size = entry.size;
+                self.inputs_known += u64::from(new);
+            }
+        }
+        self.by_key = None;
+    }
+
+    /// A record's key was seen. Returns whether anything changed; the same key twice changes nothing.
+    pub fn record(&mut self, key: &str) -> bool {
+        let Some(name) = RecordName::parse(key) else { return false };
+        let number = name.task.as_ref().and_then(TaskId::as_number);
+        let Some(row) = number.and_then(|task| self.row(task)) else {
+            self.foreign += 1;
+            return false;
+        };
+        if row.record_key.as_deref() == Some(key) || !name.state.is_final() {
+            return false;
+        }
+        let task = row.task;
+        let attempt = Attempt::of_record(&name, key);
+        let repeated = name.state != TaskState::Succeeded && self.retries() > 0;
+        let simple = row.attempts == 0 && !repeated && !self.complex.contains_key(&task);
+        if simple {
+            self.measure(&attempt);
+            self.decide(task, &Verdict::of_one(attempt));
+            return true;
+        }
+        let (new, verdict) = {
+            let retries = self.retries();
+            let entry = self.complex_task(task);
+            (entry.add(attempt.clone()), entry.verdict(retries))
+        };
+        if new {
+            self.measure(&attempt);
+            self.decide(task, &verdict);
+        }
+        new
+    }
+
+    /// A running marker's key was seen; it was stored at `at_ms`.
+    pub fn marker(&mut self, key: &str, at_ms: Option<Millis>) -> bool {
+        let Some((task, marker)) = marker_of(key, at_ms) else { return false };
+        let Some(row) = self.row(task) else { return false };
+        let recorded = row.state.is_final().then(|| Attempt::of_row(row)).flatten();
+        if recorded.is_some_and(|attempt| attempt.ends(&marker)) {
+            return false;
+        }
+        self.by_request.entry(marker.request_id.clone()).or_insert(task);
+        let retries = self.retries();
+        let entry = self.complex_task(task);
+        if !entry.mark(marker) {
+            return false;
+        }
+        let verdict = entry.verdict(retries);
+        self.decide(task, &verdict);
+        true
+    }
+
+    /// Lambda gave up on an event; `key` is that of its record. Returns whether it concerns this run and is new.
+    pub fn gave_up(&mut self, event: &FailedEvent, key: &str) -> bool {
+        let tasks = self.tasks_of(event);
+        let mut changed = false;
+        for task in tasks {
+            if self.row(task).is_none() {
+                continue;
+            }
+            let retries = self.retries();
+            let entry = self.complex_task(task);
+            if entry.add(Attempt::of_event(event, key)) {
+                let verdict = entry.verdict(retries);
+                self.decide(task, &verdict);
+                changed = true;
+            }
+        }
+        changed
+    }
+
+    /// The platform's log tells that an attempt with a running marker ended badly. Returns whether that is new; what
+    /// the ledger says, or will say, wins over it.
+    pub fn ended_badly(&mut self, end: &FailedAttempt) -> bool {
+        let Some(task) = self.by_request.get(end.request_id.as_str()).copied() else { return false };
+        let retries = self.retries();
+        let entry = self.complex_task(task);
+        if !entry.report(end) {
+            return false;
+        }
+        let verdict = entry.verdict(retries);
+        self.decide(task, &verdict);
+        true
+    }
+
+    fn tasks_of(&mut self, event: &FailedEvent) -> Vec<u64> {
+        if let Some(task) = &event.task {
+            let number = task.task.as_number().filter(|_| task.run == self.header.id && task.stage == 0);
+            return number.into_iter().collect();
+        }
+        // The same key may have been an input of an earlier run.
+        if event.event_ms.unwrap_or(event.at_ms) + self.clocks_ms < self.header.started_ms {
+            return Vec::new();
+        }
+        if self.by_key.is_none() {
+            let rows = self.chunks.iter().flat_map(|chunk| chunk.iter());
+            self.by_key = Some(rows.map(|row| (row.key.clone(), row.task)).collect());
+        }
+        let Some(by_key) = &self.by_key else { return Vec::new() };
+        let task = |(bucket, key): &(String, String)| {
+            let task = *by_key.get(key.as_str())?;
+            (self.row(task)?.bucket.as_ref() == bucket.as_str()).then_some(task)
+        };
+        event.objects.iter().filter_map(task).collect()
+    }
+
+    /// All markers were listed; `at_ms` is when that began. Returns whether that ends the run.
+    pub const fn markers_read(&mut self, at_ms: Millis) -> bool {
+        let before = self.is_complete();
+        if at_ms > self.markers_ms {
+            self.markers_ms = at_ms;
+        }
+        before != self.is_complete()
+    }
+
+    /// The run was cancelled: tasks without a sign of life are cancelled.
+    pub fn cancelled(&mut self, at_ms: Millis) -> bool {
+        if self.cancelled_ms.is_some() {
+            return false;
+        }
+        self.cancelled_ms = Some(at_ms);
+        self.decide_open();
+        true
+    }
+
+    /// Every due time has passed: tasks that are still open are lost. A late record wins over it.
+    pub fn overdue(&mut self, at_ms: Millis) -> bool {
+        if self.lost_ms.is_some() || self.is_complete() {
+            return false;
+        }
+        self.lost_ms = Some(at_ms);
+        self.decide_open();
+        true
+    }
+
+    /// Counts an attempt's time and memory, once.
+    fn measure(&mut self, attempt: &Attempt) {
+        self.durations.add(attempt.duration_ms);
+        let statistics = &mut self.statistics;
+        // Names of records are written by anybody: what does not fit is not counted.
+        statistics.total_ms = statistics.total_ms.saturating_add(attempt.duration_ms);
+        statistics.max_ms = statistics.max_ms.max(attempt.duration_ms);
+        statistics.max_memory = statistics.max_memory.max(attempt.peak_memory);
+        self.last_ended_ms = self.last_ended_ms.max(attempt.ended_ms);
+    }
+}
+
+/// The task of a marker's key, of either layout.
+fn marker_of(key: &str, at_ms: Option<Millis>) -> Option<(u64, Marker)> {
+    if layout_of(key)? > 1 {
+        let name = RecordName::parse(key).filter(|name| name.state == TaskState::Running)?;
+        let (request_id, started_ms) = (name.attempt.request_id.into(), Some(name.attempt.started_ms));
+        return Some((name.task?.as_number()?, Marker { request_id, started_ms, at_ms, key: key.into() }));
+    }
+    let (task, request_id) = first::parse_running(key).filter(|(_, request_id)| !request_id.is_empty())?;
+    Some((task, Marker { request_id: request_id.into(), started_ms: None, at_ms, key: key.into() }))
+}
