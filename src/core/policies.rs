@@ -1,11 +1,11 @@
 //! Least-privilege policies of IAM: for a person and for the role of a function. They are written under `assets/policies`
 //! with words such as `${REGION}`, which are filled in here.
 
-use crate::cloud::partition;
 use crate::model::Place;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::fmt;
+use throng_contract::partition::{dns_suffix, partition};
 
 const TRUST: &str = include_str!("../../assets/policies/trust.json");
 const FUNCTION: &str = include_str!("../../assets/policies/function.json");
@@ -35,6 +35,46 @@ pub struct Statement {
     condition: Option<Value>,
 }
 
+impl Policy {
+    /// Whether a statement without a condition allows an action on a resource. Policies of throng's own deny nothing.
+    #[must_use]
+    pub fn allows(&self, action: &str, arn: &str) -> bool {
+        self.statement.iter().any(|statement| {
+            statement.effect == "Allow"
+                && statement.condition.is_none()
+                && statement.action.iter().any(|pattern| fits(pattern, action))
+                && statement.resource.iter().any(|pattern| fits(pattern, arn))
+        })
+    }
+}
+
+/// Whether a pattern with `*` for any characters and `?` for one fits a whole text.
+fn fits(pattern: &str, text: &str) -> bool {
+    let (mut pattern, mut text) = (pattern.chars(), text.chars());
+    // Where the last `*` was, and how much of the text it has taken.
+    let mut star = None;
+    loop {
+        let at = text.clone();
+        match (pattern.next(), text.next()) {
+            (None, None) => return true,
+            (Some('*'), _) => {
+                star = Some((pattern.clone(), at.clone()));
+                text = at;
+            }
+            (Some('?'), Some(_)) => {}
+            (Some(wanted), Some(is)) if wanted == is => {}
+            _ => {
+                let Some((rest, mut taken)) = star.take() else { return false };
+                if taken.next().is_none() {
+                    return false;
+                }
+                (pattern, text) = (rest.clone(), taken.clone());
+                star = Some((rest, taken));
+            }
+        }
+    }
+}
+
 impl fmt::Display for Policy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&serde_json::to_string_pretty(self).map_err(|_| fmt::Error)?)
@@ -58,6 +98,8 @@ pub struct Scope {
     pub outputs: Vec<Place>,
     /// Further buckets that a person works with.
     pub buckets: Vec<String>,
+    /// ARNs of the keys of AWS KMS that the objects of these buckets are encrypted with.
+    pub keys: Vec<String>,
     /// ARN of the role that functions run as: of a person's policy, when throng does not make it; of a function's, its own.
     pub role: Option<String>,
 }
@@ -88,7 +130,7 @@ pub fn renewed(old: &Policy, scope: &Scope) -> Policy {
     let mut policy = filled(FUNCTION, scope);
     let home = format!(":s3:::{}", scope.home);
     let elsewhere = |arn: &&String| !arn.ends_with(&home) && !arn.contains(&format!("{home}/"));
-    let template: Policy = serde_json::from_str(FUNCTION).unwrap_or_default();
+    let template = template(FUNCTION, scope);
     for (place, blank) in template.statement.iter().enumerate() {
         let Some(before) = old.statement.iter().find(|statement| statement.sid == blank.sid) else {
             continue;
@@ -110,9 +152,22 @@ pub fn renewed(old: &Policy, scope: &Scope) -> Policy {
     policy
 }
 
+/// A policy whose conditions are filled in, and its resources not yet.
+fn template(text: &str, scope: &Scope) -> Policy {
+    let mut policy: Policy = serde_json::from_str(text).unwrap_or_default();
+    for condition in policy.statement.iter_mut().filter_map(|statement| statement.condition.as_mut()) {
+        let text = condition.to_string();
+        let text = text
+            .replace("${REGION}", &scope.region)
+            .replace("${SUFFIX}", dns_suffix(partition(&scope.region), false));
+        *condition = serde_json::from_str(&text).unwrap_or_default();
+    }
+    policy
+}
+
 /// Statements about nothing are left out.
 fn filled(template: &str, scope: &Scope) -> Policy {
-    let mut policy: Policy = serde_json::from_str(template).unwrap_or_default();
+    let mut policy = self::template(template, scope);
     for statement in &mut policy.statement {
         let mut seen = std::collections::BTreeSet::new();
         let arns = statement.resource.iter().flat_map(|text| expanded(text, scope));
@@ -137,6 +192,7 @@ fn expanded(text: &str, scope: &Scope) -> Vec<String> {
         "${BUCKETS}" => buckets().map(bucket).collect(),
         "${OBJECTS}" => buckets().map(|name| format!("{}/*", bucket(name))).collect(),
         "${ROLE}" => scope.role.iter().cloned().collect(),
+        "${KEYS}" => scope.keys.clone(),
         _ => {
             let function = scope.function.as_deref().unwrap_or("*");
             vec![
@@ -187,6 +243,11 @@ mod tests {
         );
         let buckets = resources(&policy, "TellMissingFromForbidden");
         assert_eq!(buckets, ["arn:aws-cn:s3:::home", "arn:aws-cn:s3:::pictures", "arn:aws-cn:s3:::all"]);
+        let keys = vec!["arn:aws-cn:kms:cn-north-1:1:key/k".to_owned()];
+        let encrypted = function(&Scope { keys: keys.clone(), ..scope() });
+        assert_eq!(resources(&encrypted, "UseKeysOfBuckets"), keys);
+        assert!(encrypted.to_string().contains("\"kms:ViaService\": \"s3.cn-north-1.amazonaws.com.cn\""));
+        assert!(resources(&policy, "UseKeysOfBuckets").is_empty());
         let none = function(&Scope { outputs: Vec::new(), ..scope() });
         assert!(resources(&none, "StoreOutputs").is_empty(), "no statement without resources: {none}");
     }
@@ -210,9 +271,37 @@ mod tests {
     }
 
     #[test]
+    fn a_policy_allows_what_its_patterns_fit() {
+        let policy = function(&scope());
+        for (object, may) in [
+            ("pictures/in/a/b.png", true),
+            ("pictures/inner/a.png", false),
+            ("pictures/out/a.png", false),
+            ("home/inputs/20260101-000000000-aaaa/x", true),
+            ("home/runs/r/cancel.json", true),
+            ("home/runs/r/run.json", false),
+            ("elsewhere/a", false),
+        ] {
+            assert_eq!(policy.allows("s3:GetObject", &format!("arn:aws-cn:s3:::{object}")), may, "{object}");
+        }
+        assert!(!policy.allows("s3:DeleteObject", "arn:aws-cn:s3:::pictures/in/a"));
+        for (pattern, text, is) in [
+            ("a*b?d", "aXbbXd", true),
+            ("*", "", true),
+            ("a*", "b", false),
+            ("*ab", "aab", true),
+            ("", "a", false),
+            ("a?", "a", false),
+        ] {
+            assert_eq!(fits(pattern, text), is, "{pattern} {text}");
+        }
+    }
+
+    #[test]
     fn no_word_is_left_unfilled() {
         let role = Some("arn:aws:iam::1:role/named".to_owned());
-        for policy in [function(&scope()), person(&Scope { role, ..scope() })] {
+        let keys = vec!["arn:aws:kms:eu-west-1:1:key/k".to_owned()];
+        for policy in [function(&Scope { keys, ..scope() }), person(&Scope { role, ..scope() })] {
             let text = policy.to_string();
             assert!(!text.contains("${"), "{text}");
             assert!(text.starts_with("{\n  \"Version\""), "in the order in which people write it: {text}");

@@ -33,17 +33,35 @@ impl CloudError {
                 "Check that the region is spelt right, and that this machine can look names up.".into()
             }
             ErrorKind::Unreachable => "Check the network, and the context's region and endpoint.".into(),
-            _ if self.code.as_deref() == Some("RegionDisabledException") => {
+            _ if matches!(self.code.as_deref(), Some("RegionDisabledException" | "OptInRequired")) => {
                 "Turn the region on for the account (AWS console: Account, AWS Regions), or use another one.".into()
+            }
+            _ if self.code.as_deref() == Some("InvalidObjectState") => {
+                "The object is in an archive class: restore it first (`aws s3api restore-object`), which takes minutes to hours, \
+                 and try again."
+                    .into()
+            }
+            _ if self.code.as_deref().is_some_and(|code| code.starts_with("KMS.")) => {
+                "It is encrypted with a key of AWS KMS that is disabled, deleted or not shared: see to the key, then try again."
+                    .into()
             }
             ErrorKind::Auth if self.is_clock() => {
                 "Set this machine's clock (`timedatectl set-ntp true`): the cloud accepts a few minutes of difference."
                     .into()
             }
+            // What AWS answers in a region that the account has not turned on: there the keys are not known.
+            ErrorKind::Auth if self.is_key_unknown() => {
+                "Check the context's profile; log in again (`aws sso login`) or renew the keys. If they are accepted in other \
+                 regions, this one may not be turned on for the account (AWS console: Account, AWS Regions)."
+                    .into()
+            }
             ErrorKind::Auth => {
                 "Check the context's profile; log in again (`aws sso login`) or renew the keys.".into()
             }
-            ErrorKind::Denied => format!("Ask for the permission {} on {}.", self.action, self.subject()),
+            ErrorKind::Denied => {
+                let (action, resource) = self.denied().unwrap_or((self.action, self.subject()));
+                format!("Ask for the permission {action} on {resource}.")
+            }
             ErrorKind::Throttled => "The cloud asked to slow down. Try again in a moment.".into(),
             _ => String::new(),
         }
@@ -53,6 +71,25 @@ impl CloudError {
     #[must_use]
     pub fn sentence(&self) -> String {
         sentence(&self.to_string(), &self.advice())
+    }
+
+    /// Which action was denied on what, as AWS's words say: it may be another one than what was called, which implied it
+    /// (`iam:PassRole`, `kms:GenerateDataKey`, `ecr:GetRepositoryPolicy`).
+    fn denied(&self) -> Option<(&str, &str)> {
+        let (_, told) = self.message.split_once("not authorized to perform: ")?;
+        let (action, rest) = told.split_once(char::is_whitespace).unwrap_or((told, ""));
+        let action = action.trim_end_matches(['.', ',']);
+        let known =
+            action.split_once(':').is_some_and(|(service, name)| !service.is_empty() && !name.is_empty());
+        let resource = rest.strip_prefix("on resource: ").and_then(|rest| rest.split_whitespace().next());
+        let resource = resource.map(|text| text.trim_matches(['"', '\'']).trim_end_matches(['.', ',']));
+        known.then(|| (action, resource.filter(|text| !text.is_empty()).unwrap_or_else(|| self.subject())))
+    }
+
+    fn is_key_unknown(&self) -> bool {
+        let code = self.code.as_deref().unwrap_or_default();
+        ["UnrecognizedClientException", "InvalidClientTokenId", "InvalidAccessKeyId", "AuthFailure"]
+            .contains(&code)
     }
 
     fn subject(&self) -> &str {
@@ -83,6 +120,44 @@ mod tests {
             ..CloudError::new(kind, "sts:GetCallerIdentity", "", "STS is not activated in this region")
         };
         assert!(error.advice().contains("Turn the region on"), "{}", error.advice());
+    }
+
+    #[test]
+    fn the_permission_that_was_missing_is_named_not_the_call_that_implied_it() {
+        for (message, advice) in [
+            (
+                "User: arn:aws:iam::1:user/ann is not authorized to perform: iam:PassRole on resource: arn:aws:iam::1:role/team \
+                 because no identity-based policy allows the iam:PassRole action",
+                "Ask for the permission iam:PassRole on arn:aws:iam::1:role/team.",
+            ),
+            (
+                "User: arn:aws:sts::1:assumed-role/f/f is not authorized to perform: kms:GenerateDataKey on resource: \
+                 \"arn:aws:kms:eu-west-1:1:key/k\".",
+                "Ask for the permission kms:GenerateDataKey on arn:aws:kms:eu-west-1:1:key/k.",
+            ),
+            (
+                "User: x is not authorized to perform: lambda:ListTags",
+                "Ask for the permission lambda:ListTags on f.",
+            ),
+            ("Access Denied", "Ask for the permission lambda:CreateFunction on f."),
+        ] {
+            let error = CloudError::new(ErrorKind::Denied, "lambda:CreateFunction", "f", message);
+            assert_eq!(error.advice(), advice);
+        }
+    }
+
+    #[test]
+    fn archives_keys_and_regions_have_words_of_their_own() {
+        for (code, status, word) in [
+            ("InvalidObjectState", 403, "restore it first"),
+            ("KMS.DisabledException", 400, "see to the key"),
+            ("OptInRequired", 403, "Turn the region on"),
+            ("UnrecognizedClientException", 403, "may not be turned on"),
+        ] {
+            let error = CloudError::new(kind_of(code, status), "s3:GetObject", "b/k", "x");
+            let advice = CloudError { code: Some(code.into()), ..error }.advice();
+            assert!(advice.contains(word), "{code}: {advice}");
+        }
     }
 
     #[test]

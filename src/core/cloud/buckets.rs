@@ -2,20 +2,39 @@
 
 use super::error::CloudError;
 use super::keys::Tokens;
+use super::patience::Patience;
 use super::s3::S3;
 use super::{ErrorKind, SMALL, millis, small, within};
 use crate::model::BucketInfo;
 use aws_sdk_s3::types::{
     AbortIncompleteMultipartUpload, BucketLifecycleConfiguration, BucketLocationConstraint,
     CreateBucketConfiguration, ExpirationStatus, LifecycleExpiration, LifecycleRule, LifecycleRuleFilter,
-    PublicAccessBlockConfiguration, Tag, Tagging,
+    PublicAccessBlockConfiguration, ServerSideEncryptionByDefault, ServerSideEncryptionConfiguration,
+    ServerSideEncryptionRule, Tag, Tagging,
 };
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 /// Days after which an upload in parts that was not ended is given up.
 const UPLOADS_KEPT_DAYS: i32 = 7;
 /// Days for which objects are kept that serve one run.
 const BRIEF_DAYS: i32 = 30;
+/// A bucket that was made, deleted or changed a moment ago is not the same everywhere at once.
+const SETTLES: Patience = Patience {
+    longest: Duration::from_secs(30),
+    first_pause: Duration::from_millis(250),
+    longest_pause: Duration::from_secs(3),
+};
+
+/// Whether another change of the bucket is under way.
+pub(super) fn is_busy(error: &CloudError) -> bool {
+    error.code.as_deref() == Some("OperationAborted")
+}
+
+/// Whether a bucket may be too new, or is being changed.
+fn is_settling(error: &CloudError) -> bool {
+    is_busy(error) || error.code.as_deref() == Some("NoSuchBucket")
+}
 
 impl S3<'_> {
     /// All buckets.
@@ -79,6 +98,15 @@ impl S3<'_> {
     /// # Errors
     /// [`ErrorKind::Conflict`] when it exists.
     pub async fn create_bucket(&self, bucket: &str) -> Result<(), CloudError> {
+        SETTLES.insist(is_busy, || self.create_once(bucket)).await?;
+        self.clients.forget(bucket);
+        if let Err(error) = self.keep_tidy(bucket, &[]).await {
+            tracing::info!(bucket, %error, "uploads that break off stay in this bucket until they are ended");
+        }
+        Ok(())
+    }
+
+    async fn create_once(&self, bucket: &str) -> Result<(), CloudError> {
         const ACTION: &str = "s3:CreateBucket";
         self.limits.s3_write.acquire().await;
         let mut request = self.clients.home().create_bucket().bucket(bucket);
@@ -88,12 +116,7 @@ impl S3<'_> {
                 .build();
             request = request.create_bucket_configuration(place);
         }
-        small(ACTION, bucket, request.send()).await?;
-        self.clients.forget(bucket);
-        if let Err(error) = self.keep_tidy(bucket, &[]).await {
-            tracing::info!(bucket, %error, "uploads that break off stay in this bucket until they are ended");
-        }
-        Ok(())
+        small(ACTION, bucket, request.send()).await.map(drop)
     }
 
     /// Lets the cloud remove uploads in parts that nobody has ended for a week: their parts are paid for, and no list
@@ -107,7 +130,6 @@ impl S3<'_> {
         let invalid = |error: aws_sdk_s3::error::BuildError| {
             CloudError::new(ErrorKind::Invalid, ACTION, bucket, error.to_string())
         };
-        self.limits.s3_write.acquire().await;
         let abort =
             AbortIncompleteMultipartUpload::builder().days_after_initiation(UPLOADS_KEPT_DAYS).build();
         let rule = LifecycleRule::builder()
@@ -128,13 +150,13 @@ impl S3<'_> {
             rules = rules.rules(rule.build().map_err(invalid)?);
         }
         let rules = rules.build().map_err(invalid)?;
-        let request = self
-            .client(bucket)
-            .await
-            .put_bucket_lifecycle_configuration()
-            .bucket(bucket)
-            .lifecycle_configuration(rules);
-        small(ACTION, bucket, request.send()).await.map(drop)
+        let request =
+            self.client(bucket).await.put_bucket_lifecycle_configuration().lifecycle_configuration(rules);
+        let put = || async {
+            self.limits.s3_write.acquire().await;
+            small(ACTION, bucket, request.clone().bucket(bucket).send()).await
+        };
+        SETTLES.insist(is_settling, put).await.map(drop)
     }
 
     /// Deletes an empty bucket.
@@ -185,21 +207,19 @@ impl S3<'_> {
     /// [`CloudError`]
     pub async fn shut(&self, bucket: &str) -> Result<(), CloudError> {
         const ACTION: &str = "s3:PutBucketPublicAccessBlock";
-        self.limits.s3_write.acquire().await;
         let all = PublicAccessBlockConfiguration::builder()
             .block_public_acls(true)
             .ignore_public_acls(true)
             .block_public_policy(true)
             .restrict_public_buckets(true)
             .build();
-        let request = self
-            .client(bucket)
-            .await
-            .put_public_access_block()
-            .bucket(bucket)
-            .public_access_block_configuration(all);
-        small(ACTION, bucket, request.send()).await?;
-        Ok(())
+        let request =
+            self.client(bucket).await.put_public_access_block().public_access_block_configuration(all);
+        let put = || async {
+            self.limits.s3_write.acquire().await;
+            small(ACTION, bucket, request.clone().bucket(bucket).send()).await
+        };
+        SETTLES.insist(is_settling, put).await.map(drop)
     }
 
     /// The tags of a bucket.
@@ -228,12 +248,40 @@ impl S3<'_> {
         let invalid = |error: aws_sdk_s3::error::BuildError| {
             CloudError::new(ErrorKind::Invalid, ACTION, bucket, error.to_string())
         };
-        self.limits.s3_write.acquire().await;
         let tag = |(key, value): (&String, &String)| Tag::builder().key(key).value(value).build();
         let tags = tags.iter().map(tag).collect::<Result<Vec<_>, _>>().map_err(invalid)?;
         let tagging = Tagging::builder().set_tag_set(Some(tags)).build().map_err(invalid)?;
-        let request = self.client(bucket).await.put_bucket_tagging().bucket(bucket).tagging(tagging);
-        small(ACTION, bucket, request.send()).await?;
-        Ok(())
+        let request = self.client(bucket).await.put_bucket_tagging().tagging(tagging);
+        let put = || async {
+            self.limits.s3_write.acquire().await;
+            small(ACTION, bucket, request.clone().bucket(bucket).send()).await
+        };
+        SETTLES.insist(is_settling, put).await.map(drop)
+    }
+
+    /// The key of AWS KMS that objects of a bucket are encrypted with, when it is not AWS's own for everybody in the account;
+    /// its ARN, or its id alone.
+    ///
+    /// # Errors
+    /// [`CloudError`]
+    pub async fn encryption_key(&self, bucket: &str) -> Result<Option<String>, CloudError> {
+        const ACTION: &str = "s3:GetEncryptionConfiguration";
+        self.limits.s3_read.acquire().await;
+        let request = self.client(bucket).await.get_bucket_encryption().bucket(bucket);
+        let output = match small(ACTION, bucket, request.send()).await {
+            Ok(output) => output,
+            Err(error) if error.code.as_deref() == Some("ServerSideEncryptionConfigurationNotFoundError") => {
+                return Ok(None);
+            }
+            Err(error) => return Err(error),
+        };
+        let rules =
+            output.server_side_encryption_configuration().map(ServerSideEncryptionConfiguration::rules);
+        let mut defaults = rules
+            .into_iter()
+            .flatten()
+            .filter_map(ServerSideEncryptionRule::apply_server_side_encryption_by_default);
+        let key = defaults.find_map(ServerSideEncryptionByDefault::kms_master_key_id);
+        Ok(key.filter(|key| !key.is_empty() && !key.ends_with("alias/aws/s3")).map(str::to_owned))
     }
 }

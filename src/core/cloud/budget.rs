@@ -7,6 +7,7 @@ use super::calls::CallMeter;
 use super::limiter::{Limiter, Pace};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
+use throng_contract::partition::is_host_of_aws;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 /// What is taken of each quota.
@@ -226,9 +227,7 @@ fn get_quota(region: &str) -> f64 {
 
 /// Whether an address is one of AWS's own, whose quotas hold there.
 pub(crate) fn is_aws(url: &str) -> bool {
-    let host = url::Url::parse(url).ok().and_then(|url| url.host_str().map(str::to_ascii_lowercase));
-    let ends = [".amazonaws.com", ".amazonaws.com.cn", ".amazonaws.eu", ".api.aws"];
-    host.is_some_and(|host| ends.iter().any(|end| host.ends_with(end)))
+    url::Url::parse(url).ok().is_some_and(|url| url.host_str().is_some_and(is_host_of_aws))
 }
 
 /// Whose quotas they are: the profile (or the environment's keys), the region, and the endpoints of S3, Lambda and logs

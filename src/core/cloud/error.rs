@@ -7,6 +7,7 @@ use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use std::error::Error as StdError;
 use std::fmt::{self, Write as _};
+use throng_contract::partition::is_host_of_aws;
 
 /// What kind of failure it was.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -198,7 +199,7 @@ where
 /// not there.
 pub(super) fn unreached(host: &str, reason: &str) -> Cause {
     let name = host.split_once(':').map_or(host, |(name, _)| name);
-    let of_aws = [".amazonaws.com", ".amazonaws.com.cn"].iter().any(|end| name.ends_with(end));
+    let of_aws = is_host_of_aws(name);
     if reason.contains("Too many open files") {
         return Cause::TooManyFiles;
     }
@@ -262,6 +263,7 @@ pub(super) fn kind_of(code: &str, status: u16) -> ErrorKind {
         | "IncompleteSignature"
         | "MissingAuthenticationToken"
         | "MissingAuthenticationTokenException"
+        | "AuthFailure"
         | "RequestTimeTooSkewed"
         | "AuthorizationHeaderMalformed" => ErrorKind::Auth,
         "SlowDown"
@@ -280,8 +282,10 @@ pub(super) fn kind_of(code: &str, status: u16) -> ErrorKind {
         | "RepositoryAlreadyExistsException"
         | "RepositoryNotEmptyException"
         | "EntityAlreadyExists" => ErrorKind::Conflict,
-        // A quota of IAM, not a rate; a region that the account has not turned on.
-        "LimitExceeded" | "RegionDisabledException" => ErrorKind::Invalid,
+        // A quota of IAM, not a rate; a region that the account has not turned on; an object in an archive.
+        "LimitExceeded" | "RegionDisabledException" | "OptInRequired" | "InvalidObjectState" => {
+            ErrorKind::Invalid
+        }
         code if code.contains("Throttl") => ErrorKind::Throttled,
         code if code.starts_with("NoSuch") || code.contains("NotFound") => ErrorKind::NotFound,
         code if code.contains("Conflict") || code.contains("InUse") => ErrorKind::Conflict,

@@ -59,21 +59,6 @@ pub(super) fn is_no_sts(error: &CloudError) -> bool {
     }
 }
 
-/// The partition of ARNs in a region.
-#[must_use]
-pub fn partition(region: &str) -> &'static str {
-    match region {
-        region if region.starts_with("cn-") => "aws-cn",
-        region if region.starts_with("us-gov-") => "aws-us-gov",
-        region if region.starts_with("eusc-") => "aws-eusc",
-        region if region.starts_with("us-iso-") => "aws-iso",
-        region if region.starts_with("us-isob-") => "aws-iso-b",
-        region if region.starts_with("eu-isoe-") => "aws-iso-e",
-        region if region.starts_with("us-isof-") => "aws-iso-f",
-        _ => "aws",
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -2,6 +2,7 @@
 
 use super::budget::Limits;
 use super::error::{CloudError, ErrorKind};
+use super::waking::once_awake;
 use aws_sdk_lambda::Client;
 use aws_sdk_lambda::operation::RequestId;
 use aws_sdk_lambda::primitives::Blob;
@@ -54,11 +55,16 @@ impl<'a> Lambda<'a> {
         Self { client, sync, limits }
     }
 
-    /// Puts an event on the function's queue and returns the invocation's request id.
+    /// Puts an event on the function's queue and returns the invocation's request id. A function that Lambda has put to sleep is
+    /// waited for.
     ///
     /// # Errors
     /// [`CloudError`]
     pub async fn invoke_async(&self, function: &str, payload: Bytes) -> Result<String, CloudError> {
+        once_awake(function, || self.queue(function, payload.clone())).await
+    }
+
+    async fn queue(&self, function: &str, payload: Bytes) -> Result<String, CloudError> {
         self.limits.lambda_invoke.acquire().await;
         let output = self
             .client
@@ -79,11 +85,16 @@ impl<'a> Lambda<'a> {
         })
     }
 
-    /// Invokes a function and waits for its answer, up to 16 minutes. It is not repeated when it fails.
+    /// Invokes a function and waits for its answer, up to 16 minutes. It is not repeated when it fails; one that Lambda has put to
+    /// sleep is waited for.
     ///
     /// # Errors
     /// [`CloudError`] when it was not invoked; a function's own failure is in [`Invoked::function_error`].
     pub async fn invoke_sync(&self, function: &str, payload: Bytes) -> Result<Invoked, CloudError> {
+        once_awake(function, || self.answer(function, payload.clone())).await
+    }
+
+    async fn answer(&self, function: &str, payload: Bytes) -> Result<Invoked, CloudError> {
         self.limits.lambda_invoke.acquire().await;
         let output = self
             .sync

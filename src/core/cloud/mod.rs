@@ -9,7 +9,9 @@
 //! budget         the budget of calls, one per account and region in the process
 //! calls          A meter of calls: every attempt that the SDK sends, by operation
 //! clients        SDK clients over one shared connection pool
+//! connect        connects to the cloud of a context: finds or starts the local one
 //! credentials    credentials that say what to do when there are none
+//! deadline       calls with a deadline, and answers that say that there is nothing
 //! error          one error type for every call to a cloud
 //! explanation    why something is not there, and whether its text says what to do
 //! functions      lists, details, and the calls that a deployment makes
@@ -22,13 +24,16 @@
 //! logs           log groups
 //! multipart      uploads in parts
 //! notify         a bucket's notifications: read, change our part, write
+//! patience       calls that are refused for a while
 //! proven         connections to the local cloud whose other end has proved that it is ours
 //! regional       S3 in the region of each bucket
 //! remote         the SDK's clients for a storage provider: another endpoint, other keys
 //! repositories   repositories of Amazon ECR
 //! roles          roles of IAM and what they may do
 //! s3             objects
+//! time           times in milliseconds since 1970
 //! waiting        requests that nobody has answered yet
+//! waking         functions that Lambda has put to sleep
 //! watch          interceptors: what is sent and throttled is told to the budget
 //! ```
 
@@ -40,7 +45,9 @@ mod buckets;
 mod budget;
 mod calls;
 mod clients;
+mod connect;
 mod credentials;
+mod deadline;
 mod error;
 mod explanation;
 mod functions;
@@ -53,13 +60,16 @@ pub mod local;
 mod logs;
 mod multipart;
 mod notify;
+mod patience;
 mod proven;
 mod regional;
 pub(crate) mod remote;
 mod repositories;
 mod roles;
 mod s3;
+mod time;
 mod waiting;
+mod waking;
 mod watch;
 
 pub use account::AccountLimits;
@@ -67,33 +77,32 @@ pub(crate) use advice::sentence;
 pub(crate) use budget::is_aws;
 pub use budget::{Limits, Slowed};
 pub use calls::{CallMeter, Calls};
+pub use connect::ConnectOptions;
+pub(crate) use deadline::{SMALL, within};
+use deadline::{existed, found, small};
 pub use error::{CloudError, ErrorKind};
 pub use explanation::Cause;
 pub use functions::{BucketPermission, EventInvoke, FunctionDetail, FunctionSettings, FunctionState};
-pub use identity::{Identity, partition};
+pub use identity::Identity;
 pub use lambda::{Invoked, Lambda};
 pub use limiter::{Limiter, Pace};
 pub use logs::{LogGroup, Logs};
 pub use multipart::Part;
+pub(crate) use notify::is_refused;
 pub use notify::{Notifications, Trigger};
 pub use proven::{LocalIdentity, Stranger};
 pub(crate) use regional::Regional;
 pub use repositories::{RegistryLogin, Repositories, Repository};
 pub use roles::{NewRole, Role, Roles};
 pub use s3::{GetObject, ListQuery, ObjectBody, ObjectHead, ObjectPage, PutBody, S3, Stored};
+pub(crate) use time::millis;
+pub use time::now_ms;
 pub use waiting::waiting_for;
 
 use crate::config::ContextConfig;
-use crate::dirs::Dirs;
-use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
-use aws_smithy_runtime_api::client::result::SdkError;
-use aws_smithy_types::error::metadata::ProvideErrorMetadata;
-use budget::Account;
 use clients::Clients;
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 use throng_contract::local as contract;
 
 /// The cloud of a context.
@@ -113,25 +122,6 @@ struct Inner {
     no_home: Option<CloudError>,
 }
 
-/// How to connect.
-#[derive(Clone, Debug, Default)]
-pub struct ConnectOptions {
-    /// The program that starts the local cloud with `local start`; this one when `None`.
-    pub exe: Option<PathBuf>,
-    /// Do not start the local cloud, only find it.
-    pub no_start: bool,
-}
-
-/// How long an endpoint for S3 is waited for to say whose the account is: many say nothing of the kind.
-const NO_STS: Duration = Duration::from_secs(5);
-
-impl Inner {
-    fn know(&mut self, identity: Identity) {
-        self.default_home = Some(format!("throng-home-{}-{}", identity.account, self.clients.region));
-        self.identity = tokio::sync::OnceCell::from(identity);
-    }
-}
-
 impl std::fmt::Debug for Cloud {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Cloud")
@@ -143,81 +133,6 @@ impl std::fmt::Debug for Cloud {
 }
 
 impl Cloud {
-    /// Connects to a context; the local cloud is started if it does not run. AWS is asked nothing yet, except, for a
-    /// context without a home bucket, for the account's number, which is in the bucket's name. An endpoint of its own for S3
-    /// need not know that: what needs the home bucket fails then, and nothing else.
-    ///
-    /// # Errors
-    /// The local cloud cannot be started, or the context has no region.
-    pub async fn connect(context: &ContextConfig, dirs: &Dirs) -> Result<Self, CloudError> {
-        Self::connect_with(context, dirs, &ConnectOptions::default()).await
-    }
-
-    /// As [`Cloud::connect`], with options.
-    ///
-    /// # Errors
-    /// The local cloud cannot be started, or the context has no region.
-    pub async fn connect_with(
-        context: &ContextConfig,
-        dirs: &Dirs,
-        options: &ConnectOptions,
-    ) -> Result<Self, CloudError> {
-        if !context.is_local() {
-            let config = clients::aws_sdk_config(context).await?;
-            let mut inner = Self::over(context, &config, None);
-            if context.home_bucket.is_none() {
-                let asked = identity::ask(&inner.clients.sts);
-                // S3 at an endpoint of its own, with keys that STS elsewhere need not know.
-                let apart = context.endpoints.contains_key("s3");
-                let elsewhere = inner.clients.s3.is_elsewhere();
-                let patience = if apart { NO_STS } else { SMALL };
-                match within(patience, "sts:GetCallerIdentity", asked).await {
-                    Ok(identity) => inner.know(identity),
-                    Err(error) if elsewhere && (apart || identity::is_no_sts(&error)) => {
-                        inner.no_home = Some(error);
-                    }
-                    Err(error) => return Err(error),
-                }
-            }
-            return Ok(Self(Arc::new(inner)));
-        }
-        let found = if options.no_start {
-            let Some(found) = local::find(dirs).await else {
-                let why = local::why_not(dirs).await;
-                let error = CloudError::new(ErrorKind::Unreachable, "local cloud", "", why);
-                return Err(CloudError { cause: Cause::Explained, ..error });
-            };
-            found
-        } else {
-            local::ensure(dirs, options.exe.as_deref()).await?
-        };
-        Ok(Self::at(context, found))
-    }
-
-    /// The local cloud that was found.
-    #[must_use]
-    pub fn at(context: &ContextConfig, found: local::Found) -> Self {
-        Self(Arc::new(Self::over(context, &clients::local_sdk_config(&found), Some(found))))
-    }
-
-    fn over(context: &ContextConfig, config: &aws_config::SdkConfig, local: Option<local::Found>) -> Inner {
-        let endpoint = config.endpoint_url().map(str::to_owned);
-        let limits = if local.is_some() {
-            Arc::new(Limits::local())
-        } else {
-            let region = config.region().map_or_else(String::new, ToString::to_string);
-            let profile = context.profile.clone().or_else(|| std::env::var("AWS_PROFILE").ok());
-            let of = |service: &str| context.endpoints.get(service).or(endpoint.as_ref()).cloned();
-            let elsewhere = ["s3", "lambda", "logs"].map(|service| of(service).filter(|url| !is_aws(url)));
-            budget::shared(Account { profile, region, elsewhere })
-        };
-        let clients = clients::build(context, config, local.is_some(), &limits);
-        let identity = tokio::sync::OnceCell::new();
-        let (default_home, no_home) = (None, None);
-        let context = context.clone();
-        Inner { context, clients, limits, local, endpoint, identity, default_home, no_home }
-    }
-
     /// Whether both are one connection to one cloud.
     #[must_use]
     pub fn same(&self, other: &Self) -> bool {
@@ -292,12 +207,6 @@ impl Cloud {
     #[must_use]
     pub fn local_start(&self) -> Option<(u32, u64)> {
         self.0.local.as_ref().map(|found| (found.endpoint.pid, found.endpoint.started_ms))
-    }
-
-    /// The region that a context would be used in, when it, its profile or the environment says one. Asks no cloud.
-    pub async fn region_of(context: &ContextConfig) -> Option<String> {
-        let config = clients::aws_sdk_config(context).await.ok()?;
-        config.region().map(ToString::to_string)
     }
 
     /// The home bucket: manifests, records, failed events.
@@ -396,72 +305,4 @@ impl Cloud {
     pub fn roles(&self) -> Roles<'_> {
         Roles::new(&self.0.clients.iam)
     }
-}
-
-/// Gives a call a deadline.
-pub(crate) async fn within<T>(
-    deadline: Duration,
-    action: &'static str,
-    call: impl Future<Output = Result<T, CloudError>>,
-) -> Result<T, CloudError> {
-    match tokio::time::timeout(deadline, call).await {
-        Ok(result) => result,
-        Err(_) => Err(CloudError::new(
-            ErrorKind::Unreachable,
-            action,
-            "",
-            format!("no answer within {} s", deadline.as_secs()),
-        )),
-    }
-}
-
-/// Deadline of a small call, with its retries.
-pub(crate) const SMALL: Duration = Duration::from_secs(30);
-
-/// A small call about `what` as it is sent: it has a deadline, and its error is told in our words.
-fn small<T, E>(
-    action: &'static str,
-    what: &str,
-    sent: impl Future<Output = Result<T, SdkError<E, HttpResponse>>>,
-) -> impl Future<Output = Result<T, CloudError>>
-where
-    E: ProvideErrorMetadata + std::error::Error + 'static,
-{
-    // The SDK's futures are large: they stay out of those that await them.
-    let sent = Box::pin(sent);
-    within(
-        SMALL,
-        action,
-        async move { sent.await.map_err(|error| CloudError::from_sdk(action, what, &error)) },
-    )
-}
-
-/// Whether what was to be deleted was there.
-fn existed<T>(result: Result<T, CloudError>) -> Result<bool, CloudError> {
-    match result {
-        Ok(_) => Ok(true),
-        Err(error) if error.is_not_found() => Ok(false),
-        Err(error) => Err(error),
-    }
-}
-
-/// What was asked for; `None` when there is none.
-fn found<T>(result: Result<T, CloudError>) -> Result<Option<T>, CloudError> {
-    match result {
-        Ok(found) => Ok(Some(found)),
-        Err(error) if error.is_not_found() => Ok(None),
-        Err(error) => Err(error),
-    }
-}
-
-pub(crate) fn millis(time: &aws_smithy_types::DateTime) -> Option<u64> {
-    time.to_millis().ok().and_then(|millis| u64::try_from(millis).ok())
-}
-
-/// Milliseconds since 1970, now.
-#[must_use]
-pub fn now_ms() -> u64 {
-    std::time::SystemTime::now()
-        .duration_since(std::time::UNIX_EPOCH)
-        .map_or(0, |elapsed| u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX))
 }

@@ -102,6 +102,27 @@ impl<'a> Repositories<'a> {
         Ok(())
     }
 
+    /// Who may use a repository beside its account's own users: a policy as JSON; `None` when it has none.
+    ///
+    /// # Errors
+    /// [`CloudError`]
+    pub async fn policy(&self, name: &str) -> Result<Option<String>, CloudError> {
+        let answer =
+            found(self.client.call(name, &ecr::GetRepositoryPolicy { repository_name: name }).await)?;
+        Ok(answer.and_then(|answer| answer.policy_text))
+    }
+
+    /// Sets who may use a repository: a policy as JSON.
+    ///
+    /// # Errors
+    /// [`CloudError`]
+    pub async fn set_policy(&self, name: &str, policy: &str) -> Result<(), CloudError> {
+        self.client
+            .call(name, &ecr::SetRepositoryPolicy { repository_name: name, policy_text: policy })
+            .await?;
+        Ok(())
+    }
+
     /// The tags of a repository.
     ///
     /// # Errors

@@ -139,6 +139,23 @@ impl<'a> Roles<'a> {
         actions: &[&str],
         resources: &[String],
     ) -> Result<Vec<String>, CloudError> {
+        let mut missing: Vec<_> =
+            self.denied(principal, actions, resources).await?.into_iter().map(|(action, _)| action).collect();
+        missing.sort_unstable();
+        missing.dedup();
+        Ok(missing)
+    }
+
+    /// What a user or role may not do: actions, each with the resource, as its policies say.
+    ///
+    /// # Errors
+    /// [`CloudError`]; the permission to ask this is often not given.
+    pub async fn denied(
+        &self,
+        principal: &str,
+        actions: &[&str],
+        resources: &[String],
+    ) -> Result<Vec<(String, String)>, CloudError> {
         // Policies give roles away to Lambda alone; without this the simulation takes the condition for unmet.
         let to_lambda = ContextEntry {
             context_key_name: "iam:PassedToService",
@@ -152,17 +169,15 @@ impl<'a> Roles<'a> {
             context_entries: vec![to_lambda].into(),
             marker: None,
         };
-        let mut missing = Vec::new();
+        let mut all = Vec::new();
         loop {
             let answer = self.client.call(principal, &request).await?;
             let List { member: results } = answer.evaluation_results;
             let denied = results.into_iter().filter(|result| result.eval_decision != "allowed");
-            missing.extend(denied.map(|result| result.eval_action_name));
+            all.extend(denied.map(|result| (result.eval_action_name, result.eval_resource_name)));
             request.marker = answer.marker.filter(|_| answer.is_truncated);
             if request.marker.is_none() {
-                missing.sort_unstable();
-                missing.dedup();
-                return Ok(missing);
+                return Ok(all);
             }
         }
     }

@@ -2,24 +2,16 @@
 
 use super::plan::Plan;
 use super::role::POLICY;
+use super::settling::{FREE_WITHIN, SETTLES_WITHIN, is_busy, is_settling};
 use super::step::{Action, Work};
-use super::{DeployError, Undo, conflict, secrets, tags, wait};
-use crate::cloud::{
-    BucketPermission, Cloud, CloudError, ErrorKind, FunctionDetail, FunctionSettings, NewRole, partition,
-};
+use super::{DeployError, Undo, conflict, secrets, wait};
+use crate::cloud::{Cloud, CloudError, FunctionDetail, FunctionSettings};
 use crate::image::{Credentials, LayerProgress, PushProgress, push};
 use futures::future::BoxFuture;
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
-use throng_contract::keys;
-use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-/// A new role or a new permission is not seen everywhere at once.
-const SETTLES_WITHIN: Duration = Duration::from_secs(40);
-/// Changes are refused while another one is under way.
-const FREE_WITHIN: Duration = Duration::from_mins(1);
 /// Times that something is written which somebody else changes at the same time.
 const TRIES: u32 = 4;
 
@@ -108,13 +100,13 @@ async fn perform(
     }
 }
 
-struct Applier<'a> {
-    cloud: &'a Cloud,
-    plan: &'a Plan,
+pub(super) struct Applier<'a> {
+    pub(super) cloud: &'a Cloud,
+    pub(super) plan: &'a Plan,
     progress: &'a (dyn Fn(DeployProgress) + Send + Sync),
-    token: &'a CancellationToken,
+    pub(super) token: &'a CancellationToken,
     arn: Option<String>,
-    undo: Vec<Undo>,
+    pub(super) undo: Vec<Undo>,
     at: usize,
     of: usize,
     /// The function as it was found, or was changed by us; anything else was somebody else.
@@ -144,6 +136,7 @@ impl Applier<'_> {
             Work::Shut(bucket) => self.cloud.s3().shut(bucket).await?,
             Work::Repository(name, tags) => self.repository(name, tags).await?,
             Work::Lifecycle(name, rules) => self.cloud.repositories().set_lifecycle(name, rules).await?,
+            Work::Share(name, policy) => self.cloud.repositories().set_policy(name, policy).await?,
             Work::Role(role) => self.role(role).await?,
             Work::Policy(role, document) => {
                 // A new role is not seen everywhere at once.
@@ -196,61 +189,8 @@ impl Applier<'_> {
         Ok(())
     }
 
-    async fn bucket(&mut self, bucket: &str, tags: &BTreeMap<String, String>) -> Result<(), DeployError> {
-        // In us-east-1 making one's own bucket a second time succeeds; taking it back would take somebody else's.
-        if self.cloud.s3().bucket_exists(bucket).await? {
-            return Ok(());
-        }
-        match self.cloud.s3().create_bucket(bucket).await {
-            Ok(()) => {
-                self.undo.push(Undo::Bucket(bucket.to_owned()));
-                self.cloud.s3().shut(bucket).await?;
-                self.cloud.s3().tag_bucket(bucket, tags).await?;
-                if *bucket == self.plan.desired.home
-                    && let Err(error) = self.cloud.s3().keep_tidy(bucket, &keys::BRIEF).await
-                {
-                    tracing::info!(bucket, %error, "what serves one run stays in the home bucket");
-                }
-            }
-            // Made meanwhile: by us if it can be used.
-            Err(error)
-                if error.kind == ErrorKind::Conflict && self.cloud.s3().bucket_exists(bucket).await? => {}
-            Err(error) if error.kind == ErrorKind::Conflict => {
-                return Err(DeployError::Unfit(format!(
-                    "bucket {bucket} belongs to somebody else (names are shared by everybody): choose another name"
-                )));
-            }
-            Err(error) => return Err(error.into()),
-        }
-        Ok(())
-    }
-
-    async fn repository(&mut self, name: &str, tags: &BTreeMap<String, String>) -> Result<(), DeployError> {
-        match self.cloud.repositories().create(name, tags).await {
-            Ok(()) => self.undo.push(Undo::Repository(name.to_owned())),
-            // Another deployment of the same function made it meanwhile.
-            Err(error) if error.kind == ErrorKind::Conflict => {}
-            Err(error) => return Err(error.into()),
-        }
-        Ok(())
-    }
-
-    async fn role(&mut self, role: &NewRole) -> Result<(), DeployError> {
-        match self.cloud.roles().create(role).await {
-            Ok(()) => self.undo.push(Undo::Role(role.name.clone())),
-            Err(error) if error.kind == ErrorKind::Conflict => {
-                let there = self.cloud.roles().get(&role.name).await?;
-                if !there.is_some_and(|there| tags::is_ours(&there.tags)) {
-                    return Err(error.into());
-                }
-            }
-            Err(error) => return Err(error.into()),
-        }
-        Ok(())
-    }
-
     /// Waits until the function can be changed, and is as it is known to be.
-    async fn active(&mut self) -> Result<FunctionDetail, DeployError> {
+    pub(super) async fn active(&mut self) -> Result<FunctionDetail, DeployError> {
         let detail = wait::active(self.cloud, &self.plan.function, self.token).await?;
         self.as_known(detail)
     }
@@ -263,7 +203,7 @@ impl Applier<'_> {
         Ok(detail)
     }
 
-    async fn arn(&mut self) -> Result<String, DeployError> {
+    pub(super) async fn arn(&mut self) -> Result<String, DeployError> {
         match &self.arn {
             Some(arn) => Ok(arn.clone()),
             None => Ok(self.active().await?.info.arn),
@@ -345,94 +285,5 @@ impl Applier<'_> {
             }
         }
         Ok(detail)
-    }
-
-    async fn permit(&mut self, permission: &BucketPermission) -> Result<(), DeployError> {
-        let arn = self.arn().await?;
-        let account = arn.split(':').nth(4).unwrap_or_default();
-        let bucket = format!("arn:{}:s3:::{}", partition(self.cloud.region()), permission.bucket);
-        let permit =
-            self.cloud.lambda().permit_bucket(&self.plan.function, permission, &bucket, account).await;
-        match permit {
-            Err(error) if error.kind != ErrorKind::Conflict => Err(error.into()),
-            _ => Ok(()),
-        }
-    }
-
-    /// Reads the bucket's notifications again, right before they are written, so that little time is left for
-    /// somebody else to change them meanwhile.
-    async fn trigger(&mut self, bucket: &str) -> Result<(), DeployError> {
-        let arn = self.arn().await?;
-        let wanted = self.plan.desired.triggers(bucket, &arn);
-        let cloud = self.cloud;
-        let put = || conflict::write_triggers(cloud, bucket, &arn, &wanted);
-        self.repeated(SETTLES_WITHIN, is_settling, put).await?;
-        self.undo.push(Undo::Triggers { bucket: bucket.to_owned(), arn });
-        Ok(())
-    }
-
-    /// Repeats a call while `transient` says so. The local cloud needs no repetition.
-    async fn repeated<F, C>(
-        &self,
-        within: Duration,
-        transient: fn(&CloudError) -> bool,
-        call: F,
-    ) -> Result<(), DeployError>
-    where
-        F: Fn() -> C,
-        C: Future<Output = Result<(), CloudError>>,
-    {
-        let deadline = Instant::now() + if self.cloud.is_local() { Duration::from_secs(5) } else { within };
-        let mut pause = Duration::from_millis(if self.cloud.is_local() { 50 } else { 1000 });
-        loop {
-            match call().await {
-                Ok(()) => return Ok(()),
-                Err(error) if transient(&error) && Instant::now() < deadline => {}
-                Err(error) => return Err(error.into()),
-            }
-            tokio::select! {
-                () = tokio::time::sleep(pause) => {}
-                () = self.token.cancelled() => return Err(DeployError::Cancelled),
-            }
-            pause = (pause * 2).min(Duration::from_secs(5));
-        }
-    }
-}
-
-/// Whether a role or a permission may not have arrived everywhere yet.
-fn is_settling(error: &CloudError) -> bool {
-    let message = error.message.as_str();
-    message.contains("cannot be assumed by Lambda")
-        || message.contains("execution role does not have permissions")
-        || message.contains("configure access to your environment variables because the KMS key is invalid")
-        || message.contains("Unable to validate the following destination configurations")
-        || is_busy(error)
-}
-
-/// Whether another change of the function is under way.
-fn is_busy(error: &CloudError) -> bool {
-    error.kind == ErrorKind::Conflict && error.message.contains("in progress")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Lambda's words about a role that IAM has made a moment ago, and a bucket whose permission is as new.
-    #[test]
-    fn what_has_not_arrived_everywhere_yet_is_tried_again() {
-        let error =
-            |message: &str| CloudError::new(ErrorKind::Invalid, "lambda:CreateFunction", "f", message);
-        for message in [
-            "The role defined for the function cannot be assumed by Lambda.",
-            "The function's execution role does not have permissions to call PutObject on S3",
-            "Lambda was unable to configure access to your environment variables because the KMS key is invalid for \
-             CreateGrant. Please check your KMS key settings.",
-            "Unable to validate the following destination configurations",
-        ] {
-            let unfolded = message.split_whitespace().collect::<Vec<_>>().join(" ");
-            assert!(is_settling(&error(&unfolded)), "{message}");
-        }
-        assert!(!is_settling(&error("1 validation error detected: memorySize")));
     }
 }

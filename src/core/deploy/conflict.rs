@@ -5,7 +5,9 @@
 //! be as it was planned to be found, or already as it was to become, because the answer to the first try was lost.
 
 use super::{DeployError, diff, tags};
-use crate::cloud::{Cloud, CloudError, ErrorKind, FunctionDetail, FunctionSettings, Trigger};
+use crate::cloud::{
+    Cloud, CloudError, ErrorKind, FunctionDetail, FunctionSettings, Notifications, Trigger, is_refused,
+};
 use std::collections::BTreeMap;
 
 /// Times that a bucket's notifications are written when somebody else writes them, too.
@@ -63,6 +65,25 @@ fn differences(known: &FunctionSettings, is: &FunctionSettings) -> Vec<String> {
     words
 }
 
+/// The error about an entry of somebody else, whose target is gone, with what to do about it.
+fn about_others(mut error: CloudError, arn: &str, notifications: &Notifications) -> CloudError {
+    if is_refused(&error, arn) != Some(false) {
+        return error;
+    }
+    let triggers = notifications.triggers();
+    let stale = triggers.iter().filter(|one| one.target != arn && error.message.contains(&one.target));
+    let entries: Vec<_> = stale.map(|one| format!("`{}` ({}*{})", one.id, one.prefix, one.suffix)).collect();
+    if !entries.is_empty() {
+        error.message = format!(
+            "{}. S3 accepts no change of a bucket's notifications as long as one of them has a target that is gone: remove the \
+             entry {} (S3 console: the bucket, Properties, Event notifications), or make its target again",
+            error.message,
+            entries.join(", ")
+        );
+    }
+    error
+}
+
 /// Replaces the triggers of a function in the notifications of a bucket. S3 keeps them as one value and has no
 /// condition for writing it, so they are read right before and right after: who wrote at the same time may have taken
 /// ours away.
@@ -77,7 +98,8 @@ pub(super) async fn write_triggers(
         notifications
             .replace(arn, wanted)
             .map_err(|error| CloudError { what: bucket.to_owned(), ..error })?;
-        cloud.s3().put_notifications(bucket, &notifications).await?;
+        let put = cloud.s3().put_notifications(bucket, &notifications, !wanted.is_empty()).await;
+        put.map_err(|error| about_others(error, arn, &notifications))?;
         // Counted, not compared: clouds show filters in their own ways.
         if cloud.s3().notifications(bucket).await?.of(arn).len() == wanted.len() {
             return Ok(());

@@ -2,12 +2,13 @@
 
 use super::role::Role;
 use super::{DeployError, tags};
-use crate::cloud::{Cloud, EventInvoke, FunctionSettings, Trigger, partition};
+use crate::cloud::{Cloud, EventInvoke, FunctionSettings, Trigger};
 use crate::definition::Definition;
 use crate::model::Place;
 use sha2::{Digest as _, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
 use throng_contract::layout::{ENV_HOME_BUCKET, ENV_ROLE, TAG_CONTRACT};
+use throng_contract::partition::partition;
 use throng_contract::versions;
 
 /// Longest description that Lambda takes.

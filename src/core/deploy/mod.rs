@@ -5,12 +5,16 @@
 //! desired   what a definition asks of the cloud
 //! diff      two settings of a function -> words
 //! apply     does it, in order; says what exists when it fails
+//! make      makes what a function lives among, and what starts it
+//! settling  what is refused for a while, and tried again
 //! undo      takes back what was made
 //! wait      until a function is active
 //! reasons   why it cannot be used, and what to do
 //! conflict  somebody else who changes the same function meanwhile
 //! request   what a definition asks of an image
 //! remove    takes a function away with what was made for it; buckets and objects stay
+//! encryption  keys of AWS KMS that its buckets are encrypted with
+//! rights    whether its role may read objects elsewhere
 //! role      the role it runs as: named, or made for it
 //! secrets   the keys of its storage providers
 //! step      a step of a plan, and what applying it does
@@ -25,14 +29,18 @@ mod apply;
 mod conflict;
 mod desired;
 mod diff;
+mod encryption;
 mod error;
 mod keys;
+mod make;
 mod plan;
 mod reasons;
 mod remove;
 mod request;
+mod rights;
 mod role;
 mod secrets;
+mod settling;
 mod step;
 mod tags;
 mod target;
@@ -45,8 +53,9 @@ pub use error::DeployError;
 pub use plan::{Plan, plan};
 pub use remove::{BucketsOf, RemoveOptions, Removed, remove};
 pub use request::compose_request;
+pub use rights::{Unreadable, unreadable};
 pub use step::{Action, Step};
-pub use tags::{contract_of, is_ours, outputs_of};
+pub use tags::{contract_of, is_ours, outputs_of, triggers_apply_from_ms};
 pub use target::{Ecr, ImageDestination, images, place_of, remove_image};
 pub use undo::{Undo, undo};
 pub use upgrade::upgrade;

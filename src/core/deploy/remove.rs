@@ -243,14 +243,26 @@ async fn remove_bucket(
     Ok(())
 }
 
+/// Deletes every object; where a bucket keeps versions, every one of each, and the markers of deleted ones: a bucket that has
+/// some cannot be deleted.
 async fn delete_all(cloud: &Cloud, bucket: &str) -> Result<(), DeployError> {
+    let s3 = cloud.s3();
+    let versioned = s3.keeps_versions(bucket).await?;
     loop {
-        let page = cloud.s3().list_page(bucket, ListQuery::default()).await?;
-        if page.items.is_empty() {
-            return Ok(());
-        }
-        let keys: Vec<_> = page.items.into_iter().map(|object| object.key).collect();
-        let failed = cloud.s3().delete_many(bucket, &keys).await?;
+        let failed = if versioned {
+            let versions = s3.versions_page(bucket).await?;
+            if versions.is_empty() {
+                return Ok(());
+            }
+            s3.delete_versions(bucket, &versions).await?
+        } else {
+            let page = s3.list_page(bucket, ListQuery::default()).await?;
+            if page.items.is_empty() {
+                return Ok(());
+            }
+            let keys: Vec<_> = page.items.into_iter().map(|object| object.key).collect();
+            s3.delete_many(bucket, &keys).await?
+        };
         if let Some((key, reason)) = failed.first() {
             let message = format!("{key}: {reason}");
             return Err(CloudError::new(ErrorKind::Denied, "s3:DeleteObject", bucket, message).into());

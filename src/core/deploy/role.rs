@@ -1,12 +1,14 @@
 //! The role that a function runs as: the one that the definition or the context names, or one of its own.
 
 use super::DeployError;
+use super::encryption::BucketKeys;
 use super::tags;
-use crate::cloud::{Cloud, NewRole, partition};
+use crate::cloud::{Cloud, NewRole};
 use crate::definition::Definition;
 use crate::model::Place;
 use crate::policies::{self, Policy, Scope};
 use sha2::{Digest as _, Sha256};
+use throng_contract::partition::partition;
 
 /// Name of the inline policy of a role that throng makes.
 pub(super) const POLICY: &str = "throng";
@@ -51,7 +53,7 @@ impl Role {
     }
 
     /// The role that `definition` asks for.
-    pub async fn of(cloud: &Cloud, definition: &Definition) -> Result<Self, DeployError> {
+    pub async fn of(cloud: &Cloud, definition: &Definition, keys: &BucketKeys) -> Result<Self, DeployError> {
         if let Some(named) = named(cloud, definition)
             && is_there(cloud, named).await?
         {
@@ -62,7 +64,8 @@ impl Role {
         let partition = partition(cloud.region());
         let arn = format!("arn:{partition}:iam::{account}:role{PATH}{name}");
         let trust = policies::trust(&account, &arn);
-        let scope = Scope { role: Some(arn.clone()), ..scope(cloud, definition, account)? };
+        let keys = keys.arns.iter().cloned().collect();
+        let scope = Scope { role: Some(arn.clone()), keys, ..scope(cloud, definition, account)? };
         Ok(Self::Made(Box::new(MadeRole {
             arn,
             policy: policies::function(&scope),
@@ -86,6 +89,18 @@ pub(super) fn is_same_trust(a: &str, b: &str) -> bool {
 /// The role that the definition or the context names.
 fn named<'a>(cloud: &'a Cloud, definition: &'a Definition) -> Option<&'a str> {
     definition.role.as_deref().or(cloud.role())
+}
+
+/// What a person should know of a role that is not throng's, where buckets are encrypted with keys.
+pub(super) fn key_notes(role: &Role, keys: &BucketKeys) -> Vec<String> {
+    let mut notes = keys.unknown.clone();
+    if let Role::Named(arn) = role {
+        let needs = |note: &String| {
+            format!("{note}: role {arn} must be allowed kms:Decrypt and kms:GenerateDataKey on it")
+        };
+        notes.extend(keys.notes.iter().map(needs));
+    }
+    notes
 }
 
 /// What a person should know of a role that is not used.

@@ -40,6 +40,8 @@ pub(super) enum Work {
     Repository(String, BTreeMap<String, String>),
     /// The lifecycle rules of a repository.
     Lifecycle(String, String),
+    /// Who may use a repository.
+    Share(String, String),
     Role(Box<NewRole>),
     /// What a role may do.
     Policy(String, String),

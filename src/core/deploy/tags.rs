@@ -2,7 +2,7 @@
 
 use super::DeployError;
 use crate::cloud::FunctionDetail;
-use crate::model::Place;
+use crate::model::{Millis, Place};
 use std::collections::BTreeMap;
 use throng_contract::layout::TAG_CONTRACT;
 
@@ -16,6 +16,10 @@ pub(super) const FUNCTION: &str = "throng:function";
 pub(super) const DEFINITION: &str = "throng:definition";
 /// Places where outputs go, with a space between them.
 pub(super) const OUTPUT: &str = "throng:output";
+/// When the function's triggers were last written, in seconds since 1970.
+pub(super) const TRIGGERED: &str = "throng:triggered";
+/// S3 may take five minutes to act on new notifications (S3 user guide, "Event notifications").
+const TRIGGERS_APPLY_AFTER_S: u64 = 300;
 /// Longest value of a tag (Lambda, `TagResource`).
 const LONGEST: usize = 256;
 
@@ -33,6 +37,13 @@ pub fn contract_of(tags: &BTreeMap<String, String>) -> Option<u32> {
         Some(version) => version.parse().ok(),
         None => is_ours(tags).then_some(1),
     }
+}
+
+/// From when on the triggers of a function with these tags can be relied on, in milliseconds since 1970; 0 when that is not known.
+#[must_use]
+pub fn triggers_apply_from_ms(tags: &BTreeMap<String, String>) -> Millis {
+    let written = tags.get(TRIGGERED).and_then(|value| value.parse::<u64>().ok());
+    written.map_or(0, |seconds| seconds.saturating_add(TRIGGERS_APPLY_AFTER_S).saturating_mul(1000))
 }
 
 /// Whether throng made something with these tags for this function. Names of repositories and roles ignore case, so that those

@@ -89,6 +89,8 @@ async fn registry(cloud: &Cloud) -> Check {
 pub async fn policy_scope(cloud: &Cloud, buckets: &[String]) -> Result<Scope, CloudError> {
     let place = |bucket: &String| crate::model::Place { bucket: bucket.clone(), prefix: String::new() };
     Ok(Scope {
+        // A deployment reads them of the buckets that the definition names.
+        keys: Vec::new(),
         region: cloud.region().to_owned(),
         account: cloud.identity().await?.account.clone(),
         home: cloud.home_bucket()?.to_owned(),

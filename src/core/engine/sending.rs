@@ -59,14 +59,11 @@ fn tell(ctx: &Ctx, launch: &Launch) {
     let header = launch.header();
     let title = format!("Run {} of {}: {}", header.id, header.function, plural(header.tasks, "task"));
     let id = header.id.clone();
-    let absent = match launch.absent() {
-        0 => launch.left_out().map_or_else(String::new, |left_out| format!("left out: {left_out}")),
-        absent => format!("{} not there any more: left out", plural(absent, "input")),
-    };
+    let notes = launch.notes().join("; ");
     ctx.update(move |state| {
         state.snap.launched = Some(id);
-        let severity = if absent.is_empty() { Severity::Info } else { Severity::Warning };
-        state.notice(severity, title, absent);
+        let severity = if notes.is_empty() { Severity::Info } else { Severity::Warning };
+        state.notice(severity, title, notes);
     });
 }
 

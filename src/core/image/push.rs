@@ -295,10 +295,22 @@ impl Pusher<'_> {
     async fn manifest(&self, image: &Composed) -> Result<String, ImageError> {
         let media_type = http::HeaderValue::from_static(image.media_type);
         let mut attempt = 1;
+        let mut target = self.target.clone();
         loop {
             let body = image.manifest.clone();
-            match self.client.push_manifest_raw(self.target, body, media_type.clone()).await {
+            match self.client.push_manifest_raw(&target, body, media_type.clone()).await {
                 Ok(_) => return Ok(self.registry.uri(&image.digest)),
+                // The repository keeps its tags as they are: the image gets one of its own. Functions name the digest anyway.
+                Err(error) if target.tag() == self.target.tag() && tag_is_taken(&error) => {
+                    let own = own_tag(&image.digest);
+                    target = Reference::with_tag(
+                        self.target.registry().to_owned(),
+                        self.target.repository().to_owned(),
+                        own,
+                    );
+                }
+                // The very image, pushed before.
+                Err(error) if tag_is_taken(&error) => return Ok(self.registry.uri(&image.digest)),
                 Err(error) if attempt < ATTEMPTS && retryable(&error) => pause(attempt).await,
                 Err(error) => return Err(self.explain("the manifest was not accepted", &error)),
             }
@@ -309,6 +321,20 @@ impl Pusher<'_> {
     fn explain(&self, what: &str, error: &OciDistributionError) -> ImageError {
         explain(&format!("{}/{}", self.registry.host(), self.registry.repository), what, error)
     }
+}
+
+/// Whether a manifest was refused because its tag is taken, in a repository whose tags do not change (Amazon ECR: `IMMUTABLE`).
+fn tag_is_taken(error: &OciDistributionError) -> bool {
+    let text = error.to_string();
+    text.contains("ImageTagAlreadyExists")
+        || text.contains("tag is immutable")
+        || text.contains("cannot be overwritten because")
+}
+
+/// A tag that no other image has.
+fn own_tag(digest: &str) -> String {
+    let hex = digest.split_once(':').map_or(digest, |(_, hex)| hex);
+    format!("sha256-{}", hex.get(..16).unwrap_or(hex))
 }
 
 enum SendError {

@@ -2,7 +2,7 @@
 
 use super::reports::{self, FailedAttempt, LogPlace};
 use crate::cloud::{Cloud, CloudError};
-use crate::deploy;
+use crate::deploy::{self, Unreadable};
 use crate::logs::{LogClient, LogGroup};
 use crate::model::{FunctionInfo, Millis};
 use async_trait::async_trait;
@@ -33,8 +33,12 @@ pub struct FunctionFacts {
     pub image: String,
     /// State, as Lambda says.
     pub state: String,
+    /// ARN of its role.
+    pub role: String,
     /// What starts it, as the buckets' notifications say now.
     pub triggers: Vec<TriggerPlace>,
+    /// Until when, in milliseconds since 1970, S3 may not start it yet, because the triggers are new.
+    pub triggers_apply_from_ms: Millis,
     /// Memory in MiB.
     pub memory_mb: u32,
     /// How often Lambda tries a failed event again.
@@ -50,6 +54,15 @@ pub trait FunctionApi: Send + Sync + 'static {
     async fn facts(&self, function: &str) -> Result<Option<FunctionFacts>, CloudError>;
     /// Puts an event on a function's queue.
     async fn invoke_async(&self, function: &str, payload: Vec<u8>) -> Result<(), CloudError>;
+    /// The first of some objects (`bucket/key`) that a function's role may not read; `None` when it may, or that cannot be known.
+    async fn unreadable(
+        &self,
+        _function: &str,
+        _role: &str,
+        _objects: &[String],
+    ) -> Result<Option<Unreadable>, CloudError> {
+        Ok(None)
+    }
     /// Where the platform logs what it does for a function. `None` when there is no such function, or no log.
     async fn log_of(&self, _function: &str) -> Result<Option<LogPlace>, CloudError> {
         Ok(None)
@@ -93,11 +106,31 @@ impl FunctionApi for Cloud {
         // Lambda's own default is two.
         let retries = lambda.event_invoke(function).await?.and_then(|events| events.retries).unwrap_or(2);
         let contract = deploy::contract_of(&detail.tags);
-        Ok(Some(FunctionFacts { image, state, triggers, memory_mb, retries, contract }))
+        let triggers_apply_from_ms = deploy::triggers_apply_from_ms(&detail.tags);
+        let role = detail.settings.role;
+        Ok(Some(FunctionFacts {
+            image,
+            state,
+            role,
+            triggers,
+            triggers_apply_from_ms,
+            memory_mb,
+            retries,
+            contract,
+        }))
     }
 
     async fn invoke_async(&self, function: &str, payload: Vec<u8>) -> Result<(), CloudError> {
         self.lambda().invoke_async(function, payload.into()).await.map(drop)
+    }
+
+    async fn unreadable(
+        &self,
+        function: &str,
+        role: &str,
+        objects: &[String],
+    ) -> Result<Option<Unreadable>, CloudError> {
+        deploy::unreadable(self, function, role, objects).await
     }
 
     async fn log_of(&self, function: &str) -> Result<Option<LogPlace>, CloudError> {

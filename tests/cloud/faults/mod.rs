@@ -3,6 +3,7 @@
 //!
 //! Needs a kernel that allows user namespaces; `throng doctor` says how to get one.
 
+mod as_aws;
 mod conflicts;
 mod deploying;
 mod killed;

@@ -82,12 +82,8 @@ async fn begun(session: &Session, args: &args::Run, job: &JobContext, launch: La
     let id = &launch.header().id;
     let tasks = words::plural(launch.header().tasks, "task");
     print::note(lines!("run {id}: {tasks} with {}", launch.header().function));
-    if launch.absent() > 0 {
-        let absent = words::plural(launch.absent(), "input");
-        print::note(lines!("{absent} not there any more: left out"));
-    }
-    if let Some(left_out) = launch.left_out() {
-        print::note(lines!("left out: {left_out}"));
+    for note in launch.notes() {
+        print::note(lines!("{note}"));
     }
     send(session, args, job, launch).await
 }

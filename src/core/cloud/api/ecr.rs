@@ -22,6 +22,8 @@ operations! {
     DeleteRepository<'_> -> Empty,
     GetLifecyclePolicy<'_> -> GetLifecyclePolicyOutput,
     PutLifecyclePolicy<'_> -> Empty,
+    GetRepositoryPolicy<'_> -> GetRepositoryPolicyOutput,
+    SetRepositoryPolicy<'_> -> Empty,
     ListTagsForResource<'_> -> ListTagsForResourceOutput,
     BatchDeleteImage<'_> -> BatchDeleteImageOutput,
 }
@@ -121,6 +123,25 @@ pub struct GetLifecyclePolicyOutput {
 pub struct PutLifecyclePolicy<'a> {
     pub repository_name: &'a str,
     pub lifecycle_policy_text: &'a str,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct GetRepositoryPolicy<'a> {
+    pub repository_name: &'a str,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct GetRepositoryPolicyOutput {
+    pub policy_text: Option<String>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SetRepositoryPolicy<'a> {
+    pub repository_name: &'a str,
+    pub policy_text: &'a str,
 }
 
 #[derive(Serialize)]

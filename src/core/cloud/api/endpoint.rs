@@ -1,10 +1,10 @@
 //! The address of a service, by the rules of its SDK.
 
 use super::{Hosts, Service};
-use crate::cloud::partition;
 use aws_smithy_runtime_api::client::endpoint::error::ResolveEndpointError;
 use aws_smithy_runtime_api::client::endpoint::{EndpointFuture, EndpointResolverParams, ResolveEndpoint};
 use aws_smithy_types::endpoint::Endpoint;
+use throng_contract::partition::{dns_suffix, partition};
 
 /// What decides on the address.
 #[derive(Clone, Copy, Debug, Default)]
@@ -45,7 +45,7 @@ pub fn resolve(service: &Service, wanted: EndpointParams<'_>) -> Result<Resolved
     match service.hosts {
         Hosts::Regional { name, dual_stack: other } => {
             let name = other.filter(|_| dual_stack).unwrap_or(name);
-            let suffix = suffix(partition, dual_stack);
+            let suffix = dns_suffix(partition, dual_stack);
             let fips = if fips { "-fips" } else { "" };
             Ok(ResolvedEndpoint {
                 url: format!("https://{name}{fips}.{region}.{suffix}"),
@@ -65,20 +65,6 @@ pub fn resolve(service: &Service, wanted: EndpointParams<'_>) -> Result<Resolved
             Ok(ResolvedEndpoint { url: format!("https://{host}"), region: row.region.to_owned() })
         }
     }
-}
-
-/// What hosts of a partition end with.
-fn suffix(partition: &str, dual_stack: bool) -> &'static str {
-    let (plain, dual) = match partition {
-        "aws-cn" => ("amazonaws.com.cn", "api.amazonwebservices.com.cn"),
-        "aws-eusc" => ("amazonaws.eu", "api.amazonwebservices.eu"),
-        "aws-iso" => ("c2s.ic.gov", "api.aws.ic.gov"),
-        "aws-iso-b" => ("sc2s.sgov.gov", "api.aws.scloud"),
-        "aws-iso-e" => ("cloud.adc-e.uk", "api.cloud-aws.adc-e.uk"),
-        "aws-iso-f" => ("csp.hci.ic.gov", "api.aws.hci.ic.gov"),
-        _ => ("amazonaws.com", "api.aws"),
-    };
-    if dual_stack { dual } else { plain }
 }
 
 /// Whether a region can be a part of a host's name, so that a request cannot be sent elsewhere by a region's name.

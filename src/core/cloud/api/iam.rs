@@ -210,6 +210,8 @@ pub struct SimulatePrincipalPolicyOutput {
 #[serde(rename_all = "PascalCase")]
 pub struct Evaluation {
     pub eval_action_name: String,
+    #[serde(default)]
+    pub eval_resource_name: String,
     /// `allowed`, or how it is denied.
     pub eval_decision: String,
 }

@@ -9,12 +9,13 @@ mod places;
 mod triggers;
 
 use super::desired::Desired;
+use super::encryption::BucketKeys;
 use super::request::compose_request;
 use super::role::{self, Role};
 use super::step::{Action, Step, Work};
 use super::target;
 use super::{DeployError, DeployOptions, diff, secrets, tags, wait};
-use crate::cloud::{Cloud, FunctionDetail, FunctionSettings};
+use crate::cloud::{AccountLimits, Cloud, FunctionDetail, FunctionSettings};
 use crate::cost::{Guess, Prices, Shape};
 use crate::definition::Definition;
 use crate::image::{ComposeRequest, Composed, Registry, compose, holds};
@@ -126,8 +127,11 @@ async fn make(
     };
     let composed = compose(request, &options.cache, token).await?;
     let image = target.image(&composed.digest);
-    let role = Role::of(cloud, definition).await?;
-    let note = role::note(cloud, definition, &role);
+    let account = cloud.identity().await?.account.clone();
+    let keys = BucketKeys::of(cloud, definition, &account).await;
+    let role = Role::of(cloud, definition, &keys).await?;
+    let mut notes = role::key_notes(&role, &keys);
+    notes.extend(role::note(cloud, definition, &role));
     let desired = Desired::of(cloud, definition, &image, role)?;
     let existing = cloud.lambda().get(&definition.name).await?;
     let mut planner = Planner {
@@ -148,11 +152,11 @@ async fn make(
     planner.log_group().await?;
     planner.function(there)?;
     planner.events().await?;
-    planner.concurrency();
+    planner.concurrency().await?;
     planner.triggers().await?;
     planner.steps.extend(last);
     planner.warnings.extend(secrets::notes(definition));
-    planner.warnings.extend(note);
+    planner.warnings.extend(notes);
     let Planner { steps, mut warnings, .. } = planner;
     if cloud.is_local() && definition.region.as_deref().is_some_and(|region| region != cloud.region()) {
         warnings.push("the definition's region has no meaning in the local context".into());
@@ -277,7 +281,7 @@ impl Planner<'_> {
         Ok(())
     }
 
-    fn concurrency(&mut self) {
+    async fn concurrency(&mut self) -> Result<(), DeployError> {
         let is = self.existing.and_then(|existing| existing.concurrency);
         let wanted = self.desired.concurrency;
         let words =
@@ -286,10 +290,63 @@ impl Planner<'_> {
             if wanted.is_some() {
                 self.step(Action::Keep, "concurrency".into(), words(wanted), Vec::new());
             }
-            return;
+            return Ok(());
+        }
+        let more = wanted.filter(|wanted| *wanted > is.unwrap_or(0) && !self.cloud.is_local());
+        if let Some(wanted) = more {
+            self.room_for(wanted, is.unwrap_or(0)).await?;
         }
         let action = if is.is_none() { Action::Create } else { Action::Change };
         let detail = format!("{} → {}", words(is), words(wanted));
         self.step(action, "concurrency".into(), detail, vec![Work::Concurrency(wanted)]);
+        Ok(())
+    }
+
+    /// Whether the account can reserve so much, of which the function has `own` already: AWS refuses it only in the last step.
+    async fn room_for(&mut self, wanted: u32, own: u32) -> Result<(), DeployError> {
+        match self.cloud.lambda().account_limits().await {
+            Ok(limits) => match too_much(wanted, own, limits) {
+                Some(why) => Err(DeployError::Unfit(why)),
+                None => Ok(()),
+            },
+            Err(error) => {
+                self.warnings.push(format!("not known whether so much concurrency can be reserved: {error}"));
+                Ok(())
+            }
+        }
+    }
+}
+
+/// Invocations at a time that an account keeps for functions without a reservation (Lambda, `PutFunctionConcurrency`); new accounts
+/// have no more than 10 in all, and can reserve nothing.
+const UNRESERVED: u64 = 100;
+
+/// Why an account cannot reserve so much for a function that has `own` already; `None` when it can.
+fn too_much(wanted: u32, own: u32, limits: AccountLimits) -> Option<String> {
+    let kept = UNRESERVED.min(limits.concurrent);
+    let most = (limits.unreserved + u64::from(own)).saturating_sub(kept);
+    (u64::from(wanted) > most).then(|| {
+        let way = if most == 0 { "leave `concurrency` out" } else { "ask for less" };
+        format!(
+            "the account runs {} invocations at a time and keeps {kept} of them unreserved: this function can reserve {most} at \
+             most, not {wanted}. To go on, {way}, or have the quota raised (Service Quotas: Lambda, Concurrent executions)",
+            limits.concurrent
+        )
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn new_accounts_can_reserve_nothing() {
+        let new = AccountLimits { concurrent: 10, unreserved: 10 };
+        let why = too_much(5, 0, new).unwrap_or_default();
+        assert!(why.contains("10 invocations at a time") && why.contains("leave `concurrency` out"), "{why}");
+        let usual = AccountLimits { concurrent: 1000, unreserved: 950 };
+        assert_eq!(too_much(850, 0, usual), None);
+        assert_eq!(too_much(900, 50, usual), None, "what it has already counts");
+        assert!(too_much(851, 0, usual).is_some_and(|why| why.contains("850 at most")));
     }
 }

@@ -8,6 +8,7 @@ use crate::deploy::target::{Ecr, ImageDestination};
 use crate::deploy::{DeployError, tags};
 use crate::policies::Policy;
 use serde_json::{Value, json};
+use throng_contract::partition::partition;
 
 /// Images that a repository keeps.
 const KEPT_IMAGES: u32 = 10;
@@ -20,6 +21,43 @@ pub(super) fn lifecycle() -> Value {
         "selection": {"tagStatus": "any", "countType": "imageCountMoreThan", "countNumber": KEPT_IMAGES},
         "action": {"type": "expire"},
     }]})
+}
+
+/// The statement by which Lambda reads the images of a repository: with Lambda's own id for it, since Lambda writes it, too, when
+/// whoever creates a function may (Lambda developer guide, "Amazon ECR permissions").
+fn readers(region: &str, account: &str) -> Value {
+    let functions = format!("arn:{}:lambda:{region}:{account}:function:*", partition(region));
+    json!({
+        "Sid": "LambdaECRImageRetrievalPolicy",
+        "Effect": "Allow",
+        "Principal": {"Service": "lambda.amazonaws.com"},
+        "Action": ["ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"],
+        "Condition": {"StringLike": {"aws:sourceArn": functions}},
+    })
+}
+
+/// A repository's policy with a statement for Lambda; `None` when it has one already. Everybody else's statements stay.
+fn shared(policy: Option<&str>, readers: &Value) -> Option<String> {
+    let mut policy: Value = policy
+        .and_then(|text| serde_json::from_str(text).ok())
+        .unwrap_or_else(|| json!({"Version": "2012-10-17", "Statement": []}));
+    // A single statement may stand there without a list.
+    let statements = match policy["Statement"].take() {
+        Value::Array(statements) => statements,
+        Value::Null => Vec::new(),
+        one => vec![one],
+    };
+    let is_lambda = |service: &Value| service == "lambda.amazonaws.com";
+    let reads = |statement: &Value| {
+        let service = &statement["Principal"]["Service"];
+        statement["Effect"] == "Allow"
+            && (is_lambda(service) || service.as_array().is_some_and(|all| all.iter().any(is_lambda)))
+    };
+    if statements.iter().any(reads) {
+        return None;
+    }
+    policy["Statement"] = statements.into_iter().chain([readers.clone()]).collect();
+    Some(policy.to_string())
 }
 
 /// Two functions whose names differ in case only.
@@ -100,9 +138,16 @@ impl Planner<'_> {
             self.step(Action::Keep, what, "in another account: it must exist", Vec::new());
             return Ok(());
         }
+        let account = self.cloud.identity().await?.account.clone();
+        let readers = readers(self.cloud.region(), &account);
         let Some(existing) = repositories.get(&name).await? else {
             let tags = tags::made_for(self.cloud.tags(), &self.desired.settings.name);
-            let work = vec![Work::Repository(name.clone(), tags), Work::Lifecycle(name, rules.to_string())];
+            let shared = shared(None, &readers).unwrap_or_default();
+            let work = vec![
+                Work::Repository(name.clone(), tags),
+                Work::Lifecycle(name.clone(), rules.to_string()),
+                Work::Share(name, shared),
+            ];
             self.step(Action::Create, what, format!("keeps {KEPT_IMAGES} images"), work);
             return Ok(());
         };
@@ -111,13 +156,27 @@ impl Planner<'_> {
         if tags::is_ours(&tags) && !tags::is_of(&tags, function) {
             return Err(DeployError::Unfit(same_name(&what, function)));
         }
+        let (mut words, mut work) = (Vec::new(), Vec::new());
         // Rules that somebody made stay; only where there are none, a launch was ended half-way.
-        if repositories.lifecycle(&name).await?.is_some() {
-            self.step(Action::Keep, what, "", Vec::new());
-        } else {
-            let detail = format!("keeps {KEPT_IMAGES} images");
-            self.step(Action::Change, what, detail, vec![Work::Lifecycle(name, rules.to_string())]);
+        if repositories.lifecycle(&name).await?.is_none() {
+            words.push(format!("keeps {KEPT_IMAGES} images"));
+            work.push(Work::Lifecycle(name.clone(), rules.to_string()));
         }
+        match repositories.policy(&name).await {
+            Ok(policy) => {
+                if let Some(policy) = shared(policy.as_deref(), &readers) {
+                    words.push("Lambda may read it".into());
+                    work.push(Work::Share(name, policy));
+                }
+            }
+            // Lambda sets it by itself if it may.
+            Err(error) if error.kind == ErrorKind::Denied => {
+                self.warnings.push(format!("not known whether Lambda may read {what}: {error}"));
+            }
+            Err(error) => return Err(error.into()),
+        }
+        let action = if work.is_empty() { Action::Keep } else { Action::Change };
+        self.step(action, what, words.join("; "), work);
         Ok(())
     }
 
@@ -180,5 +239,27 @@ impl Planner<'_> {
             }
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn lambda_may_read_a_repository_beside_whom_somebody_else_let_in() {
+        let readers = readers("cn-north-1", "123456789012");
+        let new: Value = serde_json::from_str(&shared(None, &readers).unwrap()).unwrap();
+        assert_eq!(new["Statement"].as_array().map(Vec::len), Some(1));
+        assert!(new.to_string().contains("arn:aws-cn:lambda:cn-north-1:123456789012:function:*"), "{new}");
+        let other = json!({"Sid": "Team", "Effect": "Allow", "Principal": {"AWS": "*"}, "Action": ["ecr:BatchGetImage"]});
+        for statements in [json!([other]), other.clone()] {
+            let theirs = json!({"Version": "2008-10-17", "Statement": statements}).to_string();
+            let both = shared(Some(&theirs), &readers).unwrap();
+            let read: Value = serde_json::from_str(&both).unwrap();
+            assert_eq!(read["Statement"], json!([other, readers]));
+            assert_eq!(shared(Some(&both), &readers), None, "once");
+        }
     }
 }

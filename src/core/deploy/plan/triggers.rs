@@ -1,10 +1,11 @@
 //! What starts a function: entries in the notifications of buckets, and the permissions for them.
 
 use super::Planner;
-use crate::cloud::{BucketPermission, CloudError, Trigger, partition};
+use crate::cloud::{BucketPermission, CloudError, Trigger};
 use crate::deploy::DeployError;
 use crate::deploy::step::{Action, Work};
 use throng_contract::local::ACCOUNT;
+use throng_contract::partition::partition;
 
 impl Planner<'_> {
     pub(super) async fn triggers(&mut self) -> Result<(), DeployError> {

@@ -33,9 +33,11 @@ use super::cloud::{FunctionFacts, TriggerPlace};
 use super::header::RunHeader;
 use super::manifest::ManifestEntry;
 use super::{RunContext, RunError};
+use crate::cloud::now_ms;
 use crate::dataset::FileList;
 use crate::dataset::upload::NotSent;
 use crate::model::Place;
+use crate::words::plural;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -102,6 +104,8 @@ pub struct Launch {
     triggers: Vec<TriggerPlace>,
     /// Inputs that were asked for and are not there.
     absent: u64,
+    /// Whether S3 may not start the function yet.
+    triggers_too_new: bool,
     /// Held while this launch lives, so that nobody else sends the same inputs.
     claim: Option<std::fs::File>,
 }
@@ -153,6 +157,19 @@ impl Launch {
         self.absent
     }
 
+    /// What a person should know of it before it is sent, in sentences.
+    #[must_use]
+    pub fn notes(&self) -> Vec<String> {
+        let absent = (self.absent > 0)
+            .then(|| format!("{} not there any more: left out", plural(self.absent, "input")));
+        let left_out = self.left_out().map(|left_out| format!("left out: {left_out}"));
+        let invoked = self.triggers_too_new.then(|| {
+            "the function's triggers are less than five minutes old, and S3 may not act on them yet: each task is invoked"
+                .to_owned()
+        });
+        [absent, left_out, invoked].into_iter().flatten().collect()
+    }
+
     /// The inputs, for a follower that need not read them again.
     #[must_use]
     pub fn manifest(&self) -> Vec<ManifestEntry> {
@@ -197,12 +214,21 @@ fn refuse_other_contract(function: &str, facts: &FunctionFacts) -> Result<(), Ru
     }
 }
 
+/// Whether S3 may not act on the function's triggers yet.
+fn are_too_new(facts: &FunctionFacts) -> bool {
+    now_ms() < facts.triggers_apply_from_ms
+}
+
 async fn facts_of(context: &RunContext, function: &str) -> Result<FunctionFacts, RunError> {
     let facts = context.functions.facts(function).await?;
-    let facts = facts.ok_or_else(|| RunError::NoFunction(function.to_owned()))?;
+    let mut facts = facts.ok_or_else(|| RunError::NoFunction(function.to_owned()))?;
     if facts.state == "Failed" {
         let message = format!("the function `{function}` is in state Failed: deploy it again first");
         return Err(RunError::Refused(message));
+    }
+    // What nothing starts yet is invoked; what S3 starts all the same counts once.
+    if are_too_new(&facts) {
+        facts.triggers.clear();
     }
     Ok(facts)
 }

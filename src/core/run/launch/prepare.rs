@@ -2,16 +2,19 @@
 
 use super::inputs::{list_objects, scan_files};
 use super::rerun::unsuccessful;
-use super::{Inputs, Launch, LaunchRequest, facts_of, refuse_other_contract};
+use super::{Inputs, Launch, LaunchRequest, are_too_new, facts_of, refuse_other_contract};
 use crate::cloud::now_ms;
+use crate::dataset::FileList;
 use crate::dataset::objects::Put;
 use crate::dataset::pace::Pace;
+use crate::deploy::Unreadable;
 use crate::model::Place;
 use crate::private;
 use crate::run::cloud::FunctionFacts;
 use crate::run::header::{RunHeader, StartedBy, new_run_id};
 use crate::run::manifest::write_manifest;
 use crate::run::{RunContext, RunError, Stores, plan};
+use std::collections::HashSet;
 use std::sync::Arc;
 use throng_contract::keys::{inputs_folder, run_key};
 use throng_contract::versions;
@@ -40,6 +43,9 @@ pub async fn prepare(
         Inputs::Objects { provider, bucket, keys } => {
             let store = Stores::of(context, &request.function).get(provider.as_deref()).await?;
             let list = list_objects(&store, &bucket, &keys, cancel).await?;
+            if provider.is_none() {
+                refuse_unreadable(context, &request.function, &facts, &bucket, &list).await?;
+            }
             (list, provider, Place { bucket, prefix: String::new() }, false)
         }
         Inputs::Unsuccessful { run } => {
@@ -54,7 +60,7 @@ pub async fn prepare(
             version: versions::LEDGER,
             id,
             function: request.function,
-            image: facts.image,
+            image: facts.image.clone(),
             parameters: request.parameters,
             started_ms,
             tasks: inputs.len() as u64,
@@ -70,6 +76,7 @@ pub async fn prepare(
         context: context.clone(),
         inputs: Arc::new(inputs),
         place,
+        triggers_too_new: files && are_too_new(&facts),
         triggers: facts.triggers,
         absent,
         claim: None,
@@ -83,6 +90,35 @@ pub async fn prepare(
     }
     launch.write().await?;
     Ok(launch)
+}
+
+/// Objects that are asked about: a role's rights end with folders, not with each object.
+const ASKED: usize = 50;
+
+/// Refuses objects that the function's role may not read: each of its tasks would fail.
+async fn refuse_unreadable(
+    context: &RunContext,
+    function: &str,
+    facts: &FunctionFacts,
+    bucket: &str,
+    list: &FileList,
+) -> Result<(), RunError> {
+    let mut folders = HashSet::new();
+    let folder = |key: &str| key.rsplit_once('/').map_or("", |(folder, _)| folder).to_owned();
+    let first = list.iter().filter(|file| folders.insert(folder(file.name)));
+    let objects: Vec<_> = first.take(ASKED).map(|file| format!("{bucket}/{}", file.name)).collect();
+    match context.functions.unreadable(function, &facts.role, &objects).await {
+        Ok(None) => Ok(()),
+        Ok(Some(Unreadable { object, role })) => Err(RunError::Refused(format!(
+            "the function `{function}` may not read s3://{object}: its role {role} does not allow s3:GetObject there. Add the place \
+             to the `input` of its definition and deploy it again, or give the role that permission"
+        ))),
+        // Few may ask; the tasks will tell.
+        Err(error) => {
+            tracing::info!(%error, function, "not known whether it may read its inputs");
+            Ok(())
+        }
+    }
 }
 
 /// Where files go when nobody says: to the function's first trigger, else beside the run.

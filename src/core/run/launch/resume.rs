@@ -59,6 +59,7 @@ pub async fn resume(context: &RunContext, run: &str) -> Result<Launch, RunError>
         inputs: Arc::new(inputs),
         place,
         triggers,
+        triggers_too_new: false,
         absent: 0,
         claim,
     })

@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use std::collections::HashSet;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
-use throng_contract::keys::{record_key, run_key};
+use throng_contract::keys::{inputs_folder, record_key, run_key};
 use throng_contract::layout::META_LINEAGE;
 use throng_contract::{AttemptRecord, FailureClass, Lineage, TaskRef};
 use tokio_util::sync::CancellationToken;
@@ -65,10 +65,12 @@ impl World {
                 facts: FunctionFacts {
                     image: "r/f@sha256:1".into(),
                     state: "Active".into(),
+                    role: "arn:aws:iam::000000000000:role/r".into(),
                     triggers,
                     memory_mb: 256,
                     retries,
                     contract: Some(versions::CONTRACT),
+                    triggers_apply_from_ms: 0,
                 },
                 ..FakeFunctions::default()
             },
@@ -145,6 +147,30 @@ async fn files_without_a_trigger_are_stored_and_invoked_once_each() {
     for (task, event) in invoked.iter().enumerate() {
         assert_eq!(event.task, Some(header.task(task as u64)));
         assert!(world.store.get(&event.bucket, &event.key).is_some(), "stored before it is invoked");
+    }
+}
+
+/// S3 may take five minutes to act on new notifications.
+#[tokio::test]
+async fn what_new_triggers_may_not_start_yet_is_invoked() {
+    let apply_from = [now_ms() + 200_000, now_ms().saturating_sub(1)];
+    for (triggers_apply_from_ms, invoked) in apply_from.into_iter().zip([20, 0]) {
+        let facts = FunctionFacts {
+            state: "Active".into(),
+            triggers: vec![trigger("in", "x/", "")],
+            triggers_apply_from_ms,
+            ..FunctionFacts::default()
+        };
+        let functions = FakeFunctions { facts, ..FakeFunctions::default() };
+        let world = World::with(MemoryStore::default(), functions);
+        let launch = world.prepare(world.files(20)).await.unwrap();
+        assert_eq!(launch.notes().len(), usize::from(invoked > 0), "and it is told: {:?}", launch.notes());
+        let id = launch.header().id.clone();
+        send(launch).await.unwrap();
+        let events = world.functions.invoked.lock().unwrap().clone();
+        assert_eq!(events.len(), invoked);
+        let apart = |event: &TaskEvent| event.bucket == "home" && event.key.starts_with(&inputs_folder(&id));
+        assert!(events.iter().all(apart), "where no trigger comes later: {events:?}");
     }
 }
 

@@ -1,21 +1,29 @@
 //! Objects. Buckets themselves are in `buckets`.
+//!
+//! ```text
+//! body    the bytes of an object: those to store, and those that arrive
+//! delete  deletes objects, many at once
+//! list    lists objects, page by page
+//! versions  versions of objects, in buckets that keep them
+//! ```
 
 use super::budget::Limits;
 use super::error::{CloudError, ErrorKind};
-use super::keys::{decoded, fits_xml, going_round};
+use super::millis;
 use super::regional::Regional;
-use super::{millis, small};
-use crate::model::ObjectInfo;
 use aws_sdk_s3::Client;
 use aws_sdk_s3::operation::RequestId;
-use aws_sdk_s3::primitives::ByteStream;
-use aws_sdk_s3::types::{Delete, EncodingType, ObjectIdentifier, ServerSideEncryption};
-use bytes::{Bytes, BytesMut};
+use aws_sdk_s3::types::ServerSideEncryption;
+use bytes::Bytes;
 use std::collections::HashMap;
-use std::path::PathBuf;
 
-/// Most keys that one request deletes.
-const DELETE_AT_ONCE: usize = 1000;
+mod body;
+mod delete;
+mod list;
+mod versions;
+
+pub use body::{ObjectBody, PutBody};
+pub use list::{ListQuery, ObjectPage};
 
 /// Buckets and objects of a context.
 #[derive(Clone, Copy)]
@@ -23,50 +31,6 @@ pub struct S3<'a> {
     pub(super) clients: &'a Regional,
     pub(super) limits: &'a Limits,
     pub(super) region: &'a str,
-}
-
-/// What to store.
-#[derive(Clone, Debug)]
-pub enum PutBody {
-    /// Bytes in memory.
-    Bytes(Bytes),
-    /// A part of a file; all of it when `length` is `None`. It is read again when a try is repeated.
-    File {
-        /// The file.
-        path: PathBuf,
-        /// Where to begin.
-        offset: u64,
-        /// How much.
-        length: Option<u64>,
-    },
-}
-
-impl From<Vec<u8>> for PutBody {
-    fn from(bytes: Vec<u8>) -> Self {
-        Self::Bytes(bytes.into())
-    }
-}
-
-impl PutBody {
-    pub(super) async fn into_stream(
-        self,
-        action: &'static str,
-        what: &str,
-    ) -> Result<ByteStream, CloudError> {
-        match self {
-            Self::Bytes(bytes) => Ok(bytes.into()),
-            Self::File { path, offset, length } => {
-                let mut reader = ByteStream::read_from().path(&path).offset(offset);
-                if let Some(length) = length {
-                    reader = reader.length(aws_smithy_types::byte_stream::Length::Exact(length));
-                }
-                reader.build().await.map_err(|error| {
-                    let message = format!("cannot read {}: {error}", path.display());
-                    CloudError::new(ErrorKind::Invalid, action, what, message)
-                })
-            }
-        }
-    }
 }
 
 /// What the cloud said of a stored object.
@@ -100,68 +64,6 @@ pub struct GetObject {
     pub head: ObjectHead,
     /// Its bytes.
     pub body: ObjectBody,
-}
-
-/// The bytes of an object, as they arrive.
-#[derive(Debug)]
-pub struct ObjectBody {
-    stream: ByteStream,
-    what: String,
-}
-
-impl ObjectBody {
-    /// The next bytes; `None` at the end.
-    ///
-    /// # Errors
-    /// The connection broke.
-    pub async fn next(&mut self) -> Result<Option<Bytes>, CloudError> {
-        self.stream.try_next().await.map_err(|error| CloudError::broken(&self.what, &error))
-    }
-
-    /// All bytes, at most `limit` of them.
-    ///
-    /// # Errors
-    /// The connection broke.
-    pub async fn collect(mut self, limit: usize) -> Result<Bytes, CloudError> {
-        let mut all = BytesMut::new();
-        while let Some(bytes) = self.next().await? {
-            let room = limit.saturating_sub(all.len());
-            all.extend_from_slice(&bytes[..bytes.len().min(room)]);
-            if bytes.len() >= room {
-                break;
-            }
-        }
-        Ok(all.freeze())
-    }
-
-    /// As a reader.
-    pub fn into_async_read(self) -> impl tokio::io::AsyncBufRead + Send {
-        self.stream.into_async_read()
-    }
-}
-
-/// A page of a list of objects.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct ObjectPage {
-    /// Folders (when a delimiter was given), then objects, each by key.
-    pub items: Vec<ObjectInfo>,
-    /// Token for the next page; `None` on the last.
-    pub next: Option<String>,
-}
-
-/// What to list.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct ListQuery<'q> {
-    /// Only keys that begin so.
-    pub prefix: &'q str,
-    /// Only keys after this one.
-    pub start_after: Option<&'q str>,
-    /// Keys that share what is before the next delimiter are one folder.
-    pub delimiter: Option<&'q str>,
-    /// From the page before.
-    pub token: Option<&'q str>,
-    /// Items on the page, at most 1,000, which is the default.
-    pub max: Option<i32>,
 }
 
 impl<'a> S3<'a> {
@@ -330,102 +232,6 @@ impl<'a> S3<'a> {
             content_type: output.content_type().unwrap_or_default().to_owned(),
             metadata: output.metadata().cloned().unwrap_or_default(),
         })
-    }
-
-    /// A page of objects.
-    ///
-    /// # Errors
-    /// [`CloudError`]
-    pub async fn list_page(&self, bucket: &str, query: ListQuery<'_>) -> Result<ObjectPage, CloudError> {
-        const ACTION: &str = "s3:ListBucket";
-        self.limits.s3_read.acquire().await;
-        let request = self
-            .client(bucket)
-            .await
-            .list_objects_v2()
-            .bucket(bucket)
-            .prefix(query.prefix)
-            .set_start_after(query.start_after.map(str::to_owned))
-            .set_delimiter(query.delimiter.map(str::to_owned))
-            .set_continuation_token(query.token.map(str::to_owned))
-            .set_max_keys(query.max)
-            .encoding_type(EncodingType::Url);
-        let output = small(ACTION, &format!("{bucket}/{}", query.prefix), request.send()).await?;
-        let encoded = output.encoding_type() == Some(&EncodingType::Url);
-        let folders = output.common_prefixes().iter().filter_map(|folder| {
-            let key = decoded(folder.prefix()?, encoded);
-            Some(ObjectInfo { key, folder: true, size: 0, modified_ms: None, etag: String::new() })
-        });
-        let objects = output.contents().iter().filter_map(|object| {
-            Some(ObjectInfo {
-                key: decoded(object.key()?, encoded),
-                folder: false,
-                size: u64::try_from(object.size().unwrap_or_default()).unwrap_or_default(),
-                modified_ms: object.last_modified().and_then(millis),
-                etag: unquoted(object.e_tag()),
-            })
-        });
-        let items = folders.chain(objects).collect();
-        let more = output.is_truncated().unwrap_or_default();
-        let next = output.next_continuation_token().filter(|_| more).map(str::to_owned);
-        if next.is_some() && next.as_deref() == query.token {
-            return Err(going_round(&format!("{bucket}/{}", query.prefix)));
-        }
-        Ok(ObjectPage { items, next })
-    }
-
-    /// Deletes objects; what does not exist counts as deleted. Returns the keys that could not be deleted, with
-    /// the reasons.
-    ///
-    /// # Errors
-    /// A whole request failed.
-    pub async fn delete_many(
-        &self,
-        bucket: &str,
-        keys: &[String],
-    ) -> Result<Vec<(String, String)>, CloudError> {
-        const ACTION: &str = "s3:DeleteObject";
-        let invalid = |error: aws_sdk_s3::error::BuildError| {
-            CloudError::new(ErrorKind::Invalid, ACTION, bucket, error.to_string())
-        };
-        let mut failed = Vec::new();
-        let (fit, unfit): (Vec<_>, Vec<_>) = keys.iter().partition(|key| fits_xml(key));
-        for key in unfit {
-            if let Err(error) = self.delete_one(bucket, key).await {
-                failed.push((key.clone(), error.message));
-            }
-        }
-        for chunk in fit.chunks(DELETE_AT_ONCE) {
-            self.limits.s3_write.acquire().await;
-            let objects = chunk
-                .iter()
-                .map(|key| ObjectIdentifier::builder().key(*key).build())
-                .collect::<Result<Vec<_>, _>>()
-                .map_err(invalid)?;
-            let delete = Delete::builder().set_objects(Some(objects)).quiet(true).build().map_err(invalid)?;
-            let output = self
-                .client(bucket)
-                .await
-                .delete_objects()
-                .bucket(bucket)
-                .delete(delete)
-                .send()
-                .await
-                .map_err(|error| CloudError::from_sdk(ACTION, bucket, &error))?;
-            failed.extend(output.errors().iter().map(|error| {
-                let reason = error.message().or(error.code()).unwrap_or("no reason given");
-                (error.key().unwrap_or_default().to_owned(), reason.to_owned())
-            }));
-        }
-        Ok(failed)
-    }
-
-    /// Deletes one object by its address, which can name every key.
-    async fn delete_one(&self, bucket: &str, key: &str) -> Result<(), CloudError> {
-        self.limits.s3_write.acquire().await;
-        let sent = self.client(bucket).await.delete_object().bucket(bucket).key(key).send().await;
-        sent.map(drop)
-            .map_err(|error| CloudError::from_sdk("s3:DeleteObject", &format!("{bucket}/{key}"), &error))
     }
 
     /// Copies an object of up to 5 GiB within the cloud.
