@@ -82,7 +82,7 @@ impl CloudError {
         let known =
             action.split_once(':').is_some_and(|(service, name)| !service.is_empty() && !name.is_empty());
         let resource = rest.strip_prefix("on resource: ").and_then(|rest| rest.split_whitespace().next());
-        let resource = resource.map(|text| text.trim_matches(['"', '\'']).trim_end_matches(['.', ',']));
+        let resource = resource.map(|text| text.trim_start_matches('"').trim_end_matches(['.', ',', '"']));
         known.then(|| (action, resource.filter(|text| !text.is_empty()).unwrap_or_else(|| self.subject())))
     }
 
