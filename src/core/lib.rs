@@ -4,6 +4,7 @@
 //! model        plain data that front ends show
 //! words        one voice: text that is safe to show, amounts and times for people
 //! private      folders and files that their owner alone may look into
+//! regular      reads files that a person names
 //! dirs         where configuration, state, cache and data live
 //! config       config.toml: contexts and settings
 //! image        images without a Docker daemon
@@ -35,5 +36,6 @@ pub mod logs;
 pub mod model;
 pub mod policies;
 pub mod private;
+mod regular;
 pub mod run;
 pub mod words;

@@ -2,7 +2,7 @@
 //! keep a small distance. Nothing is drawn when nothing changed.
 
 use super::app::{App, Effect};
-use super::terminal::{Guard, Synchronized, set_mouse};
+use super::terminal::{Guard, Output, Synchronized, set_mouse};
 use super::{input, screen};
 use color_eyre::eyre::{Result, WrapErr, eyre};
 use crossterm::clipboard::CopyToClipboard;
@@ -11,7 +11,7 @@ use crossterm::queue;
 use futures::StreamExt;
 use ratatui::Terminal;
 use ratatui::backend::{Backend, CrosstermBackend};
-use std::io::{self, BufWriter, Stdout, Write};
+use std::io::{self, Write};
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
@@ -25,7 +25,7 @@ const SECOND: Duration = Duration::from_secs(1);
 /// OSC 52 beyond this many bytes is cut off by many terminals.
 const LONGEST_COPY: usize = 55_000;
 
-type Screen = Terminal<CrosstermBackend<BufWriter<Stdout>>>;
+type Screen = Terminal<CrosstermBackend<Output>>;
 
 /// Ends when the person leaves, or the terminal does.
 ///

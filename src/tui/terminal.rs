@@ -15,8 +15,8 @@ use crossterm::terminal::{
 use crossterm::{Command, queue};
 use std::fmt;
 use std::io::{self, BufWriter, Write};
-use std::sync::Once;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, Once, PoisonError};
 use throng_core::words::Clean;
 
 /// Reports clicks and the wheel in SGR form; no motion, which costs bytes over SSH.
@@ -45,8 +45,33 @@ impl Command for MouseOff {
 }
 
 /// Where drawing goes.
-pub fn output() -> BufWriter<io::Stdout> {
-    BufWriter::with_capacity(64 << 10, io::stdout())
+pub type Output = BufWriter<WhileTaken>;
+
+/// Where drawing goes.
+pub fn output() -> Output {
+    BufWriter::with_capacity(64 << 10, WhileTaken(()))
+}
+
+/// Standard output as long as the terminal is ours: what is drawn after a panic on another thread gave it back would hide the
+/// report.
+pub struct WhileTaken(());
+
+impl Write for WhileTaken {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let _drawing = drawing();
+        if TAKEN.load(Ordering::SeqCst) { io::stdout().write(bytes) } else { Ok(bytes.len()) }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        let _drawing = drawing();
+        if TAKEN.load(Ordering::SeqCst) { io::stdout().flush() } else { Ok(()) }
+    }
+}
+
+/// Held while something is drawn, and while the terminal is given back.
+fn drawing() -> MutexGuard<'static, ()> {
+    static DRAWING: Mutex<()> = Mutex::new(());
+    DRAWING.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// A line on standard error, when the terminal is the person's again.
@@ -151,6 +176,7 @@ impl Drop for Guard {
 }
 
 fn restore() {
+    let _drawing = drawing();
     if TAKEN.swap(false, Ordering::SeqCst) {
         // There is nobody to tell when the terminal is gone.
         let _ = leave(&mut io::stdout());

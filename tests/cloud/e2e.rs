@@ -163,6 +163,31 @@ fn a_killed_cloud_loses_nothing() {
     assert_eq!(walk(&home.path().join("results")).len(), TASKS);
 }
 
+#[test]
+fn whoever_waits_brings_a_killed_cloud_back() {
+    const TASKS: usize = 100;
+    let home = Home::new();
+    let script = "#!/bin/sh\nsleep 0.05\ncp \"$INPUT_FILE_PATH\" \"$TMP_OUTPUT_DIR/\"\n";
+    let yaml = function(&home, "waited", script, &settings(256, 30));
+    for index in 0..TASKS {
+        home.write(&format!("in/f{index:04}"), "x");
+    }
+    home.ok(&["deploy", &yaml]);
+    let run = home.json(&["run", "waited", "in"])["id"].as_str().expect("an id").to_owned();
+    let mut wait = home.command(&["runs", &run, "--wait", "--output", "json"]);
+    let waiting = wait.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("throng runs");
+    let done = || home.json(&["runs", &run])["counts"]["succeeded"].as_u64().unwrap_or(0);
+    wait_for("some tasks are done", || done() > 10);
+    let daemon = home.daemon().expect("the local cloud");
+    let pid = nix::unistd::Pid::from_raw(daemon.cast_signed());
+    nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGKILL).expect("kills it");
+    let ended = waiting.wait_with_output().expect("it ends");
+    assert!(ended.status.success(), "{}", String::from_utf8_lossy(&ended.stderr));
+    let summary: Value = serde_json::from_slice(&ended.stdout).expect("JSON");
+    assert_eq!(summary["counts"]["succeeded"], TASKS, "{summary}");
+    assert_ne!(home.daemon(), Some(daemon), "another one");
+}
+
 fn is_zombie(pid: u32) -> bool {
     std::fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| stat.contains(") Z "))
 }

@@ -7,10 +7,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// The rooms of the engine, each after those that it may name.
-const CORE: [&str; 17] = [
+const CORE: [&str; 18] = [
     "model",
     "words",
     "private",
+    "regular",
     "dirs",
     "config",
     "image",

@@ -16,6 +16,9 @@ use throng_core::jobs::{self, Job, JobContext, Observer};
 use throng_core::lines;
 use throng_core::logs::{Parser, RawEvent};
 
+/// The largest event of a synchronous invocation, in bytes (Lambda quotas: 6 MB).
+const PAYLOAD: u64 = 6 << 20;
+
 pub async fn invoke(session: &Session, args: args::Invoke) -> CliResult {
     let payload = payload(&args)?;
     let function = deploy::only_name(&args.function)?;
@@ -133,7 +136,17 @@ fn not_json(data: &str, error: &serde_json::Error) -> Fail {
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, Fail> {
-    std::fs::read(path).map_err(|error| Fail::usage(format!("{}: {error}", path.display())))
+    let told = |error| Fail::usage(format!("{}: {error}", path.display()));
+    // A pipe is as good as a file; one without an end is not.
+    let mut bytes = Vec::new();
+    let file = std::fs::File::open(path).map_err(told)?;
+    file.take(PAYLOAD + 1).read_to_end(&mut bytes).map_err(told)?;
+    if bytes.len() as u64 > PAYLOAD {
+        return Err(told(std::io::Error::other(format!(
+            "more than {PAYLOAD} bytes, which is what an invocation takes"
+        ))));
+    }
+    Ok(bytes)
 }
 
 /// An event that says what is executed.

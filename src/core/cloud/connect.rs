@@ -8,6 +8,7 @@ use super::identity::{self, Identity};
 use super::{Cloud, Inner, clients, local};
 use crate::config::ContextConfig;
 use crate::dirs::Dirs;
+use futures::future::BoxFuture;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -78,7 +79,16 @@ impl Cloud {
             };
             found
         } else {
-            local::ensure(dirs, options.exe.as_deref()).await?
+            let found = local::ensure(dirs, options.exe.as_deref()).await?;
+            let (dirs, exe) = (dirs.clone(), options.exe.clone());
+            let start = move || -> BoxFuture<'static, Result<(), String>> {
+                let (dirs, exe) = (dirs.clone(), exe.clone());
+                Box::pin(async move {
+                    let started = local::ensure(&dirs, exe.as_deref()).await;
+                    started.map(drop).map_err(|error| error.message)
+                })
+            };
+            local::Found { identity: found.identity.map(|one| one.reviving(Box::new(start))), ..found }
         };
         Ok(Self::at(context, found))
     }

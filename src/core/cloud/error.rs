@@ -203,6 +203,10 @@ pub(super) fn unreached(host: &str, reason: &str) -> Cause {
     if reason.contains("Too many open files") {
         return Cause::TooManyFiles;
     }
+    // The words of a start that failed.
+    if reason.contains("throng local start") {
+        return Cause::Explained;
+    }
     let here = name == "localhost" || name.starts_with("127.") || host.starts_with("[::1]");
     if here && reason.to_ascii_lowercase().contains("refused") {
         return Cause::NobodyHere;

@@ -22,7 +22,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use throng_contract::local::{LocalEndpoint, PROOF_PATH, proof_text, registry_text, whole_body};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -51,7 +51,21 @@ pub struct LocalIdentity {
     pid: u32,
     /// The endpoint file: another daemon of ours may have taken the port over.
     file: PathBuf,
+    revival: Option<Arc<Revival>>,
 }
+
+/// Starts the daemon.
+pub(super) type Start = Box<dyn Fn() -> BoxFuture<'static, Result<(), String>> + Send + Sync>;
+
+/// How a daemon that died comes back.
+struct Revival {
+    start: Start,
+    /// One at a time, and not again and again where it dies each time.
+    last: tokio::sync::Mutex<Option<Instant>>,
+}
+
+/// Time after a revival before the next.
+const REVIVED_FOR: Duration = Duration::from_secs(20);
 
 impl fmt::Debug for LocalIdentity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -75,7 +89,37 @@ impl LocalIdentity {
             port,
             pid: endpoint.pid,
             file: file.to_owned(),
+            revival: None,
         })
+    }
+
+    /// With `start`, which is asked when the daemon turns out to have died.
+    #[must_use]
+    pub(super) fn reviving(self, start: Start) -> Self {
+        Self { revival: Some(Arc::new(Revival { start, last: tokio::sync::Mutex::default() })), ..self }
+    }
+
+    /// Whether the daemon died: nobody listens, and it did not take its endpoint file away, as it does when it is stopped or has
+    /// nothing to do.
+    fn has_died(&self, error: &io::Error) -> bool {
+        error.kind() == io::ErrorKind::ConnectionRefused && self.file.exists()
+    }
+
+    /// Brings a daemon back that has died.
+    async fn revive(&self, revival: &Revival, refused: io::Error) -> io::Result<TcpStream> {
+        let mut last = revival.last.lock().await;
+        // Somebody else may have done it meanwhile.
+        match self.connect_once().await {
+            Err(error) if self.has_died(&error) => {}
+            ended => return ended,
+        }
+        if last.is_some_and(|last| last.elapsed() < REVIVED_FOR) {
+            return Err(refused);
+        }
+        *last = Some(Instant::now());
+        tracing::info!(address = self.address, "the local cloud has died; it is started again");
+        (revival.start)().await.map_err(io::Error::other)?;
+        self.connect_once().await
     }
 
     /// The password for the image registry of this daemon alone: of no use to whoever has its port after it.
@@ -96,6 +140,13 @@ impl LocalIdentity {
     /// # Errors
     /// Nobody listens; or somebody else does ([`Stranger`]).
     pub async fn connect(&self) -> io::Result<TcpStream> {
+        match (self.connect_once().await, &self.revival) {
+            (Err(error), Some(revival)) if self.has_died(&error) => self.revive(revival, error).await,
+            (ended, _) => ended,
+        }
+    }
+
+    async fn connect_once(&self) -> io::Result<TcpStream> {
         let mut stream = timeout(CONNECT_WITHIN, TcpStream::connect(&self.address)).await??;
         stream.set_nodelay(true)?;
         match timeout(PROOF_WITHIN, self.ask(&mut stream)).await {

@@ -7,6 +7,7 @@
 mod parse;
 
 use crate::dirs::Dirs;
+use crate::regular;
 use indexmap::IndexMap;
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -18,6 +19,8 @@ pub use parse::ConfigError;
 pub const LOCAL: &str = "local";
 /// File name of the configuration in [`Dirs::config`].
 pub const FILE: &str = "config.toml";
+/// The largest configuration that is read, in bytes.
+const LARGEST: u64 = 1 << 20;
 /// Environment variable that names the context.
 pub const ENV_CONTEXT: &str = "THRONG_CONTEXT";
 /// Environment variable that turns colours off (<https://no-color.org>).
@@ -242,7 +245,7 @@ impl Config {
         env: impl Fn(&str) -> Option<String>,
     ) -> Result<Self, ConfigError> {
         let path = overrides.file.clone().unwrap_or_else(|| dirs.config.join(FILE));
-        let mut config = match std::fs::read_to_string(&path) {
+        let mut config = match regular::read_text(&path, LARGEST, "a configuration") {
             Ok(text) => Self::parse(&text, &path)?,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound && overrides.file.is_none() => {
                 Self::default()

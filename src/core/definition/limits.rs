@@ -17,7 +17,7 @@ pub(super) const RETRIES: RangeInclusive<u32> = 0..=2;
 /// Reserved concurrency. 0 would stop the function altogether.
 pub(super) const CONCURRENCY: RangeInclusive<u32> = 1..=100_000;
 /// The longest script. Our own limit: larger things belong into the image.
-pub(super) const SCRIPT_BYTES: u64 = 16 * 1024 * 1024;
+pub(crate) const SCRIPT_BYTES: u64 = 16 * 1024 * 1024;
 /// All variables of a function together.
 const VARIABLES_BYTES: usize = 4096;
 /// Days that `CloudWatch` Logs accepts.

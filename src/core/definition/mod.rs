@@ -109,6 +109,7 @@ mod settings;
 mod shared_memory;
 mod write;
 
+use crate::regular;
 use problem::Unset;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -118,6 +119,7 @@ pub use crate::model::Architecture;
 pub use dialects::{Dialect, Note, Origin};
 pub use explain::{Explanation, Section, explain, explain_all};
 pub use form::from_form;
+pub(crate) use limits::SCRIPT_BYTES;
 pub use limits::bucket as bucket_name;
 pub use migrate::{Migration, migrate, migrate_text};
 pub use problem::{DefinitionErrors, Position, Problem, ProblemKind};
@@ -355,15 +357,7 @@ pub fn parse(text: &str, path: &Path, environment: Environment<'_>) -> Result<Do
 
 /// The text of a file.
 fn read_text(path: &Path) -> Result<String, DefinitionErrors> {
-    let read = || {
-        let length = std::fs::metadata(path)?.len();
-        if length > MAX_BYTES {
-            let message = format!("{length} bytes: too large for a definition (at most {MAX_BYTES})");
-            return Err(std::io::Error::other(message));
-        }
-        std::fs::read_to_string(path)
-    };
-    read().map_err(|error| {
+    regular::read_text(path, MAX_BYTES, "a definition").map_err(|error| {
         let mut report = problem::Report::new(path.to_owned());
         report.error(Position::default(), "", format!("cannot read the definition: {error}"));
         DefinitionErrors { problems: report.errors, warnings: Vec::new() }

@@ -97,20 +97,39 @@ enum Frame {
     Map { at: Position, anchor: usize, entries: Vec<(Key, Node)>, key: Option<Key> },
 }
 
-/// The first document of `text`; `None` when it is empty.
+/// The one document of `text`; `None` when it is empty.
 pub(super) fn parse(text: &str) -> Result<Option<Node>, YamlError> {
     let mut builder = Builder::default();
     let mut parser = Parser::new_from_str(text);
+    let mut complete = false;
     while let Some(next) = parser.next_event() {
         let (event, span) = next.map_err(|error| YamlError {
             at: position(*error.marker()),
             message: format!("this is not YAML: {}", error.info()),
         })?;
-        if builder.take(event, position(span.start))? {
-            break;
+        if complete {
+            nothing_more(&event, position(span.start))?;
+        } else {
+            complete = builder.take(event, position(span.start))?;
         }
     }
     Ok(builder.root)
+}
+
+/// Refuses a second document: what is in it would be ignored in silence.
+fn nothing_more(event: &Event<'_>, at: Position) -> Result<(), YamlError> {
+    let content = match event {
+        // A `---` at the end begins one in which there is nothing.
+        Event::Scalar(text, style, ..) => !(text.is_empty() && *style == ScalarStyle::Plain),
+        Event::Alias(_) | Event::SequenceStart(..) | Event::MappingStart(..) => true,
+        _ => false,
+    };
+    if content {
+        let message = "a second document begins here (after `---`), and a file is one definition: put all functions into its \
+                       list, or into files of their own";
+        return Err(YamlError { at, message: message.into() });
+    }
+    Ok(())
 }
 
 fn position(marker: Marker) -> Position {
@@ -248,6 +267,18 @@ mod tests {
 
     use super::*;
     use std::fmt::Write as _;
+
+    #[test]
+    fn a_second_document_is_refused_where_it_begins() {
+        for text in ["a: 1\n---\nb: 2\n", "a: 1\n...\n---\n- b\n", "---\n---\na: 1\n"] {
+            let error = parse(text).expect_err(text);
+            assert!(error.message.contains("second document"), "{}", error.message);
+            assert!(error.at.line >= 3, "{text}: line {}", error.at.line);
+        }
+        for text in ["---\na: 1\n", "a: 1\n---\n", "a: 1\n...\n", "a: 1\n---\n# no more\n"] {
+            assert!(parse(text).expect(text).expect("a document").get("a").is_some(), "{text}");
+        }
+    }
 
     #[test]
     fn nodes_know_where_they_stand() {

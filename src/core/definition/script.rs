@@ -3,6 +3,7 @@
 use super::fields::Spanned;
 use super::limits;
 use super::problem::Report;
+use crate::regular;
 use std::path::{Path, PathBuf};
 
 /// Programs that take a carriage return for a part of a word.
@@ -27,12 +28,14 @@ pub(super) fn existing(script: &Spanned<String>, base: &Path, key: &str, report:
             let message = format!("{shown} is larger than {limit} MiB: put programs into the image");
             report.error(script.at, key, message);
         }
-        Ok(file) if file.is_file() => match std::fs::read(&path).map(|text| doubt(&text)) {
-            Ok(None) => {}
-            Ok(Some(Doubt::Fails(why))) => report.error(script.at, key, format!("{shown} {why}")),
-            Ok(Some(Doubt::May(why))) => report.warn(script.at, key, format!("{shown} {why}")),
-            Err(error) => report.error(script.at, key, format!("cannot read {shown}: {error}")),
-        },
+        Ok(file) if file.is_file() => {
+            match regular::read(&path, limits::SCRIPT_BYTES, "a script").map(|text| doubt(&text)) {
+                Ok(None) => {}
+                Ok(Some(Doubt::Fails(why))) => report.error(script.at, key, format!("{shown} {why}")),
+                Ok(Some(Doubt::May(why))) => report.warn(script.at, key, format!("{shown} {why}")),
+                Err(error) => report.error(script.at, key, format!("cannot read {shown}: {error}")),
+            }
+        }
         Ok(_) => report.error(script.at, key, format!("{shown} is not a file: name the script itself")),
         Err(error) => {
             let message = format!("no script at {shown} ({error}); paths start at the definition's folder");

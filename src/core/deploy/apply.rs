@@ -2,7 +2,7 @@
 
 use super::plan::Plan;
 use super::role::POLICY;
-use super::settling::{FREE_WITHIN, SETTLES_WITHIN, is_busy, is_settling};
+use super::settling::{FREE_WITHIN, SETTLES_WITHIN, is_busy, is_settling, repeated};
 use super::step::{Action, Work};
 use super::{DeployError, Undo, conflict, secrets, wait};
 use crate::cloud::{Cloud, CloudError, FunctionDetail, FunctionSettings};
@@ -10,6 +10,7 @@ use crate::image::{Credentials, LayerProgress, PushProgress, push};
 use futures::future::BoxFuture;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 /// Times that something is written which somebody else changes at the same time.
@@ -187,6 +188,20 @@ impl Applier<'_> {
             Work::ForgetKeys(bucket, key) => secrets::forget(self.cloud, bucket, key).await?,
         }
         Ok(())
+    }
+
+    /// Repeats a call while `passes` says so of its error.
+    pub(super) async fn repeated<F, C>(
+        &self,
+        within: Duration,
+        passes: impl Fn(&CloudError) -> bool,
+        call: F,
+    ) -> Result<(), DeployError>
+    where
+        F: Fn() -> C,
+        C: Future<Output = Result<(), CloudError>>,
+    {
+        repeated(self.cloud, self.token, within, passes, call).await
     }
 
     /// Waits until the function can be changed, and is as it is known to be.

@@ -1,7 +1,8 @@
 //! What a definition asks of an image.
 
-use crate::definition::Definition;
+use crate::definition::{Definition, SCRIPT_BYTES};
 use crate::image::{ComposeRequest, ImageError, Source};
+use crate::regular;
 use bytes::Bytes;
 use std::path::PathBuf;
 use throng_contract::{FunctionConfig, versions};
@@ -13,7 +14,8 @@ use throng_contract::{FunctionConfig, versions};
 pub fn compose_request(definition: &Definition, runtime: Bytes) -> Result<ComposeRequest, ImageError> {
     let source = Source::parse(&definition.image, &definition.base)?;
     let read = |path: &PathBuf| {
-        std::fs::read(path).map_err(|error| ImageError::file("cannot read the script", path, error))
+        regular::read(path, SCRIPT_BYTES, "a script")
+            .map_err(|error| ImageError::file("cannot read the script", path, error))
     };
     let script = definition.script.as_ref().map(read).transpose()?.map(Bytes::from);
     let config = FunctionConfig {

@@ -1,42 +1,41 @@
 //! What is refused for a while: a new role, a new permission, another change that is under way.
 
 use super::DeployError;
-use super::apply::Applier;
-use crate::cloud::{CloudError, ErrorKind};
+use crate::cloud::{Cloud, CloudError, ErrorKind};
 use std::time::Duration;
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 /// A new role or a new permission is not seen everywhere at once.
 pub(super) const SETTLES_WITHIN: Duration = Duration::from_secs(40);
 /// Changes are refused while another one is under way.
 pub(super) const FREE_WITHIN: Duration = Duration::from_mins(1);
 
-impl Applier<'_> {
-    /// Repeats a call while `transient` says so. The local cloud needs no repetition.
-    pub(super) async fn repeated<F, C>(
-        &self,
-        within: Duration,
-        transient: impl Fn(&CloudError) -> bool,
-        call: F,
-    ) -> Result<(), DeployError>
-    where
-        F: Fn() -> C,
-        C: Future<Output = Result<(), CloudError>>,
-    {
-        let deadline = Instant::now() + if self.cloud.is_local() { Duration::from_secs(5) } else { within };
-        let mut pause = Duration::from_millis(if self.cloud.is_local() { 50 } else { 1000 });
-        loop {
-            match call().await {
-                Ok(()) => return Ok(()),
-                Err(error) if transient(&error) && Instant::now() < deadline => {}
-                Err(error) => return Err(error.into()),
-            }
-            tokio::select! {
-                () = tokio::time::sleep(pause) => {}
-                () = self.token.cancelled() => return Err(DeployError::Cancelled),
-            }
-            pause = (pause * 2).min(Duration::from_secs(5));
+/// Repeats a call while `passes` says so of its error. The local cloud needs little of it.
+pub(super) async fn repeated<F, C>(
+    cloud: &Cloud,
+    token: &CancellationToken,
+    within: Duration,
+    passes: impl Fn(&CloudError) -> bool,
+    call: F,
+) -> Result<(), DeployError>
+where
+    F: Fn() -> C,
+    C: Future<Output = Result<(), CloudError>>,
+{
+    let deadline = Instant::now() + if cloud.is_local() { Duration::from_secs(5) } else { within };
+    let mut pause = Duration::from_millis(if cloud.is_local() { 50 } else { 1000 });
+    loop {
+        match call().await {
+            Ok(()) => return Ok(()),
+            Err(error) if passes(&error) && Instant::now() < deadline => {}
+            Err(error) => return Err(error.into()),
         }
+        tokio::select! {
+            () = tokio::time::sleep(pause) => {}
+            () = token.cancelled() => return Err(DeployError::Cancelled),
+        }
+        pause = (pause * 2).min(Duration::from_secs(5));
     }
 }
 

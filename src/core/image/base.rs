@@ -3,8 +3,8 @@
 use super::blob::{BaseLayer, blocking};
 use super::files::{add_folder, add_named, add_tar};
 use super::layer::LayerWriter;
-use super::left_out::LeftOut;
 use super::normalise::normalise;
+use super::noticed::Noticed;
 use super::request::ComposeRequest;
 use super::source::Source;
 use super::tree::Links;
@@ -60,14 +60,14 @@ pub(super) async fn read(
         variant: origin.config.variant.clone(),
         ..Base::default()
     };
-    let (mut left_out, mut links) = (LeftOut::default(), Links::new());
+    let (mut noticed, mut links) = (Noticed::default(), Links::new());
     for (layer, diff_id) in origin.layers.into_iter().zip(origin.config.diff_ids()) {
         let normal = normalise(layer, diff_id, &origin.name, &mut links, (cache, cancel)).await?;
         base.layers.push(normal.layer);
         base.dos_scripts.extend(normal.dos_scripts);
-        left_out.merge(&normal.left_out);
+        noticed.merge(&normal.noticed);
     }
-    base.warnings.extend(left_out.told(&origin.name));
+    base.warnings.extend(noticed.told(&origin.name));
     Ok(base)
 }
 
@@ -95,8 +95,8 @@ fn from_files(source: &Source, cache: &Cache, cancel: &CancellationToken) -> Res
     let mut writer = LayerWriter::new(output, &source.describe(), cancel);
     if let Source::Rootfs(path) = source {
         let folder = path.is_dir();
-        let left_out = if folder { add_folder(&mut writer, path)? } else { add_tar(&mut writer, path)? };
-        base.warnings.extend(left_out.told(&path.display().to_string()));
+        let noticed = if folder { add_folder(&mut writer, path)? } else { add_tar(&mut writer, path)? };
+        base.warnings.extend(noticed.told(&path.display().to_string()));
     } else {
         base.dos_scripts = add_named(&mut writer, files)?;
     }

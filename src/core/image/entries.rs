@@ -2,8 +2,8 @@
 
 use super::ImageError;
 use super::layer::{Attributes, LayerWriter};
-use super::left_out::LeftOut;
 use super::names::{plain_name, relative, safe};
+use super::noticed::Noticed;
 use super::tree::{EntryKind, Links, Tree};
 use std::io::{self, Read, Write};
 use std::path::Path;
@@ -20,8 +20,8 @@ const LINK_DEPTH: usize = 2;
 /// What was found in a tar.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Found {
-    /// Devices and named pipes.
-    pub left_out: LeftOut,
+    /// Devices and pipes, and what is closed to others.
+    pub noticed: Noticed,
     /// Scripts whose first line ends with CR LF.
     pub dos_scripts: Vec<String>,
     /// Whether entries lack folders, lie below links or have slashes in front: not everybody unpacks that.
@@ -149,7 +149,7 @@ fn walk(
         found.note(&name, &what, below);
         if matches!(what, What::Special) {
             found.odd |= kind == Kind::Layer;
-            found.left_out.add(&name);
+            found.noticed.special(&name);
             continue;
         }
         let (header, size) = (entry.header(), entry.size());
@@ -160,6 +160,11 @@ fn walk(
             gid: number(header.gid()),
             mtime: number(header.mtime()),
         };
+        match what {
+            What::File => found.noticed.file(&name, attributes.mode),
+            What::Folder => found.noticed.folder(&name, attributes.mode),
+            _ => {}
+        }
         let mut head = Vec::new();
         if matches!(what, What::File) && attributes.mode & 0o111 != 0 {
             entry.by_ref().take(FIRST_LINE).read_to_end(&mut head).map_err(fail)?;

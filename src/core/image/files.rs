@@ -3,8 +3,8 @@
 use super::ImageError;
 use super::entries::{self, FIRST_LINE, Kind, asks_with_cr, utf8};
 use super::layer::{Attributes, LayerWriter};
-use super::left_out::LeftOut;
 use super::names::plain_name;
+use super::noticed::Noticed;
 use flate2::read::MultiGzDecoder;
 use std::collections::HashMap;
 use std::fs::File;
@@ -189,8 +189,8 @@ pub(super) fn add_named<W: Write>(
 }
 
 /// A folder as a root filesystem, in the order of names. Devices, sockets and pipes are left out with a warning.
-pub(super) fn add_folder<W: Write>(writer: &mut LayerWriter<W>, root: &Path) -> Result<LeftOut, ImageError> {
-    let mut left_out = LeftOut::default();
+pub(super) fn add_folder<W: Write>(writer: &mut LayerWriter<W>, root: &Path) -> Result<Noticed, ImageError> {
+    let mut noticed = Noticed::default();
     let as_root = nix::unistd::geteuid().is_root();
     let mut links: HashMap<(u64, u64), String> = HashMap::new();
     let walk = walkdir::WalkDir::new(root).min_depth(1).follow_links(false).sort_by_file_name();
@@ -212,6 +212,7 @@ pub(super) fn add_folder<W: Write>(writer: &mut LayerWriter<W>, root: &Path) -> 
         let attributes = Attributes { mode: found.mode(), uid, gid, mtime };
         let kind = found.file_type();
         if kind.is_dir() {
+            noticed.folder(&name, found.mode());
             writer.folder(&name, attributes)?;
         } else if kind.is_symlink() {
             let target = text(&std::fs::read_link(path).map_err(fail)?)?;
@@ -222,23 +223,24 @@ pub(super) fn add_folder<W: Write>(writer: &mut LayerWriter<W>, root: &Path) -> 
                 writer.hardlink(&name, first, attributes)?;
                 continue;
             }
+            noticed.file(&name, found.mode());
             writer.file(&name, attributes, found.len(), &mut File::open(path).map_err(fail)?)?;
             if found.nlink() > 1 {
                 links.insert(same, name);
             }
         } else {
-            left_out.add(&name);
+            noticed.special(&name);
         }
     }
-    Ok(left_out)
+    Ok(noticed)
 }
 
 /// A tar as a root filesystem, in its own order, without unpacking it. Devices and pipes are left out; names that lead
 /// out of the root are refused.
-pub(super) fn add_tar<W: Write>(writer: &mut LayerWriter<W>, path: &Path) -> Result<LeftOut, ImageError> {
+pub(super) fn add_tar<W: Write>(writer: &mut LayerWriter<W>, path: &Path) -> Result<Noticed, ImageError> {
     let fail = |error| ImageError::file("cannot read the tar", path, error);
     let input = decompressed(File::open(path).map_err(fail)?).map_err(fail)?;
-    Ok(entries::copy(writer, input, path, Kind::Root)?.left_out)
+    Ok(entries::copy(writer, input, path, Kind::Root)?.noticed)
 }
 
 fn text(path: &Path) -> Result<String, ImageError> {

@@ -44,8 +44,8 @@ pub fn config(json: &[u8]) -> Result<(ImageSettings, Vec<String>), ImageError> {
 /// What no layer may have.
 pub fn root_tar(tar: &Path) -> Result<(Vec<u8>, Vec<String>), ImageError> {
     let mut writer = LayerWriter::new(Vec::new(), "root", &CancellationToken::new());
-    let left_out = files::add_tar(&mut writer, tar)?;
-    Ok((writer.finish()?.output, left_out.told("root").into_iter().collect()))
+    let noticed = files::add_tar(&mut writer, tar)?;
+    Ok((writer.finish()?.output, noticed.told("root")))
 }
 
 /// A small member of an archive that holds an image.

@@ -18,7 +18,7 @@
 //! fuzzing       readers of outside input, for the fuzz targets
 //! layer         writes a layer: the same bytes for the same entries
 //! layer_cache   keeps layers; remembers the one that a root filesystem became
-//! left_out      what is left out of an image, told once
+//! noticed      what a person should know of an image's files, told once
 //! manifest      the JSON of images, read leniently
 //! mount         takes a layer over from another repository of the same registry
 //! names         names of archives: made plain, and made safe to show
@@ -49,11 +49,11 @@ mod files;
 pub mod fuzzing;
 mod layer;
 mod layer_cache;
-mod left_out;
 mod manifest;
 mod mount;
 mod names;
 mod normalise;
+mod noticed;
 mod origin;
 mod programs;
 mod push;

@@ -7,7 +7,7 @@ use super::entries::{self, Found, Kind};
 use super::files::{Compressed, decompressed};
 use super::layer::{Layer, LayerWriter, gzip};
 use super::layer_cache::stored;
-use super::left_out::LeftOut;
+use super::noticed::Noticed;
 use super::origin::OriginLayer;
 use super::tree::Links;
 use super::{Cache, ImageError, LAYER, MAX_UNCOMPRESSED};
@@ -26,7 +26,7 @@ struct Note {
     size: u64,
     diff_id: String,
     uncompressed: u64,
-    left_out: LeftOut,
+    noticed: Noticed,
     dos_scripts: Vec<String>,
     links: Links,
     replaced: Vec<String>,
@@ -39,7 +39,7 @@ impl Note {
             size,
             diff_id: diff_id.to_owned(),
             uncompressed,
-            left_out: found.left_out.clone(),
+            noticed: found.noticed.clone(),
             dos_scripts: found.dos_scripts.clone(),
             links: found.links.clone(),
             replaced: found.replaced.clone(),
@@ -50,7 +50,7 @@ impl Note {
 /// A layer that Lambda takes, and what was seen in it.
 pub(super) struct Normal {
     pub layer: BaseLayer,
-    pub left_out: LeftOut,
+    pub noticed: Noticed,
     /// Scripts whose first line ends with CR LF.
     pub dos_scripts: Vec<String>,
 }
@@ -60,7 +60,7 @@ impl Normal {
     fn of(layer: BaseLayer, note: Note, links: &mut Links) -> Self {
         links.retain(|name, _| !note.replaced.contains(name));
         links.extend(note.links);
-        Self { layer, left_out: note.left_out, dos_scripts: note.dos_scripts }
+        Self { layer, noticed: note.noticed, dos_scripts: note.dos_scripts }
     }
 }
 
@@ -76,7 +76,7 @@ pub(super) async fn normalise(
         && layer.media_type.ends_with("gzip")
     {
         let layer = kept(digest.clone(), layer.size, layer.source.clone(), diff_id, None);
-        return Ok(Normal { layer, left_out: LeftOut::default(), dos_scripts: Vec::new() });
+        return Ok(Normal { layer, noticed: Noticed::default(), dos_scripts: Vec::new() });
     }
     let note_name = note_name(diff_id, links);
     let note: Option<Note> = cache.note(&note_name);

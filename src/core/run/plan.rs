@@ -83,6 +83,11 @@ pub(super) fn write(folder: &Path, bucket: &str, prefix: &str, files: &FileList)
     Ok(())
 }
 
+/// Whether there is something to send from this machine.
+pub(super) fn is_there(folder: &Path) -> bool {
+    folder.join(FILE).exists()
+}
+
 /// Reads the plan of a run's folder. `None` when there is none: everything was sent, or another machine sends.
 pub(super) fn read(folder: &Path) -> Result<Option<Plan>, RunError> {
     let path = folder.join(FILE);

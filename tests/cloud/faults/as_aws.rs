@@ -144,3 +144,14 @@ fn objects_that_the_role_may_not_read_start_no_run() {
     let ended = world.run(&["run", "narrow", "s3://narrow-data/in/", "--wait"]);
     assert_eq!(ended.code, 0, "what it was deployed with it may read: {ended:?}");
 }
+
+#[test]
+fn a_repository_whose_tags_do_not_change_takes_the_image_all_the_same() {
+    let taken = "The image tag 'latest' already exists in the 'throng/kept' repository and cannot be overwritten because the tag is immutable.";
+    let world = World::new(&answers("registry:PutManifest", 1, 400, "TAG_INVALID", taken));
+    let definition = world.copier("kept", "");
+    let ended = world.run(&["deploy", &definition]);
+    assert_eq!((ended.code, world.injected()), (0, 1), "{ended:?}");
+    assert!(world.is_deployed(&definition));
+    assert_eq!(world.run(&["invoke", "kept"]).code, 0);
+}

@@ -7,7 +7,7 @@ use crate::run::RunError;
 use crate::run::failure::{self, FailedEvent};
 use crate::run::header::Cancelled;
 use futures::StreamExt;
-use throng_contract::keys::{RUNS, cancel_key, end_key};
+use throng_contract::keys::{RUNS, again_prefix, cancel_key, end_key};
 
 /// How far back what Lambda gave up on is looked for, for clocks that differ.
 const FAR_MS: u64 = 30_000;
@@ -30,11 +30,29 @@ impl Follower {
             let at = body.and_then(|body| serde_json::from_slice::<Cancelled>(&body).ok());
             changed |= self.tracker.cancelled(at.map_or_else(now_ms, |cancelled| cancelled.at_ms));
         }
+        self.has_end |= ended;
+        if page.folders.iter().any(|folder| *folder == again_prefix(&run)) {
+            changed |= self.look_at_agains(&run).await?;
+        }
         if ended && self.end.is_none() {
             let body = read(self.context.store.as_ref(), &self.context.home, &end_key(&run)).await?;
             self.end = body.and_then(|body| serde_json::from_slice(&body).ok());
         }
         Ok(changed)
+    }
+
+    /// Whether tasks were sent once more since: then none of them is lost yet.
+    async fn look_at_agains(&mut self, run: &str) -> Result<bool, RunError> {
+        let list = List { bucket: self.context.home.clone(), prefix: again_prefix(run), ..List::default() };
+        let mut newest = 0;
+        each_page(self.context.store.as_ref(), list, |page| {
+            newest = page.objects.iter().filter_map(|object| object.modified_ms).fold(newest, u64::max);
+            true
+        })
+        .await?;
+        let later = newest > self.sent_again_ms;
+        self.sent_again_ms = self.sent_again_ms.max(newest);
+        Ok(later && self.tracker.opened_again(newest))
     }
 
     /// Reads the records of events that Lambda gave up on and that no record of the runtime explains.

@@ -3,17 +3,19 @@
 use super::{Follower, Reader};
 use crate::cloud::now_ms;
 use crate::dataset::objects::Put;
-use crate::run::RunError;
 use crate::run::header::RunEnd;
+use crate::run::{RunError, plan};
 use throng_contract::keys::end_key;
 
 impl Follower {
     pub(super) fn check_overdue(&mut self) -> bool {
         let now = now_ms();
         let due = u64::try_from(self.options.lost_after.as_millis()).unwrap_or(u64::MAX);
-        let heard = self.tracker.last_ended_ms().max(self.tracker.header().started_ms);
+        let began = self.tracker.header().started_ms.max(self.sent_again_ms);
+        let heard = self.tracker.last_ended_ms().max(began);
         let late = self.unsent() == 0 && now.saturating_sub(heard) > due;
-        late && self.tracker.overdue(now)
+        // What this machine has still to send is not lost.
+        late && !plan::is_there(&self.context.folder(&self.tracker.header().id)) && self.tracker.overdue(now)
     }
 
     /// When every task is final: reads everything once more, then writes how it ended.
@@ -47,12 +49,12 @@ impl Follower {
             bucket: self.context.home.clone(),
             key: end_key(&self.tracker.header().id),
             body: serde_json::to_vec(&end).unwrap_or_default().into(),
-            only_new: self.end.is_none(),
+            only_new: !self.has_end,
             ..Put::default()
         };
         if let Err(error) = self.context.store.put(put).await {
             tracing::debug!(%error, "end.json was not written");
         }
-        self.end = Some(end);
+        (self.end, self.has_end) = (Some(end), true);
     }
 }

@@ -83,6 +83,10 @@ pub struct Follower {
     events_from_ms: Millis,
     /// end.json as it is in the bucket.
     end: Option<RunEnd>,
+    /// Whether there is an end.json, be it that of a run that was opened again.
+    has_end: bool,
+    /// When tasks were last sent once more.
+    sent_again_ms: Millis,
     settled: bool,
     pause: Duration,
     quiet_since_ms: Millis,
@@ -155,6 +159,8 @@ impl Follower {
             reports_from_ms: 0,
             events_seen: HashSet::new(),
             end: None,
+            has_end: false,
+            sent_again_ms: 0,
             settled: false,
             pause: options.fast,
         }

@@ -40,6 +40,7 @@ pub async fn send_again(
     let header = follower.tracker().header();
     let function = header.function.clone();
     super::facts_of(context, &function).await?;
+    super::reopen::reopen(context, run).await?;
     let store = Arc::new(Stores::of(context, &function).get(header.provider.as_deref()).await?);
     let again =
         Arc::new(Again { context: context.clone(), store, header: header.clone(), send: send_number() });

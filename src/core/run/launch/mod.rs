@@ -11,6 +11,7 @@
 //! send      files uploaded; those that cannot be are failed tasks
 //! invoke    tasks that no trigger starts
 //! again     what was sent and never began
+//! reopen    a run whose tasks are sent once more is open again
 //! rerun     what did not succeed of a run that has ended, as the inputs of a new one
 //! cancel    cancel.json, written and watched for
 //! ```
@@ -20,6 +21,7 @@ mod cancel;
 mod inputs;
 mod invoke;
 mod prepare;
+mod reopen;
 mod rerun;
 mod resume;
 mod send;

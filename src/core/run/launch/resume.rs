@@ -1,5 +1,6 @@
 //! Goes on with a run whose sending broke off.
 
+use super::reopen::reopen;
 use super::{Launch, facts_of};
 use crate::dataset::FileList;
 use crate::dataset::objects::read;
@@ -53,6 +54,7 @@ pub async fn resume(context: &RunContext, run: &str) -> Result<Launch, RunError>
         (list, Place { bucket: header.bucket.clone(), prefix: String::new() })
     };
     let triggers = facts_of(context, &header.function).await?.triggers;
+    reopen(context, run).await?;
     Ok(Launch {
         context: context.clone(),
         header,

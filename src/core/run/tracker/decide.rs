@@ -9,11 +9,15 @@ impl RunTracker {
         let rows = self.chunks.iter().flat_map(|chunk| chunk.iter());
         let open: Vec<u64> = rows.filter(|row| !row.state.is_final()).map(|row| row.task).collect();
         for task in open {
-            let retries = self.retries();
-            let verdict =
-                self.complex.get(&task).map_or_else(Verdict::default, |entry| entry.verdict(retries));
-            self.decide(task, &verdict);
+            self.decide_one(task);
         }
+    }
+
+    /// Decides what a task is, by all that is known of it.
+    pub(super) fn decide_one(&mut self, task: u64) {
+        let retries = self.retries();
+        let verdict = self.complex.get(&task).map_or_else(Verdict::default, |entry| entry.verdict(retries));
+        self.decide(task, &verdict);
     }
 
     /// Gives a task its state, and moves the counts.

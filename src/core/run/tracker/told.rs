@@ -2,7 +2,7 @@
 
 use super::RunTracker;
 use super::attempt::{Attempt, Marker, Verdict};
-use crate::model::{Millis, TaskState};
+use crate::model::{FailureClass, Millis, TaskState};
 use crate::run::failure::FailedEvent;
 use crate::run::manifest::ManifestEntry;
 use crate::run::reports::FailedAttempt;
@@ -159,6 +159,21 @@ impl RunTracker {
         }
         self.lost_ms = Some(at_ms);
         self.decide_open();
+        true
+    }
+
+    /// Tasks were sent once more: what was lost is waited for again.
+    pub fn opened_again(&mut self, at_ms: Millis) -> bool {
+        if self.lost_ms.is_none_or(|lost_ms| lost_ms > at_ms) {
+            return false;
+        }
+        self.lost_ms = None;
+        let rows = self.chunks.iter().flat_map(|chunk| chunk.iter());
+        let lost: Vec<u64> =
+            rows.filter(|row| row.class == Some(FailureClass::Lost)).map(|row| row.task).collect();
+        for task in lost {
+            self.decide_one(task);
+        }
         true
     }
 
