@@ -5,7 +5,7 @@ use super::fail::Fail;
 use super::{EmbeddedCloud, OpenScreen, Product, print};
 use std::sync::Arc;
 use std::time::Duration;
-use throng_core::cloud::Cloud;
+use throng_core::cloud::{Cloud, ConnectOptions};
 use throng_core::config::{Config, ContextConfig, Overrides};
 use throng_core::dirs::Dirs;
 use throng_core::image::Programs;
@@ -63,7 +63,8 @@ impl Session {
     pub async fn job(&self, job: Job) -> Result<JobContext, Fail> {
         let context = self.context()?;
         permit(context, job)?;
-        let cloud = Cloud::connect(context, &self.dirs).await?;
+        let options = ConnectOptions { revive: true, ..ConnectOptions::default() };
+        let cloud = Cloud::connect_with(context, &self.dirs, &options).await?;
         if let Some(stranger) = cloud.stranger() {
             let now = cloud.endpoint().unwrap_or_default();
             print::note(lines!("{stranger}. The local cloud listens at {now} now"));

@@ -21,6 +21,8 @@ const LETTERS: &[u8] = b"abcdefghijklmnopqrstuvwxyz";
 /// A person types about ten keys a second at most.
 const BETWEEN: Duration = Duration::from_millis(40);
 const LIMIT: Duration = Duration::from_secs(30);
+/// Title of the prompt.
+const PROMPT: &str = " Command ";
 const SCRIPT: &str = "#!/bin/sh\nwc -c < \"$INPUT_FILE_PATH\" > \"$TMP_OUTPUT_DIR/count\"\n";
 const DEFINITION: &str = "functions:
   aws:
@@ -44,14 +46,13 @@ fn main() {
     println!("{KEYS} keys each, {COLUMNS}x{ROWS}; milliseconds from a key to the bytes that show it");
     println!("{:<30}{:>9}{:>9}{:>9}", "", "median", "99 %", "longest");
     let idle = (measure("cat, idle", Terminal::cat()), measure("throng, idle", throng.screen()));
-    throng.ok(&["run", "count", "files", "--yes"]);
+    throng.ok(&["run", "count", "files"]);
     let name = format!("throng, run of {count}");
     let busy = (measure("cat, during the run", Terminal::cat()), measure(&name, throng.screen()));
     let left = throng.pending();
     println!("tasks left when the last key was shown: {left}");
     assert!(left > 0, "the run ended before the measurement: give a larger COUNT");
     println!("99 % of throng to cat: {:.1} idle, {:.1} during the run", idle.1 / idle.0, busy.1 / busy.0);
-    throng.ok(&["cancel", "last", "--yes"]);
     throng.ok(&["local", "stop"]);
 }
 
@@ -127,7 +128,7 @@ impl Throng<'_> {
         let mut terminal = Terminal::open(command, true);
         terminal.wait_for("online");
         terminal.press(b":");
-        terminal.wait_for(":");
+        terminal.wait_for(PROMPT);
         terminal
     }
 }
@@ -199,7 +200,7 @@ impl Terminal {
     fn type_and_wait(&mut self, letter: char, shown: &str) -> Duration {
         let pressed = Instant::now();
         self.press(letter.to_string().as_bytes());
-        let text = if self.prompt { format!(":{shown}") } else { shown.into() };
+        let text = if self.prompt { format!(": {shown}") } else { shown.into() };
         self.wait_for(&text).saturating_duration_since(pressed)
     }
 
@@ -208,7 +209,7 @@ impl Terminal {
             self.press(b"\x1b");
             std::thread::sleep(Duration::from_millis(200));
             self.press(b":");
-            self.wait_for(":");
+            self.wait_for(PROMPT);
         } else {
             // `cat` repeats it, and the screen is empty.
             self.press(b"\x1b[2J\x1b[H");

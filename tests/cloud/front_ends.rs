@@ -23,7 +23,7 @@ fn dirs(home: &Home) -> Dirs {
 
 async fn cloud(home: &Home) -> Cloud {
     let exe = Some(PathBuf::from(env!("CARGO_BIN_EXE_throng")));
-    let options = ConnectOptions { exe, no_start: false };
+    let options = ConnectOptions { exe, no_start: false, ..ConnectOptions::default() };
     Cloud::connect_with(&ContextConfig::local(), &dirs(home), &options).await.unwrap()
 }
 

@@ -151,7 +151,8 @@ async fn a_client_that_is_open_while_the_port_is_stolen_sends_nothing_more() {
     let home = Home::new();
     let folder = home.path().join("home");
     let exe = Some(PathBuf::from(env!("CARGO_BIN_EXE_throng")));
-    let (dirs, options) = (Dirs::under(&folder), ConnectOptions { exe, no_start: false });
+    let (dirs, options) =
+        (Dirs::under(&folder), ConnectOptions { exe, no_start: false, ..ConnectOptions::default() });
     let context = ContextConfig::local();
     let connect = || Cloud::connect_with(&context, &dirs, &options);
     let cloud = connect().await.unwrap();
@@ -174,7 +175,7 @@ async fn a_client_that_is_open_goes_on_with_the_next_daemon_at_its_port() {
     let home = Home::new();
     let exe = Some(PathBuf::from(env!("CARGO_BIN_EXE_throng")));
     let (dirs, context) = (Dirs::under(&home.path().join("home")), ContextConfig::local());
-    let options = ConnectOptions { exe, no_start: false };
+    let options = ConnectOptions { exe, no_start: false, ..ConnectOptions::default() };
     let cloud = Cloud::connect_with(&context, &dirs, &options).await.unwrap();
     cloud.s3().create_bucket("kept").await.unwrap();
     let before = home.json(&["local", "status"]);

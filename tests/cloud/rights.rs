@@ -240,7 +240,7 @@ async fn nothing_but_services(world: &World, keys: &Keys) {
 async fn cloud(home: &Home) -> Cloud {
     let exe = Some(PathBuf::from(env!("CARGO_BIN_EXE_throng")));
     let dirs = Dirs::under(&home.path().join("home"));
-    let options = ConnectOptions { exe, no_start: false };
+    let options = ConnectOptions { exe, no_start: false, ..ConnectOptions::default() };
     Cloud::connect_with(&ContextConfig::local(), &dirs, &options).await.unwrap()
 }
 

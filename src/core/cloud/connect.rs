@@ -20,6 +20,21 @@ pub struct ConnectOptions {
     pub exe: Option<PathBuf>,
     /// Do not start the local cloud, only find it.
     pub no_start: bool,
+    /// Start it again when it dies meanwhile. Whoever wants to know that it did connects again by itself.
+    pub revive: bool,
+}
+
+/// The local cloud, which is started again when it turns out to have died.
+fn reviving(found: local::Found, dirs: &Dirs, options: &ConnectOptions) -> local::Found {
+    let (dirs, exe) = (dirs.clone(), options.exe.clone());
+    let start = move || -> BoxFuture<'static, Result<(), String>> {
+        let (dirs, exe) = (dirs.clone(), exe.clone());
+        Box::pin(async move {
+            let started = local::ensure(&dirs, exe.as_deref()).await;
+            started.map(drop).map_err(|error| error.message)
+        })
+    };
+    local::Found { identity: found.identity.map(|one| one.reviving(Box::new(start))), ..found }
 }
 
 /// How long an endpoint for S3 is waited for to say whose the account is: many say nothing of the kind.
@@ -80,15 +95,7 @@ impl Cloud {
             found
         } else {
             let found = local::ensure(dirs, options.exe.as_deref()).await?;
-            let (dirs, exe) = (dirs.clone(), options.exe.clone());
-            let start = move || -> BoxFuture<'static, Result<(), String>> {
-                let (dirs, exe) = (dirs.clone(), exe.clone());
-                Box::pin(async move {
-                    let started = local::ensure(&dirs, exe.as_deref()).await;
-                    started.map(drop).map_err(|error| error.message)
-                })
-            };
-            local::Found { identity: found.identity.map(|one| one.reviving(Box::new(start))), ..found }
+            if options.revive { reviving(found, dirs, options) } else { found }
         };
         Ok(Self::at(context, found))
     }

@@ -21,7 +21,7 @@ pub(super) async fn keep(
     cloud: watch::Sender<Option<Cloud>>,
     lost: Arc<Notify>,
 ) {
-    let connect = ConnectOptions { exe: options.exe.clone(), no_start: false };
+    let connect = ConnectOptions { exe: options.exe.clone(), no_start: false, ..ConnectOptions::default() };
     let mut pause = FIRST_PAUSE;
     let mut before = None;
     loop {

@@ -40,7 +40,7 @@ async fn a_daemon_that_was_killed_is_started_again() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_client_that_may_not_start_the_daemon_says_so() {
     let home = Home::new();
-    let options = ConnectOptions { exe: Some(EXE.into()), no_start: true };
+    let options = ConnectOptions { exe: Some(EXE.into()), no_start: true, ..ConnectOptions::default() };
     let error = Cloud::connect_with(&ContextConfig::local(), &home.dirs, &options).await.unwrap_err();
     assert_eq!(error.kind, ErrorKind::Unreachable);
     assert!(error.to_string().contains("throng local start"), "{error}");

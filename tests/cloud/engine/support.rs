@@ -30,7 +30,7 @@ impl Home {
 
     /// A client, which starts the daemon.
     pub async fn cloud(&self) -> Cloud {
-        let options = ConnectOptions { exe: Some(EXE.into()), no_start: false };
+        let options = ConnectOptions { exe: Some(EXE.into()), no_start: false, ..ConnectOptions::default() };
         Cloud::connect_with(&ContextConfig::local(), &self.dirs, &options).await.unwrap()
     }
 
