@@ -100,10 +100,18 @@ fn a_session_on_the_local_cloud_speaks_as_the_models_say() {
 
     let report = Report::of(recorder.folder(), &[]);
     report.assert_no_problem();
-    // Doctor asks for the quotas of an account; moto's session has it.
-    report.assert_all_seen(&["s3", "lambda", "logs"], &["lambda:GetAccountSettings"]);
+    // What is asked elsewhere alone, or where buckets keep versions: moto's session has it.
+    report.assert_all_seen(&["s3", "lambda", "logs"], &ELSEWHERE);
     assert!(report.0["events"]["StartLiveTail"].as_u64().unwrap() > 0, "no event of Live Tail was seen");
 }
+
+/// Calls that the local cloud is not asked.
+const ELSEWHERE: [&str; 4] = [
+    "lambda:GetAccountSettings",
+    "s3:GetBucketEncryption",
+    "s3:GetBucketVersioning",
+    "s3:ListObjectVersions",
+];
 
 /// The check finds what is wrong with a request and an answer that are made up.
 #[test]
@@ -173,6 +181,14 @@ if sys.argv[2] == 'before':
     s3.create_bucket(Bucket='model-data')
     s3.put_bucket_notification_configuration(Bucket='model-data', NotificationConfiguration={'QueueConfigurations': [
         {'Id': 'theirs', 'QueueArn': queue, 'Events': ['s3:ObjectRemoved:*']}]})
+if sys.argv[2] == 'versions':
+    key = 'arn:aws:kms:us-east-1:123456789012:key/00000000-0000-0000-0000-000000000000'
+    s3.put_bucket_encryption(Bucket='kept-data', ServerSideEncryptionConfiguration={'Rules': [
+        {'ApplyServerSideEncryptionByDefault': {'SSEAlgorithm': 'aws:kms', 'KMSMasterKeyID': key}}]})
+    s3.put_bucket_versioning(Bucket='kept-data', VersioningConfiguration={'Status': 'Enabled'})
+    for body in b'first', b'second':
+        s3.put_object(Bucket='kept-data', Key='out/a b+c', Body=body, ServerSideEncryption='AES256')
+    s3.delete_object(Bucket='kept-data', Key='out/a b+c')
 if sys.argv[2] == 'older':
     boto3.client('iam', **keys).update_assume_role_policy(RoleName='throng-us-east-1-f', PolicyDocument='''{
         \"Version\": \"2012-10-17\", \"Statement\": [{\"Effect\": \"Allow\",
@@ -232,13 +248,24 @@ fn a_session_on_moto_asks_as_the_models_say() {
     home.ok(&["rm", "--yes", "function", "f"]);
     assert_eq!(home.json(&["functions"]), serde_json::json!([]));
     assert_eq!(theirs("after"), before, "somebody else's trigger");
+
+    // A bucket with a key of its own, which keeps versions: also of objects that were deleted.
+    home.function("g", "#!/bin/sh\n", &between("kept-data/in", "kept-data/out"));
+    home.ok(&["deploy", "g.yaml"]);
+    theirs("versions");
+    let changed = home.ok(&["deploy", "g.yaml"]);
+    assert!(changed.contains("what it may do"), "the key: {changed}");
+    let removed = home.ok(&["rm", "--yes", "function", "g", "--with-data"]);
+    assert!(removed.contains("bucket kept-data"), "{removed}");
+    assert!(!home.json(&["ls"]).to_string().contains("kept-data"));
     home.ok(&["rm", "--yes", "object", "model-data/other/"]);
     home.ok(&["rm", "--yes", "bucket", "model-data"]);
 
     let report = Report::of(recorder.folder(), &["--requests-only"]);
     report.assert_no_problem();
     report.assert_all_seen(&["iam", "sts"], &[]);
-    assert!(report.operations("seen", &["lambda"]).contains("lambda:GetAccountSettings"));
+    let seen = report.operations("seen", &["lambda", "s3"]);
+    assert!(ELSEWHERE.iter().all(|operation| seen.contains(*operation)), "{seen:?}");
 }
 
 /// ministack has an ECR that images can be pushed to.
