@@ -65,7 +65,9 @@ impl Noticed {
 
     fn closed_to_others(&mut self, name: &str, closed: bool) {
         let top = name.split('/').next().unwrap_or(name);
-        if closed && !SYSTEM.contains(&top) {
+        // What deletes something of a layer below is no file.
+        let deletes = name.rsplit('/').next().is_some_and(|last| last.starts_with(".wh."));
+        if closed && !deletes && !SYSTEM.contains(&top) {
             self.closed.add(name);
         }
     }
@@ -125,6 +127,7 @@ mod tests {
         let mut all = Noticed::default();
         all.file("etc/shadow", 0o640);
         all.folder("root", 0o700);
+        all.file("app/.wh.old", 0);
         all.file("app/run.py", 0o100_755);
         all.folder("app", 0o040_755);
         assert!(all.told("x").is_empty());

@@ -57,7 +57,7 @@ pub fn tar_of(entries: &[Entry]) -> Vec<u8> {
             header.as_gnu_mut().unwrap().linkname[..body.len()].copy_from_slice(body.as_bytes());
         }
         header.set_entry_type(*kind);
-        header.set_mode(0o644);
+        header.set_mode(if kind.is_dir() { 0o755 } else { 0o644 });
         header.set_size(if links { 0 } else { body.len() as u64 });
         header.set_cksum();
         builder.append(&header, if links { &b""[..] } else { body.as_bytes() }).unwrap();
