@@ -236,7 +236,10 @@ fn a_session_on_moto_asks_as_the_models_say() {
     assert_eq!((&function["memory_mb"], &function["managed"]), (&512.into(), &true.into()), "{function}");
     home.write("in/one.txt", "one");
     std::fs::write(home.path().join("in/large.bin"), vec![7; 11 << 20]).unwrap();
-    home.ok(&["run", "f", "in"]);
+    // The trigger is new: files go to the home bucket, and each is invoked.
+    let sent = home.run(&["run", "f", "in"]);
+    assert!(String::from_utf8_lossy(&sent.stderr).contains("less than five minutes old"), "{sent:?}");
+    home.ok(&["put", "in", "model-data/other"]);
     home.ok(&["run", "f", "s3://model-data/other/"]);
     assert_eq!(home.json(&["runs"]).as_array().unwrap().len(), 2);
     home.ok(&["tasks", "last"]);

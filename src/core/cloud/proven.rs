@@ -65,7 +65,7 @@ struct Revival {
 }
 
 /// Time after a revival before the next.
-const REVIVED_FOR: Duration = Duration::from_secs(20);
+const REVIVED_FOR: Duration = Duration::from_secs(3);
 
 impl fmt::Debug for LocalIdentity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -12,6 +12,8 @@ pub struct Unreadable {
     pub object: String,
     /// ARN of the function's role.
     pub role: String,
+    /// Whether the role's whole policy is known. IAM's simulation knows no policies of buckets.
+    pub sure: bool,
 }
 
 const READ: &str = "s3:GetObject";
@@ -29,7 +31,8 @@ pub async fn unreadable(
 ) -> Result<Option<Unreadable>, CloudError> {
     let arn = |object: &String| format!("arn:{}:s3:::{object}", partition(cloud.region()));
     let name = role.rsplit('/').next().unwrap_or(role);
-    let first = if name == name_of(cloud.region(), function) {
+    let sure = name == name_of(cloud.region(), function);
+    let first = if sure {
         // One of throng's: its whole policy is known, and may be read by whoever deploys.
         let Some(text) = cloud.roles().policy(name, POLICY).await? else { return Ok(None) };
         let Ok(policy) = serde_json::from_str::<Policy>(&text) else { return Ok(None) };
@@ -39,5 +42,5 @@ pub async fn unreadable(
         let denied = cloud.roles().denied(role, &[READ], &resources).await?;
         objects.iter().find(|object| denied.iter().any(|(_, resource)| *resource == arn(object)))
     };
-    Ok(first.map(|object| Unreadable { object: object.clone(), role: role.to_owned() }))
+    Ok(first.map(|object| Unreadable { object: object.clone(), role: role.to_owned(), sure }))
 }

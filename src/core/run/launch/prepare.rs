@@ -34,7 +34,7 @@ pub async fn prepare(
     let started_ms = now_ms();
     let id = new_run_id(started_ms);
     let source = source_of(&request.inputs);
-    let mut absent = 0;
+    let (mut absent, mut doubt) = (0, None);
     let (inputs, provider, place, files) = match request.inputs {
         Inputs::Files { paths, dest } => {
             let list = scan_files(paths, cancel).await?;
@@ -44,7 +44,7 @@ pub async fn prepare(
             let store = Stores::of(context, &request.function).get(provider.as_deref()).await?;
             let list = list_objects(&store, &bucket, &keys, cancel).await?;
             if provider.is_none() {
-                refuse_unreadable(context, &request.function, &facts, &bucket, &list).await?;
+                doubt = readable(context, &request.function, &facts, &bucket, &list).await?;
             }
             (list, provider, Place { bucket, prefix: String::new() }, false)
         }
@@ -79,6 +79,7 @@ pub async fn prepare(
         triggers_too_new: files && are_too_new(&facts),
         triggers: facts.triggers,
         absent,
+        doubt,
         claim: None,
     };
     let folder = context.folder(&launch.header.id);
@@ -95,28 +96,32 @@ pub async fn prepare(
 /// Objects that are asked about: a role's rights end with folders, not with each object.
 const ASKED: usize = 50;
 
-/// Refuses objects that the function's role may not read: each of its tasks would fail.
-async fn refuse_unreadable(
+/// Refuses objects that the function's role may not read: each of its tasks would fail. Where that is not sure, it is said.
+async fn readable(
     context: &RunContext,
     function: &str,
     facts: &FunctionFacts,
     bucket: &str,
     list: &FileList,
-) -> Result<(), RunError> {
+) -> Result<Option<String>, RunError> {
     let mut folders = HashSet::new();
     let folder = |key: &str| key.rsplit_once('/').map_or("", |(folder, _)| folder).to_owned();
     let first = list.iter().filter(|file| folders.insert(folder(file.name)));
     let objects: Vec<_> = first.take(ASKED).map(|file| format!("{bucket}/{}", file.name)).collect();
     match context.functions.unreadable(function, &facts.role, &objects).await {
-        Ok(None) => Ok(()),
-        Ok(Some(Unreadable { object, role })) => Err(RunError::Refused(format!(
-            "the function `{function}` may not read s3://{object}: its role {role} does not allow s3:GetObject there. Add the place \
+        Ok(None) => Ok(None),
+        Ok(Some(Unreadable { object, role, sure: false })) => Ok(Some(format!(
+            "the function may not be able to read s3://{object}: IAM's simulation says that its role {role} is not allowed \
+             s3:GetObject there (a policy of the bucket may allow it)"
+        ))),
+        Ok(Some(Unreadable { object, role, .. })) => Err(RunError::Refused(format!(
+            "the function `{function}` may not read s3://{object}: its role {role} does not allow s3:GetObject there, and nothing was sent. Add the place \
              to the `input` of its definition and deploy it again, or give the role that permission"
         ))),
         // Few may ask; the tasks will tell.
         Err(error) => {
             tracing::info!(%error, function, "not known whether it may read its inputs");
-            Ok(())
+            Ok(None)
         }
     }
 }
