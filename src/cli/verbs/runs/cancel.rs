@@ -20,7 +20,10 @@ pub async fn cancel(session: &Session, args: args::Cancel) -> CliResult {
         }
         Cancellation::Cancelled => {
             print::result(session.format, &json!({"id": run, "cancelled": true}), || {
-                lines!("Run {run} is cancelled: what runs goes on to its end, what is queued does no work.\n")
+                lines!(
+                    "Run {run} is cancelled: what runs goes on to its end, what is queued still starts and is ended \
+                     after a second.\n"
+                )
             });
         }
     }
