@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::fmt;
 use throng_contract::partition::{dns_suffix, partition};
+use throng_contract::pattern::fits;
 
 const TRUST: &str = include_str!("../../assets/policies/trust.json");
 const FUNCTION: &str = include_str!("../../assets/policies/function.json");
@@ -45,33 +46,6 @@ impl Policy {
                 && statement.action.iter().any(|pattern| fits(pattern, action))
                 && statement.resource.iter().any(|pattern| fits(pattern, arn))
         })
-    }
-}
-
-/// Whether a pattern with `*` for any characters and `?` for one fits a whole text.
-fn fits(pattern: &str, text: &str) -> bool {
-    let (mut pattern, mut text) = (pattern.chars(), text.chars());
-    // Where the last `*` was, and how much of the text it has taken.
-    let mut star = None;
-    loop {
-        let at = text.clone();
-        match (pattern.next(), text.next()) {
-            (None, None) => return true,
-            (Some('*'), _) => {
-                star = Some((pattern.clone(), at.clone()));
-                text = at;
-            }
-            (Some('?'), Some(_)) => {}
-            (Some(wanted), Some(is)) if wanted == is => {}
-            _ => {
-                let Some((rest, mut taken)) = star.take() else { return false };
-                if taken.next().is_none() {
-                    return false;
-                }
-                (pattern, text) = (rest.clone(), taken.clone());
-                star = Some((rest, taken));
-            }
-        }
     }
 }
 

@@ -16,6 +16,7 @@
 //! local         how the local cloud is found
 //! log           one line of a function's log, as the runtime writes it
 //! partition     the parts of AWS: regions, names in ARNs, hosts
+//! pattern       wildcards of policies
 //! providers     storage providers: S3 endpoints with keys of their own
 //! record        what the runtime leaves in the home bucket about an attempt
 //! state         the words for what became of a task
@@ -32,6 +33,7 @@ mod lineage;
 pub mod local;
 mod log;
 pub mod partition;
+pub mod pattern;
 mod providers;
 mod record;
 mod state;

@@ -26,14 +26,9 @@ const SETTLES: Patience = Patience {
     longest_pause: Duration::from_secs(3),
 };
 
-/// Whether another change of the bucket is under way.
-pub(super) fn is_busy(error: &CloudError) -> bool {
-    error.code.as_deref() == Some("OperationAborted")
-}
-
 /// Whether a bucket may be too new, or is being changed.
 fn is_settling(error: &CloudError) -> bool {
-    is_busy(error) || error.code.as_deref() == Some("NoSuchBucket")
+    error.is_operation_aborted() || error.code.as_deref() == Some("NoSuchBucket")
 }
 
 impl S3<'_> {
@@ -98,7 +93,7 @@ impl S3<'_> {
     /// # Errors
     /// [`ErrorKind::Conflict`] when it exists.
     pub async fn create_bucket(&self, bucket: &str) -> Result<(), CloudError> {
-        SETTLES.insist(is_busy, || self.create_once(bucket)).await?;
+        SETTLES.insist(CloudError::is_operation_aborted, || self.create_once(bucket)).await?;
         self.clients.forget(bucket);
         if let Err(error) = self.keep_tidy(bucket, &[]).await {
             tracing::info!(bucket, %error, "uploads that break off stay in this bucket until they are ended");

@@ -78,6 +78,12 @@ impl CloudError {
         matches!(self.kind, ErrorKind::NotFound)
     }
 
+    /// Whether S3 refused a change of a bucket because another one is under way.
+    #[must_use]
+    pub fn is_operation_aborted(&self) -> bool {
+        self.code.as_deref() == Some("OperationAborted")
+    }
+
     /// Whether the same request may succeed when it is repeated later.
     #[must_use]
     pub const fn is_transient(&self) -> bool {

@@ -92,11 +92,11 @@ impl Applier<'_> {
         // Somebody else's target that is gone does not come back.
         let passes = |error: &CloudError| is_refused(error, &arn).unwrap_or_else(|| is_settling(error));
         self.repeated(SETTLES_WITHIN, passes, put).await?;
+        self.undo.push(Undo::Triggers { bucket: bucket.to_owned(), arn: arn.clone() });
         if !wanted.is_empty() && !cloud.is_local() {
             let tag = BTreeMap::from([(tags::TRIGGERED.to_owned(), (now_ms() / 1000).to_string())]);
             cloud.lambda().tag(&arn, &tag).await?;
         }
-        self.undo.push(Undo::Triggers { bucket: bucket.to_owned(), arn });
         Ok(())
     }
 }

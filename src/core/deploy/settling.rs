@@ -51,7 +51,7 @@ pub(super) fn is_settling(error: &CloudError) -> bool {
 /// Whether another change of the function is under way.
 pub(super) fn is_busy(error: &CloudError) -> bool {
     error.kind == ErrorKind::Conflict
-        && (error.message.contains("in progress") || error.code.as_deref() == Some("OperationAborted"))
+        && (error.message.contains("in progress") || error.is_operation_aborted())
 }
 
 #[cfg(test)]
