@@ -4,7 +4,7 @@ use crate::logs::Log;
 use crate::processes;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
-use std::io::{self, PipeReader, Read};
+use std::io::{self, Read};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::process::ExitStatusExt;
 use std::process::{ChildStderr, ChildStdout, Command, ExitStatus, Stdio};
@@ -40,8 +40,6 @@ pub struct Ended {
     pub signal: Option<i32>,
     /// Whether its time was up.
     pub timed_out: bool,
-    /// Whether it was ended because nobody wants it any more.
-    pub stopped: bool,
     /// Peak resident memory of its largest process, in bytes.
     pub peak: u64,
 }
@@ -52,8 +50,6 @@ pub struct Alarm<'a> {
     pub at: Instant,
     /// What is done then; called once.
     pub ring: &'a mut dyn FnMut(),
-    /// A byte here ends the program.
-    pub stop: PipeReader,
 }
 
 /// Where a run stands.
@@ -99,7 +95,6 @@ pub fn run(command: &mut Command, limits: Limits, log: &mut Log<'_>, alarm: Alar
         code: status.and_then(|status| status.code()),
         signal: status.and_then(|status| status.signal()),
         timed_out: run.timed_out,
-        stopped: run.stopped,
         peak: run.peak,
     })
 }
@@ -112,11 +107,9 @@ struct Run<'a> {
     phase: Phase,
     limits: Limits,
     alarm: Option<(Instant, &'a mut dyn FnMut())>,
-    stop: Option<PipeReader>,
     status: Option<ExitStatus>,
     peak: u64,
     timed_out: bool,
-    stopped: bool,
 }
 
 impl<'a> Run<'a> {
@@ -126,7 +119,6 @@ impl<'a> Run<'a> {
         let mut child = command.stdin(input).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
         let pid = Pid::from_child(&child);
         let (out, err) = (child.stdout.take(), child.stderr.take());
-        rustix::io::ioctl_fionbio(&alarm.stop, true)?;
         for pipe in [out.as_ref().map(AsFd::as_fd), err.as_ref().map(AsFd::as_fd)].into_iter().flatten() {
             rustix::io::ioctl_fionbio(pipe, true)?;
         }
@@ -138,11 +130,9 @@ impl<'a> Run<'a> {
             phase: Phase::Running,
             limits,
             alarm: Some((alarm.at, alarm.ring)),
-            stop: Some(alarm.stop),
             status: None,
             peak: 0,
             timed_out: false,
-            stopped: false,
         })
     }
 
@@ -170,8 +160,7 @@ impl<'a> Run<'a> {
         }
         let timeout = Timespec::try_from(wake.saturating_duration_since(now)).map_err(io::Error::other)?;
         let pidfd = self.pidfd.as_ref().filter(|_| !self.is_over()).map(AsFd::as_fd);
-        let stop = self.stop.as_ref().filter(|_| !self.is_over()).map(AsFd::as_fd);
-        let fds = [self.out.as_ref().map(AsFd::as_fd), self.err.as_ref().map(AsFd::as_fd), pidfd, stop];
+        let fds = [self.out.as_ref().map(AsFd::as_fd), self.err.as_ref().map(AsFd::as_fd), pidfd];
         let mut fds: Vec<_> =
             fds.into_iter().flatten().map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)).collect();
         match poll(&mut fds, Some(&timeout)) {
@@ -206,27 +195,11 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// Whether somebody wants the program to end; once nobody can say so any more, nobody is listened to.
-    fn hear_stop(&mut self) {
-        let Some(pipe) = &mut self.stop else { return };
-        match pipe.read(&mut [0]) {
-            Ok(0) => self.stop = None,
-            Ok(_) => (self.stopped, self.stop) = (true, None),
-            Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => {}
-            Err(_) => self.stop = None,
-        }
-    }
-
     /// Does what is due.
     fn step(&mut self) {
         let now = Instant::now();
         if let Some((_, ring)) = self.alarm.take_if(|(at, _)| *at <= now) {
             ring();
-        }
-        self.hear_stop();
-        if self.stopped && matches!(self.phase, Phase::Running) {
-            processes::terminate(self.pid);
-            self.phase = Phase::Asked(now + self.limits.grace);
         }
         if self.phase.until(self.limits) > now {
             return;

@@ -11,6 +11,8 @@ use throng_contract::{AttemptRecord, RunningMarker, TaskId, TaskRef, keys, versi
 
 /// How long the answer whether a run was cancelled may take.
 const ASK_FOR: Duration = Duration::from_secs(5);
+/// How long such an answer holds.
+const ANSWER_HOLDS: Duration = Duration::from_secs(1);
 const JSON: &str = "application/json";
 
 /// The ledger as one environment writes it.
@@ -21,12 +23,14 @@ pub struct Ledger<'a> {
     function: &'a str,
     /// The day whose standing run is known to have a header.
     day: Mutex<String>,
+    /// The run that was asked for last, when that was, and whether it was cancelled.
+    asked: Mutex<Option<(String, Instant, bool)>>,
 }
 
 impl<'a> Ledger<'a> {
     /// For a function.
     pub const fn new(s3: &'a S3, home: Option<&'a str>, function: &'a str) -> Self {
-        Self { s3, home, function, day: Mutex::new(String::new()) }
+        Self { s3, home, function, day: Mutex::new(String::new()), asked: Mutex::new(None) }
     }
 
     /// The task that a job is when it belongs to no launch: one of the function's standing run on the day of its event.
@@ -74,12 +78,28 @@ impl<'a> Ledger<'a> {
         }
     }
 
-    /// Whether the task's run was cancelled before the task began, while it was queued. Asked beside the script, so that
-    /// short tasks pay nothing for it; who cannot ask goes on.
-    pub fn is_cancelled(&self, record: &AttemptRecord, end: Instant) -> bool {
-        let (Some(bucket), Some(task)) = (self.home, &record.task) else { return false };
-        let until = end.min(Instant::now() + ASK_FOR);
-        !keys::is_day(&task.run) && self.s3.get_bytes(bucket, &keys::cancel_key(&task.run), until).is_ok()
+    /// Whether a task's run is known to be cancelled without asking.
+    pub fn is_known_to_be_cancelled(&self, task: &TaskRef) -> bool {
+        self.known(task) == Some(true)
+    }
+
+    /// Whether a task's run was cancelled while the task was queued. Tasks of milliseconds ask once a second, not each; who
+    /// cannot ask goes on.
+    pub fn is_cancelled(&self, task: &TaskRef, end: Instant) -> bool {
+        let Some(bucket) = self.home.filter(|_| !keys::is_day(&task.run)) else { return false };
+        if let Some(known) = self.known(task) {
+            return known;
+        }
+        let (at, until) = (Instant::now(), end.min(Instant::now() + ASK_FOR));
+        let cancelled = self.s3.get_bytes(bucket, &keys::cancel_key(&task.run), until).is_ok();
+        *self.asked.lock().unwrap_or_else(PoisonError::into_inner) = Some((task.run.clone(), at, cancelled));
+        cancelled
+    }
+
+    fn known(&self, task: &TaskRef) -> Option<bool> {
+        let asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
+        let (run, at, cancelled) = asked.as_ref()?;
+        (*run == task.run && at.elapsed() < ANSWER_HOLDS).then_some(*cancelled)
     }
 
     /// The first record of an environment and day says that the standing run exists. Somebody else may have said so; who

@@ -17,7 +17,6 @@ use crate::variables::{self, Places};
 use sha2::{Digest as _, Sha256};
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::io::{self, Write as _};
 use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -63,7 +62,7 @@ pub struct Attempt<'a> {
 }
 
 /// What is said of a task whose run was cancelled while it was queued.
-const CANCELLED: &str = "the run was cancelled while this task was queued: its script was ended";
+const CANCELLED: &str = "the run was cancelled while this task was queued: its script was not started";
 
 /// Why a task did not succeed.
 pub struct Failure {
@@ -211,6 +210,10 @@ impl Worker<'_> {
         if clock::left(attempt.limits.until).is_zero() {
             return Err(Failure::new(FailureClass::Timeout, "no time was left to begin"));
         }
+        // What is known already saves the download; else the script alone is worth a question.
+        if job.task.as_ref().is_some_and(|task| self.ledger.is_known_to_be_cancelled(task)) {
+            return Ok(Done::Cancelled);
+        }
         let begin = Instant::now();
         let folders = Folders::make(&self.settings.tmp, attempt.request_id)
             .map_err(|error| of_stage(stage::of_io(&error)))?;
@@ -229,15 +232,16 @@ impl Worker<'_> {
             record.group = group.or(record.group.take());
         }
 
+        let cancelled = |task: &TaskRef| self.ledger.is_cancelled(task, attempt.end);
+        if record.task.as_ref().is_some_and(cancelled) {
+            return Ok(Done::Cancelled);
+        }
         let begin = Instant::now();
         let mut command = self.command(attempt, job, &folders, &staged.file, record.task.as_ref(), log)?;
         let ended = self.execute(&mut command, attempt, log, record);
         record.phases.run_ms = millis(begin.elapsed());
         let ended = ended.map_err(|error| Failure::new(FailureClass::Init, error))?;
         (record.exit_code, record.signal, record.peak_memory) = (ended.code, ended.signal, ended.peak);
-        if ended.stopped {
-            return Ok(Done::Cancelled);
-        }
         let failure = self.judge(&ended, attempt, log, record);
 
         let begin = Instant::now();
@@ -310,20 +314,11 @@ impl Worker<'_> {
         record: &AttemptRecord,
     ) -> Result<Ended, String> {
         let at = Instant::now() + Duration::from_secs(layout::MARKER_AFTER_SECS);
-        let (stop, stopper) = io::pipe().map_err(|error| error.to_string())?;
-        let mut stopper = Some(stopper);
         std::thread::scope(|scope| {
             let mut ring = || {
-                let stopper = stopper.take();
-                scope.spawn(move || {
-                    if self.ledger.is_cancelled(record, attempt.end) {
-                        let _ = stopper.map(|mut stopper| stopper.write_all(b"."));
-                    } else {
-                        self.ledger.mark(record, attempt.end);
-                    }
-                });
+                scope.spawn(|| self.ledger.mark(record, attempt.end));
             };
-            execute::run(command, attempt.limits, log, Alarm { at, ring: &mut ring, stop })
+            execute::run(command, attempt.limits, log, Alarm { at, ring: &mut ring })
         })
         .map_err(|error| {
             let program = Path::new(command.get_program()).display();

@@ -67,6 +67,7 @@ pub(crate) fn run() -> RunSummary {
         stalled_ms: Some(90_000),
         settled: false,
         waiting: 0,
+        resent: 0,
         reading: false,
         trouble: Some(throng_core::model::RunTrouble { damaged: true, why: evil() }),
     }

@@ -73,7 +73,12 @@ impl Session {
     }
 
     fn settings(&self) -> JobSettings {
-        JobSettings { dirs: self.dirs.clone(), upload: self.config.upload.clone(), programs: self.programs }
+        JobSettings {
+            dirs: self.dirs.clone(),
+            upload: self.config.upload.clone(),
+            programs: self.programs,
+            resend_after: self.config.runs.resend_after(),
+        }
     }
 
     /// Lets Ctrl-C cancel what is under way.

@@ -53,7 +53,8 @@ fn outputs_say_where_they_came_from_and_the_next_stage_believes_it_where_it_fits
     let records = rig.list("home/l/");
     assert!(records[0].contains("/20261123-214500123-k3x9/0/1/1042_request-1."), "{records:?}");
     assert!(first.event.is_some_and(|event| event.id.starts_with("s3.")) && first.fingerprint.is_some());
-    assert_eq!((first.memory_mb, first.requests.write, first.requests.read), (256, 3, 1));
+    // Read: the input, and whether the run was cancelled.
+    assert_eq!((first.memory_mb, first.requests.write, first.requests.read), (256, 3, 2));
 
     // The second of its outputs, as the next function finds it: there, and where somebody copied it to.
     let metadata = rig.metadata("out/results/b");

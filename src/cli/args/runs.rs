@@ -36,6 +36,9 @@ pub struct Run {
     /// With --wait: download the results to this folder
     #[arg(long, value_name = "FOLDER", requires = "wait")]
     pub to: Option<PathBuf>,
+    /// With --wait: do not send tasks once more whose events are lost (`[runs]` in config.toml says after how long)
+    #[arg(long, requires = "wait")]
+    pub no_resend: bool,
     /// As SCAR has it: a function without inputs is invoked and not waited for
     #[arg(long = "async", hide = true)]
     pub asynchronous: bool,
@@ -48,6 +51,9 @@ pub struct Runs {
     /// Follow it to its end
     #[arg(short, long, requires = "run")]
     pub wait: bool,
+    /// With --wait: do not send tasks once more whose events are lost
+    #[arg(long, requires = "wait")]
+    pub no_resend: bool,
     /// How many to list
     #[arg(short = 'n', long, default_value_t = 20, value_parser = RangedU64ValueParser::<usize>::new().range(1..))]
     pub limit: usize,

@@ -12,6 +12,7 @@ use indexmap::IndexMap;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::time::Duration;
 
 pub use parse::ConfigError;
 
@@ -45,6 +46,8 @@ pub struct Config {
     pub upload: UploadConfig,
     /// How much of logs is kept.
     pub logs: LogsConfig,
+    /// How runs are followed.
+    pub runs: RunsConfig,
     /// What is odd but no error, with file and line: unknown keys.
     #[serde(skip)]
     pub warnings: Vec<String>,
@@ -207,6 +210,28 @@ impl Default for LogsConfig {
     }
 }
 
+/// `[runs]`: runs that are followed.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub struct RunsConfig {
+    /// Seconds without a word after which tasks whose events are provably lost are sent once more; 0 for never.
+    pub resend_after_s: u32,
+}
+
+impl RunsConfig {
+    /// The same; `None` for never.
+    #[must_use]
+    pub fn resend_after(&self) -> Option<Duration> {
+        (self.resend_after_s > 0).then(|| Duration::from_secs(u64::from(self.resend_after_s)))
+    }
+}
+
+impl Default for RunsConfig {
+    fn default() -> Self {
+        Self { resend_after_s: 600 }
+    }
+}
+
 impl Default for Config {
     fn default() -> Self {
         Self {
@@ -216,6 +241,7 @@ impl Default for Config {
             local: LocalConfig::default(),
             upload: UploadConfig::default(),
             logs: LogsConfig::default(),
+            runs: RunsConfig::default(),
             warnings: Vec::new(),
         }
     }

@@ -6,7 +6,7 @@ use toml::de::{DeTable, DeValue};
 
 /// Keys that are known in each section; `contexts.*` is any context.
 pub(super) const KNOWN: &[(&str, &[&str])] = &[
-    ("", &["default_context", "contexts", "tui", "local", "upload", "logs"]),
+    ("", &["default_context", "contexts", "tui", "local", "upload", "logs", "runs"]),
     (
         "contexts.*",
         &[
@@ -36,6 +36,7 @@ pub(super) const KNOWN: &[(&str, &[&str])] = &[
         ],
     ),
     ("upload", &["concurrency", "multipart_mb", "part_mb"]),
+    ("runs", &["resend_after_s"]),
     ("logs", &["lines", "memory_mb"]),
 ];
 
@@ -131,6 +132,7 @@ impl Config {
         range("local.log_mb", self.local.log_mb, 1, 1 << 20)?;
         range("logs.lines", self.logs.lines, 1000, 10_000_000)?;
         range("logs.memory_mb", self.logs.memory_mb, 1, 4096)?;
+        range("runs.resend_after_s", self.runs.resend_after_s, 0, 86_400)?;
         if self.local.sandbox_ports.len() > MOST_SANDBOX_PORTS || self.local.sandbox_ports.contains(&0) {
             return Err(ConfigError::Value {
                 path: path.to_owned(),

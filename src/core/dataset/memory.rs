@@ -18,6 +18,8 @@ pub struct Stored {
     pub body: Bytes,
     pub metadata: Metadata,
     pub puts: u64,
+    /// When it was stored, if a test says so.
+    pub modified_ms: Option<u64>,
 }
 
 #[derive(Default)]
@@ -46,6 +48,14 @@ pub struct MemoryStore {
     pub slow: Mutex<Option<(&'static str, String)>>,
 }
 
+impl MemoryStore {
+    /// Says when an object was stored.
+    pub fn stored_at(&self, bucket: &str, key: &str, modified_ms: u64) {
+        let mut objects = self.objects.lock().unwrap();
+        objects.get_mut(&(bucket.to_owned(), key.to_owned())).unwrap().modified_ms = Some(modified_ms);
+    }
+}
+
 pub fn throttled() -> CloudError {
     CloudError {
         code: Some("SlowDown".into()),
@@ -63,7 +73,7 @@ impl MemoryStore {
     }
 
     pub fn insert(&self, bucket: &str, key: &str, body: impl Into<Bytes>) {
-        let stored = Stored { body: body.into(), metadata: Vec::new(), puts: 1 };
+        let stored = Stored { body: body.into(), metadata: Vec::new(), puts: 1, modified_ms: None };
         self.objects.lock().unwrap().insert((bucket.to_owned(), key.to_owned()), stored);
     }
 
@@ -112,7 +122,7 @@ impl MemoryStore {
         let mut objects = self.objects.lock().unwrap();
         let name = (bucket.to_owned(), key.to_owned());
         let puts = objects.get(&name).map_or(0, |old| old.puts) + 1;
-        objects.insert(name, Stored { body, metadata, puts });
+        objects.insert(name, Stored { body, metadata, puts, modified_ms: None });
         etag
     }
 }
@@ -146,6 +156,7 @@ impl Objects for MemoryStore {
             size: stored.body.len() as u64,
             etag: format!("{:08x}", crc32fast::hash(&stored.body)),
             metadata: stored.metadata.into_iter().map(|(n, v)| (n.to_owned(), v)).collect(),
+            modified_ms: stored.modified_ms,
         }))
     }
 
@@ -176,7 +187,7 @@ impl Objects for MemoryStore {
                     key: key.clone(),
                     size: stored.body.len() as u64,
                     etag,
-                    modified_ms: None,
+                    modified_ms: stored.modified_ms,
                 });
             }
             newest.clone_from(key);

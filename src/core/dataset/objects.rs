@@ -48,6 +48,8 @@ pub struct Head {
     pub etag: String,
     /// User metadata; names in lower case.
     pub metadata: Vec<(String, String)>,
+    /// When it was stored, as the service says.
+    pub modified_ms: Option<u64>,
 }
 
 /// An object in a listing.

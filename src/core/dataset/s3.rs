@@ -109,6 +109,7 @@ impl Objects for S3Objects {
             size: size(answer.content_length()),
             etag: etag(answer.e_tag()),
             metadata: metadata.map(|(name, value)| (name.to_ascii_lowercase(), value.clone())).collect(),
+            modified_ms: answer.last_modified().and_then(millis),
         }))
     }
 

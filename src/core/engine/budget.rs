@@ -57,6 +57,7 @@ mod tests {
             dirs: Dirs::under(std::path::Path::new("/nowhere")),
             upload: UploadConfig::default(),
             programs: Programs::NONE,
+            resend_after: None,
         })
     }
 

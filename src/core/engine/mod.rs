@@ -74,7 +74,12 @@ pub struct EngineOptions {
 
 impl EngineOptions {
     fn jobs(&self) -> JobSettings {
-        JobSettings { dirs: self.dirs.clone(), upload: self.config.upload.clone(), programs: self.programs }
+        JobSettings {
+            dirs: self.dirs.clone(),
+            upload: self.config.upload.clone(),
+            programs: self.programs,
+            resend_after: self.config.runs.resend_after(),
+        }
     }
 }
 

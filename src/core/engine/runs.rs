@@ -3,11 +3,12 @@
 use super::context::Ctx;
 use super::listings::ready;
 use super::memory::RunCache;
-use super::snapshot::{ListingState, Snapshot, TaskView};
+use super::snapshot::{ListingState, Severity, Snapshot, TaskView};
 use crate::cloud::Cloud;
 use crate::jobs::JobError;
 use crate::model::{RunSummary, RunView};
 use crate::run::{self, Follower, RunContext, RunError};
+use crate::words::plural;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
@@ -21,8 +22,8 @@ pub(super) async fn open(mut ctx: Ctx, memory: Arc<RunCache>, run: String) {
         let Some(cloud) = ctx.cloud().await else { return };
         ctx.cloud.mark_unchanged();
         let read = async {
-            let context = ctx.job_in(cloud).runs()?;
-            Ok::<_, JobError>(opened(&memory, &context, &run).await?)
+            let job = ctx.job_in(cloud);
+            Ok::<_, JobError>(opened(&memory, &job.runs()?, &run, job.resend_after()).await?)
         };
         match read.await {
             Ok(follower) => follow(&mut ctx, &memory, follower).await,
@@ -41,8 +42,14 @@ pub(super) async fn open(mut ctx: Ctx, memory: Arc<RunCache>, run: String) {
     }
 }
 
-async fn opened(memory: &RunCache, context: &RunContext, run: &str) -> Result<Follower, RunError> {
+async fn opened(
+    memory: &RunCache,
+    context: &RunContext,
+    run: &str,
+    resend_after: Option<Duration>,
+) -> Result<Follower, RunError> {
     let mut follower = Follower::open(context, run).await?;
+    follower.resend_after(resend_after);
     if let Some(meter) = memory.meter(run) {
         follower.set_meter(meter);
     }
@@ -64,6 +71,7 @@ async fn follow(ctx: &mut Ctx, memory: &RunCache, follower: Follower) {
     let stalled_after = follower.options().stalled_after;
     let following = run::follow(follower, sender, errors, token.clone());
     let shown = ctx.clone();
+    let mut resent = 0;
     let showing = async move {
         while views.changed().await.is_ok() {
             let view = views.borrow_and_update().clone();
@@ -73,6 +81,7 @@ async fn follow(ctx: &mut Ctx, memory: &RunCache, follower: Follower) {
                 if view.summary.ended_ms.is_none() {
                     memory.open.say();
                 }
+                tell_resent(&shown, &view.summary, &mut resent);
                 shown.show(move |snap| show_run(snap, view));
             }
         }
@@ -83,6 +92,23 @@ async fn follow(ctx: &mut Ctx, memory: &RunCache, follower: Follower) {
         _ = ctx.cloud.changed() => {}
     }
     token.cancel();
+}
+
+/// Tells that tasks were sent once more by themselves, each number once.
+pub(super) fn tell_resent(ctx: &Ctx, run: &RunSummary, told: &mut u64) {
+    let new = run.resent.saturating_sub(*told);
+    if new == 0 {
+        return;
+    }
+    *told = run.resent;
+    let title = format!("Run {}: {} sent once more", run.id, plural(new, "task"));
+    ctx.update(move |state| {
+        state.notice(
+            Severity::Warning,
+            title,
+            "their events were lost: none can be queued any more".to_owned(),
+        );
+    });
 }
 
 /// Shows an open run, in the list of runs as well: that was read some time before.
@@ -135,7 +161,7 @@ async fn follow_task(
     task: u64,
 ) -> Result<(), JobError> {
     let context = ctx.job_in(cloud.clone()).runs()?;
-    let mut follower = opened(memory, &context, run).await?;
+    let mut follower = opened(memory, &context, run, None).await?;
     follower.read().await?;
     follower.load_inputs().await?;
     let mut known: Option<Vec<_>> = None;

@@ -277,6 +277,7 @@ mod tests {
             stalled_ms: None,
             settled: false,
             waiting: 0,
+            resent: 0,
             reading: false,
             trouble: None,
         };

@@ -4,6 +4,7 @@
 use super::context::Ctx;
 use super::listings::ready;
 use super::memory::RunCache;
+use super::runs::tell_resent;
 use super::snapshot::{ListingState, Severity, Snapshot};
 use crate::cloud::Cloud;
 use crate::dataset::objects;
@@ -37,6 +38,8 @@ pub(super) struct Survey {
     markers: Mutex<HashMap<String, RunningMarker>>,
     /// Damaged runs that a person was told of.
     told: Mutex<HashSet<String>>,
+    /// How many tasks of runs were sent once more, as a person was told.
+    resent: Mutex<HashMap<String, u64>>,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -92,7 +95,10 @@ async fn look(
     let stalled_after = FollowOptions::of(&context).stalled_after;
     let (_, lister) = match known {
         Some(known) => guard.insert(known),
-        None => guard.insert((cloud.clone(), Lister::new(context.clone()))),
+        None => {
+            let lister = Lister::new(context.clone()).resend_after(ctx.job_in(cloud.clone()).resend_after());
+            guard.insert((cloud.clone(), lister))
+        }
     };
     let complete = |mut run: RunSummary| {
         memory.complete(&mut run, stalled_after);
@@ -153,6 +159,7 @@ fn update(ctx: &Ctx, runs: Vec<RunSummary>) {
 /// Tells of damaged runs, each once.
 fn tell(ctx: &Ctx, survey: &Survey, runs: &[RunSummary]) {
     for run in runs {
+        tell_resent(ctx, run, lock(&survey.resent).entry(run.id.clone()).or_default());
         let Some(trouble) = run.trouble.as_ref().filter(|trouble| trouble.damaged) else { continue };
         if lock(&survey.told).insert(run.id.clone()) {
             let title = format!("Run {} is damaged", run.id);

@@ -9,6 +9,7 @@ use crate::dirs::Dirs;
 use crate::image::Programs;
 use crate::run::RunContext;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// What a front end was started with, as far as jobs need it.
 #[derive(Clone, Debug)]
@@ -19,6 +20,8 @@ pub struct JobSettings {
     pub upload: UploadConfig,
     /// What goes into functions.
     pub programs: Programs,
+    /// After so long without a word, tasks whose events are provably lost are sent once more; `None`: never.
+    pub resend_after: Option<Duration>,
 }
 
 /// Where a job is done. Cheap to clone.
@@ -47,6 +50,13 @@ impl JobContext {
     /// The context names no home bucket.
     pub fn runs(&self) -> Result<RunContext, JobError> {
         Ok(RunContext::new(&self.cloud, &self.settings.dirs, self.upload())?)
+    }
+
+    /// After so long without a word, whoever follows a run sends what is provably lost once more. `None` where that is switched
+    /// off, or nothing may be changed.
+    #[must_use]
+    pub fn resend_after(&self) -> Option<Duration> {
+        self.settings.resend_after.filter(|_| self.permit(Job::Resume).is_ok())
     }
 
     /// Whether a job may be done here.

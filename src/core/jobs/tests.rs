@@ -3,7 +3,7 @@
 
 use super::*;
 use crate::cloud::{Cloud, local};
-use crate::config::{ContextConfig, UploadConfig};
+use crate::config::{ContextConfig, RunsConfig, UploadConfig};
 use crate::deploy::RemoveOptions;
 use crate::dirs::Dirs;
 use crate::image::Programs;
@@ -27,8 +27,12 @@ fn context(home: &Path, read_only: bool) -> JobContext {
         stranger: None,
     };
     let cloud = Cloud::at(&ContextConfig { read_only, ..ContextConfig::local() }, found);
-    let settings =
-        JobSettings { dirs: Dirs::under(home), upload: UploadConfig::default(), programs: Programs::NONE };
+    let settings = JobSettings {
+        dirs: Dirs::under(home),
+        upload: UploadConfig::default(),
+        programs: Programs::NONE,
+        resend_after: RunsConfig::default().resend_after(),
+    };
     JobContext::new(cloud, Arc::new(settings))
 }
 

@@ -89,6 +89,8 @@ pub struct RunSummary {
     pub settled: bool,
     /// Tasks that failed and that the cloud will try again; they count as pending.
     pub waiting: u64,
+    /// Tasks whose events were lost and that this throng has sent once more by itself.
+    pub resent: u64,
     /// Whether records are still being read that were there when this throng began to look: until then the counts say less
     /// than the ledger, and nothing may be concluded from them.
     pub reading: bool,

@@ -6,6 +6,7 @@ use crate::deploy::{self, Unreadable};
 use crate::logs::{LogClient, LogGroup};
 use crate::model::{FunctionInfo, Millis};
 use async_trait::async_trait;
+use std::time::Duration;
 
 /// Objects in this place start the function.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -66,6 +67,11 @@ pub trait FunctionApi: Send + Sync + 'static {
     /// Where the platform logs what it does for a function. `None` when there is no such function, or no log.
     async fn log_of(&self, _function: &str) -> Result<Option<LogPlace>, CloudError> {
         Ok(None)
+    }
+    /// Whether nothing of a function has run for so long and nothing holds its events back, so that none can be queued. What
+    /// cannot be known is `false`.
+    async fn is_idle(&self, _function: &str, _quiet: Duration) -> Result<bool, CloudError> {
+        Ok(false)
     }
     /// Attempts that ended badly since a time, as the platform's log tells.
     async fn failed_attempts(
@@ -137,6 +143,19 @@ impl FunctionApi for Cloud {
         let detail = self.lambda().get(function).await?;
         Ok(detail
             .map(|detail| LogPlace { group: LogGroup::of(&detail.info), json: detail.settings.log_json }))
+    }
+
+    async fn is_idle(&self, function: &str, quiet: Duration) -> Result<bool, CloudError> {
+        let Some(detail) = self.lambda().get(function).await? else { return Ok(false) };
+        // Reserved concurrency of 0 holds events back until it is changed; so does a function that does not work.
+        let works = matches!(detail.state.state.as_str(), "Active" | "Inactive");
+        if !works || detail.concurrency == Some(0) {
+            return Ok(false);
+        }
+        // What began that long ago has ended since, and what began later has said so.
+        let longest = Duration::from_secs(u64::from(detail.settings.timeout_s));
+        let place = LogPlace { group: LogGroup::of(&detail.info), json: detail.settings.log_json };
+        reports::is_silent(&LogClient::new(self.clone()), &place, quiet + longest).await
     }
 
     async fn failed_attempts(

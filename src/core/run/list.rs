@@ -45,6 +45,8 @@ pub struct Lister {
     /// Looks that were begun.
     begun: u64,
     names_within: Duration,
+    /// After so long without a word, what is provably lost of open runs is sent once more.
+    resend_after: Option<Duration>,
     at_once: Arc<Semaphore>,
     /// Folders without a run.json, and when that was seen.
     without: HashMap<String, Instant>,
@@ -88,10 +90,18 @@ impl Lister {
             awaited: HashSet::new(),
             begun: 0,
             names_within: NAMES_WITHIN,
+            resend_after: None,
             at_once: Arc::new(Semaphore::new(AT_ONCE)),
             without: HashMap::new(),
             failed: None,
         }
+    }
+
+    /// Sends what is provably lost of open runs once more; see [`Follower::resend_after`].
+    #[must_use]
+    pub const fn resend_after(mut self, quiet: Option<Duration>) -> Self {
+        self.resend_after = quiet;
+        self
     }
 
     /// The newest `most` runs, newest first. Open runs are counted; ended ones are read from their end.json. What could not
@@ -211,9 +221,9 @@ impl Lister {
             Some(_) => return,
             None => {}
         }
-        let context = self.context.clone();
+        let (context, resend_after) = (self.context.clone(), self.resend_after);
         let name = id.to_owned();
-        let number = self.begin(id, async move { what_it_is(&context, &name).await });
+        let number = self.begin(id, async move { what_it_is(&context, &name, resend_after).await });
         let known = self.known.entry(id.to_owned()).or_insert_with(|| Known {
             summary: unread(id),
             running: Vec::new(),

@@ -2,9 +2,10 @@
 //! Lambda writes its own only after the last repetition, or not at all where the destination refuses it.
 
 use super::failure::classify;
-use crate::cloud::CloudError;
+use crate::cloud::{CloudError, now_ms};
 use crate::logs::{LogClient, LogGroup, Parser, RawEvent, Window};
 use crate::model::{FailureClass, Millis, Report, TaskState};
+use std::time::Duration;
 
 /// Where the platform logs what it does for a function.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,6 +62,28 @@ pub(super) async fn read(
         }
     }
     Ok(ends)
+}
+
+/// Whether a function's log, which tells of every start, has had no line for so long.
+pub(super) async fn is_silent(
+    client: &LogClient,
+    place: &LogPlace,
+    quiet: Duration,
+) -> Result<bool, CloudError> {
+    let quiet_ms = Millis::try_from(quiet.as_millis()).unwrap_or(Millis::MAX);
+    let window = Window { start_ms: now_ms().saturating_sub(quiet_ms), end_ms: None };
+    let mut token = None;
+    for _ in 0..MOST_PAGES {
+        let (events, next) = client.page(&place.group, window, "", token).await?;
+        if !events.is_empty() {
+            return Ok(false);
+        }
+        token = next;
+        if token.is_none() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// The bad end that a line tells, if it does.

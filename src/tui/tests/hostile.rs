@@ -72,6 +72,7 @@ fn summary() -> RunSummary {
         stalled_ms: Some(90_000),
         settled: false,
         waiting: 0,
+        resent: 0,
         reading: false,
         trouble: Some(throng_core::model::RunTrouble { damaged: true, why: evil() }),
     }

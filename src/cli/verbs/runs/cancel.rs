@@ -21,8 +21,7 @@ pub async fn cancel(session: &Session, args: args::Cancel) -> CliResult {
         Cancellation::Cancelled => {
             print::result(session.format, &json!({"id": run, "cancelled": true}), || {
                 lines!(
-                    "Run {run} is cancelled: what runs goes on to its end, what is queued still starts and is ended \
-                     after a second.\n"
+                    "Run {run} is cancelled: what runs goes on to its end, what is queued does not begin.\n"
                 )
             });
         }

@@ -4,6 +4,7 @@ use crate::fail::{Fail, INTERRUPTED};
 use crate::print::{self, StatusLine};
 use crate::session::Session;
 use std::fmt::Write as _;
+use throng_core::lines;
 use throng_core::model::{Counts, RunSummary};
 use throng_core::run::{self, Follower, RunError};
 use throng_core::words;
@@ -12,10 +13,15 @@ use throng_core::words;
 pub(super) async fn follow(session: &Session, follower: &mut Follower) -> Result<RunSummary, Fail> {
     let id = follower.summary().id;
     let mut line = StatusLine::new();
-    let (mut told, mut warned) = (false, false);
+    let (mut told, mut warned, mut resent) = (false, false, 0);
     let each = |follower: &Follower| {
         let summary = follower.summary();
         line.show(status(&summary));
+        if summary.resent > resent {
+            let tasks = words::plural(summary.resent - resent, "task");
+            resent = summary.resent;
+            print::note(lines!("sent once more: {tasks} whose events were lost"));
+        }
         let lost = summary.may_have_lost();
         if (!told || lost && !warned)
             && let Some(words) = stalled(&summary)

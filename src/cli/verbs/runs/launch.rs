@@ -16,6 +16,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 use throng_core::dataset::Meter;
 use throng_core::definition::Document;
 use throng_core::jobs::{self, Definitions, Job, JobContext, Observer, Resumption, WhenInterrupted};
@@ -110,6 +111,7 @@ async fn resume(session: &Session, args: &args::Run, run: &str) -> CliResult {
     if args.wait {
         not_sent(&sent);
         let mut follower = Follower::open(&runs, &id).await?;
+        follower.resend_after(job.resend_after().filter(|_| !args.no_resend));
         let summary = follow(session, &mut follower).await?;
         return ended(session, args, &job, &summary).await;
     }
@@ -119,7 +121,8 @@ async fn resume(session: &Session, args: &args::Run, run: &str) -> CliResult {
 /// Sends a launch's inputs; with `--wait` follows it to its end.
 async fn send(session: &Session, args: &args::Run, job: &JobContext, launch: Launch) -> CliResult {
     if args.wait {
-        let summary = through(session, launch).await?;
+        let resend_after = job.resend_after().filter(|_| !args.no_resend);
+        let summary = through(session, launch, resend_after).await?;
         return ended(session, args, job, &summary).await;
     }
     let id = launch.header().id.clone();
@@ -177,12 +180,17 @@ fn inputs(texts: &[String]) -> Result<Option<Inputs>, Fail> {
     Ok(Some(Inputs::Objects { provider, bucket, keys }))
 }
 
-/// Sends a launch's inputs and follows it to its end.
-pub async fn through(session: &Session, launch: Launch) -> Result<RunSummary, Fail> {
+/// Sends a launch's inputs and follows it to its end; what is provably lost meanwhile is sent once more.
+pub async fn through(
+    session: &Session,
+    launch: Launch,
+    resend_after: Option<Duration>,
+) -> Result<RunSummary, Fail> {
     let meter = Arc::new(Meter::default());
     let id = launch.header().id.clone();
     let context = launch.context().clone();
     let mut follower = Follower::launched(&launch, &context, meter.clone());
+    follower.resend_after(resend_after);
     let observer = Observer::silent(session.interrupt.clone());
     let sending = jobs::send(launch, meter, WhenInterrupted::KeepRest, &observer);
     let following = follow(session, &mut follower);

@@ -18,10 +18,12 @@ use throng_core::run::{self, Follower, Lister, RunContext};
 use throng_core::words::{self, Clean, Lines};
 
 pub async fn list(session: &Session, args: args::Runs) -> CliResult {
-    let context = session.job(Job::Look).await?.runs()?;
+    let job = session.job(Job::Look).await?;
+    let context = job.runs()?;
     if let Some(run) = &args.run {
         let mut follower = Follower::open(&context, &resolve(&context, run).await?).await?;
         if args.wait {
+            follower.resend_after(job.resend_after().filter(|_| !args.no_resend));
             let summary = follow(session, &mut follower).await?;
             report(session, &context, &summary).await?;
             return verdict(&summary);

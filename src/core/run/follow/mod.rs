@@ -9,6 +9,7 @@
 //! drive     looks again and again, until the run or the person who watches has ended
 //! ending    when tasks are lost, when everything is read, and the end.json that is written then
 //! first     reads the first layout
+//! lost      tasks whose events are provably lost, sent once more
 //! options   how to follow
 //! shown     what is shown of a run that is followed
 //! summary   ten thousand tasks whose blocks are final, as one object
@@ -33,6 +34,7 @@ mod blocks;
 mod drive;
 mod ending;
 mod first;
+mod lost;
 mod options;
 mod shown;
 mod summary;
@@ -87,6 +89,7 @@ pub struct Follower {
     has_end: bool,
     /// When tasks were last sent once more.
     sent_again_ms: Millis,
+    resent: lost::Resent,
     settled: bool,
     pause: Duration,
     quiet_since_ms: Millis,
@@ -161,6 +164,7 @@ impl Follower {
             end: None,
             has_end: false,
             sent_again_ms: 0,
+            resent: lost::Resent::default(),
             settled: false,
             pause: options.fast,
         }

@@ -17,6 +17,8 @@ pub struct FollowOptions {
     pub reports: bool,
     /// Without a word for so long, and with nothing running, tasks that have not begun may be lost already.
     pub stalled_after: Duration,
+    /// Tasks whose events are provably lost are sent once more after so long without a word; `None`: that is left to people.
+    pub resend_after: Option<Duration>,
 }
 
 impl FollowOptions {
@@ -30,6 +32,7 @@ impl FollowOptions {
             lost_after: Duration::from_hours(7),
             reports: true,
             stalled_after: Duration::from_secs(stalled),
+            resend_after: None,
         }
     }
 }

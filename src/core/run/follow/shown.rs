@@ -29,6 +29,7 @@ impl Follower {
         let mut view = self.tracker.view(now_ms(), self.unsent(), self.settled);
         view.summary.stalled_ms = self.stalled_ms();
         view.summary.reading = !self.has_read_all();
+        view.summary.resent = self.resent();
         view
     }
 
@@ -36,7 +37,8 @@ impl Follower {
     #[must_use]
     pub fn summary(&self) -> RunSummary {
         let summary = self.tracker.summary(now_ms(), self.unsent(), self.settled);
-        RunSummary { stalled_ms: self.stalled_ms(), reading: !self.has_read_all(), ..summary }
+        let (stalled_ms, reading, resent) = (self.stalled_ms(), !self.has_read_all(), self.resent());
+        RunSummary { stalled_ms, reading, resent, ..summary }
     }
 
     fn stalled_ms(&self) -> Option<u64> {

@@ -41,9 +41,20 @@ pub async fn send_again(
     let function = header.function.clone();
     super::facts_of(context, &function).await?;
     super::reopen::reopen(context, run).await?;
-    let store = Arc::new(Stores::of(context, &function).get(header.provider.as_deref()).await?);
+    invoke_again(context, header, tasks, meter, cancel).await
+}
+
+/// Invokes a run's function for some of its tasks, each with an event of its own.
+pub(in crate::run) async fn invoke_again(
+    context: &RunContext,
+    header: &RunHeader,
+    tasks: Vec<TaskRow>,
+    meter: Arc<Meter>,
+    cancel: &CancellationToken,
+) -> Result<SendReport, RunError> {
+    let store = Arc::new(Stores::of(context, &header.function).get(header.provider.as_deref()).await?);
     let again =
-        Arc::new(Again { context: context.clone(), store, header: header.clone(), send: send_number() });
+        Arc::new(Sending { context: context.clone(), store, header: header.clone(), send: send_number() });
     meter.total(tasks.len() as u64, 0);
     let pace = Arc::new(Pace::new(AT_ONCE));
     let mut rest = tasks.into_iter();
@@ -71,7 +82,7 @@ fn silent(follower: &Follower) -> Vec<TaskRow> {
 }
 
 /// Where inputs are and what is invoked for them.
-struct Again {
+struct Sending {
     context: RunContext,
     store: Arc<Store>,
     header: RunHeader,
@@ -79,7 +90,7 @@ struct Again {
     send: u32,
 }
 
-impl Again {
+impl Sending {
     /// Invokes for one task, if its object is there.
     async fn one(&self, pace: &Pace, row: TaskRow) -> Result<Option<NotSent>, RunError> {
         let (bucket, key) = (row.bucket.as_ref(), row.key.as_ref());

@@ -26,9 +26,11 @@ mod rerun;
 mod resume;
 mod send;
 
+pub(super) use again::invoke_again;
 pub use again::send_again;
 pub use cancel::cancel;
 pub use prepare::prepare;
+pub(super) use reopen::{Again, agains};
 pub use resume::{resume, unsent};
 
 use super::cloud::{FunctionFacts, TriggerPlace};

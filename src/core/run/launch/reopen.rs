@@ -1,45 +1,92 @@
 //! A run whose tasks are sent once more is open again: what was called lost is not, and its end is not its end.
 
 use crate::cloud::{CloudError, ErrorKind, now_ms};
-use crate::dataset::objects::{List, Put, each_page};
+use crate::dataset::objects::{List, Put, each_page, read};
 use crate::dataset::pace::Pace;
+use crate::model::Millis;
 use crate::run::{RunContext, RunError};
-use serde_json::json;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use throng_contract::keys::{again_key, again_prefix, end_key};
 
 /// Tries to find a number that nobody else takes.
 const TRIES: u32 = 20;
 
-/// Says in the run's folder that its tasks are sent once more, now: every follower counts the time until they are lost from
-/// here. Written before they are sent.
-pub(super) async fn reopen(context: &RunContext, run: &str) -> Result<(), RunError> {
-    let mut number = 1;
+/// That tasks of a run are sent once more: every follower counts the time until they are lost from here.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub(in crate::run) struct Again {
+    /// When, in milliseconds since 1970.
+    pub at_ms: Millis,
+    /// Blocks whose summaries do not hold any more.
+    pub blocks: BTreeMap<String, u32>,
+    /// Tasks that a throng sent by itself, which nobody does a second time; empty when a person asked for it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub tasks: Vec<u64>,
+}
+
+impl Again {
+    /// Of this moment.
+    pub fn now() -> Self {
+        Self { at_ms: now_ms(), ..Self::default() }
+    }
+
+    /// Says that tasks are sent by itself, if so many sendings are all that there are. Returns whether that was so: else somebody
+    /// else is doing it.
+    pub async fn announce(&self, context: &RunContext, run: &str, known: u32) -> Result<bool, RunError> {
+        self.store(context, run, known + 1).await
+    }
+
+    /// Stores it under a number; `false` when the number is taken.
+    async fn store(&self, context: &RunContext, run: &str, number: u32) -> Result<bool, RunError> {
+        let body = serde_json::to_vec(self).unwrap_or_default();
+        let put = put(context, again_key(run, number), &body, true);
+        match Pace::new(1).insist(|| context.store.put(put.clone())).await {
+            Ok(_) => Ok(true),
+            Err(CloudError { kind: ErrorKind::Conflict, .. }) => Ok(false),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+fn put(context: &RunContext, key: String, body: &[u8], only_new: bool) -> Put {
+    Put { bucket: context.home.clone(), key, body: body.to_vec().into(), only_new, ..Put::default() }
+}
+
+async fn keys(context: &RunContext, run: &str) -> Result<Vec<String>, CloudError> {
     let list = List { bucket: context.home.clone(), prefix: again_prefix(run), ..List::default() };
+    let mut keys = Vec::new();
     each_page(context.store.as_ref(), list, |page| {
-        number += u32::try_from(page.objects.len()).unwrap_or(u32::MAX - number);
+        keys.extend(page.objects.into_iter().map(|object| object.key));
         true
     })
     .await?;
-    let body = serde_json::to_vec(&json!({"at_ms": now_ms(), "blocks": {}})).unwrap_or_default();
-    let put = |key: String, body: &[u8], only_new| Put {
-        bucket: context.home.clone(),
-        key,
-        body: body.to_vec().into(),
-        only_new,
-        ..Put::default()
-    };
-    for number in number..number.saturating_add(TRIES) {
-        let again = put(again_key(run, number), &body, true);
-        match Pace::new(1).insist(|| context.store.put(again.clone())).await {
-            Ok(_) => break,
-            Err(CloudError { kind: ErrorKind::Conflict, .. }) => {}
-            Err(error) => return Err(error.into()),
+    Ok(keys)
+}
+
+/// How often tasks of a run were sent once more, and what was said of each time.
+pub(in crate::run) async fn agains(context: &RunContext, run: &str) -> Result<(u32, Vec<Again>), CloudError> {
+    let keys = keys(context, run).await?;
+    let mut agains = Vec::new();
+    for key in &keys {
+        let body = read(context.store.as_ref(), &context.home, key).await?;
+        agains.extend(body.and_then(|body| serde_json::from_slice(&body).ok()));
+    }
+    Ok((u32::try_from(keys.len()).unwrap_or(u32::MAX), agains))
+}
+
+/// Says in the run's folder that a person sends its tasks once more, now. Written before they are sent.
+pub(super) async fn reopen(context: &RunContext, run: &str) -> Result<(), RunError> {
+    let known = u32::try_from(keys(context, run).await?.len()).unwrap_or(u32::MAX - TRIES - 1);
+    for number in known + 1..=known + TRIES {
+        if Again::now().store(context, run, number).await? {
+            break;
         }
     }
     let end = end_key(run);
     if context.store.head(&context.home, &end).await?.is_some() {
         // An end that fits no run is none: lists count.
-        let none = put(end, b"{}", false);
+        let none = put(context, end, b"{}", false);
         Pace::new(1).insist(|| context.store.put(none.clone())).await?;
     }
     Ok(())

@@ -9,7 +9,8 @@ use crate::run::{Follower, FunctionApi, read_manifest};
 use async_trait::async_trait;
 use std::collections::HashSet;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
 use throng_contract::keys::{inputs_folder, record_key, run_key};
 use throng_contract::layout::META_LINEAGE;
 use throng_contract::{AttemptRecord, FailureClass, Lineage, TaskRef};
@@ -24,12 +25,18 @@ pub struct FakeFunctions {
     /// Calls with these remainders of 10 fail so.
     pub throttle: Option<u64>,
     pub deny_at: Mutex<Option<u64>>,
+    /// Whether nothing of it can be queued.
+    pub idle: AtomicBool,
 }
 
 #[async_trait]
 impl FunctionApi for FakeFunctions {
     async fn facts(&self, function: &str) -> Result<Option<FunctionFacts>, CloudError> {
         Ok((function == "f").then(|| self.facts.clone()))
+    }
+
+    async fn is_idle(&self, _function: &str, _quiet: Duration) -> Result<bool, CloudError> {
+        Ok(self.idle.load(Ordering::SeqCst))
     }
 
     async fn invoke_async(&self, _function: &str, payload: Vec<u8>) -> Result<(), CloudError> {

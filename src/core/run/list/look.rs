@@ -7,6 +7,7 @@ use crate::run::header::{RunEnd, started_of};
 use crate::run::tracker::digest_of;
 use crate::run::{FollowOptions, Follower, RunContext, RunError, RunHeader};
 use std::collections::BTreeMap;
+use std::time::Duration;
 use throng_contract::keys::end_key;
 
 /// Inputs of runs with at most this many tasks are named in the list of what is running.
@@ -28,7 +29,7 @@ pub enum Looked {
 }
 
 /// Reads what was launched, and how it ended if that was written.
-pub async fn what_it_is(context: &RunContext, id: &str) -> Looked {
+pub async fn what_it_is(context: &RunContext, id: &str, resend_after: Option<Duration>) -> Looked {
     let look = async {
         let header = read_header(context, id).await?;
         let end = read(context.store.as_ref(), &context.home, &end_key(id)).await?;
@@ -43,7 +44,11 @@ pub async fn what_it_is(context: &RunContext, id: &str) -> Looked {
             }
             let mut follower = Follower::of(context, header);
             // Reading logs is rationed; a list can wait for the ledger.
-            follower.set_options(FollowOptions { reports: false, ..FollowOptions::of(context) });
+            follower.set_options(FollowOptions {
+                reports: false,
+                resend_after,
+                ..FollowOptions::of(context)
+            });
             Looked::Open { follower: Box::new(follower), counted: false, trouble: None }
         }
     }
@@ -60,6 +65,7 @@ pub async fn counted(mut follower: Box<Follower>) -> Looked {
 
 async fn look_once(follower: &mut Follower) -> Result<(), RunError> {
     follower.poll().await?;
+    follower.send_lost().await;
     let tracker = follower.tracker();
     // A huge manifest is not read only to name a handful of inputs.
     if tracker.counts().running > 0 && tracker.header().tasks <= NAMED {
@@ -93,6 +99,7 @@ pub fn unread(id: &str) -> RunSummary {
         stalled_ms: None,
         settled: false,
         waiting: 0,
+        resent: 0,
         reading: true,
         trouble: None,
     }

@@ -78,6 +78,7 @@ impl RunTracker {
             stalled_ms: None,
             settled,
             waiting: self.waiting,
+            resent: 0,
             reading: false,
             trouble: None,
         }
