@@ -25,7 +25,9 @@ fn scripts_cannot_forge_and_the_runtime_can_work() {
                 continue;
             }
             let mut context = Context::default();
-            known.iter().for_each(|(key, value)| context.set(key, value));
+            for (key, value) in &known {
+                context.set(key, value);
+            }
             let policies = if by_script { &script } else { &runtime };
             let expected = match must {
                 Must::Allow => Decision::Allowed,

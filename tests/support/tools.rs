@@ -51,7 +51,7 @@ pub fn npm(name: &str, packages: &[(&str, &str)]) -> PathBuf {
         })
     };
     if !packages.iter().all(is_there) {
-        std::fs::create_dir_all(&folder).unwrap_or_else(|error| panic!("{folder:?}: {error}"));
+        std::fs::create_dir_all(&folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
         let mut npm = Command::new("npm");
         npm.args(["install", "--no-save", "--no-audit", "--no-fund", "--ignore-scripts", "--prefix"])
             .arg(&folder);
