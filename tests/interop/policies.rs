@@ -51,7 +51,8 @@ fn compare(cases: &[Value], simulations: &[Value], expected: &[&str]) {
     for (number, said) in decisions.iter().enumerate() {
         // A key that it has not looked at would be a comparison of something else.
         let told = said["kind"] == "single" && said["ignored"] == json!([]);
-        if !told || said["decision"] != expected[number] {
+        let says = if told { &said["decision"] } else { &said["error"]["message"] };
+        if *says != expected[number] {
             different.push(format!(
                 "{}\n  expected {}, the evaluator says {said}\n  {}",
                 cases[number], expected[number], simulations[number]
@@ -116,6 +117,13 @@ fn requests_are_decided_as_another_evaluator_decides_them() {
         assert!(case["elsewhere"].is_null() || case["elsewhere"]["why"].is_string(), "{case}");
         cases.push(case.clone());
         simulations.push(simulation);
+    }
+    for (name, policy) in table["malformed"].as_object().unwrap() {
+        let mut simulation = simulation(caller("session"), "s3:GetObject", "arn:aws:s3:::b/k", &json!({}));
+        simulation["identityPolicies"] = json!([identity("malformed", policy)]);
+        cases.push(json!({name: policy}));
+        simulations.push(simulation);
+        expected.push("policy.errors");
     }
     compare(&cases, &simulations, &expected);
 }

@@ -56,6 +56,14 @@ fn requests_are_decided_as_iam_does() {
 }
 
 #[test]
+fn malformed_policies_are_refused() {
+    let table: Value = serde_json::from_str(CASES).unwrap();
+    for (name, policy) in table["malformed"].as_object().unwrap() {
+        assert!(Document::read(&policy.to_string()).is_err(), "{name}: {policy}");
+    }
+}
+
+#[test]
 fn who_may_become_a_role_is_decided_as_iam_does() {
     let table: Value = serde_json::from_str(CASES).unwrap();
     let of = |name: &str| table["caller"][name].as_str().unwrap();
