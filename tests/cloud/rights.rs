@@ -289,6 +289,13 @@ async fn a_role_that_is_too_narrow_fails_here_as_there() {
         .unwrap_err();
     assert!(refused.to_string().contains("DateLessThan"), "by name: {refused}");
 
+    let trust = role.trust.replace("lambda.", "ecs-tasks.");
+    cloud.roles().set_trust("narrow", &trust).await.unwrap();
+    let lambda = world.lambda(&world.person());
+    let update = lambda.update_function_configuration().function_name("copy");
+    let told = refusal(update.role("arn:aws:iam::000000000000:role/narrow").send().await);
+    assert!(told.ends_with("The role defined for the function cannot be assumed by Lambda."), "{told}");
+
     let elsewhere =
         world.deploy("away", "elsewhere", "    iam:\n      role: arn:aws:iam::123456789012:role/there\n");
     assert!(elsewhere.contains("has no role arn:aws:iam::123456789012:role/there"), "{elsewhere}");

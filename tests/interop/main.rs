@@ -1,5 +1,6 @@
-//! throng with programs that others wrote: AWS's clients and emulator, moto, ministack, registries, image tools, rclone.
-//! Feature `interop`; Python packages are installed into target/interop, Debian packages with apt-get, as root.
+//! throng with programs that others wrote: AWS's clients and emulator, moto, ministack, registries, image tools, rclone, an
+//! evaluator of policies. Feature `interop`; packages of Python and npm are installed into target/interop, Debian packages with
+//! apt-get, as root.
 #![cfg(target_os = "linux")]
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic, missing_docs)]
 
@@ -15,6 +16,7 @@ mod images;
 #[cfg(target_arch = "x86_64")]
 mod ministack;
 mod models;
+mod policies;
 mod providers;
 mod registry;
 #[cfg(target_arch = "x86_64")]

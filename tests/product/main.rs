@@ -9,6 +9,7 @@
 mod support;
 
 mod documents;
+mod forgery;
 mod images;
 mod lambda;
 mod log_follow;

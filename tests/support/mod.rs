@@ -5,6 +5,7 @@
 
 #![allow(dead_code, clippy::expect_used, clippy::unwrap_used, clippy::panic, missing_docs)]
 
+pub mod forgery;
 pub mod lab;
 #[cfg(feature = "interop")]
 pub mod recorder;

@@ -1,4 +1,5 @@
-//! Third-party programs for tests: Python packages in folders below `target/interop`, installed once, and Debian packages.
+//! Third-party programs for tests: packages of Python and npm in folders below `target/interop`, installed once, and Debian
+//! packages.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -35,6 +36,28 @@ pub fn venv(name: &str, packages: &[(&str, &str)]) -> PathBuf {
         done(pip.args(["install", "--quiet"]).args(packages.iter().map(|(_, package)| *package)));
     }
     bin
+}
+
+/// The folder of packages of npm, each with its version: what they say is compared. Installs them when one is missing.
+pub fn npm(name: &str, packages: &[(&str, &str)]) -> PathBuf {
+    debian(&[("npm", "npm")]);
+    let _one_at_a_time = INSTALLING.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/interop").join(name);
+    let is_there = |(package, version): &(&str, &str)| {
+        let text = std::fs::read_to_string(folder.join("node_modules").join(package).join("package.json"));
+        text.is_ok_and(|text| {
+            let read: serde_json::Value = serde_json::from_str(&text).unwrap_or_default();
+            read["version"] == *version
+        })
+    };
+    if !packages.iter().all(is_there) {
+        std::fs::create_dir_all(&folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
+        let mut npm = Command::new("npm");
+        npm.args(["install", "--no-save", "--no-audit", "--no-fund", "--ignore-scripts", "--prefix"])
+            .arg(&folder);
+        done(npm.args(packages.iter().map(|(package, version)| format!("{package}@{version}"))));
+    }
+    folder
 }
 
 /// Programs of Debian packages; installs what is missing, as root.

@@ -3,10 +3,12 @@
 //!
 //! ```text
 //! endpoint   answers a script's SDK on loopback, as the container credentials provider of AWS's SDKs asks
+//! narrow     the policy that narrows a role
 //! sts        the role, assumed by itself with a policy that narrows it
 //! ```
 
 mod endpoint;
+mod narrow;
 mod sts;
 
 use crate::config::RuntimeSettings;

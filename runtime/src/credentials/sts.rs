@@ -1,11 +1,10 @@
 //! The role, assumed by itself with a policy that narrows it (STS `AssumeRole`).
 
-use super::Narrowed;
+use super::{Narrowed, narrow};
 use crate::config::RuntimeSettings;
 use crate::s3::element;
 use crate::sigv4::{self, Credentials as Keys, Signer};
 use crate::{clock, http};
-use serde_json::json;
 use sha2::{Digest as _, Sha256};
 use std::time::{Duration, Instant};
 use throng_contract::{layout, partition};
@@ -33,7 +32,11 @@ impl Sts {
         let read = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
         let role = read(layout::ENV_ROLE)
             .ok_or("the function does not know its role: deploy it again, or set `credentials: none`")?;
-        let home = settings.home_bucket.as_deref().unwrap_or_default();
+        // Without its name it could not be denied.
+        let home = settings.home_bucket.as_deref().filter(|home| !home.is_empty());
+        let home = home.ok_or(
+            "the function does not know its home bucket: deploy it again, or set `credentials: none`",
+        )?;
         let keys = Keys::from_env().ok_or("the environment has no credentials")?;
         let region =
             read("AWS_REGION").or_else(|| read("AWS_DEFAULT_REGION")).unwrap_or_else(|| "us-east-1".into());
@@ -44,7 +47,7 @@ impl Sts {
         let session =
             format!("throng-{}", settings.function.name).chars().map(good).take(LONGEST_NAME).collect();
         Ok(Self {
-            policy: policy(&role, home),
+            policy: narrow::policy(&role, home),
             role,
             session,
             region,
@@ -108,25 +111,9 @@ impl Sts {
     }
 }
 
-/// Everything that the role may, but neither the home bucket nor another role.
-fn policy(role: &str, home: &str) -> String {
-    let partition = role.split(':').nth(1).unwrap_or("aws");
-    json!({
-        "Version": "2012-10-17",
-        "Statement": [
-            {"Effect": "Allow", "Action": "*", "Resource": "*"},
-            {"Effect": "Deny", "Action": "s3:*", "Resource": [
-                format!("arn:{partition}:s3:::{home}"), format!("arn:{partition}:s3:::{home}/*"),
-            ]},
-            {"Effect": "Deny", "Action": "sts:AssumeRole", "Resource": "*"},
-        ],
-    })
-    .to_string()
-}
-
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use crate::credentials::narrow::policy;
 
     #[test]
     fn the_policy_leaves_everything_but_the_ledger_and_has_one_size() {

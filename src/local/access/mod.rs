@@ -5,11 +5,13 @@
 //! of the role as they are then.
 //!
 //! ```text
+//! assume    who may become a role
 //! caller    who a request is from
 //! refusal   in AWS's words
 //! sessions  temporary keys
 //! ```
 
+mod assume;
 mod caller;
 mod refusal;
 mod sessions;
@@ -18,7 +20,7 @@ pub use caller::Caller;
 pub use refusal::Refusal;
 pub use sessions::{OpenSession, Session};
 
-use crate::policy::{Context, Decision, Document, Policies, Request};
+use crate::policy::{Context, Decision, Document, Policies, Request, Trust};
 use sessions::Sessions;
 use std::fmt;
 use std::sync::Arc;
@@ -39,8 +41,12 @@ pub enum Rights {
 pub trait Roles: Send + Sync + 'static {
     /// What the role with this ARN may do. One that was deleted may do nothing.
     fn rights(&self, arn: &str) -> Rights;
-    /// Who may become the role with this ARN: a policy as JSON; `None` when it is not there.
-    fn trust(&self, _arn: &str) -> Option<String> {
+    /// Who may become the role with this ARN: nobody, when it was deleted; `None` when nobody has made it.
+    fn trust(&self, _arn: &str) -> Option<Arc<Trust>> {
+        None
+    }
+    /// The unique id of the role with this ARN, where there is one.
+    fn id(&self, _arn: &str) -> Option<String> {
         None
     }
 }
@@ -131,10 +137,11 @@ impl Access {
         OpenSession::new(self.sessions.clone(), Session::new(role, name, policies, expires))
     }
 
-    /// Who may become a role: a policy as JSON; `None` when the role is not there.
+    /// The user id of who has a session: the role's id, and the session's name.
     #[must_use]
-    pub fn trust(&self, role: &str) -> Option<String> {
-        self.roles.trust(role)
+    pub fn user_id(&self, session: &Session) -> String {
+        let id = self.roles.id(&session.role).unwrap_or_else(|| session.role_name().to_owned());
+        format!("{id}:{}", session.name)
     }
 
     /// Whether a caller may do something.
@@ -143,33 +150,44 @@ impl Access {
     /// [`Refusal`], in AWS's words.
     pub fn check(&self, caller: &Caller, needs: &Needs) -> Result<(), Refusal> {
         let Caller::Role(session) = caller else { return Ok(()) };
-        let policies = match self.roles.rights(&session.role) {
-            Rights::Everything if session.policies.is_empty() => return Ok(()),
-            Rights::Everything => Policies { role: session.policies.clone(), session: Vec::new() },
-            Rights::Of(role) => Policies { role, session: session.policies.clone() },
-        };
         let request = Request { action: &needs.action, resource: &needs.resource };
-        match policies.decide(&request, &context(session, needs)) {
+        match self.policies(session).decide(&request, &self.context(session, needs)) {
             Decision::Allowed => Ok(()),
             decision => Err(Refusal::new(caller, needs, decision)),
         }
     }
+
+    /// What holds for who has a session.
+    fn policies(&self, session: &Session) -> Policies {
+        let role = match self.roles.rights(&session.role) {
+            Rights::Everything => vec![Arc::new(Document::everything())],
+            Rights::Of(role) => role,
+        };
+        Policies { role, session: session.policies.clone() }
+    }
+
+    /// What is known of a request, by condition key.
+    fn context(&self, session: &Session, needs: &Needs) -> Context {
+        let mut context = known();
+        context.set("aws:PrincipalAccount", ACCOUNT);
+        context.set("aws:PrincipalArn", &session.role);
+        context.set("aws:PrincipalIsAWSService", "false");
+        context.set("aws:PrincipalType", "AssumedRole");
+        context.set("aws:userid", self.user_id(session));
+        for (key, value) in &needs.context {
+            context.set(key, value);
+        }
+        context
+    }
 }
 
-/// What is known of a request, by condition key.
-fn context(session: &Session, needs: &Needs) -> Context {
+/// What is known of every request.
+fn known() -> Context {
     let mut context = Context::default();
-    context.set("aws:PrincipalAccount", ACCOUNT);
-    context.set("aws:PrincipalArn", &session.role);
-    context.set("aws:PrincipalIsAWSService", "false");
-    context.set("aws:PrincipalType", "AssumedRole");
     context.set("aws:RequestedRegion", REGION);
     context.set("aws:ResourceAccount", ACCOUNT);
     // There is no TLS on loopback; on AWS there is.
     context.set("aws:SecureTransport", "true");
-    for (key, value) in &needs.context {
-        context.set(key, value);
-    }
     context
 }
 

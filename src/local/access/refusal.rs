@@ -31,12 +31,17 @@ impl fmt::Display for Refusal {
         let quote = if action.starts_with("s3:") { "\"" } else { "" };
         write!(
             f,
-            "User: {caller} is not authorized to perform: {action} on resource: {quote}{resource}{quote} "
+            "User: {caller} is not authorized to perform: {action} on resource: {quote}{resource}{quote}"
         )?;
         match decision {
-            Decision::Denied => f.write_str("with an explicit deny in an identity-based policy"),
-            Decision::NotInSession => write!(f, "because no session policy allows the {action} action"),
-            _ => write!(f, "because no identity-based policy allows the {action} action"),
+            Decision::Denied => f.write_str(" with an explicit deny in an identity-based policy"),
+            Decision::DeniedByTrust => f.write_str(" with an explicit deny in a resource-based policy"),
+            Decision::NotInSession => write!(f, " because no session policy allows the {action} action"),
+            // Whom a trust policy does not name is not told why.
+            Decision::NotTrusted => Ok(()),
+            Decision::NotAllowed | Decision::Allowed => {
+                write!(f, " because no identity-based policy allows the {action} action")
+            }
         }
     }
 }

@@ -5,7 +5,7 @@ use super::error::IamError;
 use super::model::Role;
 use super::xml;
 use crate::access::Needs;
-use crate::policy::Document;
+use crate::policy::{Document, Refused, Trust};
 use crate::protocol::text::escaped;
 use crate::protocol::{Body, SignedService};
 use bytes::Bytes;
@@ -54,6 +54,18 @@ impl Form {
     pub(super) fn members<'a>(&'a self, name: &str) -> impl Iterator<Item = &'a str> + use<'a> {
         let name = name.to_owned();
         (1..).map_while(move |number: usize| self.given(&format!("{name}.{number}")))
+    }
+
+    /// Refuses members that would change what the caller gets, and are not obeyed here.
+    pub(super) fn only(&self, known: &[&str]) -> Result<(), IamError> {
+        let name = |member: &str| member.split('.').next().unwrap_or_default().to_owned();
+        let is_known = |name: &str| {
+            ["Action", "Version"].contains(&name) || known.contains(&name) || name.starts_with("X-Amz-")
+        };
+        match self.0.keys().map(|member| name(member)).find(|name| !is_known(name)) {
+            Some(name) => Err(IamError::validation(format!("The local cloud's IAM does not have {name}"))),
+            None => Ok(()),
+        }
     }
 
     fn tags(&self) -> BTreeMap<String, String> {
@@ -106,7 +118,7 @@ impl Iam {
             }
             "DeleteRole" => self.delete(form).await,
             "UpdateAssumeRolePolicy" => {
-                let trust = trust(form.get("PolicyDocument")?)?;
+                let trust = self.trust(form.get("PolicyDocument")?)?;
                 let set = |role: &mut Role| {
                     role.trust = trust;
                     Ok(())
@@ -153,6 +165,14 @@ impl Iam {
     }
 
     async fn create(&self, form: &Form) -> Result<String, IamError> {
+        form.only(&[
+            "RoleName",
+            "Path",
+            "Description",
+            "AssumeRolePolicyDocument",
+            "MaxSessionDuration",
+            "Tags",
+        ])?;
         let name = name("roleName", form.get("RoleName")?, ROLE_NAME)?;
         let path = form.given("Path").unwrap_or("/");
         if !(path.starts_with('/') && path.ends_with('/') && path.len() <= 512) {
@@ -166,8 +186,8 @@ impl Iam {
             id: format!("AROA{}", &uuid::Uuid::new_v4().simple().to_string().to_uppercase()[..17]),
             description: form.given("Description").unwrap_or_default().to_owned(),
             created_ms: jiff::Timestamp::now().as_millisecond(),
-            trust: trust(form.get("AssumeRolePolicyDocument")?)?,
-            max_session_s: form.given("MaxSessionDuration").and_then(|s| s.parse().ok()).unwrap_or(3600),
+            trust: self.trust(form.get("AssumeRolePolicyDocument")?)?,
+            max_session_s: form.given("MaxSessionDuration").map_or(Ok(3600), max_session)?,
             tags: form.tags(),
             policies: BTreeMap::new(),
             deleted: false,
@@ -189,11 +209,24 @@ impl Iam {
         Ok(String::new())
     }
 
+    /// A trust policy, kept as it was written.
+    fn trust(&self, text: &str) -> Result<String, IamError> {
+        let trust = Trust::read(text).map_err(|refused| malformed(&refused))?;
+        let is_there = |arn: &&str| self.store.id(arn).is_some();
+        if let Some(gone) = trust.roles().find(|arn| !is_there(arn)) {
+            return Err(malformed(&Refused::principal("AWS", gone)));
+        }
+        if text.chars().filter(|c| !c.is_whitespace()).count() > TRUST_CHARACTERS {
+            let message = format!("Cannot exceed quota for ACLSizePerRole: {TRUST_CHARACTERS}");
+            return Err(IamError::new(409, "LimitExceeded", message));
+        }
+        Ok(text.to_owned())
+    }
+
     async fn put_policy(&self, form: &Form) -> Result<String, IamError> {
         let name = name("policyName", form.get("PolicyName")?, POLICY_NAME)?.to_owned();
         let text = form.get("PolicyDocument")?.to_owned();
-        Document::read(&text)
-            .map_err(|refused| IamError::new(400, "MalformedPolicyDocument", refused.to_string()))?;
+        Document::read(&text).map_err(|refused| malformed(&refused))?;
         let set = |role: &mut Role| {
             role.policies.insert(name, text);
             let all = role.policies.values().flat_map(|text| text.chars());
@@ -244,17 +277,16 @@ fn name<'a>(member: &str, name: &'a str, longest: usize) -> Result<&'a str, IamE
     )))
 }
 
-/// A trust policy. It is kept as it is: Lambda may assume any role here, others what STS understands of it.
-fn trust(text: &str) -> Result<String, IamError> {
-    let malformed = |why: &str| IamError::new(400, "MalformedPolicyDocument", why);
-    let value: serde_json::Value =
-        serde_json::from_str(text).map_err(|_| malformed("This policy contains invalid Json"))?;
-    if !value.get("Statement").is_some_and(|part| part.is_array() || part.is_object()) {
-        return Err(malformed("Syntax errors in policy."));
-    }
-    if text.chars().filter(|c| !c.is_whitespace()).count() > TRUST_CHARACTERS {
-        let message = format!("Cannot exceed quota for ACLSizePerRole: {TRUST_CHARACTERS}");
-        return Err(IamError::new(409, "LimitExceeded", message));
-    }
-    Ok(text.to_owned())
+fn malformed(refused: &Refused) -> IamError {
+    IamError::new(400, "MalformedPolicyDocument", refused.to_string())
+}
+
+/// Longest session of a role, in seconds.
+fn max_session(text: &str) -> Result<u32, IamError> {
+    text.parse().ok().filter(|seconds| (3600..=43_200).contains(seconds)).ok_or_else(|| {
+        IamError::validation(format!(
+            "1 validation error detected: Value '{text}' at 'maxSessionDuration' failed to satisfy constraint: Member \
+             must have value between 3600 and 43200"
+        ))
+    })
 }

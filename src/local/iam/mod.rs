@@ -19,6 +19,7 @@ mod xml;
 
 use crate::access::{Rights, Roles};
 use crate::db::{Db, DbError};
+use crate::policy::Trust;
 use crate::protocol::Body;
 use crate::protocol::auth::Denied;
 use http::Response;
@@ -52,8 +53,11 @@ impl Roles for Iam {
         self.store.rights(arn)
     }
 
-    fn trust(&self, arn: &str) -> Option<String> {
-        let role = self.store.get(arn.rsplit('/').next()?).ok()?;
-        (role.arn() == arn).then(|| role.trust.clone())
+    fn trust(&self, arn: &str) -> Option<Arc<Trust>> {
+        self.store.trust(arn)
+    }
+
+    fn id(&self, arn: &str) -> Option<String> {
+        self.store.id(arn)
     }
 }

@@ -1,6 +1,6 @@
 //! A role.
 
-use crate::policy::Document;
+use crate::policy::{Document, Trust};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -29,6 +29,17 @@ pub(super) struct Role {
 impl Role {
     pub fn arn(&self) -> String {
         format!("arn:aws:iam::{ACCOUNT}:role{}{}", self.path, self.name)
+    }
+
+    /// Who may become it: nobody, when it was deleted or its trust policy cannot be read.
+    pub fn trusted(&self) -> Trust {
+        if self.deleted {
+            return Trust::default();
+        }
+        Trust::read(&self.trust).unwrap_or_else(|error| {
+            tracing::error!(role = self.name, %error, "the trust policy of a role cannot be read");
+            Trust::default()
+        })
     }
 
     /// What it may do. A policy that cannot be read allows nothing, and its denials would be lost: then nothing is

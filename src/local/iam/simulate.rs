@@ -12,6 +12,7 @@ use throng_contract::local::ACCOUNT;
 impl Iam {
     /// Decides each action on each resource, as the policies of the principal say; the person may do everything.
     pub(super) fn simulate(&self, form: &Form) -> Result<String, IamError> {
+        form.only(&["PolicySourceArn", "ActionNames", "ResourceArns", "ContextEntries", "MaxItems"])?;
         let principal = form.get("PolicySourceArn")?;
         let rights = if principal.starts_with(&format!("arn:aws:iam::{ACCOUNT}:role/")) {
             let role = self.store.get(principal.rsplit('/').next().unwrap_or_default())?;
@@ -27,7 +28,7 @@ impl Iam {
         if resources.is_empty() {
             resources.push("*");
         }
-        let context = context(form);
+        let context = context(form)?;
         let pairs =
             actions.iter().flat_map(|action| resources.iter().map(move |resource| (*action, *resource)));
         let results = xml::members(pairs.map(|(action, resource)| {
@@ -40,8 +41,8 @@ impl Iam {
             };
             let word = match decision {
                 Decision::Allowed => "allowed",
-                Decision::Denied => "explicitDeny",
-                Decision::NotAllowed | Decision::NotInSession => "implicitDeny",
+                Decision::Denied | Decision::DeniedByTrust => "explicitDeny",
+                Decision::NotAllowed | Decision::NotInSession | Decision::NotTrusted => "implicitDeny",
             };
             format!(
                 "<EvalActionName>{}</EvalActionName><EvalResourceName>{}</EvalResourceName><EvalDecision>{word}</EvalDecision>",
@@ -54,14 +55,18 @@ impl Iam {
 }
 
 /// What the caller says of the request.
-fn context(form: &Form) -> Context {
+fn context(form: &Form) -> Result<Context, IamError> {
     let mut context = Context::default();
     for number in 1.. {
         let entry = format!("ContextEntries.member.{number}");
         let Some(key) = form.given(&format!("{entry}.ContextKeyName")) else { break };
-        if let Some(value) = form.members(&format!("{entry}.ContextKeyValues.member")).next() {
+        let mut values = form.members(&format!("{entry}.ContextKeyValues.member"));
+        if let Some(value) = values.next() {
             context.set(key, value);
         }
+        if values.next().is_some() {
+            return Err(IamError::validation(format!("The local cloud's IAM has one value of {key} only")));
+        }
     }
-    context
+    Ok(context)
 }

@@ -4,7 +4,7 @@ use super::error::IamError;
 use super::model::Role;
 use crate::access::Rights;
 use crate::db::{Db, DbError};
-use crate::policy::Document;
+use crate::policy::{Document, Trust};
 use rusqlite::{Transaction, params};
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -19,12 +19,21 @@ CREATE TABLE IF NOT EXISTS iam_role (name TEXT PRIMARY KEY, doc TEXT NOT NULL) W
 struct Known {
     role: Arc<Role>,
     rights: Vec<Arc<Document>>,
+    trust: Arc<Trust>,
 }
 
 impl Known {
     fn new(role: Role) -> Self {
-        Self { rights: role.rights(), role: Arc::new(role) }
+        Self { rights: role.rights(), trust: Arc::new(role.trusted()), role: Arc::new(role) }
     }
+}
+
+/// What is known of an ARN.
+enum Found {
+    Here(Known),
+    Gone,
+    /// Nobody has made a role of its name.
+    NeverMade,
 }
 
 /// The roles, by name in lower case: names differ in more than case.
@@ -61,12 +70,37 @@ impl Store {
 
     /// What the role with an ARN may do.
     pub fn rights(&self, arn: &str) -> Rights {
+        match self.find(arn) {
+            Found::Here(known) => Rights::Of(known.rights),
+            Found::Gone => Rights::Of(Vec::new()),
+            Found::NeverMade => Rights::Everything,
+        }
+    }
+
+    /// Who may become the role with an ARN; `None` when nobody has made it.
+    pub fn trust(&self, arn: &str) -> Option<Arc<Trust>> {
+        match self.find(arn) {
+            Found::Here(known) => Some(known.trust),
+            Found::Gone => Some(Arc::default()),
+            Found::NeverMade => None,
+        }
+    }
+
+    /// The unique id of the role with an ARN.
+    pub fn id(&self, arn: &str) -> Option<String> {
+        match self.find(arn) {
+            Found::Here(known) => Some(known.role.id.clone()),
+            Found::Gone | Found::NeverMade => None,
+        }
+    }
+
+    fn find(&self, arn: &str) -> Found {
         let name = arn.rsplit('/').next().unwrap_or_default().to_lowercase();
         self.with(|known| match known.get(&name) {
             // Under another path it is another one, which is not there.
-            Some(known) if known.role.deleted || known.role.arn() != arn => Rights::Of(Vec::new()),
-            Some(known) => Rights::Of(known.rights.clone()),
-            None => Rights::Everything,
+            Some(known) if known.role.deleted || known.role.arn() != arn => Found::Gone,
+            Some(known) => Found::Here(known.clone()),
+            None => Found::NeverMade,
         })
     }
 

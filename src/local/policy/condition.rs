@@ -6,7 +6,7 @@ use super::request::Context;
 use serde_json::Value;
 
 /// The keys that the local cloud knows the values of. A condition over another one is refused: it could not be told.
-pub const KEYS: [&str; 12] = [
+pub const KEYS: [&str; 14] = [
     "aws:PrincipalAccount",
     "aws:PrincipalArn",
     "aws:PrincipalIsAWSService",
@@ -19,6 +19,8 @@ pub const KEYS: [&str; 12] = [
     "lambda:FunctionArn",
     "s3:delimiter",
     "s3:prefix",
+    "sts:ExternalId",
+    "sts:RoleSessionName",
 ];
 
 /// How a value is compared.
@@ -78,7 +80,7 @@ fn check(operator: Operator, name: &str, key: &str, values: &[String]) -> Result
         Operator::Bool | Operator::Null => {
             ["true", "false"].iter().any(|word| word.eq_ignore_ascii_case(value))
         }
-        Operator::Arn => value == "*" || is_arn(value),
+        Operator::Arn => is_arn(value),
         Operator::StringEquals | Operator::StringLike => true,
     };
     match values.iter().find(|value| !fits(value)) {

@@ -2,11 +2,11 @@
 
 use super::condition::{self, Condition};
 use super::pattern::{fits_action, fits_arn, is_arn};
-use super::reading::{Refused, texts};
+use super::reading::{Refused, json, only, texts};
 use super::request::{Context, Request};
 use serde_json::{Map, Value};
 
-/// A policy.
+/// A policy of a role or of a session.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Document {
     pub(super) statements: Vec<Statement>,
@@ -16,14 +16,14 @@ pub struct Document {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Statement {
     pub allows: bool,
-    actions: Selection,
-    resources: Selection,
-    conditions: Vec<Condition>,
+    pub actions: Selection,
+    pub resources: Selection,
+    pub conditions: Vec<Condition>,
 }
 
 /// `Action` and `Resource`, or `NotAction` and `NotResource`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Selection {
+pub(super) enum Selection {
     These(Vec<String>),
     AllBut(Vec<String>),
 }
@@ -47,50 +47,70 @@ impl Statement {
 }
 
 impl Document {
+    /// The policy of a role that may do everything.
+    #[must_use]
+    pub fn everything() -> Self {
+        let all = || Selection::AllBut(Vec::new());
+        let statement = Statement { allows: true, actions: all(), resources: all(), conditions: Vec::new() };
+        Self { statements: vec![statement] }
+    }
+
     /// Reads the policy of a role or of a session.
     ///
     /// # Errors
     /// [`Refused`]: it is malformed, or has something that is not understood; by name.
     pub fn read(text: &str) -> Result<Self, Refused> {
-        let value: Value = serde_json::from_str(text)
-            .map_err(|error| Refused::new(format!("Syntax errors in policy: {error}")))?;
-        let Value::Object(policy) = value else { return Err(Refused::new("a policy must be an object")) };
-        only(&policy, "a policy", &["Version", "Id", "Statement"])?;
-        match policy.get("Version") {
-            None => {}
-            Some(Value::String(version)) if ["2012-10-17", "2008-10-17"].contains(&version.as_str()) => {}
-            Some(version) => return Err(Refused::new(format!("Version {version} is not known"))),
-        }
-        let statements = match policy.get("Statement") {
-            Some(Value::Array(statements)) => statements.iter().map(statement).collect::<Result<_, _>>()?,
-            Some(one) => vec![statement(one)?],
-            None => return Err(Refused::new("a policy must have a Statement")),
-        };
-        Ok(Self { statements })
+        let statements = statements(text)?;
+        Ok(Self { statements: statements.iter().map(statement).collect::<Result<_, _>>()? })
     }
 }
 
-fn statement(value: &Value) -> Result<Statement, Refused> {
-    let Value::Object(statement) = value else { return Err(Refused::new("a Statement must be an object")) };
+/// The statements of any policy.
+pub(super) fn statements(text: &str) -> Result<Vec<Map<String, Value>>, Refused> {
+    let Value::Object(mut policy) = json(text)? else {
+        return Err(Refused::new("a policy must be an object"));
+    };
+    only(&policy, "a policy", &["Version", "Id", "Statement"])?;
+    match policy.get("Version") {
+        None => {}
+        Some(Value::String(version)) if ["2012-10-17", "2008-10-17"].contains(&version.as_str()) => {}
+        Some(version) => return Err(Refused::new(format!("Version {version} is not known"))),
+    }
+    let statements = match policy.remove("Statement") {
+        Some(Value::Array(statements)) => statements,
+        Some(one) => vec![one],
+        None => return Err(Refused::new("a policy must have a Statement")),
+    };
+    let object = |value| match value {
+        Value::Object(statement) => Ok(statement),
+        _ => Err(Refused::new("a Statement must be an object")),
+    };
+    statements.into_iter().map(object).collect()
+}
+
+fn statement(statement: &Map<String, Value>) -> Result<Statement, Refused> {
     let known = ["Sid", "Effect", "Action", "NotAction", "Resource", "NotResource", "Condition"];
     only(statement, "a Statement of a role's policy", &known)?;
-    let allows = match statement.get("Effect").and_then(Value::as_str) {
-        Some("Allow") => true,
-        Some("Deny") => false,
-        _ => return Err(Refused::new("Effect must be Allow or Deny")),
-    };
-    let actions = selection(statement, "Action", "NotAction", is_action)?;
-    let resources = selection(statement, "Resource", "NotResource", |text| text == "*" || is_arn(text))?;
-    let conditions = statement.get("Condition").map_or(Ok(Vec::new()), condition::read)?;
-    Ok(Statement { allows, actions, resources, conditions })
+    Ok(Statement {
+        allows: allows(statement)?,
+        actions: selection(statement, "Action", "NotAction", is_action)?,
+        resources: selection(statement, "Resource", "NotResource", |text| text == "*" || is_arn(text))?,
+        conditions: conditions(statement)?,
+    })
 }
 
-/// Refuses what is not understood.
-fn only(map: &Map<String, Value>, what: &str, known: &[&str]) -> Result<(), Refused> {
-    match map.keys().find(|key| !known.contains(&key.as_str())) {
-        Some(key) => Err(Refused::new(format!("{what} here cannot have {key}"))),
-        None => Ok(()),
+/// `Effect`
+pub(super) fn allows(statement: &Map<String, Value>) -> Result<bool, Refused> {
+    match statement.get("Effect").and_then(Value::as_str) {
+        Some("Allow") => Ok(true),
+        Some("Deny") => Ok(false),
+        _ => Err(Refused::new("Effect must be Allow or Deny")),
     }
+}
+
+/// `Condition`
+pub(super) fn conditions(statement: &Map<String, Value>) -> Result<Vec<Condition>, Refused> {
+    statement.get("Condition").map_or(Ok(Vec::new()), condition::read)
 }
 
 /// One of two elements of a statement.
@@ -113,9 +133,10 @@ fn selection(
     }
 }
 
-/// `*`, or `service:Name` with wildcards.
-fn is_action(text: &str) -> bool {
-    let name =
-        |part: &str| !part.is_empty() && part.chars().all(|c| c.is_ascii_alphanumeric() || "*?-".contains(c));
-    text == "*" || text.split_once(':').is_some_and(|(service, action)| name(service) && name(action))
+/// `*`, or `service:Name` with wildcards in the name.
+pub(super) fn is_action(text: &str) -> bool {
+    let plain = |c: char| c.is_ascii_alphanumeric() || c == '-';
+    let part =
+        |part: &str, more: &str| !part.is_empty() && part.chars().all(|c| plain(c) || more.contains(c));
+    text == "*" || text.split_once(':').is_some_and(|(service, name)| part(service, "") && part(name, "*?"))
 }

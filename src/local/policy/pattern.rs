@@ -21,11 +21,12 @@ pub fn fits_arn(pattern: &str, arn: &str) -> bool {
     patterns.len() == parts.len() && patterns.iter().zip(&parts).all(|(pattern, part)| fits(pattern, part))
 }
 
-/// Whether a text is a pattern for ARNs.
+/// Whether a text is a pattern for ARNs. Partitions and services have no capitals, and IAM refuses what has.
 #[must_use]
 pub fn is_arn(pattern: &str) -> bool {
+    let small = |part: &str| !part.is_empty() && !part.chars().any(|c| c.is_ascii_uppercase());
     let parts = parts(pattern);
-    parts.len() == PARTS && parts[0] == "arn"
+    parts.len() == PARTS && parts[0] == "arn" && small(parts[1]) && small(parts[2])
 }
 
 fn parts(arn: &str) -> Vec<&str> {

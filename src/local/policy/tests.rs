@@ -2,312 +2,139 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-use super::{Context, Decision, Document, Policies, Request};
+use super::{Context, Decision, Document, Policies, Request, Trust, Who};
+use serde_json::Value;
 use std::sync::Arc;
 
-/// Policies by name.
-const POLICIES: &[(&str, &str)] = &[
-    ("all", r#"{"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"}}"#),
-    (
-        // What throng gives a function.
-        "function",
-        r#"{"Version": "2012-10-17", "Statement": [
-            {"Sid": "Log", "Effect": "Allow", "Action": ["logs:CreateLogStream", "logs:PutLogEvents"],
-             "Resource": ["arn:aws:logs:us-east-1:000000000000:log-group:/aws/lambda/f:*"]},
-            {"Sid": "ReadInputs", "Effect": "Allow", "Action": ["s3:GetObject"], "Resource": [
-              "arn:aws:s3:::pictures/in/*", "arn:aws:s3:::home/inputs/*", "arn:aws:s3:::home/runs/*/cancel.json",
-              "arn:aws:s3:::home/secrets/f/*"]},
-            {"Sid": "StoreOutputs", "Effect": "Allow", "Action": ["s3:PutObject", "s3:AbortMultipartUpload"],
-             "Resource": ["arn:aws:s3:::pictures/out/*"]},
-            {"Sid": "Tell", "Effect": "Allow", "Action": ["s3:ListBucket"],
-             "Resource": ["arn:aws:s3:::home", "arn:aws:s3:::pictures"]}]}"#,
-    ),
-    (
-        "reader",
-        r#"{"Statement": [{"Effect": "Allow", "Action": ["s3:Get*", "S3:LIST?ucket"], "Resource": "arn:aws:s3:::b*"}]}"#,
-    ),
-    (
-        "no-secrets",
-        r#"{"Statement": [{"Effect": "Allow", "Action": "s3:*", "Resource": "*"},
-            {"Effect": "Deny", "Action": "s3:*", "Resource": ["arn:aws:s3:::home", "arn:aws:s3:::home/*"]},
-            {"Effect": "Deny", "Action": "s3:DeleteObject", "Resource": "arn:aws:s3:::*/keep/*"}]}"#,
-    ),
-    (
-        "not-action",
-        r#"{"Statement": [{"Effect": "Allow", "NotAction": ["iam:*", "s3:Delete*"], "Resource": "*"}]}"#,
-    ),
-    (
-        "not-resource",
-        r#"{"Statement": [{"Effect": "Allow", "Action": "s3:*", "NotResource": ["arn:aws:s3:::home/*", "arn:aws:s3:::home"]}]}"#,
-    ),
-    (
-        "deny-not-action",
-        r#"{"Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"},
-            {"Effect": "Deny", "NotAction": "s3:GetObject", "Resource": "arn:aws:s3:::b/*"}]}"#,
-    ),
-    (
-        "prefix",
-        r#"{"Statement": [{"Effect": "Allow", "Action": "s3:ListBucket", "Resource": "arn:aws:s3:::b",
-            "Condition": {"StringLike": {"s3:prefix": ["in/*", "out/?"]}, "StringEquals": {"S3:Delimiter": "/"}}}]}"#,
-    ),
-    (
-        "whole-listing",
-        r#"{"Statement": [{"Effect": "Allow", "Action": "s3:ListBucket", "Resource": "arn:aws:s3:::b",
-            "Condition": {"Null": {"s3:prefix": "true"}}}]}"#,
-    ),
-    (
-        "some-prefix",
-        r#"{"Statement": [{"Effect": "Allow", "Action": "s3:ListBucket", "Resource": "arn:aws:s3:::b",
-            "Condition": {"Null": {"s3:prefix": false}}}]}"#,
-    ),
-    (
-        "tls",
-        r#"{"Statement": [{"Effect": "Allow", "Action": "s3:*", "Resource": "*"},
-            {"Effect": "Deny", "Action": "*", "Resource": "*", "Condition": {"Bool": {"aws:SecureTransport": "false"}}}]}"#,
-    ),
-    (
-        "pass",
-        r#"{"Statement": [{"Effect": "Allow", "Action": "iam:PassRole", "Resource": "arn:aws:iam::000000000000:role/throng/*",
-            "Condition": {"StringEquals": {"iam:PassedToService": ["lambda.amazonaws.com", "batch.amazonaws.com"]}}}]}"#,
-    ),
-    (
-        "itself",
-        r#"{"Statement": [{"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": "*",
-            "Condition": {"ArnEquals": {"aws:PrincipalArn": "arn:aws:iam::000000000000:role/throng/f"}}}]}"#,
-    ),
-    (
-        "any-of-ours",
-        r#"{"Statement": [{"Effect": "Allow", "Action": "sts:*", "Resource": "*",
-            "Condition": {"ArnLike": {"aws:PrincipalArn": "arn:aws:iam::000000000000:role/throng/*"}}}]}"#,
-    ),
-    (
-        "arns",
-        r#"{"Statement": [{"Effect": "Allow", "Action": "lambda:InvokeFunction",
-            "Resource": "arn:aws:lambda:*:000000000000:function:gray*"}]}"#,
-    ),
-    // A session's policy, as a script's credentials are narrowed.
-    (
-        "narrow",
-        r#"{"Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"},
-            {"Effect": "Deny", "Action": "s3:*", "Resource": ["arn:aws:s3:::home", "arn:aws:s3:::home/*"]},
-            {"Effect": "Deny", "Action": "sts:AssumeRole", "Resource": "*"}]}"#,
-    ),
-    ("only-put", r#"{"Statement": [{"Effect": "Allow", "Action": "s3:PutObject", "Resource": "*"}]}"#),
-];
+/// Policies, requests and what comes of them. An independent evaluator decides the same (`tests/interop/policies.rs`).
+const CASES: &str = include_str!("cases.json");
 
-const YES: Decision = Decision::Allowed;
-const NO: Decision = Decision::NotAllowed;
-const DENY: Decision = Decision::Denied;
-const SESSION: Decision = Decision::NotInSession;
+fn decision(word: &Value) -> Decision {
+    match word.as_str().unwrap() {
+        "allowed" => Decision::Allowed,
+        "denied" => Decision::Denied,
+        "denied-by-trust" => Decision::DeniedByTrust,
+        "not-allowed" => Decision::NotAllowed,
+        "not-in-session" => Decision::NotInSession,
+        "not-trusted" => Decision::NotTrusted,
+        other => panic!("{other}"),
+    }
+}
 
-/// Policies of the role (several with `+`; those of the session after `/`), action, resource, what is known, decision.
-type Case = (&'static str, &'static str, &'static str, &'static [(&'static str, &'static str)], Decision);
-
-const CASES: &[Case] = &[
-    // Nothing is allowed that nobody allows.
-    ("", "s3:GetObject", "arn:aws:s3:::b/k", &[], NO),
-    ("all", "s3:GetObject", "arn:aws:s3:::b/k", &[], YES),
-    ("all", "lambda:ListFunctions", "*", &[], YES),
-    ("all", "iam:DeleteRole", "arn:aws:iam::000000000000:role/r", &[], YES),
-    // A function's own policy.
-    ("function", "s3:GetObject", "arn:aws:s3:::pictures/in/a.png", &[], YES),
-    ("function", "s3:GetObject", "arn:aws:s3:::pictures/in/deep/er/a.png", &[], YES),
-    ("function", "s3:GetObject", "arn:aws:s3:::pictures/in/", &[], YES),
-    ("function", "s3:GetObject", "arn:aws:s3:::pictures/in", &[], NO),
-    ("function", "s3:GetObject", "arn:aws:s3:::pictures/inside/a.png", &[], NO),
-    ("function", "s3:GetObject", "arn:aws:s3:::pictures/out/a.png", &[], NO),
-    ("function", "s3:GetObject", "arn:aws:s3:::other/in/a.png", &[], NO),
-    ("function", "s3:PutObject", "arn:aws:s3:::pictures/out/a.png", &[], YES),
-    ("function", "s3:PutObject", "arn:aws:s3:::pictures/in/a.png", &[], NO),
-    ("function", "s3:AbortMultipartUpload", "arn:aws:s3:::pictures/out/a.png", &[], YES),
-    ("function", "s3:DeleteObject", "arn:aws:s3:::pictures/out/a.png", &[], NO),
-    ("function", "s3:PutObjectTagging", "arn:aws:s3:::pictures/out/a.png", &[], NO),
-    ("function", "s3:GetObject", "arn:aws:s3:::home/runs/1/cancel.json", &[], YES),
-    ("function", "s3:GetObject", "arn:aws:s3:::home/runs/1/run.json", &[], NO),
-    ("function", "s3:PutObject", "arn:aws:s3:::home/runs/1/cancel.json", &[], NO),
-    ("function", "s3:GetObject", "arn:aws:s3:::home/secrets/f/keys", &[], YES),
-    ("function", "s3:GetObject", "arn:aws:s3:::home/secrets/g/keys", &[], NO),
-    ("function", "s3:GetObject", "arn:aws:s3:::home/secrets/ff/keys", &[], NO),
-    ("function", "s3:ListBucket", "arn:aws:s3:::pictures", &[], YES),
-    ("function", "s3:ListBucket", "arn:aws:s3:::other", &[], NO),
-    ("function", "s3:ListAllMyBuckets", "*", &[], NO),
-    ("function", "s3:DeleteBucket", "arn:aws:s3:::pictures", &[], NO),
-    (
-        "function",
-        "logs:PutLogEvents",
-        "arn:aws:logs:us-east-1:000000000000:log-group:/aws/lambda/f:log-stream:s",
-        &[],
-        YES,
-    ),
-    (
-        "function",
-        "logs:PutLogEvents",
-        "arn:aws:logs:us-east-1:000000000000:log-group:/aws/lambda/g:log-stream:s",
-        &[],
-        NO,
-    ),
-    (
-        "function",
-        "logs:FilterLogEvents",
-        "arn:aws:logs:us-east-1:000000000000:log-group:/aws/lambda/f:log-stream:",
-        &[],
-        NO,
-    ),
-    ("function", "lambda:InvokeFunction", "arn:aws:lambda:us-east-1:000000000000:function:f", &[], NO),
-    ("function", "lambda:GetFunction", "arn:aws:lambda:us-east-1:000000000000:function:g", &[], NO),
-    ("function", "iam:PutRolePolicy", "arn:aws:iam::000000000000:role/throng/f", &[], NO),
-    // Actions have wildcards, whatever the case.
-    ("reader", "s3:GetObject", "arn:aws:s3:::b/k", &[], YES),
-    ("reader", "s3:getobject", "arn:aws:s3:::b/k", &[], YES),
-    ("reader", "s3:GetBucketTagging", "arn:aws:s3:::bucket", &[], YES),
-    ("reader", "s3:ListBucket", "arn:aws:s3:::bucket", &[], YES),
-    ("reader", "s3:ListBBucket", "arn:aws:s3:::bucket", &[], NO),
-    ("reader", "s3:ListBuckets", "arn:aws:s3:::bucket", &[], NO),
-    ("reader", "s3:PutObject", "arn:aws:s3:::b/k", &[], NO),
-    ("reader", "s3:GetObject", "arn:aws:s3:::c/k", &[], NO),
-    ("reader", "s3x:GetObject", "arn:aws:s3:::b/k", &[], NO),
-    // Resources do not: names of keys and buckets differ in case.
-    ("reader", "s3:GetObject", "arn:aws:s3:::B/k", &[], NO),
-    ("reader", "s3:GetObject", "*", &[], NO),
-    // A deny wins.
-    ("no-secrets", "s3:GetObject", "arn:aws:s3:::b/k", &[], YES),
-    ("no-secrets", "s3:GetObject", "arn:aws:s3:::home/k", &[], DENY),
-    ("no-secrets", "s3:ListBucket", "arn:aws:s3:::home", &[], DENY),
-    ("no-secrets", "s3:ListBucket", "arn:aws:s3:::homes", &[], YES),
-    ("no-secrets", "s3:DeleteObject", "arn:aws:s3:::b/k", &[], YES),
-    ("no-secrets", "s3:DeleteObject", "arn:aws:s3:::b/keep/k", &[], DENY),
-    ("no-secrets", "s3:PutObject", "arn:aws:s3:::b/keep/k", &[], YES),
-    ("no-secrets", "lambda:InvokeFunction", "*", &[], NO),
-    ("all+no-secrets", "s3:GetObject", "arn:aws:s3:::home/k", &[], DENY),
-    ("no-secrets+all", "s3:GetObject", "arn:aws:s3:::home/k", &[], DENY),
-    ("all+no-secrets", "lambda:InvokeFunction", "*", &[], YES),
-    ("function+reader", "s3:GetObject", "arn:aws:s3:::b/k", &[], YES),
-    // All but.
-    ("not-action", "s3:GetObject", "arn:aws:s3:::b/k", &[], YES),
-    ("not-action", "lambda:InvokeFunction", "*", &[], YES),
-    ("not-action", "s3:DeleteObject", "arn:aws:s3:::b/k", &[], NO),
-    ("not-action", "iam:GetRole", "*", &[], NO),
-    ("not-action+all", "iam:GetRole", "*", &[], YES),
-    ("not-resource", "s3:GetObject", "arn:aws:s3:::b/k", &[], YES),
-    ("not-resource", "s3:GetObject", "arn:aws:s3:::home/k", &[], NO),
-    ("not-resource", "s3:ListBucket", "arn:aws:s3:::home", &[], NO),
-    ("not-resource", "s3:ListAllMyBuckets", "*", &[], YES),
-    ("deny-not-action", "s3:GetObject", "arn:aws:s3:::b/k", &[], YES),
-    ("deny-not-action", "s3:PutObject", "arn:aws:s3:::b/k", &[], DENY),
-    ("deny-not-action", "s3:PutObject", "arn:aws:s3:::c/k", &[], YES),
-    // Conditions: all keys, any value.
-    ("prefix", "s3:ListBucket", "arn:aws:s3:::b", &[("s3:prefix", "in/x"), ("s3:delimiter", "/")], YES),
-    ("prefix", "s3:ListBucket", "arn:aws:s3:::b", &[("s3:prefix", "out/x"), ("s3:delimiter", "/")], YES),
-    ("prefix", "s3:ListBucket", "arn:aws:s3:::b", &[("s3:prefix", "out/xy"), ("s3:delimiter", "/")], NO),
-    ("prefix", "s3:ListBucket", "arn:aws:s3:::b", &[("s3:prefix", "in/x")], NO),
-    ("prefix", "s3:ListBucket", "arn:aws:s3:::b", &[("s3:prefix", "in/x"), ("s3:delimiter", "|")], NO),
-    ("prefix", "s3:ListBucket", "arn:aws:s3:::b", &[], NO),
-    ("prefix", "s3:ListBucket", "arn:aws:s3:::b", &[("s3:prefix", "IN/x"), ("s3:delimiter", "/")], NO),
-    ("whole-listing", "s3:ListBucket", "arn:aws:s3:::b", &[], YES),
-    ("whole-listing", "s3:ListBucket", "arn:aws:s3:::b", &[("s3:prefix", "in/")], NO),
-    ("some-prefix", "s3:ListBucket", "arn:aws:s3:::b", &[("s3:prefix", "")], YES),
-    ("some-prefix", "s3:ListBucket", "arn:aws:s3:::b", &[], NO),
-    ("tls", "s3:GetObject", "arn:aws:s3:::b/k", &[("aws:SecureTransport", "true")], YES),
-    ("tls", "s3:GetObject", "arn:aws:s3:::b/k", &[("aws:securetransport", "False")], DENY),
-    ("tls", "s3:GetObject", "arn:aws:s3:::b/k", &[], YES),
-    (
-        "pass",
-        "iam:PassRole",
-        "arn:aws:iam::000000000000:role/throng/f",
-        &[("iam:PassedToService", "lambda.amazonaws.com")],
-        YES,
-    ),
-    (
-        "pass",
-        "iam:PassRole",
-        "arn:aws:iam::000000000000:role/throng/f",
-        &[("iam:PassedToService", "batch.amazonaws.com")],
-        YES,
-    ),
-    (
-        "pass",
-        "iam:PassRole",
-        "arn:aws:iam::000000000000:role/throng/f",
-        &[("iam:PassedToService", "ec2.amazonaws.com")],
-        NO,
-    ),
-    ("pass", "iam:PassRole", "arn:aws:iam::000000000000:role/throng/f", &[], NO),
-    (
-        "pass",
-        "iam:PassRole",
-        "arn:aws:iam::000000000000:role/admin",
-        &[("iam:PassedToService", "lambda.amazonaws.com")],
-        NO,
-    ),
-    (
-        "itself",
-        "sts:AssumeRole",
-        "arn:aws:iam::000000000000:role/throng/f",
-        &[("aws:PrincipalArn", "arn:aws:iam::000000000000:role/throng/f")],
-        YES,
-    ),
-    (
-        "itself",
-        "sts:AssumeRole",
-        "arn:aws:iam::000000000000:role/throng/f",
-        &[("aws:PrincipalArn", "arn:aws:iam::000000000000:role/throng/g")],
-        NO,
-    ),
-    (
-        "any-of-ours",
-        "sts:AssumeRole",
-        "*",
-        &[("aws:PrincipalArn", "arn:aws:iam::000000000000:role/throng/g")],
-        YES,
-    ),
-    (
-        "any-of-ours",
-        "sts:AssumeRole",
-        "*",
-        &[("aws:PrincipalArn", "arn:aws:iam::000000000000:role/other/g")],
-        NO,
-    ),
-    // No wildcard of an ARN reaches over a colon, but in its last part.
-    ("arns", "lambda:InvokeFunction", "arn:aws:lambda:us-east-1:000000000000:function:grayify", &[], YES),
-    ("arns", "lambda:InvokeFunction", "arn:aws:lambda:eu-west-1:000000000000:function:gray:1", &[], YES),
-    ("arns", "lambda:InvokeFunction", "arn:aws:lambda:us-east-1:111111111111:function:grayify", &[], NO),
-    ("arns", "lambda:InvokeFunction", "arn:aws:lambda:a:b:000000000000:function:grayify", &[], NO),
-    ("arns", "lambda:InvokeFunction", "arn:aws:lambda:us-east-1:000000000000:function:green", &[], NO),
-    // A session has what both have.
-    ("function/narrow", "s3:GetObject", "arn:aws:s3:::pictures/in/a", &[], YES),
-    ("function/narrow", "s3:PutObject", "arn:aws:s3:::pictures/out/a", &[], YES),
-    ("function/narrow", "s3:GetObject", "arn:aws:s3:::home/inputs/a", &[], DENY),
-    ("function/narrow", "s3:GetObject", "arn:aws:s3:::home/secrets/f/keys", &[], DENY),
-    ("function/narrow", "s3:GetObject", "arn:aws:s3:::other/k", &[], NO),
-    ("all/narrow", "sts:AssumeRole", "*", &[], DENY),
-    ("all/only-put", "s3:PutObject", "arn:aws:s3:::b/k", &[], YES),
-    ("all/only-put", "s3:GetObject", "arn:aws:s3:::b/k", &[], SESSION),
-    ("function/only-put", "s3:GetObject", "arn:aws:s3:::pictures/in/a", &[], SESSION),
-    ("function/only-put", "s3:PutObject", "arn:aws:s3:::pictures/in/a", &[], NO),
-    ("/all", "s3:GetObject", "arn:aws:s3:::b/k", &[], NO),
-    ("no-secrets/all", "s3:GetObject", "arn:aws:s3:::home/k", &[], DENY),
-    ("all/only-put+reader", "s3:GetObject", "arn:aws:s3:::b/k", &[], YES),
-];
-
-fn documents(names: &str) -> Vec<Arc<Document>> {
-    let read = |name: &str| {
-        let (_, text) = POLICIES.iter().find(|(known, _)| *known == name).unwrap_or_else(|| panic!("{name}"));
-        Arc::new(Document::read(text).unwrap_or_else(|refused| panic!("{name}: {refused}")))
+/// The documents that a case names.
+fn documents(table: &Value, names: &Value) -> Vec<Arc<Document>> {
+    let read = |name: &Value| {
+        let text = table["policies"][name.as_str().unwrap()].to_string();
+        Arc::new(Document::read(&text).unwrap_or_else(|refused| panic!("{name}: {refused}")))
     };
-    names.split('+').filter(|name| !name.is_empty()).map(read).collect()
+    names.as_array().into_iter().flatten().map(read).collect()
+}
+
+fn policies(table: &Value, case: &Value) -> Policies {
+    Policies { role: documents(table, &case["role"]), session: documents(table, &case["session"]) }
+}
+
+fn context(case: &Value) -> Context {
+    let mut context = Context::default();
+    for (key, value) in case["context"].as_object().into_iter().flatten() {
+        context.set(key, value.as_str().unwrap());
+    }
+    context
 }
 
 #[test]
-fn a_hundred_requests_are_decided_as_iam_does() {
-    assert!(CASES.len() >= 100, "{}", CASES.len());
-    for (policies, action, resource, known, expected) in CASES {
-        let (role, session) = policies.split_once('/').unwrap_or((policies, ""));
-        let policies = Policies { role: documents(role), session: documents(session) };
-        let mut context = Context::default();
-        known.iter().for_each(|(key, value)| context.set(key, *value));
-        let decision = policies.decide(&Request { action, resource }, &context);
-        assert_eq!(decision, *expected, "{role} / {session}: {action} on {resource} with {known:?}");
+fn requests_are_decided_as_iam_does() {
+    let table: Value = serde_json::from_str(CASES).unwrap();
+    let cases = table["cases"].as_array().unwrap();
+    assert!(cases.len() >= 100, "{}", cases.len());
+    for case in cases {
+        let text = |name: &str| case[name].as_str().unwrap();
+        let request = Request { action: text("action"), resource: text("resource") };
+        let decided = policies(&table, case).decide(&request, &context(case));
+        assert_eq!(decided, decision(&case["expect"]), "{case}");
     }
+}
+
+#[test]
+fn malformed_policies_are_refused() {
+    let table: Value = serde_json::from_str(CASES).unwrap();
+    for (name, policy) in table["malformed"].as_object().unwrap() {
+        assert!(Document::read(&policy.to_string()).is_err(), "{name}: {policy}");
+    }
+}
+
+#[test]
+fn who_may_become_a_role_is_decided_as_iam_does() {
+    let table: Value = serde_json::from_str(CASES).unwrap();
+    let of = |name: &str| table["caller"][name].as_str().unwrap();
+    let cases = table["assume"].as_array().unwrap();
+    assert!(cases.len() >= 40, "{}", cases.len());
+    for case in cases {
+        let trust = table["trusts"][case["trust"].as_str().unwrap()].to_string();
+        let trust = Trust::read(&trust).unwrap_or_else(|refused| panic!("{case}: {refused}"));
+        let (expected, context) = (decision(&case["expect"]), context(case));
+        if let Some(service) = case["service"].as_str() {
+            assert_eq!(trust.lets_in_service(service, &context), expected == Decision::Allowed, "{case}");
+            continue;
+        }
+        let who = Who::Role { role: of("role"), session: of("session") };
+        let decided = policies(&table, case).decide_assume(&trust, &who, of("role"), &context);
+        assert_eq!(decided, expected, "{case}");
+    }
+}
+
+#[test]
+fn a_trust_policy_that_is_not_understood_is_refused_by_name() {
+    let with = |principal: &str, rest: &str| {
+        format!(
+            r#"{{"Version": "2012-10-17", "Statement": [{{"Effect": "Allow", "Principal": {principal},
+                "Action": "sts:AssumeRole"{rest}}}]}}"#
+        )
+    };
+    let root = r#"{"AWS": "arn:aws:iam::000000000000:root"}"#;
+    let role = |name: &str| format!(r#"{{"AWS": "arn:aws:iam::000000000000:{name}"}}"#);
+    for (text, named) in [
+        ("{}".to_owned(), "Statement"),
+        ("no".into(), "Syntax"),
+        (with(root, "").replace("Version", "Sorry"), "Sorry"),
+        (with(root, r#", "Resource": "*""#), "Resource"),
+        (with(root, r#", "NotAction": "sts:TagSession""#), "NotAction"),
+        (with(root, r#", "NotPrincipal": "*""#), "NotPrincipal"),
+        (with(root, "").replace("\"Principal\"", "\"NotPrincipal\""), "NotPrincipal"),
+        (with(root, "").replace("\"Principal\"", "\"Sid\""), "Principal"),
+        (with(root, "").replace("sts:AssumeRole", "sts:TagSession"), "sts:TagSession"),
+        (
+            with(root, "").replace("\"sts:AssumeRole\"", "[\"sts:AssumeRole\", \"sts:SetSourceIdentity\"]"),
+            "sts:SetSourceIdentity",
+        ),
+        (with(root, "").replace("sts:AssumeRole", "sts:AssumeRoleWithSAML"), "sts:AssumeRoleWithSAML"),
+        (with(root, "").replace("sts:AssumeRole", "s3:GetObject"), "may only specify STS AssumeRole actions"),
+        (with(root, "").replace("sts:AssumeRole", "*"), "may only specify STS AssumeRole actions"),
+        (with(r#"{"Federated": "accounts.google.com"}"#, ""), "Federated"),
+        (with(r#"{"CanonicalUser": "79a59d"}"#, ""), "CanonicalUser"),
+        (with(r#""arn:aws:iam::000000000000:root""#, ""), "Invalid principal in policy"),
+        (with("{}", ""), "Invalid principal in policy"),
+        (with(r#"{"AWS": []}"#, ""), "AWS must not be empty"),
+        (with(r#"{"AWS": "AROAEXAMPLE"}"#, ""), r#"Invalid principal in policy: "AWS":"AROAEXAMPLE""#),
+        (with(r#"{"Service": "lambda"}"#, ""), r#"Invalid principal in policy: "SERVICE":"lambda""#),
+        (with(r#"{"Service": "*"}"#, ""), r#""SERVICE":"*""#),
+        (with(&role("role/*"), ""), "role/*"),
+        (with(&role("user/ann"), ""), "user/ann"),
+        (with(&role("group/all"), ""), "group/all"),
+        (with(root, r#", "Condition": {"IpAddress": {"aws:SourceIp": "1.2.3.4"}}"#), "IpAddress"),
+        (
+            with(root, r#", "Condition": {"StringEquals": {"aws:SourceAccount": "000000000000"}}"#),
+            "aws:SourceAccount",
+        ),
+        (with(root, r#", "Condition": {"ArnEquals": {"aws:PrincipalArn": "x"}}"#), "aws:PrincipalArn"),
+        (with(root, "").replace("Allow", "Maybe"), "Effect"),
+    ] {
+        let refused =
+            Trust::read(&text).map_or_else(|refused| refused.to_string(), |read| panic!("{text}: {read:?}"));
+        assert!(refused.contains(named), "{text}: {refused}");
+    }
+    let trust = Trust::read(&with(&role("role/throng/f"), "")).unwrap();
+    assert_eq!(trust.roles().collect::<Vec<_>>(), ["arn:aws:iam::000000000000:role/throng/f"]);
 }
 
 #[test]
@@ -343,6 +170,17 @@ fn what_is_not_understood_is_refused_by_name() {
         (condition(r#"{"Bool": {"aws:SecureTransport": "maybe"}}"#), "maybe"),
         (condition(r#"{"ArnLike": {"aws:PrincipalArn": "role/x"}}"#), "role/x"),
         (condition("[]"), "Condition"),
+        (condition(r#"{"ArnLike": {"aws:PrincipalArn": "*"}}"#), "\"*\""),
+        (
+            condition(r#"{"Null": {"s3:prefix": "x"}, "Null": {"s3:prefix": "true"}}"#),
+            "\"Null\" is there twice",
+        ),
+        (with(r#", "Effect": "Deny""#), "\"Effect\" is there twice"),
+        (with("").replace("s3:GetObject", "s*:GetObject"), "s*:GetObject"),
+        (with("").replace("s3:GetObject", "*:*"), "*:*"),
+        (with("").replace("\"*\"", "\"arn:AWS:s3:::b\""), "arn:AWS:s3:::b"),
+        (with("").replace("\"*\"", "\"arn:aws:S3:::b\""), "arn:aws:S3:::b"),
+        (with("").replace("\"*\"", "\"arn:*\""), "arn:*"),
     ] {
         let refused = Document::read(&text)
             .map_or_else(|refused| refused.to_string(), |read| panic!("{text}: {read:?}"));

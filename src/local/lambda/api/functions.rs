@@ -23,6 +23,7 @@ impl Lambda {
         let code = request.code.take().unwrap_or_default();
         only_images(request.package_type.as_deref(), &code)?;
         let settings = validate::new_settings(&mut request, &name)?;
+        self.assumable(&settings.role)?;
         let uri = code.image_uri.unwrap_or_default();
         let tags = request.tags.take().unwrap_or_default().into_iter().collect();
         if self.inner.functions.get(&name).is_some() {
@@ -51,6 +52,14 @@ impl Lambda {
         let function = self.inner.functions.insert(function).await?;
         self.activate(&function.name);
         Ok(answer(StatusCode::CREATED, &function.configuration()))
+    }
+
+    /// Whether a role trusts Lambda.
+    fn assumable(&self, role: &str) -> Result<(), ApiError> {
+        if self.inner.config.access.is_for_lambda(role) {
+            return Ok(());
+        }
+        Err(ApiError::invalid("The role defined for the function cannot be assumed by Lambda."))
     }
 
     async fn resolve(&self, uri: &str) -> Result<LocalImage, ApiError> {
@@ -144,6 +153,9 @@ impl Lambda {
     pub(super) async fn update_configuration(&self, name: &str, call: &Call) -> ApiResult {
         let name = FunctionRef::parse(name)?.latest(None)?;
         let mut request: FunctionRequest = call.json()?;
+        if let Some(role) = &request.role {
+            self.assumable(role)?;
+        }
         let changed = self.inner.functions.change(&name, |function| {
             changeable(function, request.revision_id.as_deref())?;
             function.settings =

@@ -6,6 +6,9 @@
 
 mod assume;
 
+#[cfg(test)]
+mod tests;
+
 use crate::access::{Access, Caller, Needs};
 use crate::protocol::SignedService;
 use crate::protocol::auth::Denied;
@@ -34,11 +37,23 @@ impl Sts {
         Self { access, sessions: Sessions::default() }
     }
 
+    fn identity(&self, caller: &Caller) -> String {
+        let user = match caller {
+            Caller::Role(session) => self.access.user_id(session),
+            Caller::Person => ACCOUNT.to_owned(),
+        };
+        format!("<Arn>{}</Arn><UserId>{user}</UserId><Account>{ACCOUNT}</Account>", caller.arn())
+    }
+
     fn assume_role(
         &self,
         caller: &Caller,
         form: &HashMap<String, String>,
     ) -> Result<String, assume::Refused> {
+        if let Some(unknown) = form.keys().find(|name| !is_known(name)) {
+            let name = unknown.split('.').next().unwrap_or_default();
+            return Err(("ValidationError", format!("The local STS does not have {name} of AssumeRole")));
+        }
         let get = |name: &str| form.get(name).map(String::as_str).filter(|value| !value.is_empty());
         let missing = |name: &str| ("ValidationError", format!("{name} is required"));
         let wanted = Wanted {
@@ -46,20 +61,20 @@ impl Sts {
             session: get("RoleSessionName").ok_or_else(|| missing("RoleSessionName"))?,
             seconds: get("DurationSeconds"),
             policy: get("Policy"),
+            external_id: get("ExternalId"),
         };
         let assumed = self.sessions.assume(&self.access, caller, &wanted)?;
         let expires = jiff::Timestamp::try_from(assumed.expires).unwrap_or_default();
         Ok(format!(
             "<Credentials><AccessKeyId>{}</AccessKeyId><SecretAccessKey>{}</SecretAccessKey>\
              <SessionToken>{}</SessionToken><Expiration>{}</Expiration></Credentials>\
-             <AssumedRoleUser><Arn>{}</Arn><AssumedRoleId>{}:{}</AssumedRoleId></AssumedRoleUser>",
+             <AssumedRoleUser><Arn>{}</Arn><AssumedRoleId>{}</AssumedRoleId></AssumedRoleUser>",
             assumed.access_key_id,
             assumed.secret_access_key,
             assumed.token,
             expires.strftime("%Y-%m-%dT%H:%M:%SZ"),
             assumed.arn,
-            assumed.access_key_id,
-            wanted.session
+            assumed.user_id
         ))
     }
 }
@@ -75,7 +90,7 @@ impl SignedService for Sts {
             texts.into_iter().flat_map(url::form_urlencoded::parse).map(owned).collect();
         let caller = request.extensions().get::<Caller>().cloned().unwrap_or(Caller::Person);
         match form.get("Action").map(String::as_str) {
-            Some("GetCallerIdentity") => done("GetCallerIdentity", &identity(&caller)),
+            Some("GetCallerIdentity") => done("GetCallerIdentity", &self.identity(&caller)),
             Some("AssumeRole") => match self.assume_role(&caller, &form) {
                 Ok(result) => done("AssumeRole", &result),
                 Err((code, message)) => {
@@ -98,12 +113,11 @@ impl SignedService for Sts {
     }
 }
 
-fn identity(caller: &Caller) -> String {
-    let user = match caller {
-        Caller::Role(session) => format!("{}:{}", session.role_name(), session.name),
-        Caller::Person => ACCOUNT.to_owned(),
-    };
-    format!("<Arn>{}</Arn><UserId>{user}</UserId><Account>{ACCOUNT}</Account>", caller.arn())
+/// Members of `AssumeRole` that are obeyed. Another one (tags, further policies) would change what the caller gets.
+fn is_known(member: &str) -> bool {
+    const KNOWN: [&str; 7] =
+        ["Action", "Version", "RoleArn", "RoleSessionName", "DurationSeconds", "Policy", "ExternalId"];
+    KNOWN.contains(&member) || member.starts_with("X-Amz-")
 }
 
 fn done(operation: &str, result: &str) -> Response<Body> {
