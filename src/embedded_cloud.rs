@@ -56,6 +56,10 @@ impl EmbeddedCloud for Linked {
         daemon::read_credentials(folder)
     }
 
+    fn collect(&self, folder: &Path, hours: u32) -> Result<serde_json::Value, String> {
+        daemon::collect(folder, hours).map_err(|error| error.to_string())
+    }
+
     fn reset(&self, folder: &Path) -> Result<(), String> {
         daemon::reset(folder).map_err(|error| error.to_string())
     }

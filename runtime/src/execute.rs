@@ -114,6 +114,7 @@ struct Run<'a> {
 
 impl<'a> Run<'a> {
     fn start(command: &mut Command, limits: Limits, alarm: Alarm<'a>) -> io::Result<Self> {
+        let Alarm { at, ring } = alarm;
         // An empty standard input that needs no /dev/null.
         let (input, _) = io::pipe()?;
         let mut child = command.stdin(input).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
@@ -129,7 +130,7 @@ impl<'a> Run<'a> {
             err,
             phase: Phase::Running,
             limits,
-            alarm: Some((alarm.at, alarm.ring)),
+            alarm: Some((at, ring)),
             status: None,
             peak: 0,
             timed_out: false,

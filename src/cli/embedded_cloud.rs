@@ -72,6 +72,13 @@ pub trait EmbeddedCloud: fmt::Debug + Sync {
     /// They cannot be read.
     fn credentials(&self, folder: &Path) -> std::io::Result<LocalCredentials>;
 
+    /// Has the daemon remove image layers that nothing needs, and give up uploads in parts that are so many hours old; gives
+    /// `imageBytes` and `uploads`.
+    ///
+    /// # Errors
+    /// None runs, or it could not.
+    fn collect(&self, folder: &Path, hours: u32) -> Result<serde_json::Value, String>;
+
     /// Deletes everything in a stopped cloud.
     ///
     /// # Errors

@@ -199,3 +199,29 @@ fn a_daemon_in_the_background_does_not_make_again_a_folder_that_was_deleted() {
     let _ = serve.kill();
     assert!(!serve.wait().unwrap().success() && !folder.exists());
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn garbage_is_collected_when_asked_and_what_is_young_stays() {
+    let daemon = Daemon::spawn(tempfile::tempdir().unwrap());
+    let client = client(&daemon.folder());
+    client.create_bucket().bucket("bkt").send().await.unwrap();
+    client.put_object().bucket("bkt").key("kept").body(bytes(300_000, 1).into()).send().await.unwrap();
+    let upload = client.create_multipart_upload().bucket("bkt").key("broken").send().await.unwrap();
+    let part = client.upload_part().bucket("bkt").key("broken").upload_id(upload.upload_id().unwrap());
+    part.part_number(1).body(bytes(400_000, 2).into()).send().await.unwrap();
+    let before = body_files(&daemon.folder());
+    let gc = |days: &str| {
+        let output = Command::new(env!("CARGO_BIN_EXE_throng"))
+            .args(["local", "gc", "--output", "json", "--days", days])
+            .env("THRONG_HOME", daemon.home.path())
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        serde_json::from_slice::<serde_json::Value>(&output.stdout).unwrap()
+    };
+    assert_eq!(gc("30")["uploads"], 0);
+    assert_eq!(gc("0")["uploads"], 1);
+    assert_eq!(body_files(&daemon.folder()), before - 1, "its part is gone from the disk");
+    assert!(client.list_multipart_uploads().bucket("bkt").send().await.unwrap().uploads().is_empty());
+    assert_eq!(get(&client, "kept").await, bytes(300_000, 1));
+}

@@ -152,6 +152,7 @@ fn the_local_cloud_and_doctor() {
     compare("local_stop", &printed(&home, &["local", "stop"]));
     compare("local_stop_again", &printed(&home, &["local", "stop"]));
     compare_shape("local_status_stopped", &home, &["local", "status"]);
+    compare("local_gc", &printed(&home, &["local", "gc"]));
     compare("local_reset", &printed(&home, &["local", "reset", "--yes"]));
 }
 

@@ -34,6 +34,12 @@ pub enum Local {
         #[arg(long)]
         env: bool,
     },
+    /// Free space: image layers that nothing needs, broken uploads, and what transfers left on this machine
+    Gc {
+        /// How many days ago something must have been touched last
+        #[arg(long, value_name = "N", default_value_t = 30, value_parser = clap::value_parser!(u32).range(0..=36_500))]
+        days: u32,
+    },
     /// Delete everything that is stored in it
     Reset {
         /// Do not ask

@@ -12,7 +12,7 @@ use std::path::Path;
 use std::time::Duration;
 use throng_contract::local as contract;
 use throng_core::config::{Config, LOCAL, Overrides};
-use throng_core::jobs::{Job, permit};
+use throng_core::jobs::{self, Job, permit};
 use throng_core::lines;
 use throng_core::words::{self, Lines};
 
@@ -58,6 +58,19 @@ pub fn control(verb: &Local, global: &Global, cloud: &dyn EmbeddedCloud) -> CliR
             Ok(())
         }
         Local::Status { env } => status(cloud, &folder, env, format),
+        Local::Gc { days } => {
+            let overrides = Overrides { file: global.config.clone(), context: Some(LOCAL.to_owned()) };
+            let config = Config::load(&dirs, &overrides).map_err(Fail::usage)?;
+            permit(config.context(None).map_err(Fail::usage)?, Job::Collect)?;
+            let arguments = ["local", "serve", "--detach"].map(str::to_owned);
+            cloud.start(&folder, &arguments).map_err(unreachable)?;
+            let what = "waiting for the local cloud to remove what nothing needs …";
+            let there =
+                patiently(what, || cloud.collect(&folder, days.saturating_mul(24))).map_err(unreachable)?;
+            let here = jobs::collect(&dirs, Duration::from_hours(24 * u64::from(days)));
+            collected(format, &there, &here);
+            Ok(())
+        }
         Local::Reset { yes } => {
             let overrides = Overrides { file: global.config.clone(), context: Some(LOCAL.to_owned()) };
             let config = Config::load(&dirs, &overrides).map_err(Fail::usage)?;
@@ -72,6 +85,31 @@ pub fn control(verb: &Local, global: &Global, cloud: &dyn EmbeddedCloud) -> CliR
             Ok(())
         }
     }
+}
+
+/// Says what was removed, there and on this machine.
+fn collected(format: Format, there: &Value, here: &jobs::Collected) {
+    let number = |name: &str| there.get(name).and_then(Value::as_u64).unwrap_or(0);
+    let document = json!({
+        "image_bytes": number("imageBytes"),
+        "uploads": number("uploads"),
+        "journals": here.journals,
+        "launches": here.launches,
+        "cached_layers": here.layers,
+        "cached_bytes": here.bytes,
+    });
+    print::result(format, &document, || {
+        lines!(
+            "Removed from the local cloud: {} of image layers that nothing needs, {}.\n\
+             Removed from this machine: {} of transfers, {} of runs, {} of images ({}).\n",
+            words::bytes(number("imageBytes")),
+            words::plural(number("uploads"), "broken upload"),
+            words::plural(here.journals, "journal"),
+            words::plural(here.launches, "plan"),
+            words::plural(here.layers, "cached layer"),
+            words::bytes(here.bytes),
+        )
+    });
 }
 
 fn stop(cloud: &dyn EmbeddedCloud, folder: &Path) -> Result<bool, Fail> {

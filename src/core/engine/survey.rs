@@ -93,13 +93,10 @@ async fn look(
     let known = guard.take().filter(|(of, _)| of.same(&cloud));
     let context = ctx.job_in(cloud.clone()).runs()?;
     let stalled_after = FollowOptions::of(&context).stalled_after;
-    let (_, lister) = match known {
-        Some(known) => guard.insert(known),
-        None => {
-            let lister = Lister::new(context.clone()).resend_after(ctx.job_in(cloud.clone()).resend_after());
-            guard.insert((cloud.clone(), lister))
-        }
-    };
+    let (_, lister) = guard.insert(known.unwrap_or_else(|| {
+        let resend_after = ctx.job_in(cloud.clone()).resend_after();
+        (cloud.clone(), Lister::new(context.clone()).resend_after(resend_after))
+    }));
     let complete = |mut run: RunSummary| {
         memory.complete(&mut run, stalled_after);
         run

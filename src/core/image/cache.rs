@@ -56,6 +56,13 @@ impl Cache {
         Ok(path)
     }
 
+    /// Every blob and note, and what a process that was killed left of one.
+    pub(crate) fn files(&self) -> Vec<PathBuf> {
+        let folders = [self.folder.join("blobs/sha256"), self.folder.join("notes")];
+        let entries = folders.iter().flat_map(std::fs::read_dir).flatten().flatten();
+        entries.map(|entry| entry.path()).filter(|path| path.is_file()).collect()
+    }
+
     /// A note that was written under this name, if it is there and can be read.
     pub(super) fn note<T: DeserializeOwned>(&self, name: &str) -> Option<T> {
         serde_json::from_slice(&std::fs::read(self.folder.join("notes").join(name)).ok()?).ok()

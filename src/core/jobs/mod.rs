@@ -20,11 +20,13 @@
 //! buckets   makes and deletes them
 //! deploy    plans everything, then applies everything
 //! remove    takes a function away
+//! collect   removes what nothing on this machine needs any more
 //! upgrade   gives functions of an older throng today's runtime
 //! ```
 
 mod buckets;
 mod cancel;
+mod collect;
 mod context;
 mod delete;
 mod deploy;
@@ -42,6 +44,7 @@ mod upload;
 
 pub use buckets::{create_bucket, delete_bucket};
 pub use cancel::{Cancellation, cancel};
+pub use collect::{Collected, collect};
 pub use context::{JobContext, JobSettings};
 pub use delete::{Deleted, delete, objects_below};
 pub use deploy::{Definitions, apply, plan};

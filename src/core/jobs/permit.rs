@@ -38,6 +38,8 @@ pub enum Job {
     RemoveImage,
     /// Empties the local cloud.
     Reset,
+    /// Removes what nothing needs any more from the local cloud and from this machine.
+    Collect,
 }
 
 impl Job {
@@ -110,6 +112,7 @@ mod tests {
             Job::DeleteBucket,
             Job::RemoveImage,
             Job::Reset,
+            Job::Collect,
         ] {
             assert!(permit(&writable, job).is_ok(), "{job:?}");
             let refused = permit(&read_only, job).map_err(|error| error.kind());

@@ -63,7 +63,7 @@ use crate::dataset::scan::ScanError;
 use crate::dataset::upload::{UploadError, UploadOptions};
 use crate::dataset::{Objects, S3Objects};
 use crate::dirs::Dirs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// What runs need: a store, functions, a home bucket, a folder for journals. Cheap to clone.
@@ -118,8 +118,22 @@ impl RunContext {
 
     /// The folder of such folders.
     fn launches(&self) -> PathBuf {
-        self.state.join("runs").join(&self.context)
+        launches_of(&self.state).join(&self.context)
     }
+}
+
+/// The folder that has one for each context, with a folder for each run whose inputs were not all sent from this machine.
+pub(crate) fn launches_of(state: &Path) -> PathBuf {
+    state.join("runs")
+}
+
+/// Forgets what a run's folder says, unless its inputs are being sent; gives whether it did.
+pub(crate) fn forget_launch(folder: &Path) -> bool {
+    let claimed = plan::claim(folder).is_ok_and(|claim| claim.is_some());
+    if claimed {
+        plan::remove(folder);
+    }
+    claimed && !folder.exists()
 }
 
 /// Why a run could not be launched, followed or read.

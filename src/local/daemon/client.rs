@@ -13,6 +13,8 @@ use throng_contract::local::LocalEndpoint;
 
 /// How long a daemon may take to listen, and to end.
 const PATIENCE: Duration = Duration::from_secs(20);
+/// How long removing what is of no use may take.
+const COLLECTING: Duration = Duration::from_mins(10);
 const POLL: Duration = Duration::from_millis(10);
 
 /// Why it did not work.
@@ -33,6 +35,9 @@ pub enum DaemonError {
          (`throng local stop`), then try again"
     )]
     Unproven(u32),
+    /// It does not answer.
+    #[error("the local cloud does not answer; `throng local status` says whether it runs")]
+    NotRunning,
     /// Its data cannot be deleted while it runs.
     #[error("the local cloud is running; stop it first (`throng local stop`)")]
     Running,
@@ -167,6 +172,20 @@ fn unproven(files: &Files) -> Option<LocalEndpoint> {
     let held = || files.try_lock().is_ok_and(|lock| lock.is_none());
     let lives = matches!(connect(files, &before), Listening::Stranger) && held();
     (lives && files.read_endpoint().as_ref() == Some(&before)).then_some(before)
+}
+
+/// Has the daemon in `folder` remove what nobody needs any more, and give up uploads in parts that are so many hours old.
+///
+/// # Errors
+/// [`DaemonError::NotRunning`]
+pub fn collect(folder: &Path, hours: u32) -> Result<serde_json::Value, DaemonError> {
+    let files = Files::new(folder);
+    let endpoint = files.read_endpoint().ok_or(DaemonError::NotRunning)?;
+    let Listening::Ours(mut connection) = connect(&files, &endpoint) else {
+        return Err(DaemonError::NotRunning);
+    };
+    connection.wait_for(COLLECTING);
+    connection.json(&files, "POST", &format!("/_throng/gc?{hours}")).ok_or(DaemonError::NotRunning)
 }
 
 /// Deletes everything that the local cloud keeps in `folder`, credentials and port excepted.

@@ -16,6 +16,6 @@ mod files;
 mod proven;
 mod run;
 
-pub use client::{DaemonError, State, reset, start, status, status_with_counts, stop};
+pub use client::{DaemonError, State, collect, reset, start, status, status_with_counts, stop};
 pub use files::{Files, read_credentials};
 pub use run::{ServeOptions, serve};

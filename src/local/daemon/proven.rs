@@ -8,7 +8,7 @@ use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 use throng_contract::local::{LocalEndpoint, PROOF_PATH, whole_body};
 
-/// How long an answer may take, all of it.
+/// How long an answer may take, unless more is to be done for it.
 const ANSWER: Duration = Duration::from_secs(5);
 /// The longest answer that is read.
 const LONGEST: usize = 1 << 20;
@@ -27,6 +27,8 @@ pub(super) enum Listening {
 pub(super) struct Connection {
     stream: TcpStream,
     address: SocketAddr,
+    /// How long an answer may take, all of it.
+    patience: Duration,
 }
 
 /// Finds out who listens where the endpoint file says.
@@ -34,7 +36,7 @@ pub(super) fn connect(files: &Files, endpoint: &LocalEndpoint) -> Listening {
     let Some(port) = endpoint.port() else { return Listening::Nobody };
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
     let Ok(stream) = TcpStream::connect_timeout(&address, ANSWER) else { return Listening::Nobody };
-    let mut connection = Connection { stream, address };
+    let mut connection = Connection { stream, address, patience: ANSWER };
     // One that has no key yet is of an older version.
     let Ok(key) = files.read_identity() else { return Listening::Stranger };
     let identity = Identity::new(&key, port, endpoint.pid);
@@ -46,6 +48,11 @@ pub(super) fn connect(files: &Files, endpoint: &LocalEndpoint) -> Listening {
 }
 
 impl Connection {
+    /// The next answers may take so long.
+    pub const fn wait_for(&mut self, patience: Duration) {
+        self.patience = patience;
+    }
+
     /// One small request with the person's keys: the answer's JSON.
     pub fn json(&mut self, files: &Files, method: &str, path: &str) -> Option<serde_json::Value> {
         let user = files.credentials_or_new().ok()?.user;
@@ -63,7 +70,7 @@ impl Connection {
         );
         self.stream.set_write_timeout(Some(ANSWER)).ok()?;
         self.stream.write_all(request.as_bytes()).ok()?;
-        let until = Instant::now() + ANSWER;
+        let until = Instant::now() + self.patience;
         let (mut answer, mut piece) = (Vec::new(), [0; 4096]);
         while answer.len() < LONGEST {
             let left = until.checked_duration_since(Instant::now()).filter(|left| !left.is_zero())?;

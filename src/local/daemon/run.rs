@@ -11,7 +11,7 @@ use crate::lambda::{
 };
 use crate::logs::{LogLimits, LogStore, LogsApi};
 use crate::private;
-use crate::protocol::Door;
+use crate::protocol::{Collected, Door};
 use crate::registry::ImageStore;
 use crate::s3::{self, ObjectStore};
 use crate::server::{self, Activity, Services, Sts};
@@ -166,10 +166,23 @@ async fn run(options: &ServeOptions, files: &Files, lock: &File, open_files: u64
     Ok(())
 }
 
+/// Images, with the functions that use them.
+struct UsedImages {
+    images: ImageStore,
+    lambda: Lambda,
+}
+
+#[async_trait::async_trait]
+impl Collected for UsedImages {
+    async fn collect(&self) -> Result<u64, String> {
+        self.images.sweep(&self.lambda.images_in_use()).await.map_err(|error| error.to_string())
+    }
+}
+
 /// Removes what no image and no function needs any more, at the start and every hour.
-async fn sweep_images(images: ImageStore, lambda: Lambda) {
+async fn sweep_images(images: Arc<UsedImages>) {
     loop {
-        match images.sweep(&lambda.images_in_use()).await {
+        match images.collect().await {
             Ok(0) => {}
             Ok(bytes) => tracing::info!(bytes, "unused image layers were removed"),
             Err(error) => tracing::warn!(%error, "the image store was not swept"),
@@ -241,7 +254,7 @@ async fn open(
     let logs = LogStore::open(&data.join("logs"), options.logs)?;
     let images = ImageStore::open(&data.join("images"))
         .map_err(|error| ServeError::Io("its images", std::io::Error::other(error)))?;
-    let (registry, store_of_images) = (images.registry(), images.clone());
+    let (registry, swept) = (images.registry(), images.clone());
     let iam = Iam::open(db.clone()).await?;
     let access = Arc::new(Access::new(credentials.user, Arc::new(iam.clone())));
     let mut config = LambdaConfig::for_machine(address.to_string(), access.clone());
@@ -260,9 +273,11 @@ async fn open(
         config,
     })
     .await?;
-    tokio::spawn(sweep_images(store_of_images, lambda.clone()));
+    let images = Arc::new(UsedImages { images: swept, lambda: lambda.clone() });
+    tokio::spawn(sweep_images(images.clone()));
     let services = Services {
         folder: files.folder.clone(),
+        images,
         s3: s3::service(store.clone(), access.clone()),
         store,
         sts: Arc::new(Sts::new(access.clone())),

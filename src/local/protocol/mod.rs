@@ -20,5 +20,5 @@ pub mod text;
 
 pub use body::Body;
 pub use request_ids::RequestIds;
-pub use service::{SignedService, UnsignedService};
+pub use service::{Collected, SignedService, UnsignedService};
 pub use speaker::{Door, EnvironmentId, Speaker};

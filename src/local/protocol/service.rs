@@ -28,6 +28,13 @@ pub trait SignedService: Send + Sync + 'static {
     }
 }
 
+/// What keeps things that can become of no use.
+#[async_trait::async_trait]
+pub trait Collected: Send + Sync + 'static {
+    /// Removes what nobody needs any more, at once; gives the bytes. The error is a sentence.
+    async fn collect(&self) -> Result<u64, String>;
+}
+
 /// A service that knows its callers by other means: a token in the path, or Basic credentials checked before.
 #[async_trait::async_trait]
 pub trait UnsignedService: Send + Sync + 'static {

@@ -9,6 +9,7 @@ use super::multipart::{UploadName, UploadsQuery, list_uploads};
 use super::store::{DeleteConditions, now_ms};
 use crate::protocol::RequestIds;
 use serde::{Deserialize, Serialize};
+use std::time::Duration;
 
 /// Name of the setting of a bucket.
 pub const LIFECYCLE: &str = "lifecycle";
@@ -72,8 +73,21 @@ impl ObjectStore {
                 Ok(Removed { uploads, objects }) => tracing::info!(uploads, objects, "lifecycle rules"),
                 Err(error) => tracing::warn!(%error, "lifecycle rules"),
             }
-            tokio::time::sleep(std::time::Duration::from_hours(1)).await;
+            tokio::time::sleep(Duration::from_hours(1)).await;
         }
+    }
+
+    /// Gives up every upload in parts that is older.
+    ///
+    /// # Errors
+    /// [`StoreError`]
+    pub async fn give_up_all_uploads(&self, age: Duration) -> Result<u64, StoreError> {
+        let before = now_ms() - i64::try_from(age.as_millis()).unwrap_or(i64::MAX);
+        let mut removed = 0;
+        for (bucket, _) in self.buckets()? {
+            removed += self.give_up_uploads(&bucket, "", before).await?;
+        }
+        Ok(removed)
     }
 
     async fn give_up_uploads(&self, bucket: &str, prefix: &str, before: i64) -> Result<u64, StoreError> {

@@ -1,4 +1,4 @@
-//! `/_throng/proof`, `/_throng/status` and `/_throng/stop`, and what they tell.
+//! `/_throng/proof`, `/_throng/status`, `/_throng/gc` and `/_throng/stop`, and what they tell.
 
 use super::services::Services;
 use crate::identity::Identity;
@@ -6,6 +6,7 @@ use crate::protocol::body::{Body, json, text};
 use http::{Response, StatusCode};
 use serde_json::json as value;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 /// The answer to `/_throng/proof`, which anybody may ask: it reveals nothing but that the daemon knows its key.
 pub fn proof(identity: &Identity, nonce: &str) -> Response<Body> {
@@ -45,6 +46,19 @@ pub async fn status(services: &Services, counts: bool) -> Response<Body> {
         map.insert("objectBytes".into(), bytes.into());
     }
     json(StatusCode::OK, &status)
+}
+
+/// The answer to `/_throng/gc?<hours>`: unused image layers are removed, and uploads in parts given up that are older.
+pub async fn collect(services: &Services, query: &str) -> Response<Body> {
+    let Ok(hours) = query.parse::<u32>() else {
+        return text(StatusCode::BAD_REQUEST, "the age of uploads is expected, in hours\n");
+    };
+    let uploads = services.store.give_up_all_uploads(Duration::from_hours(hours.into())).await;
+    match (services.images.collect().await, uploads) {
+        (Ok(bytes), Ok(uploads)) => json(StatusCode::OK, &value!({"imageBytes": bytes, "uploads": uploads})),
+        (Err(error), _) => text(StatusCode::INTERNAL_SERVER_ERROR, format!("images: {error}\n")),
+        (_, Err(error)) => text(StatusCode::INTERNAL_SERVER_ERROR, format!("uploads: {error}\n")),
+    }
 }
 
 /// Resident memory of this process; `None` where it cannot be told.

@@ -1,6 +1,6 @@
 //! Which service a request is for.
 
-use super::control::{proof, status};
+use super::control::{collect, proof, status};
 use super::hosts;
 use super::services::Services;
 use super::timed::Timed;
@@ -162,13 +162,14 @@ impl Services {
         }
         match (command, request.method()) {
             ("status", &Method::GET) => status(self, request.uri().query() == Some("counts")).await,
+            ("gc", &Method::POST) => collect(self, request.uri().query().unwrap_or_default()).await,
             ("stop", &Method::POST) => {
                 self.activity.request_stop();
                 json(StatusCode::ACCEPTED, &serde_json::json!({"stopping": true}))
             }
             _ => text(
                 StatusCode::NOT_FOUND,
-                "the local cloud knows GET /_throng/status and POST /_throng/stop\n",
+                "the local cloud knows GET /_throng/status, POST /_throng/gc and POST /_throng/stop\n",
             ),
         }
     }

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! activity    what the daemon is doing
-//! control     /_throng/proof, /_throng/status and /_throng/stop
+//! control     /_throng/proof, /_throng/status, /_throng/gc and /_throng/stop
 //! dispatch    which service a request is for
 //! hosts       which names of this machine a request may be for
 //! limits      how many connections and open files there may be

@@ -4,7 +4,7 @@ use super::activity::Activity;
 use crate::access::Access;
 use crate::faults::Faults;
 use crate::identity::Identity;
-use crate::protocol::{SignedService, UnsignedService};
+use crate::protocol::{Collected, SignedService, UnsignedService};
 use crate::s3::ObjectStore;
 use s3s::service::S3Service;
 use std::path::PathBuf;
@@ -24,6 +24,8 @@ pub struct Services {
     pub faults: Faults,
     /// The store of objects.
     pub store: ObjectStore,
+    /// Images, of which functions need some.
+    pub images: Arc<dyn Collected>,
     /// S3 over `store`.
     pub s3: S3Service,
     /// Lambda's API.

@@ -1,7 +1,7 @@
 //! Runs to their end under faults: each task in one state, each output once, counted once although delivered twice.
 
 use super::world::{World, number, rule};
-use crate::support::wait_for;
+use crate::support::{between, wait_for};
 use serde_json::Value;
 use std::sync::{Arc, Mutex};
 use throng_core::cloud::ErrorKind;
@@ -121,6 +121,22 @@ fn events_that_are_lost_are_sent_again_when_asked() {
     whole(&world, &summary);
     let ended = world.run(&["run", "--resume", &run]);
     assert!(ended.code == 2 && ended.said.contains("every task has begun"), "{ended:?}");
+}
+
+#[test]
+fn events_that_are_lost_are_sent_again_by_whoever_waits() {
+    let world = World::new("");
+    world.home.write("home/config/config.toml", "[runs]\nresend_after_s = 2\n");
+    let places = between("copy-data/in", "copy-data/out");
+    let script = "#!/bin/sh\ncp \"$INPUT_FILE_PATH\" \"$TMP_OUTPUT_DIR/\"\n";
+    let settings = format!("      timeout: 3\n      memory: 128\n{places}");
+    world.home.ok(&["deploy", &world.home.function("copy", script, &settings)]);
+    world.inputs(TASKS);
+    world.restart(&rule("s3:event", "lost, every = 10"));
+    let output = world.command(&["run", "copy", "in", "--wait", "--output", "json"]).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success() && said.contains("sent once more: 3 tasks"), "{said}");
+    whole(&world, &serde_json::from_slice(&output.stdout).unwrap());
 }
 
 #[test]

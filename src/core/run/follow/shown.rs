@@ -38,7 +38,7 @@ impl Follower {
     pub fn summary(&self) -> RunSummary {
         let summary = self.tracker.summary(now_ms(), self.unsent(), self.settled);
         let (stalled_ms, reading, resent) = (self.stalled_ms(), !self.has_read_all(), self.resent());
-        RunSummary { stalled_ms, reading, resent, ..summary }
+        RunSummary { stalled_ms, resent, reading, ..summary }
     }
 
     fn stalled_ms(&self) -> Option<u64> {
