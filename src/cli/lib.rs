@@ -126,7 +126,13 @@ fn dispatch(cli: Cli, product: Product) -> CliResult {
     let screen = matches!(&cli.verb, None | Some(Verb::Tui))
         || matches!(&cli.verb, Some(Verb::Demo(demo)) if !demo.no_tui);
     if !screen {
-        log_to_stderr(cli.global.verbose);
+        // The daemon's goes to a file: who looks there wants to know when it began and why it ended.
+        let daemon = matches!(&cli.verb, Some(Verb::Local(args::Local::Serve { .. })));
+        log_to_stderr(match (cli.global.verbose, daemon) {
+            (true, _) => "throng=debug",
+            (false, true) => "throng=info",
+            (false, false) => "throng=warn",
+        });
     }
     if let Some(Verb::Local(local)) = &cli.verb {
         return verbs::local::control(local, &cli.global, product.embedded_cloud);
@@ -177,8 +183,7 @@ async fn run(session: &Session, verb: Verb) -> CliResult {
     }
 }
 
-fn log_to_stderr(verbose: bool) {
-    let fallback = if verbose { "throng=debug" } else { "throng=warn" };
+fn log_to_stderr(fallback: &str) {
     let filter = std::env::var(ENV_LOG).unwrap_or_else(|_| fallback.to_owned());
     let filter = tracing_subscriber::EnvFilter::try_new(filter).unwrap_or_default();
     let _ = tracing_subscriber::fmt()

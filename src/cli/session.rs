@@ -63,7 +63,8 @@ impl Session {
     pub async fn job(&self, job: Job) -> Result<JobContext, Fail> {
         let context = self.context()?;
         permit(context, job)?;
-        let options = ConnectOptions { revive: true, ..ConnectOptions::default() };
+        let tell = || print::note("the local cloud had died; it was started again, and goes on where it was");
+        let options = ConnectOptions { revived: Some(tell), ..ConnectOptions::default() };
         let cloud = Cloud::connect_with(context, &self.dirs, &options).await?;
         if let Some(stranger) = cloud.stranger() {
             let now = cloud.endpoint().unwrap_or_default();

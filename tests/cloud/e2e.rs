@@ -182,7 +182,8 @@ fn whoever_waits_brings_a_killed_cloud_back() {
     let pid = nix::unistd::Pid::from_raw(daemon.cast_signed());
     nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGKILL).expect("kills it");
     let ended = waiting.wait_with_output().expect("it ends");
-    assert!(ended.status.success(), "{}", String::from_utf8_lossy(&ended.stderr));
+    let said = String::from_utf8_lossy(&ended.stderr);
+    assert!(ended.status.success() && said.contains("it was started again"), "{said}");
     let summary: Value = serde_json::from_slice(&ended.stdout).expect("JSON");
     assert_eq!(summary["counts"]["succeeded"], TASKS, "{summary}");
     assert_ne!(home.daemon(), Some(daemon), "another one");

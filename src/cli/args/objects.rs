@@ -76,9 +76,12 @@ pub enum RmWhat {
         #[arg(required = true)]
         places: Vec<String>,
     },
-    /// An empty bucket
+    /// A bucket
     Bucket {
         /// The bucket's name
         name: String,
+        /// Also when it is not empty, with every object and version
+        #[arg(long)]
+        with_objects: bool,
     },
 }

@@ -7,8 +7,9 @@ use crate::print;
 use crate::session::{Session, confirm, place};
 use crate::transfer::{not_done, watched};
 use serde_json::json;
-use throng_core::cloud::{Cloud, CloudError};
-use throng_core::deploy::{BucketsOf, RemoveOptions};
+use std::collections::BTreeMap;
+use throng_core::cloud::{Cloud, CloudError, ListQuery};
+use throng_core::deploy::{self, BucketsOf, RemoveOptions};
 use throng_core::jobs::{self, Job, JobContext};
 use throng_core::model::Place;
 use throng_core::words::{self, Lines};
@@ -44,11 +45,16 @@ pub async fn remove(session: &Session, args: Rm) -> CliResult {
             }
             Ok(())
         }
-        RmWhat::Bucket { name } => {
-            if !args.yes && !confirm(&format!("Delete the bucket {name}?"))? {
+        RmWhat::Bucket { name, with_objects } => {
+            let all = if with_objects {
+                format!(" with {}", content(job.cloud(), &name).await)
+            } else {
+                String::new()
+            };
+            if !args.yes && !confirm(&format!("Delete the bucket {name}{all}?"))? {
                 return Ok(());
             }
-            Ok(jobs::delete_bucket(&job, &name).await?)
+            Ok(jobs::delete_bucket(&job, &name, with_objects).await?)
         }
     }
 }
@@ -115,6 +121,30 @@ pub async fn managed(cloud: &Cloud) -> Result<Vec<String>, CloudError> {
     Ok(all.into_iter().filter(|function| function.managed).map(|function| function.name).collect())
 }
 
+/// What is in a bucket, as far as one look tells.
+async fn content(cloud: &Cloud, bucket: &str) -> String {
+    match cloud.s3().list_page(bucket, ListQuery::default()).await {
+        Ok(page) if page.next.is_some() => {
+            format!("more than {}", words::plural(page.items.len() as u64, "object"))
+        }
+        Ok(page) => words::plural(page.items.len() as u64, "object"),
+        Err(_) => "all objects".to_owned(),
+    }
+}
+
+/// The buckets of functions, each with what is in it.
+async fn buckets_with(cloud: &Cloud, functions: &[String]) -> Result<String, CloudError> {
+    let mut buckets = BTreeMap::new();
+    for function in functions {
+        for bucket in deploy::buckets_of(cloud, function).await? {
+            let content = content(cloud, &bucket).await;
+            buckets.insert(bucket, content);
+        }
+    }
+    let named: Vec<_> = buckets.iter().map(|(bucket, content)| format!("{bucket} with {content}")).collect();
+    Ok(if named.is_empty() { "no bucket, for it has none".to_owned() } else { named.join(", ") })
+}
+
 async fn functions(
     session: &Session,
     job: &JobContext,
@@ -122,14 +152,15 @@ async fn functions(
     options: RemoveOptions,
     yes: bool,
 ) -> CliResult {
-    let data = match options.buckets {
-        BucketsOf::GoWithData => ", and its buckets WITH ALL OBJECTS",
-        BucketsOf::GoEmpty => ", and its buckets that are empty",
-        BucketsOf::Stay => "",
-    };
-    let question = format!("Remove {} with what was made for it{data}?", names.join(", "));
-    if !yes && !confirm(&question)? {
-        return Ok(());
+    if !yes {
+        let data = match options.buckets {
+            BucketsOf::GoWithData => format!(", and DELETE {}", buckets_with(job.cloud(), names).await?),
+            BucketsOf::GoEmpty => ", and its buckets that are empty".to_owned(),
+            BucketsOf::Stay => String::new(),
+        };
+        if !confirm(&format!("Remove {} with what was made for it{data}?", names.join(", ")))? {
+            return Ok(());
+        }
     }
     for name in names {
         let report = jobs::remove(job, name, options).await?;

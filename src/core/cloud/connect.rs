@@ -20,18 +20,18 @@ pub struct ConnectOptions {
     pub exe: Option<PathBuf>,
     /// Do not start the local cloud, only find it.
     pub no_start: bool,
-    /// Start it again when it dies meanwhile. Whoever wants to know that it did connects again by itself.
-    pub revive: bool,
+    /// Start it again when it dies meanwhile, and say so with this. Who is `None` connects again by itself.
+    pub revived: Option<fn()>,
 }
 
 /// The local cloud, which is started again when it turns out to have died.
-fn reviving(found: local::Found, dirs: &Dirs, options: &ConnectOptions) -> local::Found {
+fn reviving(found: local::Found, dirs: &Dirs, options: &ConnectOptions, tell: fn()) -> local::Found {
     let (dirs, exe) = (dirs.clone(), options.exe.clone());
     let start = move || -> BoxFuture<'static, Result<(), String>> {
         let (dirs, exe) = (dirs.clone(), exe.clone());
         Box::pin(async move {
             let started = local::ensure(&dirs, exe.as_deref()).await;
-            started.map(drop).map_err(|error| error.message)
+            started.map(|_| tell()).map_err(|error| error.message)
         })
     };
     local::Found { identity: found.identity.map(|one| one.reviving(Box::new(start))), ..found }
@@ -95,7 +95,10 @@ impl Cloud {
             found
         } else {
             let found = local::ensure(dirs, options.exe.as_deref()).await?;
-            if options.revive { reviving(found, dirs, options) } else { found }
+            match options.revived {
+                Some(tell) => reviving(found, dirs, options, tell),
+                None => found,
+            }
         };
         Ok(Self::at(context, found))
     }

@@ -51,7 +51,7 @@ mod wait;
 pub use apply::{Applied, DeployProgress, apply};
 pub use error::DeployError;
 pub use plan::{Plan, plan};
-pub use remove::{BucketsOf, RemoveOptions, Removed, remove};
+pub use remove::{BucketsOf, RemoveOptions, Removed, buckets_of, empty_bucket, remove};
 pub use request::compose_request;
 pub use rights::{Unreadable, unreadable};
 pub use step::{Action, Step};

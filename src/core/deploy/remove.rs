@@ -50,6 +50,18 @@ impl Removed {
     }
 }
 
+/// Buckets that a function reads from and writes to: what [`BucketsOf::GoWithData`] may delete.
+///
+/// # Errors
+/// What the cloud said.
+pub async fn buckets_of(cloud: &Cloud, function: &str) -> Result<Vec<String>, CloudError> {
+    let Some(detail) = cloud.lambda().get(function).await? else { return Ok(Vec::new()) };
+    let triggers = cloud.lambda().bucket_permissions(function).await?;
+    let outputs = tags::outputs_of(&detail.tags).into_iter().map(|place| place.bucket);
+    let all: BTreeSet<_> = triggers.into_iter().map(|permission| permission.bucket).chain(outputs).collect();
+    Ok(all.into_iter().collect())
+}
+
 /// Removes a function with its triggers and permissions, and what throng made for it: log group, image or repository,
 /// role.
 ///
@@ -225,18 +237,17 @@ async fn remove_bucket(
     if options.buckets == BucketsOf::Stay {
         report.kept(&what, "with its objects");
     } else if !ours {
-        report.kept(&what, "throng did not make it");
+        report.kept(&what, format!("no deployment made it; `throng rm bucket {bucket}` deletes it"));
     } else if bucket == cloud.home_bucket()? {
         report.kept(&what, "it is the context's home bucket");
     } else if !s3.notifications(bucket).await?.triggers().is_empty() {
         report.kept(&what, "its objects start something else, too");
     } else if options.buckets == BucketsOf::GoEmpty && !empty().await? {
-        let way = format!(
-            "it holds objects; `throng rm object {bucket}/FOLDER/`, then `throng rm bucket {bucket}`"
-        );
+        let way =
+            format!("it holds objects; `throng rm bucket {bucket} --with-objects` deletes it with them");
         report.kept(&what, way);
     } else {
-        delete_all(cloud, bucket).await?;
+        empty_bucket(cloud, bucket).await?;
         s3.delete_bucket(bucket).await?;
         report.gone(what);
     }
@@ -245,7 +256,10 @@ async fn remove_bucket(
 
 /// Deletes every object; where a bucket keeps versions, every one of each, and the markers of deleted ones: a bucket that has
 /// some cannot be deleted.
-async fn delete_all(cloud: &Cloud, bucket: &str) -> Result<(), DeployError> {
+///
+/// # Errors
+/// What the cloud said.
+pub async fn empty_bucket(cloud: &Cloud, bucket: &str) -> Result<(), DeployError> {
     let s3 = cloud.s3();
     let versioned = match s3.keeps_versions(bucket).await {
         Ok(versioned) => versioned,

@@ -38,7 +38,7 @@ pub(super) async fn create_bucket(mut ctx: Ctx, bucket: String) {
 
 /// Deletes an empty bucket.
 pub(super) async fn delete_bucket(mut ctx: Ctx, bucket: String) {
-    let result = async { jobs::delete_bucket(&ctx.job().await?, &bucket).await }.await;
+    let result = async { jobs::delete_bucket(&ctx.job().await?, &bucket, false).await }.await;
     told(&ctx, result, format!("Bucket {bucket} deleted"), format!("Bucket {bucket} was not deleted"));
 }
 

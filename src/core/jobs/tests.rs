@@ -58,7 +58,7 @@ async fn no_job_that_changes_something_begins_in_a_read_only_context() {
         upload(&context, files, &observer).await.map(drop),
         delete(&context, "b", &keys, &observer).await.map(drop),
         create_bucket(&context, "b").await,
-        delete_bucket(&context, "b").await,
+        delete_bucket(&context, "b", true).await,
         apply(&context, &[], &observer).await.map(drop),
         remove(&context, "f", options).await.map(drop),
     ] {

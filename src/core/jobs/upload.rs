@@ -21,7 +21,7 @@ pub struct UploadRequest {
 /// What came of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UploadReport {
-    /// Where the files are: slashes around the folder's name do not count.
+    /// Where the files are: their folder, without slashes around its name; of a single file its own place.
     pub place: Place,
     /// Files sent now.
     pub sent: u64,
@@ -42,16 +42,17 @@ pub async fn upload(
 ) -> Result<UploadReport, JobError> {
     context.permit(Job::Upload)?;
     let UploadRequest { paths, to } = request;
-    let place = Place { prefix: to.prefix.trim_matches('/').to_owned(), ..to };
     let files = files_of(paths.clone(), observer).await?;
+    let place = folder_of(&to, &files);
     observer.until_cancelled(make_bucket(context.cloud(), &place.bucket, observer)).await?;
     observer.doing(format!("upload {} to {place}", how_many(files.len(), "file")));
     let unreadable = files.problems.iter();
     let mut failed: Vec<_> = unreadable
         .map(|problem| NotDone { what: problem.path.clone(), reason: problem.reason.clone() })
         .collect();
+    let files = Arc::new(files);
     let upload = Upload {
-        files: Arc::new(files),
+        files: files.clone(),
         journal: Upload::journal_for(&context.dirs().state, &context.cloud().context().name, &place, &paths),
         place: place.clone(),
         run: None,
@@ -61,7 +62,27 @@ pub async fn upload(
     let store = Arc::new(S3Objects::of(context.cloud()));
     let uploaded = upload.send(store, observer.meter(), observer.token()).await?;
     failed.extend(uploaded.failed.into_iter().map(NotDone::from));
+    let mut place = place;
+    if let Some(name) = only_of(&files) {
+        let folder = if place.prefix.is_empty() { "" } else { "/" };
+        place.prefix = format!("{}{folder}{name}", place.prefix);
+    }
     Ok(UploadReport { place, sent: uploaded.sent, skipped: uploaded.skipped, failed })
+}
+
+/// The name of a file that is the only one, and not in a folder.
+fn only_of(files: &FileList) -> Option<&str> {
+    let only = files.get(0).filter(|_| files.len() == 1)?;
+    (!only.name.contains('/')).then_some(only.name)
+}
+
+/// The folder that files go to. A place that ends like the only file is the file's own, as `aws s3 cp` has it: a folder of a
+/// file's name is not what anybody means.
+fn folder_of(to: &Place, files: &FileList) -> Place {
+    let prefix = to.prefix.trim_matches('/');
+    let own = only_of(files).filter(|_| !to.prefix.ends_with('/')).and_then(|name| prefix.strip_suffix(name));
+    let folder = own.filter(|folder| folder.is_empty() || folder.ends_with('/')).unwrap_or(prefix);
+    Place { prefix: folder.trim_end_matches('/').to_owned(), ..to.clone() }
 }
 
 async fn files_of(paths: Vec<PathBuf>, observer: &Observer) -> Result<FileList, JobError> {
@@ -80,4 +101,29 @@ async fn make_bucket(cloud: &Cloud, bucket: &str, observer: &Observer) -> Result
         observer.tell(JobEvent::BucketMade(bucket.to_owned()));
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_that_ends_like_the_only_file_is_the_files_own() {
+        let mut one = FileList::default();
+        let base = one.add_base(PathBuf::from("/data"));
+        one.push(base, "a.txt", 1);
+        let mut two = one.clone();
+        two.push(base, "b.txt", 1);
+        for (files, asked, folder) in [
+            (&one, "box/a.txt", "box"),
+            (&one, "a.txt", ""),
+            (&one, "box/a.txt/", "box/a.txt"),
+            (&one, "box/ba.txt", "box/ba.txt"),
+            (&one, "/box/", "box"),
+            (&two, "box/a.txt", "box/a.txt"),
+        ] {
+            let to = Place { bucket: "b".into(), prefix: asked.into() };
+            assert_eq!(folder_of(&to, files).prefix, folder, "{asked}");
+        }
+    }
 }

@@ -95,6 +95,7 @@ async fn again(session: &Session, args: &args::Run, run: &str) -> CliResult {
     let run = resolve(&job.runs()?, run).await?;
     let rerun = async |observer| jobs::rerun(&job, &run, &observer).await;
     let launch = watched(session, |_| {}, rerun).await?;
+    print::note("its inputs are the stored ones: a file that changed here since is not sent anew");
     begun(session, args, &job, launch).await
 }
 
