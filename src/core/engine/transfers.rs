@@ -66,7 +66,7 @@ pub(super) async fn upload(mut ctx: Ctx, progress: ProgressHandle, paths: Vec<Pa
     let result = async {
         let report = jobs::upload(&ctx.job().await?, UploadRequest { paths, to }, &observer).await?;
         some_failed("Some files were not uploaded", &ctx, &report.failed)?;
-        let title = format!("{} in {}", are(report.sent + report.skipped, "file"), report.place);
+        let title = format!("{} at {}", are(report.sent + report.skipped, "file"), report.place);
         ctx.update(move |state| state.notice(Severity::Info, title, ""));
         Ok(())
     };

@@ -130,7 +130,7 @@ async fn a_run_is_told_as_it_is_whatever_is_looked_at() {
     engine.send(Command::Upload { paths: vec![file], bucket: "inputs".into(), prefix: "p".into() });
     let snap = engine
         .until("the end of the upload", |snap| {
-            snap.notices.iter().any(|notice| notice.title == "1 file is in inputs/p")
+            snap.notices.iter().any(|notice| notice.title == "1 file is at inputs/p/b.txt")
         })
         .await;
     let done: Vec<_> = snap.progress.iter().map(|row| row.state == ProgressState::Done).collect();
