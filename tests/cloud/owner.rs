@@ -5,6 +5,7 @@ use base64::Engine as _;
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::{Arc, Mutex};
@@ -42,6 +43,55 @@ fn nobody_else_can_read_what_is_kept_whatever_verb_came_first() {
     assert!(upload.status.success(), "{}", String::from_utf8_lossy(&upload.stderr));
     assert!(home.path().join("home/data/local/data/cloud.db").exists());
     assert_eq!(open_to_others(&home), Vec::<PathBuf>::new());
+}
+
+/// Somebody who really is another user tries. Only root can become one.
+#[test]
+fn another_user_reads_no_file_and_gets_no_answer() {
+    let home = Home::new();
+    let output =
+        with_usual_umask(&home, &["put", home.write("secret.bin", "secret").to_str().unwrap(), "kept/in/"]);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    if !nix::unistd::geteuid().is_root() {
+        eprintln!("left out: only root can try as another user");
+        return;
+    }
+    // What is in the way here is the test's folder, not throng's.
+    for folder in [home.path().to_owned(), home.path().join("home")] {
+        std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    let as_nobody = |program: &str, arguments: &[&str]| {
+        let mut command = Command::new(program);
+        command
+            .args(arguments)
+            .uid(65_534)
+            .gid(65_534)
+            .current_dir("/")
+            .env("THRONG_HOME", home.path().join("home"));
+        command.output().unwrap()
+    };
+    let local = home.path().join("home/data/local");
+    assert!(as_nobody("ls", &[home.path().to_str().unwrap()]).status.success(), "the way there is open");
+    for name in ["", "data/cloud.db", "endpoint.json", "credentials.json", "identity", "daemon.log"] {
+        let path = local.join(name);
+        let read = as_nobody(if name.is_empty() { "ls" } else { "cat" }, &[path.to_str().unwrap()]);
+        assert!(!read.status.success() && read.stdout.is_empty(), "{}: {read:?}", path.display());
+    }
+    // The port is open to everybody, and answers nobody without keys.
+    let endpoint: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(local.join("endpoint.json")).unwrap()).unwrap();
+    let address = endpoint["endpoint"].as_str().unwrap().trim_start_matches("http://").to_owned();
+    for path in
+        ["/", "/kept", "/kept/in/secret.bin", "/_throng/status", "/v2/_catalog", "/2015-03-31/functions"]
+    {
+        let mut stream = TcpStream::connect(&address).unwrap();
+        write!(stream, "GET {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n").unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        let status = answer.split_whitespace().nth(1).unwrap_or_default();
+        assert!(["401", "403"].contains(&status), "{path}: {answer}");
+        assert!(!answer.contains("secret"), "{path}: {answer}");
+    }
 }
 
 #[test]
