@@ -6,6 +6,8 @@
 #![allow(dead_code, clippy::expect_used, clippy::unwrap_used, clippy::panic, missing_docs)]
 
 pub mod lab;
+#[cfg(target_os = "linux")]
+pub mod processes;
 #[cfg(feature = "interop")]
 pub mod recorder;
 #[cfg(feature = "interop")]
