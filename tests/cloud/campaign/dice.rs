@@ -39,14 +39,18 @@ impl Dice {
     /// What else goes wrong in a round: none of it costs a task.
     pub fn faults(&mut self) -> String {
         let rules: &[(&str, &str)] = match self.between(0, 8) {
-            0 => &[("s3:*", "throttled, share = 0.05"), ("s3:*", "error, share = 0.02")],
+            // Not for ever: who is throttled slows down.
+            0 => &[("s3:*", "throttled, every = 9, count = 5"), ("s3:*", "error, share = 0.03")],
             1 => &[("s3:event", "duplicated, share = 0.3"), ("lambda:event", "duplicated, share = 0.2")],
             2 => &[("s3:event", "shuffled, ms = 400, share = 0.6")],
             3 => &[
                 ("s3:PutObject", "reset-response, share = 0.05"),
                 ("s3:GetObject", "truncate, bytes = 3, share = 0.05"),
             ],
-            4 => &[("s3:ListObjectsV2", "unavailable, every = 5"), ("s3:UploadPart", "throttled, every = 3")],
+            4 => &[
+                ("s3:ListObjectsV2", "unavailable, every = 5"),
+                ("s3:UploadPart", "throttled, every = 3, count = 3"),
+            ],
             _ => &[],
         };
         let seed = self.between(0, 1 << 30);

@@ -9,7 +9,7 @@ use super::site::{FUNCTION, Site, Victim};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Kills of a round.
-const KILLS: u64 = 26;
+const KILLS: u64 = 30;
 
 /// What the next client is for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,12 +33,12 @@ struct Runner<'r> {
 
 /// Inputs of a round: name → lines of the output.
 fn inputs(site: &Site, dice: &mut Dice) -> BTreeMap<String, u64> {
-    let tasks = dice.between(150, 400);
+    let tasks = dice.between(80, 260);
     let round = site.round;
     let one = |number: u64| {
         let name = format!("r{round}-{number:04}");
         // Some outputs are files of the local cloud, most are in its database; some tasks take long enough for a marker.
-        let lines = if dice.chance(8) { dice.between(15_000, 60_000) } else { dice.between(1, 400) };
+        let lines = if dice.chance(8) { dice.between(15_000, 40_000) } else { dice.between(1, 400) };
         let pause = if dice.chance(3) { "1.3" } else { "0" };
         site.home.write(&format!("in{round}/{name}"), &format!("{lines} {pause}\n"));
         (name, lines)
@@ -59,7 +59,7 @@ pub fn round(site: &mut Site, dice: &mut Dice) {
     let (mut kills, mut tries) = (0, 0);
     while kills < KILLS && tries < 20 * KILLS && !matches!(runner.aim, Aim::Ended(_)) {
         runner.go_on(dice);
-        dice.moment(if kills % 8 == 0 { 1_500 } else { 400 });
+        dice.moment(if kills % 8 == 0 { 1_000 } else { 300 });
         tries += 1;
         kills += u64::from(runner.kill(dice));
     }

@@ -52,6 +52,8 @@ pub struct Site {
     /// Daemons that were killed in all.
     daemons_killed: u64,
     story: Vec<String>,
+    /// Everything is told at once.
+    tells: bool,
     began: Instant,
 }
 
@@ -72,6 +74,7 @@ impl Site {
             faulty: false,
             daemons_killed: 0,
             story: Vec::new(),
+            tells: std::env::var_os("THRONG_CAMPAIGN_STORY").is_some(),
             began: Instant::now(),
         };
         eprintln!("campaign: THRONG_CAMPAIGN_SEED={seed}");
@@ -107,7 +110,11 @@ impl Site {
 
     /// Notes what happens, for whoever reads why a check failed.
     pub fn tell(&mut self, what: impl std::fmt::Display) {
-        self.story.push(format!("{:>8.3}  {what}", self.began.elapsed().as_secs_f64()));
+        let line = format!("{:>8.3}  {what}", self.began.elapsed().as_secs_f64());
+        if self.tells {
+            eprintln!("{line}");
+        }
+        self.story.push(line);
     }
 
     /// A check.
