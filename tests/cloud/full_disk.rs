@@ -132,17 +132,23 @@ fn a_disk_that_fills_in_the_middle_of_a_run_loses_no_task() {
     let json =
         |name: &str| -> serde_json::Value { serde_json::from_str(told_of(&told, name)).expect("JSON") };
     assert_eq!((told_of(&told, "same"), told_of(&told, "after")), ("yes", "yes"), "{told}");
-    let (run, again) = (json("run"), json("again"));
     let of = |run: &serde_json::Value, state: &str| run["counts"][state].as_u64().expect("a count");
-    assert_eq!((&run["settled"], of(&run, "total")), (&true.into(), 40), "{told}");
+    // It was in the middle, and something failed or waited for want of room.
+    let (then, run) = (json("then"), json("run"));
+    assert!(of(&then, "succeeded") < 40 && then["settled"] == false, "{told}");
+    // What Lambda can note is tried again, and fails for good when there is still no room; what it cannot note waits.
     let (succeeded, failed) = (of(&run, "succeeded"), of(&run, "failed"));
-    assert!(succeeded + failed == 40 && failed > 0 && succeeded > 0, "{told}");
-    let said = told_of(&told, "said");
-    assert!(said.contains("no space left on ") && said.contains("data/local"), "{told}");
-    let whole =
-        json("outputs").as_array().expect("a list").iter().filter(|object| object["size"] == 1 << 20).count();
+    assert!(run["settled"] == true && of(&run, "total") == 40, "{told}");
+    assert!(succeeded + failed == 40 && succeeded > 0, "{told}");
+    let outputs = json("outputs");
+    let whole = outputs.as_array().expect("a list").iter().filter(|object| object["size"] == 1 << 20).count();
     assert!(whole as u64 >= succeeded, "{told}");
-    assert_eq!((of(&again, "succeeded"), of(&again, "total")), (failed, failed), "{told}");
+    if failed > 0 {
+        let said = told_of(&told, "said");
+        assert!(said.contains("no space left on ") && said.contains("data/local"), "{told}");
+        let again = json("again");
+        assert_eq!((of(&again, "succeeded"), of(&again, "total")), (failed, failed), "{told}");
+    }
 }
 
 #[test]
