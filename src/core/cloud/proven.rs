@@ -161,11 +161,10 @@ impl LocalIdentity {
         stream.set_nodelay(true)?;
         match timeout(PROOF_WITHIN, self.ask(&mut stream)).await {
             Ok(Ok(true)) => Ok(stream),
-            Ok(Ok(false)) => Err(self.stranger()),
             Ok(Err(error)) => Err(error),
             // One of ours has the port before it can answer, and writes its endpoint file then.
             Err(_) if !self.file.exists() => Err(io::ErrorKind::TimedOut.into()),
-            Err(_) => Err(self.stranger()),
+            Ok(Ok(false)) | Err(_) => Err(self.stranger()),
         }
     }
 
@@ -305,7 +304,10 @@ mod tests {
         let (one, listener) = identity(folder.path()).await;
         let stranger = tokio::spawn(break_off(listener, 100));
         let error = one.connect().await.unwrap_err();
-        assert!(error.get_ref().is_some_and(|inner| inner.is::<Stranger>()), "{error}");
+        assert!(
+            error.get_ref().is_some_and(<dyn std::error::Error + Send + Sync>::is::<Stranger>),
+            "{error}"
+        );
         stranger.abort();
     }
 }

@@ -20,7 +20,7 @@ pub fn round(site: &mut Site, dice: &mut Dice) {
     site.faults(&plan);
     site.kill(Victim::Daemon, None, dice);
     let folder = format!("set{}", site.round);
-    let sent = files(site, dice, &folder);
+    let originals = files(site, dice, &folder);
     for _ in 0..KILLS {
         let mut client = Client::start(site, &["put", &folder, "store"]);
         dice.moment(700);
@@ -33,10 +33,10 @@ pub fn round(site: &mut Site, dice: &mut Dice) {
     get_through_kills(site, dice, &format!("store/{folder}/"), &to, KILLS / 2);
     let back = walk(&site.home.path().join(&to));
     let names = |files: &BTreeMap<String, Vec<u8>>| files.keys().cloned().collect::<Vec<_>>();
-    site.check(back == sent, || {
-        let differ: Vec<_> = sent.iter().filter(|(name, body)| back.get(*name) != Some(body)).collect();
+    site.check(back == originals, || {
+        let differ: Vec<_> = originals.iter().filter(|(name, body)| back.get(*name) != Some(body)).collect();
         let differ: Vec<_> = differ.into_iter().map(|(name, _)| name).collect();
-        format!("sent {:?}, came back {:?}; these differ: {differ:?}", names(&sent), names(&back))
+        format!("sent {:?}, came back {:?}; these differ: {differ:?}", names(&originals), names(&back))
     });
     clean_up(site);
 }
@@ -59,8 +59,7 @@ fn files(site: &Site, dice: &mut Dice, folder: &str) -> BTreeMap<String, Vec<u8>
 /// Parts of an upload whose client was killed before it noted that it had begun one stay until the bucket's lifecycle gives
 /// them up, seven days later. Here these days pass at once.
 fn clean_up(site: &mut Site) {
-    let open = || uploads(site);
-    let before = open();
+    let before = uploads(site);
     site.home.ok(&["local", "stop"]);
     let path = site.home.path().join("home/data/local/data/cloud.db");
     let database = rusqlite::Connection::open(path).expect("the database opens");
