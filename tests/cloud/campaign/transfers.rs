@@ -43,17 +43,17 @@ pub fn round(site: &mut Site, dice: &mut Dice) {
 
 /// Small files, and two that are sent in parts.
 fn files(site: &Site, dice: &mut Dice, folder: &str) -> BTreeMap<String, Vec<u8>> {
-    let mut files = BTreeMap::new();
+    let mut made = BTreeMap::new();
     for number in 0..60_u8 {
-        let size =
-            if number < 2 { 11 * MIB } else { 0 } + usize::try_from(dice.between(0, 100_000)).unwrap_or(0);
-        files.insert(format!("f{number:02}"), bytes(size, number));
+        let least = if number < 2 { 11 * MIB } else { 0 };
+        let length = least + usize::try_from(dice.between(0, 100_000)).unwrap_or(0);
+        made.insert(format!("f{number:02}"), bytes(length, number));
     }
     std::fs::create_dir_all(site.home.path().join(folder)).expect("a folder");
-    for (name, body) in &files {
+    for (name, body) in &made {
         std::fs::write(site.home.path().join(folder).join(name), body).expect("a file");
     }
-    files
+    made
 }
 
 /// Parts of an upload whose client was killed before it noted that it had begun one stay until the bucket's lifecycle gives
