@@ -9,6 +9,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod campaign;
 mod command_line;
 mod credentials;
 mod daemon;
@@ -18,6 +19,7 @@ mod examples;
 mod faults;
 mod formats;
 mod front_ends;
+mod full_disk;
 mod images;
 mod json;
 mod owner;
@@ -28,5 +30,6 @@ mod sandbox;
 mod sandbox_network;
 mod scar;
 mod screen;
+mod starters;
 mod storage;
 mod two_machines;

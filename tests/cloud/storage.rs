@@ -1,4 +1,4 @@
-//! What can go wrong with storage: a full disk, odd names, a database of another version, a storm of connections.
+//! What can go wrong with storage: odd names, a database of another version, a storm of connections.
 
 use crate::support::{Home, wait_for, wait_until_running};
 use std::io::{Read as _, Write as _};
@@ -6,71 +6,6 @@ use std::net::TcpStream;
 use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
-
-/// Runs a script that may mount, with `THRONG` and `THRONG_HOME` set. `None`: not on this machine.
-fn with_mounts(home: &Home, script: &str) -> Option<String> {
-    let unshare = |script: &str| {
-        Command::new("unshare")
-            .args(["--user", "--map-root-user", "--mount", "sh", "-c", script])
-            .current_dir(home.path())
-            .env("THRONG", env!("CARGO_BIN_EXE_throng"))
-            .env("THRONG_HOME", home.path().join("home"))
-            .env_remove("THRONG_CONTEXT")
-            .output()
-            .ok()
-    };
-    let may = unshare("mkdir -p try && mount -t tmpfs none try && umount try");
-    if !may.is_some_and(|tried| tried.status.success()) {
-        eprintln!("left out: this machine does not let a test mount a small tmpfs (user namespaces)");
-        return None;
-    }
-    let output = unshare(script)?;
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    assert!(output.status.success(), "{}\n{}", text(&output.stdout), text(&output.stderr));
-    Some(text(&output.stdout))
-}
-
-#[test]
-fn a_full_disk_is_named_at_once_the_daemon_lives_and_the_rest_is_sent_when_there_is_room() {
-    let home = Home::new();
-    for n in 0..24 {
-        home.write(&format!("in/{n:02}.bin"), &"x".repeat(1 << 20));
-    }
-    // Daemon, database, objects and the daemon's own log are on the small disk.
-    let script = r#"
-        set -e
-        small="$THRONG_HOME/data/local"
-        mkdir -p "$small"
-        mount -t tmpfs -o size=16m,mode=700 none "$small"
-        trap '"$THRONG" local stop >/dev/null 2>&1; umount -l "$small" || true' EXIT
-        "$THRONG" local start >/dev/null
-        pid() { sed -n 's/.*"pid": *\([0-9]*\).*/\1/p' "$small/endpoint.json"; }
-        before=$(pid)
-        began=$(date +%s)
-        code=0
-        "$THRONG" put in pictures 2>err || code=$?
-        echo "code=$code took=$(( $(date +%s) - began ))"
-        echo "said=$(tr '\n' ' ' <err)"
-        # Its log has no room either; it still answers, and what is there can be read.
-        head -c 4m /dev/zero >"$small/ballast" 2>/dev/null || true
-        "$THRONG" ls pictures/in/ >/dev/null
-        echo "same=$([ "$before" = "$(pid)" ] && echo yes)"
-        mount -o remount,size=200m "$small"
-        "$THRONG" put in pictures >/dev/null
-        echo "objects=$("$THRONG" ls pictures/in/ --output json | grep -c '"key"')"
-        echo "after=$([ "$before" = "$(pid)" ] && echo yes)"
-    "#;
-    let Some(told) = with_mounts(&home, script) else { return };
-    assert!(!told.contains("code=0 "), "{told}");
-    let took: u64 = told.split("took=").nth(1).unwrap().split_whitespace().next().unwrap().parse().unwrap();
-    assert!(took < 20, "{told}");
-    let said = told.lines().find(|line| line.starts_with("said=")).unwrap();
-    assert!(said.contains("no space left on ") && said.contains("data/local"), "{told}");
-    assert!(!said.contains("network"), "{told}");
-    for expected in ["same=yes", "objects=24", "after=yes"] {
-        assert!(told.contains(expected), "{expected}: {told}");
-    }
-}
 
 #[test]
 fn names_that_put_takes_get_gives_back_and_rm_removes() {

@@ -7,6 +7,8 @@
 
 pub mod forgery;
 pub mod lab;
+#[cfg(target_os = "linux")]
+pub mod processes;
 #[cfg(feature = "interop")]
 pub mod recorder;
 #[cfg(feature = "interop")]

@@ -16,6 +16,8 @@ use tokio::time::Instant;
 const ACTION: &str = "local cloud";
 const START_WITHIN: Duration = Duration::from_secs(20);
 const POLL: Duration = Duration::from_millis(15);
+/// How many programs that start it are started, when each of them was killed.
+const STARTS: u32 = 5;
 
 /// The local cloud, as it was found.
 #[derive(Clone, Debug)]
@@ -100,8 +102,11 @@ pub async fn ensure(dirs: &Dirs, exe: Option<&Path>) -> Result<Found, CloudError
     };
     private::folder(&folder).map_err(|error| fail(error.to_string()))?;
     let log = folder.join("start.log");
-    let mut child = spawn(&exe, dirs, &log)
-        .map_err(|error| fail(format!("{} or its log {}: {error}", exe.display(), log.display())))?;
+    let start = || {
+        spawn(&exe, dirs, &log)
+            .map_err(|error| fail(format!("{} or its log {}: {error}", exe.display(), log.display())))
+    };
+    let (mut child, mut starts) = (start()?, 1);
     let deadline = Instant::now() + START_WITHIN;
     let mut ended = None;
     loop {
@@ -112,6 +117,9 @@ pub async fn ensure(dirs: &Dirs, exe: Option<&Path>) -> Result<Found, CloudError
         }
         if ended.is_none() {
             ended = child.try_wait().ok().flatten();
+        }
+        if ended.is_some_and(|status| status.code().is_none()) && starts < STARTS {
+            (child, ended, starts) = (start()?, None, starts + 1);
         }
         let failed = ended.is_some_and(|status| !status.success());
         if failed || Instant::now() > deadline {
@@ -225,5 +233,16 @@ mod tests {
         assert_eq!(error.kind, ErrorKind::Unreachable);
         let expected = format!("no local start in {}", home.path().display());
         assert!(error.message.contains(&expected), "{error}");
+    }
+
+    #[tokio::test]
+    async fn a_start_that_is_killed_is_started_again_some_times() {
+        let home = tempfile::tempdir().unwrap();
+        let dirs = Dirs::under(home.path());
+        let exe = home.path().join("throng");
+        std::fs::write(&exe, "#!/bin/sh\necho once >>\"$THRONG_HOME/starts\"\nkill -9 $$\n").unwrap();
+        std::fs::set_permissions(&exe, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+        ensure(&dirs, Some(&exe)).await.unwrap_err();
+        assert_eq!(std::fs::read_to_string(home.path().join("starts")).unwrap(), "once\n".repeat(5));
     }
 }

@@ -147,12 +147,29 @@ impl LocalIdentity {
     }
 
     async fn connect_once(&self) -> io::Result<TcpStream> {
+        match self.prove().await {
+            // A daemon that is killed while it is asked breaks off as a stranger may, but then nobody listens any more.
+            Err(error) if is_broken(&error) => self.prove().await,
+            ended => ended,
+        }
+        .map_err(|error| if is_broken(&error) { self.stranger() } else { error })
+    }
+
+    /// A connection whose other end has proved who it is. The error is of a kind of [`is_broken`] when it broke off.
+    async fn prove(&self) -> io::Result<TcpStream> {
         let mut stream = timeout(CONNECT_WITHIN, TcpStream::connect(&self.address)).await??;
         stream.set_nodelay(true)?;
         match timeout(PROOF_WITHIN, self.ask(&mut stream)).await {
             Ok(Ok(true)) => Ok(stream),
-            _ => Err(io::Error::other(Stranger(self.address.clone()))),
+            Ok(Err(error)) => Err(error),
+            // One of ours has the port before it can answer, and writes its endpoint file then.
+            Err(_) if !self.file.exists() => Err(io::ErrorKind::TimedOut.into()),
+            Ok(Ok(false)) | Err(_) => Err(self.stranger()),
         }
+    }
+
+    fn stranger(&self) -> io::Error {
+        io::Error::other(Stranger(self.address.clone()))
     }
 
     /// Whether the other end of a new connection knows the key. Nothing secret is sent.
@@ -163,7 +180,7 @@ impl LocalIdentity {
         let mut answer = Vec::new();
         while answer.len() < LONGEST_ANSWER {
             if stream.read_buf(&mut answer).await? == 0 {
-                return Ok(false);
+                return Err(io::ErrorKind::UnexpectedEof.into());
             }
             if let Some(body) = whole_body(&answer) {
                 let Ok(proof) = hex::decode(body) else { return Ok(false) };
@@ -173,6 +190,12 @@ impl LocalIdentity {
         }
         Ok(false)
     }
+}
+
+/// Whether the other end went away in the middle.
+fn is_broken(error: &io::Error) -> bool {
+    use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof};
+    matches!(error.kind(), BrokenPipe | ConnectionAborted | ConnectionReset | UnexpectedEof)
 }
 
 /// HTTP over such connections, for the SDK's clients.
@@ -245,5 +268,46 @@ impl tower_service::Service<http::Uri> for Connecting {
     fn call(&mut self, _address: http::Uri) -> Self::Future {
         let identity = self.0.clone();
         Box::pin(async move { identity.connect().await.map(TokioIo::new) })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use tokio::net::TcpListener;
+
+    async fn identity(folder: &Path) -> (LocalIdentity, TcpListener) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let endpoint = format!("http://{}", listener.local_addr().unwrap());
+        let endpoint = LocalEndpoint { endpoint, pid: 1, version: "0".into(), started_ms: 0 };
+        let file = folder.join("endpoint.json");
+        std::fs::write(&file, serde_json::to_vec(&endpoint).unwrap()).unwrap();
+        (LocalIdentity::read(&file, &endpoint, &"07".repeat(32)).unwrap(), listener)
+    }
+
+    /// Takes so many connections, and breaks each off when it was asked.
+    async fn break_off(listener: TcpListener, most: usize) {
+        for _ in 0..most {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let _ = stream.read(&mut [0; 16]).await;
+        }
+    }
+
+    #[tokio::test]
+    async fn a_daemon_that_is_killed_while_it_is_asked_is_no_stranger() {
+        let folder = tempfile::tempdir().unwrap();
+        let (one, listener) = identity(folder.path()).await;
+        tokio::spawn(break_off(listener, 1));
+        let error = one.connect().await.unwrap_err();
+        assert!(one.has_died(&error), "{error}");
+        let (one, listener) = identity(folder.path()).await;
+        let stranger = tokio::spawn(break_off(listener, 100));
+        let error = one.connect().await.unwrap_err();
+        assert!(
+            error.get_ref().is_some_and(<dyn std::error::Error + Send + Sync>::is::<Stranger>),
+            "{error}"
+        );
+        stranger.abort();
     }
 }

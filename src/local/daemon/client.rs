@@ -7,15 +7,17 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 use throng_contract::local::LocalEndpoint;
 
 /// How long a daemon may take to listen, and to end.
-const PATIENCE: Duration = Duration::from_secs(20);
+pub(super) const PATIENCE: Duration = Duration::from_secs(20);
 /// How long removing what is of no use may take.
 const COLLECTING: Duration = Duration::from_mins(10);
-const POLL: Duration = Duration::from_millis(10);
+pub(super) const POLL: Duration = Duration::from_millis(10);
+/// How many daemons one caller starts, when each of them, or the one that was there in its place, was killed.
+const STARTS: u32 = 5;
 
 /// Why it did not work.
 #[derive(Debug, thiserror::Error)]
@@ -76,7 +78,8 @@ fn ask_status(folder: &Path, path: &str) -> State {
 }
 
 /// Makes sure that a daemon runs in `folder`. `arguments` are those of this program that run it
-/// (`local serve …`). Two callers at a time get the same daemon.
+/// (`local serve --detach …`). Two callers at a time get the same daemon; when it is killed before it listens, the other
+/// caller's takes its place.
 ///
 /// # Errors
 /// [`DaemonError`]
@@ -91,30 +94,36 @@ pub fn start(folder: &Path, arguments: &[String]) -> Result<LocalEndpoint, Daemo
         return Err(DaemonError::Unproven(endpoint.pid));
     }
     let log = private::options().create(true).append(true).open(files.log()).map_err(failed(files.log()))?;
-    let program = std::env::current_exe().map_err(failed("this program".into()))?;
     let said_before = log.metadata().map_or(0, |log| log.len());
-    let mut child = Command::new(&program)
-        .args(arguments)
-        .current_dir("/")
-        .stdin(Stdio::null())
-        .stdout(log.try_clone().map_err(failed(files.log()))?)
-        .stderr(log)
-        .spawn()
-        .map_err(failed(program))?;
-    let begin = Instant::now();
-    let mut ended = false;
+    let program = std::env::current_exe().map_err(failed("this program".into()))?;
+    let spawn = || spawn(&program, arguments, &log).map_err(failed(program.clone()));
+    let mut child = spawn()?;
+    let (begin, mut starts) = (Instant::now(), 1);
+    let mut ended = None;
     while begin.elapsed() < PATIENCE {
         if let State::Running(endpoint, _) = status(folder) {
             return Ok(endpoint);
         }
-        // Ours ends at once when another starter's has the lock; then that one is waited for.
-        ended = ended || matches!(child.try_wait(), Ok(Some(_)));
-        if ended && files.try_lock().is_ok_and(|lock| lock.is_some()) {
-            break;
+        ended = ended.or_else(|| child.try_wait().ok().flatten());
+        if let Some(how) = ended
+            && files.try_lock().is_ok_and(|lock| lock.is_some())
+        {
+            // It found another one, which is gone since, or it was killed.
+            let may_go_well = how.success() || how.code().is_none();
+            if !may_go_well || starts == STARTS {
+                break;
+            }
+            (child, ended, starts) = (spawn()?, None, starts + 1);
         }
         std::thread::sleep(POLL);
     }
     Err(DaemonError::NotStarted(files.log(), last_line(&files.log(), said_before)))
+}
+
+fn spawn(program: &Path, arguments: &[String], log: &std::fs::File) -> io::Result<Child> {
+    let mut command = Command::new(program);
+    command.args(arguments).current_dir("/").stdin(Stdio::null());
+    command.stdout(log.try_clone()?).stderr(log.try_clone()?).spawn()
 }
 
 fn after_colon(said: &str) -> String {
@@ -155,9 +164,11 @@ pub fn stop(folder: &Path) -> Result<bool, DaemonError> {
             None => return Ok(false),
         },
     }
+    // Somebody may have been waiting to take its place.
+    let is_replaced = || files.read_endpoint().is_some_and(|now| now != endpoint);
     let begin = Instant::now();
     while begin.elapsed() < PATIENCE {
-        if files.try_lock().is_ok_and(|lock| lock.is_some()) {
+        if files.try_lock().is_ok_and(|lock| lock.is_some()) || is_replaced() {
             return Ok(true);
         }
         std::thread::sleep(POLL);
@@ -206,4 +217,9 @@ pub fn reset(folder: &Path) -> Result<(), DaemonError> {
         }
     }
     Ok(())
+}
+
+/// Whether a daemon answers where the endpoint file says, of whatever version.
+pub(super) fn is_answered(files: &Files) -> bool {
+    files.read_endpoint().is_some_and(|endpoint| !matches!(connect(files, &endpoint), Listening::Nobody))
 }

@@ -1,5 +1,6 @@
 //! The daemon itself.
 
+use super::client::{PATIENCE, POLL, is_answered};
 use super::files::{Files, write, write_json};
 use crate::access::Access;
 use crate::db::{CLOUD, Db, DbError};
@@ -15,11 +16,12 @@ use crate::protocol::{Collected, Door};
 use crate::registry::ImageStore;
 use crate::s3::{self, ObjectStore};
 use crate::server::{self, Activity, Services, Sts};
+use nix::fcntl::Flock;
 use std::fs::File;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use throng_contract::local::{LocalCredentials, LocalEndpoint};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -98,7 +100,8 @@ fn io(what: &'static str) -> impl FnOnce(std::io::Error) -> ServeError {
     move |error| ServeError::Io(what, error)
 }
 
-/// Runs the daemon until it is stopped or idle, or its folder is gone.
+/// Runs the daemon until it is stopped or idle, or its folder is gone. One in the background ends well when it finds another
+/// one that listens.
 ///
 /// # Errors
 /// `ServeError`
@@ -112,8 +115,11 @@ pub fn serve(options: &ServeOptions) -> Result<(), ServeError> {
     if !options.detach {
         files.create_folder().map_err(io("its folder"))?;
     }
-    let Some(lock) = files.try_lock().map_err(io("its lock"))? else {
-        return Err(ServeError::Running(options.folder.clone()));
+    let lock = match take_lock(options, &files).map_err(io("its lock"))? {
+        Some(lock) => lock,
+        // There is a daemon, which is what our starter wants.
+        None if options.detach => return Ok(()),
+        None => return Err(ServeError::Running(options.folder.clone())),
     };
     // Whoever left it here is dead: the lock was free.
     let _ = std::fs::remove_file(files.endpoint());
@@ -126,6 +132,20 @@ pub fn serve(options: &ServeOptions) -> Result<(), ServeError> {
     }
     runtime.shutdown_timeout(Duration::from_secs(5));
     outcome
+}
+
+/// The lock; `None` when another daemon has it. In the background that one is believed only when it listens: until then it
+/// may die, and ours takes its place at once.
+fn take_lock(options: &ServeOptions, files: &Files) -> std::io::Result<Option<Flock<File>>> {
+    let begin = Instant::now();
+    loop {
+        let lock = files.try_lock()?;
+        let waits = options.detach && begin.elapsed() < PATIENCE;
+        if lock.is_some() || !waits || is_answered(files) {
+            return Ok(lock);
+        }
+        std::thread::sleep(POLL);
+    }
 }
 
 async fn run(options: &ServeOptions, files: &Files, lock: &File, open_files: u64) -> Result<(), ServeError> {

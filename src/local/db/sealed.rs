@@ -6,6 +6,7 @@ use crate::private;
 use ring::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use std::io::{self, Write as _};
 use std::path::Path;
+use std::sync::{Mutex, PoisonError};
 
 /// File name of the key, beside the database: 32 random bytes in hexadecimal, mode 0600.
 pub const KEY_FILE: &str = "secrets.key";
@@ -64,21 +65,35 @@ fn broken() -> DbError {
     ))
 }
 
+/// Held while a key is read or made: of two that make one, the second would replace what the first encrypts with. Other
+/// processes are kept out by the daemon's lock.
+static ONE_KEY: Mutex<()> = Mutex::new(());
+
 fn read_or_make(path: &Path) -> io::Result<[u8; 32]> {
+    let _one = ONE_KEY.lock().unwrap_or_else(PoisonError::into_inner);
     let text = match std::fs::read_to_string(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            let key = rand::random::<[u8; 32]>();
-            let mut file = private::options().write(true).create_new(true).open(path)?;
-            file.write_all(hex::encode(key).as_bytes())?;
-            file.sync_all()?;
-            return Ok(key);
-        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
         text => text?,
     };
+    // Nothing was ever encrypted with the key of an empty file: whoever made it was killed before it wrote one.
+    if text.is_empty() {
+        return make(path);
+    }
     private::close(path)?;
     let mut key = [0; 32];
     hex::decode_to_slice(text.trim(), &mut key)
         .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
+    Ok(key)
+}
+
+/// A new key, in a file that is there whole or not at all.
+fn make(path: &Path) -> io::Result<[u8; 32]> {
+    let key = rand::random::<[u8; 32]>();
+    let beside = path.with_extension("new");
+    let mut file = private::options().create(true).write(true).truncate(true).open(&beside)?;
+    file.write_all(hex::encode(key).as_bytes())?;
+    file.sync_all()?;
+    std::fs::rename(&beside, path)?;
     Ok(key)
 }
 
@@ -99,5 +114,16 @@ mod tests {
         let mut damaged = sealed;
         damaged[14] ^= 1;
         assert!(Sealer::open(here.path()).unwrap().open_sealed(&damaged).is_err());
+    }
+
+    #[test]
+    fn a_kill_while_the_key_is_made_costs_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join(KEY_FILE), "").unwrap();
+        std::fs::write(folder.path().join("secrets.new"), "00").unwrap();
+        let sealed = Sealer::open(folder.path()).unwrap().seal(b"a secret").unwrap();
+        assert_eq!(Sealer::open(folder.path()).unwrap().open_sealed(&sealed).unwrap(), b"a secret");
+        std::fs::write(folder.path().join(KEY_FILE), "not a key").unwrap();
+        assert!(Sealer::open(folder.path()).is_err(), "one that is there and damaged is not replaced");
     }
 }

@@ -55,7 +55,7 @@ mod variables;
 pub use clock::TimeScale;
 pub use config::{FunctionNetwork, LambdaConfig, PORTS};
 pub use launcher::{Launcher, Process};
-pub use parts::{Images, Records};
+pub use parts::{Images, RecordError, Records};
 #[cfg(unix)]
 pub use plain::PlainLauncher;
 pub use pool::{EnvironmentCount, RunningInvocation};

@@ -32,19 +32,32 @@ impl Images for ImageStore {
     }
 }
 
+/// Why a record was not stored.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RecordError {
+    /// The disk is full. AWS knows nothing of the kind.
+    #[error("no space is left")]
+    NoSpace,
+    /// A sentence.
+    #[error("{0}")]
+    Refused(String),
+}
+
 /// Where records of failed events go.
 #[async_trait]
 pub trait Records: Send + Sync + 'static {
     /// Stores an object.
     ///
     /// # Errors
-    /// A sentence: why not.
-    async fn put(&self, bucket: &str, key: &str, body: Vec<u8>) -> Result<(), String>;
+    /// Why not.
+    async fn put(&self, bucket: &str, key: &str, body: Vec<u8>) -> Result<(), RecordError>;
 }
 
 #[async_trait]
 impl Records for ObjectStore {
-    async fn put(&self, bucket: &str, key: &str, body: Vec<u8>) -> Result<(), String> {
-        self.put_bytes(bucket, key, body, BTreeMap::new()).await
+    async fn put(&self, bucket: &str, key: &str, body: Vec<u8>) -> Result<(), RecordError> {
+        self.put_bytes(bucket, key, body, BTreeMap::new()).await.map_err(|error| {
+            if error.is_full() { RecordError::NoSpace } else { RecordError::Refused(error.to_string()) }
+        })
     }
 }

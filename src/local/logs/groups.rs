@@ -103,16 +103,19 @@ pub(super) async fn create_group(store: &LogStore, group: Group) -> Result<Value
 }
 
 pub(super) async fn delete_group(store: &LogStore, group: Group) -> Result<Value, ApiError> {
-    let answer = store
-        .db
-        .write(move |transaction| {
-            let id = find_group(transaction, &group.log_group_name)?;
-            room::doom(transaction, id)?;
-            Ok::<_, ApiError>(json!({}))
-        })
-        .await?;
+    let (name, on_their_way) = (group.log_group_name.clone(), store.removed());
+    let removed = store.db.write(move |transaction| {
+        let id = find_group(transaction, &group.log_group_name)?;
+        room::doom(transaction, id)?;
+        on_their_way.add(&group.log_group_name);
+        Ok::<_, ApiError>(json!({}))
+    });
+    let removed = removed.await;
+    if removed.is_err() {
+        store.removed().forget(&name);
+    }
     store.broom.notify_one();
-    Ok(answer)
+    removed
 }
 
 pub(super) async fn describe_groups(store: &LogStore, request: DescribeGroups) -> Result<Value, ApiError> {

@@ -4,10 +4,10 @@ use super::super::db::{Db, DbError};
 use super::room::LogLimits;
 use super::tables::{FORMAT, group_id, stream_id};
 use rusqlite::{Transaction, params};
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::{Notify, broadcast, mpsc, oneshot};
 
 pub use super::tables::NewEvent;
@@ -27,6 +27,8 @@ pub(super) struct Batch {
     pub(super) stream: String,
     pub(super) events: Vec<NewEvent>,
     pub(super) ingested_ms: i64,
+    /// How many came before it.
+    number: u64,
 }
 
 /// What became of a batch.
@@ -49,6 +51,7 @@ pub struct LogStore {
     pub(super) db: Db,
     pump: mpsc::UnboundedSender<Pending>,
     waiting: Arc<Waiting>,
+    removed: Arc<Removed>,
     pub(super) limits: LogLimits,
     /// Something is to be removed in the background.
     pub(super) broom: Arc<Notify>,
@@ -72,7 +75,8 @@ impl LogStore {
         let db = Db::open(&path, &FORMAT)?;
         let (pump, queue) = mpsc::unbounded_channel();
         let (tails, _) = broadcast::channel(TAIL_BACKLOG);
-        let store = Self { db, pump, waiting: Arc::default(), limits, broom: Arc::default(), tails };
+        let (waiting, removed, broom) = (Arc::default(), Arc::default(), Arc::default());
+        let store = Self { db, pump, waiting, removed, limits, broom, tails };
         tokio::spawn(run_pump(store.quiet(), queue));
         tokio::spawn(super::room::keep(store.db.clone(), store.broom.clone()));
         Ok(store)
@@ -84,6 +88,7 @@ impl LogStore {
             db: self.db.clone(),
             tails: self.tails.clone(),
             waiting: self.waiting.clone(),
+            removed: self.removed.clone(),
             limits: self.limits,
             lost: 0,
         }
@@ -129,14 +134,54 @@ impl LogStore {
         }
     }
 
+    /// Groups that were removed.
+    pub(super) fn removed(&self) -> Arc<Removed> {
+        self.removed.clone()
+    }
+
     fn send(&self, group: &str, stream: &str, events: Vec<NewEvent>, done: Option<oneshot::Sender<Fate>>) {
         if events.is_empty() {
             return;
         }
         self.waiting.bytes.fetch_add(super::room::bytes_of(&events), Ordering::AcqRel);
-        let batch =
-            Batch { group: group.to_owned(), stream: stream.to_owned(), events, ingested_ms: now_ms() };
+        let number = self.removed.appended.fetch_add(1, Ordering::AcqRel);
+        let (group, stream) = (group.to_owned(), stream.to_owned());
+        let batch = Batch { group, stream, events, ingested_ms: now_ms(), number };
         let _ = self.pump.send(Pending { batch: Arc::new(batch), done });
+    }
+}
+
+/// Groups that were removed while events of theirs may still have been on their way, which must not make them again.
+#[derive(Debug, Default)]
+pub(super) struct Removed {
+    /// Batches so far.
+    appended: AtomicU64,
+    /// How many there were when a group was removed.
+    groups: Mutex<HashMap<String, u64>>,
+}
+
+impl Removed {
+    fn groups(&self) -> MutexGuard<'_, HashMap<String, u64>> {
+        self.groups.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What was appended to a group so far is not stored any more. Asked, as [`sift`](Self::sift) is, on the writer's thread.
+    pub fn add(&self, group: &str) {
+        self.groups().insert(group.to_owned(), self.appended.load(Ordering::Acquire));
+    }
+
+    /// It was not removed.
+    pub fn forget(&self, group: &str) {
+        self.groups().remove(group);
+    }
+
+    /// Those that are to be stored; no older ones come later.
+    fn sift(&self, mut batches: Vec<Arc<Batch>>) -> Vec<Arc<Batch>> {
+        let mut groups = self.groups();
+        let oldest = batches.iter().map(|batch| batch.number).min();
+        batches.retain(|batch| groups.get(&batch.group).is_none_or(|before| batch.number >= *before));
+        groups.retain(|_, before| oldest.is_none_or(|oldest| oldest < *before));
+        batches
     }
 }
 
@@ -152,6 +197,7 @@ struct Pump {
     db: Db,
     tails: broadcast::Sender<Arc<Batch>>,
     waiting: Arc<Waiting>,
+    removed: Arc<Removed>,
     limits: LogLimits,
     /// Events that could not be stored, to be told when there is room again.
     lost: u64,
@@ -178,8 +224,9 @@ impl Pump {
     async fn store(&mut self, batches: Vec<Arc<Batch>>) -> Fate {
         let count: usize = batches.iter().map(|batch| batch.events.len()).sum();
         let groups: HashSet<String> = batches.iter().map(|batch| batch.group.clone()).collect();
+        let removed = self.removed.clone();
         let stored: Result<(), DbError> =
-            self.db.write(move |transaction| store(transaction, &batches)).await;
+            self.db.write(move |transaction| store(transaction, &removed.sift(batches))).await;
         let fate = match stored {
             Ok(()) => {
                 if self.lost > 0 {

@@ -29,6 +29,8 @@ ALTER TABLE log_group ADD COLUMN notice INTEGER;
 UPDATE log_group SET bytes =
     (SELECT ifnull(sum(length(CAST(message AS BLOB)) + 100), 0) FROM log_event WHERE group_id = log_group.id);
 "],
+    // No more than a small part of what is kept of logs.
+    ahead_mib: 4,
 };
 
 /// An event to be stored.

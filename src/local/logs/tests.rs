@@ -125,6 +125,30 @@ async fn groups_and_streams_are_made_listed_and_removed() {
     assert!(filter(&store, json!({"logGroupName": "other"})).await.is_err());
 }
 
+#[tokio::test]
+async fn what_was_on_its_way_does_not_bring_a_removed_group_back() {
+    let (_dir, store) = store();
+    store.append_and_wait("talk", "s", vec![event(1, "first")]).await;
+    for n in 2..50 {
+        store.append("talk", "s", vec![event(n, "late")]);
+        store.append("other", "s", vec![event(n, "kept")]);
+    }
+    let talk = || request(json!({"logGroupName": "talk"}));
+    groups::delete_group(&store, talk()).await.unwrap();
+    store.append_and_wait("other", "s", vec![event(50, "kept")]).await;
+    assert!(filter(&store, json!({"logGroupName": "talk"})).await.is_err());
+    assert_eq!(messages(&filter(&store, json!({"logGroupName": "other"})).await.unwrap()).len(), 49);
+    // A group of this name that is made afterwards is another one.
+    store.append_and_wait("talk", "s", vec![event(60, "new")]).await;
+    assert_eq!(messages(&filter(&store, json!({"logGroupName": "talk"})).await.unwrap()), ["new"]);
+    // One that was not there to be removed loses nothing.
+    groups::delete_group(&store, talk()).await.unwrap();
+    store.append("talk", "s", vec![event(61, "newer")]);
+    groups::delete_group(&store, talk()).await.unwrap_err();
+    store.append_and_wait("other", "s", vec![event(62, "kept")]).await;
+    assert_eq!(messages(&filter(&store, json!({"logGroupName": "talk"})).await.unwrap()), ["newer"]);
+}
+
 /// A store whose groups may have so many bytes, and lines of 100 bytes in one of them.
 async fn filled(limits: LogLimits, groups: &[&str], lines: i64) -> (tempfile::TempDir, LogStore) {
     let dir = tempfile::tempdir().unwrap();

@@ -101,14 +101,14 @@ impl ObjectStore {
     /// Stores an object on behalf of the cloud itself (on-failure records). The bucket must exist.
     ///
     /// # Errors
-    /// A sentence: why not.
-    pub async fn put_bytes(
+    /// [`StoreError`]
+    pub(crate) async fn put_bytes(
         &self,
         bucket: &str,
         key: &str,
         body: Vec<u8>,
         metadata: BTreeMap<String, String>,
-    ) -> Result<(), String> {
+    ) -> Result<(), StoreError> {
         let received = intake::of_bytes(body.into(), &[checksum::Algorithm::Crc64Nvme]);
         let meta = meta::ObjectMeta {
             user: metadata,
@@ -117,7 +117,7 @@ impl ObjectStore {
         };
         let new =
             store::NewObject::received(bucket, key, received, meta, crate::protocol::RequestIds::random());
-        self.put(new).await.map(|_| ()).map_err(|error| error.to_string())
+        self.put(new).await.map(|_| ())
     }
 
     /// Numbers of buckets and objects, and the bytes in them, for the status.

@@ -11,4 +11,4 @@ mod logs;
 mod plans;
 mod resumed;
 mod running;
-mod world;
+pub mod world;

@@ -13,13 +13,15 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use throng_contract::local::{AccessKey, ROLE_ARN};
 use throng_local::access::{Access, NoRoles};
 use throng_local::db::Db;
 use throng_local::lambda::{
-    Images, Lambda, LambdaConfig, LambdaParts, Launcher, PlainLauncher, Queue, Records, TimeScale,
+    Images, Lambda, LambdaConfig, LambdaParts, Launcher, PlainLauncher, Queue, RecordError, Records,
+    TimeScale,
 };
 use throng_local::logs::LogStore;
 use throng_local::protocol::Body;
@@ -65,13 +67,21 @@ impl Images for FakeImages {
 
 /// Where failed events go in tests.
 #[derive(Clone, Default)]
-pub struct FakeRecords(pub Arc<Mutex<BTreeMap<String, Value>>>);
+pub struct FakeRecords {
+    stored: Arc<Mutex<BTreeMap<String, Value>>>,
+    /// There is no space for them.
+    pub full: Arc<AtomicBool>,
+}
 
 #[async_trait]
 impl Records for FakeRecords {
-    async fn put(&self, bucket: &str, key: &str, body: Vec<u8>) -> Result<(), String> {
-        let record = serde_json::from_slice(&body).map_err(|error| error.to_string())?;
-        self.0.lock().expect("not poisoned").insert(format!("{bucket}/{key}"), record);
+    async fn put(&self, bucket: &str, key: &str, body: Vec<u8>) -> Result<(), RecordError> {
+        if self.full.load(Ordering::Relaxed) {
+            return Err(RecordError::NoSpace);
+        }
+        let record =
+            serde_json::from_slice(&body).map_err(|error| RecordError::Refused(error.to_string()))?;
+        self.stored.lock().expect("not poisoned").insert(format!("{bucket}/{key}"), record);
         Ok(())
     }
 }
@@ -218,7 +228,7 @@ impl Cloud {
     }
 
     pub fn stored_records(&self) -> Vec<(String, Value)> {
-        self.records.0.lock().expect("not poisoned").clone().into_iter().collect()
+        self.records.stored.lock().expect("not poisoned").clone().into_iter().collect()
     }
 }
 

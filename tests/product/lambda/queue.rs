@@ -5,6 +5,8 @@ use aws_sdk_lambda::types::{DestinationConfig, OnFailure};
 use serde_json::json;
 use std::collections::HashSet;
 use std::path::Path;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 async fn configure(cloud: &Cloud, name: &str, retries: i32, age: Option<i32>) {
     let failure = OnFailure::builder().destination("arn:aws:s3:::home").build();
@@ -83,6 +85,24 @@ async fn without_retries_a_crash_is_reported_at_once() {
     let records = cloud.stored_records();
     assert_eq!(records[0].1["responsePayload"]["errorType"], "Runtime.ExitError");
     assert_eq!(records[0].1["requestContext"]["approximateInvokeCount"], 1);
+}
+
+#[tokio::test]
+async fn a_failed_event_is_kept_while_the_disk_is_full() {
+    let dir = tempfile::tempdir().unwrap();
+    let cloud = Cloud::start(dir.path(), Options { time_scale: 0.002, ..Options::default() }).await;
+    cloud.function("full", 10, &[]).await;
+    configure(&cloud, "full", 0, None).await;
+    cloud.records.full.store(true, Ordering::Relaxed);
+    let file = dir.path().join("ran");
+    cloud.event("full", &json!({"append": file.display().to_string(), "fail": true})).await;
+    wait_for(|| async { file.exists() && !cloud.lambda.is_busy() }).await;
+    // Longer than all deliveries take that are not made for want of something else.
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    assert_eq!(cloud.lambda.status().await.queued, [("full".to_owned(), 1)]);
+    cloud.records.full.store(false, Ordering::Relaxed);
+    drained(&cloud).await;
+    assert_eq!((cloud.stored_records().len(), lines(&file).len()), (1, 1));
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 
 use super::super::Inner;
 use super::super::clock::{now_ms, rfc3339};
+use super::super::parts::RecordError;
 use super::{Change, Event, EventLimits};
 use bytes::Bytes;
 use serde_json::{Value, json};
@@ -14,6 +15,8 @@ const RETRY_AFTER: [Duration; 2] = [Duration::from_mins(1), Duration::from_mins(
 const MAX_BACK_OFF: Duration = Duration::from_mins(5);
 /// Attempts to store a record in the destination's bucket.
 const DELIVERIES: u32 = 4;
+/// Pause of a record that finds no space on the disk.
+const UNTIL_ROOM: Duration = Duration::from_secs(1);
 
 /// Why an event ended without success.
 #[derive(Clone, Debug)]
@@ -61,14 +64,19 @@ pub(super) async fn give_up(inner: &Inner, event: &Event, life: &EventLimits, en
         let key = key(&event.function, &event.request_id, now);
         let record = record(event, &ended, now).into_bytes();
         let mut wait = inner.config.time_scale.wall(Duration::from_secs(1));
-        for delivery in 1..=DELIVERIES {
+        let mut deliveries = 0;
+        loop {
             match inner.records.put(bucket, &key, record.clone()).await {
                 Ok(()) => break,
-                Err(error) if delivery == DELIVERIES => {
-                    tracing::error!(function = %event.function, request_id = %event.request_id, bucket, error,
-                        "the record of a failed event could not be stored: it is dropped");
-                }
-                Err(_) => {
+                // Without a record nobody would ever hear of the event: it stays until there is room.
+                Err(RecordError::NoSpace) => tokio::time::sleep(UNTIL_ROOM).await,
+                Err(error) => {
+                    deliveries += 1;
+                    if deliveries == DELIVERIES {
+                        tracing::error!(function = %event.function, request_id = %event.request_id, bucket, %error,
+                            "the record of a failed event could not be stored: it is dropped");
+                        break;
+                    }
                     tokio::time::sleep(wait).await;
                     wait *= 2;
                 }
