@@ -77,7 +77,7 @@ case $(cat "$INPUT_FILE_PATH") in
   fail) echo partial > "$TMP_OUTPUT_DIR/partial"; echo 'it broke: no such thing' >&2; exit 3 ;;
   slow) sleep 600 ;;
   stubborn) trap '' TERM; (trap '' TERM; sleep 601 & sleep 602) & sleep 603 ;;
-  memory) dd if=/dev/zero of=/dev/null bs=400M count=1 ;;
+  memory) dd if=/dev/zero of=/dev/null bs=400M count=20 ;;
   storage) dd if=/dev/zero of=/tmp/big bs=1M count=700 ;;
 esac
 "#;

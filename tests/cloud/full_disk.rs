@@ -186,3 +186,32 @@ fn a_function_that_logs_without_end_fills_no_disk_and_its_space_is_given_back() 
     assert!(told_of(&told, "used").parse::<u64>().expect("a number") < 32_000, "{told}");
     assert_ne!(told_of(&told, "last"), "0", "{told}");
 }
+
+#[test]
+fn a_disk_without_any_room_can_be_emptied() {
+    let home = Home::new();
+    for n in 0..12 {
+        home.write(&format!("in/{n:02}.bin"), &"x".repeat(1 << 20));
+    }
+    home.function("small", "#!/bin/sh\necho here\n", "      memory: 128\n");
+    let script = r#"
+        "$THRONG" deploy small.yaml >/dev/null
+        "$THRONG" put in store >/dev/null
+        before=$(pid)
+        head -c 300m /dev/zero >"$small/ballast" 2>/dev/null || true
+        "$THRONG" put small.yaml store >/dev/null 2>&1 && echo "room=yes" || echo "room=no"
+        "$THRONG" rm object store/in/ --yes 2>err || true
+        echo "objects=$(tr '\n' ' ' <err)"
+        echo "freed=$(free)"
+        head -c 300m /dev/zero >>"$small/ballast2" 2>/dev/null || true
+        echo "full=$(free)"
+        "$THRONG" rm function small --yes >out 2>err && echo "function=gone" || echo "function=$(tr '\n' ' ' <err)"
+        echo "same=$([ "$before" = "$(pid)" ] && echo yes)"
+    "#;
+    let Some(told) = with_small_disk(&home, script) else { return };
+    assert_eq!(told_of(&told, "room"), "no", "{told}");
+    assert!(told_of(&told, "objects").contains("deleted 12 objects"), "{told}");
+    assert!(told_of(&told, "freed").parse::<u64>().expect("KiB") > 11 << 10, "{told}");
+    assert_eq!(told_of(&told, "function"), "gone", "{told}");
+    assert_eq!(told_of(&told, "same"), "yes", "{told}");
+}

@@ -27,6 +27,8 @@ pub struct FailedEvent {
     pub class: FailureClass,
     /// The error's words.
     pub message: String,
+    /// How often it was tried, about, as Lambda says; 1 at the least.
+    pub tries: u32,
 }
 
 /// The record as AWS documents it (invocation record, version 1.0).
@@ -47,6 +49,8 @@ struct RequestContext {
     request_id: String,
     #[serde(default)]
     condition: String,
+    #[serde(default)]
+    approximate_invoke_count: u32,
 }
 
 /// Folder of the records of a function.
@@ -102,6 +106,7 @@ impl FailedEvent {
             state,
             class,
             message: said.to_owned(),
+            tries: raw.request_context.approximate_invoke_count.max(1),
         })
     }
 

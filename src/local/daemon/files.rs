@@ -1,7 +1,10 @@
 //! The daemon's files.
 
 use crate::private;
+use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
+use nix::sys::signal::kill;
+use nix::unistd::Pid;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::fs::File;
@@ -10,6 +13,9 @@ use std::path::{Path, PathBuf};
 use throng_contract::local::{
     AccessKey, CREDENTIALS_FILE, ENDPOINT_FILE, IDENTITY_FILE, LocalCredentials, LocalEndpoint,
 };
+
+/// How names of files end that are being written; the writer's process is before it.
+const TEMPORARY: &str = ".tmp";
 
 /// Where things are in the local cloud's folder.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -79,6 +85,18 @@ impl Files {
         Ok(())
     }
 
+    /// Removes what processes left that were killed while they wrote a file.
+    pub fn remove_left(&self) {
+        for path in std::fs::read_dir(&self.folder).into_iter().flatten().flatten().map(|entry| entry.path())
+        {
+            let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+            let writer = name.strip_suffix(TEMPORARY).and_then(|name| name.rsplit('.').next()?.parse().ok());
+            if writer.is_some_and(|pid| kill(Pid::from_raw(pid), None) == Err(Errno::ESRCH)) {
+                let _ = std::fs::remove_file(&path);
+            }
+        }
+    }
+
     /// Takes the lock; `None` when a daemon holds it.
     ///
     /// # Errors
@@ -87,7 +105,7 @@ impl Files {
         let file = private::options().create(true).truncate(false).write(true).open(self.lock())?;
         match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
             Ok(lock) => Ok(Some(lock)),
-            Err((_, nix::errno::Errno::EWOULDBLOCK)) => Ok(None),
+            Err((_, Errno::EWOULDBLOCK)) => Ok(None),
             Err((_, error)) => Err(error.into()),
         }
     }
@@ -190,9 +208,32 @@ pub fn write_json(path: &Path, value: &impl Serialize) -> io::Result<()> {
 /// # Errors
 /// When the folder cannot be written to.
 pub fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let temporary = path.with_extension(format!("{}.tmp", std::process::id()));
+    let temporary = path.with_extension(format!("{}{TEMPORARY}", std::process::id()));
     let mut file = private::options().create(true).write(true).truncate(true).open(&temporary)?;
     file.write_all(bytes)?;
     file.sync_all()?;
     std::fs::rename(&temporary, path)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    #[test]
+    fn what_a_killed_writer_left_goes_and_what_is_being_written_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        let files = Files::new(folder.path());
+        let mut ended = std::process::Command::new("true").spawn().unwrap();
+        let gone = ended.id();
+        ended.wait().unwrap();
+        let ours = std::process::id();
+        let names = [format!("endpoint.{gone}.tmp"), format!("port.{ours}.tmp"), "notes.tmp".to_owned()];
+        for name in &names {
+            std::fs::write(folder.path().join(name), "").unwrap();
+        }
+        files.remove_left();
+        assert_eq!(names.map(|name| folder.path().join(name).exists()), [false, true, true]);
+    }
 }

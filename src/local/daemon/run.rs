@@ -15,7 +15,7 @@ use crate::private;
 use crate::protocol::{Collected, Door};
 use crate::registry::ImageStore;
 use crate::s3::{self, ObjectStore};
-use crate::server::{self, Activity, Services, Sts};
+use crate::server::{self, Activity, Reserve, Services, Sts};
 use nix::fcntl::Flock;
 use std::fs::File;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -141,6 +141,9 @@ fn take_lock(options: &ServeOptions, files: &Files) -> std::io::Result<Option<Fl
     loop {
         let lock = files.try_lock()?;
         let waits = options.detach && begin.elapsed() < PATIENCE;
+        if lock.is_some() {
+            files.remove_left();
+        }
         if lock.is_some() || !waits || is_answered(files) {
             return Ok(lock);
         }
@@ -297,6 +300,7 @@ async fn open(
     tokio::spawn(sweep_images(images.clone()));
     let services = Services {
         folder: files.folder.clone(),
+        reserve: Reserve::new(&data),
         images,
         s3: s3::service(store.clone(), access.clone()),
         store,

@@ -2,6 +2,7 @@
 
 use super::control::{collect, proof, status};
 use super::hosts;
+use super::reserve;
 use super::services::Services;
 use super::timed::Timed;
 use super::{s3_errors, sts};
@@ -45,7 +46,14 @@ impl Services {
 
     /// Answers a request.
     pub async fn handle(&self, request: Request<Incoming>) -> Response<Body> {
+        let removes = reserve::removes(request.method(), request.uri(), request.headers());
+        if removes {
+            self.reserve.give_up_if_needed();
+        }
         let mut answer = self.route(request).await;
+        if removes {
+            self.reserve.hold();
+        }
         // So that clients can tell a refusal of ours from one of AWS.
         answer.headers_mut().insert(header::SERVER, HeaderValue::from_static("throng-local"));
         storage::name_folder(answer, &self.folder).await

@@ -7,6 +7,7 @@
 //! hosts       which names of this machine a request may be for
 //! limits      how many connections and open files there may be
 //! listener    accepts connections until told to stop, then lets the open ones end
+//! reserve     space that is given up when a full disk is to be emptied
 //! services    everything behind the port
 //! s3_errors   completes error documents of S3
 //! sts         who a caller is, and becoming a role
@@ -19,6 +20,7 @@ mod dispatch;
 mod hosts;
 mod limits;
 mod listener;
+mod reserve;
 mod s3_errors;
 mod services;
 mod sts;
@@ -27,5 +29,6 @@ mod timed;
 pub use activity::Activity;
 pub use limits::raise_open_files;
 pub use listener::serve;
+pub use reserve::Reserve;
 pub use services::Services;
 pub use sts::Sts;

@@ -1,6 +1,7 @@
 //! Everything behind the port.
 
 use super::activity::Activity;
+use super::reserve::Reserve;
 use crate::access::Access;
 use crate::faults::Faults;
 use crate::identity::Identity;
@@ -14,6 +15,8 @@ use std::sync::Arc;
 pub struct Services {
     /// Where everything is stored: named when its disk is full.
     pub folder: PathBuf,
+    /// Space for emptying a full disk.
+    pub reserve: Reserve,
     /// Who may ask.
     pub access: Arc<Access>,
     /// By which it proves who it is.

@@ -40,6 +40,9 @@ struct GivenUp {
     at_ms: u64,
     state: TaskState,
     class: FailureClass,
+    /// How often it was tried; 0 where an older throng has not said.
+    #[serde(default)]
+    tries: u32,
 }
 
 impl Summary {
@@ -55,8 +58,8 @@ impl Summary {
                 }
             }
             for (key, event) in tracker.given_up(task) {
-                let FailedEvent { request_id, at_ms, state, class, .. } = event;
-                summary.given_up.push(GivenUp { key, task, request_id, at_ms, state, class });
+                let FailedEvent { request_id, at_ms, state, class, tries, .. } = event;
+                summary.given_up.push(GivenUp { key, task, request_id, at_ms, state, class, tries });
             }
         }
         summary
@@ -71,10 +74,12 @@ impl Summary {
                 tracker.record(&format!("{prefix}{name}"));
             }
         }
-        for GivenUp { key, task, request_id, at_ms, state, class } in self.given_up {
+        for GivenUp { key, task, request_id, at_ms, state, class, tries } in self.given_up {
+            let tries = tries.max(1);
             let task = Some(TaskRef::launched(&run, task));
             let (objects, event_ms, message) = (Vec::new(), None, String::new());
-            let event = FailedEvent { request_id, at_ms, task, objects, event_ms, state, class, message };
+            let event =
+                FailedEvent { request_id, at_ms, task, objects, event_ms, state, class, message, tries };
             tracker.gave_up(&event, &key);
         }
     }

@@ -22,6 +22,8 @@ pub(super) struct Attempt {
     pub started_ms: Option<Millis>,
     /// Names its event, where the ledger does.
     pub event: Option<Arc<str>>,
+    /// How many attempts it stands for: Lambda tells of all tries of an event at once.
+    pub tries: u32,
 }
 
 impl Attempt {
@@ -37,6 +39,7 @@ impl Attempt {
             by_lambda: false,
             started_ms: is_second(key).then_some(name.attempt.started_ms),
             event: name.event.as_deref().map(Into::into),
+            tries: 1,
         }
     }
 
@@ -52,6 +55,7 @@ impl Attempt {
             by_lambda: true,
             started_ms: None,
             event: None,
+            tries: event.tries,
         }
     }
 
@@ -68,6 +72,7 @@ impl Attempt {
             by_lambda: true,
             started_ms: None,
             event: None,
+            tries: 1,
         }
     }
 
@@ -89,6 +94,7 @@ impl Attempt {
             state: self.state,
             class: self.class.unwrap_or(FailureClass::Other),
             message: String::new(),
+            tries: self.tries,
         }
     }
 
@@ -276,9 +282,12 @@ impl Task {
             (Some(state), None) => state,
             (None, None) => TaskState::Pending,
         };
-        let attempts = self.visible().count() + self.standing().count() + self.open().count();
+        let told = self
+            .visible()
+            .chain(self.standing())
+            .fold(0_u32, |sum, attempt| sum.saturating_add(attempt.tries));
         let by_report = deciding.as_ref().is_some_and(|attempt| attempt.key.is_empty());
-        let attempts = u32::try_from(attempts).unwrap_or(u32::MAX);
+        let attempts = told.saturating_add(u32::try_from(self.open().count()).unwrap_or(u32::MAX));
         Verdict { state, deciding, running, attempts, by_report, waiting }
     }
 }

@@ -60,6 +60,7 @@ fn gave_up(task: u64, id: &str, after_ms: u64, state: TaskState, class: FailureC
         state,
         class,
         message: "m".into(),
+        tries: 1,
     }
 }
 
@@ -115,7 +116,9 @@ fn a_marker_shows_a_task_running_until_its_record_comes() {
 
 #[test]
 fn what_lambda_says_counts_where_the_runtime_could_not() {
-    let mut tracker = RunTracker::new(header(2));
+    let mut tracker = RunTracker::new(header(3));
+    assert!(tracker.gave_up(&FailedEvent { tries: 3, ..gave_up(2, "c", 10, Failed, Memory) }, "x/3"));
+    assert_eq!(state(&tracker, 2), (Failed, Some(Memory), 3), "no attempt could write a record");
     tracker.marker(&running_key("r", 0, "a"), Some(START + 5_000));
     assert!(tracker.gave_up(&gave_up(0, "a", 10, Failed, Memory), "x/1"));
     assert_eq!(state(&tracker, 0), (Failed, Some(Memory), 1));
