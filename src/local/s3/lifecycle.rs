@@ -81,7 +81,7 @@ impl ObjectStore {
     ///
     /// # Errors
     /// [`StoreError`]
-    pub async fn give_up_all_uploads(&self, age: Duration) -> Result<u64, StoreError> {
+    pub(crate) async fn give_up_all_uploads(&self, age: Duration) -> Result<u64, StoreError> {
         let before = now_ms() - i64::try_from(age.as_millis()).unwrap_or(i64::MAX);
         let mut removed = 0;
         for (bucket, _) in self.buckets()? {
