@@ -4,8 +4,11 @@ use crate::s3::S3ErrorKind;
 use crate::stores::Stores;
 use rustix::fs::OFlags;
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
+use std::fmt::Write as _;
 use std::fs::{self, File, OpenOptions};
 use std::io;
+use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -32,7 +35,7 @@ pub fn files(folder: &Path) -> io::Result<Vec<Found>> {
         for entry in fs::read_dir(&folder)? {
             let entry = entry?;
             let path = entry.path();
-            let name = format!("{prefix}{}", entry.file_name().to_string_lossy());
+            let name = format!("{prefix}{}", text(&entry.file_name()));
             let kind = entry.file_type()?;
             if kind.is_dir() {
                 stack.push((path, format!("{name}/")));
@@ -45,6 +48,18 @@ pub fn files(folder: &Path) -> io::Result<Vec<Found>> {
     }
     found.sort();
     Ok(found)
+}
+
+/// A file's name as a key can have it: bytes that are no UTF-8 become `%` and two digits, so that no two names are one.
+fn text(name: &OsStr) -> String {
+    let mut text = String::new();
+    for chunk in name.as_bytes().utf8_chunks() {
+        text.push_str(chunk.valid());
+        for byte in chunk.invalid() {
+            let _ = write!(text, "%{byte:02X}");
+        }
+    }
+    text
 }
 
 /// One object to make.
@@ -190,6 +205,18 @@ mod tests {
         let found = |name: &str| Found { name: name.into(), path: name.into() };
         let files = [found("a.txt"), found("sub/b.png")];
         plan(&files, rules, failed).into_iter().map(|upload| upload.key).collect()
+    }
+
+    #[test]
+    fn no_two_files_are_one_object() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in [&b"a"[..], b" a", b"a ", b"bad\xff", b"bad\xfe"] {
+            std::fs::write(folder.path().join(OsStr::from_bytes(name)), "").unwrap();
+        }
+        let files = files(folder.path()).unwrap();
+        let keys: Vec<_> =
+            plan(&files, &[rule("out", &[])], None).into_iter().map(|upload| upload.key).collect();
+        assert_eq!(keys, ["out/ a", "out/a", "out/a ", "out/bad%FE", "out/bad%FF"]);
     }
 
     #[test]

@@ -4,6 +4,7 @@ use super::args::{Format, Global};
 use super::fail::Fail;
 use super::{EmbeddedCloud, OpenScreen, Product, print};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use throng_core::cloud::{Cloud, ConnectOptions};
 use throng_core::config::{Config, ContextConfig, Overrides};
@@ -87,6 +88,11 @@ impl Session {
         let token = self.interrupt.clone();
         tokio::spawn(async move {
             if tokio::signal::ctrl_c().await.is_ok() {
+                if ASKING.load(Ordering::Relaxed) {
+                    // Nothing is under way, and nobody will hear the question's answer.
+                    print::note("");
+                    std::process::exit(i32::from(super::fail::INTERRUPTED));
+                }
                 print::note("interrupted: ending what is under way (once more to end at once)");
                 token.cancel();
             }
@@ -172,11 +178,18 @@ pub fn confirm(question: &str) -> Result<bool, Fail> {
     if !std::io::stdin().is_terminal() {
         return Err(Fail::usage(format!("{question} Say --yes to do it without being asked.")));
     }
+    ASKING.store(true, Ordering::Relaxed);
     print::ask(clean!("{question} [y/N] "))?;
     forget_type_ahead();
     let mut answer = String::new();
-    std::io::stdin().lock().read_line(&mut answer)?;
-    Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
+    let read = std::io::stdin().lock().read_line(&mut answer);
+    ASKING.store(false, Ordering::Relaxed);
+    read?;
+    let yes = matches!(answer.trim(), "y" | "Y" | "yes");
+    if !yes {
+        print::note("nothing was changed");
+    }
+    Ok(yes)
 }
 
 /// What was typed before the question was there is no answer to it.
@@ -188,6 +201,9 @@ fn forget_type_ahead() {
         let _ = tcflush(std::io::stdin(), FlushArg::TCIFLUSH);
     }
 }
+
+/// Whether a question waits for its answer.
+static ASKING: AtomicBool = AtomicBool::new(false);
 
 /// How often a status line is written.
 pub const STATUS: Duration = Duration::from_millis(200);

@@ -116,10 +116,10 @@ impl OutputRule {
 
     /// The key for a file of the output folder, or `None` when the filters leave it out. `name` is the path
     /// relative to the output folder, with `/` between its parts. SCAR's rule (faas-supervisor
-    /// `storage/config.py`), with slashes normalised.
+    /// `storage/config.py`), with slashes normalised; but spaces at its ends stay, or two files would become one object.
     #[must_use]
     pub fn key_for(&self, name: &str) -> Option<String> {
-        let name = name.trim().trim_start_matches('/');
+        let name = name.trim_start_matches('/');
         let passes = |list: &[String], test: &dyn Fn(&str) -> bool| {
             list.is_empty() || list.iter().any(|item| test(item))
         };

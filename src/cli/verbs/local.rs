@@ -141,10 +141,7 @@ fn status(cloud: &dyn EmbeddedCloud, folder: &Path, env: bool, format: Format) -
         for (name, value) in variables(&endpoint.endpoint, &access_key_id, &secret_access_key) {
             text.push(&lines!("export {name}={value}\n"));
         }
-        // These would win over what is set here.
-        text.push(&lines!(
-            "unset AWS_PROFILE AWS_DEFAULT_PROFILE AWS_SESSION_TOKEN AWS_SECURITY_TOKEN AWS_ENDPOINT_URL_S3\n"
-        ));
+        text.push(&lines!("unset {}\n", STRONGER.join(" ")));
         print::out(text);
         return Ok(());
     }
@@ -166,6 +163,28 @@ fn status(cloud: &dyn EmbeddedCloud, folder: &Path, env: bool, format: Format) -
     });
     Ok(())
 }
+
+/// What would win over what is set here, or send requests elsewhere: of AWS's command line and SDKs
+/// (<https://docs.aws.amazon.com/sdkref/latest/guide/settings-reference.html>), and of rclone.
+const STRONGER: [&str; 17] = [
+    "AWS_PROFILE",
+    "AWS_DEFAULT_PROFILE",
+    "AWS_SESSION_TOKEN",
+    "AWS_SECURITY_TOKEN",
+    "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
+    "AWS_USE_FIPS_ENDPOINT",
+    "AWS_USE_DUALSTACK_ENDPOINT",
+    "AWS_ENDPOINT_URL_S3",
+    "AWS_ENDPOINT_URL_LAMBDA",
+    "AWS_ENDPOINT_URL_CLOUDWATCH_LOGS",
+    "AWS_ENDPOINT_URL_STS",
+    "AWS_ENDPOINT_URL_IAM",
+    "AWS_ENDPOINT_URL_ECR",
+    "RCLONE_S3_ACCESS_KEY_ID",
+    "RCLONE_S3_SECRET_ACCESS_KEY",
+    "RCLONE_S3_SESSION_TOKEN",
+    "RCLONE_S3_PROFILE",
+];
 
 /// What other programs read: AWS's command line and its SDKs the first ones, s5cmd `S3_ENDPOINT_URL`, rclone the rest, for
 /// its remotes of S3 (`rclone ls :s3:BUCKET`) and for one that is named `throng:`.

@@ -8,12 +8,12 @@ use crate::session::{Session, confirm, place};
 use crate::transfer::{not_done, watched};
 use serde_json::json;
 use std::collections::BTreeMap;
+use throng_core::clean;
 use throng_core::cloud::{Cloud, CloudError, ListQuery};
 use throng_core::deploy::{self, BucketsOf, RemoveOptions};
 use throng_core::jobs::{self, Job, JobContext};
 use throng_core::model::Place;
 use throng_core::words::{self, Lines};
-use throng_core::{clean, lines};
 
 pub async fn remove(session: &Session, args: Rm) -> CliResult {
     let job = session.job(job_of(&args.what)).await?;
@@ -54,7 +54,9 @@ pub async fn remove(session: &Session, args: Rm) -> CliResult {
             if !args.yes && !confirm(&format!("Delete the bucket {name}{all}?"))? {
                 return Ok(());
             }
-            Ok(jobs::delete_bucket(&job, &name, with_objects).await?)
+            jobs::delete_bucket(&job, &name, with_objects).await?;
+            print::note(clean!("deleted the bucket {name}"));
+            Ok(())
         }
     }
 }
@@ -90,7 +92,7 @@ async fn objects(session: &Session, job: &JobContext, place: &Place, yes: bool) 
         let count = words::how_many(deleted.failed.len(), "object");
         return Err(Fail::new(REFUSED, format!("not deleted: {count}")));
     }
-    print::note(lines!("deleted {} at {place}", words::how_many(keys.len(), "object")));
+    print::note(clean!("deleted {} at {place}", words::how_many(keys.len(), "object")));
     Ok(())
 }
 

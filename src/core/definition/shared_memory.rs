@@ -9,9 +9,9 @@ const LOOKED_AT: u64 = 256 * 1024;
 /// What to say of a script that wants `/dev/shm`; `None` when it does not seem to.
 pub(super) fn wanted(script: &Path) -> Option<String> {
     let mut text = Vec::new();
-    // Anything but a file was refused before.
-    let file =
-        std::fs::File::open(script).ok().filter(|file| file.metadata().is_ok_and(|file| file.is_file()))?;
+    // To open a pipe waits for whoever writes to it. Anything but a file is refused elsewhere.
+    std::fs::metadata(script).ok().filter(std::fs::Metadata::is_file)?;
+    let file = std::fs::File::open(script).ok()?;
     file.take(LOOKED_AT).read_to_end(&mut text).ok()?;
     let what = named(&String::from_utf8_lossy(&text))?;
     Some(format!(
@@ -57,5 +57,13 @@ mod tests {
         assert_eq!(named("with ProcessPoolExecutor() as all:"), Some("ProcessPoolExecutor"));
         assert_eq!(named("cp x /dev/shm/x"), Some("/dev/shm"));
         assert_eq!(named("# cp x /dev/shm/x\npool = Pool(3)"), None);
+    }
+
+    #[test]
+    fn a_pipe_is_not_waited_for() {
+        let folder = tempfile::tempdir().unwrap_or_else(|error| unreachable!("{error}"));
+        let pipe = folder.path().join("pipe");
+        assert!(std::process::Command::new("mkfifo").arg(&pipe).status().is_ok_and(|made| made.success()));
+        assert_eq!(wanted(&pipe), None);
     }
 }

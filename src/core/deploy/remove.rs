@@ -284,7 +284,8 @@ pub async fn empty_bucket(cloud: &Cloud, bucket: &str) -> Result<(), DeployError
         };
         if let Some((key, reason)) = failed.first() {
             let message = format!("{key}: {reason}");
-            return Err(CloudError::new(ErrorKind::Denied, "s3:DeleteObject", bucket, message).into());
+            let kind = if reason.contains("AccessDenied") { ErrorKind::Denied } else { ErrorKind::Other };
+            return Err(CloudError::new(kind, "s3:DeleteObject", bucket, message).into());
         }
     }
 }

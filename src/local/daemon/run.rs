@@ -122,6 +122,13 @@ pub fn serve(options: &ServeOptions) -> Result<(), ServeError> {
         None => return Err(ServeError::Running(options.folder.clone())),
     };
     // Whoever left it here is dead: the lock was free.
+    if let Some(dead) = files.read_endpoint() {
+        tracing::warn!(
+            process = dead.pid,
+            version = dead.version,
+            "the local cloud before this one was killed; what was under way is taken up"
+        );
+    }
     let _ = std::fs::remove_file(files.endpoint());
     let open_files = server::raise_open_files();
     let runtime =
@@ -269,6 +276,9 @@ async fn open(
     for folder in [data.clone(), data.join("logs"), data.join("s3")] {
         private::folder(&folder).map_err(io("its data folder"))?;
     }
+    // The databases need some room to be opened, too.
+    let reserve = Reserve::of(&data);
+    reserve.give_up_if_needed();
     let db = Db::open(&data.join("cloud.db"), &CLOUD)?;
     let faults = options.faults.clone().map_or_else(Faults::none, Faults::of);
     let queue = Arc::new(Queue::open(db.clone()).await?.with_faults(faults.clone()));
@@ -298,9 +308,10 @@ async fn open(
     .await?;
     let images = Arc::new(UsedImages { images: swept, lambda: lambda.clone() });
     tokio::spawn(sweep_images(images.clone()));
+    reserve.hold();
     let services = Services {
         folder: files.folder.clone(),
-        reserve: Reserve::new(&data),
+        reserve,
         images,
         s3: s3::service(store.clone(), access.clone()),
         store,

@@ -15,12 +15,10 @@ const BESIDE: u64 = 8 << 20;
 pub struct Reserve(PathBuf);
 
 impl Reserve {
-    /// In a folder of the disk in question.
+    /// In a folder of the disk in question; it is not held yet.
     #[must_use]
-    pub fn new(folder: &Path) -> Self {
-        let reserve = Self(folder.join("reserve"));
-        reserve.hold();
-        reserve
+    pub fn of(folder: &Path) -> Self {
+        Self(folder.join("reserve"))
     }
 
     /// Takes the space, if there is enough. Without it a full disk cannot be emptied from here, and nothing else is different.
@@ -61,10 +59,10 @@ pub fn removes(method: &Method, uri: &Uri, headers: &HeaderMap) -> bool {
     let query = uri.query().unwrap_or_default();
     let has = |name: &str| query.split('&').any(|part| part.split('=').next() == Some(name));
     let target = headers.get("x-amz-target").and_then(|target| target.to_str().ok()).unwrap_or_default();
-    // A function's triggers are taken off its bucket before it goes; IAM has no methods but POST.
-    *method == Method::DELETE
-        || *method == Method::POST && (has("delete") || target.contains(".Delete") || uri.path() == "/")
-        || *method == Method::PUT && has("notification")
+    // A push that breaks off deletes its upload, too; IAM has no methods but POST.
+    let pushes = uri.path().starts_with("/v2/") && uri.path().contains("/blobs/uploads/");
+    *method == Method::DELETE && !pushes && !has("uploadId")
+        || *method == Method::POST && (has("delete") || target.contains(".Delete"))
 }
 
 #[cfg(test)]
@@ -84,7 +82,9 @@ mod tests {
         };
         assert!(removing(Method::DELETE, "/bucket/key", None));
         assert!(removing(Method::POST, "/bucket?delete", None));
-        assert!(removing(Method::PUT, "/bucket?notification=", None));
+        assert!(removing(Method::DELETE, "/v2/box/manifests/sha256:0", None));
+        assert!(!removing(Method::DELETE, "/v2/box/blobs/uploads/0", None));
+        assert!(!removing(Method::DELETE, "/bucket/key?uploadId=u", None));
         assert!(removing(Method::POST, "/x", Some("Logs_20140328.DeleteLogGroup")));
         assert!(!removing(Method::POST, "/x", Some("Logs_20140328.PutLogEvents")));
         assert!(!removing(Method::PUT, "/bucket/deleted?x=delete", None));
@@ -93,7 +93,8 @@ mod tests {
     #[test]
     fn space_is_held_once() {
         let folder = tempfile::tempdir().unwrap();
-        let reserve = Reserve::new(folder.path());
+        let reserve = Reserve::of(folder.path());
+        reserve.hold();
         let file = folder.path().join("reserve");
         assert_eq!(file.metadata().unwrap().len(), BYTES as u64);
         reserve.give_up_if_needed();

@@ -109,7 +109,7 @@ fn cancelling_says_what_becomes_of_the_tasks() {
         screen(Fake::new(snapshot.clone()).keys("3x"), 100)
     };
     assert!(ask(0, 1).contains("Every task has begun; 1 that is running goes on to its end."));
-    assert!(ask(1, 0).contains("1 task that has not begun will not be; nothing is running."));
+    assert!(ask(1, 0).contains("1 task that has not begun will not be; what has just begun ends by itself."));
     assert!(
         ask(5, 2).contains("5 tasks that have not begun will not be; 2 that are running go on to their end.")
     );

@@ -14,7 +14,7 @@ use throng_core::jobs::Job;
 use throng_core::lines;
 use throng_core::model::{AttemptRecord, TaskRow, TaskState};
 use throng_core::run::{self, Follower, RunContext};
-use throng_core::words::{self, Lines};
+use throng_core::words::{self, Clean, Lines};
 
 pub async fn tasks(session: &Session, args: args::Tasks) -> CliResult {
     let context = session.job(Job::Look).await?.runs()?;
@@ -128,7 +128,7 @@ pub(crate) fn task_text(
         row.task,
         ending(row),
         of_provider(provider, &row.bucket),
-        row.key,
+        Clean::new(&row.key),
         words::bytes(row.size)
     );
     for (index, record) in records.iter().enumerate() {
@@ -163,7 +163,8 @@ pub(crate) fn task_text(
                 text,
                 "  output    {}/{} ({})",
                 of_provider(output.provider.as_deref(), &output.bucket),
-                output.key,
+                // A line break in a key must not look like a line of ours.
+                Clean::new(&output.key),
                 words::bytes(output.size)
             );
         }

@@ -14,7 +14,7 @@
 
 use super::journal::Journal;
 use super::meter::Meter;
-use super::objects::Objects;
+use super::objects::{List, Listed, Objects, each_page};
 use super::pace::{Pace, drive};
 use super::scan::{FileList, LONGEST_KEY};
 use crate::cloud::CloudError;
@@ -23,6 +23,7 @@ use crate::model::Place;
 use async_trait::async_trait;
 use file::SendOutcome;
 use past::{Line, Past};
+use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -222,7 +223,8 @@ impl Upload {
         let opened = tokio::task::spawn_blocking(move || {
             Journal::open(&path).map(|(journal, lines)| (journal, Past::of(lines)))
         });
-        let (journal, past) = opened.await.map_err(std::io::Error::other)??;
+        let (journal, mut past) = opened.await.map_err(std::io::Error::other)??;
+        self.forget_removed(store.as_ref(), &mut past, cancel).await?;
         meter.total(self.files.len() as u64, self.files.bytes());
         let shared = Arc::new(Shared {
             store,
@@ -241,6 +243,58 @@ impl Upload {
             shared.journal.remove()?;
         }
         Ok(uploaded)
+    }
+}
+
+impl Upload {
+    /// Forgets files that an earlier process sent and that are no longer there. Inputs of runs have started their task: those
+    /// may be removed.
+    async fn forget_removed(
+        &self,
+        store: &dyn Objects,
+        past: &mut Past,
+        cancel: &CancellationToken,
+    ) -> Result<(), UploadError> {
+        if self.run.is_some() || past.sent.is_empty() {
+            return Ok(());
+        }
+        let sent = std::mem::take(&mut past.sent);
+        let mut sent: BTreeMap<_, _> =
+            sent.into_iter().map(|(name, stamp)| (self.key(&name), (name, stamp))).collect();
+        let first = sent.keys().next().cloned().unwrap_or_default();
+        let last = sent.keys().next_back().cloned().unwrap_or_default();
+        let mut keep = |object: &Listed| {
+            if let Some((name, stamp)) =
+                sent.remove(&object.key).filter(|(_, stamp)| stamp.size == object.size)
+            {
+                past.sent.insert(name, stamp);
+            }
+        };
+        // The list begins behind a key.
+        if let Some(head) = found(store.head(&self.place.bucket, &first).await)?.flatten() {
+            let (etag, modified_ms) = (head.etag, head.modified_ms);
+            keep(&Listed { key: first.clone(), size: head.size, etag, modified_ms });
+        }
+        let behind = List {
+            bucket: self.place.bucket.clone(),
+            prefix: self.key(""),
+            start_after: Some(first),
+            ..List::default()
+        };
+        let each = each_page(store, behind, |page| {
+            page.objects.iter().for_each(&mut keep);
+            !cancel.is_cancelled() && page.objects.last().is_some_and(|object| object.key < last)
+        });
+        found(each.await)?;
+        Ok(())
+    }
+}
+
+/// `None` when the bucket is gone, or may not be looked into: then all is sent.
+fn found<T>(answer: Result<T, CloudError>) -> Result<Option<T>, CloudError> {
+    match answer {
+        Err(error) if error.is_transient() => Err(error),
+        answer => Ok(answer.ok()),
     }
 }
 

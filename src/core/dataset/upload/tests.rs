@@ -199,10 +199,34 @@ async fn a_changed_file_is_sent_again_outside_a_run() {
     assert_eq!(store.get("b", "in/data/0001").unwrap().body, "another");
 }
 
+/// Somebody removed the objects between the two, or the whole bucket.
+#[tokio::test]
+async fn what_was_sent_and_removed_since_is_sent_again_outside_a_run() {
+    let case = Case::many(300);
+    let cancel = CancellationToken::new();
+    let token = cancel.clone();
+    let store = Arc::new(MemoryStore::with_fault(move |_, _, call| {
+        if call == 100 {
+            token.cancel();
+        }
+        None
+    }));
+    case.upload(None).send(store.clone(), Arc::default(), &cancel).await.unwrap_err();
+    let there = store.keys("b");
+    let (kept, removed) = there.split_at(there.len() / 2);
+    let left = Arc::new(MemoryStore::default());
+    for key in kept {
+        left.insert("b", key, store.get("b", key).unwrap().body);
+    }
+    left.insert("b", "in/data/zzz", "another's");
+    let uploaded = case.send(None, &left).await.unwrap();
+    assert!(!removed.is_empty());
+    assert_eq!((uploaded.skipped, left.keys("b").len()), (kept.len() as u64, 301));
+}
+
 #[tokio::test]
 async fn cancelling_ends_it_and_it_can_go_on() {
     let case = Case::many(300);
-    let store = Arc::new(MemoryStore::default());
     let cancel = CancellationToken::new();
     let token = cancel.clone();
     let store2 = Arc::new(MemoryStore::with_fault(move |_, _, call| {
@@ -211,8 +235,8 @@ async fn cancelling_ends_it_and_it_can_go_on() {
         }
         None
     }));
-    let error = case.upload(None).send(store2, Arc::default(), &cancel).await.unwrap_err();
+    let error = case.upload(None).send(store2.clone(), Arc::default(), &cancel).await.unwrap_err();
     assert!(matches!(error, UploadError::Cancelled));
-    let uploaded = case.send(None, &store).await.unwrap();
+    let uploaded = case.send(None, &store2).await.unwrap();
     assert!(uploaded.skipped > 50 && uploaded.sent + uploaded.skipped == 300, "{uploaded:?}");
 }

@@ -19,6 +19,13 @@ pub(super) struct Problem {
     message: String,
 }
 
+impl Problem {
+    /// Whether the disk is full.
+    pub fn is_full(&self) -> bool {
+        self.status == StatusCode::INSUFFICIENT_STORAGE
+    }
+}
+
 pub(super) type RegistryResult = Result<Response<Body>, Problem>;
 
 pub(super) fn problem(status: StatusCode, code: &'static str, message: impl Into<String>) -> Problem {

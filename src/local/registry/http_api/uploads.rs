@@ -11,7 +11,7 @@ use crate::registry::names::hex_of;
 use bytes::Bytes;
 use futures::StreamExt;
 use http::{HeaderMap, Method, Request, StatusCode, header};
-use http_body_util::BodyExt;
+use http_body_util::{BodyDataStream, BodyExt};
 use hyper::body::Incoming;
 use sha2::{Digest, Sha256};
 use std::io;
@@ -66,29 +66,17 @@ impl Registry {
         }
     }
 
-    /// Adds a body to an upload; answers its size then. When `start` is given it must be where the upload is.
+    /// Adds a body to an upload; answers its size then. When `start` is given it must be where the upload is. What finds no
+    /// room gives its own back.
     async fn append(&self, path: &Path, body: Incoming, start: Option<u64>) -> Result<u64, Problem> {
-        let mut file = tokio::fs::OpenOptions::new().append(true).open(path).await?;
-        let mut size = file.metadata().await?.len();
-        if start.is_some_and(|start| start != size) {
-            let message = format!("the next byte is {size}");
-            return Err(problem(StatusCode::RANGE_NOT_SATISFIABLE, "BLOB_UPLOAD_INVALID", message));
-        }
         let mut stream = body.into_data_stream();
-        // Few large writes: each goes to another thread.
-        let mut buffer: Vec<u8> = Vec::with_capacity(PIECE);
-        while let Some(piece) = stream.next().await {
-            let piece: Bytes = piece.map_err(|error| wrong("BLOB_UPLOAD_INVALID", error.to_string()))?;
-            size += piece.len() as u64;
-            buffer.extend_from_slice(&piece);
-            if buffer.len() >= PIECE {
-                file.write_all(&buffer).await?;
-                buffer.clear();
-            }
+        let appended = append(path, &mut stream, start).await;
+        if appended.as_ref().is_err_and(Problem::is_full) {
+            let _ = tokio::fs::remove_file(path).await;
+            // Who is still sending would hear of a broken connection, not of this answer.
+            while let Some(Ok(_)) = stream.next().await {}
         }
-        file.write_all(&buffer).await?;
-        file.flush().await?;
-        Ok(size)
+        appended
     }
 
     /// Checks an upload's digest and makes it a blob.
@@ -111,6 +99,33 @@ impl Registry {
         tokio::task::spawn_blocking(work).await.map_err(io::Error::other)??;
         Ok(created(name, digest))
     }
+}
+
+async fn append(
+    path: &Path,
+    stream: &mut BodyDataStream<Incoming>,
+    start: Option<u64>,
+) -> Result<u64, Problem> {
+    let mut file = tokio::fs::OpenOptions::new().append(true).open(path).await?;
+    let mut size = file.metadata().await?.len();
+    if start.is_some_and(|start| start != size) {
+        let message = format!("the next byte is {size}");
+        return Err(problem(StatusCode::RANGE_NOT_SATISFIABLE, "BLOB_UPLOAD_INVALID", message));
+    }
+    // Few large writes: each goes to another thread.
+    let mut buffer: Vec<u8> = Vec::with_capacity(PIECE);
+    while let Some(piece) = stream.next().await {
+        let piece: Bytes = piece.map_err(|error| wrong("BLOB_UPLOAD_INVALID", error.to_string()))?;
+        size += piece.len() as u64;
+        buffer.extend_from_slice(&piece);
+        if buffer.len() >= PIECE {
+            file.write_all(&buffer).await?;
+            buffer.clear();
+        }
+    }
+    file.write_all(&buffer).await?;
+    file.flush().await?;
+    Ok(size)
 }
 
 fn digest_of(path: &PathBuf) -> io::Result<String> {

@@ -54,7 +54,8 @@ fn waiting_and_running(run: &RunSummary) -> String {
         many => format!("{} tasks that have not begun will not be", words::count(many)),
     };
     let running = match run.counts.running {
-        0 => "nothing is running".to_owned(),
+        // Attempts are known to run after a second.
+        0 => "what has just begun ends by itself".to_owned(),
         1 => "1 that is running goes on to its end".to_owned(),
         many => format!("{} that are running go on to their end", words::count(many)),
     };
