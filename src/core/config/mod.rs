@@ -6,7 +6,7 @@
 
 mod parse;
 
-use crate::dirs::Dirs;
+use crate::dirs::{Dirs, ENV_HOME};
 use crate::regular;
 use indexmap::IndexMap;
 use serde::Deserialize;
@@ -279,6 +279,11 @@ impl Config {
             Err(source) => return Err(ConfigError::Read { path, source }),
         };
         let set = |name| env(name).filter(|value| !value.is_empty());
+        // With `THRONG_HOME` somebody may look for it in the folder itself.
+        let beside = dirs.config.parent().map(|home| home.join(FILE)).filter(|_| set(ENV_HOME).is_some());
+        if let Some(beside) = beside.filter(|beside| overrides.file.is_none() && beside.exists()) {
+            config.warnings.push(format!("{} is not read: {} is", beside.display(), path.display()));
+        }
         if let Some(context) = overrides.context.clone().or_else(|| set(ENV_CONTEXT)) {
             config.default_context = context;
         }

@@ -26,7 +26,7 @@ pub enum DeployError {
     #[error("{0}")]
     Rival(String),
     /// A person ended it.
-    #[error("cancelled")]
+    #[error("interrupted")]
     Cancelled,
     /// A step failed after others were done.
     #[error("{step}: {error}{}", so_far(done))]

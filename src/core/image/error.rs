@@ -29,7 +29,7 @@ pub enum ImageError {
     #[error("{0}")]
     Registry(String),
     /// A person ended it.
-    #[error("cancelled")]
+    #[error("interrupted")]
     Cancelled,
 }
 

@@ -56,7 +56,7 @@ impl JobError {
     /// A person ended it.
     #[must_use]
     pub fn interrupted() -> Self {
-        Self::new(JobErrorKind::Interrupted, "cancelled")
+        Self::new(JobErrorKind::Interrupted, "interrupted")
     }
 
     /// There is no such function.

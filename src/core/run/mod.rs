@@ -182,6 +182,6 @@ pub enum RunError {
     #[error("{0}")]
     Refused(String),
     /// A person ended it.
-    #[error("cancelled")]
+    #[error("interrupted")]
     Cancelled,
 }

@@ -83,7 +83,11 @@ impl Layer for Confirm {
             (KeyCode::Char('y' | 'Y'), None) => self.go(app),
             (KeyCode::Enter, Some(word)) if self.field.text() == word => self.go(app),
             (KeyCode::Enter, Some(word)) => {
-                app.refuse(clean!("That is not {word}: nothing is done."));
+                app.refuse(if self.field.text().is_empty() {
+                    clean!("Type {word} by hand; what comes all at once does not count. Nothing is done.")
+                } else {
+                    clean!("That is not {word}: nothing is done.")
+                });
                 LayerOutcome::Keep
             }
             (_, Some(_)) => {

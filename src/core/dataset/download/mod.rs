@@ -90,7 +90,7 @@ pub enum DownloadError {
     #[error(transparent)]
     Cloud(#[from] CloudError),
     /// A person ended it.
-    #[error("cancelled; the same download again goes on where it was")]
+    #[error("interrupted; the same download again goes on where it was")]
     Cancelled,
     /// Two objects would become one file.
     #[error("`{0}` and `{1}` would become one file: download them apart")]

@@ -155,7 +155,7 @@ pub enum UploadError {
     #[error(transparent)]
     Cloud(#[from] CloudError),
     /// A person ended it. It can go on later.
-    #[error("cancelled; the same upload again goes on where it was")]
+    #[error("interrupted; the same upload again goes on where it was")]
     Cancelled,
     /// The journal.
     #[error("cannot keep the upload's journal: {0}")]
