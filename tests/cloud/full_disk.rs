@@ -209,7 +209,12 @@ fn a_disk_without_any_room_can_be_emptied() {
         before=$(pid)
         "$THRONG" rm object store/in/ --yes 2>err || true
         echo "objects=$(tr '\n' ' ' <err)"
-        echo "freed=$(free)"
+        # What is held in reserve again, or not yet, is free as well.
+        freed() { held=$(du -k "$small/data/reserve" 2>/dev/null | cut -f1); echo $(( $(free) + ${held:-0} )); }
+        until_true '[ "$(freed)" -gt 11264 ]' || true
+        echo "freed=$(freed)"
+        # The space is held again at the next removal that finds room.
+        "$THRONG" put small.sh store >/dev/null && "$THRONG" rm object store/small.sh --yes 2>/dev/null
         head -c 300m /dev/zero >>"$small/ballast2" 2>/dev/null || true
         echo "full=$(free)"
         "$THRONG" rm function small --yes >out 2>err && echo "function=gone" || echo "function=$(tr '\n' ' ' <err)"

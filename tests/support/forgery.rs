@@ -218,23 +218,14 @@ impl World {
 
     /// What not even the runtime may: what only people write, what is another function's, and to delete.
     fn limits(&self, all: &mut Vec<Try>) {
-        let people = [
-            keys::run_key(RUN),
-            keys::end_key(RUN),
-            keys::cancel_key(RUN),
-            keys::manifest_key(RUN, 0),
-            keys::summary_key(RUN, 0, 0, 0),
-            keys::again_key(RUN, 0),
-            keys::providers_key(FUNCTION),
-            format!("{}/a.png", keys::inputs_folder(RUN)),
-        ];
+        let people = [keys::providers_key(FUNCTION), format!("{}/a.png", keys::inputs_folder(RUN))];
         let theirs = [
             keys::day_key("theirs", "20261123"),
             format!("{}theirs/hash", keys::REQUESTS),
             format!("{}theirs/name", keys::ASYNC_FAILURES),
             keys::providers_key("theirs"),
         ];
-        for key in people.into_iter().chain(theirs) {
+        for key in of_launches().into_iter().chain(people).chain(theirs) {
             all.push(Try::runtime("s3:PutObject", self.home(&key), Must::NotAllow));
         }
         for key in [keys::providers_key("theirs"), keys::run_key(RUN), keys::end_key(RUN)] {
@@ -284,22 +275,29 @@ fn folders() -> [&'static str; 10] {
     ]
 }
 
-/// A key of each kind in the home bucket, and one that nobody has thought of.
-fn ledger() -> Vec<String> {
-    let mut all = vec![
+/// What throng writes of a run on a person's machine.
+fn of_launches() -> [String; 6] {
+    [
         keys::run_key(RUN),
         keys::end_key(RUN),
         keys::cancel_key(RUN),
         keys::manifest_key(RUN, 0),
         keys::summary_key(RUN, 0, 0, 0),
         keys::again_key(RUN, 0),
+    ]
+}
+
+/// A key of each kind in the home bucket, and one that nobody has thought of.
+fn ledger() -> Vec<String> {
+    let mut all = Vec::from(of_launches());
+    all.extend([
         format!("{}7_id.a_succeeded", keys::block_prefix(RUN, 0, 0)),
         keys::day_key(FUNCTION, "20261123"),
         keys::start_key(FUNCTION, RUN, 0, "all", 0),
         keys::providers_key(FUNCTION),
         first::running_key(RUN, 7, "id"),
         "new/kind".to_owned(),
-    ];
+    ]);
     all.extend(folders().map(|folder| format!("{folder}x")));
     all
 }

@@ -12,6 +12,7 @@ use std::path::Path;
 use std::time::Duration;
 use throng_contract::local as contract;
 use throng_core::config::{Config, LOCAL, Overrides};
+use throng_core::dirs::Dirs;
 use throng_core::jobs::{self, Job, permit};
 use throng_core::lines;
 use throng_core::words::{self, Lines};
@@ -43,8 +44,7 @@ pub fn control(verb: &Local, global: &Global, cloud: &dyn EmbeddedCloud) -> CliR
             })
         }
         Local::Start => {
-            let arguments = ["local", "serve", "--detach"].map(str::to_owned);
-            let endpoint = cloud.start(&folder, &arguments).map_err(unreachable)?;
+            let endpoint = start(cloud, &folder)?;
             print::result(format, &endpoint, || {
                 lines!("The local cloud listens at {} (process {}).\n", endpoint.endpoint, endpoint.pid)
             });
@@ -59,11 +59,8 @@ pub fn control(verb: &Local, global: &Global, cloud: &dyn EmbeddedCloud) -> CliR
         }
         Local::Status { env } => status(cloud, &folder, env, format),
         Local::Gc { days } => {
-            let overrides = Overrides { file: global.config.clone(), context: Some(LOCAL.to_owned()) };
-            let config = Config::load(&dirs, &overrides).map_err(Fail::usage)?;
-            permit(config.context(None).map_err(Fail::usage)?, Job::Collect)?;
-            let arguments = ["local", "serve", "--detach"].map(str::to_owned);
-            cloud.start(&folder, &arguments).map_err(unreachable)?;
+            permit_here(global, &dirs, Job::Collect)?;
+            start(cloud, &folder)?;
             let what = "waiting for the local cloud to remove what nothing needs …";
             let there =
                 patiently(what, || cloud.collect(&folder, days.saturating_mul(24))).map_err(unreachable)?;
@@ -72,9 +69,7 @@ pub fn control(verb: &Local, global: &Global, cloud: &dyn EmbeddedCloud) -> CliR
             Ok(())
         }
         Local::Reset { yes } => {
-            let overrides = Overrides { file: global.config.clone(), context: Some(LOCAL.to_owned()) };
-            let config = Config::load(&dirs, &overrides).map_err(Fail::usage)?;
-            permit(config.context(None).map_err(Fail::usage)?, Job::Reset)?;
+            permit_here(global, &dirs, Job::Reset)?;
             let question = format!("Delete every object, function, run and log in {}?", folder.display());
             if !yes && !confirm(&question)? {
                 return Ok(());
@@ -85,6 +80,18 @@ pub fn control(verb: &Local, global: &Global, cloud: &dyn EmbeddedCloud) -> CliR
             Ok(())
         }
     }
+}
+
+/// Whether the local context, as configured, permits a job.
+fn permit_here(global: &Global, dirs: &Dirs, job: Job) -> CliResult {
+    let overrides = Overrides { file: global.config.clone(), context: Some(LOCAL.to_owned()) };
+    let config = Config::load(dirs, &overrides).map_err(Fail::usage)?;
+    Ok(permit(config.context(None).map_err(Fail::usage)?, job)?)
+}
+
+fn start(cloud: &dyn EmbeddedCloud, folder: &Path) -> Result<contract::LocalEndpoint, Fail> {
+    let arguments = ["local", "serve", "--detach"].map(str::to_owned);
+    cloud.start(folder, &arguments).map_err(unreachable)
 }
 
 /// Says what was removed, there and on this machine.

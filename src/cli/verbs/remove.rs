@@ -46,13 +46,15 @@ pub async fn remove(session: &Session, args: Rm) -> CliResult {
             Ok(())
         }
         RmWhat::Bucket { name, with_objects } => {
-            let all = if with_objects {
-                format!(" with {}", content(job.cloud(), &name).await)
-            } else {
-                String::new()
-            };
-            if !args.yes && !confirm(&format!("Delete the bucket {name}{all}?"))? {
-                return Ok(());
+            if !args.yes {
+                let all = if with_objects {
+                    format!(" with {}", content(job.cloud(), &name).await)
+                } else {
+                    String::new()
+                };
+                if !confirm(&format!("Delete the bucket {name}{all}?"))? {
+                    return Ok(());
+                }
             }
             jobs::delete_bucket(&job, &name, with_objects).await?;
             print::note(clean!("deleted the bucket {name}"));

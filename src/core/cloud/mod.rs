@@ -95,8 +95,8 @@ pub(crate) use regional::Regional;
 pub use repositories::{RegistryLogin, Repositories, Repository};
 pub use roles::{NewRole, Role, Roles};
 pub use s3::{GetObject, ListQuery, ObjectBody, ObjectHead, ObjectPage, PutBody, S3, Stored};
-pub(crate) use time::millis;
 pub use time::now_ms;
+pub(crate) use time::{duration_ms, millis};
 pub use waiting::waiting_for;
 
 use crate::config::ContextConfig;

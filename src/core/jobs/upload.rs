@@ -62,11 +62,8 @@ pub async fn upload(
     let store = Arc::new(S3Objects::of(context.cloud()));
     let uploaded = upload.send(store, observer.meter(), observer.token()).await?;
     failed.extend(uploaded.failed.into_iter().map(NotDone::from));
-    let mut place = place;
-    if let Some(name) = only_of(&files) {
-        let folder = if place.prefix.is_empty() { "" } else { "/" };
-        place.prefix = format!("{}{folder}{name}", place.prefix);
-    }
+    let own = only_of(&files).map(|name| place.key(name));
+    let place = Place { prefix: own.unwrap_or_else(|| place.prefix.clone()), ..place };
     Ok(UploadReport { place, sent: uploaded.sent, skipped: uploaded.skipped, failed })
 }
 

@@ -7,7 +7,7 @@ use super::news::LogUpdate;
 use super::parse::pattern_for;
 use super::sweep::{Sweep, SweepAnswer, SweepPace};
 use super::tails;
-use crate::cloud::{ErrorKind, now_ms};
+use crate::cloud::{ErrorKind, duration_ms, now_ms};
 use crate::model::Millis;
 use crate::model::{LogQuery, LogView};
 use std::sync::Arc;
@@ -50,7 +50,7 @@ impl Pace {
         let pace = if live { self.live } else { self.poll };
         let groups = u32::try_from(groups).unwrap_or(u32::MAX);
         let half = Duration::try_from_secs_f64(f64::from(groups) * 2.0 / rate.max(0.05));
-        let half = half.map_or(Millis::MAX, |half| Millis::try_from(half.as_millis()).unwrap_or(Millis::MAX));
+        let half = half.map_or(Millis::MAX, duration_ms);
         SweepPace { every_ms: pace.every_ms.max(half), ..pace }
     }
 }

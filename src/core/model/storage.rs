@@ -11,6 +11,17 @@ pub struct Place {
     pub prefix: String,
 }
 
+impl Place {
+    /// The key of what is called so in the folder.
+    #[must_use]
+    pub fn key(&self, name: &str) -> String {
+        match self.prefix.as_str() {
+            "" => name.to_owned(),
+            prefix => format!("{prefix}/{name}"),
+        }
+    }
+}
+
 impl std::fmt::Display for Place {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}", self.bucket)?;

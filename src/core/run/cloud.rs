@@ -1,7 +1,7 @@
 //! What runs ask of functions.
 
 use super::reports::{self, FailedAttempt, LogPlace};
-use crate::cloud::{Cloud, CloudError};
+use crate::cloud::{Cloud, CloudError, FunctionDetail};
 use crate::deploy::{self, Unreadable};
 use crate::logs::{LogClient, LogGroup};
 use crate::model::{FunctionInfo, Millis};
@@ -83,6 +83,10 @@ pub trait FunctionApi: Send + Sync + 'static {
     }
 }
 
+fn log_place(detail: &FunctionDetail) -> LogPlace {
+    LogPlace { group: LogGroup::of(&detail.info), json: detail.settings.log_json }
+}
+
 #[async_trait]
 impl FunctionApi for Cloud {
     async fn facts(&self, function: &str) -> Result<Option<FunctionFacts>, CloudError> {
@@ -140,9 +144,7 @@ impl FunctionApi for Cloud {
     }
 
     async fn log_of(&self, function: &str) -> Result<Option<LogPlace>, CloudError> {
-        let detail = self.lambda().get(function).await?;
-        Ok(detail
-            .map(|detail| LogPlace { group: LogGroup::of(&detail.info), json: detail.settings.log_json }))
+        Ok(self.lambda().get(function).await?.map(|detail| log_place(&detail)))
     }
 
     async fn is_idle(&self, function: &str, quiet: Duration) -> Result<bool, CloudError> {
@@ -154,8 +156,7 @@ impl FunctionApi for Cloud {
         }
         // What began that long ago has ended since, and what began later has said so.
         let longest = Duration::from_secs(u64::from(detail.settings.timeout_s));
-        let place = LogPlace { group: LogGroup::of(&detail.info), json: detail.settings.log_json };
-        reports::is_silent(&LogClient::new(self.clone()), &place, quiet + longest).await
+        reports::is_silent(&LogClient::new(self.clone()), &log_place(&detail), quiet + longest).await
     }
 
     async fn failed_attempts(

@@ -2,7 +2,7 @@
 //! Lambda writes its own only after the last repetition, or not at all where the destination refuses it.
 
 use super::failure::classify;
-use crate::cloud::{CloudError, now_ms};
+use crate::cloud::{CloudError, duration_ms, now_ms};
 use crate::logs::{LogClient, LogGroup, Parser, RawEvent, Window};
 use crate::model::{FailureClass, Millis, Report, TaskState};
 use std::time::Duration;
@@ -70,8 +70,7 @@ pub(super) async fn is_silent(
     place: &LogPlace,
     quiet: Duration,
 ) -> Result<bool, CloudError> {
-    let quiet_ms = Millis::try_from(quiet.as_millis()).unwrap_or(Millis::MAX);
-    let window = Window { start_ms: now_ms().saturating_sub(quiet_ms), end_ms: None };
+    let window = Window { start_ms: now_ms().saturating_sub(duration_ms(quiet)), end_ms: None };
     let mut token = None;
     for _ in 0..MOST_PAGES {
         let (events, next) = client.page(&place.group, window, "", token).await?;

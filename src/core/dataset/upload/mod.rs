@@ -199,10 +199,7 @@ impl Upload {
     /// The key of a file.
     #[must_use]
     pub fn key(&self, name: &str) -> String {
-        match self.place.prefix.as_str() {
-            "" => name.to_owned(),
-            prefix => format!("{prefix}/{name}"),
-        }
+        self.place.key(name)
     }
 
     /// Uploads. When every file is there, the journal is removed.
@@ -244,9 +241,7 @@ impl Upload {
         }
         Ok(uploaded)
     }
-}
 
-impl Upload {
     /// Forgets files that an earlier process sent and that are no longer there. Inputs of runs have started their task: those
     /// may be removed.
     async fn forget_removed(

@@ -1,7 +1,7 @@
 //! How following ends: tasks are lost when every due time has passed; a run that is complete gets its end.json.
 
 use super::{Follower, Reader};
-use crate::cloud::now_ms;
+use crate::cloud::{duration_ms, now_ms};
 use crate::dataset::objects::Put;
 use crate::run::header::RunEnd;
 use crate::run::{RunError, plan};
@@ -10,7 +10,7 @@ use throng_contract::keys::end_key;
 impl Follower {
     pub(super) fn check_overdue(&mut self) -> bool {
         let now = now_ms();
-        let due = u64::try_from(self.options.lost_after.as_millis()).unwrap_or(u64::MAX);
+        let due = duration_ms(self.options.lost_after);
         let began = self.tracker.header().started_ms.max(self.sent_again_ms);
         let heard = self.tracker.last_ended_ms().max(began);
         let late = self.unsent() == 0 && now.saturating_sub(heard) > due;

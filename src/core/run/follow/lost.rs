@@ -5,7 +5,7 @@
 //! who follow only one sends, and nobody sends a task a second time.
 
 use super::{Due, Follower};
-use crate::cloud::{CloudError, now_ms};
+use crate::cloud::{CloudError, duration_ms, now_ms};
 use crate::model::{Millis, TaskRow, TaskState};
 use crate::run::launch::{Again, agains, invoke_again};
 use crate::run::{RunError, plan};
@@ -135,7 +135,7 @@ impl Follower {
         let mut overtaken = Vec::new();
         for row in tasks {
             let sent = self.sent_at(&row).await?;
-            if sent.is_some_and(|sent| latest.saturating_sub(sent) > millis(quiet)) {
+            if sent.is_some_and(|sent| latest.saturating_sub(sent) > duration_ms(quiet)) {
                 overtaken.push(row);
             }
         }
@@ -150,11 +150,7 @@ impl Follower {
 }
 
 fn is_past(at_ms: Millis, quiet: Duration) -> bool {
-    now_ms().saturating_sub(at_ms) > millis(quiet)
-}
-
-fn millis(duration: Duration) -> Millis {
-    Millis::try_from(duration.as_millis()).unwrap_or(Millis::MAX)
+    now_ms().saturating_sub(at_ms) > duration_ms(quiet)
 }
 
 #[cfg(test)]

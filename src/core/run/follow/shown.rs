@@ -1,7 +1,7 @@
 //! What is shown of a run that is followed: what the tracker knows, and how long nothing has been heard.
 
 use super::Follower;
-use crate::cloud::now_ms;
+use crate::cloud::{duration_ms, now_ms};
 use crate::model::{RunSummary, RunView};
 use std::time::Duration;
 
@@ -42,6 +42,6 @@ impl Follower {
     }
 
     fn stalled_ms(&self) -> Option<u64> {
-        self.stalled_for().map(|quiet| u64::try_from(quiet.as_millis()).unwrap_or(u64::MAX))
+        self.stalled_for().map(duration_ms)
     }
 }

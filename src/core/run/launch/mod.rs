@@ -183,10 +183,7 @@ impl Launch {
     }
 
     fn key(&self, name: &str) -> String {
-        match self.place.prefix.as_str() {
-            "" => name.to_owned(),
-            prefix => format!("{prefix}/{name}"),
-        }
+        self.place.key(name)
     }
 
     fn is_triggered(&self, key: &str) -> bool {
