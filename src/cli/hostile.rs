@@ -67,6 +67,12 @@ pub(crate) fn run() -> RunSummary {
         stalled_ms: Some(90_000),
         settled: false,
         waiting: 0,
+        stages: vec![
+            StageSummary { function: evil(), ..StageSummary::default() },
+            StageSummary { function: evil(), from: vec![0], ..StageSummary::default() },
+        ],
+        collisions: 1,
+        collided: vec![Collision { bucket: evil(), key: evil(), tasks: vec![0.into()], provider: None }],
         resent: 0,
         reading: false,
         trouble: Some(throng_core::model::RunTrouble { damaged: true, why: evil() }),
@@ -75,7 +81,7 @@ pub(crate) fn run() -> RunSummary {
 
 fn task() -> TaskRow {
     TaskRow {
-        task: 0,
+        task: 0.into(),
         bucket: EVIL.into(),
         key: EVIL.into(),
         size: 1,

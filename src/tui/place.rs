@@ -1,6 +1,7 @@
 //! Where a person can be.
 
 use throng_core::engine::Scope;
+use throng_core::model::TaskName;
 
 /// A place in the program; each has a list.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,7 +28,7 @@ pub enum Route {
         /// Run id
         run: String,
         /// Task number
-        task: u64,
+        task: TaskName,
     },
     /// Running invocations.
     Running,
@@ -132,7 +133,7 @@ impl Route {
             }
             Self::Runs | Self::Function(_) => Scope::Runs,
             Self::Run(run) => Scope::Run { run: run.clone() },
-            Self::Task { run, task } => Scope::Task { run: run.clone(), task: *task },
+            Self::Task { run, task } => Scope::Task { run: run.clone(), task: task.clone() },
             Self::Running => Scope::Running,
             Self::Logs => Scope::Logs,
             Self::Transfers => return None,

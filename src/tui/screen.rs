@@ -23,7 +23,7 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 use throng_core::clean;
 use throng_core::engine::{Connection, ListingState, Severity};
-use throng_core::model::ProgressState;
+use throng_core::model::{ProgressState, TaskName};
 use throng_core::words::{self, Clean};
 
 /// The smallest usable screen.
@@ -223,12 +223,13 @@ fn place(buffer: &mut Buffer, body: Rect, app: &App, hits: &mut Hits) {
         Route::Logs => log(buffer, body, app, hits),
         Route::Run(id) => {
             let lines = run::view(&app.snapshot, id).map_or_else(Vec::new, |view| {
-                run::header(view, usize::from(body.width).saturating_sub(4), body.height > 26, &app.look)
+                let width = usize::from(body.width).saturating_sub(4);
+                run::header(view, page.stage, width, body.height > 26, &app.look)
             });
             let body = above(buffer, body, &lines);
             rows(buffer, body, app, hits);
         }
-        Route::Task { run, task } => one_task(buffer, body, app, hits, run, *task),
+        Route::Task { run, task } => one_task(buffer, body, app, hits, run, task),
         Route::Function(name) => {
             let function = app.snapshot.functions.items.iter().find(|function| function.name == *name);
             let lines = function.map_or_else(Vec::new, |function| {
@@ -261,7 +262,7 @@ fn above(buffer: &mut Buffer, body: Rect, lines: &[Line]) -> Rect {
 /// The table of a place, or why there is none.
 fn rows(buffer: &mut Buffer, body: Rect, app: &App, hits: &mut Hits) {
     let page = app.page();
-    let rows = views::rows(&page.place, &app.snapshot, page.attempt);
+    let rows = views::rows(&page.place, &app.snapshot, (page.attempt, page.stage));
     let columns = table::draw(buffer, body, &*rows, &page.list, &app.look);
     hits.table = Some((body, columns));
     if page.list.len() == 0 {
@@ -342,18 +343,18 @@ fn beside(buffer: &mut Buffer, area: Rect, app: &App) {
     }
 }
 
-fn one_task(buffer: &mut Buffer, body: Rect, app: &App, hits: &mut Hits, run: &str, number: u64) {
+fn one_task(buffer: &mut Buffer, body: Rect, app: &App, hits: &mut Hits, run: &str, name: &TaskName) {
     let theme = &app.look.theme;
     let page = app.page();
-    let Some(view) = task::view(&app.snapshot, run, number) else { return rows(buffer, body, app, hits) };
+    let Some(view) = task::view(&app.snapshot, run, name) else { return rows(buffer, body, app, hits) };
     let width = usize::from(body.width).saturating_sub(4);
-    let memory = task::record(&app.snapshot, run, number, page.attempt).and_then(|record| {
+    let memory = task::record(&app.snapshot, run, name, page.attempt).and_then(|record| {
         let mut functions = app.snapshot.functions.items.iter();
         functions.find(|function| function.name == record.function).map(|function| function.memory_mb)
     });
     let lines = task::facts(view, page.attempt, memory, width, &app.look).wrapped(width, &app.look);
     let rest = above(buffer, body, &lines);
-    let record = task::record(&app.snapshot, run, number, page.attempt);
+    let record = task::record(&app.snapshot, run, name, page.attempt);
     let tail: Vec<Clean> = record
         .map_or_else(Vec::new, |record| record.stderr_tail.iter().map(|line| Clean::new(line)).collect());
     if tail.is_empty() || rest.height < 6 {

@@ -3,7 +3,7 @@
 use clap::Args;
 use clap::builder::{PossibleValuesParser, RangedU64ValueParser, TypedValueParser};
 use std::path::PathBuf;
-use throng_core::model::TaskState;
+use throng_core::model::{TaskName, TaskState};
 
 #[derive(Debug, Args)]
 pub struct Demo {
@@ -64,9 +64,11 @@ pub struct Tasks {
     /// The run's id, or `last`
     #[arg(default_value = "last")]
     pub run: String,
-    /// Show one task with the records of its attempts: its number, from 0
-    #[arg(value_parser = task_number)]
-    pub task: Option<u64>,
+    /// Show one task with the records of its attempts: its number, from 0; `7.2` for what an output of task 7 started
+    pub task: Option<TaskName>,
+    /// Only tasks of this stage: the name of its function
+    #[arg(long, conflicts_with = "task")]
+    pub stage: Option<String>,
     /// Only tasks in this state: pending, running, succeeded, failed, timed-out, expired, cancelled
     #[arg(short, long, value_parser = task_state())]
     pub state: Vec<TaskState>,
@@ -90,7 +92,7 @@ pub struct Logs {
     pub run: Option<String>,
     /// Only lines of this task of the run
     #[arg(long, requires = "run")]
-    pub task: Option<u64>,
+    pub task: Option<TaskName>,
     /// Only lines of this invocation
     #[arg(long, alias = "request-id")]
     pub request: Option<String>,
@@ -100,11 +102,6 @@ pub struct Logs {
     /// How far back: 30s, 10m, 2h, 7d
     #[arg(long, default_value = "1h", value_parser = throng_core::words::read_duration)]
     pub since: std::time::Duration,
-}
-
-/// The number of a task.
-fn task_number(text: &str) -> Result<u64, String> {
-    text.parse().map_err(|_| "a task is a number, from 0; `throng tasks RUN` lists them".to_owned())
 }
 
 /// The state of a task; an error lists those there are.

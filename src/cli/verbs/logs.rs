@@ -9,8 +9,7 @@ use std::collections::HashSet;
 use throng_core::cloud::{Cloud, now_ms};
 use throng_core::jobs::Job;
 use throng_core::logs::{Bound, Follow, LogClient, LogGroup, Reader, Window};
-use throng_core::model::{LineId, LogEntry};
-use throng_core::model::{LogQuery, LogView};
+use throng_core::model::{LineId, LogEntry, LogQuery, LogView, TaskName};
 use throng_core::run::Follower;
 use throng_core::words::{self, Clean};
 use throng_core::{clean, lines};
@@ -27,7 +26,7 @@ struct Shown<'l> {
     stream: &'l str,
     request_id: Option<&'l str>,
     run: Option<&'l str>,
-    task: Option<u64>,
+    task: Option<&'l TaskName>,
     platform: bool,
     message: &'l str,
 }
@@ -44,7 +43,7 @@ pub async fn print(session: &Session, args: args::Logs) -> CliResult {
             let run = super::resolve::resolve(&context, run).await?;
             let follower = Follower::open(&context, &run).await?;
             if names.is_empty() {
-                names.push(follower.tracker().header().function.clone());
+                names.extend(follower.chain().stages().map(|stage| stage.header().function.clone()));
             }
             Some(run)
         }
@@ -166,7 +165,7 @@ impl Status {
 
 /// A line as people see it, without the time of day.
 pub fn words(entry: &LogEntry) -> Clean {
-    let who = match (entry.task, entry.request_id.as_deref()) {
+    let who = match (&entry.task, entry.request_id.as_deref()) {
         (Some(task), _) => format!("#{task}"),
         (None, Some(id)) => id.chars().take(8).collect(),
         (None, None) => "-".to_owned(),
@@ -184,7 +183,7 @@ fn line(format: Format, entry: &LogEntry) {
                 stream: &entry.stream,
                 request_id: entry.request_id.as_deref(),
                 run: entry.run.as_deref(),
-                task: entry.task,
+                task: entry.task.as_ref(),
                 platform: entry.platform,
                 message: &entry.message,
             };

@@ -1,7 +1,7 @@
 //! What a front end can ask for.
 
 use crate::jobs::Job;
-use crate::model::{FunctionForm, LogQuery, ObjectPlace, ProviderOf};
+use crate::model::{FunctionForm, LogQuery, ObjectPlace, ProviderOf, TaskName};
 use std::path::PathBuf;
 
 /// What the front end is looking at, so that the engine refreshes that and nothing else.
@@ -30,8 +30,8 @@ pub enum Scope {
     Task {
         /// Run id
         run: String,
-        /// Task number
-        task: u64,
+        /// The task's name
+        task: TaskName,
     },
     /// Running invocations
     Running,

@@ -6,7 +6,7 @@ use super::memory::RunCache;
 use super::snapshot::{ListingState, Severity, Snapshot, TaskView};
 use crate::cloud::Cloud;
 use crate::jobs::JobError;
-use crate::model::{RunSummary, RunView};
+use crate::model::{RunSummary, RunView, TaskName};
 use crate::run::{self, Follower, RunContext, RunError};
 use crate::words::plural;
 use std::sync::Arc;
@@ -130,11 +130,11 @@ fn show_run(snap: &mut Snapshot, mut view: RunView) {
 }
 
 /// One task: its state and the records of its attempts.
-pub(super) async fn task(mut ctx: Ctx, memory: Arc<RunCache>, run: String, task: u64) {
+pub(super) async fn task(mut ctx: Ctx, memory: Arc<RunCache>, run: String, task: TaskName) {
     loop {
         let Some(cloud) = ctx.cloud().await else { return };
         ctx.cloud.mark_unchanged();
-        let result = follow_task(&mut ctx, &cloud, &memory, &run, task).await;
+        let result = follow_task(&mut ctx, &cloud, &memory, &run, &task).await;
         let Err(error) = result else { continue };
         let gone = error.is_not_found();
         let text = error.sentence();
@@ -152,13 +152,19 @@ pub(super) async fn task(mut ctx: Ctx, memory: Arc<RunCache>, run: String, task:
     }
 }
 
+/// What a task's outputs have started, with the function of each.
+fn children(chain: &run::Chain, task: &TaskName) -> Vec<(String, TaskName)> {
+    let function = |task: &TaskName| chain.function_of(task).unwrap_or_default().to_owned();
+    chain.children(task).into_iter().map(|row| (function(&row.task), row.task.clone())).collect()
+}
+
 /// Shows a task until the cloud is another one.
 async fn follow_task(
     ctx: &mut Ctx,
     cloud: &Cloud,
     memory: &RunCache,
     run: &str,
-    task: u64,
+    task: &TaskName,
 ) -> Result<(), JobError> {
     let context = ctx.job_in(cloud.clone()).runs()?;
     let mut follower = opened(memory, &context, run, None).await?;
@@ -166,8 +172,8 @@ async fn follow_task(
     follower.load_inputs().await?;
     let mut known: Option<Vec<_>> = None;
     loop {
-        let keys = follower.tracker().attempt_keys(task);
-        let row = follower.tracker().row(task).cloned();
+        let keys = follower.chain().attempt_keys(task);
+        let row = follower.chain().row(task).cloned();
         if known.as_ref() == Some(&keys) {
             ctx.show(move |snap| {
                 if let Some(view) = &mut snap.task {
@@ -175,9 +181,10 @@ async fn follow_task(
                 }
             });
         } else {
-            let attempts = run::attempts(&context, follower.tracker(), task).await?;
+            let attempts = run::attempts(&context, follower.chain(), task).await?;
             let records = ready(attempts.into_iter().map(|attempt| attempt.record).collect());
-            let view = TaskView { run: run.to_owned(), row, records };
+            let children = children(follower.chain(), task);
+            let view = TaskView { run: run.to_owned(), row, children, records };
             ctx.show(move |snap| snap.task = Some(view));
             known = Some(keys);
         }

@@ -6,7 +6,7 @@ use crate::deploy::{Action, Plan, Step};
 use crate::jobs::Restricted;
 use crate::model::{
     AttemptRecord, BucketInfo, FunctionInfo, InvocationInfo, LogView, Millis, ObjectInfo, ObjectPlace,
-    Progress, RunSummary, RunView, TaskRow,
+    Progress, RunSummary, RunView, TaskName, TaskRow,
 };
 use std::sync::Arc;
 
@@ -162,6 +162,8 @@ pub struct TaskView {
     pub run: String,
     /// The task, when the run's manifest has been read.
     pub row: Option<TaskRow>,
+    /// What its outputs have started, with the function of each.
+    pub children: Vec<(String, TaskName)>,
     /// Records of its attempts, newest first.
     pub records: Listing<AttemptRecord>,
 }

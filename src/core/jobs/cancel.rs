@@ -27,8 +27,8 @@ pub async fn cancel(context: &JobContext, run: &str) -> Result<Cancellation, Job
 pub(super) async fn end(runs: &RunContext, run: &str) -> Result<Cancellation, JobError> {
     let mut follower = Follower::open(runs, run).await?;
     follower.read().await?;
-    if follower.tracker().is_complete() {
-        return Ok(Cancellation::Ended { cancelled: follower.tracker().is_cancelled() });
+    if follower.chain().is_complete() {
+        return Ok(Cancellation::Ended { cancelled: follower.chain().is_cancelled() });
     }
     run::cancel(runs, run).await?;
     Ok(Cancellation::Cancelled)

@@ -14,7 +14,7 @@ pub async fn rerun(context: &JobContext, run: &str, observer: &Observer) -> Resu
     let runs = context.runs()?;
     observer.doing(format!("run again what did not succeed of run {run}"));
     let again = async {
-        let function = Follower::open(&runs, run).await?.tracker().header().function.clone();
+        let function = Follower::open(&runs, run).await?.chain().header().function.clone();
         let inputs = Inputs::Unsuccessful { run: run.to_owned() };
         let request = LaunchRequest { function, inputs, parameters: BTreeMap::new() };
         run::prepare(&runs, request, observer.token()).await

@@ -1,6 +1,6 @@
 //! Functions, what runs of them, and what a form asks for.
 
-use super::{Architecture, Millis, Place};
+use super::{Architecture, Millis, Place, TaskName};
 
 /// A function as a list shows it.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -47,7 +47,7 @@ pub struct InvocationInfo {
     /// Run, when it belongs to one.
     pub run: Option<String>,
     /// Task, when it belongs to a run.
-    pub task: Option<u64>,
+    pub task: Option<TaskName>,
     /// Input, as `bucket/key`, when known.
     pub input: Option<String>,
     /// When it began.

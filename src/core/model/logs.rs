@@ -1,6 +1,6 @@
 //! Lines of logs, and what is followed of them.
 
-use super::{Millis, Report, Source};
+use super::{Millis, Report, Source, TaskName};
 use std::sync::Arc;
 
 /// Tells the lines of one buffer apart, also those of the same time and text.
@@ -25,7 +25,7 @@ pub struct LogEntry {
     /// Run, when the line says it.
     pub run: Option<Arc<str>>,
     /// Task, when the line says it.
-    pub task: Option<u64>,
+    pub task: Option<TaskName>,
     /// Who wrote it; `None` for the platform (START, END, REPORT) and for lines of other programs.
     pub source: Option<Source>,
     /// Whether the platform wrote it.
@@ -44,7 +44,7 @@ pub struct LogQuery {
     /// Only lines of this run.
     pub run: Option<String>,
     /// Only lines of this task (with `run`).
-    pub task: Option<u64>,
+    pub task: Option<TaskName>,
     /// Only lines of this invocation.
     pub request_id: Option<String>,
     /// Begin this far back, in seconds.

@@ -5,6 +5,7 @@
 //! functions     functions, running invocations, the form
 //! storage       buckets, objects, places
 //! runs          runs, tasks, counts, an open run
+//! task_name     how people and documents name a task
 //! progress      what takes a while
 //! logs          lines, queries, what is followed
 //! report        the platform's account of an invocation
@@ -18,6 +19,7 @@ mod progress;
 mod report;
 mod runs;
 mod storage;
+mod task_name;
 mod variables;
 
 pub use architecture::Architecture;
@@ -25,8 +27,12 @@ pub use functions::{FunctionForm, FunctionInfo, InvocationInfo};
 pub use logs::{Arrival, LineId, LogEntry, LogMode, LogQuery, LogView};
 pub use progress::{Progress, ProgressState};
 pub use report::Report;
-pub use runs::{Counts, RunStatistics, RunSummary, RunTrouble, RunView, TaskRow, Waiting};
+pub use runs::{
+    Collision, Counts, RunStatistics, RunSummary, RunTrouble, RunView, StageSummary, StageView, TaskRow,
+    Waiting,
+};
 pub use storage::{BucketInfo, ObjectInfo, ObjectPlace, Place, ProviderOf};
+pub use task_name::{NoTaskName, TaskName};
 pub use throng_contract::{AttemptRecord, FailureClass, OutputObject, Phases, Source, TaskState};
 pub use variables::is_reserved;
 

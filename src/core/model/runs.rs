@@ -1,6 +1,7 @@
 //! Runs and their tasks.
 
-use super::{FailureClass, Millis, TaskState};
+use super::{FailureClass, Millis, TaskName, TaskState};
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -43,6 +44,17 @@ impl Counts {
         self.failed.saturating_add(late).saturating_add(self.cancelled)
     }
 
+    /// Adds those of another stage.
+    pub const fn add(&mut self, other: &Self) {
+        self.pending = self.pending.saturating_add(other.pending);
+        self.running = self.running.saturating_add(other.running);
+        self.succeeded = self.succeeded.saturating_add(other.succeeded);
+        self.failed = self.failed.saturating_add(other.failed);
+        self.timed_out = self.timed_out.saturating_add(other.timed_out);
+        self.expired = self.expired.saturating_add(other.expired);
+        self.cancelled = self.cancelled.saturating_add(other.cancelled);
+    }
+
     /// The counter for a state.
     pub const fn of(&mut self, state: TaskState) -> &mut u64 {
         match state {
@@ -62,15 +74,17 @@ impl Counts {
 pub struct RunSummary {
     /// Id, sortable by time.
     pub id: String,
-    /// The function's name.
+    /// The function that was launched.
     pub function: String,
+    /// Its stages when it is a chain, the launched one first; empty when it has no other.
+    pub stages: Vec<StageSummary>,
     /// The image's digest when it was launched.
     pub image: String,
     /// When it was launched.
     pub started_ms: Millis,
     /// When its last task ended; `None` while any is open.
     pub ended_ms: Option<Millis>,
-    /// Tasks by state.
+    /// Tasks of all stages by state.
     pub counts: Counts,
     /// Failures by class.
     pub classes: BTreeMap<FailureClass, u64>,
@@ -89,6 +103,10 @@ pub struct RunSummary {
     pub settled: bool,
     /// Tasks that failed and that the cloud will try again; they count as pending.
     pub waiting: u64,
+    /// Objects that several tasks have stored, so that one overwrote the other.
+    pub collisions: u64,
+    /// The first of them.
+    pub collided: Vec<Collision>,
     /// Tasks whose events were lost and that this throng has sent once more by itself.
     pub resent: u64,
     /// Whether records are still being read that were there when this throng began to look: until then the counts say less
@@ -96,6 +114,35 @@ pub struct RunSummary {
     pub reading: bool,
     /// Why it could not be read the last time; what is said of it otherwise is older, or nothing.
     pub trouble: Option<RunTrouble>,
+}
+
+/// What one function does in a run.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct StageSummary {
+    /// The function's name.
+    pub function: String,
+    /// Its tasks by state, as far as the stages before it have declared them.
+    pub counts: Counts,
+    /// Tasks that failed and that the cloud will try again; they count as pending.
+    pub waiting: u64,
+    /// Whether nothing of it will change: the stages before it are complete, and every task is final.
+    pub complete: bool,
+    /// The stages whose outputs start it, by their place in the list.
+    pub from: Vec<usize>,
+}
+
+/// An object that several tasks of a run have stored: the last one won.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Collision {
+    /// The storage provider that it is at; the context's own storage when `None`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub provider: Option<String>,
+    /// Its bucket.
+    pub bucket: String,
+    /// Its key.
+    pub key: String,
+    /// The tasks, as far as they are named.
+    pub tasks: Vec<TaskName>,
 }
 
 /// Why a run could not be read.
@@ -110,6 +157,12 @@ pub struct RunTrouble {
 impl RunSummary {
     /// Milliseconds without a word from which on it is likelier that events were lost than that the cloud is busy.
     const LOSS_MS: u64 = 60_000;
+
+    /// Whether a function does a stage of it.
+    #[must_use]
+    pub fn is_of(&self, function: &str) -> bool {
+        self.function == function || self.stages.iter().any(|stage| stage.function == function)
+    }
 
     /// Whether its counts say anything: those of a run of which nothing has been read yet do not.
     #[must_use]
@@ -127,8 +180,8 @@ impl RunSummary {
 /// One task of an open run.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TaskRow {
-    /// Number within the run.
-    pub task: u64,
+    /// Its name within the run.
+    pub task: TaskName,
     /// Input bucket.
     pub bucket: Arc<str>,
     /// Input key.
@@ -197,9 +250,9 @@ pub struct RunStatistics {
 pub struct RunView {
     /// Its summary.
     pub summary: RunSummary,
-    /// Its tasks by number. Chunks of 1,024, shared between snapshots where nothing changed.
-    pub tasks: Arc<Vec<Arc<Vec<TaskRow>>>>,
-    /// Durations and memory.
+    /// Its stages, the launched one first.
+    pub stages: Vec<StageView>,
+    /// Durations and memory of all stages.
     pub statistics: RunStatistics,
     /// Tasks ended in each of the last 60 seconds, oldest first.
     pub history: Arc<[u64]>,
@@ -207,10 +260,19 @@ pub struct RunView {
     pub loading: bool,
 }
 
-impl RunView {
-    /// Tasks per chunk.
-    pub const CHUNK: usize = 1024;
+/// One stage of an open run.
+#[derive(Clone, Debug, Default)]
+pub struct StageView {
+    /// The function's name.
+    pub function: String,
+    /// Its tasks: launched ones by number, others as they were declared. Chunks of 1,024, shared between snapshots where
+    /// nothing changed.
+    pub tasks: Arc<Vec<Arc<Vec<TaskRow>>>>,
+    /// Durations and memory.
+    pub statistics: RunStatistics,
+}
 
+impl StageView {
     /// How many tasks there are.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -223,10 +285,34 @@ impl RunView {
         self.tasks.iter().all(|chunk| chunk.is_empty())
     }
 
-    /// A task by number.
+    /// A task by its place.
     #[must_use]
     pub fn task(&self, index: usize) -> Option<&TaskRow> {
-        self.tasks.get(index / Self::CHUNK)?.get(index % Self::CHUNK)
+        self.tasks.get(index / RunView::CHUNK)?.get(index % RunView::CHUNK)
+    }
+
+    /// All tasks.
+    pub fn rows(&self) -> impl DoubleEndedIterator<Item = &TaskRow> {
+        self.tasks.iter().flat_map(|chunk| chunk.iter())
+    }
+}
+
+impl RunView {
+    /// Tasks per chunk.
+    pub const CHUNK: usize = 1024;
+
+    /// The tasks of all stages.
+    pub fn rows(&self) -> impl DoubleEndedIterator<Item = &TaskRow> {
+        self.stages.iter().flat_map(StageView::rows)
+    }
+
+    /// A task by its name.
+    #[must_use]
+    pub fn find(&self, task: &TaskName) -> Option<&TaskRow> {
+        if let Some(number) = task.number() {
+            return self.stages.first()?.task(usize::try_from(number).ok()?);
+        }
+        self.stages.iter().skip(1).flat_map(StageView::rows).find(|row| row.task == *task)
     }
 
     /// Tasks by state.

@@ -4,18 +4,21 @@ use super::reports::{self, FailedAttempt, LogPlace};
 use crate::cloud::{Cloud, CloudError, FunctionDetail};
 use crate::deploy::{self, Unreadable};
 use crate::logs::{LogClient, LogGroup};
-use crate::model::{FunctionInfo, Millis};
+use crate::model::{FunctionInfo, Millis, Place};
 use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 /// Objects in this place start the function.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TriggerPlace {
     /// The bucket whose notifications start the function.
     pub bucket: String,
     /// Keys begin so.
+    #[serde(default)]
     pub prefix: String,
     /// Keys end so.
+    #[serde(default)]
     pub suffix: String,
 }
 
@@ -36,6 +39,8 @@ pub struct FunctionFacts {
     pub state: String,
     /// ARN of its role.
     pub role: String,
+    /// Where its outputs go, as far as it is known.
+    pub outputs: Vec<Place>,
     /// What starts it, as the buckets' notifications say now.
     pub triggers: Vec<TriggerPlace>,
     /// Until when, in milliseconds since 1970, S3 may not start it yet, because the triggers are new.
@@ -53,6 +58,10 @@ pub struct FunctionFacts {
 pub trait FunctionApi: Send + Sync + 'static {
     /// Facts about a function. `None` when there is none of that name.
     async fn facts(&self, function: &str) -> Result<Option<FunctionFacts>, CloudError>;
+    /// What objects of a bucket start, by the function's name.
+    async fn started_in(&self, _bucket: &str) -> Result<Vec<(String, TriggerPlace)>, CloudError> {
+        Ok(Vec::new())
+    }
     /// Puts an event on a function's queue.
     async fn invoke_async(&self, function: &str, payload: Vec<u8>) -> Result<(), CloudError>;
     /// The first of some objects (`bucket/key`) that a function's role may not read; `None` when it may, or that cannot be known.
@@ -83,6 +92,18 @@ pub trait FunctionApi: Send + Sync + 'static {
     }
 }
 
+/// Whether the making of objects is among events of a notification.
+fn is_created(events: &[String]) -> bool {
+    events.iter().any(|event| event.starts_with("s3:ObjectCreated:"))
+}
+
+/// The name in a function's ARN: `arn:aws:lambda:<region>:<account>:function:<name>[:<version>]`.
+fn function_of(arn: &str) -> Option<&str> {
+    let (_, rest) = arn.split_once(":lambda:")?;
+    let (_, name) = rest.split_once(":function:")?;
+    name.split(':').next().filter(|name| !name.is_empty())
+}
+
 fn log_place(detail: &FunctionDetail) -> LogPlace {
     LogPlace { group: LogGroup::of(&detail.info), json: detail.settings.log_json }
 }
@@ -100,14 +121,13 @@ impl FunctionApi for Cloud {
                 Err(error) if error.is_not_found() => continue,
                 Err(error) => return Err(error),
             };
-            let created = |event: &String| event.starts_with("s3:ObjectCreated:");
             for trigger in notifications.of(&detail.info.arn) {
                 let place = TriggerPlace {
                     bucket: permission.bucket.clone(),
                     prefix: trigger.prefix,
                     suffix: trigger.suffix,
                 };
-                if trigger.events.iter().any(created) && !triggers.contains(&place) {
+                if is_created(&trigger.events) && !triggers.contains(&place) {
                     triggers.push(place);
                 }
             }
@@ -119,6 +139,7 @@ impl FunctionApi for Cloud {
         let triggers_apply_from_ms = deploy::triggers_apply_from_ms(&detail.tags);
         let role = detail.settings.role;
         Ok(Some(FunctionFacts {
+            outputs: deploy::outputs_of(&detail.tags),
             image,
             state,
             role,
@@ -128,6 +149,17 @@ impl FunctionApi for Cloud {
             retries,
             contract,
         }))
+    }
+
+    async fn started_in(&self, bucket: &str) -> Result<Vec<(String, TriggerPlace)>, CloudError> {
+        let notifications = self.s3().notifications(bucket).await?;
+        let triggers = notifications.triggers().into_iter().filter(|trigger| is_created(&trigger.events));
+        let started = triggers.filter_map(|trigger| {
+            let function = function_of(&trigger.target)?.to_owned();
+            let (prefix, suffix) = (trigger.prefix, trigger.suffix);
+            Some((function, TriggerPlace { bucket: bucket.to_owned(), prefix, suffix }))
+        });
+        Ok(started.collect())
     }
 
     async fn invoke_async(&self, function: &str, payload: Vec<u8>) -> Result<(), CloudError> {

@@ -1,6 +1,7 @@
 //! What run.json, end.json and cancel.json say.
 
-use crate::model::{Counts, FailureClass, Millis, RunStatistics};
+use super::cloud::TriggerPlace;
+use crate::model::{Collision, Counts, FailureClass, Millis, RunStatistics, StageSummary};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use throng_contract::{TaskRef, TaskState};
@@ -57,6 +58,28 @@ pub struct RunHeader {
     /// Version of the throng that launched it.
     #[serde(default)]
     pub throng: String,
+    /// What the outputs of its tasks start: the functions of the chain behind the launched one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub stages: Vec<LaterStage>,
+}
+
+/// A function that outputs of the run start, as it was when the run was launched.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LaterStage {
+    /// The function's name.
+    pub function: String,
+    /// The image's URI with its digest.
+    #[serde(default)]
+    pub image: String,
+    /// How often Lambda tries a failed task again.
+    #[serde(default)]
+    pub retries: u32,
+    /// Objects in these places start it.
+    #[serde(default)]
+    pub starts: Vec<TriggerPlace>,
+    /// Stages whose outputs go there: 0 is the launched one, 1 the first of [`RunHeader::stages`].
+    #[serde(default)]
+    pub from: Vec<usize>,
 }
 
 /// `cancel.json`: a person ended the run.
@@ -95,6 +118,29 @@ pub struct RunEnd {
     /// Highest peak memory in bytes.
     #[serde(default)]
     pub max_memory: u64,
+    /// Objects that several tasks have stored.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub collisions: u64,
+    /// The first of them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub collided: Vec<Collision>,
+    /// The same of each stage of a chain.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub stages: Vec<StageEnd>,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
+const fn is_zero(number: &u64) -> bool {
+    *number == 0
+}
+
+/// How a stage ended.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StageEnd {
+    /// The function's name.
+    pub function: String,
+    /// Its tasks by state.
+    pub states: BTreeMap<String, u64>,
 }
 
 impl RunEnd {
@@ -102,35 +148,49 @@ impl RunEnd {
     #[must_use]
     pub fn new(
         ended_ms: Millis,
-        mut counts: Counts,
+        counts: Counts,
         classes: &BTreeMap<FailureClass, u64>,
         statistics: &RunStatistics,
         cancelled: bool,
     ) -> Self {
-        let states = TaskState::ALL.into_iter().map(|state| (state.to_string(), *counts.of(state)));
         Self {
             version: throng_contract::versions::LEDGER,
             ended_ms,
-            states: states.filter(|(_, count)| *count > 0).collect(),
+            states: states_of(counts),
             classes: classes.iter().map(|(class, count)| (class.to_string(), *count)).collect(),
             cancelled,
             p50_ms: statistics.p50_ms,
             p95_ms: statistics.p95_ms,
             total_ms: statistics.total_ms,
             max_memory: statistics.max_memory,
+            collisions: 0,
+            collided: Vec::new(),
+            stages: Vec::new(),
         }
+    }
+
+    /// With what became of each stage.
+    #[must_use]
+    pub fn with_stages(mut self, stages: &[StageSummary]) -> Self {
+        let end = |stage: &StageSummary| StageEnd {
+            function: stage.function.clone(),
+            states: states_of(stage.counts),
+        };
+        self.stages = stages.iter().map(end).collect();
+        self
+    }
+
+    /// Whether it is about the same tasks in the same states.
+    #[must_use]
+    pub fn is_of_same(&self, other: &Self) -> bool {
+        let of = |end: &Self| (end.ended_ms, end.states.clone(), end.classes.clone(), end.stages.clone());
+        of(self) == of(other)
     }
 
     /// Tasks by state. Words of a newer throng are left out.
     #[must_use]
     pub fn counts(&self) -> Counts {
-        let mut counts = Counts::default();
-        for (state, count) in &self.states {
-            if let Ok(state) = state.parse() {
-                *counts.of(state) += count;
-            }
-        }
-        counts
+        counts_of(&self.states)
     }
 
     /// Failures by class.
@@ -138,6 +198,29 @@ impl RunEnd {
     pub fn failure_classes(&self) -> BTreeMap<FailureClass, u64> {
         self.classes.iter().filter_map(|(class, count)| Some((class.parse().ok()?, *count))).collect()
     }
+}
+
+impl StageEnd {
+    /// Tasks by state. Words of a newer throng are left out.
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        counts_of(&self.states)
+    }
+}
+
+fn counts_of(states: &BTreeMap<String, u64>) -> Counts {
+    let mut counts = Counts::default();
+    for (state, count) in states {
+        if let Ok(state) = state.parse() {
+            *counts.of(state) += count;
+        }
+    }
+    counts
+}
+
+fn states_of(mut counts: Counts) -> BTreeMap<String, u64> {
+    let states = TaskState::ALL.into_iter().map(|state| (state.to_string(), *counts.of(state)));
+    states.filter(|(_, count)| *count > 0).collect()
 }
 
 impl RunHeader {

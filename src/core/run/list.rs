@@ -202,7 +202,7 @@ impl Lister {
     #[must_use]
     pub fn running(&self) -> Vec<InvocationInfo> {
         let mut all: Vec<_> = self.known.values().flat_map(|known| known.running.iter().cloned()).collect();
-        all.sort_by(|a, b| (a.started_ms, &a.run, a.task).cmp(&(b.started_ms, &b.run, b.task)));
+        all.sort_by(|a, b| (a.started_ms, &a.run, &a.task).cmp(&(b.started_ms, &b.run, &b.task)));
         all
     }
 
@@ -237,7 +237,7 @@ impl Lister {
     fn count_one(&mut self, id: &str) {
         let Some(known) = self.known.get_mut(id) else { return };
         let State::Open(follower, at) = &known.state else { return };
-        let age = crate::cloud::now_ms().saturating_sub(follower.tracker().header().started_ms);
+        let age = crate::cloud::now_ms().saturating_sub(follower.chain().header().started_ms);
         let stale = Duration::from_millis(age) > STALE;
         if stale && at.is_some_and(|at| at.elapsed() < STALE_EVERY) {
             return;
@@ -318,7 +318,7 @@ impl Lister {
             }
             Looked::Open { follower, counted, trouble } => {
                 known.summary = RunSummary { trouble, ..follower.summary() };
-                known.running = follower.tracker().running();
+                known.running = follower.chain().running();
                 known.state = State::Open(follower, counted.then(Instant::now));
             }
         }

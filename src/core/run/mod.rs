@@ -1,13 +1,14 @@
 //! Runs: manifest, launch, follow, cancel, list.
 //!
 //! ```text
+//! chain       a run's stages: what the outputs of one start in the next
 //! header      what run.json, end.json and cancel.json say; run ids
 //! manifest    the fixed list of inputs, written in parts before the run exists
 //! provider    objects at the storage providers of a function
 //! plan        where the files of a launch are on this machine, so that it can go on after a kill
 //! launch      inputs -> manifest -> run.json -> upload or invoke
 //! failure     what Lambda writes about events it gave up on
-//! tracker     a run's state from the names of its records; no input or output
+//! tracker     a stage's state from the names of its records; no input or output
 //! follow      feeds a tracker from the home bucket
 //! reports     ends of attempts that the platform's log tells before the ledger does
 //! list        all runs, newest first
@@ -24,6 +25,7 @@
 //! launched it; [`resume`] sends the rest. What was sent and never began (an event can be lost) is sent once more by
 //! [`send_again`], from any machine.
 
+mod chain;
 mod cloud;
 mod failure;
 mod follow;
@@ -42,10 +44,11 @@ mod task;
 mod tracker;
 mod verify;
 
+pub use chain::Chain;
 pub use cloud::{FunctionApi, FunctionFacts, TriggerPlace};
 pub use failure::{FailedEvent, is_measured, reason};
 pub use follow::{FollowOptions, Follower, follow, wait};
-pub use header::{Cancelled, RunEnd, RunHeader, StartedBy, is_run_id, new_run_id};
+pub use header::{Cancelled, LaterStage, RunEnd, RunHeader, StartedBy, is_run_id, new_run_id};
 #[cfg(test)]
 pub(crate) use launch::tests as launch_tests;
 pub use launch::{Inputs, Launch, LaunchRequest, SendReport, cancel, prepare, resume, send_again, unsent};

@@ -39,13 +39,13 @@ pub async fn results(context: &RunContext, run: &str) -> Result<Results, RunErro
     let mut follower = Follower::open(context, run).await?;
     follower.load_inputs().await?;
     follower.read().await?;
-    let tracker = follower.tracker();
-    let rows: Vec<_> = (0..tracker.header().tasks).filter_map(|task| tracker.row(task).cloned()).collect();
+    let chain = follower.chain();
+    let rows: Vec<_> = chain.rows().cloned().collect();
     let read = |row: TaskRow| async move {
-        let newest = attempts(context, tracker, row.task).await?.into_iter().next();
+        let newest = attempts(context, chain, &row.task).await?.into_iter().next();
         Ok::<_, RunError>(newest.map(|attempt| (row, attempt.record)))
     };
     let tasks: Vec<_> = futures::stream::iter(rows).map(read).buffered(AT_ONCE).try_collect().await?;
-    let function = tracker.header().function.clone();
+    let function = chain.header().function.clone();
     Ok(Results { function, tasks: tasks.into_iter().flatten().collect() })
 }

@@ -38,6 +38,17 @@ impl Histogram {
         self.count += 1;
     }
 
+    /// Adds those of another.
+    pub fn merge(&mut self, other: &Self) {
+        if self.buckets.len() < other.buckets.len() {
+            self.buckets.resize(other.buckets.len(), 0);
+        }
+        for (own, theirs) in self.buckets.iter_mut().zip(&other.buckets) {
+            *own += theirs;
+        }
+        self.count += other.count;
+    }
+
     /// The value below which `percent` of all values are, to 1 %. 0 when there are none.
     pub fn quantile(&self, percent: u64) -> u64 {
         let rank = (self.count * percent).div_ceil(100).max(1);

@@ -1,8 +1,10 @@
 //! Records of one task's attempts.
 
+use super::chain::Chain;
 use super::failure::FailedEvent;
-use super::{RunContext, RunError, RunHeader, RunTracker};
+use super::{RunContext, RunError};
 use crate::dataset::objects::read;
+use crate::model::TaskName;
 use futures::{StreamExt, TryStreamExt};
 use throng_contract::AttemptRecord;
 use throng_contract::keys::ASYNC_FAILURES;
@@ -22,14 +24,13 @@ pub struct Attempt {
 /// The cloud does not answer.
 pub async fn attempts(
     context: &RunContext,
-    tracker: &RunTracker,
-    task: u64,
+    chain: &Chain,
+    task: &TaskName,
 ) -> Result<Vec<Attempt>, RunError> {
-    let header = tracker.header();
-    let all = futures::stream::iter(tracker.attempt_keys(task))
+    let all = futures::stream::iter(chain.attempt_keys(task))
         .map(|key| async move {
             let body = read(context.store.as_ref(), &context.home, &key).await?;
-            let record = body.and_then(|body| parse(header, task, &key, &body));
+            let record = body.and_then(|body| parse(chain, task, &key, &body));
             Ok::<_, RunError>(record.map(|record| Attempt { key: key.to_string(), record }))
         })
         .buffered(8)
@@ -38,10 +39,10 @@ pub async fn attempts(
     Ok(all.into_iter().flatten().collect())
 }
 
-fn parse(header: &RunHeader, task: u64, key: &str, body: &[u8]) -> Option<AttemptRecord> {
+fn parse(chain: &Chain, task: &TaskName, key: &str, body: &[u8]) -> Option<AttemptRecord> {
     if key.starts_with(ASYNC_FAILURES) {
-        let task = header.task(task);
-        let record = FailedEvent::parse(body)?.into_record(&header.function, task);
+        let header = chain.stage(chain.find(task)?.0)?.header();
+        let record = FailedEvent::parse(body)?.into_record(&header.function, chain.task_ref(task)?);
         return Some(AttemptRecord { provider: header.provider.clone(), ..record });
     }
     serde_json::from_slice(body).ok()

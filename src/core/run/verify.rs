@@ -2,8 +2,9 @@
 
 use super::{Follower, RunContext, RunError, Stores};
 use crate::dataset::objects::read;
-use crate::model::{Counts, TaskState};
+use crate::model::{Counts, TaskName, TaskRow, TaskState};
 use futures::{StreamExt, TryStreamExt};
+use std::sync::Arc;
 use throng_contract::AttemptRecord;
 
 /// Tasks that are checked together.
@@ -30,15 +31,17 @@ pub async fn verify(context: &RunContext, run: &str) -> Result<Verified, RunErro
     let mut follower = Follower::open(context, run).await?;
     follower.read().await?;
     follower.load_inputs().await?;
-    let tracker = follower.tracker();
-    let mut verified = Verified { counts: *tracker.counts(), ..Verified::default() };
-    let rows = (0..tracker.header().tasks).filter_map(|task| tracker.row(task));
-    let succeeded = rows.filter(|row| row.state == TaskState::Succeeded);
-    let keys = succeeded.filter_map(|row| Some((row.task, row.record_key.clone()?)));
-    let keys: Vec<_> = keys.collect();
-    let stores = &Stores::of(context, &tracker.header().function);
+    let chain = follower.chain();
+    let mut verified = Verified { counts: chain.counts(), ..Verified::default() };
+    let mut keys = Vec::new();
+    for stage in chain.stages() {
+        let stores = Arc::new(Stores::of(context, &stage.header().function));
+        let succeeded = stage.rows().filter(|row| row.state == TaskState::Succeeded);
+        let of = |row: &TaskRow| Some((stores.clone(), row.task.clone(), row.record_key.clone()?));
+        keys.extend(succeeded.filter_map(of));
+    }
     let mut checks = futures::stream::iter(keys)
-        .map(|(task, key)| async move { check(context, stores, task, &key).await })
+        .map(|(stores, task, key)| async move { check(context, &stores, &task, &key).await })
         .buffer_unordered(AT_ONCE);
     while let Some((outputs, bytes, problems)) = checks.try_next().await? {
         verified.outputs += outputs;
@@ -52,7 +55,7 @@ pub async fn verify(context: &RunContext, run: &str) -> Result<Verified, RunErro
 async fn check(
     context: &RunContext,
     stores: &Stores,
-    task: u64,
+    task: &TaskName,
     key: &str,
 ) -> Result<(u64, u64, Vec<String>), RunError> {
     let (mut outputs, mut bytes, mut problems) = (0, 0, Vec::new());

@@ -161,7 +161,7 @@ impl App {
     pub fn with_list<T>(&mut self, act: impl FnOnce(&mut ListState, &dyn Rows) -> T) -> T {
         let snapshot = Arc::clone(&self.snapshot);
         let page = self.page_mut();
-        let rows = views::rows(&page.place, &snapshot, page.attempt);
+        let rows = views::rows(&page.place, &snapshot, (page.attempt, page.stage));
         page.list.refresh(&*rows);
         act(&mut page.list, &*rows)
     }

@@ -15,13 +15,15 @@ pub struct Page {
     pub list: ListState,
     /// Which attempt of a task; 0 is the newest.
     pub attempt: usize,
+    /// Which stage of a run; 0 is the launched one.
+    pub stage: usize,
 }
 
 impl Page {
     /// At the beginning of a place's list.
     #[must_use]
     pub fn new(place: Route) -> Self {
-        Self { place, list: ListState::default(), attempt: 0 }
+        Self { place, list: ListState::default(), attempt: 0, stage: 0 }
     }
 }
 

@@ -71,7 +71,7 @@ impl App {
             self.awaited = None;
             return;
         };
-        if views::task::record(&self.snapshot, run, *task, 0).is_none() {
+        if views::task::record(&self.snapshot, run, task, 0).is_none() {
             return;
         }
         let what = *what;

@@ -88,6 +88,18 @@ pub static ACTIONS: &[Action] = &[
     Action::new("older-attempt", &["["], "here", items::older_attempt, "Show the attempt before")
         .does(Job::Look)
         .on(&[Task]),
+    Action::new("next-stage", &["}"], "here", items::next_stage, "Show the tasks of the run's next stage")
+        .does(Job::Look)
+        .on(&[Run]),
+    Action::new(
+        "previous-stage",
+        &["{"],
+        "here",
+        items::previous_stage,
+        "Show the tasks of the stage before",
+    )
+    .does(Job::Look)
+    .on(&[Run]),
     Action::new("show-log", &["l"], "here", items::log_of, "Follow the log of what is under the cursor")
         .does(Job::Look)
         .on(&[Functions, Function, Runs, Run, Task, Running])

@@ -40,7 +40,7 @@ fn a_frame_of_many_tasks_costs_what_a_frame_of_few_costs() {
             "one task changed",
             &mut fake,
             Box::new(move |fake| {
-                let tasks = Arc::make_mut(&mut changing.run.as_mut().unwrap().tasks);
+                let tasks = Arc::make_mut(&mut changing.run.as_mut().unwrap().stages[0].tasks);
                 let last = tasks.last_mut().unwrap();
                 *last = Arc::new(last.to_vec());
                 fake.app.take(Arc::new(changing.clone()));
@@ -52,7 +52,7 @@ fn a_frame_of_many_tasks_costs_what_a_frame_of_few_costs() {
             "one changed, filtered",
             &mut fake,
             Box::new(move |fake| {
-                let tasks = Arc::make_mut(&mut changing.run.as_mut().unwrap().tasks);
+                let tasks = Arc::make_mut(&mut changing.run.as_mut().unwrap().stages[0].tasks);
                 let last = tasks.last_mut().unwrap();
                 *last = Arc::new(last.to_vec());
                 fake.app.take(Arc::new(changing.clone()));
@@ -64,7 +64,7 @@ fn a_frame_of_many_tasks_costs_what_a_frame_of_few_costs() {
             "one changed, sorted by time",
             &mut fake,
             Box::new(move |fake| {
-                let tasks = Arc::make_mut(&mut changing.run.as_mut().unwrap().tasks);
+                let tasks = Arc::make_mut(&mut changing.run.as_mut().unwrap().stages[0].tasks);
                 let last = tasks.last_mut().unwrap();
                 *last = Arc::new(last.to_vec());
                 fake.app.take(Arc::new(changing.clone()));

@@ -72,6 +72,12 @@ fn summary() -> RunSummary {
         stalled_ms: Some(90_000),
         settled: false,
         waiting: 0,
+        stages: vec![
+            StageSummary { function: evil(), ..StageSummary::default() },
+            StageSummary { function: evil(), from: vec![0], ..StageSummary::default() },
+        ],
+        collisions: 1,
+        collided: vec![Collision { bucket: evil(), key: evil(), tasks: vec![0.into()], provider: None }],
         resent: 0,
         reading: false,
         trouble: Some(throng_core::model::RunTrouble { damaged: true, why: evil() }),
@@ -80,7 +86,7 @@ fn summary() -> RunSummary {
 
 fn task() -> TaskRow {
     TaskRow {
-        task: 0,
+        task: 0.into(),
         bucket: evil_arc(),
         key: evil_arc(),
         size: 1,
@@ -165,7 +171,7 @@ fn logs() -> LogView {
             request_id: None,
             since_s: 1,
         },
-        chunks: Arc::new(vec![Arc::new(vec![entry(None, EVIL), entry(Some(1), &json)])]),
+        chunks: Arc::new(vec![Arc::new(vec![entry(None, EVIL), entry(Some(1.into()), &json)])]),
         dropped: 1,
         missed: 1,
         sampled: true,
@@ -202,7 +208,7 @@ fn everything() -> Snapshot {
         function: evil(),
         request_id: evil(),
         run: Some(evil()),
-        task: Some(0),
+        task: Some(0.into()),
         input: Some(evil()),
         started_ms: NOW,
         log_stream: Some(evil()),
@@ -234,13 +240,22 @@ fn everything() -> Snapshot {
         launched: Some(evil()),
         run: Some(RunView {
             summary: summary(),
-            tasks: Arc::new(vec![Arc::new(vec![task()])]),
+            stages: vec![StageView {
+                function: evil(),
+                tasks: Arc::new(vec![Arc::new(vec![task()])]),
+                statistics: RunStatistics::default(),
+            }],
             statistics: RunStatistics { p50_ms: 1, p95_ms: 1, max_ms: 1, max_memory: 1, total_ms: 1 },
             history: vec![1].into(),
             loading: false,
         }),
         unreadable: None,
-        task: Some(TaskView { run: evil(), row: Some(task()), records: listed(record()) }),
+        task: Some(TaskView {
+            run: evil(),
+            row: Some(task()),
+            children: vec![(evil(), 7.into())],
+            records: listed(record()),
+        }),
         running: listed(invocation),
         logs: Some(logs()),
         preview: Some(Preview {

@@ -32,12 +32,13 @@ fn at_the_screens() {
                         (view.bucket, view.prefix) = (bucket, prefix);
                     }
                     Command::Look(Scope::Task { run, task: number }) => {
+                        let number = number.number().unwrap();
                         let row = task(number);
                         let state =
                             if row.state == TaskState::Succeeded { row.state } else { TaskState::Failed };
                         let mut records = snapshot.task.take().unwrap().records;
                         records.items = Arc::new(vec![record(number, state)]);
-                        snapshot.task = Some(TaskView { run, row: Some(row), records });
+                        snapshot.task = Some(TaskView { run, row: Some(row), children: Vec::new(), records });
                     }
                     Command::Preview(place) => {
                         let image = image::RgbImage::from_fn(160, 120, |x, y| {

@@ -100,7 +100,12 @@ fn task_failed() {
         state: ListingState::Ready,
         read_ms: Some(NOW),
     };
-    snapshot.task = Some(TaskView { run: "20261123-115800-k3xq".into(), row: Some(task(7)), records });
+    snapshot.task = Some(TaskView {
+        run: "20261123-115800-k3xq".into(),
+        row: Some(task(7)),
+        children: Vec::new(),
+        records,
+    });
     pictures("task_failed", &snapshot, "3<enter>jjjjjjj<enter>");
 }
 
@@ -149,7 +154,7 @@ fn an_end_that_only_the_log_tells_is_marked() {
     let mut snapshot = busy();
     if let Some(run) = &mut snapshot.run {
         let row = TaskRow { record_key: None, ..task(13) };
-        let tasks = Arc::make_mut(&mut run.tasks);
+        let tasks = Arc::make_mut(&mut run.stages[0].tasks);
         Arc::make_mut(&mut tasks[0])[13] = row;
     }
     pictures("run_reported", &snapshot, "3<enter>");

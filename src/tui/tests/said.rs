@@ -35,8 +35,12 @@ fn a_kill_for_want_of_memory_is_explained_and_what_is_unknown_is_not_zero() {
         ..AttemptRecord::begun("mri-slices", &request, NOW - 58_000)
     };
     let row = throng_core::model::TaskRow { duration_ms: None, peak_memory: None, ..row };
-    let view =
-        TaskView { run: "20261123-115800-k3xq".into(), row: Some(row), records: listing(vec![record]) };
+    let view = TaskView {
+        run: "20261123-115800-k3xq".into(),
+        row: Some(row),
+        children: Vec::new(),
+        records: listing(vec![record]),
+    };
     snapshot.task = Some(view);
     let text = screen(Fake::new(snapshot).keys("3<enter>jjjjjjj<enter>"), 80);
     assert!(text.contains("ran out of its 1024 MiB of memory: raise `memory`"), "{text}");
@@ -63,6 +67,7 @@ fn a_long_error_of_a_task_can_be_read() {
     snapshot.task = Some(TaskView {
         run: "20261123-115800-k3xq".into(),
         row: Some(task(7)),
+        children: Vec::new(),
         records: listing(vec![record]),
     });
     let text = screen(Fake::new(snapshot).keys("3<enter>jjjjjjj<enter>"), 80);
@@ -311,7 +316,7 @@ pub fn opened(listed_end: Option<u64>) -> Snapshot {
         stalled_ms: Some(3_600_000),
         ..view.summary.clone()
     };
-    view.tasks = run_view(3_000).tasks;
+    view.stages = run_view(3_000).stages;
     view.statistics = throng_core::model::RunStatistics::default();
     if listed_end.is_some() {
         let counts = Counts { succeeded: 2_999, failed: 1, ..Counts::default() };

@@ -260,7 +260,7 @@ impl LogState {
 
 /// Whose line it is, in a column of its own: the task, or for the platform's lines the beginning of the request's id.
 fn whose(entry: &LogEntry, theme: &Theme) -> Span {
-    match (entry.task, entry.request_id.as_deref()) {
+    match (&entry.task, entry.request_id.as_deref()) {
         (Some(task), _) => Span::styled(clean!("{:<6} ", format!("#{task}")), theme.key),
         (None, Some(id)) => {
             Span::styled(clean!("{:<6} ", Clean::new(&id.chars().take(6).collect::<String>())), theme.dim)
@@ -302,7 +302,7 @@ pub fn zoom(entry: &LogEntry, look: &RenderContext) -> Vec<Line> {
     facts.add("stream", &entry.stream);
     facts.add("request", entry.request_id.as_deref().unwrap_or(""));
     facts.add("run", entry.run.as_deref().unwrap_or(""));
-    facts.add("task", &entry.task.map_or_else(String::new, |task| task.to_string()));
+    facts.add("task", &entry.task.as_ref().map_or_else(String::new, ToString::to_string));
     let mut lines = facts.lines(look);
     lines.push(Line::raw(""));
     let message = pretty(&entry.message).unwrap_or_else(|| entry.message.to_string());
@@ -330,7 +330,7 @@ pub fn title(state: &LogState, live: Option<&LogView>, look: &RenderContext) -> 
     };
     let query = &view.query;
     let mut spans = Vec::new();
-    let subject: Clean = match (&query.request_id, &query.run, query.task) {
+    let subject: Clean = match (&query.request_id, &query.run, &query.task) {
         (Some(request), ..) => clean!("invocation {request}"),
         (_, Some(run), Some(task)) => clean!("task {task} of {run}"),
         (_, Some(run), None) => clean!("run {run}"),

@@ -10,6 +10,7 @@
 //! run         one run: how it stands, and its tasks
 //! running     invocations that are under way
 //! runs        all runs, or those of one function
+//! stages      the stages of a chained run in one line
 //! task        one task: its attempts, and the outputs of the one that is chosen
 //! transfers   transfers, deployments and whatever else takes a while
 //! ```
@@ -23,6 +24,7 @@ pub mod objects;
 pub mod run;
 pub mod running;
 pub mod runs;
+pub mod stages;
 pub mod task;
 pub mod transfers;
 
@@ -36,17 +38,21 @@ use std::sync::Arc;
 use throng_core::engine::{ListingState, Snapshot};
 use throng_core::words::{self, Clean};
 
-/// The rows of a place. `attempt` chooses among a task's attempts.
+/// The rows of a place. `attempt` chooses among a task's attempts, `stage` among a run's stages.
 #[must_use]
-pub fn rows<'a>(place: &'a Route, snapshot: &'a Snapshot, attempt: usize) -> Box<dyn Rows + 'a> {
+pub fn rows<'a>(
+    place: &'a Route,
+    snapshot: &'a Snapshot,
+    (attempt, stage): (usize, usize),
+) -> Box<dyn Rows + 'a> {
     match place {
         Route::Functions => Box::new(Items::all(&snapshot.functions.items)),
-        Route::Function(name) => Box::new(Items::those(&snapshot.runs.items, |run| run.function == *name)),
+        Route::Function(name) => Box::new(Items::those(&snapshot.runs.items, |run| run.is_of(name))),
         Route::Buckets => Box::new(Items::all(&snapshot.buckets.items)),
         Route::Objects { bucket, prefix } => Box::new(objects::ObjectRows::new(snapshot, bucket, prefix)),
         Route::Runs => Box::new(Items::all(&snapshot.runs.items)),
-        Route::Run(run) => Box::new(run::TaskRows::new(snapshot, run)),
-        Route::Task { run, task } => Box::new(task::OutputRows::new(snapshot, run, *task, attempt)),
+        Route::Run(run) => Box::new(run::TaskRows::new(snapshot, run, stage)),
+        Route::Task { run, task } => Box::new(task::OutputRows::new(snapshot, run, task, attempt)),
         Route::Running => Box::new(Items::all(&snapshot.running.items)),
         Route::Transfers => Box::new(transfers::ProgressRows(&snapshot.progress)),
         Route::Logs => Box::new(Nothing),
@@ -73,7 +79,7 @@ pub fn state<'a>(place: &Route, snapshot: &'a Snapshot) -> &'a ListingState {
             _ => &ListingState::Reading,
         },
         Route::Task { run, task } => {
-            task::view(snapshot, run, *task).map_or(&ListingState::Reading, |view| &view.records.state)
+            task::view(snapshot, run, task).map_or(&ListingState::Reading, |view| &view.records.state)
         }
         Route::Running => &snapshot.running.state,
         Route::Logs | Route::Transfers => &ListingState::Ready,

@@ -1,6 +1,6 @@
 //! One run: how it stands, and its tasks.
 
-use super::{NOT_KNOWN, dim, plain, runs};
+use super::{NOT_KNOWN, dim, plain, runs, stages};
 use crate::filter::Filter;
 use crate::list::{Column, Identity, RenderContext, RowKey, Source};
 use crate::paint::{Line, Span};
@@ -8,8 +8,7 @@ use crate::widgets::bar;
 use std::sync::Arc;
 use throng_core::clean;
 use throng_core::engine::Snapshot;
-use throng_core::model::RunView;
-use throng_core::model::{TaskRow, TaskState};
+use throng_core::model::{RunView, StageView, TaskRow, TaskState};
 use throng_core::words::{self, Clean};
 
 const COLUMNS: [Column<TaskRow>; 9] = [
@@ -68,19 +67,19 @@ const COLUMNS: [Column<TaskRow>; 9] = [
 ];
 
 /// Tasks as rows.
-pub struct TaskRows<'a>(Option<&'a RunView>);
+pub struct TaskRows<'a>(Option<(&'a RunView, &'a StageView)>);
 
 impl<'a> TaskRows<'a> {
-    /// The tasks of a run, if the snapshot holds it.
+    /// The tasks of a stage of a run, if the snapshot holds it.
     #[must_use]
-    pub fn new(snapshot: &'a Snapshot, run: &str) -> Self {
-        Self(view(snapshot, run))
+    pub fn new(snapshot: &'a Snapshot, run: &str, stage: usize) -> Self {
+        Self(view(snapshot, run).and_then(|view| Some((view, view.stages.get(stage)?))))
     }
 
     /// A task by its place in the data.
     #[must_use]
-    pub fn task(&self, row: usize) -> Option<&TaskRow> {
-        self.0?.task(row)
+    pub fn task(&self, row: usize) -> Option<&'a TaskRow> {
+        self.0?.1.task(row)
     }
 }
 
@@ -100,18 +99,21 @@ impl Source for TaskRows<'_> {
     }
     fn len(&self) -> usize {
         // Of tasks whose records are still being read nothing can be said.
-        self.0.filter(|view| !view.summary.reading).map_or(0, RunView::len)
+        self.0.filter(|(view, _)| !view.summary.reading).map_or(0, |(_, stage)| stage.len())
     }
     fn identities(&self) -> Vec<Identity> {
-        self.0.map_or_else(Vec::new, |view| {
-            view.tasks.iter().map(|chunk| Arc::clone(chunk) as Identity).collect()
+        self.0.map_or_else(Vec::new, |(_, stage)| {
+            stage.tasks.iter().map(|chunk| Arc::clone(chunk) as Identity).collect()
         })
     }
     fn chunk(&self) -> usize {
         RunView::CHUNK
     }
     fn key(row: &TaskRow) -> RowKey {
-        RowKey::Number(row.task)
+        match row.task.number() {
+            Some(number) => RowKey::Number(number),
+            None => RowKey::Text(row.task.to_string()),
+        }
     }
     fn admits(row: &TaskRow, filter: &Filter) -> bool {
         filter.states.admits(row.state)
@@ -142,10 +144,12 @@ const fn rank(state: TaskState) -> u8 {
     }
 }
 
-/// The lines above the tasks: bar, counts, speed, statistics, failures by class.
+/// The lines above the tasks: the stages, bar, counts, speed, statistics, failures by class. `stage` is the open one.
 #[must_use]
-pub fn header(view: &RunView, width: usize, tall: bool, look: &RenderContext) -> Vec<Line> {
-    let mut lines = vec![progress(view, width, look), counts(view, look)];
+pub fn header(view: &RunView, stage: usize, width: usize, tall: bool, look: &RenderContext) -> Vec<Line> {
+    let mut lines: Vec<_> = stages::strip(&view.summary.stages, stage, width, look).into_iter().collect();
+    lines.extend([progress(view, width, look), counts(view, look)]);
+    lines.extend(collisions(view, look));
     lines.extend(stalled(view, look));
     let statistics = statistics(view, look);
     if tall {
@@ -305,6 +309,22 @@ fn history(view: &RunView, width: usize, look: &RenderContext) -> Line {
         Span::styled(spark, look.theme.active),
         Span::styled(clean!(" {most}"), look.theme.dim),
     ])
+}
+
+/// Objects that were stored more than once: results that are gone.
+fn collisions(view: &RunView, look: &RenderContext) -> Option<Line> {
+    let run = &view.summary;
+    let first = run.collided.first()?;
+    let tasks: Vec<_> = first.tasks.iter().take(2).map(ToString::to_string).collect();
+    let objects = words::plural(run.collisions, "output");
+    Some(Line::styled(
+        clean!(
+            "{objects} stored by several tasks, the last won: {} (tasks {}, …)",
+            first.key,
+            tasks.join(", ")
+        ),
+        look.theme.warn,
+    ))
 }
 
 fn classes(view: &RunView, look: &RenderContext) -> Option<Line> {

@@ -19,7 +19,7 @@ impl Item for InvocationInfo {
         Column::number(
             "TASK",
             (7, 2),
-            |invocation, _| Line::raw(invocation.task.map_or_else(String::new, |task| task.to_string())),
+            |invocation, _| Line::raw(invocation.task.as_ref().map_or_else(String::new, ToString::to_string)),
             |a, b| a.task.cmp(&b.task),
         ),
         Column::<Self>::text(

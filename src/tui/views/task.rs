@@ -8,7 +8,7 @@ use crate::widgets::bar;
 use crate::widgets::facts::Facts;
 use throng_core::clean;
 use throng_core::engine::{Snapshot, TaskView};
-use throng_core::model::{AttemptRecord, OutputObject};
+use throng_core::model::{AttemptRecord, OutputObject, TaskName};
 use throng_core::run;
 use throng_core::words::{self, Clean};
 
@@ -39,16 +39,21 @@ fn place(output: &OutputObject) -> Line {
 
 /// A task, if the snapshot holds it.
 #[must_use]
-pub fn view<'a>(snapshot: &'a Snapshot, run: &str, task: u64) -> Option<&'a TaskView> {
+pub fn view<'a>(snapshot: &'a Snapshot, run: &str, task: &TaskName) -> Option<&'a TaskView> {
     snapshot
         .task
         .as_ref()
-        .filter(|view| view.run == run && view.row.as_ref().is_none_or(|row| row.task == task))
+        .filter(|view| view.run == run && view.row.as_ref().is_none_or(|row| row.task == *task))
 }
 
 /// The chosen attempt; 0 is the newest.
 #[must_use]
-pub fn record<'a>(snapshot: &'a Snapshot, run: &str, task: u64, attempt: usize) -> Option<&'a AttemptRecord> {
+pub fn record<'a>(
+    snapshot: &'a Snapshot,
+    run: &str,
+    task: &TaskName,
+    attempt: usize,
+) -> Option<&'a AttemptRecord> {
     let records = &view(snapshot, run, task)?.records.items;
     records.get(attempt.min(records.len().saturating_sub(1)))
 }
@@ -63,7 +68,7 @@ pub struct OutputRows<'a> {
 impl<'a> OutputRows<'a> {
     /// The outputs of an attempt.
     #[must_use]
-    pub fn new(snapshot: &'a Snapshot, run: &str, task: u64, attempt: usize) -> Self {
+    pub fn new(snapshot: &'a Snapshot, run: &str, task: &TaskName, attempt: usize) -> Self {
         let outputs = record(snapshot, run, task, attempt).map_or(&[][..], |record| &record.outputs);
         Self { view: view(snapshot, run, task), outputs, attempt }
     }
@@ -111,6 +116,7 @@ pub fn facts(
     if let Some(row) = &view.row {
         facts.add("input", &clean!("{}/{}  ({})", row.bucket, row.key, words::bytes(row.size)));
     }
+    lineage(&mut facts, view);
     let records = &view.records.items;
     let Some(record) = records.get(attempt.min(records.len().saturating_sub(1))) else {
         if let Some(row) = &view.row {
@@ -147,6 +153,26 @@ pub fn facts(
     facts.add("request", &record.request_id);
     facts.add("log", &clean!("{} {}", record.log_group, record.log_stream));
     facts
+}
+
+/// Children that are named.
+const CHILDREN: usize = 4;
+
+/// In a chain: whose output the input is, and what its own outputs have started.
+fn lineage(facts: &mut Facts, view: &TaskView) {
+    if let Some(parent) = view.row.as_ref().and_then(|row| row.task.parent()) {
+        facts.add("from", &clean!("an output of task {parent}"));
+    }
+    if let Some((function, _)) = view.children.first() {
+        let functions: std::collections::BTreeSet<_> =
+            view.children.iter().map(|(function, _)| function.as_str()).collect();
+        let functions = functions.into_iter().collect::<Vec<_>>().join(", ");
+        let names: Vec<_> = view.children.iter().take(CHILDREN).map(|(_, task)| task.to_string()).collect();
+        let more = if view.children.len() > CHILDREN { ", …" } else { "" };
+        let tasks = words::plural(view.children.len() as u64, "task");
+        let functions = if functions.is_empty() { function.clone() } else { functions };
+        facts.add("started", &clean!("{tasks} of {}: {}{more}", Clean::new(&functions), names.join(", ")));
+    }
 }
 
 /// What the runtime measured.

@@ -31,6 +31,7 @@ async fn launched(cloud: &Cloud) -> String {
         started_by: StartedBy::Invoke,
         retries: Some(0),
         throng: String::new(),
+        stages: Vec::new(),
     };
     let entry = ManifestEntry { task: 0, bucket: "inputs".into(), key: "a".into(), size: 1, provider: None };
     // The header first: a folder that is seen without one is not looked at again for a minute.

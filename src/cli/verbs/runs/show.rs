@@ -13,7 +13,7 @@ use std::fmt::Write as _;
 use throng_core::cloud::now_ms;
 use throng_core::jobs::Job;
 use throng_core::lines;
-use throng_core::model::{RunSummary, RunTrouble, TaskState};
+use throng_core::model::{Collision, Counts, RunSummary, RunTrouble, StageSummary, TaskState};
 use throng_core::run::{self, Follower, Lister, RunContext};
 use throng_core::words::{self, Clean, Lines};
 
@@ -61,7 +61,7 @@ pub(crate) fn table(runs: &[RunSummary]) -> Lines {
         let number = |number| if run.is_counted() { words::count(number) } else { "–".to_owned() };
         table.row([
             run.id.clone(),
-            run.function.clone(),
+            chain_of(run),
             words::local_time(run.started_ms),
             total,
             number(counts.succeeded),
@@ -86,16 +86,18 @@ fn took(run: &RunSummary) -> String {
 
 /// A run as `--output json` prints it.
 pub fn document(run: &RunSummary) -> Value {
-    let counts = &run.counts;
     let classes: BTreeMap<_, _> = run.classes.iter().map(|(class, count)| (class.as_str(), count)).collect();
     let mut document = json!({
         "id": run.id, "function": run.function, "image": run.image, "started_ms": run.started_ms,
         "ended_ms": run.ended_ms, "cancelled": run.cancelled, "settled": run.settled, "classes": classes,
-        "counts": {"total": counts.total(), "pending": counts.pending, "running": counts.running,
-            "succeeded": counts.succeeded, "failed": counts.failed, "timed-out": counts.timed_out,
-            "expired": counts.expired, "cancelled": counts.cancelled},
-        "waiting": run.waiting,
+        "counts": counts_document(&run.counts), "waiting": run.waiting,
     });
+    if !run.stages.is_empty() {
+        document["stages"] = run.stages.iter().map(stage_document).collect();
+    }
+    if run.collisions > 0 {
+        document["collisions"] = json!({"objects": run.collisions, "first": run.collided});
+    }
     if run.reading {
         document["reading"] = json!(true);
     }
@@ -103,6 +105,22 @@ pub fn document(run: &RunSummary) -> Value {
         document["trouble"] = json!({ "damaged": damaged, "why": why });
     }
     document
+}
+
+fn counts_document(counts: &Counts) -> Value {
+    json!({
+        "total": counts.total(), "pending": counts.pending, "running": counts.running,
+        "succeeded": counts.succeeded, "failed": counts.failed, "timed-out": counts.timed_out,
+        "expired": counts.expired, "cancelled": counts.cancelled,
+    })
+}
+
+/// One function of a chain.
+fn stage_document(stage: &StageSummary) -> Value {
+    json!({
+        "function": stage.function, "counts": counts_document(&stage.counts), "waiting": stage.waiting,
+        "complete": stage.complete, "from": stage.from,
+    })
 }
 
 pub(super) async fn report(session: &Session, context: &RunContext, run: &RunSummary) -> CliResult {
@@ -122,11 +140,11 @@ async fn explain_failures(context: &RunContext, run: &RunSummary) -> CliResult {
     follower.load_inputs().await?;
     follower.read().await?;
     let view = follower.view();
-    let failed = (0..view.len()).filter_map(|index| view.task(index)).filter(|row| {
+    let failed = view.rows().filter(|row| {
         row.state.is_final() && row.state != TaskState::Succeeded && row.state != TaskState::Cancelled
     });
     for row in failed.take(SHOWN) {
-        let records = run::attempts(context, follower.tracker(), row.task).await?;
+        let records = run::attempts(context, follower.chain(), &row.task).await?;
         let memory = memory_of(context, records.iter().map(|attempt| &attempt.record)).await;
         let why = records.first().map(|attempt| reason(&attempt.record, memory)).unwrap_or_default();
         print::note(lines!("task {} ({}): {}: {why}", row.task, row.key, ending(row)));
@@ -143,7 +161,7 @@ async fn explain_failures(context: &RunContext, run: &RunSummary) -> CliResult {
 
 pub(crate) fn one(run: &RunSummary) -> Lines {
     let counts = &run.counts;
-    let mut text = lines!("run {}  {}\n", run.id, Clean::new(&run.function));
+    let mut text = lines!("run {}  {}\n", run.id, Clean::new(&chain_of(run)));
     let _ = writeln!(text, "  started   {}", words::local_time(run.started_ms));
     match run.ended_ms {
         Some(ended) => {
@@ -170,16 +188,55 @@ pub(crate) fn one(run: &RunSummary) -> Lines {
         let _ = writeln!(text, "  of these  {} failed and will be tried again", run.waiting);
     }
     let _ = writeln!(text, "  total     {}", counts.total());
+    for stage in &run.stages {
+        let _ = writeln!(text, "  stage     {}", Clean::new(&stage_words(stage)));
+    }
     let classes: Vec<_> = run.classes.iter().map(|(class, count)| format!("{class} {count}")).collect();
     if !classes.is_empty() {
         let _ = writeln!(text, "  failures  {}", classes.join(", "));
     }
+    if run.collisions > 0 {
+        let objects = words::plural(run.collisions, "object");
+        let _ = writeln!(text, "  overwritten  {objects} stored by several tasks, the last one won:");
+        for Collision { bucket, key, tasks, .. } in run.collided.iter().take(OVERWRITTEN) {
+            let tasks: Vec<_> = tasks.iter().map(ToString::to_string).collect();
+            let key = Clean::new(key);
+            let _ = writeln!(text, "    {bucket}/{key}  tasks {}", tasks.join(", "));
+        }
+    }
     text
 }
 
-/// All succeeded, or not.
+/// Overwritten objects that are named.
+const OVERWRITTEN: usize = 5;
+
+/// The functions of a run: `split → detect → montage`.
+pub(crate) fn chain_of(run: &RunSummary) -> String {
+    match run.stages.as_slice() {
+        [] => run.function.clone(),
+        stages => stages.iter().map(|stage| stage.function.as_str()).collect::<Vec<_>>().join(" → "),
+    }
+}
+
+/// How a stage stands.
+fn stage_words(stage: &StageSummary) -> String {
+    let counts = &stage.counts;
+    let mut text = format!("{} {}/{}", stage.function, counts.done(), counts.total());
+    for (count, word) in [(counts.unsuccessful(), "not succeeded"), (counts.running, "running")] {
+        if count > 0 {
+            let _ = write!(text, ", {count} {word}");
+        }
+    }
+    if !stage.complete {
+        text.push_str(" so far");
+    }
+    text
+}
+
+/// All succeeded and nothing was overwritten, or not.
 pub fn verdict(run: &RunSummary) -> CliResult {
-    if run.counts.succeeded == run.counts.total() { Ok(()) } else { Err(Fail::silent(SOME_FAILED)) }
+    let all = run.counts.succeeded == run.counts.total() && run.collisions == 0;
+    if all { Ok(()) } else { Err(Fail::silent(SOME_FAILED)) }
 }
 
 #[cfg(test)]

@@ -12,8 +12,8 @@ use std::fmt::Write as _;
 use throng_core::cloud::now_ms;
 use throng_core::jobs::Job;
 use throng_core::lines;
-use throng_core::model::{AttemptRecord, TaskRow, TaskState};
-use throng_core::run::{self, Follower, RunContext};
+use throng_core::model::{AttemptRecord, StageView, TaskRow, TaskState};
+use throng_core::run::{self, Chain, Follower, RunContext};
 use throng_core::words::{self, Clean, Lines};
 
 pub async fn tasks(session: &Session, args: args::Tasks) -> CliResult {
@@ -23,57 +23,86 @@ pub async fn tasks(session: &Session, args: args::Tasks) -> CliResult {
     follower.load_inputs().await?;
     follower.read().await?;
     let view = follower.view();
-    let provider = follower.tracker().header().provider.clone();
+    let chain = follower.chain();
+    let provider = chain.header().provider.clone();
     let provider = provider.as_deref();
-    if let Some(number) = args.task {
-        let row = usize::try_from(number).ok().and_then(|index| view.task(index));
-        let Some(row) = row else {
-            return Err(Fail::not_found(format!(
-                "run {run} has {}, numbered from 0",
-                words::plural(view.len() as u64, "task")
-            )));
+    if let Some(name) = &args.task {
+        let Some(row) = view.find(name) else {
+            let launched = words::plural(chain.header().tasks, "task");
+            let later = match view.stages.len() {
+                1 => "",
+                _ => "; `throng tasks` lists those of its other stages",
+            };
+            return Err(Fail::not_found(format!("run {run} has {launched}, numbered from 0{later}")));
         };
-        let records = run::attempts(&context, follower.tracker(), number).await?;
+        let records = run::attempts(&context, chain, name).await?;
         let records: Vec<_> = records.into_iter().map(|attempt| attempt.record).collect();
         let memory = memory_of(&context, records.iter()).await;
         let mut shown = task_document(provider, row);
+        stage_of(&mut shown, chain, row);
         shown["records"] = json!(records);
-        print::result(session.format, &shown, || task_text(provider, row, &records, memory));
+        print::result(session.format, &shown, || {
+            let mut text = task_text(provider, row, &records, memory);
+            lineage(&mut text, chain, row);
+            text
+        });
         return Ok(());
     }
-    let rows: Vec<_> = (0..view.len())
-        .filter_map(|index| view.task(index))
+    let functions: Vec<_> = view.stages.iter().map(|stage| stage.function.as_str()).collect();
+    if let Some(stage) = args.stage.as_deref().filter(|stage| !functions.contains(stage)) {
+        let stages = functions.join(", ");
+        return Err(Fail::not_found(format!("run {run} has no stage `{stage}`: its stages are {stages}")));
+    }
+    let wanted = |stage: &&StageView| args.stage.as_deref().is_none_or(|name| name == stage.function);
+    let rows: Vec<_> = view
+        .stages
+        .iter()
+        .filter(wanted)
+        .flat_map(StageView::rows)
         .filter(|row| args.state.is_empty() || args.state.contains(&row.state))
         .collect();
-    let shown: Vec<_> = rows.iter().map(|row| task_document(provider, row)).collect();
+    let document = |row: &&TaskRow| {
+        let mut shown = task_document(provider, row);
+        stage_of(&mut shown, chain, row);
+        shown
+    };
+    let shown: Vec<_> = rows.iter().map(document).collect();
     let whys = match session.format {
         Format::Table => reasons(&context, &follower, &rows, &args.state).await?,
         Format::Json => Vec::new(),
     };
-    print::result(session.format, &shown, || {
-        let why = if whys.is_empty() { "" } else { "WHY" };
-        let mut table =
-            Table::new(&[">TASK", "STATE", "CLASS", ">TOOK", ">MEMORY", ">SIZE", ">TRIES", "INPUT", why]);
-        for (number, row) in rows.iter().enumerate() {
-            table.row([
-                row.task.to_string(),
-                // Told by the platform's log alone: the ledger may still say otherwise.
-                match &row.waiting {
-                    Some(waiting) => words::waiting(waiting, now_ms()),
-                    None => format!("{}{}", row.state, if row.is_reported() { "?" } else { "" }),
-                },
-                row.class.map(|class| class.to_string()).unwrap_or_default(),
-                row.duration_ms.map(words::duration).unwrap_or_default(),
-                row.peak_memory.map(words::bytes).unwrap_or_default(),
-                words::bytes(row.size),
-                row.attempts.to_string(),
-                format!("{}/{}", of_provider(provider, &row.bucket), row.key),
-                whys.get(number).cloned().unwrap_or_default(),
-            ]);
-        }
-        if table.is_empty() { "No such tasks.\n".into() } else { table.render() }
-    });
+    print::result(session.format, &shown, || table(chain, &rows, &whys));
     Ok(())
+}
+
+/// Tasks, a line each. `whys` says why, where that was asked for.
+fn table(chain: &Chain, rows: &[&TaskRow], whys: &[String]) -> Lines {
+    let is_chain = chain.stages().len() > 1;
+    let mut headings = vec![">TASK", "STATE", "CLASS", ">TOOK", ">MEMORY", ">SIZE", ">TRIES", "INPUT"];
+    headings.extend(is_chain.then_some("STAGE"));
+    headings.extend((!whys.is_empty()).then_some("WHY"));
+    let mut table = Table::new(&headings);
+    for (number, row) in rows.iter().enumerate() {
+        let provider = chain.header().provider.as_deref().filter(|_| row.task.number().is_some());
+        let mut cells = vec![
+            row.task.to_string(),
+            // Told by the platform's log alone: the ledger may still say otherwise.
+            match &row.waiting {
+                Some(waiting) => words::waiting(waiting, now_ms()),
+                None => format!("{}{}", row.state, if row.is_reported() { "?" } else { "" }),
+            },
+            row.class.map(|class| class.to_string()).unwrap_or_default(),
+            row.duration_ms.map(words::duration).unwrap_or_default(),
+            row.peak_memory.map(words::bytes).unwrap_or_default(),
+            words::bytes(row.size),
+            row.attempts.to_string(),
+            format!("{}/{}", of_provider(provider, &row.bucket), row.key),
+        ];
+        cells.extend(is_chain.then(|| function(chain, row)));
+        cells.extend(whys.get(number).cloned());
+        table.row(cells);
+    }
+    if table.is_empty() { "No such tasks.\n".into() } else { table.render() }
 }
 
 /// Failures of this many tasks are explained; each costs a request or two.
@@ -93,12 +122,36 @@ async fn reasons(
         return Ok(Vec::new());
     }
     let explained =
-        rows.iter().take(EXPLAINED).map(|row| run::attempts(context, follower.tracker(), row.task));
+        rows.iter().take(EXPLAINED).map(|row| run::attempts(context, follower.chain(), &row.task));
     let attempts =
         stream::iter(explained.collect::<Vec<_>>()).buffered(AT_ONCE).try_collect::<Vec<_>>().await?;
     let memory = memory_of(context, attempts.iter().flatten().map(|attempt| &attempt.record)).await;
     let last = |attempts: &Vec<run::Attempt>| attempts.first().map(|attempt| reason(&attempt.record, memory));
     Ok(attempts.iter().map(|attempts| last(attempts).unwrap_or_default()).collect())
+}
+
+/// The function that does a task.
+fn function(chain: &Chain, row: &TaskRow) -> String {
+    chain.function_of(&row.task).unwrap_or_default().to_owned()
+}
+
+/// In a chain: the stage of a task, and what it came of.
+fn stage_of(document: &mut Value, chain: &Chain, row: &TaskRow) {
+    if chain.stages().len() > 1 {
+        document["stage"] = json!(function(chain, row));
+        document["parent"] = json!(row.task.parent());
+    }
+}
+
+/// In a chain: what a task came of, and what its outputs have started.
+fn lineage(text: &mut Lines, chain: &Chain, row: &TaskRow) {
+    if let Some(parent) = row.task.parent() {
+        let _ = writeln!(text, "  from      an output of task {parent}");
+    }
+    for child in chain.children(&row.task) {
+        let function = function(chain, child);
+        let _ = writeln!(text, "  started   task {} of {function}: {}", child.task, child.state);
+    }
 }
 
 /// A task as `--output json` prints it.

@@ -4,6 +4,7 @@ use super::Hub;
 use crate::engine::command::Scope;
 use crate::engine::snapshot::{Listing, ListingState, ObjectsView, Snapshot, TaskView};
 use crate::engine::{listings, runs, survey};
+use crate::model::TaskName;
 use std::sync::Arc;
 use tokio::sync::mpsc;
 
@@ -47,7 +48,7 @@ impl Hub {
                 ctx.spawn(runs::open(ctx.clone(), self.memory.clone(), run));
             }
             Scope::Task { run, task } => {
-                show_task(snap, &run, task);
+                show_task(snap, &run, &task);
                 ctx.spawn(runs::task(ctx.clone(), self.memory.clone(), run, task));
             }
             Scope::Running => {
@@ -78,10 +79,10 @@ fn show_folder(snap: &mut Snapshot, bucket: &str, prefix: &str) {
     }
 }
 
-fn show_task(snap: &mut Snapshot, run: &str, task: u64) {
+fn show_task(snap: &mut Snapshot, run: &str, task: &TaskName) {
     let row = snap.run.as_ref().filter(|view| view.summary.id == run);
-    let row = usize::try_from(task).ok().and_then(|index| row?.task(index).cloned());
+    let row = row.and_then(|view| view.find(task).cloned());
     let mut records = Listing::default();
     reading(&mut records);
-    snap.task = Some(TaskView { run: run.to_owned(), row, records });
+    snap.task = Some(TaskView { run: run.to_owned(), row, children: Vec::new(), records });
 }

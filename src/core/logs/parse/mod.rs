@@ -1,7 +1,7 @@
 //! Log messages to entries: our own lines, the platform's, and other programs'.
 
 use super::client::RawEvent;
-use crate::model::{LineId, LogEntry, LogQuery, Report, Source};
+use crate::model::{LineId, LogEntry, LogQuery, Report, Source, TaskName};
 use crate::words::plural;
 use serde_json::Value;
 use std::collections::HashSet;
@@ -90,7 +90,7 @@ impl Parser {
         });
         entry.request_id = Some(self.word(&line.request_id));
         entry.run = line.run.as_deref().map(|run| self.word(run));
-        entry.task = line.task.as_ref().and_then(throng_contract::TaskId::as_number);
+        entry.task = line.task.as_ref().map(TaskName::from);
         entry.source = Some(line.stream);
         entry.message = Arc::from(line.message.as_str());
     }
@@ -203,9 +203,12 @@ pub fn pattern_for(query: &LogQuery) -> String {
         .as_deref()
         .map(quoted)
         .map(|id| format!(r#"$.requestId = "{id}" || $.record.requestId = "{id}""#));
-    let by_run = query.run.as_deref().map(quoted).map(|run| match query.task {
+    let by_run = query.run.as_deref().map(quoted).map(|run| match &query.task {
         // A number in lines of the first contract, a text in those of today.
-        Some(task) => format!(r#"($.run = "{run}" && ($.task = {task} || $.task = "{task}"))"#),
+        Some(TaskName::Number(task)) => {
+            format!(r#"($.run = "{run}" && ($.task = {task} || $.task = "{task}"))"#)
+        }
+        Some(task) => format!(r#"($.run = "{run}" && $.task = "{task}")"#),
         None => format!(r#"$.run = "{run}""#),
     });
     match (by_request, by_run) {

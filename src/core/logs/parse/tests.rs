@@ -13,7 +13,7 @@ fn our_own_lines() {
     let entry = parse(
         r#"{"timestamp":"2026-01-01T00:00:00.000Z","level":"INFO","requestId":"r","run":"run1","task":3,"stream":"stderr","message":"hello"}"#,
     );
-    assert_eq!((entry.run.as_deref(), entry.task), (Some("run1"), Some(3)));
+    assert_eq!((entry.run.as_deref(), entry.task), (Some("run1"), Some(3.into())));
     assert_eq!((entry.source, &*entry.message), (Some(Source::Stderr), "hello"));
     assert!(!entry.platform);
 }
@@ -195,7 +195,7 @@ fn other_lines_stay_as_they_are() {
 
 #[test]
 fn patterns_ask_for_what_the_query_wants() {
-    let query = LogQuery { run: Some("r".into()), task: Some(4), ..LogQuery::default() };
+    let query = LogQuery { run: Some("r".into()), task: Some(4.into()), ..LogQuery::default() };
     assert_eq!(pattern_for(&query), r#"{ ($.run = "r" && ($.task = 4 || $.task = "4")) }"#);
     let query = LogQuery { request_id: Some("id".into()), ..query };
     assert_eq!(

@@ -3,9 +3,11 @@
 use super::Follower;
 use crate::cloud::now_ms;
 use crate::dataset::objects::{List, each_page, read};
+use crate::model::Millis;
 use crate::run::RunError;
 use crate::run::failure::{self, FailedEvent};
 use crate::run::header::Cancelled;
+use crate::run::reports::LogPlace;
 use futures::StreamExt;
 use throng_contract::keys::{RUNS, again_prefix, cancel_key, end_key};
 
@@ -16,19 +18,35 @@ const REPORTS_LATE_MS: u64 = 120_000;
 /// Reads of failed events in flight.
 const EVENTS_AT_ONCE: usize = 16;
 
+/// What was read beside the records of a stage.
+#[derive(Debug)]
+pub(super) struct Beside {
+    /// Where the function's log is, once that is known.
+    log: Option<LogPlace>,
+    reports_from_ms: Millis,
+    events_from_ms: Millis,
+}
+
+impl Beside {
+    /// Of a run that began then.
+    pub const fn from(started_ms: Millis) -> Self {
+        Self { log: None, reports_from_ms: 0, events_from_ms: started_ms }
+    }
+}
+
 impl Follower {
     pub(super) async fn look_at_folder(&mut self) -> Result<bool, RunError> {
-        let run = self.tracker.header().id.clone();
+        let run = self.chain.header().id.clone();
         let prefix = format!("{RUNS}{run}/");
         let list = List { bucket: self.context.home.clone(), prefix, folders: true, ..List::default() };
         let page = self.context.store.list(&list).await?;
         let has = |key: String| page.objects.iter().any(|object| object.key == key);
         let (cancelled, ended) = (has(cancel_key(&run)), has(end_key(&run)));
         let mut changed = false;
-        if cancelled && !self.tracker.is_cancelled() {
+        if cancelled && !self.chain.is_cancelled() {
             let body = read(self.context.store.as_ref(), &self.context.home, &cancel_key(&run)).await?;
             let at = body.and_then(|body| serde_json::from_slice::<Cancelled>(&body).ok());
-            changed |= self.tracker.cancelled(at.map_or_else(now_ms, |cancelled| cancelled.at_ms));
+            changed |= self.chain.cancelled(at.map_or_else(now_ms, |cancelled| cancelled.at_ms));
         }
         self.has_end |= ended;
         if page.folders.iter().any(|folder| *folder == again_prefix(&run)) {
@@ -52,13 +70,29 @@ impl Follower {
         .await?;
         let later = newest > self.sent_again_ms;
         self.sent_again_ms = self.sent_again_ms.max(newest);
-        Ok(later && self.tracker.opened_again(newest))
+        Ok(later && self.chain.opened_again(newest))
     }
 
-    /// Reads the records of events that Lambda gave up on and that no record of the runtime explains.
+    /// Reads the records of events that Lambda gave up on and that no record of the runtime explains, of every stage that has
+    /// open tasks.
     pub(super) async fn look_at_events(&mut self) -> Result<bool, RunError> {
-        let function = self.tracker.header().function.clone();
-        let from = self.events_from_ms.saturating_sub(FAR_MS);
+        let mut changed = false;
+        for stage in self.open_stages() {
+            changed |= self.look_at_events_of(stage).await?;
+        }
+        Ok(changed)
+    }
+
+    /// Stages with tasks that are not final by the ledger.
+    fn open_stages(&self) -> Vec<usize> {
+        let stages = self.chain.stages().enumerate();
+        stages.filter(|(_, stage)| !stage.is_complete()).map(|(at, _)| at).collect()
+    }
+
+    async fn look_at_events_of(&mut self, stage: usize) -> Result<bool, RunError> {
+        let Some(tracker) = self.chain.stage(stage) else { return Ok(false) };
+        let function = tracker.header().function.clone();
+        let from = self.beside[stage].events_from_ms.saturating_sub(FAR_MS);
         let list = List {
             bucket: self.context.home.clone(),
             prefix: failure::prefix(&function),
@@ -83,12 +117,13 @@ impl Follower {
         let mut changed = false;
         while let Some((body, key)) = events.next().await {
             if let Some(event) = body?.as_deref().and_then(FailedEvent::parse) {
-                if self.tracker.needs_inputs(&event) {
+                if stage == 0 && self.chain.needs_inputs(&event) {
                     self.load_inputs().await?;
                 }
-                changed |= self.tracker.gave_up(&event, &key);
+                changed |= self.chain.gave_up(stage, &event, &key);
             }
-            self.events_from_ms = self.events_from_ms.max(failure::time_of(&key).unwrap_or(0)).min(now_ms());
+            let from = &mut self.beside[stage].events_from_ms;
+            *from = failure::time_of(&key).unwrap_or(0).max(*from).min(now_ms());
             self.events_seen.insert(key);
         }
         Ok(changed)
@@ -97,18 +132,25 @@ impl Follower {
     /// Asks the platform's log how attempts ended of which the ledger says only that they began. It is a convenience:
     /// when the log cannot be read, the ledger tells later.
     pub(super) async fn look_at_reports(&mut self) -> bool {
-        let running = self.tracker.running();
-        let Some(first) = running.first() else { return false };
-        if self.log.is_none() {
-            self.log = self.context.functions.log_of(&self.tracker.header().function).await.ok().flatten();
+        let mut changed = false;
+        for stage in self.open_stages() {
+            changed |= self.look_at_reports_of(stage).await;
         }
-        let Some(place) = &self.log else { return false };
+        changed
+    }
+
+    async fn look_at_reports_of(&mut self, stage: usize) -> bool {
+        let Some(tracker) = self.chain.stage(stage) else { return false };
+        let running = tracker.running();
+        let Some(first) = running.first() else { return false };
+        let (functions, function) = (self.context.functions.clone(), tracker.header().function.clone());
+        let beside = &mut self.beside[stage];
+        if beside.log.is_none() {
+            beside.log = functions.log_of(&function).await.ok().flatten();
+        }
+        let Some(place) = &beside.log else { return false };
         let now = now_ms();
-        let ends = match self
-            .context
-            .functions
-            .failed_attempts(place, self.reports_from_ms.max(first.started_ms))
-            .await
+        let ends = match functions.failed_attempts(place, beside.reports_from_ms.max(first.started_ms)).await
         {
             Ok(ends) => ends,
             Err(error) => {
@@ -116,10 +158,10 @@ impl Follower {
                 return false;
             }
         };
-        self.reports_from_ms = now.saturating_sub(REPORTS_LATE_MS);
+        beside.reports_from_ms = now.saturating_sub(REPORTS_LATE_MS);
         let mut changed = false;
         for end in &ends {
-            changed |= self.tracker.ended_badly(end);
+            changed |= self.chain.ended_badly(stage, end);
         }
         changed
     }
@@ -130,7 +172,7 @@ impl Follower {
         if keys.len() <= EVENTS_AT_ONCE {
             return;
         }
-        let known = self.tracker.failed_requests();
+        let known = self.chain.failed_requests();
         let (skipped, rest) = std::mem::take(keys)
             .into_iter()
             .partition::<Vec<_>, _>(|key| failure::id_of(key).is_some_and(|id| known.contains(id)));

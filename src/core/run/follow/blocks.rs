@@ -1,12 +1,13 @@
-//! The ledger of today: a folder for each block of a thousand tasks. Only blocks that have been sent and are not final are
-//! listed, those where something happens more often than others, and never more than so many a second.
+//! The ledger of today: a folder for each block of a thousand tasks, at each depth of a chain. Only blocks that have been sent
+//! and are not final are listed, those where something happens more often than others, and never more than so many a second.
 
+use super::outputs::Outputs;
 use super::summary;
 use super::{FollowOptions, RunContext, RunError};
 use crate::cloud::{CloudError, now_ms};
 use crate::dataset::objects::{List, each_page};
 use crate::model::Millis;
-use crate::run::{RunHeader, RunTracker};
+use crate::run::chain::{BlockState, Chain};
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 use throng_contract::keys::{BLOCK, block_prefix};
@@ -33,6 +34,8 @@ struct Block {
     /// When its last list began, by our clock and as a moment.
     listed: Option<(Millis, Instant)>,
     every: Duration,
+    /// Nothing in it is open, but the stage before may declare more.
+    is_idle: bool,
     /// Every task is final, as the ledger says.
     is_final: bool,
     /// Every task has succeeded: nothing will change.
@@ -42,20 +45,25 @@ struct Block {
 }
 
 impl Block {
-    fn judge(&mut self, tracker: &RunTracker, number: u64) {
-        let end = tracker.end_of_block(number);
-        (self.is_final, self.is_done) = (end.is_some(), end == Some(true));
+    fn judge(&mut self, chain: &Chain, (depth, number): (u32, u64)) {
+        let state = chain.block(depth, number);
+        self.is_idle = state == BlockState::Idle;
+        self.is_final = matches!(state, BlockState::Final { .. });
+        self.is_done = state == BlockState::Final { done: true };
     }
 }
 
 /// Reads the blocks of a run.
 #[derive(Debug)]
 pub(super) struct Reader {
-    blocks: Vec<Block>,
+    /// By depth, then by number.
+    depths: Vec<Vec<Block>>,
     /// Whether summaries were looked for.
     summaries: bool,
-    /// The newest generation of each part's summary.
-    generations: BTreeMap<u64, u32>,
+    /// The newest generation of each part's summary, by depth.
+    generations: BTreeMap<(u32, u64), u32>,
+    /// How often the chain's later stages had been begun anew.
+    rebuilt: u32,
     rate: f64,
     pauses: u32,
     budget: f64,
@@ -64,12 +72,16 @@ pub(super) struct Reader {
 
 impl Reader {
     /// Of a run of which nothing is known.
-    pub fn new(header: &RunHeader, local: bool) -> Self {
-        let blocks = usize::try_from(header.tasks.div_ceil(BLOCK)).unwrap_or(usize::MAX);
+    pub fn new(chain: &Chain, local: bool) -> Self {
+        let blocks = usize::try_from(chain.header().tasks.div_ceil(BLOCK)).unwrap_or(usize::MAX);
+        let later = Block { is_idle: true, ..Block::default() };
+        let mut depths = vec![vec![Block::default(); blocks]];
+        depths.extend((1..chain.deepest()).map(|_| vec![later.clone(); blocks]));
         Self {
-            blocks: vec![Block::default(); blocks],
+            depths,
             summaries: false,
             generations: BTreeMap::new(),
+            rebuilt: 0,
             rate: if local { RATE_LOCAL } else { RATE },
             pauses: if local { PAUSES_LOCAL } else { 1 },
             budget: BURST,
@@ -79,7 +91,8 @@ impl Reader {
 
     /// Whether every block was listed once, or is told by a summary.
     pub fn has_read_all(&self) -> bool {
-        self.summaries && self.blocks.iter().all(|block| block.is_final || block.listed.is_some())
+        let read = |block: &Block| block.is_final || block.is_idle || block.listed.is_some();
+        self.summaries && self.depths.iter().flatten().all(read)
     }
 
     /// Lists the blocks that are due. `sent` tells how many tasks this process has sent of a run that it is sending; those
@@ -87,31 +100,33 @@ impl Reader {
     pub async fn read(
         &mut self,
         context: &RunContext,
-        tracker: &mut RunTracker,
+        (chain, outputs): (&mut Chain, &mut Outputs),
         options: &FollowOptions,
         sent: Option<u64>,
     ) -> Result<bool, RunError> {
-        let mut changed = self.summaries(context, tracker).await?;
+        let mut changed = self.summaries(context, (chain, outputs)).await?;
         self.refill();
-        for at in self.due(sent) {
+        self.judge_later(chain, options);
+        for (depth, at) in self.due(sent) {
             if self.budget < 1.0 {
                 break;
             }
-            let (news, pages) = self.list(context, tracker, at).await?;
+            let (news, pages) = self.list(context, chain, (depth, at)).await?;
             self.budget -= f64::from(pages);
             let fast = options.fast * self.pauses;
-            let block = &mut self.blocks[at];
+            let blocks = &mut self.depths[depth];
+            let block = &mut blocks[at];
             block.every = match news {
                 _ if block.is_final => FINAL_EVERY,
                 true => fast,
                 false => block.every.mul_f64(GROWTH).clamp(fast, fast.max(options.slow * LONGEST)),
             };
-            if news && let Some(next) = self.blocks.get_mut(at + 1) {
+            if news && let Some(next) = blocks.get_mut(at + 1) {
                 next.every = fast;
             }
             changed |= news;
         }
-        changed |= self.markers_read(tracker);
+        changed |= self.markers_read(chain);
         Ok(changed)
     }
 
@@ -119,32 +134,48 @@ impl Reader {
     pub async fn read_open(
         &mut self,
         context: &RunContext,
-        tracker: &mut RunTracker,
+        (chain, outputs): (&mut Chain, &mut Outputs),
     ) -> Result<(), RunError> {
-        self.summaries(context, tracker).await?;
-        for at in 0..self.blocks.len() {
-            if !self.blocks[at].is_final {
-                self.list(context, tracker, at).await?;
+        self.summaries(context, (chain, outputs)).await?;
+        for depth in 0..self.depths.len() {
+            for at in 0..self.depths[depth].len() {
+                let block = &self.depths[depth][at];
+                if !block.is_final && !block.is_idle {
+                    self.list(context, chain, (depth, at)).await?;
+                }
             }
         }
-        self.markers_read(tracker);
+        self.markers_read(chain);
         Ok(())
     }
 
-    /// Writes a summary of each part whose blocks are final.
-    pub async fn summarise(&mut self, context: &RunContext, tracker: &RunTracker) {
+    /// Whether a summary holds all that this reader has seen.
+    pub fn is_summarised(&self) -> bool {
         let size = usize::try_from(summary::BLOCKS).unwrap_or(1);
-        for (part, blocks) in (0..).zip(self.blocks.chunks_mut(size)) {
-            let known = self.generations.get(&part).copied();
-            let is_new = known.is_none() || blocks.iter().any(|block| block.stale);
-            let generation = known.map_or(0, |known| known + 1);
-            if is_new
-                && blocks.iter().all(|block| block.is_final)
-                && summary::write(context, tracker, part, generation).await
-            {
-                self.generations.insert(part, generation);
-                for block in blocks {
-                    block.stale = false;
+        (0..).zip(&self.depths).all(|(depth, blocks)| {
+            (0..).zip(blocks.chunks(size)).all(|(part, blocks)| {
+                self.generations.contains_key(&(depth, part)) && blocks.iter().all(|block| !block.stale)
+            })
+        })
+    }
+
+    /// Writes a summary of each part whose blocks are final.
+    pub async fn summarise(&mut self, context: &RunContext, chain: &Chain, outputs: &Outputs) {
+        let size = usize::try_from(summary::BLOCKS).unwrap_or(1);
+        for (depth, blocks) in (0..).zip(&mut self.depths) {
+            for (part, blocks) in (0..).zip(blocks.chunks_mut(size)) {
+                let known = self.generations.get(&(depth, part)).copied();
+                let is_new = known.is_none() || blocks.iter().any(|block| block.stale);
+                let generation = known.map_or(0, |known| known + 1);
+                for (block, number) in blocks.iter_mut().zip(part * summary::BLOCKS..) {
+                    block.judge(chain, (depth, number));
+                }
+                if is_new
+                    && blocks.iter().all(|block| block.is_final)
+                    && summary::write(context, chain, outputs, (depth, part), generation).await
+                {
+                    self.generations.insert((depth, part), generation);
+                    blocks.iter_mut().for_each(|block| block.stale = false);
                 }
             }
         }
@@ -154,20 +185,26 @@ impl Reader {
     #[cfg(test)]
     pub fn look_again(&mut self) {
         self.budget = BURST;
-        self.blocks.iter_mut().for_each(|block| block.every = Duration::ZERO);
+        self.depths.iter_mut().flatten().for_each(|block| block.every = Duration::ZERO);
     }
 
-    async fn summaries(&mut self, context: &RunContext, tracker: &mut RunTracker) -> Result<bool, RunError> {
+    async fn summaries(
+        &mut self,
+        context: &RunContext,
+        (chain, outputs): (&mut Chain, &mut Outputs),
+    ) -> Result<bool, RunError> {
         if std::mem::replace(&mut self.summaries, true) {
             return Ok(false);
         }
         self.generations =
-            summary::read_all(context, tracker).await.inspect_err(|_| self.summaries = false)?;
+            summary::read_all(context, chain, outputs).await.inspect_err(|_| self.summaries = false)?;
         let now = (now_ms(), Instant::now());
-        for (block, number) in self.blocks.iter_mut().zip(0..) {
-            if self.generations.contains_key(&(number / summary::BLOCKS)) {
-                block.judge(tracker, number);
-                (block.every, block.listed) = (FINAL_EVERY, block.is_final.then_some(now));
+        for (depth, blocks) in (0..).zip(&mut self.depths) {
+            for (block, number) in blocks.iter_mut().zip(0..) {
+                if self.generations.contains_key(&(depth, number / summary::BLOCKS)) {
+                    block.judge(chain, (depth, number));
+                    (block.every, block.listed) = (FINAL_EVERY, block.is_final.then_some(now));
+                }
             }
         }
         Ok(!self.generations.is_empty())
@@ -179,50 +216,82 @@ impl Reader {
         self.filled = Instant::now();
     }
 
-    /// Blocks to list: those that have waited longest beyond their pause first.
-    fn due(&self, sent: Option<u64>) -> Vec<usize> {
+    /// What the stages before have declared meanwhile opens blocks of later ones.
+    pub fn judge_later(&mut self, chain: &Chain, options: &FollowOptions) {
+        let again = std::mem::replace(&mut self.rebuilt, chain.rebuilt()) != chain.rebuilt();
+        for (depth, blocks) in (0..).zip(&mut self.depths).skip(1) {
+            for (block, number) in blocks.iter_mut().zip(0..) {
+                let was_closed = block.is_idle || block.is_final;
+                block.judge(chain, (depth, number));
+                let opens = was_closed && !block.is_idle && !block.is_final;
+                if opens || again {
+                    block.every = options.fast * self.pauses;
+                }
+                if again {
+                    block.listed = None;
+                }
+            }
+        }
+    }
+
+    /// Blocks to list, by depth and number: those that have waited longest beyond their pause first.
+    fn due(&self, sent: Option<u64>) -> Vec<(usize, usize)> {
         let sent = sent.map_or(u64::MAX, |sent| sent.div_ceil(BLOCK));
         let late = |block: &Block| match block.listed {
             None => Some(Duration::MAX),
             Some((_, at)) => at.elapsed().checked_sub(block.every),
         };
-        let open = self.blocks.iter().enumerate().filter(|(at, block)| !block.is_done && (*at as u64) < sent);
-        let mut due: Vec<_> = open.filter_map(|(at, block)| Some((late(block)?, at))).collect();
-        due.sort_unstable_by(|a, b| b.0.cmp(&a.0).then(a.1.cmp(&b.1)));
-        due.into_iter().map(|(_, at)| at).collect()
+        let mut due = Vec::new();
+        for (depth, blocks) in self.depths.iter().enumerate() {
+            let open = blocks
+                .iter()
+                .enumerate()
+                .filter(|(at, block)| !block.is_done && !block.is_idle && (*at as u64) < sent);
+            due.extend(open.filter_map(|(at, block)| Some((late(block)?, depth, at))));
+        }
+        due.sort_unstable_by(|a, b| b.0.cmp(&a.0).then((a.1, a.2).cmp(&(b.1, b.2))));
+        due.into_iter().map(|(_, depth, at)| (depth, at)).collect()
     }
 
     /// Lists one block. Returns whether it told anything new, and how many pages it had.
     async fn list(
         &mut self,
         context: &RunContext,
-        tracker: &mut RunTracker,
-        at: usize,
+        chain: &mut Chain,
+        (depth, at): (usize, usize),
     ) -> Result<(bool, u16), CloudError> {
         let begun = (now_ms(), Instant::now());
-        let prefix = block_prefix(&tracker.header().id, 0, at as u64);
+        let place = (u32::try_from(depth).unwrap_or(u32::MAX), at as u64);
+        let prefix = block_prefix(&chain.header().id, place.0, place.1);
         let list = List { bucket: context.home.clone(), prefix, ..List::default() };
         let (mut changed, mut pages) = (false, 0_u16);
         each_page(context.store.as_ref(), list, |page| {
             pages = pages.saturating_add(1);
             for object in &page.objects {
-                // One of them it is: an end, or a begin.
-                changed |= tracker.record(&object.key) || tracker.marker(&object.key, object.modified_ms);
+                changed |= chain.see(&object.key, object.modified_ms);
             }
             true
         })
         .await?;
-        let block = &mut self.blocks[at];
+        let block = &mut self.depths[depth][at];
         block.listed = Some(begun);
         block.stale |= changed;
-        block.judge(tracker, at as u64);
+        block.judge(chain, place);
         Ok((changed, pages.max(1)))
     }
 
     /// Markers lie beside records: what had begun when the oldest of the newest lists began is known.
-    fn markers_read(&self, tracker: &mut RunTracker) -> bool {
-        let open = self.blocks.iter().filter(|block| !block.is_final);
-        let oldest = open.map(|block| block.listed.map_or(0, |(at, _)| at)).min();
-        tracker.markers_read(oldest.unwrap_or_else(now_ms))
+    fn markers_read(&self, chain: &mut Chain) -> bool {
+        let mut changed = false;
+        let stages = chain.stages().len();
+        for stage in 0..stages {
+            let depths: Vec<_> =
+                chain.depths(stage).filter_map(|depth| usize::try_from(depth).ok()).collect();
+            let blocks = depths.iter().filter_map(|depth| self.depths.get(*depth)).flatten();
+            let open = blocks.filter(|block| !block.is_final && !block.is_idle);
+            let oldest = open.map(|block| block.listed.map_or(0, |(at, _)| at)).min();
+            changed |= chain.markers_read(stage, oldest.unwrap_or_else(now_ms));
+        }
+        changed
     }
 }

@@ -24,7 +24,7 @@ pub async fn follow(
     let mut shown = Instant::now();
     let mut failing = false;
     loop {
-        let known = follower.tracker.has_inputs();
+        let known = follower.chain.has_inputs();
         let mut outcome = follower.poll().await;
         if outcome.is_ok() && !known {
             // The counts first, then the names.

@@ -3,6 +3,7 @@
 use super::{Follower, Reader};
 use crate::cloud::{duration_ms, now_ms};
 use crate::dataset::objects::Put;
+use crate::model::Collision;
 use crate::run::header::RunEnd;
 use crate::run::{RunError, plan};
 use throng_contract::keys::end_key;
@@ -11,43 +12,78 @@ impl Follower {
     pub(super) fn check_overdue(&mut self) -> bool {
         let now = now_ms();
         let due = duration_ms(self.options.lost_after);
-        let began = self.tracker.header().started_ms.max(self.sent_again_ms);
-        let heard = self.tracker.last_ended_ms().max(began);
+        let began = self.chain.header().started_ms.max(self.sent_again_ms);
+        let heard = self.chain.last_ended_ms().max(began);
         let late = self.unsent() == 0 && now.saturating_sub(heard) > due;
         // What this machine has still to send is not lost.
-        late && !plan::is_there(&self.context.folder(&self.tracker.header().id)) && self.tracker.overdue(now)
+        late && !plan::is_there(&self.context.folder(&self.chain.header().id)) && self.chain.overdue(now)
     }
 
-    /// When every task is final: reads everything once more, then writes how it ended.
+    /// When every task is final: reads everything once more, also what was stored, then writes how it ended.
     pub(super) async fn settle(&mut self) -> Result<bool, RunError> {
-        if !self.tracker.is_complete() {
+        if !self.chain.is_complete() {
             return Ok(std::mem::take(&mut self.settled));
         }
-        let Some(end) = self.tracker.end() else { return Ok(false) };
+        let Some(end) = self.ended() else { return Ok(false) };
         if self.settled && self.end.as_ref() == Some(&end) {
             return Ok(false);
         }
         self.read_all().await?;
-        if !self.tracker.is_complete() {
+        if self.chain.is_complete() && self.lacks_outputs() {
+            self.read_outputs(true).await?;
+            if self.lacks_outputs() {
+                return Ok(true);
+            }
+        }
+        if !self.chain.is_complete() {
             return Ok(true);
         }
         self.settled = true;
-        if let Some(end) = self.tracker.end()
+        if let Some(end) = self.ended()
             && self.end.as_ref() != Some(&end)
         {
             self.write_end(end).await;
         }
         if let Reader::Blocks(reader) = &mut self.reader {
-            reader.summarise(&self.context, &self.tracker).await;
+            reader.summarise(&self.context, &self.chain, &self.outputs).await;
         }
         Ok(true)
+    }
+
+    /// Whether what tasks have stored is still to be read: once somebody has settled the run as it stands, and written its
+    /// summaries, nobody need do it again.
+    fn lacks_outputs(&self) -> bool {
+        let Reader::Blocks(reader) = &self.reader else { return false };
+        self.chain.has_unread(true) && !(self.is_told() && reader.is_summarised())
+    }
+
+    /// Whether end.json tells of the run as it stands.
+    fn is_told(&self) -> bool {
+        let same = |end: &RunEnd| self.end.as_ref().is_some_and(|told| told.is_of_same(end));
+        self.chain.end().is_some_and(|end| same(&end))
+    }
+
+    /// Objects that several tasks have stored: how many, and the first of them.
+    pub(super) fn collisions(&self) -> (u64, Vec<Collision>) {
+        match &self.end {
+            Some(end) if self.chain.has_unread(true) && self.is_told() => {
+                (end.collisions, end.collided.clone())
+            }
+            _ => self.outputs.collisions(&self.chain),
+        }
+    }
+
+    /// How the run ended, when it has.
+    fn ended(&self) -> Option<RunEnd> {
+        let (collisions, collided) = self.collisions();
+        Some(RunEnd { collisions, collided, ..self.chain.end()? })
     }
 
     /// A convenience for lists: when it cannot be written, they count.
     async fn write_end(&mut self, end: RunEnd) {
         let put = Put {
             bucket: self.context.home.clone(),
-            key: end_key(&self.tracker.header().id),
+            key: end_key(&self.chain.header().id),
             body: serde_json::to_vec(&end).unwrap_or_default().into(),
             only_new: !self.has_end,
             ..Put::default()

@@ -4,7 +4,8 @@
 use super::{Due, FollowOptions};
 use crate::cloud::{CloudError, now_ms};
 use crate::dataset::objects::{List, each_page};
-use crate::run::{RunContext, RunTracker};
+use crate::run::RunContext;
+use crate::run::chain::Chain;
 use std::time::Duration;
 use throng_contract::keys::first::{records_prefix, running_prefix};
 
@@ -33,19 +34,19 @@ impl Reader {
     pub async fn read(
         &mut self,
         context: &RunContext,
-        tracker: &mut RunTracker,
+        chain: &mut Chain,
         options: &FollowOptions,
     ) -> Result<bool, CloudError> {
         let mut changed = if self.all.is_due(ALL_EVERY) {
             self.far.is_due(Duration::ZERO);
-            self.records(context, tracker, None).await?
+            self.records(context, chain, None).await?
         } else {
             let back = if self.far.is_due(FAR_EVERY) { FAR_MS } else { NEAR_MS };
-            self.records(context, tracker, Some(back)).await?
+            self.records(context, chain, Some(back)).await?
         };
         let every = MARKERS_EVERY.max(options.fast) * self.pages.clamp(1, 30);
-        if !tracker.is_complete() && self.markers.is_due(every) {
-            changed |= self.markers(context, tracker).await?;
+        if !chain.is_complete() && self.markers.is_due(every) {
+            changed |= self.markers(context, chain).await?;
         }
         Ok(changed)
     }
@@ -59,18 +60,18 @@ impl Reader {
     pub async fn records(
         &mut self,
         context: &RunContext,
-        tracker: &mut RunTracker,
+        chain: &mut Chain,
         back: Option<u64>,
     ) -> Result<bool, CloudError> {
-        let prefix = records_prefix(&tracker.header().id);
+        let prefix = records_prefix(&chain.header().id);
         // A record with a time far ahead must not hide those that come.
-        let newest = tracker.last_ended_ms().min(now_ms());
+        let newest = chain.last_ended_ms().min(now_ms());
         let start_after = back.map(|back| format!("{prefix}{:013}", newest.saturating_sub(back)));
         let list = List { bucket: context.home.clone(), prefix, start_after, ..List::default() };
         let mut changed = false;
         each_page(context.store.as_ref(), list, |page| {
             for object in &page.objects {
-                changed |= tracker.record(&object.key);
+                changed |= chain.see(&object.key, None);
             }
             true
         })
@@ -78,20 +79,20 @@ impl Reader {
         Ok(changed)
     }
 
-    async fn markers(&mut self, context: &RunContext, tracker: &mut RunTracker) -> Result<bool, CloudError> {
-        let prefix = running_prefix(&tracker.header().id);
+    async fn markers(&mut self, context: &RunContext, chain: &mut Chain) -> Result<bool, CloudError> {
+        let prefix = running_prefix(&chain.header().id);
         let list = List { bucket: context.home.clone(), prefix, ..List::default() };
         let (mut changed, mut pages) = (false, 0);
         let begun = now_ms();
         each_page(context.store.as_ref(), list, |page| {
             pages += 1;
             for object in &page.objects {
-                changed |= tracker.marker(&object.key, object.modified_ms);
+                changed |= chain.marker(&object.key, object.modified_ms);
             }
             true
         })
         .await?;
-        changed |= tracker.markers_read(begun);
+        changed |= chain.markers_read(0, begun);
         self.pages = pages;
         Ok(changed)
     }

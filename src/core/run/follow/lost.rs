@@ -6,8 +6,9 @@
 
 use super::{Due, Follower};
 use crate::cloud::{CloudError, duration_ms, now_ms};
-use crate::model::{Millis, TaskRow, TaskState};
+use crate::model::{Millis, TaskName, TaskRow, TaskState};
 use crate::run::launch::{Again, agains, invoke_again};
+use crate::run::tracker::RunTracker;
 use crate::run::{RunError, plan};
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -52,7 +53,7 @@ impl Follower {
                 sent > 0
             }
             Err(error) => {
-                tracing::warn!(%error, run = self.tracker.header().id, "lost tasks were not sent once more");
+                tracing::warn!(%error, run = self.chain.header().id, "lost tasks were not sent once more");
                 false
             }
         }
@@ -60,10 +61,10 @@ impl Follower {
 
     /// Whether there are tasks of which nothing was heard and that have all been sent long ago.
     fn may_have_lost(&self, quiet: Duration) -> bool {
-        let tracker = &self.tracker;
-        let header = tracker.header();
-        let silent = tracker.counts().pending > tracker.waiting();
-        let open = !tracker.is_complete() && !tracker.is_cancelled() && self.has_read_all();
+        let chain = &self.chain;
+        let header = chain.header();
+        let silent = chain.counts().pending > chain.waiting();
+        let open = !chain.is_complete() && !chain.is_cancelled() && self.has_read_all();
         silent
             && open
             && self.unsent() == 0
@@ -73,61 +74,58 @@ impl Follower {
 
     async fn look_for_lost(&mut self, quiet: Duration) -> Result<u64, RunError> {
         self.load_inputs().await?;
-        let header = self.tracker.header().clone();
-        let (known, agains) = agains(&self.context, &header.id).await?;
-        let before: HashSet<u64> = agains.iter().flat_map(|again| again.tasks.iter().copied()).collect();
-        let silent = self.silent(&before);
-        let lost = if silent.is_empty() || self.is_idle(quiet).await? {
-            silent
-        } else {
-            self.overtaken(silent, quiet).await?
-        };
-        if lost.is_empty() {
+        let run = self.chain.header().id.clone();
+        let (known, agains) = agains(&self.context, &run).await?;
+        let before: HashSet<TaskName> = agains.iter().flat_map(|again| again.tasks.iter().cloned()).collect();
+        let mut lost = Vec::new();
+        for (at, stage) in self.chain.stages().enumerate() {
+            let silent = silent(stage, &before);
+            let of_stage = if silent.is_empty() || self.is_idle(stage, quiet).await? {
+                silent
+            } else {
+                self.overtaken(stage, silent, quiet).await?
+            };
+            lost.push((at, of_stage));
+        }
+        let tasks: Vec<_> =
+            lost.iter().flat_map(|(_, rows)| rows.iter().map(|row| row.task.clone())).collect();
+        if tasks.is_empty() {
             return Ok(0);
         }
-        let again = Again { tasks: lost.iter().map(|row| row.task).collect(), ..Again::now() };
-        if !again.announce(&self.context, &header.id, known).await? {
+        let again = Again { tasks, ..Again::now() };
+        if !again.announce(&self.context, &run, known).await? {
             return Ok(0);
         }
         // They get their time to begin.
         self.sent_again_ms = now_ms();
-        let sent =
-            invoke_again(&self.context, &header, lost, Arc::default(), &CancellationToken::new()).await?;
+        let token = CancellationToken::new();
+        let sent = invoke_again(&self.context, &self.chain, lost, Arc::default(), &token).await?;
         Ok(sent.sent)
     }
 
-    /// Tasks of which nothing was ever heard and that were not sent once more, not too many of them.
-    fn silent(&self, before: &HashSet<u64>) -> Vec<TaskRow> {
-        let most = AT_MOST.max(self.tracker.header().tasks / 100);
-        let rows = (0..self.tracker.header().tasks).filter_map(|task| self.tracker.row(task));
-        let silent =
-            rows.filter(|row| row.attempts == 0 && row.state == TaskState::Pending && row.waiting.is_none());
-        silent
-            .filter(|row| !before.contains(&row.task))
-            .take(usize::try_from(most).unwrap_or(usize::MAX))
-            .cloned()
-            .collect()
-    }
-
-    /// Whether nothing of the function runs, nothing of the run has ended for a while, and nothing holds events back: then its
+    /// Whether nothing of the function runs, nothing of the stage has ended for a while, and nothing holds events back: then its
     /// queue is empty.
-    async fn is_idle(&self, quiet: Duration) -> Result<bool, CloudError> {
-        let tracker = &self.tracker;
-        let still = tracker.counts().running == 0 && tracker.waiting() == 0;
-        if !still || !is_past(tracker.last_ended_ms(), quiet) {
+    async fn is_idle(&self, stage: &RunTracker, quiet: Duration) -> Result<bool, CloudError> {
+        let still = stage.counts().running == 0 && stage.waiting() == 0;
+        // What the stage before has just stored was just sent.
+        if !still || !is_past(self.chain.last_ended_ms(), quiet) {
             return Ok(false);
         }
-        self.context.functions.is_idle(&tracker.header().function, quiet).await
+        self.context.functions.is_idle(&stage.header().function, quiet).await
     }
 
     /// Those of the tasks that were sent so long before others that have ended already.
-    async fn overtaken(&self, tasks: Vec<TaskRow>, quiet: Duration) -> Result<Vec<TaskRow>, CloudError> {
-        if !self.tracker.header().files || self.tracker.header().provider.is_some() {
+    async fn overtaken(
+        &self,
+        stage: &RunTracker,
+        tasks: Vec<TaskRow>,
+        quiet: Duration,
+    ) -> Result<Vec<TaskRow>, CloudError> {
+        if !stage.header().files || stage.header().provider.is_some() {
             // Objects that were there before: when they were sent is not known.
             return Ok(Vec::new());
         }
-        let rows = (0..self.tracker.header().tasks).rev().filter_map(|task| self.tracker.row(task));
-        let ended = rows.filter(|row| row.state.is_final() && row.record_key.is_some());
+        let ended = stage.rows().rev().filter(|row| row.state.is_final() && row.record_key.is_some());
         let mut latest = 0;
         for row in ended.take(WITNESSES) {
             latest = latest.max(self.sent_at(row).await?.unwrap_or(0));
@@ -147,6 +145,16 @@ impl Follower {
         let head = self.context.store.head(&row.bucket, &row.key).await?;
         Ok(head.and_then(|head| head.modified_ms))
     }
+}
+
+/// Tasks of a stage of which nothing was ever heard and that were not sent once more, not too many of them.
+fn silent(stage: &RunTracker, before: &HashSet<TaskName>) -> Vec<TaskRow> {
+    let most = AT_MOST.max(stage.header().tasks / 100);
+    let silent = stage
+        .rows()
+        .filter(|row| row.attempts == 0 && row.state == TaskState::Pending && row.waiting.is_none());
+    let new = silent.filter(|row| !before.contains(&row.task));
+    new.take(usize::try_from(most).unwrap_or(usize::MAX)).cloned().collect()
 }
 
 fn is_past(at_ms: Millis, quiet: Duration) -> bool {
@@ -182,7 +190,7 @@ mod tests {
     async fn reopened(world: &World, run: &str) -> Follower {
         let mut follower = Follower::open(&world.context, run).await.unwrap();
         // The run began an hour ago.
-        let mut header = follower.tracker().header().clone();
+        let mut header = follower.chain().header().clone();
         header.started_ms = now_ms() - HOUR_MS;
         follower = Follower::of(&world.context, header);
         let zero = Duration::ZERO;
@@ -225,7 +233,7 @@ mod tests {
     async fn what_can_be_in_no_queue_is_sent_once_more_and_only_once() {
         let world = World::new(vec![trigger("in", "", "")]);
         let mut follower = launched(&world, 5).await;
-        let run = follower.tracker().header().id.clone();
+        let run = follower.chain().header().id.clone();
         for task in 0..3 {
             ended(&world, &run, task, now_ms() - 2 * 600_000);
         }
@@ -251,7 +259,7 @@ mod tests {
         let world = World::new(vec![trigger("in", "", "")]);
         idle(&world, true);
         let mut follower = launched(&world, 5).await;
-        let run = follower.tracker().header().id.clone();
+        let run = follower.chain().header().id.clone();
         let none: [u64; 0] = [];
         // Something has just ended: the rest may be next.
         ended(&world, &run, 0, now_ms());
@@ -259,7 +267,7 @@ mod tests {
         world.functions.invoked.lock().unwrap().clear();
         let world = World::new(vec![trigger("in", "", "")]);
         idle(&world, true);
-        let run = launched(&world, 5).await.tracker().header().id.clone();
+        let run = launched(&world, 5).await.chain().header().id.clone();
         // Nobody wants it any more.
         let mut follower = reopened(&world, &run).await;
         follower.sent_again_ms = 0;
@@ -282,7 +290,7 @@ mod tests {
     async fn a_backlog_of_two_hours_is_not_sent_again() {
         let world = World::new(vec![trigger("in", "", "")]);
         let mut follower = launched(&world, 240).await;
-        let run = follower.tracker().header().id.clone();
+        let run = follower.chain().header().id.clone();
         for task in 0..120 {
             ended(&world, &run, task, now_ms() - HOUR_MS + task * 30_000);
         }
@@ -293,7 +301,7 @@ mod tests {
     async fn what_was_overtaken_by_what_was_sent_long_after_it_is_sent_once_more() {
         let world = World::new(vec![trigger("in", "", "")]);
         let mut follower = launched(&world, 20).await;
-        let run = follower.tracker().header().id.clone();
+        let run = follower.chain().header().id.clone();
         // The upload took a while: the last ten went up a quarter of an hour later.
         for task in 10..20 {
             world.store.stored_at("in", &key(task), now_ms() - HOUR_MS + 900_000);

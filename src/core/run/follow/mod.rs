@@ -1,4 +1,4 @@
-//! Feeds a tracker from the home bucket.
+//! Feeds a chain from the home bucket.
 //!
 //! What lies in the bucket decides how it is read: runs of the first layout have one folder of records, those of today a
 //! folder for each block of a thousand tasks.
@@ -11,15 +11,16 @@
 //! first     reads the first layout
 //! lost      tasks whose events are provably lost, sent once more
 //! options   how to follow
+//! outputs   what tasks have stored, as their records say
 //! shown     what is shown of a run that is followed
 //! summary   ten thousand tasks whose blocks are final, as one object
 //! ```
 
+use super::chain::Chain;
 use super::header::{RunEnd, is_run_id};
 use super::launch::Launch;
 use super::manifest::read_manifest;
-use super::reports::LogPlace;
-use super::{RunContext, RunError, RunHeader, RunTracker};
+use super::{RunContext, RunError, RunHeader};
 use crate::cloud::now_ms;
 use crate::dataset::Meter;
 use crate::dataset::objects::read;
@@ -36,6 +37,7 @@ mod ending;
 mod first;
 mod lost;
 mod options;
+mod outputs;
 mod shown;
 mod summary;
 
@@ -71,18 +73,17 @@ enum Reader {
 pub struct Follower {
     context: RunContext,
     options: FollowOptions,
-    tracker: RunTracker,
+    chain: Chain,
+    outputs: outputs::Outputs,
     meter: Option<Arc<Meter>>,
     reader: Reader,
     folder: Due,
     events: Due,
     reports: Due,
-    /// Where the function's log is, once that is known.
-    log: Option<LogPlace>,
-    reports_from_ms: Millis,
+    /// What was read beside the records of each stage.
+    beside: Vec<beside::Beside>,
     /// Keys of failed events that were read.
     events_seen: HashSet<String>,
-    events_from_ms: Millis,
     /// end.json as it is in the bucket.
     end: Option<RunEnd>,
     /// Whether there is an end.json, be it that of a run that was opened again.
@@ -131,35 +132,35 @@ impl Follower {
     #[must_use]
     pub fn launched(launch: &Launch, context: &RunContext, meter: Arc<Meter>) -> Self {
         let mut follower = Self::of(context, launch.header().clone());
-        follower.tracker.inputs(launch.manifest());
+        follower.chain.inputs(launch.manifest());
         follower.meter = Some(meter);
         follower
     }
 
     pub(super) fn of(context: &RunContext, header: RunHeader) -> Self {
         let options = FollowOptions::of(context);
-        let (events_from_ms, quiet_since_ms) = (header.started_ms, header.started_ms);
-        let reader = match header.version {
-            ..=1 => Reader::First(first::Reader::default()),
-            _ => Reader::Blocks(blocks::Reader::new(&header, context.local)),
-        };
-        let mut tracker = RunTracker::new(header);
+        let quiet_since_ms = header.started_ms;
+        let mut chain = Chain::new(header);
         if context.local {
-            tracker.same_clock();
+            chain.same_clock();
         }
+        let reader = match chain.header().version {
+            ..=1 => Reader::First(first::Reader::default()),
+            _ => Reader::Blocks(blocks::Reader::new(&chain, context.local)),
+        };
+        let beside = chain.stages().map(|_| beside::Beside::from(quiet_since_ms)).collect();
         Self {
             context: context.clone(),
             options,
-            events_from_ms,
+            beside,
             quiet_since_ms,
             reader,
-            tracker,
+            chain,
+            outputs: outputs::Outputs::default(),
             meter: None,
             folder: Due::default(),
             events: Due::default(),
             reports: Due::default(),
-            log: None,
-            reports_from_ms: 0,
             events_seen: HashSet::new(),
             end: None,
             has_end: false,
@@ -189,8 +190,8 @@ impl Follower {
 
     /// What is known.
     #[must_use]
-    pub const fn tracker(&self) -> &RunTracker {
-        &self.tracker
+    pub const fn chain(&self) -> &Chain {
+        &self.chain
     }
 
     /// Whether every task is final and every record has been read.
@@ -206,7 +207,7 @@ impl Follower {
     }
 
     fn unsent(&self) -> u64 {
-        self.meter.as_ref().map_or(0, |meter| self.tracker.header().tasks.saturating_sub(meter.items_done()))
+        self.meter.as_ref().map_or(0, |meter| self.chain.header().tasks.saturating_sub(meter.items_done()))
     }
 
     /// Reads the inputs, unless they are known.
@@ -214,11 +215,11 @@ impl Follower {
     /// # Errors
     /// [`RunError`]
     pub async fn load_inputs(&mut self) -> Result<(), RunError> {
-        if self.tracker.has_inputs() {
+        if self.chain.has_inputs() {
             return Ok(());
         }
-        let (context, header) = (self.context.clone(), self.tracker.header().clone());
-        read_manifest(&context, &header, |entries| self.tracker.inputs(entries)).await
+        let (context, header) = (self.context.clone(), self.chain.header().clone());
+        read_manifest(&context, &header, |entries| self.chain.inputs(entries)).await
     }
 
     /// Looks until every record has been read that was there: then the counts are what the ledger says. Lists are rationed, so
@@ -243,11 +244,14 @@ impl Follower {
     pub async fn poll(&mut self) -> Result<bool, RunError> {
         let first = self.folder.0.is_none();
         let mut changed = self.records().await?;
+        // Who watches reads what was stored while there is time; else it is read when the run ends.
+        let all = self.options.outputs && self.end.is_none();
+        changed |= self.read_outputs(all).await?;
         let slow = self.options.slow;
         if self.folder.is_due(slow) {
             changed |= self.look_at_folder().await?;
         }
-        if !self.tracker.is_complete() {
+        if !self.chain.is_complete() {
             if self.events.is_due(slow / 2) {
                 changed |= self.look_at_events().await?;
             }
@@ -257,7 +261,7 @@ impl Follower {
         }
         if changed {
             // What the first look finds is old news.
-            let heard = self.tracker.last_ended_ms().min(now_ms()).max(self.quiet_since_ms);
+            let heard = self.chain.last_ended_ms().min(now_ms()).max(self.quiet_since_ms);
             self.quiet_since_ms = if first { heard } else { now_ms() };
         }
         changed |= self.check_overdue();
@@ -272,20 +276,22 @@ impl Follower {
 
     /// Reads what is due.
     async fn records(&mut self) -> Result<bool, RunError> {
-        let (context, tracker) = (&self.context, &mut self.tracker);
+        let (context, chain) = (&self.context, &mut self.chain);
         let sent = self.meter.as_ref().map(|meter| meter.items_done());
         Ok(match &mut self.reader {
-            Reader::First(reader) => reader.read(context, tracker, &self.options).await?,
-            Reader::Blocks(reader) => reader.read(context, tracker, &self.options, sent).await?,
+            Reader::First(reader) => reader.read(context, chain, &self.options).await?,
+            Reader::Blocks(reader) => {
+                reader.read(context, (chain, &mut self.outputs), &self.options, sent).await?
+            }
         })
     }
 
     /// Reads everything once more, before the counts are called settled.
     async fn read_all(&mut self) -> Result<(), RunError> {
-        let (context, tracker) = (&self.context, &mut self.tracker);
+        let (context, chain) = (&self.context, &mut self.chain);
         match &mut self.reader {
-            Reader::First(reader) => drop(reader.records(context, tracker, None).await?),
-            Reader::Blocks(reader) => reader.read_open(context, tracker).await?,
+            Reader::First(reader) => drop(reader.records(context, chain, None).await?),
+            Reader::Blocks(reader) => reader.read_open(context, (chain, &mut self.outputs)).await?,
         }
         Ok(())
     }
@@ -304,7 +310,7 @@ impl Follower {
     pub fn has_read_all(&self) -> bool {
         match &self.reader {
             Reader::First(reader) => reader.has_read_all(),
-            Reader::Blocks(reader) => reader.has_read_all(),
+            Reader::Blocks(reader) => reader.has_read_all() && !self.chain.has_unread(false),
         }
     }
 }

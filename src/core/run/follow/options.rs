@@ -15,6 +15,8 @@ pub struct FollowOptions {
     pub lost_after: Duration,
     /// Whether the platform's log is asked for the ends of attempts that the ledger does not tell (yet).
     pub reports: bool,
+    /// Whether what tasks have stored is read while the run goes on.
+    pub outputs: bool,
     /// Without a word for so long, and with nothing running, tasks that have not begun may be lost already.
     pub stalled_after: Duration,
     /// Tasks whose events are provably lost are sent once more after so long without a word; `None`: that is left to people.
@@ -31,6 +33,7 @@ impl FollowOptions {
             slow: Duration::from_millis(slow),
             lost_after: Duration::from_hours(7),
             reports: true,
+            outputs: true,
             stalled_after: Duration::from_secs(stalled),
             resend_after: None,
         }

@@ -1,4 +1,4 @@
-//! What is shown of a run that is followed: what the tracker knows, and how long nothing has been heard.
+//! What is shown of a run that is followed: what the chain knows, and how long nothing has been heard.
 
 use super::Follower;
 use crate::cloud::{duration_ms, now_ms};
@@ -10,35 +10,41 @@ impl Follower {
     #[must_use]
     pub fn quiet_for(&self) -> Option<Duration> {
         let quiet = now_ms().saturating_sub(self.quiet_since_ms);
-        (!self.tracker.is_complete() && self.unsent() == 0).then(|| Duration::from_millis(quiet))
+        (!self.chain.is_complete() && self.unsent() == 0).then(|| Duration::from_millis(quiet))
     }
 
     /// How long nothing has been heard, when that is long enough to think that the tasks which have not begun are lost.
     /// Then [`send_again`](crate::run::send_again) sends them again.
     #[must_use]
     pub fn stalled_for(&self) -> Option<Duration> {
-        let counts = self.tracker.counts();
+        let counts = self.chain.counts();
         // What waits to be tried again is not lost.
-        let waiting = counts.pending > self.tracker.waiting() && counts.running == 0 && self.has_read_all();
+        let waiting = counts.pending > self.chain.waiting() && counts.running == 0 && self.has_read_all();
         self.quiet_for().filter(|quiet| waiting && *quiet >= self.options.stalled_after)
     }
 
     /// As an open run is shown.
     #[must_use]
     pub fn view(&self) -> RunView {
-        let mut view = self.tracker.view(now_ms(), self.unsent(), self.settled);
-        view.summary.stalled_ms = self.stalled_ms();
-        view.summary.reading = !self.has_read_all();
-        view.summary.resent = self.resent();
+        let mut view = self.chain.view(now_ms(), self.unsent(), self.settled);
+        self.complete(&mut view.summary);
         view
     }
 
     /// As lists show it.
     #[must_use]
     pub fn summary(&self) -> RunSummary {
-        let summary = self.tracker.summary(now_ms(), self.unsent(), self.settled);
-        let (stalled_ms, reading, resent) = (self.stalled_ms(), !self.has_read_all(), self.resent());
-        RunSummary { stalled_ms, resent, reading, ..summary }
+        let mut summary = self.chain.summary(now_ms(), self.unsent(), self.settled);
+        self.complete(&mut summary);
+        summary
+    }
+
+    /// Adds what the chain does not know.
+    fn complete(&self, summary: &mut RunSummary) {
+        summary.stalled_ms = self.stalled_ms();
+        summary.reading = !self.has_read_all();
+        summary.resent = self.resent();
+        (summary.collisions, summary.collided) = self.collisions();
     }
 
     fn stalled_ms(&self) -> Option<u64> {

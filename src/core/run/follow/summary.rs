@@ -1,16 +1,19 @@
 //! Ten thousand tasks whose blocks are final, as one object: who opens the run later reads it in place of their records'
 //! names.
 
+use super::super::chain::Chain;
 use super::super::failure::FailedEvent;
-use super::super::{RunContext, RunError, RunTracker};
+use super::super::{RunContext, RunError};
+use super::outputs::Outputs;
 use crate::dataset::objects::{List, Put, each_page, read};
+use crate::model::{OutputObject, TaskName};
 use futures::{StreamExt as _, TryStreamExt as _};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use throng_contract::keys::{
     BLOCK, PART, RecordName, again_prefix, block_prefix, parse_summary, summaries_prefix, summary_key,
 };
-use throng_contract::{FailureClass, TaskRef, TaskState, versions};
+use throng_contract::{FailureClass, TaskState, versions};
 
 /// Summaries that are read at a time.
 const AT_ONCE: usize = 8;
@@ -19,7 +22,7 @@ pub(super) const BLOCKS: u64 = PART / BLOCK;
 
 /// `runs/<run>/summary/<stage>/<part>.<generation>.json`. The names are those of the records: nothing is told that they do not
 /// tell.
-#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Summary {
     /// Version of the ledger's layout.
     version: u32,
@@ -28,6 +31,9 @@ pub(super) struct Summary {
     /// Attempts of which only Lambda told.
     #[serde(default)]
     given_up: Vec<GivenUp>,
+    /// What the succeeded tasks have stored, in order, as their deciding records say.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    outputs: Vec<(TaskName, Vec<OutputObject>)>,
 }
 
 /// What Lambda told of an event that it gave up on.
@@ -35,7 +41,7 @@ pub(super) struct Summary {
 struct GivenUp {
     /// Key of what it wrote.
     key: String,
-    task: u64,
+    task: TaskName,
     request_id: String,
     at_ms: u64,
     state: TaskState,
@@ -46,81 +52,104 @@ struct GivenUp {
 }
 
 impl Summary {
-    /// Of a part whose blocks are final.
-    pub fn of(tracker: &RunTracker, part: u64) -> Self {
-        let tasks = part * PART..tracker.header().tasks.min((part + 1) * PART);
-        let mut summary = Self { version: versions::LEDGER, blocks: BTreeMap::new(), given_up: Vec::new() };
-        for task in tasks {
-            for key in tracker.attempt_keys(task) {
-                if RecordName::parse(&key).is_some() {
-                    let name = key.rsplit('/').next().unwrap_or_default().to_owned();
-                    summary.blocks.entry(task / BLOCK).or_default().push(name);
+    /// Of a part whose blocks are final, at a depth of the chain.
+    pub fn of(chain: &Chain, (depth, part): (u32, u64), outputs: &Outputs) -> Self {
+        let mut summary = Self { version: versions::LEDGER, ..Self::default() };
+        for block in part * BLOCKS..(part + 1) * BLOCKS {
+            for (stage, index) in tasks_of(chain, depth, block) {
+                let Some(tracker) = chain.stage(stage) else { continue };
+                let Some(row) = tracker.row(index) else { continue };
+                for key in tracker.attempt_keys(index) {
+                    if RecordName::parse(&key).is_some() {
+                        let name = key.rsplit('/').next().unwrap_or_default().to_owned();
+                        summary.blocks.entry(block).or_default().push(name);
+                    }
                 }
-            }
-            for (key, event) in tracker.given_up(task) {
-                let FailedEvent { request_id, at_ms, state, class, tries, .. } = event;
-                summary.given_up.push(GivenUp { key, task, request_id, at_ms, state, class, tries });
+                for (key, event) in tracker.given_up(index) {
+                    let FailedEvent { request_id, at_ms, state, class, tries, .. } = event;
+                    let task = row.task.clone();
+                    summary.given_up.push(GivenUp { key, task, request_id, at_ms, state, class, tries });
+                }
+                if let Some(stored) = outputs.of(stage, index) {
+                    summary.outputs.push((row.task.clone(), stored.to_vec()));
+                }
             }
         }
         summary
     }
 
-    /// Tells a tracker. `stage` and run are the tracker's.
-    fn tell(self, tracker: &mut RunTracker) {
-        let run = tracker.header().id.clone();
+    /// Tells a chain; gives the outputs of tasks, whose names are those of the chain's run.
+    fn tell(self, chain: &mut Chain, depth: u32) -> Vec<(TaskName, Vec<OutputObject>)> {
+        let run = chain.header().id.clone();
         for (block, names) in &self.blocks {
-            let prefix = block_prefix(&run, 0, *block);
+            let prefix = block_prefix(&run, depth, *block);
             for name in names.iter().filter(|name| !name.contains('/')) {
-                tracker.record(&format!("{prefix}{name}"));
+                chain.see(&format!("{prefix}{name}"), None);
             }
         }
         for GivenUp { key, task, request_id, at_ms, state, class, tries } in self.given_up {
             let tries = tries.max(1);
-            let task = Some(TaskRef::launched(&run, task));
+            let task = chain.task_ref(&task);
             let (objects, event_ms, message) = (Vec::new(), None, String::new());
             let event =
                 FailedEvent { request_id, at_ms, task, objects, event_ms, state, class, message, tries };
-            tracker.gave_up(&event, &key);
+            chain.gave_up_on(&event, &key);
         }
+        self.outputs
     }
 }
 
-/// Reads what summaries there are and tells the tracker. Gives the parts that they are of, with their generation. One that cannot be read is as if it
-/// were not there: the records are.
+/// The tasks of a block: their stage and index.
+fn tasks_of(chain: &Chain, depth: u32, block: u64) -> Vec<(usize, u64)> {
+    if depth > 0 {
+        return chain.tasks_of_block(depth, block).to_vec();
+    }
+    let last = chain.header().tasks.min((block + 1) * BLOCK);
+    (block * BLOCK..last).map(|index| (0, index)).collect()
+}
+
+/// Reads what summaries there are and tells the chain, one depth after the other: what is declared at one is known at the
+/// next. Gives the parts that they are of, with their generation. One that cannot be read is as if it were not there: the
+/// records are.
 pub(super) async fn read_all(
     context: &RunContext,
-    tracker: &mut RunTracker,
-) -> Result<BTreeMap<u64, u32>, RunError> {
-    let run = tracker.header().id.clone();
-    let newest = newest(context, &run).await?;
-    let mut bodies = futures::stream::iter(newest)
-        .map(|(part, generation)| {
-            let key = summary_key(&run, 0, part, generation);
-            async move {
-                Ok::<_, RunError>((
-                    part,
-                    generation,
-                    read(context.store.as_ref(), &context.home, &key).await?,
-                ))
-            }
-        })
-        .buffer_unordered(AT_ONCE);
+    chain: &mut Chain,
+    outputs: &mut Outputs,
+) -> Result<BTreeMap<(u32, u64), u32>, RunError> {
+    let run = chain.header().id.clone();
     let mut parts = BTreeMap::new();
-    while let Some((part, generation, body)) = bodies.try_next().await? {
-        let summary = body.and_then(|body| serde_json::from_slice::<Summary>(&body).ok());
-        if let Some(summary) = summary.filter(|summary| summary.version <= versions::LEDGER) {
-            summary.tell(tracker);
-            parts.insert(part, generation);
+    for depth in 0..chain.deepest() {
+        let newest = newest(context, &run, depth).await?;
+        if newest.is_empty() {
+            break;
+        }
+        let mut bodies = futures::stream::iter(newest)
+            .map(|(part, generation)| {
+                let key = summary_key(&run, depth, part, generation);
+                async move {
+                    let body = read(context.store.as_ref(), &context.home, &key).await?;
+                    Ok::<_, RunError>((part, generation, body))
+                }
+            })
+            .buffer_unordered(AT_ONCE);
+        while let Some((part, generation, body)) = bodies.try_next().await? {
+            let summary = body.and_then(|body| serde_json::from_slice::<Summary>(&body).ok());
+            if let Some(summary) = summary.filter(|summary| summary.version <= versions::LEDGER) {
+                for (task, stored) in summary.tell(chain, depth) {
+                    outputs.told(chain, &task, stored);
+                }
+                parts.insert((depth, part), generation);
+            }
         }
     }
     Ok(parts)
 }
 
 /// The newest generation of each part's summary, without parts that were opened again since.
-async fn newest(context: &RunContext, run: &str) -> Result<BTreeMap<u64, u32>, RunError> {
+async fn newest(context: &RunContext, run: &str, depth: u32) -> Result<BTreeMap<u64, u32>, RunError> {
     let mut newest: BTreeMap<u64, u32> = BTreeMap::new();
     let list = |prefix| List { bucket: context.home.clone(), prefix, ..List::default() };
-    each_page(context.store.as_ref(), list(summaries_prefix(run, 0)), |page| {
+    each_page(context.store.as_ref(), list(summaries_prefix(run, depth)), |page| {
         for (part, generation) in page.objects.iter().filter_map(|object| parse_summary(&object.key)) {
             let known = newest.entry(part).or_default();
             *known = generation.max(*known);
@@ -155,10 +184,15 @@ struct Again {
 }
 
 /// Writes the summary of a part. A convenience: when it cannot be written, the records are read.
-pub(super) async fn write(context: &RunContext, tracker: &RunTracker, part: u64, generation: u32) -> bool {
-    let run = &tracker.header().id;
-    let body = serde_json::to_vec(&Summary::of(tracker, part)).unwrap_or_default();
-    let key = summary_key(run, 0, part, generation);
+pub(super) async fn write(
+    context: &RunContext,
+    chain: &Chain,
+    outputs: &Outputs,
+    place: (u32, u64),
+    generation: u32,
+) -> bool {
+    let body = serde_json::to_vec(&Summary::of(chain, place, outputs)).unwrap_or_default();
+    let key = summary_key(&chain.header().id, place.0, place.1, generation);
     let put = Put { bucket: context.home.clone(), key, body: body.into(), only_new: true, ..Put::default() };
     let outcome = context.store.put(put).await;
     if let Err(error) = &outcome {

@@ -5,7 +5,9 @@ use crate::cloud::CloudError;
 use crate::cloud::ErrorKind;
 use crate::dataset::memory::MemoryStore;
 use crate::logs::LogGroup;
+use crate::model::TaskName;
 use crate::model::{FailureClass, TaskState, Waiting};
+use crate::run::LogPlace;
 use crate::run::launch::tests::{FakeFunctions, World, trigger};
 use crate::run::{FailedAttempt, FunctionApi, FunctionFacts, Lister, attempts, cancel, failure, verify};
 use serde_json::json;
@@ -66,7 +68,7 @@ async fn a_run_is_followed_to_its_end_and_the_end_is_written_once() {
     let world = World::new(vec![trigger("in", "", "")]);
     let (run, mut follower) = launched(&world, 10).await;
     follower.poll().await.unwrap();
-    assert_eq!(follower.tracker().counts().pending, 10);
+    assert_eq!(follower.chain().counts().pending, 10);
     world.store.insert("home", &running_key(&run, 3, "req"), "{}");
     let now = now_ms();
     for task in 0..9 {
@@ -81,7 +83,7 @@ async fn a_run_is_followed_to_its_end_and_the_end_is_written_once() {
     assert_eq!((view.counts().succeeded, view.counts().running, view.counts().pending), (8, 1, 1));
     assert!(view.loading && !view.summary.settled);
     follower.load_inputs().await.unwrap();
-    assert_eq!(follower.view().task(3).unwrap().key.as_ref(), "0003.txt");
+    assert_eq!(follower.view().stages[0].task(3).unwrap().key.as_ref(), "0003.txt");
     put(
         &world.store,
         &AttemptRecord {
@@ -115,7 +117,7 @@ async fn a_run_is_followed_to_its_end_and_the_end_is_written_once() {
 async fn a_record_that_is_stored_late_is_not_missed_in_the_first_layout() {
     let world = World::new(vec![trigger("in", "", "")]);
     let (run, old) = launched(&world, 3).await;
-    let header = RunHeader { version: 1, ..old.tracker().header().clone() };
+    let header = RunHeader { version: 1, ..old.chain().header().clone() };
     let mut follower = Follower::of(&world.context, header);
     let record = |task, ended_ms| {
         let record = record(&run, task, TaskState::Succeeded, ended_ms);
@@ -126,11 +128,11 @@ async fn a_record_that_is_stored_late_is_not_missed_in_the_first_layout() {
     follower.poll().await.unwrap();
     put(&world.store, &record(1, now - 20_000));
     follower.poll().await.unwrap();
-    assert_eq!(follower.tracker().counts().succeeded, 1, "outside the near look");
+    assert_eq!(follower.chain().counts().succeeded, 1, "outside the near look");
     put(&world.store, &record(2, now - 100_000));
     follower.reader = Reader::First(first::Reader::default());
     follower.poll().await.unwrap();
-    assert_eq!(follower.tracker().counts().succeeded, 3);
+    assert_eq!(follower.chain().counts().succeeded, 3);
     assert!(follower.is_settled());
 }
 
@@ -147,7 +149,10 @@ async fn blocks_are_read_until_they_are_final_and_then_their_summary() {
         );
     }
     follower.look_again();
-    follower.poll().await.unwrap();
+    // Records of successes are read some hundred at a time.
+    for _ in 0..20 {
+        follower.poll().await.unwrap();
+    }
     assert!(follower.is_settled() && follower.has_read_all());
     let summaries: Vec<_> =
         world.store.keys("home").into_iter().filter(|key| key.contains("/summary/")).collect();
@@ -160,7 +165,7 @@ async fn blocks_are_read_until_they_are_final_and_then_their_summary() {
     other.poll().await.unwrap();
     assert!(other.has_read_all() && other.is_settled());
     assert_eq!(other.summary().counts, follower.summary().counts, "the summary says what the records said");
-    assert_eq!(other.view().task(7), follower.view().task(7));
+    assert_eq!(other.view().stages[0].task(7), follower.view().stages[0].task(7));
 }
 
 /// Lambda tries again: until it has given up, or a try succeeded, nothing is final.
@@ -174,7 +179,7 @@ async fn a_failed_attempt_is_final_when_no_retry_is_due() {
     put(&world.store, &record(&run, 1, TaskState::Succeeded, now));
     follower.look_again();
     follower.poll().await.unwrap();
-    let row = follower.view().task(0).unwrap().clone();
+    let row = follower.view().stages[0].task(0).unwrap().clone();
     assert_eq!((row.state, row.attempts), (TaskState::Pending, 1));
     assert_eq!(row.waiting, Some(Waiting { retry: 1, of: 1, due_ms: now + 60_000 }));
     assert_eq!((follower.summary().waiting, follower.summary().stalled_ms), (1, None));
@@ -213,8 +218,10 @@ async fn events_that_lambda_gave_up_on_are_read_and_explained() {
     failed("d", json!("nonsense"), "x");
     world.store.insert("home", "aws/lambda/async/f/garbage", "garbage");
     follower.poll().await.unwrap();
-    let states: Vec<_> =
-        (0..3).map(|task| follower.tracker().row(task).unwrap()).map(|row| (row.state, row.class)).collect();
+    let states: Vec<_> = (0..3)
+        .map(|task| follower.chain().row(&TaskName::from(task)).unwrap())
+        .map(|row| (row.state, row.class))
+        .collect();
     assert_eq!(
         states,
         [
@@ -223,7 +230,7 @@ async fn events_that_lambda_gave_up_on_are_read_and_explained() {
             (TaskState::Pending, None),
         ]
     );
-    let told = attempts(&world.context, follower.tracker(), 1).await.unwrap();
+    let told = attempts(&world.context, follower.chain(), &1.into()).await.unwrap();
     assert_eq!((told.len(), told[0].record.error.as_deref()), (1, Some("it ended")));
     let gets = world.store.gets.load(Ordering::SeqCst);
     follower.poll().await.unwrap();
@@ -403,10 +410,10 @@ async fn measure_a_hundred_thousand_records() {
     println!("a view in {:?}", begin.elapsed());
     let begin = Instant::now();
     for task in 0..100_000_u64 {
-        follower.tracker.record(&record_key(&record(&run, task, TaskState::Succeeded, now + task * 2 + 1)));
+        follower.chain.see(&record_key(&record(&run, task, TaskState::Succeeded, now + task * 2 + 1)), None);
     }
     println!("100,000 second records while a view is held in {:?}", begin.elapsed());
-    assert_eq!(view.len(), 100_000);
+    assert_eq!(view.stages[0].len(), 100_000);
 }
 
 /// A cloud whose platform log tells that an attempt timed out.
@@ -451,7 +458,7 @@ async fn an_end_that_the_log_tells_is_shown_before_the_ledger_has_it() {
     follower.poll().await.unwrap();
     let view = follower.view();
     assert_eq!((view.counts().timed_out, view.counts().total()), (1, 1));
-    assert!(view.task(0).unwrap().is_reported() && !follower.is_settled());
+    assert!(view.stages[0].task(0).unwrap().is_reported() && !follower.is_settled());
     assert!(world.store.get("home", &end_key(&run)).is_none(), "the run has not ended");
     let record = AttemptRecord {
         request_id: "req".into(),

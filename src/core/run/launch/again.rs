@@ -6,9 +6,11 @@ use crate::dataset::Meter;
 use crate::dataset::pace::Pace;
 use crate::dataset::upload::NotSent;
 use crate::model::{FailureClass, TaskRow, TaskState};
+use crate::run::chain::Chain;
 use crate::run::{Follower, RunContext, RunError, RunHeader, Store, Stores};
 use std::path::PathBuf;
 use std::sync::Arc;
+use throng_contract::TaskRef;
 use tokio_util::sync::CancellationToken;
 
 /// Invocations in flight.
@@ -27,41 +29,53 @@ pub async fn send_again(
 ) -> Result<SendReport, RunError> {
     let mut follower = Follower::open(context, run).await?;
     follower.read().await?;
-    if follower.tracker().is_cancelled() {
+    if follower.chain().is_cancelled() {
         return Err(RunError::Refused(format!("run `{run}` was cancelled")));
     }
     follower.load_inputs().await?;
-    let tasks = silent(&follower);
-    if tasks.is_empty() {
+    let tasks = silent(follower.chain());
+    if tasks.iter().all(|(_, rows)| rows.is_empty()) {
         return Err(RunError::Refused(format!(
             "run `{run}`: every task has begun; there is nothing to send"
         )));
     }
-    let header = follower.tracker().header();
-    let function = header.function.clone();
-    super::facts_of(context, &function).await?;
+    for (stage, rows) in &tasks {
+        if let Some(stage) = follower.chain().stage(*stage).filter(|_| !rows.is_empty()) {
+            super::facts_of(context, &stage.header().function).await?;
+        }
+    }
     super::reopen::reopen(context, run).await?;
-    invoke_again(context, header, tasks, meter, cancel).await
+    invoke_again(context, follower.chain(), tasks, meter, cancel).await
 }
 
-/// Invokes a run's function for some of its tasks, each with an event of its own.
+/// Invokes the functions of a run's stages for some of their tasks, each with an event of its own.
 pub(in crate::run) async fn invoke_again(
     context: &RunContext,
-    header: &RunHeader,
-    tasks: Vec<TaskRow>,
+    chain: &Chain,
+    tasks: Vec<(usize, Vec<TaskRow>)>,
     meter: Arc<Meter>,
     cancel: &CancellationToken,
 ) -> Result<SendReport, RunError> {
-    let store = Arc::new(Stores::of(context, &header.function).get(header.provider.as_deref()).await?);
-    let again =
-        Arc::new(Sending { context: context.clone(), store, header: header.clone(), send: send_number() });
-    meter.total(tasks.len() as u64, 0);
+    meter.total(tasks.iter().map(|(_, rows)| rows.len() as u64).sum(), 0);
+    let mut events = Vec::new();
+    for (at, rows) in tasks {
+        let Some(stage) = chain.stage(at).filter(|_| !rows.is_empty()) else { continue };
+        let header = stage.header();
+        let store = Stores::of(context, &header.function).get(header.provider.as_deref()).await?;
+        let again = Arc::new(Sending {
+            context: context.clone(),
+            store: Arc::new(store),
+            header: header.clone(),
+            send: send_number(),
+        });
+        events.extend(rows.into_iter().map(|row| (again.clone(), chain.task_ref(&row.task), row)));
+    }
     let pace = Arc::new(Pace::new(AT_ONCE));
-    let mut rest = tasks.into_iter();
+    let mut rest = events.into_iter();
     let next = || {
-        let row = rest.next()?;
-        let (again, pace) = (again.clone(), pace.clone());
-        Some(async move { again.one(&pace, row).await })
+        let (again, task, row) = rest.next()?;
+        let pace = pace.clone();
+        Some(async move { again.one(&pace, task, row).await })
     };
     invoke::all(&pace.clone(), cancel, &meter, SendReport::default(), next).await
 }
@@ -71,14 +85,12 @@ fn send_number() -> u32 {
     u32::try_from(now_ms() / 1000).unwrap_or(u32::MAX)
 }
 
-/// Tasks of which nothing was ever heard.
-fn silent(follower: &Follower) -> Vec<TaskRow> {
-    let tracker = follower.tracker();
-    let rows = (0..tracker.header().tasks).filter_map(|task| tracker.row(task));
+/// Tasks of which nothing was ever heard, by stage.
+fn silent(chain: &Chain) -> Vec<(usize, Vec<TaskRow>)> {
     let silent = |row: &&TaskRow| {
         row.attempts == 0 && (row.state == TaskState::Pending || row.class == Some(FailureClass::Lost))
     };
-    rows.filter(silent).cloned().collect()
+    chain.stages().map(|stage| stage.rows().filter(silent).cloned().collect()).enumerate().collect()
 }
 
 /// Where inputs are and what is invoked for them.
@@ -92,17 +104,26 @@ struct Sending {
 
 impl Sending {
     /// Invokes for one task, if its object is there.
-    async fn one(&self, pace: &Pace, row: TaskRow) -> Result<Option<NotSent>, RunError> {
+    async fn one(
+        &self,
+        pace: &Pace,
+        task: Option<TaskRef>,
+        row: TaskRow,
+    ) -> Result<Option<NotSent>, RunError> {
         let (bucket, key) = (row.bucket.as_ref(), row.key.as_ref());
         if pace.insist(|| self.store.objects.head(bucket, key)).await?.is_none() {
             let reason =
                 "it was never uploaded: `throng run --resume` on the machine that launched the run sends it";
             let path = PathBuf::from(format!("s3://{bucket}/{key}"));
-            return Ok(Some(NotSent { index: row.task, path, reason: reason.into() }));
+            return Ok(Some(NotSent {
+                index: row.task.number().unwrap_or(u64::MAX),
+                path,
+                reason: reason.into(),
+            }));
         }
         let function = &self.header.function;
         // Another event than any before, whose repetitions are its own.
-        let payload = event(&self.header, row.task, self.send, bucket, key);
+        let payload = event(&self.header, task, self.send, bucket, key);
         pace.insist(|| self.context.functions.invoke_async(function, payload.clone())).await?;
         Ok(None)
     }

@@ -43,7 +43,12 @@ impl AfterPut for Untriggered {
         if self.triggers.iter().any(|trigger| trigger.starts(&self.bucket, key)) {
             return Ok(());
         }
-        self.functions.invoke_async(&self.function, event(&self.header, index, 0, &self.bucket, key)).await
+        self.functions
+            .invoke_async(
+                &self.function,
+                event(&self.header, Some(self.header.task(index)), 0, &self.bucket, key),
+            )
+            .await
     }
 }
 
@@ -68,7 +73,7 @@ pub(super) async fn send(
     let next = || {
         let task = tasks.next()?;
         let key = launch.entry(task)?.key;
-        let payload = event(header, task, 0, &launch.place.bucket, &key);
+        let payload = event(header, Some(header.task(task)), 0, &launch.place.bucket, &key);
         let (functions, function) = (launch.context.functions.clone(), header.function.clone());
         let (pace, journal) = (pace.clone(), journal.clone());
         Some(async move {

@@ -5,6 +5,7 @@
 //! An invocation whose journal line was lost to a kill is repeated: at least once, counted exactly.
 //!
 //! ```text
+//! chain     the functions that outputs start
 //! inputs    files found, objects listed
 //! prepare   the run is made: plan, manifest, run.json
 //! resume    a run whose sending broke off
@@ -18,6 +19,7 @@
 
 mod again;
 mod cancel;
+mod chain;
 mod inputs;
 mod invoke;
 mod prepare;
@@ -45,7 +47,7 @@ use crate::words::plural;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
-use throng_contract::{TaskEvent, versions};
+use throng_contract::{TaskEvent, TaskRef, versions};
 
 /// What to process.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -110,6 +112,8 @@ pub struct Launch {
     absent: u64,
     /// Whether S3 may not start the function yet.
     triggers_too_new: bool,
+    /// Functions of later stages whose triggers S3 may not act on yet.
+    later_too_new: Vec<String>,
     /// Why its tasks may not be able to read their inputs.
     doubt: Option<String>,
     /// Held while this launch lives, so that nobody else sends the same inputs.
@@ -173,7 +177,13 @@ impl Launch {
             "the function's triggers are less than five minutes old, and S3 may not act on them yet: each task is invoked"
                 .to_owned()
         });
-        [absent, left_out, self.doubt.clone(), invoked].into_iter().flatten().collect()
+        let later = self.later_too_new.first().map(|function| {
+            format!(
+                "the trigger of {function} is less than five minutes old, and S3 may not act on it yet: outputs that start \
+                 nothing are sent once more after a while"
+            )
+        });
+        [absent, left_out, self.doubt.clone(), invoked, later].into_iter().flatten().collect()
     }
 
     /// The inputs, for a follower that need not read them again.
@@ -236,10 +246,10 @@ async fn facts_of(context: &RunContext, function: &str) -> Result<FunctionFacts,
     Ok(facts)
 }
 
-/// The event of a task that has been sent `send` times before.
-fn event(header: &RunHeader, task: u64, send: u32, bucket: &str, key: &str) -> Vec<u8> {
+/// The event of a task that has been sent `send` times before. The header is that of the task's stage.
+fn event(header: &RunHeader, task: Option<TaskRef>, send: u32, bucket: &str, key: &str) -> Vec<u8> {
     let event = TaskEvent {
-        task: Some(header.task(task)),
+        task,
         send,
         retries: header.retries,
         group: None,

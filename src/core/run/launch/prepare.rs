@@ -1,5 +1,6 @@
 //! A run is made: its inputs are fixed, then the plan, the manifest and run.json are written.
 
+use super::chain::behind;
 use super::inputs::{list_objects, scan_files};
 use super::rerun::unsuccessful;
 use super::{Inputs, Launch, LaunchRequest, are_too_new, facts_of, refuse_other_contract};
@@ -31,6 +32,7 @@ pub async fn prepare(
 ) -> Result<Launch, RunError> {
     let facts = facts_of(context, &request.function).await?;
     refuse_other_contract(&request.function, &facts)?;
+    let behind = behind(context, &request.function, &facts).await?;
     let started_ms = now_ms();
     let id = new_run_id(started_ms);
     let source = source_of(&request.inputs);
@@ -72,12 +74,14 @@ pub async fn prepare(
             started_by: StartedBy::Trigger,
             retries: Some(facts.retries),
             throng: env!("CARGO_PKG_VERSION").to_owned(),
+            stages: behind.stages,
         },
         context: context.clone(),
         inputs: Arc::new(inputs),
         place,
         triggers_too_new: files && are_too_new(&facts),
         triggers: facts.triggers,
+        later_too_new: behind.too_new,
         absent,
         doubt,
         claim: None,

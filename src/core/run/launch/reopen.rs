@@ -3,7 +3,7 @@
 use crate::cloud::{CloudError, ErrorKind, now_ms};
 use crate::dataset::objects::{List, Put, each_page, read};
 use crate::dataset::pace::Pace;
-use crate::model::Millis;
+use crate::model::{Millis, TaskName};
 use crate::run::{RunContext, RunError};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -22,7 +22,7 @@ pub(in crate::run) struct Again {
     pub blocks: BTreeMap<String, u32>,
     /// Tasks that a throng sent by itself, which nobody does a second time; empty when a person asked for it.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub tasks: Vec<u64>,
+    pub tasks: Vec<TaskName>,
 }
 
 impl Again {

@@ -3,6 +3,7 @@
 use crate::cloud::CloudError;
 use crate::dataset::FileList;
 use crate::model::{TaskRow, TaskState};
+use crate::run::tracker::RunTracker;
 use crate::run::{Follower, RunContext, RunError, Store, Stores};
 use futures::{StreamExt as _, TryStreamExt as _};
 use std::path::PathBuf;
@@ -34,7 +35,7 @@ pub(super) async fn unsuccessful(
 ) -> Result<Unsuccessful, RunError> {
     let mut follower = Follower::open(context, run).await?;
     follower.read().await?;
-    if !follower.tracker().is_complete() {
+    if !follower.chain().is_complete() {
         return Err(RunError::Refused(format!(
             "run `{run}` has not ended: what does not succeed can be run again when it has. `throng run --resume {run}` \
              sends what has not begun"
@@ -47,7 +48,7 @@ pub(super) async fn unsuccessful(
             "run `{run}`: every task has succeeded; there is nothing to run again"
         )));
     }
-    let (asked, header) = (rows.len() as u64, follower.tracker().header());
+    let (asked, header) = (rows.len() as u64, follower.chain().header());
     let store = Stores::of(context, &header.function).get(header.provider.as_deref()).await?;
     let look =
         futures::stream::iter(rows).map(|row| size_of(&store, row)).buffered(AT_ONCE).try_collect::<Vec<_>>();
@@ -69,8 +70,8 @@ pub(super) async fn unsuccessful(
 }
 
 fn without_success(follower: &Follower) -> Vec<TaskRow> {
-    let tracker = follower.tracker();
-    let rows = (0..tracker.header().tasks).filter_map(|task| tracker.row(task));
+    let first = follower.chain().stages().next();
+    let rows = first.into_iter().flat_map(RunTracker::rows);
     rows.filter(|row| row.state.is_final() && row.state != TaskState::Succeeded).cloned().collect()
 }
 

@@ -3,6 +3,7 @@ use super::*;
 use crate::cloud::{CloudError, ErrorKind, now_ms};
 use crate::dataset::memory::{MemoryStore, throttled};
 use crate::dataset::upload::UploadOptions;
+use crate::model::TaskName;
 use crate::model::TaskState;
 use crate::run::header::StartedBy;
 use crate::run::{Follower, FunctionApi, read_manifest};
@@ -74,6 +75,7 @@ impl World {
                     state: "Active".into(),
                     role: "arn:aws:iam::000000000000:role/r".into(),
                     triggers,
+                    outputs: Vec::new(),
                     memory_mb: 256,
                     retries,
                     contract: Some(versions::CONTRACT),
@@ -248,7 +250,7 @@ async fn a_file_that_cannot_be_sent_is_a_failed_task() {
     assert_eq!((report.sent, report.failed.len()), (9, 1));
     let mut follower = Follower::open(&world.context, &run).await.unwrap();
     follower.poll().await.unwrap();
-    let row = follower.tracker().row(4).unwrap();
+    let row = follower.chain().row(&TaskName::from(4)).unwrap();
     assert_eq!((row.state, row.class), (TaskState::Failed, Some(FailureClass::Input)));
 }
 

@@ -1,9 +1,9 @@
 //! One look at one run: what it is, or what its records say.
 
 use crate::dataset::objects::read;
-use crate::model::{Counts, RunSummary, RunTrouble};
+use crate::model::{Counts, RunSummary, RunTrouble, StageSummary};
 use crate::run::follow::read_header;
-use crate::run::header::{RunEnd, started_of};
+use crate::run::header::{RunEnd, StageEnd, started_of};
 use crate::run::tracker::digest_of;
 use crate::run::{FollowOptions, Follower, RunContext, RunError, RunHeader};
 use std::collections::BTreeMap;
@@ -46,6 +46,7 @@ pub async fn what_it_is(context: &RunContext, id: &str, resend_after: Option<Dur
             // Reading logs is rationed; a list can wait for the ledger.
             follower.set_options(FollowOptions {
                 reports: false,
+                outputs: false,
                 resend_after,
                 ..FollowOptions::of(context)
             });
@@ -66,9 +67,9 @@ pub async fn counted(mut follower: Box<Follower>) -> Looked {
 async fn look_once(follower: &mut Follower) -> Result<(), RunError> {
     follower.poll().await?;
     follower.send_lost().await;
-    let tracker = follower.tracker();
+    let chain = follower.chain();
     // A huge manifest is not read only to name a handful of inputs.
-    if tracker.counts().running > 0 && tracker.header().tasks <= NAMED {
+    if chain.counts().running > 0 && chain.header().tasks <= NAMED {
         follower.load_inputs().await?;
     }
     Ok(())
@@ -99,6 +100,9 @@ pub fn unread(id: &str) -> RunSummary {
         stalled_ms: None,
         settled: false,
         waiting: 0,
+        stages: Vec::new(),
+        collisions: 0,
+        collided: Vec::new(),
         resent: 0,
         reading: true,
         trouble: None,
@@ -109,7 +113,8 @@ pub fn unread(id: &str) -> RunSummary {
 fn of_end(header: &RunHeader, end: &[u8]) -> Option<RunSummary> {
     let end: RunEnd = serde_json::from_slice(end).ok()?;
     let counts = end.counts();
-    (counts.total() == header.tasks).then(|| RunSummary {
+    let launched = end.stages.first().map_or(counts, StageEnd::counts);
+    (launched.total() == header.tasks).then(|| RunSummary {
         id: header.id.clone(),
         function: header.function.clone(),
         image: digest_of(&header.image),
@@ -118,8 +123,25 @@ fn of_end(header: &RunHeader, end: &[u8]) -> Option<RunSummary> {
         counts,
         classes: end.failure_classes(),
         cancelled: end.cancelled,
+        stages: stages_of(header, &end),
+        collisions: end.collisions,
+        collided: end.collided,
         settled: true,
         reading: false,
         ..unread(&header.id)
     })
+}
+
+/// The stages of an ended run.
+fn stages_of(header: &RunHeader, end: &RunEnd) -> Vec<StageSummary> {
+    let from =
+        |at: usize| header.stages.get(at.wrapping_sub(1)).map_or_else(Vec::new, |stage| stage.from.clone());
+    let stage = |(at, stage): (usize, &StageEnd)| StageSummary {
+        function: stage.function.clone(),
+        counts: stage.counts(),
+        waiting: 0,
+        complete: true,
+        from: from(at),
+    };
+    end.stages.iter().enumerate().map(stage).collect()
 }

@@ -27,6 +27,7 @@ fn header(id: &str, started_ms: u64) -> RunHeader {
         started_by: StartedBy::Invoke,
         retries: Some(0),
         throng: String::new(),
+        stages: Vec::new(),
     }
 }
 

@@ -2,15 +2,19 @@
 
 use super::RunTracker;
 use super::attempt::{Attempt, Verdict};
-use crate::model::{FailureClass, Millis, TaskState};
+use crate::model::{FailureClass, Millis, TaskRow, TaskState};
 
 impl RunTracker {
     pub(super) fn decide_open(&mut self) {
-        let rows = self.chunks.iter().flat_map(|chunk| chunk.iter());
-        let open: Vec<u64> = rows.filter(|row| !row.state.is_final()).map(|row| row.task).collect();
-        for task in open {
+        for task in self.indexes(|row| !row.state.is_final()) {
             self.decide_one(task);
         }
+    }
+
+    /// Indexes of the tasks that are so.
+    pub(in crate::run) fn indexes(&self, wanted: impl Fn(&TaskRow) -> bool) -> Vec<u64> {
+        let rows = (0..).zip(self.chunks.iter().flat_map(|chunk| chunk.iter()));
+        rows.filter(|(_, row)| wanted(row)).map(|(index, _)| index).collect()
     }
 
     /// Decides what a task is, by all that is known of it.

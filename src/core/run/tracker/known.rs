@@ -2,7 +2,7 @@
 
 use super::RunTracker;
 use super::attempt::Task;
-use crate::model::{Counts, InvocationInfo, Millis, TaskState};
+use crate::model::{Counts, InvocationInfo, Millis, TaskRow, TaskState};
 use crate::run::failure::FailedEvent;
 use crate::run::header::RunHeader;
 use std::collections::HashSet;
@@ -68,6 +68,16 @@ impl RunTracker {
         })
     }
 
+    /// When a person cancelled it.
+    pub(in crate::run) const fn cancelled_ms(&self) -> Option<Millis> {
+        self.cancelled_ms
+    }
+
+    /// All tasks.
+    pub fn rows(&self) -> impl DoubleEndedIterator<Item = &TaskRow> {
+        self.chunks.iter().flat_map(|chunk| chunk.iter())
+    }
+
     /// Whether a person cancelled it.
     #[must_use]
     pub const fn is_cancelled(&self) -> bool {
@@ -118,7 +128,7 @@ impl RunTracker {
                     function: self.header.function.clone(),
                     request_id: marker.request_id.to_string(),
                     run: Some(self.header.id.clone()),
-                    task: Some(*task),
+                    task: Some(row.task.clone()),
                     input: (!row.key.is_empty()).then(|| format!("{}/{}", row.bucket, row.key)),
                     started_ms: marker.started_ms.or(marker.at_ms.map(stored)).unwrap_or(0),
                     log_stream: None,
@@ -126,7 +136,7 @@ impl RunTracker {
                 });
             }
         }
-        running.sort_by_key(|one| (one.started_ms, one.task));
+        running.sort_by(|a, b| (a.started_ms, &a.task).cmp(&(b.started_ms, &b.task)));
         running
     }
 

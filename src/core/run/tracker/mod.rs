@@ -1,4 +1,4 @@
-//! A run's state from what lies in the home bucket. No input or output; the order in which things are learnt does
+//! The state of one stage of a run from what lies in the home bucket. No input or output; the order in which things are learnt does
 //! not matter.
 //!
 //! A success wins for ever, and of several the first. Else a task whose running marker has no record yet runs. Else
@@ -11,32 +11,38 @@
 //! attempt   what is known of one task, and what follows from it
 //! decide    what is known of a task becomes its state, and moves the counts
 //! known     what is asked of a tracker
+//! later     tasks that the outputs of other stages start
 //! shown     what is shown of a run: its end, its statistics, its summary and view
 //! told      what a tracker is told: inputs, records, markers, ends
 //! ```
 
 use super::header::RunHeader;
 use super::statistics::Histogram;
-use crate::model::RunView;
-use crate::model::{Counts, FailureClass, Millis, RunStatistics, TaskRow, TaskState};
+use crate::model::{Counts, FailureClass, Millis, RunStatistics, RunView, TaskName, TaskRow, TaskState};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 mod attempt;
 mod decide;
 mod known;
+mod later;
 mod shown;
 mod told;
 
 use attempt::{Attempt, Task};
+pub use later::Declared;
+pub(super) use shown::{float, statistics_of};
 
 /// Clocks differ: an event of the run may bear a time so long before its launch.
 const CLOCKS_MS: Millis = 2_000;
 
-/// Tasks, counts and statistics of a run.
+/// Tasks, counts and statistics of one stage of a run. Tasks are asked for by their index: of launched ones, their number.
 #[derive(Clone, Debug)]
 pub struct RunTracker {
+    /// Of the stage: its function, its retries, how many tasks are known.
     header: RunHeader,
+    /// Indexes of tasks that nobody launched; `None` in the first stage, where names are numbers.
+    names: Option<HashMap<Arc<str>, u64>>,
     chunks: Arc<Vec<Arc<Vec<TaskRow>>>>,
     /// Tasks with more to them than one record: several attempts, markers, events that Lambda gave up on.
     complex: HashMap<u64, Task>,
@@ -72,21 +78,7 @@ impl RunTracker {
     pub fn new(header: RunHeader) -> Self {
         let empty: Arc<str> = Arc::from("");
         let chunk = RunView::CHUNK as u64;
-        let row = |task| TaskRow {
-            task,
-            bucket: empty.clone(),
-            key: empty.clone(),
-            size: 0,
-            state: TaskState::Pending,
-            class: None,
-            attempts: 0,
-            duration_ms: None,
-            peak_memory: None,
-            ended_ms: None,
-            request_id: None,
-            record_key: None,
-            waiting: None,
-        };
+        let row = |number: u64| pending(number.into(), empty.clone(), empty.clone(), 0);
         let chunks = (0..header.tasks.div_ceil(chunk)).map(|at| {
             let first = at * chunk;
             Arc::new((first..header.tasks.min(first + chunk)).map(row).collect())
@@ -111,6 +103,7 @@ impl RunTracker {
             reported: 0,
             waiting: 0,
             clocks_ms: CLOCKS_MS,
+            names: None,
             header,
         }
     }
@@ -120,7 +113,7 @@ impl RunTracker {
         self.clocks_ms = 0;
     }
 
-    /// A task by number.
+    /// A task by its index.
     #[must_use]
     pub fn row(&self, task: u64) -> Option<&TaskRow> {
         let at = usize::try_from(task).ok()?;
@@ -148,6 +141,25 @@ impl RunTracker {
             }
             entry
         })
+    }
+}
+
+/// A task of which nothing is known but its input.
+fn pending(task: TaskName, bucket: Arc<str>, key: Arc<str>, size: u64) -> TaskRow {
+    TaskRow {
+        task,
+        bucket,
+        key,
+        size,
+        state: TaskState::Pending,
+        class: None,
+        attempts: 0,
+        duration_ms: None,
+        peak_memory: None,
+        ended_ms: None,
+        request_id: None,
+        record_key: None,
+        waiting: None,
     }
 }
 

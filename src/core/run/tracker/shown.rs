@@ -1,9 +1,9 @@
-//! What is shown of a run: its end, its statistics, its summary and view.
+//! What is shown of a stage: its end, its statistics, its speed, its tasks.
 
-use super::{RunTracker, digest_of};
-use crate::model::RunView;
-use crate::model::{Millis, RunStatistics, RunSummary};
-use crate::run::header::RunEnd;
+use super::RunTracker;
+use crate::model::{FailureClass, Millis, RunStatistics, StageView};
+use crate::run::statistics::Histogram;
+use std::collections::BTreeMap;
 
 /// Seconds of history that a view has.
 const HISTORY: u64 = 60;
@@ -18,28 +18,26 @@ impl RunTracker {
         self.is_complete().then(|| last.max(self.header.started_ms))
     }
 
-    /// What end.json says.
-    #[must_use]
-    pub fn end(&self) -> Option<RunEnd> {
-        let cancelled = self.cancelled_ms.is_some();
-        Some(RunEnd::new(self.ended_ms()?, self.counts, &self.classes, &self.statistics(), cancelled))
-    }
-
     /// Durations and memory of all attempts.
     #[must_use]
     pub fn statistics(&self) -> RunStatistics {
-        RunStatistics {
-            p50_ms: self.durations.quantile(50),
-            // Quantiles are right to one percent; none is above the longest.
-            p95_ms: self.durations.quantile(95).min(self.statistics.max_ms),
-            ..self.statistics
-        }
+        statistics_of(&self.durations, self.statistics)
     }
 
-    /// Tasks ended in each of the last 60 seconds, oldest first.
+    /// What statistics are made of: durations, and all but the quantiles.
+    pub(in crate::run) const fn measured(&self) -> (&Histogram, &RunStatistics) {
+        (&self.durations, &self.statistics)
+    }
+
+    /// Failures by class.
+    pub(in crate::run) const fn classes(&self) -> &BTreeMap<FailureClass, u64> {
+        &self.classes
+    }
+
+    /// Tasks ended in each of the 60 seconds until then, oldest first.
     #[must_use]
-    pub fn history(&self, now_ms: Millis) -> Vec<u64> {
-        let now = self.ended_ms().unwrap_or(now_ms) / 1000;
+    pub fn history(&self, until_ms: Millis) -> Vec<u64> {
+        let now = until_ms / 1000;
         let first = (now + 1).saturating_sub(HISTORY);
         (first..=now).map(|second| self.ended.get(&second).copied().unwrap_or(0)).collect()
     }
@@ -58,46 +56,25 @@ impl RunTracker {
         float(ended) / float((now.saturating_sub(first)).max(1))
     }
 
-    /// As lists show it.
-    #[must_use]
-    pub fn summary(&self, now_ms: Millis, unsent: u64, settled: bool) -> RunSummary {
-        let rate = self.rate(now_ms);
-        let open = self.counts.pending + self.counts.running;
-        RunSummary {
-            id: self.header.id.clone(),
-            function: self.header.function.clone(),
-            image: digest_of(&self.header.image),
-            started_ms: self.header.started_ms,
-            ended_ms: self.ended_ms(),
-            counts: self.counts,
-            classes: self.classes.clone(),
-            cancelled: self.cancelled_ms.is_some(),
-            rate,
-            eta_s: (rate > 0.0 && open > 0).then(|| float(open) / rate),
-            unsent: unsent.min(self.counts.pending),
-            stalled_ms: None,
-            settled,
-            waiting: self.waiting,
-            resent: 0,
-            reading: false,
-            trouble: None,
-        }
-    }
-
     /// As an open run is shown. Cheap: the tasks are shared.
     #[must_use]
-    pub fn view(&self, now_ms: Millis, unsent: u64, settled: bool) -> RunView {
-        RunView {
-            summary: self.summary(now_ms, unsent, settled),
-            tasks: self.chunks.clone(),
-            statistics: self.statistics(),
-            history: self.history(now_ms).into(),
-            loading: !self.has_inputs(),
-        }
+    pub fn view(&self) -> StageView {
+        let function = self.header.function.clone();
+        StageView { function, tasks: self.chunks.clone(), statistics: self.statistics() }
+    }
+}
+
+/// Statistics of durations and of what is not a quantile.
+pub(in crate::run) fn statistics_of(durations: &Histogram, statistics: RunStatistics) -> RunStatistics {
+    RunStatistics {
+        p50_ms: durations.quantile(50),
+        // Quantiles are right to one percent; none is above the longest.
+        p95_ms: durations.quantile(95).min(statistics.max_ms),
+        ..statistics
     }
 }
 
 #[allow(clippy::cast_precision_loss, reason = "rates are approximate")]
-const fn float(n: u64) -> f64 {
+pub(in crate::run) const fn float(n: u64) -> f64 {
     n as f64
 }

@@ -1,5 +1,6 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 use super::*;
+use crate::run::chain::Chain;
 use crate::run::failure::FailedEvent;
 use crate::run::header::StartedBy;
 use crate::run::manifest::ManifestEntry;
@@ -28,6 +29,7 @@ fn header(tasks: u64) -> RunHeader {
         started_by: StartedBy::Invoke,
         throng: String::new(),
         retries: None,
+        stages: Vec::new(),
     }
 }
 
@@ -104,7 +106,10 @@ fn a_marker_shows_a_task_running_until_its_record_comes() {
     assert!(!tracker.marker(&running_key("r", 0, "a"), Some(START + 5_000)));
     assert_eq!(state(&tracker, 0), (Running, None, 1));
     let running = tracker.running();
-    assert_eq!((running.len(), running[0].started_ms, running[0].task), (1, START + 4_000, Some(0)));
+    assert_eq!(
+        (running.len(), running[0].started_ms, running[0].task.clone()),
+        (1, START + 4_000, Some(0.into()))
+    );
     assert!(!tracker.is_complete());
     assert!(tracker.record(&record(0, "a", Failed, 10, 1)));
     assert_eq!(state(&tracker, 0), (Failed, Some(Script), 1));
@@ -178,27 +183,27 @@ fn foreign_and_malformed_keys_change_nothing() {
 
 #[test]
 fn rate_history_and_remaining_time_follow_the_records() {
-    let mut tracker = RunTracker::new(header(1000));
+    let mut chain = Chain::new(header(1000));
     for task in 0..500 {
-        tracker.record(&record(task, "a", Succeeded, task * 20, 20));
+        chain.see(&record(task, "a", Succeeded, task * 20, 20), None);
     }
     let now = START + 10_000;
-    let summary = tracker.summary(now, 0, false);
+    let summary = chain.summary(now, 0, false);
     assert!((summary.rate - 50.0).abs() < 1.0, "{}", summary.rate);
     assert!((summary.eta_s.unwrap() - 10.0).abs() < 1.0);
-    let history = tracker.history(now);
+    let history = chain.view(now, 0, false).history;
     assert_eq!((history.len(), history.iter().sum::<u64>()), (60, 500));
     assert_eq!(summary.image, "sha256:abc");
     assert_eq!(summary.ended_ms, None);
-    assert!(tracker.summary(START - 5_000, 0, false).eta_s.is_none(), "a clock that is behind");
+    assert!(chain.summary(START - 5_000, 0, false).eta_s.is_none(), "a clock that is behind");
 }
 
 #[test]
 fn a_view_does_not_change_and_costs_only_what_changed() {
     let mut tracker = RunTracker::new(header(5000));
-    let before = tracker.view(START, 0, false);
+    let before = tracker.view();
     tracker.record(&record(3000, "a", Succeeded, 1, 1));
-    let after = tracker.view(START, 0, false);
+    let after = tracker.view();
     assert_eq!(before.task(3000).unwrap().state, Pending);
     assert_eq!(after.task(3000).unwrap().state, Succeeded);
     let shared = before.tasks.iter().zip(after.tasks.iter()).filter(|(a, b)| Arc::ptr_eq(a, b)).count();

@@ -31,15 +31,14 @@ impl RunTracker {
     /// A record's key was seen. Returns whether anything changed; the same key twice changes nothing.
     pub fn record(&mut self, key: &str) -> bool {
         let Some(name) = RecordName::parse(key) else { return false };
-        let number = name.task.as_ref().and_then(TaskId::as_number);
-        let Some(row) = number.and_then(|task| self.row(task)) else {
+        let task = name.task.as_ref().and_then(|task| self.index_of(task));
+        let Some((task, row)) = task.and_then(|task| Some((task, self.row(task)?))) else {
             self.foreign += 1;
             return false;
         };
         if row.record_key.as_deref() == Some(key) || !name.state.is_final() {
             return false;
         }
-        let task = row.task;
         let attempt = Attempt::of_record(&name, key);
         let repeated = name.state != TaskState::Succeeded && self.retries() > 0;
         let simple = row.attempts == 0 && !repeated && !self.complex.contains_key(&task);
@@ -63,6 +62,7 @@ impl RunTracker {
     /// A running marker's key was seen; it was stored at `at_ms`.
     pub fn marker(&mut self, key: &str, at_ms: Option<Millis>) -> bool {
         let Some((task, marker)) = marker_of(key, at_ms) else { return false };
+        let Some(task) = self.index_of(&task) else { return false };
         let Some(row) = self.row(task) else { return false };
         let recorded = row.state.is_final().then(|| Attempt::of_row(row)).flatten();
         if recorded.is_some_and(|attempt| attempt.ends(&marker)) {
@@ -114,16 +114,16 @@ impl RunTracker {
 
     fn tasks_of(&mut self, event: &FailedEvent) -> Vec<u64> {
         if let Some(task) = &event.task {
-            let number = task.task.as_number().filter(|_| task.run == self.header.id && task.stage == 0);
-            return number.into_iter().collect();
+            let task = Some(&task.task).filter(|_| task.run == self.header.id);
+            return task.and_then(|task| self.index_of(task)).into_iter().collect();
         }
         // The same key may have been an input of an earlier run.
         if event.event_ms.unwrap_or(event.at_ms) + self.clocks_ms < self.header.started_ms {
             return Vec::new();
         }
         if self.by_key.is_none() {
-            let rows = self.chunks.iter().flat_map(|chunk| chunk.iter());
-            self.by_key = Some(rows.map(|row| (row.key.clone(), row.task)).collect());
+            let rows = (0..).zip(self.chunks.iter().flat_map(|chunk| chunk.iter()));
+            self.by_key = Some(rows.map(|(index, row)| (row.key.clone(), index)).collect());
         }
         let Some(by_key) = &self.by_key else { return Vec::new() };
         let task = |(bucket, key): &(String, String)| {
@@ -154,7 +154,7 @@ impl RunTracker {
 
     /// Every due time has passed: tasks that are still open are lost. A late record wins over it.
     pub fn overdue(&mut self, at_ms: Millis) -> bool {
-        if self.lost_ms.is_some() || self.is_complete() {
+        if self.is_complete() {
             return false;
         }
         self.lost_ms = Some(at_ms);
@@ -168,10 +168,7 @@ impl RunTracker {
             return false;
         }
         self.lost_ms = None;
-        let rows = self.chunks.iter().flat_map(|chunk| chunk.iter());
-        let lost: Vec<u64> =
-            rows.filter(|row| row.class == Some(FailureClass::Lost)).map(|row| row.task).collect();
-        for task in lost {
+        for task in self.indexes(|row| row.class == Some(FailureClass::Lost)) {
             self.decide_one(task);
         }
         true
@@ -190,12 +187,13 @@ impl RunTracker {
 }
 
 /// The task of a marker's key, of either layout.
-fn marker_of(key: &str, at_ms: Option<Millis>) -> Option<(u64, Marker)> {
+fn marker_of(key: &str, at_ms: Option<Millis>) -> Option<(TaskId, Marker)> {
     if layout_of(key)? > 1 {
         let name = RecordName::parse(key).filter(|name| name.state == TaskState::Running)?;
         let (request_id, started_ms) = (name.attempt.request_id.into(), Some(name.attempt.started_ms));
-        return Some((name.task?.as_number()?, Marker { request_id, started_ms, at_ms, key: key.into() }));
+        return Some((name.task?, Marker { request_id, started_ms, at_ms, key: key.into() }));
     }
     let (task, request_id) = first::parse_running(key).filter(|(_, request_id)| !request_id.is_empty())?;
-    Some((task, Marker { request_id: request_id.into(), started_ms: None, at_ms, key: key.into() }))
+    let marker = Marker { request_id: request_id.into(), started_ms: None, at_ms, key: key.into() };
+    Some((TaskId::number(task), marker))
 }

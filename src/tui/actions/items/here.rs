@@ -32,7 +32,7 @@ pub(super) fn run_here(app: &mut App) -> Option<RunSummary> {
     match &app.page().place {
         Route::Runs => app.snapshot.runs.items.get(at?).cloned(),
         Route::Function(name) => {
-            app.snapshot.runs.items.iter().filter(|run| run.function == *name).nth(at?).cloned()
+            app.snapshot.runs.items.iter().filter(|run| run.is_of(name)).nth(at?).cloned()
         }
         Route::Run(id) | Route::Task { run: id, .. } => run::view(&app.snapshot, id)
             .map(|view| &view.summary)
@@ -45,8 +45,10 @@ pub(super) fn run_here(app: &mut App) -> Option<RunSummary> {
 pub(super) fn task_here(app: &mut App) -> Option<(String, TaskRow)> {
     let at = row(app);
     match &app.page().place {
-        Route::Run(id) => Some((id.clone(), run::view(&app.snapshot, id)?.task(at?)?.clone())),
-        Route::Task { run, task } => Some((run.clone(), task::view(&app.snapshot, run, *task)?.row.clone()?)),
+        Route::Run(id) => {
+            Some((id.clone(), run::view(&app.snapshot, id)?.stages.get(app.page().stage)?.task(at?)?.clone()))
+        }
+        Route::Task { run, task } => Some((run.clone(), task::view(&app.snapshot, run, task)?.row.clone()?)),
         _ => None,
     }
 }
@@ -66,7 +68,7 @@ pub(super) fn outputs_here(app: &mut App) -> Vec<ObjectPlace> {
     let chosen = chosen(app);
     let page = app.page();
     let Route::Task { run, task } = &page.place else { return Vec::new() };
-    let Some(record) = task::record(&app.snapshot, run, *task, page.attempt) else { return Vec::new() };
+    let Some(record) = task::record(&app.snapshot, run, task, page.attempt) else { return Vec::new() };
     let outputs = chosen.into_iter().filter_map(|row| record.outputs.get(row));
     outputs.map(|output| place(record, output)).collect()
 }

@@ -4,7 +4,7 @@ use super::here::{function_here, row, run_here, task_here};
 use crate::actions::navigate::{self, SINCE};
 use crate::app::App;
 use crate::place::Route;
-use throng_core::model::LogQuery;
+use throng_core::model::{LogQuery, RunSummary};
 
 /// Follows the log of what is under the cursor.
 pub fn log_of(app: &mut App, _: &str) {
@@ -16,6 +16,14 @@ pub fn log_of(app: &mut App, _: &str) {
             app.log_from = Some(from);
         }
         None => app.refuse("There is nothing under the cursor that has a log."),
+    }
+}
+
+/// The functions that a run's tasks are done by.
+fn functions_of(run: &RunSummary) -> Vec<String> {
+    match run.stages.as_slice() {
+        [] => vec![run.function.clone()],
+        stages => stages.iter().map(|stage| stage.function.clone()).collect(),
     }
 }
 
@@ -44,7 +52,7 @@ fn log_query(app: &mut App) -> Option<LogQuery> {
             let (id, task) = task_here(app)?;
             let run = run_here(app);
             Some(LogQuery {
-                functions: run.iter().map(|run| run.function.clone()).collect(),
+                functions: run.iter().flat_map(functions_of).collect(),
                 run: Some(id),
                 task: Some(task.task),
                 request_id: None,
@@ -54,7 +62,7 @@ fn log_query(app: &mut App) -> Option<LogQuery> {
         _ => {
             let run = run_here(app)?;
             Some(LogQuery {
-                functions: vec![run.function],
+                functions: functions_of(&run),
                 run: Some(run.id),
                 since_s: since(run.started_ms, app.look.now),
                 ..LogQuery::default()

@@ -24,6 +24,6 @@ pub use change::{cancel, delete, new_bucket, resume};
 pub use copy::copyable;
 pub use launch::{dropped, invoke, run_objects, upload};
 pub use log::log_of;
-pub use narrow::{newer_attempt, older_attempt, states};
+pub use narrow::{newer_attempt, next_stage, older_attempt, previous_stage, states};
 pub use open::enter;
 pub use outputs::{download, download_all, open_result, show_first};

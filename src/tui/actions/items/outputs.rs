@@ -50,7 +50,7 @@ fn for_outputs(app: &mut App, what: OutputAction) {
 /// All outputs of the newest attempt of the open task.
 fn all_outputs(app: &App) -> Vec<ObjectPlace> {
     let Route::Task { run, task } = &app.page().place else { return Vec::new() };
-    task::record(&app.snapshot, run, *task, 0).map_or_else(Vec::new, |record| {
+    task::record(&app.snapshot, run, task, 0).map_or_else(Vec::new, |record| {
         record.outputs.iter().map(|output| here::place(record, output)).collect()
     })
 }

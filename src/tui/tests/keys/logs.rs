@@ -11,7 +11,7 @@ fn logs_are_followed_of_what_is_under_the_cursor() {
     let mut fake = Fake::new(busy());
     let asked = fake.keys("3<enter>jl").asked();
     let [Command::FollowLogs(query)] = &asked[..] else { panic!("{asked:?}") };
-    assert_eq!((query.run.as_deref(), query.task), (Some("20261123-115800-k3xq"), Some(1)));
+    assert_eq!((query.run.as_deref(), query.task.clone()), (Some("20261123-115800-k3xq"), Some(1.into())));
     assert_eq!(fake.app.kind(), RouteKind::Logs);
     let asked = fake.keys("1l").asked();
     assert_eq!(

@@ -25,7 +25,7 @@ fn tabs_tell_the_engine_what_is_looked_at() {
             folder(""),
             Scope::Runs,
             Scope::Run { run: run.clone() },
-            Scope::Task { run, task: 1 }
+            Scope::Task { run, task: 1.into() }
         ]
     );
 }

@@ -1,0 +1,144 @@
+//! Outputs of records become tasks of later stages.
+
+use super::{Chain, Stage};
+use crate::model::{OutputObject, TaskState};
+use crate::run::tracker::Declared;
+use std::mem;
+use std::sync::Arc;
+use throng_contract::TaskId;
+
+/// A success whose record is to be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unread {
+    /// The stage.
+    pub stage: usize,
+    /// The task's index in it.
+    pub index: u64,
+    /// The key of its record.
+    pub key: Arc<str>,
+}
+
+impl Chain {
+    /// Takes successes whose records are to be read, at most so many: those whose outputs start tasks, and others when `all`.
+    /// Who cannot read one says so with [`Chain::not_read`].
+    pub fn take_unread(&mut self, most: usize, all: bool) -> Vec<Unread> {
+        let mut taken = Vec::new();
+        for (at, stage) in
+            self.stages.iter_mut().enumerate().filter(|(_, stage)| all || !stage.next.is_empty())
+        {
+            while taken.len() < most
+                && let Some(index) = stage.unread.pop()
+            {
+                let key = stage.tracker.row(index).and_then(|row| row.record_key.clone());
+                // It may have been read meanwhile, from a summary.
+                taken.extend(key.filter(|key| stage.declared.get(&index) != Some(key)).map(|key| Unread {
+                    stage: at,
+                    index,
+                    key,
+                }));
+            }
+        }
+        taken
+    }
+
+    /// A record could not be read now: it is to be read later.
+    pub fn not_read(&mut self, unread: &Unread) {
+        if let Some(stage) = self.stages.get_mut(unread.stage) {
+            stage.unread.push(unread.index);
+        }
+    }
+
+    /// Whether records are still to be read before all tasks are known; with `all`, before all outputs are.
+    #[must_use]
+    pub fn has_unread(&self, all: bool) -> bool {
+        self.stages.iter().any(|stage| !stage.unread.is_empty() && (all || !stage.next.is_empty()))
+    }
+
+    /// A success names its outputs, in their order: those that start a function declare its tasks.
+    pub fn declare(&mut self, of: &Unread, outputs: &[OutputObject]) {
+        let Some(stage) = self.stages.get(of.stage) else { return };
+        let Some(parent) = stage.tracker.row(of.index).and_then(|row| row.task.id()) else { return };
+        let before = stage.declared.contains_key(&of.index);
+        let tasks = tasks_of(stage, &parent, outputs);
+        if before && self.has_others(&parent, &tasks) {
+            // The first success counts, and another was known before it: what that one declared is not owed.
+            return self.rebuild();
+        }
+        for (to, declared) in &tasks {
+            self.add(*to, declared);
+        }
+        self.stages[of.stage].declared.insert(of.index, of.key.clone());
+    }
+
+    /// Whether a task was declared that is none of these.
+    fn has_others(&self, parent: &TaskId, tasks: &[(usize, Declared)]) -> bool {
+        let prefix = format!("{parent}.");
+        let rows = self.stages.iter().skip(1).flat_map(|stage| stage.tracker.rows());
+        let mut children = rows.filter_map(|row| row.task.id()).filter(|id| {
+            let ordinal = id.as_str().strip_prefix(&prefix);
+            ordinal.is_some_and(|ordinal| !ordinal.contains('.'))
+        });
+        children.any(|child| tasks.iter().all(|(_, declared)| declared.task != child))
+    }
+
+    fn add(&mut self, to: usize, declared: &Declared) {
+        let Some(stage) = self.stages.get_mut(to) else { return };
+        let Some(index) = stage.tracker.declare(declared) else { return };
+        let place = (depth_of(&declared.task), super::told::block(&declared.task));
+        self.blocks.entry(place).or_default().push((to, index));
+        for early in self.early.remove(&declared.task).unwrap_or_default() {
+            self.tell(to, &early);
+        }
+    }
+
+    /// Begins later stages anew: what is known of them is read again.
+    fn rebuild(&mut self) {
+        self.rebuilt += 1;
+        let new = super::stages_of(&self.header);
+        let first = self.stages.first().cloned();
+        self.stages = new;
+        let cancelled = first.as_ref().and_then(|first| first.tracker.cancelled_ms());
+        if let (Some(place), Some(first)) = (self.stages.first_mut(), first) {
+            *place = Stage { declared: Default::default(), ..first };
+            let succeeded = place.tracker.indexes(|row| row.state == TaskState::Succeeded);
+            place.unread = succeeded;
+        }
+        for stage in self.stages.iter_mut().skip(1) {
+            if self.same_clock {
+                stage.tracker.same_clock();
+            }
+            if let Some(at) = cancelled {
+                stage.tracker.cancelled(at);
+            }
+        }
+        mem::take(&mut self.early);
+        self.blocks.clear();
+    }
+
+    /// How often later stages were begun anew, so that what was read of them is to be read again.
+    #[must_use]
+    pub const fn rebuilt(&self) -> u32 {
+        self.rebuilt
+    }
+}
+
+/// How many outputs lead to a task.
+pub(super) fn depth_of(task: &TaskId) -> u32 {
+    u32::try_from(task.as_str().matches('.').count()).unwrap_or(u32::MAX)
+}
+
+/// The tasks that outputs of a task start, each with its stage.
+fn tasks_of(stage: &Stage, parent: &TaskId, outputs: &[OutputObject]) -> Vec<(usize, Declared)> {
+    let started = |output: &OutputObject| {
+        let own = output.provider.is_none();
+        let mut places =
+            stage.next.iter().filter(|(place, _)| own && place.starts(&output.bucket, &output.key));
+        places.next().map(|(_, to)| *to)
+    };
+    let task = |(ordinal, output): (u32, &OutputObject)| {
+        let task = parent.child(ordinal)?;
+        let OutputObject { bucket, key, size, .. } = output.clone();
+        Some((started(output)?, Declared { task, bucket, key, size }))
+    };
+    (0..).zip(outputs).filter_map(task).collect()
+}

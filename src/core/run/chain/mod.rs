@@ -1,0 +1,141 @@
+//! A run as a chain of stages: the function that was launched, and those that its outputs start.
+//!
+//! Each stage has a tracker of its own. What a later stage owes is not guessed: the records of the stage before name their
+//! outputs, and each that lies where a function is started *declares* a task of it. What is told of a task before it is
+//! declared waits; what nobody ever declares is foreign, and not counted. So the counts of every stage add up to what was
+//! declared, at every moment.
+//!
+//! Functions are stages; the ledger's keys count something else: how many outputs lead to a task (its *depth*). A function
+//! that is started from two depths is one stage.
+//!
+//! ```text
+//! declare   outputs of records become tasks of later stages
+//! known     what is asked of a chain
+//! shown     what is shown of a run: its end, its summary and view
+//! told      what a chain is told: records, markers, what Lambda and the platform's log say
+//! ```
+
+use super::cloud::TriggerPlace;
+use super::header::{LaterStage, RunHeader};
+use super::tracker::RunTracker;
+use crate::model::Millis;
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+use throng_contract::TaskId;
+
+mod declare;
+mod known;
+mod shown;
+mod told;
+
+pub use declare::Unread;
+pub use known::BlockState;
+
+/// One stage.
+#[derive(Clone, Debug)]
+struct Stage {
+    tracker: RunTracker,
+    /// Where its outputs start which stage.
+    next: Vec<(TriggerPlace, usize)>,
+    /// The stages whose outputs start it.
+    from: Vec<usize>,
+    /// How many outputs lead to its tasks.
+    depths: BTreeSet<u32>,
+    /// Successes whose outputs have been read, by index, with the key of that record.
+    declared: HashMap<u64, Arc<str>>,
+    /// Successes whose outputs are to be read.
+    unread: Vec<u64>,
+}
+
+impl Stage {
+    /// Whether everything is known that its tasks have declared so far.
+    fn is_declared(&self) -> bool {
+        self.next.is_empty() || self.unread.is_empty()
+    }
+}
+
+/// Something that was told of a task that nobody has declared yet.
+#[derive(Clone, Debug)]
+struct Early {
+    key: String,
+    at_ms: Option<Millis>,
+}
+
+/// A run's stages.
+#[derive(Clone, Debug)]
+pub struct Chain {
+    header: RunHeader,
+    stages: Vec<Stage>,
+    early: HashMap<TaskId, Vec<Early>>,
+    /// Declared tasks by depth and block: their stage and index.
+    blocks: HashMap<(u32, u64), Vec<(usize, u64)>>,
+    same_clock: bool,
+    /// How often later stages were begun anew.
+    rebuilt: u32,
+}
+
+impl Chain {
+    /// A run of which nothing is known but its header.
+    #[must_use]
+    pub fn new(header: RunHeader) -> Self {
+        let stages = stages_of(&header);
+        let (early, blocks) = (HashMap::new(), HashMap::new());
+        Self { header, stages, early, blocks, same_clock: false, rebuilt: 0 }
+    }
+
+    /// The cloud has the clock of who launched: an event from before the launch is not the run's.
+    pub fn same_clock(&mut self) {
+        self.same_clock = true;
+        self.stages.iter_mut().for_each(|stage| stage.tracker.same_clock());
+    }
+}
+
+/// The stages of a run, without tasks but the launched ones. What a header says of stages that are not there is left out:
+/// anybody may write into a bucket.
+fn stages_of(header: &RunHeader) -> Vec<Stage> {
+    let first = RunHeader { stages: Vec::new(), ..header.clone() };
+    let mut stages = vec![stage(RunTracker::new(first.clone()), Vec::new())];
+    for LaterStage { function, image, retries, from, .. } in &header.stages {
+        let own = RunHeader {
+            function: function.clone(),
+            image: image.clone(),
+            retries: Some(*retries),
+            ..first.clone()
+        };
+        stages.push(stage(RunTracker::later(own), from.clone()));
+    }
+    for (at, LaterStage { starts, from, .. }) in (1..).zip(&header.stages) {
+        for from in from.iter().filter(|from| **from != at) {
+            if let Some(before) = stages.get_mut(*from) {
+                before.next.extend(starts.iter().map(|place| (place.clone(), at)));
+            }
+        }
+    }
+    // As many rounds as there are stages reach every depth; a loop, which no launch makes, ends there.
+    if let Some(first) = stages.first_mut() {
+        first.depths.insert(0);
+    }
+    for _ in 1..stages.len() {
+        for at in 1..stages.len() {
+            let before = stages[at].from.iter().filter_map(|from| stages.get(*from));
+            let depths: BTreeSet<u32> =
+                before.flat_map(|stage| stage.depths.iter().map(|depth| depth + 1)).collect();
+            stages[at].depths = depths;
+        }
+    }
+    stages
+}
+
+fn stage(tracker: RunTracker, from: Vec<usize>) -> Stage {
+    Stage {
+        tracker,
+        next: Vec::new(),
+        from,
+        depths: BTreeSet::new(),
+        declared: HashMap::new(),
+        unread: Vec::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

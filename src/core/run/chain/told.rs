@@ -1,0 +1,112 @@
+//! What a chain is told. The order does not matter.
+
+use super::declare::depth_of;
+use super::{Chain, Early};
+use crate::model::{Millis, TaskState};
+use crate::run::failure::FailedEvent;
+use crate::run::manifest::ManifestEntry;
+use crate::run::reports::FailedAttempt;
+use throng_contract::TaskId;
+use throng_contract::keys::{BLOCK, RecordName};
+
+/// Things told of tasks that nobody has declared which are kept at most: names in a bucket are written by anybody.
+const MOST_EARLY: usize = 1_000_000;
+
+/// The block that a task's records are in.
+pub(super) fn block(task: &TaskId) -> u64 {
+    task.root().map_or(0, |root| root / BLOCK)
+}
+
+impl Chain {
+    /// Tells inputs of launched tasks.
+    pub fn inputs(&mut self, entries: Vec<ManifestEntry>) {
+        if let Some(first) = self.stages.first_mut() {
+            first.tracker.inputs(entries);
+        }
+    }
+
+    /// The key of a record or marker was seen, stored at `at_ms`. Returns whether anything changed.
+    pub fn see(&mut self, key: &str, at_ms: Option<Millis>) -> bool {
+        let early = || Early { key: key.to_owned(), at_ms };
+        if self.stages.len() == 1 {
+            return self.tell(0, &early());
+        }
+        let Some(task) = RecordName::parse(key).and_then(|name| name.task) else { return false };
+        if depth_of(&task) == 0 {
+            return self.tell(0, &early());
+        }
+        let known = self.stages.iter().position(|stage| stage.tracker.index_of(&task).is_some());
+        if let Some(stage) = known {
+            return self.tell(stage, &early());
+        }
+        let seen = self.early.len();
+        match self.early.get_mut(&task) {
+            Some(known) if known.iter().any(|known| known.key == key && known.at_ms >= at_ms) => {}
+            Some(known) => known.push(early()),
+            None if seen < MOST_EARLY => drop(self.early.insert(task, vec![early()])),
+            None => {}
+        }
+        false
+    }
+
+    /// Tells a stage: one of them it is, an end or a begin.
+    pub(super) fn tell(&mut self, at: usize, told: &Early) -> bool {
+        let Some(stage) = self.stages.get_mut(at) else { return false };
+        let ended = stage.tracker.record(&told.key);
+        if ended {
+            let task = RecordName::parse(&told.key).and_then(|name| name.task);
+            let index = task.and_then(|task| stage.tracker.index_of(&task));
+            let success = index.filter(|index| {
+                let row = stage.tracker.row(*index).filter(|row| row.state == TaskState::Succeeded);
+                row.is_some_and(|row| row.record_key.as_ref() != stage.declared.get(index))
+            });
+            stage.unread.extend(success);
+        }
+        ended || stage.tracker.marker(&told.key, told.at_ms)
+    }
+
+    /// A marker of the first layout was seen.
+    pub fn marker(&mut self, key: &str, at_ms: Option<Millis>) -> bool {
+        self.stages.first_mut().is_some_and(|first| first.tracker.marker(key, at_ms))
+    }
+
+    /// Lambda gave up on an event of a stage; `key` is that of its record. Returns whether it concerns this run and is new.
+    pub fn gave_up(&mut self, stage: usize, event: &FailedEvent, key: &str) -> bool {
+        self.stages.get_mut(stage).is_some_and(|stage| stage.tracker.gave_up(event, key))
+    }
+
+    /// As [`Chain::gave_up`], of the stage that knows the event's task.
+    pub fn gave_up_on(&mut self, event: &FailedEvent, key: &str) -> bool {
+        let Some(task) = &event.task else { return false };
+        let of = self.stages.iter().position(|stage| stage.tracker.index_of(&task.task).is_some());
+        of.is_some_and(|stage| self.gave_up(stage, event, key))
+    }
+
+    /// The platform's log tells that an attempt of a stage ended badly. Returns whether that is new.
+    pub fn ended_badly(&mut self, stage: usize, end: &FailedAttempt) -> bool {
+        self.stages.get_mut(stage).is_some_and(|stage| stage.tracker.ended_badly(end))
+    }
+
+    /// All markers of a stage were listed; `at_ms` is when that began. Returns whether that ends it.
+    pub fn markers_read(&mut self, stage: usize, at_ms: Millis) -> bool {
+        self.stages.get_mut(stage).is_some_and(|stage| stage.tracker.markers_read(at_ms))
+    }
+
+    /// The run was cancelled: tasks without a sign of life are cancelled.
+    pub fn cancelled(&mut self, at_ms: Millis) -> bool {
+        let tell = |changed, stage: &mut super::Stage| stage.tracker.cancelled(at_ms) | changed;
+        self.stages.iter_mut().fold(false, tell)
+    }
+
+    /// Every due time has passed: tasks that are still open are lost. A late record wins over it.
+    pub fn overdue(&mut self, at_ms: Millis) -> bool {
+        let tell = |changed, stage: &mut super::Stage| stage.tracker.overdue(at_ms) | changed;
+        self.stages.iter_mut().fold(false, tell)
+    }
+
+    /// Tasks were sent once more: what was lost is waited for again.
+    pub fn opened_again(&mut self, at_ms: Millis) -> bool {
+        let tell = |changed, stage: &mut super::Stage| stage.tracker.opened_again(at_ms) | changed;
+        self.stages.iter_mut().fold(false, tell)
+    }
+}

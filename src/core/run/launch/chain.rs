@@ -1,0 +1,220 @@
+//! What the outputs of a launched function start: the stages behind it, as they are deployed now.
+
+use super::{are_too_new, refuse_other_contract};
+use crate::cloud::{CloudError, ErrorKind};
+use crate::model::Place;
+use crate::run::cloud::{FunctionFacts, TriggerPlace};
+use crate::run::header::LaterStage;
+use crate::run::{RunContext, RunError};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Most stages of a chain: more is a mistake, or somebody else's notifications.
+const MOST: usize = 64;
+
+/// The functions that outputs of a launched one start, and those that theirs do.
+#[derive(Debug, Default)]
+pub(super) struct Behind {
+    /// In an order in which each comes after those that start it.
+    pub stages: Vec<LaterStage>,
+    /// Functions whose triggers are so new that S3 may not act on them yet.
+    pub too_new: Vec<String>,
+}
+
+/// A function of the chain.
+struct Node {
+    function: String,
+    facts: FunctionFacts,
+    /// Whose outputs start it, and in which places.
+    started: BTreeMap<usize, Vec<TriggerPlace>>,
+}
+
+/// Looks for them.
+///
+/// # Errors
+/// A function of the chain starts one before it, or was deployed by an older throng; the cloud does not answer.
+pub(super) async fn behind(
+    context: &RunContext,
+    function: &str,
+    facts: &FunctionFacts,
+) -> Result<Behind, RunError> {
+    let first = Node { function: function.to_owned(), facts: facts.clone(), started: BTreeMap::new() };
+    let (mut nodes, mut started) = (vec![first], Started::default());
+    let mut at = 0;
+    while at < nodes.len() && nodes.len() <= MOST {
+        let outputs = nodes[at].facts.outputs.clone();
+        for output in &outputs {
+            for (name, place) in started.in_bucket(context, &output.bucket).await? {
+                if !is_hit(output, &place) {
+                    continue;
+                }
+                let known = nodes.iter().position(|node| node.function == name);
+                let to = match known {
+                    Some(to) => to,
+                    None => {
+                        // Who was deleted is started by nobody.
+                        let Some(facts) = context.functions.facts(&name).await? else { continue };
+                        refuse_other_contract(&name, &facts)?;
+                        nodes.push(Node { function: name, facts, started: BTreeMap::new() });
+                        nodes.len() - 1
+                    }
+                };
+                let places = nodes[to].started.entry(at).or_default();
+                if !places.contains(&place) {
+                    places.push(place);
+                }
+            }
+        }
+        at += 1;
+    }
+    let order = in_order(&nodes)?;
+    Ok(behind_first(&nodes, &order))
+}
+
+fn behind_first(nodes: &[Node], order: &[usize]) -> Behind {
+    let mut behind = Behind::default();
+    for at in order.iter().skip(1) {
+        let Node { function, facts, started } = &nodes[*at];
+        let mut starts: Vec<TriggerPlace> = Vec::new();
+        for place in started.values().flatten() {
+            if !starts.contains(place) {
+                starts.push(place.clone());
+            }
+        }
+        let from = started.keys().filter_map(|from| order.iter().position(|at| at == from));
+        behind.stages.push(LaterStage {
+            function: function.clone(),
+            image: facts.image.clone(),
+            retries: facts.retries,
+            starts,
+            from: from.collect(),
+        });
+        if are_too_new(facts) {
+            behind.too_new.push(function.clone());
+        }
+    }
+    behind
+}
+
+/// The nodes in an order in which each comes after those that start it.
+fn in_order(nodes: &[Node]) -> Result<Vec<usize>, RunError> {
+    let mut order: Vec<usize> = Vec::new();
+    while order.len() < nodes.len() {
+        let is_next =
+            |at: &usize| !order.contains(at) && nodes[*at].started.keys().all(|from| order.contains(from));
+        match (0..nodes.len()).find(is_next) {
+            Some(next) => order.push(next),
+            None => return Err(RunError::Refused(loop_of(nodes, &order))),
+        }
+    }
+    Ok(order)
+}
+
+/// Says which functions start each other.
+fn loop_of(nodes: &[Node], order: &[usize]) -> String {
+    let open: BTreeSet<usize> = (0..nodes.len()).filter(|at| !order.contains(at)).collect();
+    let mut way = Vec::new();
+    let mut at = open.first().copied();
+    while let Some(now) = at {
+        if let Some(begin) = way.iter().position(|seen| *seen == now) {
+            way.drain(..begin);
+            break;
+        }
+        way.push(now);
+        at = nodes[now].started.keys().find(|from| open.contains(from)).copied();
+    }
+    way.reverse();
+    let names: Vec<_> = way.iter().chain(way.first()).map(|at| nodes[*at].function.as_str()).collect();
+    format!(
+        "the outputs of these functions start each other: {}. A chain must end: change the output place of one of them and \
+         deploy it again",
+        names.join(" → ")
+    )
+}
+
+/// Whether files that go to a place can start a function: the place is below the trigger's, or the other way round when the
+/// script writes into folders.
+fn is_hit(output: &Place, trigger: &TriggerPlace) -> bool {
+    let folder = match output.prefix.trim_matches('/') {
+        "" => String::new(),
+        prefix => format!("{prefix}/"),
+    };
+    folder.starts_with(&trigger.prefix) || trigger.prefix.starts_with(&folder)
+}
+
+/// What buckets start, each asked once.
+#[derive(Default)]
+struct Started(BTreeMap<String, Vec<(String, TriggerPlace)>>);
+
+impl Started {
+    async fn in_bucket(
+        &mut self,
+        context: &RunContext,
+        bucket: &str,
+    ) -> Result<Vec<(String, TriggerPlace)>, CloudError> {
+        if let Some(known) = self.0.get(bucket) {
+            return Ok(known.clone());
+        }
+        let started = match context.functions.started_in(bucket).await {
+            // A bucket that is not there, or that a person may not look into, starts nobody as far as is known.
+            Err(error) if error.is_not_found() || error.kind == ErrorKind::Denied => {
+                tracing::info!(%error, bucket, "not known what its objects start");
+                Vec::new()
+            }
+            started => started?,
+        };
+        self.0.insert(bucket.to_owned(), started.clone());
+        Ok(started)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn node(function: &str, from: &[usize]) -> Node {
+        let place =
+            TriggerPlace { bucket: "b".into(), prefix: format!("{function}/"), suffix: String::new() };
+        let started = from.iter().map(|from| (*from, vec![place.clone()])).collect();
+        Node { function: function.into(), facts: FunctionFacts::default(), started }
+    }
+
+    #[test]
+    fn stages_come_after_those_that_start_them() {
+        // `late` is found first, because the launched function starts it, too.
+        let nodes = [node("a", &[]), node("late", &[0, 2]), node("b", &[0])];
+        let order = in_order(&nodes).unwrap();
+        assert_eq!(order, [0, 2, 1]);
+        let stages = behind_first(&nodes, &order).stages;
+        let named: Vec<_> =
+            stages.iter().map(|stage| (stage.function.as_str(), stage.from.clone())).collect();
+        assert_eq!(named, [("b", vec![0]), ("late", vec![0, 1])]);
+        assert_eq!(stages[1].starts.len(), 1, "the same place twice is one");
+    }
+
+    #[test]
+    fn a_loop_is_refused_and_named() {
+        let nodes = [node("a", &[]), node("b", &[0, 2]), node("c", &[1])];
+        let error = in_order(&nodes).unwrap_err().to_string();
+        assert!(error.contains("b → c → b") || error.contains("c → b → c"), "{error}");
+        let own = in_order(&[node("a", &[0])]).unwrap_err().to_string();
+        assert!(own.contains("a → a"), "{own}");
+    }
+
+    #[test]
+    fn places_hit_triggers_from_both_sides() {
+        let place = |prefix: &str| Place { bucket: "b".into(), prefix: prefix.into() };
+        let trigger = |prefix: &str| TriggerPlace { prefix: prefix.into(), ..TriggerPlace::default() };
+        for (output, start, expected) in [
+            ("frames", "frames/", true),
+            ("frames/deep", "frames/", true),
+            ("frames", "frames/png/", true),
+            ("frames2", "frames/", false),
+            ("", "frames/", true),
+            ("frames", "", true),
+            ("frames", "fr", true),
+        ] {
+            assert_eq!(is_hit(&place(output), &trigger(start)), expected, "{output} {start}");
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! Tasks that the outputs of other stages start: nobody launched them, they are known as they are declared.
+
+use super::{RunTracker, pending};
+use crate::model::{RunView, TaskName};
+use crate::run::header::RunHeader;
+use std::collections::HashMap;
+use std::sync::Arc;
+use throng_contract::TaskId;
+
+/// An output that starts a task.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Declared {
+    /// The task's id.
+    pub task: TaskId,
+    /// The bucket that its input is in.
+    pub bucket: String,
+    /// Its input's key.
+    pub key: String,
+    /// Its input's size in bytes.
+    pub size: u64,
+}
+
+impl RunTracker {
+    /// A stage whose tasks are declared by others. `header` is that of its run, with its own function and retries.
+    #[must_use]
+    pub fn later(header: RunHeader) -> Self {
+        let header = RunHeader { tasks: 0, bytes: 0, provider: None, ..header };
+        Self { names: Some(HashMap::new()), ..Self::new(header) }
+    }
+
+    /// The index of a task.
+    #[must_use]
+    pub fn index_of(&self, task: &TaskId) -> Option<u64> {
+        match &self.names {
+            None => task.as_number().filter(|number| *number < self.header.tasks),
+            Some(names) => names.get(task.as_str()).copied(),
+        }
+    }
+
+    /// An output of another stage declares a task. Gives its index; `None` when it was known, or this is the first stage.
+    pub fn declare(&mut self, declared: &Declared) -> Option<u64> {
+        let index = self.header.tasks;
+        let names = self.names.as_mut()?;
+        if names.contains_key(declared.task.as_str()) {
+            return None;
+        }
+        let name: Arc<str> = declared.task.as_str().into();
+        names.insert(name.clone(), index);
+        let bucket = match self.buckets.get(&declared.bucket) {
+            Some(bucket) => bucket.clone(),
+            None => {
+                let bucket: Arc<str> = declared.bucket.as_str().into();
+                self.buckets.entry(declared.bucket.clone()).or_insert(bucket).clone()
+            }
+        };
+        let row = pending(TaskName::Text(name), bucket, declared.key.as_str().into(), declared.size);
+        let chunks = Arc::make_mut(&mut self.chunks);
+        match chunks.last_mut().filter(|chunk| chunk.len() < RunView::CHUNK) {
+            Some(chunk) => Arc::make_mut(chunk).push(row),
+            None => chunks.push(Arc::new(vec![row])),
+        }
+        self.by_key = None;
+        self.header.tasks += 1;
+        self.header.bytes = self.header.bytes.saturating_add(declared.size);
+        self.inputs_known += 1;
+        self.counts.pending += 1;
+        if self.cancelled_ms.is_some() {
+            self.decide_one(index);
+        }
+        Some(index)
+    }
+}
