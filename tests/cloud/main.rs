@@ -10,6 +10,7 @@
 mod support;
 
 mod campaign;
+mod chains;
 mod command_line;
 mod credentials;
 mod daemon;

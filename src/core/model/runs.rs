@@ -226,7 +226,7 @@ impl TaskRow {
         let unsuccessful = self.state.is_final() && self.state != TaskState::Succeeded;
         unsuccessful
             && self.record_key.is_none()
-            && self.class.is_some_and(|class| class != FailureClass::Lost)
+            && !matches!(self.class, None | Some(FailureClass::Lost | FailureClass::Upstream))
     }
 }
 

@@ -1,7 +1,7 @@
 //! `runs`: one run, or all of them, as text and as a document.
 
 use super::follow::{follow, stalled};
-use super::reasons::{ending, memory_of, reason};
+use super::reasons::{ending, memory_of, reason, unheard};
 use crate::args;
 use crate::fail::{CliResult, Fail, SOME_FAILED};
 use crate::print::{self, Table};
@@ -146,7 +146,8 @@ async fn explain_failures(context: &RunContext, run: &RunSummary) -> CliResult {
     for row in failed.take(SHOWN) {
         let records = run::attempts(context, follower.chain(), &row.task).await?;
         let memory = memory_of(context, records.iter().map(|attempt| &attempt.record)).await;
-        let why = records.first().map(|attempt| reason(&attempt.record, memory)).unwrap_or_default();
+        let why = records.first().map(|attempt| reason(&attempt.record, memory));
+        let why = why.or_else(|| unheard(row).map(str::to_owned)).unwrap_or_default();
         print::note(lines!("task {} ({}): {}: {why}", row.task, row.key, ending(row)));
     }
     let counts = &run.counts;

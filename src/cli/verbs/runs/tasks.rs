@@ -1,6 +1,6 @@
 //! `tasks`: the tasks of a run, or one with its attempts.
 
-use super::reasons::{ending, memory_of, reason};
+use super::reasons::{ending, memory_of, reason, unheard};
 use crate::args::{self, Format};
 use crate::fail::{CliResult, Fail};
 use crate::print::{self, Table};
@@ -127,7 +127,10 @@ async fn reasons(
         stream::iter(explained.collect::<Vec<_>>()).buffered(AT_ONCE).try_collect::<Vec<_>>().await?;
     let memory = memory_of(context, attempts.iter().flatten().map(|attempt| &attempt.record)).await;
     let last = |attempts: &Vec<run::Attempt>| attempts.first().map(|attempt| reason(&attempt.record, memory));
-    Ok(attempts.iter().map(|attempts| last(attempts).unwrap_or_default()).collect())
+    let why = |(attempts, row): (&Vec<run::Attempt>, &&TaskRow)| {
+        last(attempts).or_else(|| unheard(row).map(str::to_owned)).unwrap_or_default()
+    };
+    Ok(attempts.iter().zip(rows).map(why).collect())
 }
 
 /// The function that does a task.
@@ -184,6 +187,9 @@ pub(crate) fn task_text(
         Clean::new(&row.key),
         words::bytes(row.size)
     );
+    if let Some(why) = unheard(row) {
+        let _ = writeln!(text, "  error     {why}");
+    }
     for (index, record) in records.iter().enumerate() {
         let _ = writeln!(
             text,

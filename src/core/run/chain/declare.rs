@@ -3,7 +3,7 @@
 use super::{Chain, Stage};
 use crate::model::{OutputObject, TaskState};
 use crate::run::tracker::Declared;
-use std::mem;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::Arc;
 use throng_contract::TaskId;
 
@@ -84,11 +84,38 @@ impl Chain {
     fn add(&mut self, to: usize, declared: &Declared) {
         let Some(stage) = self.stages.get_mut(to) else { return };
         let Some(index) = stage.tracker.declare(declared) else { return };
+        let mut hasher = DefaultHasher::new();
+        (&declared.bucket, &declared.key).hash(&mut hasher);
+        let input = hasher.finish();
+        let first = *self.places.entry(input).or_insert((to, index));
+        if first != (to, index) {
+            self.shared.entry(input).or_insert_with(|| vec![first]).push((to, index));
+        }
         let place = (depth_of(&declared.task), super::told::block(&declared.task));
         self.blocks.entry(place).or_default().push((to, index));
         for early in self.early.remove(&declared.task).unwrap_or_default() {
             self.tell(to, &early);
         }
+    }
+
+    /// Where several tasks stored the same object, the last one is what is there: its task was started, perhaps several times,
+    /// the others never. Says so of those of which nothing was heard although the last one has ended.
+    pub fn overwritten(&mut self) -> bool {
+        let mut changed = false;
+        for tasks in self.shared.values() {
+            let ended = |(stage, index): &(usize, u64)| {
+                self.stages.get(*stage).is_some_and(|stage| stage.tracker.is_final(*index))
+            };
+            if !tasks.iter().any(ended) {
+                continue;
+            }
+            for (stage, index) in tasks {
+                if let Some(stage) = self.stages.get_mut(*stage) {
+                    changed |= stage.tracker.overwritten(*index);
+                }
+            }
+        }
+        changed
     }
 
     /// Begins later stages anew: what is known of them is read again.
@@ -111,8 +138,10 @@ impl Chain {
                 stage.tracker.cancelled(at);
             }
         }
-        mem::take(&mut self.early);
+        self.early.clear();
         self.blocks.clear();
+        self.places.clear();
+        self.shared.clear();
     }
 
     /// How often later stages were begun anew, so that what was read of them is to be read again.

@@ -2,7 +2,7 @@
 
 use super::Chain;
 use super::declare::depth_of;
-use crate::model::{Counts, InvocationInfo, Millis, TaskName, TaskRow};
+use crate::model::{Counts, InvocationInfo, Millis, TaskName, TaskRow, TaskState};
 use crate::run::failure::FailedEvent;
 use crate::run::header::RunHeader;
 use crate::run::tracker::RunTracker;
@@ -203,11 +203,11 @@ impl Chain {
         let tasks = self.blocks.get(&(depth, block)).map(Vec::as_slice).unwrap_or_default();
         let mut all = true;
         for (stage, index) in tasks {
-            let Some(row) = self.stage(*stage).and_then(|stage| stage.row(*index)) else { continue };
-            if !row.state.is_final() || row.record_key.is_none() {
+            let Some(tracker) = self.stage(*stage) else { continue };
+            if !tracker.is_final(*index) {
                 return BlockState::Open;
             }
-            all &= row.state == crate::model::TaskState::Succeeded;
+            all &= tracker.row(*index).is_some_and(|row| row.state == TaskState::Succeeded);
         }
         let before = self.block(depth - 1, block);
         let BlockState::Final { done } = before else { return BlockState::Idle };

@@ -69,6 +69,9 @@ pub struct Chain {
     early: HashMap<TaskId, Vec<Early>>,
     /// Declared tasks by depth and block: their stage and index.
     blocks: HashMap<(u32, u64), Vec<(usize, u64)>>,
+    /// Declared tasks by a digest of their input's place, and the places that several tasks share.
+    places: HashMap<u64, (usize, u64)>,
+    shared: HashMap<u64, Vec<(usize, u64)>>,
     same_clock: bool,
     /// How often later stages were begun anew.
     rebuilt: u32,
@@ -79,8 +82,16 @@ impl Chain {
     #[must_use]
     pub fn new(header: RunHeader) -> Self {
         let stages = stages_of(&header);
-        let (early, blocks) = (HashMap::new(), HashMap::new());
-        Self { header, stages, early, blocks, same_clock: false, rebuilt: 0 }
+        Self {
+            header,
+            stages,
+            early: HashMap::new(),
+            blocks: HashMap::new(),
+            places: HashMap::new(),
+            shared: HashMap::new(),
+            same_clock: false,
+            rebuilt: 0,
+        }
     }
 
     /// The cloud has the clock of who launched: an event from before the launch is not the run's.

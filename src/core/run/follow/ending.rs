@@ -19,6 +19,12 @@ impl Follower {
         late && !plan::is_there(&self.context.folder(&self.chain.header().id)) && self.chain.overdue(now)
     }
 
+    /// Tasks whose input was replaced before they began. Their events are long gone when nothing is heard for a while.
+    pub(super) fn check_overwritten(&mut self) -> bool {
+        let quiet = self.quiet_for().is_some_and(|quiet| quiet >= self.options.slow * 3);
+        quiet && self.chain.counts().running == 0 && self.has_read_all() && self.chain.overwritten()
+    }
+
     /// When every task is final: reads everything once more, also what was stored, then writes how it ended.
     pub(super) async fn settle(&mut self) -> Result<bool, RunError> {
         if !self.chain.is_complete() {

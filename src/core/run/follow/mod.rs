@@ -264,6 +264,7 @@ impl Follower {
             let heard = self.chain.last_ended_ms().min(now_ms()).max(self.quiet_since_ms);
             self.quiet_since_ms = if first { heard } else { now_ms() };
         }
+        changed |= self.check_overwritten();
         changed |= self.check_overdue();
         changed |= self.settle().await?;
         self.pause = if changed || self.unsent() > 0 {

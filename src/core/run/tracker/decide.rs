@@ -33,6 +33,9 @@ impl RunTracker {
             (TaskState::Pending, Some(_), _) | (TaskState::Pending, _, Some(_)) if failed.is_some() => {
                 failed.unwrap_or((TaskState::Failed, None))
             }
+            (TaskState::Pending, _, _) if self.overwritten.contains(&task) => {
+                (TaskState::Failed, Some(FailureClass::Upstream))
+            }
             (TaskState::Pending, Some(_), _) => (TaskState::Cancelled, None),
             (TaskState::Pending | TaskState::Running, _, Some(_)) => {
                 (TaskState::Failed, Some(FailureClass::Lost))

@@ -37,6 +37,24 @@ impl RunTracker {
         }
     }
 
+    /// Another task's output has replaced the input of this one, and nothing was ever heard of it: its event found the other's
+    /// object. Returns whether that is new; a record that comes after all wins.
+    pub fn overwritten(&mut self, index: u64) -> bool {
+        let silent = self.row(index).is_some_and(|row| row.attempts == 0 && !row.state.is_final());
+        if !silent || !self.overwritten.insert(index) {
+            return false;
+        }
+        self.decide_one(index);
+        true
+    }
+
+    /// Whether a task is final by the ledger.
+    #[must_use]
+    pub fn is_final(&self, index: u64) -> bool {
+        let row = self.row(index).filter(|row| row.state.is_final());
+        row.is_some_and(|row| row.record_key.is_some() || self.overwritten.contains(&index))
+    }
+
     /// An output of another stage declares a task. Gives its index; `None` when it was known, or this is the first stage.
     pub fn declare(&mut self, declared: &Declared) -> Option<u64> {
         let index = self.header.tasks;

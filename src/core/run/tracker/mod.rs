@@ -19,7 +19,7 @@
 use super::header::RunHeader;
 use super::statistics::Histogram;
 use crate::model::{Counts, FailureClass, Millis, RunStatistics, RunView, TaskName, TaskRow, TaskState};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 mod attempt;
@@ -66,6 +66,8 @@ pub struct RunTracker {
     by_request: HashMap<Arc<str>, u64>,
     /// Tasks whose end is known from the log alone.
     reported: u64,
+    /// Tasks whose input another task's output has replaced before they began.
+    overwritten: HashSet<u64>,
     /// Tasks that failed and will be tried again by Lambda.
     waiting: u64,
     /// How far the cloud's clock may be behind that of who launched.
@@ -102,6 +104,7 @@ impl RunTracker {
             by_request: HashMap::new(),
             reported: 0,
             waiting: 0,
+            overwritten: HashSet::new(),
             clocks_ms: CLOCKS_MS,
             names: None,
             header,
