@@ -102,10 +102,11 @@ impl<'a> Ledger<'a> {
         (*run == task.run && at.elapsed() < ANSWER_HOLDS).then_some(*cancelled)
     }
 
-    /// The first record of an environment and day says that the standing run exists. Somebody else may have said so; who
+    /// The first record of an environment and day says that the standing run exists: what its outputs start belongs to it, not
+    /// to a standing run of the next function. Somebody else may have said so; who
     /// cannot say it says it with the next record.
     fn open_day(&self, bucket: &str, task: &TaskRef, started_ms: u64, until: Instant) {
-        let Some(day) = keys::day_of(&task.run) else { return };
+        let Some(day) = keys::day_of(&task.run).filter(|_| task.stage == 0) else { return };
         let mut known = self.day.lock().unwrap_or_else(PoisonError::into_inner);
         if *known == day {
             return;

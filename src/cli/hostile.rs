@@ -67,6 +67,7 @@ pub(crate) fn run() -> RunSummary {
         stalled_ms: Some(90_000),
         settled: false,
         waiting: 0,
+        standing: false,
         stages: vec![
             StageSummary { function: evil(), ..StageSummary::default() },
             StageSummary { function: evil(), from: vec![0], ..StageSummary::default() },

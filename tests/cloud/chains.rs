@@ -1,7 +1,8 @@
 //! Chains: functions whose outputs start others are one run with stages.
 
-use crate::support::{Home, between};
+use crate::support::{Home, between, wait_for};
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 
 /// `split` writes the words of its input as files; `count` counts letters, and fails for the word `bad`; `mark` notes what
 /// it was given.
@@ -45,11 +46,15 @@ fn a_chain_is_one_run_and_ends_when_its_last_stage_has() {
     assert!(said.contains("a bad word"), "{said}");
     let run: Value = serde_json::from_slice(&output.stdout).unwrap();
     let expected = [("split", 2, 2), ("count", 5, 4), ("mark", 4, 4)];
-    let expected: Vec<_> = expected.iter().map(|(name, all, good)| ((*name).to_owned(), *all, *good)).collect();
+    let expected: Vec<_> =
+        expected.iter().map(|(name, all, good)| ((*name).to_owned(), *all, *good)).collect();
     assert_eq!(totals(&run), expected, "{run}");
-    assert_eq!(run["counts"], json!({
-        "total": 11, "succeeded": 10, "failed": 1, "pending": 0, "running": 0, "timed-out": 0, "expired": 0, "cancelled": 0,
-    }));
+    assert_eq!(
+        run["counts"],
+        json!({
+            "total": 11, "succeeded": 10, "failed": 1, "pending": 0, "running": 0, "timed-out": 0, "expired": 0, "cancelled": 0,
+        })
+    );
     let id = run["id"].as_str().unwrap();
 
     // Somebody who only lists, and somebody who looks at the records again.
@@ -96,4 +101,53 @@ fn outputs_under_one_key_are_told_and_nothing_waits_for_what_is_gone() {
     // Which of them were overwritten before they began depends on time; what was is told so.
     let failed = home.ok(&["tasks", "last", "--state", "failed"]);
     assert_eq!(failed.matches("upstream").count(), failed.matches("under the same key").count(), "{failed}");
+}
+
+/// What arrives by itself is a run, too: of the day, with the stages that it starts.
+#[test]
+fn objects_that_nobody_launched_belong_to_a_standing_run() {
+    let home = Home::new();
+    deploy(&home);
+    home.write("a.txt", "one two");
+    home.write("b.txt", "bad");
+    home.ok(&["put", "a.txt", "b.txt", "chain/in"]);
+    let standing = |runs: &Value| -> Option<Value> {
+        let mut runs = runs.as_array()?.iter().filter(|run| run["function"] == "split");
+        runs.next().filter(|run| run["counts"]["total"] == 7 && run["counts"]["pending"] == 0).cloned()
+    };
+    let mut run = Value::Null;
+    wait_for("the standing run", || {
+        let found = standing(&home.json(&["runs"])).filter(|run| run["counts"]["running"] == 0);
+        found.map(|found| run = found).is_some()
+    });
+    assert_eq!(run["standing"], true, "{run}");
+    let expected = [("split", 2, 2), ("count", 3, 2), ("mark", 2, 2)];
+    let expected: Vec<_> =
+        expected.iter().map(|(name, all, good)| ((*name).to_owned(), *all, *good)).collect();
+    assert_eq!(totals(&run), expected, "{run}");
+    assert_eq!(
+        home.json(&["runs"]).as_array().unwrap().len(),
+        1,
+        "what its outputs start is of the same run"
+    );
+
+    let id = run["id"].as_str().unwrap();
+    let text = home.ok(&["runs", id]);
+    assert!(text.contains("split → count → mark · triggered 20"), "{text}");
+    let tasks = home.json(&["tasks", id, "--stage", "split"]);
+    let inputs: BTreeSet<_> =
+        tasks.as_array().unwrap().iter().map(|task| task["key"].as_str().unwrap()).collect();
+    assert_eq!(inputs, BTreeSet::from(["in/a.txt", "in/b.txt"]), "{tasks}");
+    let failed = home.ok(&["tasks", id, "--state", "failed"]);
+    assert!(failed.contains("a bad word"), "{failed}");
+    assert!(home.ok(&["logs", "--run", id]).contains("a bad word"));
+
+    let refused = home.run(&["cancel", id]);
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(!refused.status.success() && said.contains("cannot be cancelled"), "{said}");
+    let again = home.run(&["run", "--again", id, "--wait", "--output", "json"]);
+    let again: Value = serde_json::from_slice(&again.stdout).unwrap();
+    assert_eq!(totals(&again)[0], ("split".to_owned(), 1, 1), "the input whose word was bad: {again}");
+    let last = home.json(&["runs", "last"]);
+    assert_eq!(last["id"], again["id"], "the last run is the last that was launched");
 }

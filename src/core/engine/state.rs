@@ -277,6 +277,7 @@ mod tests {
             stalled_ms: None,
             settled: false,
             waiting: 0,
+            standing: false,
             stages: Vec::new(),
             collisions: 0,
             collided: Vec::new(),

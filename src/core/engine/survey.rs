@@ -123,7 +123,7 @@ async fn look(
             ask(&context, &survey, invocation).await;
         }
     }
-    memory.open.saw(runs.iter().any(|run| run.ended_ms.is_none()), openings);
+    memory.open.saw(runs.iter().any(|run| run.ended_ms.is_none() && !run.is_quiet()), openings);
     ctx.show(move |snap| (snap.runs, snap.running) = (ready(runs), ready(running)));
     Ok(())
 }

@@ -25,6 +25,11 @@ pub async fn cancel(context: &JobContext, run: &str) -> Result<Cancellation, Job
 }
 
 pub(super) async fn end(runs: &RunContext, run: &str) -> Result<Cancellation, JobError> {
+    run::refuse_standing(
+        run,
+        "cancelled",
+        "take the trigger out of the function's definition and deploy it again",
+    )?;
     let mut follower = Follower::open(runs, run).await?;
     follower.read().await?;
     if follower.chain().is_complete() {

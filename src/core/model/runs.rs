@@ -4,6 +4,7 @@ use super::{FailureClass, Millis, TaskName, TaskState};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use throng_contract::keys::day_of;
 
 /// Counts of tasks by state. Their sum is the manifest's size, always.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -76,6 +77,8 @@ pub struct RunSummary {
     pub id: String,
     /// The function that was launched.
     pub function: String,
+    /// Whether nobody launched it: what arrived on a day by itself.
+    pub standing: bool,
     /// Its stages when it is a chain, the launched one first; empty when it has no other.
     pub stages: Vec<StageSummary>,
     /// The image's digest when it was launched.
@@ -157,6 +160,27 @@ pub struct RunTrouble {
 impl RunSummary {
     /// Milliseconds without a word from which on it is likelier that events were lost than that the cloud is busy.
     const LOSS_MS: u64 = 60_000;
+
+    /// Whether it stands and nothing of it is under way.
+    #[must_use]
+    pub const fn is_quiet(&self) -> bool {
+        self.standing && self.counts.running + self.counts.pending == 0
+    }
+
+    /// What it is in words: the functions of its chain, and of a standing run its day.
+    #[must_use]
+    pub fn title(&self) -> String {
+        let functions = match self.stages.as_slice() {
+            [] => self.function.clone(),
+            stages => stages.iter().map(|stage| stage.function.as_str()).collect::<Vec<_>>().join(" → "),
+        };
+        match day_of(&self.id).filter(|_| self.standing) {
+            Some(day) if day.is_ascii() => {
+                format!("{functions} · triggered {}-{}-{}", &day[..4], &day[4..6], &day[6..])
+            }
+            _ => functions,
+        }
+    }
 
     /// Whether a function does a stage of it.
     #[must_use]

@@ -5,7 +5,7 @@
 //! ```
 
 use super::header::{is_run_id, started_of};
-use super::{Follower, RunContext, RunError};
+use super::{Follower, RunContext, RunError, standing};
 use crate::dataset::objects::{List, each_page};
 use crate::model::{InvocationInfo, RunSummary, RunTrouble};
 use look::{Looked, counted, trouble, unread, what_it_is};
@@ -27,6 +27,9 @@ const STALE_EVERY: Duration = Duration::from_mins(1);
 const NAMES_WITHIN: Duration = Duration::from_secs(2);
 /// Who asks once waits so long for either.
 const ONCE_WITHIN: Duration = Duration::from_secs(20);
+/// Which standing runs there are is read this often.
+const STANDING_EVERY: Duration = Duration::from_mins(1);
+const STANDING_EVERY_LOCAL: Duration = Duration::from_secs(2);
 /// Runs that are looked at to find the newest: folders that no launch has made may come first.
 const FEW: usize = 5;
 /// Characters of an id that tell the second of the launch; the first version's ids tell no more.
@@ -39,6 +42,9 @@ pub struct Lister {
     known: HashMap<String, Known>,
     /// Names of the runs that are listed, newest first.
     listed: Vec<String>,
+    /// Names of the standing runs that are listed, and when they were read.
+    standing: Vec<String>,
+    standing_read: Option<Instant>,
     looks: JoinSet<(String, u64, Looked)>,
     /// Runs whose look is waited for.
     awaited: HashSet<String>,
@@ -86,6 +92,8 @@ impl Lister {
             context,
             known: HashMap::new(),
             listed: Vec::new(),
+            standing: Vec::new(),
+            standing_read: None,
             looks: JoinSet::new(),
             awaited: HashSet::new(),
             begun: 0,
@@ -123,7 +131,8 @@ impl Lister {
     pub async fn newest(&mut self) -> Result<Option<RunSummary>, RunError> {
         self.names_within = ONCE_WITHIN;
         self.names(FEW).await?;
-        let launched = |run: &RunSummary| run.trouble.is_none() || started_of(&run.id).is_some();
+        let launched =
+            |run: &RunSummary| !run.standing && (run.trouble.is_none() || started_of(&run.id).is_some());
         let newest = self.summaries().into_iter().find(launched);
         match newest {
             Some(RunSummary { id: run, trouble: Some(RunTrouble { why: what, .. }), .. }) => {
@@ -163,9 +172,25 @@ impl Lister {
         let started = |id: &String| self.known.get(id).map_or(0, |known| known.summary.started_ms);
         listed.sort_by(|a, b| (second(b), started(b), b.as_str()).cmp(&(second(a), started(a), a.as_str())));
         listed.truncate(most);
-        self.known.retain(|id, _| listed.contains(id));
+        self.standing_names().await?;
+        let standing: HashSet<String> = self.standing.iter().cloned().collect();
+        self.known.retain(|id, _| standing.contains(id) || listed.contains(id));
         self.listed = listed;
         self.any_was_read()
+    }
+
+    /// Reads which standing runs there are, now and then: a list for each function that has some.
+    async fn standing_names(&mut self) -> Result<(), RunError> {
+        let every = if self.context.local { STANDING_EVERY_LOCAL } else { STANDING_EVERY };
+        if self.standing_read.is_none_or(|read| read.elapsed() >= every) {
+            self.standing = standing::ids(&self.context, crate::cloud::now_ms()).await?;
+            self.standing_read = Some(Instant::now());
+            for id in self.standing.clone() {
+                self.look_at_new(&id);
+            }
+            self.collect(self.names_within, &mut |_| ()).await;
+        }
+        Ok(())
     }
 
     /// A run that cannot be read is shown so. When none can, it is the cloud that does not answer.
@@ -186,7 +211,7 @@ impl Lister {
     /// Counts the open runs, each on its own; `each` hears of every one that was. Who is not done in time goes on, and is
     /// heard of the next time.
     pub async fn count(&mut self, within: Duration, mut each: impl FnMut(&RunSummary) + Send) {
-        for id in self.listed.clone() {
+        for id in self.listed.iter().chain(&self.standing).cloned().collect::<Vec<_>>() {
             self.count_one(&id);
         }
         self.collect(within, &mut each).await;
@@ -195,7 +220,13 @@ impl Lister {
     /// The runs that [`Lister::names`] found, with what is known of them.
     #[must_use]
     pub fn summaries(&self) -> Vec<RunSummary> {
-        self.listed.iter().filter_map(|id| Some(self.known.get(id)?.summary.clone())).collect()
+        let known = |id: &String| Some(self.known.get(id)?.summary.clone());
+        let mut all: Vec<RunSummary> = self.listed.iter().filter_map(known).collect();
+        for run in self.standing.iter().filter_map(known) {
+            let at = all.iter().position(|other| other.started_ms <= run.started_ms).unwrap_or(all.len());
+            all.insert(at, run);
+        }
+        all
     }
 
     /// Attempts under way in all open runs, as far as the last [`Lister::count`] saw.

@@ -16,6 +16,7 @@
 //! cloud       what runs ask of functions
 //! fuzzing     readers of outside input, for the fuzz targets
 //! results     what a run's tasks have put, as their records name it
+//! standing    what arrived outside any launch, per function and day
 //! statistics  quantiles of many durations in little memory
 //! verify      proof that nothing was lost
 //! ```
@@ -39,6 +40,7 @@ mod plan;
 mod provider;
 mod reports;
 mod results;
+mod standing;
 mod statistics;
 mod task;
 mod tracker;
@@ -57,6 +59,7 @@ pub use manifest::{ManifestEntry, read_manifest};
 pub use provider::{Store, Stores};
 pub use reports::{FailedAttempt, LogPlace};
 pub use results::{Results, results};
+pub use standing::refuse_standing;
 pub use task::{Attempt, attempts};
 pub use tracker::RunTracker;
 pub use verify::{Verified, verify};

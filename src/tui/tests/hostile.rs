@@ -72,6 +72,7 @@ fn summary() -> RunSummary {
         stalled_ms: Some(90_000),
         settled: false,
         waiting: 0,
+        standing: false,
         stages: vec![
             StageSummary { function: evil(), ..StageSummary::default() },
             StageSummary { function: evil(), from: vec![0], ..StageSummary::default() },

@@ -172,7 +172,7 @@ fn launched(view: &RunView, look: &RenderContext) -> Line {
     Line::from(vec![
         Span::styled(word, style),
         Span::styled("   function ", dim),
-        Span::raw(Clean::new(&run.function)),
+        Span::raw(Clean::new(&run.title())),
         Span::styled("   launched ", dim),
         Span::raw(words::date_time(run.started_ms, &look.zone)),
         Span::styled("   image ", dim),

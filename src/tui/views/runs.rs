@@ -30,6 +30,7 @@ pub fn state(run: &RunSummary, look: &RenderContext) -> (String, Style) {
     let (state, word) = match () {
         () if run.ended_ms.is_none() && run.unsent > 0 => (TaskState::Running, "sending"),
         () if run.ended_ms.is_none() && run.cancelled => (TaskState::Running, "cancelling"),
+        () if run.ended_ms.is_none() && run.is_quiet() => (TaskState::Pending, "standing"),
         () if run.ended_ms.is_none() => (TaskState::Running, "running"),
         () if run.cancelled => (TaskState::Cancelled, "cancelled"),
         () if bad == 0 => (TaskState::Succeeded, "succeeded"),
@@ -62,7 +63,7 @@ impl Item for RunSummary {
         Column::text(
             "FUNCTION",
             (12, 2, 0),
-            |run, _| plain(&run.function),
+            |run, _| plain(&run.title()),
             |a, b| a.function.cmp(&b.function),
         ),
         Column::text(

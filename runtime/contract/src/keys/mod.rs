@@ -61,8 +61,8 @@ pub const BRIEF: [&str; 4] = [STARTS, PACKS, REQUESTS, INPUTS];
 pub const BLOCK: u64 = 1_000;
 /// Tasks of a part of the manifest, and of a summary.
 pub const PART: u64 = 10_000;
-/// Shards of a standing run.
-const SHARDS: u64 = 16;
+/// Shards of a standing run, at each depth of what its outputs start.
+pub const SHARDS: u64 = 16;
 
 /// `secrets/<function>/providers.json`
 #[must_use]
@@ -197,6 +197,26 @@ pub fn day_of(run: &str) -> Option<&str> {
     run.strip_prefix("day-")?.get(..8)
 }
 
+/// `days/<function>/`
+#[must_use]
+pub fn days_prefix(function: &str) -> String {
+    format!("{DAYS}{function}/")
+}
+
+/// `days/<function>/<yyyymmdd>.end.json`: how a standing run ended.
+#[must_use]
+pub fn day_end_key(function: &str, day: &str) -> String {
+    format!("{DAYS}{function}/{day}.end.json")
+}
+
+/// The day of a key of [`day_key`] or [`day_end_key`], and whether it is the latter.
+#[must_use]
+pub fn parse_day(key: &str) -> Option<(&str, bool)> {
+    let name = key.rsplit('/').next()?.strip_suffix(".json")?;
+    let (day, ended) = name.strip_suffix(".end").map_or((name, false), |day| (day, true));
+    (day.len() == 8 && day.bytes().all(|b| b.is_ascii_digit())).then_some((day, ended))
+}
+
 /// `days/<function>/<yyyymmdd>.json`
 #[must_use]
 pub fn day_key(function: &str, day: &str) -> String {
@@ -263,6 +283,15 @@ mod tests {
         let loose = AttemptRecord { task: None, ..record };
         assert!(record_key(&loose).starts_with("loose/f/"));
         assert_eq!(running_key(&loose), None);
+    }
+
+    #[test]
+    fn days_are_read_from_their_keys() {
+        assert_eq!(parse_day(&day_key("f", "20261123")), Some(("20261123", false)));
+        assert_eq!(parse_day(&day_end_key("f", "20261123")), Some(("20261123", true)));
+        for other in ["days/f/x.json", "days/f/20261123", "days/f/20261123.x.json", ""] {
+            assert_eq!(parse_day(other), None, "{other}");
+        }
     }
 
     #[test]

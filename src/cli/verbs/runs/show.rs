@@ -61,7 +61,7 @@ pub(crate) fn table(runs: &[RunSummary]) -> Lines {
         let number = |number| if run.is_counted() { words::count(number) } else { "–".to_owned() };
         table.row([
             run.id.clone(),
-            chain_of(run),
+            run.title(),
             words::local_time(run.started_ms),
             total,
             number(counts.succeeded),
@@ -80,6 +80,7 @@ fn took(run: &RunSummary) -> String {
         (None, Some(trouble)) if trouble.damaged => "damaged".to_owned(),
         (None, Some(_)) => "not read".to_owned(),
         (None, None) if run.reading => "reading".to_owned(),
+        (None, None) if run.is_quiet() => "standing".to_owned(),
         (None, None) => "running".to_owned(),
     }
 }
@@ -92,6 +93,9 @@ pub fn document(run: &RunSummary) -> Value {
         "ended_ms": run.ended_ms, "cancelled": run.cancelled, "settled": run.settled, "classes": classes,
         "counts": counts_document(&run.counts), "waiting": run.waiting,
     });
+    if run.standing {
+        document["standing"] = json!(true);
+    }
     if !run.stages.is_empty() {
         document["stages"] = run.stages.iter().map(stage_document).collect();
     }
@@ -137,8 +141,8 @@ pub(super) async fn report(session: &Session, context: &RunContext, run: &RunSum
 async fn explain_failures(context: &RunContext, run: &RunSummary) -> CliResult {
     const SHOWN: usize = 5;
     let mut follower = Follower::open(context, &run.id).await?;
-    follower.load_inputs().await?;
     follower.read().await?;
+    follower.load_inputs().await?;
     let view = follower.view();
     let failed = view.rows().filter(|row| {
         row.state.is_final() && row.state != TaskState::Succeeded && row.state != TaskState::Cancelled
@@ -162,7 +166,7 @@ async fn explain_failures(context: &RunContext, run: &RunSummary) -> CliResult {
 
 pub(crate) fn one(run: &RunSummary) -> Lines {
     let counts = &run.counts;
-    let mut text = lines!("run {}  {}\n", run.id, Clean::new(&chain_of(run)));
+    let mut text = lines!("run {}  {}\n", run.id, Clean::new(&run.title()));
     let _ = writeln!(text, "  started   {}", words::local_time(run.started_ms));
     match run.ended_ms {
         Some(ended) => {
@@ -210,14 +214,6 @@ pub(crate) fn one(run: &RunSummary) -> Lines {
 
 /// Overwritten objects that are named.
 const OVERWRITTEN: usize = 5;
-
-/// The functions of a run: `split → detect → montage`.
-pub(crate) fn chain_of(run: &RunSummary) -> String {
-    match run.stages.as_slice() {
-        [] => run.function.clone(),
-        stages => stages.iter().map(|stage| stage.function.as_str()).collect::<Vec<_>>().join(" → "),
-    }
-}
 
 /// How a stage stands.
 fn stage_words(stage: &StageSummary) -> String {

@@ -20,8 +20,8 @@ pub async fn tasks(session: &Session, args: args::Tasks) -> CliResult {
     let context = session.job(Job::Look).await?.runs()?;
     let run = resolve(&context, &args.run).await?;
     let mut follower = Follower::open(&context, &run).await?;
-    follower.load_inputs().await?;
     follower.read().await?;
+    follower.load_inputs().await?;
     let view = follower.view();
     let chain = follower.chain();
     let provider = chain.header().provider.clone();

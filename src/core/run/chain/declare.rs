@@ -23,10 +23,11 @@ impl Chain {
     /// Who cannot read one says so with [`Chain::not_read`].
     pub fn take_unread(&mut self, most: usize, all: bool) -> Vec<Unread> {
         let mut taken = Vec::new();
-        for (at, stage) in
-            self.stages.iter_mut().enumerate().filter(|(_, stage)| all || !stage.next.is_empty())
-        {
+        let standing = self.open_until_ms.is_some();
+        let stages = self.stages.iter_mut().enumerate().filter(|(_, stage)| all || !stage.next.is_empty());
+        for (at, stage) in stages {
             while taken.len() < most
+                && stage.may_read_more(standing)
                 && let Some(index) = stage.unread.pop()
             {
                 let key = stage.tracker.row(index).and_then(|row| row.record_key.clone());
@@ -51,7 +52,9 @@ impl Chain {
     /// Whether records are still to be read before all tasks are known; with `all`, before all outputs are.
     #[must_use]
     pub fn has_unread(&self, all: bool) -> bool {
-        self.stages.iter().any(|stage| !stage.unread.is_empty() && (all || !stage.next.is_empty()))
+        let standing = self.open_until_ms.is_some();
+        let wanted = |stage: &Stage| (all || !stage.next.is_empty()) && stage.may_read_more(standing);
+        self.stages.iter().any(|stage| !stage.unread.is_empty() && wanted(stage))
     }
 
     /// A success names its outputs, in their order: those that start a function declare its tasks.

@@ -2,6 +2,7 @@
 
 use super::Chain;
 use super::declare::depth_of;
+use crate::cloud::now_ms;
 use crate::model::{Counts, InvocationInfo, Millis, TaskName, TaskRow, TaskState};
 use crate::run::failure::FailedEvent;
 use crate::run::header::RunHeader;
@@ -86,7 +87,8 @@ impl Chain {
     /// more will be declared.
     #[must_use]
     pub fn is_complete(&self) -> bool {
-        self.stages.iter().all(|stage| stage.is_declared() && stage.tracker.is_complete())
+        let over = self.open_until_ms.is_none_or(|until| now_ms() > until);
+        over && self.stages.iter().all(|stage| stage.is_declared() && stage.tracker.is_complete())
     }
 
     /// Tasks that failed and that Lambda will try again; they count as pending.
@@ -99,6 +101,12 @@ impl Chain {
     #[must_use]
     pub fn is_cancelled(&self) -> bool {
         self.stages().next().is_some_and(RunTracker::is_cancelled)
+    }
+
+    /// Whether nobody has launched it.
+    #[must_use]
+    pub const fn is_standing(&self) -> bool {
+        self.open_until_ms.is_some()
     }
 
     /// Whether the inputs of all tasks are known.

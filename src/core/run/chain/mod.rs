@@ -31,6 +31,9 @@ mod told;
 pub use declare::Unread;
 pub use known::BlockState;
 
+/// Tasks of a standing run whose inputs are named: each costs a request.
+const NAMED: usize = 5_000;
+
 /// One stage.
 #[derive(Clone, Debug)]
 struct Stage {
@@ -48,6 +51,11 @@ struct Stage {
 }
 
 impl Stage {
+    /// Whether records are read only for what is shown of them, and enough were.
+    fn may_read_more(&self, standing: bool) -> bool {
+        !standing || !self.next.is_empty() || self.declared.len() < NAMED
+    }
+
     /// Whether everything is known that its tasks have declared so far.
     fn is_declared(&self) -> bool {
         self.next.is_empty() || self.unread.is_empty()
@@ -75,6 +83,8 @@ pub struct Chain {
     same_clock: bool,
     /// How often later stages were begun anew.
     rebuilt: u32,
+    /// Of a standing run: when nothing more can come.
+    open_until_ms: Option<Millis>,
 }
 
 impl Chain {
@@ -91,7 +101,19 @@ impl Chain {
             shared: HashMap::new(),
             same_clock: false,
             rebuilt: 0,
+            open_until_ms: None,
         }
+    }
+
+    /// A standing run, which nobody has launched; it is open until then.
+    #[must_use]
+    pub fn standing(header: RunHeader, open_until_ms: Millis) -> Self {
+        let mut chain = Self::new(header);
+        if let Some(first) = chain.stages.first_mut() {
+            first.tracker = RunTracker::standing(first.tracker.header().clone());
+        }
+        chain.open_until_ms = Some(open_until_ms);
+        chain
     }
 
     /// The cloud has the clock of who launched: an event from before the launch is not the run's.

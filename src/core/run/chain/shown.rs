@@ -68,6 +68,7 @@ impl Chain {
         RunSummary {
             id: self.header.id.clone(),
             function: self.header.function.clone(),
+            standing: self.is_standing(),
             stages: self.stage_summaries(),
             image: digest_of(&self.header.image),
             started_ms: self.header.started_ms,

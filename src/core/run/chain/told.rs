@@ -1,20 +1,20 @@
 //! What a chain is told. The order does not matter.
 
 use super::declare::depth_of;
-use super::{Chain, Early};
-use crate::model::{Millis, TaskState};
+use super::{Chain, Early, Unread};
+use crate::model::{Millis, TaskRow, TaskState};
 use crate::run::failure::FailedEvent;
 use crate::run::manifest::ManifestEntry;
 use crate::run::reports::FailedAttempt;
-use throng_contract::TaskId;
-use throng_contract::keys::{BLOCK, RecordName};
+use throng_contract::keys::{RecordName, block_of};
+use throng_contract::{AttemptRecord, TaskId, TaskRef};
 
 /// Things told of tasks that nobody has declared which are kept at most: names in a bucket are written by anybody.
 const MOST_EARLY: usize = 1_000_000;
 
 /// The block that a task's records are in.
 pub(super) fn block(task: &TaskId) -> u64 {
-    task.root().map_or(0, |root| root / BLOCK)
+    block_of(&TaskRef { task: task.clone(), ..TaskRef::launched("", 0) })
 }
 
 impl Chain {
@@ -51,18 +51,31 @@ impl Chain {
 
     /// Tells a stage: one of them it is, an end or a begin.
     pub(super) fn tell(&mut self, at: usize, told: &Early) -> bool {
+        let standing = at == 0 && self.open_until_ms.is_some();
         let Some(stage) = self.stages.get_mut(at) else { return false };
         let ended = stage.tracker.record(&told.key);
         if ended {
             let task = RecordName::parse(&told.key).and_then(|name| name.task);
             let index = task.and_then(|task| stage.tracker.index_of(&task));
             let success = index.filter(|index| {
-                let row = stage.tracker.row(*index).filter(|row| row.state == TaskState::Succeeded);
+                // What failed in a standing run is read for the name of its input.
+                let wanted = |row: &&TaskRow| {
+                    row.state == TaskState::Succeeded || standing && row.record_key.is_some()
+                };
+                let row = stage.tracker.row(*index).filter(wanted);
                 row.is_some_and(|row| row.record_key.as_ref() != stage.declared.get(index))
             });
             stage.unread.extend(success);
         }
         ended || stage.tracker.marker(&told.key, told.at_ms)
+    }
+
+    /// What a record says of its task's input, in a standing run.
+    pub fn describe(&mut self, of: &Unread, record: &AttemptRecord) {
+        if let Some(first) = self.stages.first_mut().filter(|_| of.stage == 0 && self.open_until_ms.is_some())
+        {
+            first.tracker.describe(of.index, &record.bucket, &record.key, record.bytes_in);
+        }
     }
 
     /// A marker of the first layout was seen.

@@ -6,7 +6,7 @@ use crate::dataset::objects::Put;
 use crate::model::Collision;
 use crate::run::header::RunEnd;
 use crate::run::{RunError, plan};
-use throng_contract::keys::end_key;
+use throng_contract::keys::{day_end_key, day_of, end_key};
 
 impl Follower {
     pub(super) fn check_overdue(&mut self) -> bool {
@@ -85,11 +85,20 @@ impl Follower {
         Some(RunEnd { collisions, collided, ..self.chain.end()? })
     }
 
+    /// Where it stands how the run ended.
+    fn end_key(&self) -> String {
+        let header = self.chain.header();
+        match day_of(&header.id) {
+            Some(day) => day_end_key(&header.function, day),
+            None => end_key(&header.id),
+        }
+    }
+
     /// A convenience for lists: when it cannot be written, they count.
     async fn write_end(&mut self, end: RunEnd) {
         let put = Put {
             bucket: self.context.home.clone(),
-            key: end_key(&self.chain.header().id),
+            key: self.end_key(),
             body: serde_json::to_vec(&end).unwrap_or_default().into(),
             only_new: !self.has_end,
             ..Put::default()

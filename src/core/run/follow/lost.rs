@@ -43,7 +43,10 @@ impl Follower {
 
     /// Sends what is provably lost once more. Returns whether anything was sent. What cannot be asked proves nothing.
     pub(in crate::run) async fn send_lost(&mut self) -> bool {
-        let Some(quiet) = self.options.resend_after else { return false };
+        // What nobody launched, nobody has sent.
+        let Some(quiet) = self.options.resend_after.filter(|_| !self.chain.is_standing()) else {
+            return false;
+        };
         if !self.may_have_lost(quiet) || !self.resent.looked.is_due(quiet / LOOKS) {
             return false;
         }

@@ -6,6 +6,7 @@
 //! ```text
 //! beside    what is read beside records: cancellation, what Lambda gave up on, the platform's log
 //! blocks    reads the ledger of today, block by block, and what summaries say of those that are final
+//! days      reads standing runs
 //! drive     looks again and again, until the run or the person who watches has ended
 //! ending    when tasks are lost, when everything is read, and the end.json that is written then
 //! first     reads the first layout
@@ -20,7 +21,7 @@ use super::chain::Chain;
 use super::header::{RunEnd, is_run_id};
 use super::launch::Launch;
 use super::manifest::read_manifest;
-use super::{RunContext, RunError, RunHeader};
+use super::{RunContext, RunError, RunHeader, standing};
 use crate::cloud::now_ms;
 use crate::dataset::Meter;
 use crate::dataset::objects::read;
@@ -28,10 +29,11 @@ use crate::model::Millis;
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use throng_contract::keys::run_key;
+use throng_contract::keys::{is_day, run_key};
 
 mod beside;
 mod blocks;
+mod days;
 mod drive;
 mod ending;
 mod first;
@@ -66,6 +68,7 @@ impl Due {
 enum Reader {
     First(first::Reader),
     Blocks(blocks::Reader),
+    Days(days::Reader),
 }
 
 /// Follows one run.
@@ -100,6 +103,9 @@ pub struct Follower {
 pub(super) async fn read_header(context: &RunContext, run: &str) -> Result<RunHeader, RunError> {
     if !is_run_id(run) {
         return Err(RunError::NoRun(run.chars().filter(|c| !c.is_control()).take(64).collect()));
+    }
+    if is_day(run) {
+        return standing::header(context, run).await;
     }
     let damaged = |what: String| RunError::Damaged { run: run.to_owned(), what };
     let body = match read(context.store.as_ref(), &context.home, &run_key(run)).await {
@@ -140,11 +146,15 @@ impl Follower {
     pub(super) fn of(context: &RunContext, header: RunHeader) -> Self {
         let options = FollowOptions::of(context);
         let quiet_since_ms = header.started_ms;
-        let mut chain = Chain::new(header);
+        let mut chain = match standing::open_until(&header.id) {
+            Some(until) => Chain::standing(header, until),
+            None => Chain::new(header),
+        };
         if context.local {
             chain.same_clock();
         }
         let reader = match chain.header().version {
+            _ if chain.is_standing() => Reader::Days(days::Reader::new(&chain)),
             ..=1 => Reader::First(first::Reader::default()),
             _ => Reader::Blocks(blocks::Reader::new(&chain, context.local)),
         };
@@ -210,11 +220,14 @@ impl Follower {
         self.meter.as_ref().map_or(0, |meter| self.chain.header().tasks.saturating_sub(meter.items_done()))
     }
 
-    /// Reads the inputs, unless they are known.
+    /// Reads the inputs, unless they are known; of a standing run those that its records, as far as they were read, name.
     ///
     /// # Errors
     /// [`RunError`]
     pub async fn load_inputs(&mut self) -> Result<(), RunError> {
+        if self.chain.is_standing() {
+            return self.read_names().await;
+        }
         if self.chain.has_inputs() {
             return Ok(());
         }
@@ -247,8 +260,12 @@ impl Follower {
         // Who watches reads what was stored while there is time; else it is read when the run ends.
         let all = self.options.outputs && self.end.is_none();
         changed |= self.read_outputs(all).await?;
+        // What one stage declares may have stored something already, too.
+        for _ in 1..self.chain.deepest() {
+            changed |= self.read_outputs(false).await?;
+        }
         let slow = self.options.slow;
-        if self.folder.is_due(slow) {
+        if !self.chain.is_standing() && self.folder.is_due(slow) {
             changed |= self.look_at_folder().await?;
         }
         if !self.chain.is_complete() {
@@ -281,6 +298,7 @@ impl Follower {
         let sent = self.meter.as_ref().map(|meter| meter.items_done());
         Ok(match &mut self.reader {
             Reader::First(reader) => reader.read(context, chain, &self.options).await?,
+            Reader::Days(reader) => reader.read(context, chain, &self.options).await?,
             Reader::Blocks(reader) => {
                 reader.read(context, (chain, &mut self.outputs), &self.options, sent).await?
             }
@@ -292,6 +310,7 @@ impl Follower {
         let (context, chain) = (&self.context, &mut self.chain);
         match &mut self.reader {
             Reader::First(reader) => drop(reader.records(context, chain, None).await?),
+            Reader::Days(reader) => drop(reader.all(context, chain).await?),
             Reader::Blocks(reader) => reader.read_open(context, (chain, &mut self.outputs)).await?,
         }
         Ok(())
@@ -302,6 +321,7 @@ impl Follower {
     fn look_again(&mut self) {
         match &mut self.reader {
             Reader::First(reader) => *reader = first::Reader::default(),
+            Reader::Days(reader) => *reader = days::Reader::new(&self.chain),
             Reader::Blocks(reader) => reader.look_again(),
         }
     }
@@ -311,6 +331,7 @@ impl Follower {
     pub fn has_read_all(&self) -> bool {
         match &self.reader {
             Reader::First(reader) => reader.has_read_all(),
+            Reader::Days(reader) => reader.has_read_all(),
             Reader::Blocks(reader) => reader.has_read_all() && !self.chain.has_unread(false),
         }
     }

@@ -3,7 +3,7 @@
 
 use super::Follower;
 use crate::dataset::objects::read;
-use crate::model::{Collision, OutputObject, TaskName};
+use crate::model::{Collision, OutputObject, TaskName, TaskState};
 use crate::run::RunError;
 use crate::run::chain::{Chain, Unread};
 use futures::StreamExt as _;
@@ -78,12 +78,20 @@ impl Outputs {
 }
 
 impl Follower {
+    /// Reads all records that name the inputs of a standing run's tasks.
+    pub(super) async fn read_names(&mut self) -> Result<(), RunError> {
+        while self.chain.is_standing() && self.chain.has_unread(true) {
+            self.read_outputs(true).await?;
+        }
+        Ok(())
+    }
+
     /// Reads records of successes: those that start tasks, and all others when `all`. Returns whether anything changed.
     pub(super) async fn read_outputs(&mut self, all: bool) -> Result<bool, RunError> {
         // The first layout has no chains, and what its runs stored is read where it is asked for.
         let unread = match self.reader {
             super::Reader::First(_) => Vec::new(),
-            super::Reader::Blocks(_) => self.chain.take_unread(AT_MOST, all),
+            super::Reader::Blocks(_) | super::Reader::Days(_) => self.chain.take_unread(AT_MOST, all),
         };
         if unread.is_empty() {
             return Ok(false);
@@ -99,8 +107,12 @@ impl Follower {
             match body {
                 Ok(body) => {
                     let record = body.and_then(|body| serde_json::from_slice::<AttemptRecord>(&body).ok());
+                    if let Some(record) = &record {
+                        self.chain.describe(&unread, record);
+                    }
                     // What cannot be read declares nothing: `verify` names it.
-                    let outputs = record.map(|record| record.outputs).unwrap_or_default();
+                    let succeeded = record.filter(|record| record.state == TaskState::Succeeded);
+                    let outputs = succeeded.map(|record| record.outputs).unwrap_or_default();
                     self.outputs.read(&mut self.chain, &unread, outputs);
                 }
                 Err(error) => {

@@ -13,7 +13,7 @@ const MOST: usize = 64;
 
 /// The functions that outputs of a launched one start, and those that theirs do.
 #[derive(Debug, Default)]
-pub(super) struct Behind {
+pub(in crate::run) struct Behind {
     /// In an order in which each comes after those that start it.
     pub stages: Vec<LaterStage>,
     /// Functions whose triggers are so new that S3 may not act on them yet.
@@ -32,7 +32,7 @@ struct Node {
 ///
 /// # Errors
 /// A function of the chain starts one before it, or was deployed by an older throng; the cloud does not answer.
-pub(super) async fn behind(
+pub(in crate::run) async fn behind(
     context: &RunContext,
     function: &str,
     facts: &FunctionFacts,

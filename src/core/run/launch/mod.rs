@@ -31,6 +31,7 @@ mod send;
 pub(super) use again::invoke_again;
 pub use again::send_again;
 pub use cancel::cancel;
+pub(super) use chain::behind;
 pub use prepare::prepare;
 pub(super) use reopen::{Again, agains};
 pub use resume::{resume, unsent};

@@ -2,10 +2,11 @@
 
 use crate::cloud::CloudError;
 use crate::dataset::FileList;
-use crate::model::{TaskRow, TaskState};
+use crate::model::{TaskName, TaskRow, TaskState};
 use crate::run::tracker::RunTracker;
 use crate::run::{Follower, RunContext, RunError, Store, Stores};
 use futures::{StreamExt as _, TryStreamExt as _};
+use std::collections::{BTreeSet, HashSet};
 use std::path::PathBuf;
 use tokio_util::sync::CancellationToken;
 
@@ -35,7 +36,8 @@ pub(super) async fn unsuccessful(
 ) -> Result<Unsuccessful, RunError> {
     let mut follower = Follower::open(context, run).await?;
     follower.read().await?;
-    if !follower.chain().is_complete() {
+    // A standing run is open as long as its day; what has failed in it can be run again before.
+    if !follower.chain().is_complete() && !follower.chain().is_standing() {
         return Err(RunError::Refused(format!(
             "run `{run}` has not ended: what does not succeed can be run again when it has. `throng run --resume {run}` \
              sends what has not begun"
@@ -48,6 +50,15 @@ pub(super) async fn unsuccessful(
             "run `{run}`: every task has succeeded; there is nothing to run again"
         )));
     }
+    let buckets: BTreeSet<String> = rows.iter().map(|row| row.bucket.to_string()).collect();
+    if buckets.len() > 1 {
+        let names = buckets.into_iter().collect::<Vec<_>>().join(", ");
+        return Err(RunError::Refused(format!(
+            "run `{run}`: its inputs are in several buckets ({names}): run the objects of each, as \
+             `throng run FUNCTION s3://BUCKET/KEY…`"
+        )));
+    }
+    let bucket = buckets.into_iter().next().unwrap_or_default();
     let (asked, header) = (rows.len() as u64, follower.chain().header());
     let store = Stores::of(context, &header.function).get(header.provider.as_deref()).await?;
     let look =
@@ -61,18 +72,25 @@ pub(super) async fn unsuccessful(
     }
     if inputs.is_empty() {
         return Err(RunError::Refused(format!(
-            "run `{run}`: no input of the tasks that did not succeed is in {}: launch their files again",
-            header.bucket
+            "run `{run}`: no input of the tasks that did not succeed is in {bucket}: launch their files again"
         )));
     }
     let absent = asked - inputs.len() as u64;
-    Ok(Unsuccessful { inputs, bucket: header.bucket.clone(), provider: header.provider.clone(), absent })
+    Ok(Unsuccessful { inputs, bucket, provider: header.provider.clone(), absent })
 }
 
+/// Launched tasks that did not succeed, or of which something that their outputs started did not.
 fn without_success(follower: &Follower) -> Vec<TaskRow> {
+    let bad = |row: &&TaskRow| row.state.is_final() && row.state != TaskState::Succeeded;
+    let roots: HashSet<String> = follower.chain().rows().filter(bad).map(|row| root(&row.task)).collect();
     let first = follower.chain().stages().next();
     let rows = first.into_iter().flat_map(RunTracker::rows);
-    rows.filter(|row| row.state.is_final() && row.state != TaskState::Succeeded).cloned().collect()
+    rows.filter(|row| roots.contains(&row.task.to_string())).cloned().collect()
+}
+
+/// The name of the task that nothing but a launch or an event started.
+fn root(task: &TaskName) -> String {
+    task.to_string().split('.').next().unwrap_or_default().to_owned()
 }
 
 /// A task with the size that its input has now; `None` when there is none.

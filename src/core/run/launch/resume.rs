@@ -8,7 +8,7 @@ use crate::model::Place;
 use crate::run::follow::read_header;
 use crate::run::header::is_run_id;
 use crate::run::manifest::{ManifestEntry, read_manifest};
-use crate::run::{RunContext, RunError, plan};
+use crate::run::{RunContext, RunError, plan, refuse_standing};
 use std::path::PathBuf;
 use std::sync::Arc;
 use throng_contract::keys::cancel_key;
@@ -27,6 +27,7 @@ pub fn unsent(context: &RunContext) -> Vec<String> {
 /// [`RunError::AllSent`] when there is nothing to send from this machine; [`RunError::Refused`] when the run was
 /// cancelled, or another throng is sending it.
 pub async fn resume(context: &RunContext, run: &str) -> Result<Launch, RunError> {
+    refuse_standing(run, "sent again", "`throng run --again` runs what did not succeed")?;
     let header = read_header(context, run).await?;
     if read(context.store.as_ref(), &context.home, &cancel_key(run)).await?.is_some() {
         return Err(RunError::Refused(format!("run `{run}` was cancelled")));

@@ -8,7 +8,7 @@ use crate::run::tracker::digest_of;
 use crate::run::{FollowOptions, Follower, RunContext, RunError, RunHeader};
 use std::collections::BTreeMap;
 use std::time::Duration;
-use throng_contract::keys::end_key;
+use throng_contract::keys::{day_end_key, day_of, end_key, is_day};
 
 /// Inputs of runs with at most this many tasks are named in the list of what is running.
 const NAMED: u64 = 20_000;
@@ -32,7 +32,8 @@ pub enum Looked {
 pub async fn what_it_is(context: &RunContext, id: &str, resend_after: Option<Duration>) -> Looked {
     let look = async {
         let header = read_header(context, id).await?;
-        let end = read(context.store.as_ref(), &context.home, &end_key(id)).await?;
+        let key = day_of(id).map_or_else(|| end_key(id), |day| day_end_key(&header.function, day));
+        let end = read(context.store.as_ref(), &context.home, &key).await?;
         Ok((header, end))
     };
     match look.await {
@@ -100,6 +101,7 @@ pub fn unread(id: &str) -> RunSummary {
         stalled_ms: None,
         settled: false,
         waiting: 0,
+        standing: is_day(id),
         stages: Vec::new(),
         collisions: 0,
         collided: Vec::new(),
@@ -114,7 +116,8 @@ fn of_end(header: &RunHeader, end: &[u8]) -> Option<RunSummary> {
     let end: RunEnd = serde_json::from_slice(end).ok()?;
     let counts = end.counts();
     let launched = end.stages.first().map_or(counts, StageEnd::counts);
-    (launched.total() == header.tasks).then(|| RunSummary {
+    // A standing run has no manifest that its counts could be held against.
+    (is_day(&header.id) || launched.total() == header.tasks).then(|| RunSummary {
         id: header.id.clone(),
         function: header.function.clone(),
         image: digest_of(&header.image),
@@ -123,6 +126,7 @@ fn of_end(header: &RunHeader, end: &[u8]) -> Option<RunSummary> {
         counts,
         classes: end.failure_classes(),
         cancelled: end.cancelled,
+        standing: is_day(&header.id),
         stages: stages_of(header, &end),
         collisions: end.collisions,
         collided: end.collided,

@@ -28,6 +28,42 @@ impl RunTracker {
         Self { names: Some(HashMap::new()), ..Self::new(header) }
     }
 
+    /// The first stage of a standing run.
+    #[must_use]
+    pub fn standing(header: RunHeader) -> Self {
+        Self { grows: true, ..Self::later(header) }
+    }
+
+    /// The index of a task of which something is heard.
+    pub(super) fn heard_of(&mut self, task: &TaskId) -> Option<u64> {
+        let known = self.index_of(task);
+        if known.is_some() || !self.grows {
+            return known;
+        }
+        let (bucket, key) = (String::new(), String::new());
+        self.declare(&Declared { task: task.clone(), bucket, key, size: 0 })
+    }
+
+    /// What a record says of a task's input, where nobody has declared it.
+    pub fn describe(&mut self, index: u64, bucket: &str, key: &str, size: u64) {
+        if !self.grows {
+            return;
+        }
+        let bucket = self.bucket(bucket);
+        if let Some(row) = self.row_mut(index) {
+            (row.bucket, row.key, row.size) = (bucket, key.into(), size);
+        }
+        self.by_key = None;
+    }
+
+    /// The name of a bucket, shared by all tasks.
+    fn bucket(&mut self, name: &str) -> Arc<str> {
+        if let Some(bucket) = self.buckets.get(name) {
+            return bucket.clone();
+        }
+        self.buckets.entry(name.to_owned()).or_insert(name.into()).clone()
+    }
+
     /// The index of a task.
     #[must_use]
     pub fn index_of(&self, task: &TaskId) -> Option<u64> {
@@ -58,19 +94,13 @@ impl RunTracker {
     /// An output of another stage declares a task. Gives its index; `None` when it was known, or this is the first stage.
     pub fn declare(&mut self, declared: &Declared) -> Option<u64> {
         let index = self.header.tasks;
+        let name: Arc<str> = declared.task.as_str().into();
         let names = self.names.as_mut()?;
-        if names.contains_key(declared.task.as_str()) {
+        if names.contains_key(&name) {
             return None;
         }
-        let name: Arc<str> = declared.task.as_str().into();
         names.insert(name.clone(), index);
-        let bucket = match self.buckets.get(&declared.bucket) {
-            Some(bucket) => bucket.clone(),
-            None => {
-                let bucket: Arc<str> = declared.bucket.as_str().into();
-                self.buckets.entry(declared.bucket.clone()).or_insert(bucket).clone()
-            }
-        };
+        let bucket = self.bucket(&declared.bucket);
         let row = pending(TaskName::Text(name), bucket, declared.key.as_str().into(), declared.size);
         let chunks = Arc::make_mut(&mut self.chunks);
         match chunks.last_mut().filter(|chunk| chunk.len() < RunView::CHUNK) {

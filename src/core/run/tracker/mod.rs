@@ -43,6 +43,8 @@ pub struct RunTracker {
     header: RunHeader,
     /// Indexes of tasks that nobody launched; `None` in the first stage, where names are numbers.
     names: Option<HashMap<Arc<str>, u64>>,
+    /// Of a standing run: nobody declares its tasks, they are those of which something is heard.
+    grows: bool,
     chunks: Arc<Vec<Arc<Vec<TaskRow>>>>,
     /// Tasks with more to them than one record: several attempts, markers, events that Lambda gave up on.
     complex: HashMap<u64, Task>,
@@ -107,6 +109,7 @@ impl RunTracker {
             overwritten: HashSet::new(),
             clocks_ms: CLOCKS_MS,
             names: None,
+            grows: false,
             header,
         }
     }

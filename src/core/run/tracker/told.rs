@@ -31,7 +31,7 @@ impl RunTracker {
     /// A record's key was seen. Returns whether anything changed; the same key twice changes nothing.
     pub fn record(&mut self, key: &str) -> bool {
         let Some(name) = RecordName::parse(key) else { return false };
-        let task = name.task.as_ref().and_then(|task| self.index_of(task));
+        let task = name.task.as_ref().and_then(|task| self.heard_of(task));
         let Some((task, row)) = task.and_then(|task| Some((task, self.row(task)?))) else {
             self.foreign += 1;
             return false;
@@ -62,7 +62,7 @@ impl RunTracker {
     /// A running marker's key was seen; it was stored at `at_ms`.
     pub fn marker(&mut self, key: &str, at_ms: Option<Millis>) -> bool {
         let Some((task, marker)) = marker_of(key, at_ms) else { return false };
-        let Some(task) = self.index_of(&task) else { return false };
+        let Some(task) = self.heard_of(&task) else { return false };
         let Some(row) = self.row(task) else { return false };
         let recorded = row.state.is_final().then(|| Attempt::of_row(row)).flatten();
         if recorded.is_some_and(|attempt| attempt.ends(&marker)) {
@@ -116,6 +116,10 @@ impl RunTracker {
         if let Some(task) = &event.task {
             let task = Some(&task.task).filter(|_| task.run == self.header.id);
             return task.and_then(|task| self.index_of(task)).into_iter().collect();
+        }
+        // An event about an object may be of a launched run: what is heard of a request tells whose it is.
+        if self.grows {
+            return self.by_request.get(event.request_id.as_str()).copied().into_iter().collect();
         }
         // The same key may have been an input of an earlier run.
         if event.event_ms.unwrap_or(event.at_ms) + self.clocks_ms < self.header.started_ms {
