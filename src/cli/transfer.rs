@@ -80,6 +80,9 @@ impl Shown {
             }
             JobEvent::Counting(meter) => self.meter = Some(meter.clone()),
             JobEvent::BucketMade(bucket) => self.note(lines!("created the bucket {bucket}")),
+            JobEvent::Starts { function, files } => {
+                self.note(lines!("→ starts {function} on {}", words::plural(*files, "file")));
+            }
             JobEvent::Deploying { progress, .. } => {
                 let done: Vec<_> = progress.layers.iter().filter_map(layer).collect();
                 for line in done.into_iter().filter(|_| print::notes_are_seen()) {

@@ -110,7 +110,9 @@ fn objects_that_nobody_launched_belong_to_a_standing_run() {
     deploy(&home);
     home.write("a.txt", "one two");
     home.write("b.txt", "bad");
-    home.ok(&["put", "a.txt", "b.txt", "chain/in"]);
+    let put = home.run(&["put", "a.txt", "b.txt", "chain/in"]);
+    let said = String::from_utf8_lossy(&put.stderr).into_owned();
+    assert!(put.status.success() && said.contains("→ starts split on 2 files"), "{said}");
     let standing = |runs: &Value| -> Option<Value> {
         let mut runs = runs.as_array()?.iter().filter(|run| run["function"] == "split");
         runs.next().filter(|run| run["counts"]["total"] == 7 && run["counts"]["pending"] == 0).cloned()

@@ -21,6 +21,10 @@ pub(super) fn observer(ctx: &Ctx, progress: &ProgressHandle) -> Observer {
         JobEvent::BucketMade(bucket) => {
             ctx.update(move |state| state.notice(Severity::Info, format!("Bucket {bucket} made"), ""));
         }
+        JobEvent::Starts { function, files } => {
+            let title = format!("→ starts {function} on {}", plural(files, "file"));
+            ctx.update(move |state| state.notice(Severity::Info, title, ""));
+        }
         JobEvent::Planned(_) => {}
         JobEvent::Deploying { function, progress } => deploying(&row, &function, &progress),
         JobEvent::Deployed(applied) => deployed(&ctx, &applied),

@@ -18,6 +18,13 @@ pub enum JobEvent {
     Counting(Arc<Meter>),
     /// A bucket that was not there was made.
     BucketMade(String),
+    /// So many of the files that are sent start this function by their arrival.
+    Starts {
+        /// The function's name.
+        function: String,
+        /// How many files.
+        files: u64,
+    },
     /// A function was planned; nothing of it is changed yet.
     Planned(Arc<Plan>),
     /// A function is being deployed.

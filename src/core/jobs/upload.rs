@@ -5,7 +5,9 @@ use crate::cloud::Cloud;
 use crate::dataset::upload::Upload;
 use crate::dataset::{FileList, S3Objects, scan};
 use crate::model::Place;
+use crate::run::FunctionApi as _;
 use crate::words::how_many;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -50,6 +52,9 @@ pub async fn upload(
     let mut failed: Vec<_> = unreadable
         .map(|problem| NotDone { what: problem.path.clone(), reason: problem.reason.clone() })
         .collect();
+    for (function, files) in starts(context.cloud(), &place, &files).await {
+        observer.tell(JobEvent::Starts { function, files });
+    }
     let files = Arc::new(files);
     let upload = Upload {
         files: files.clone(),
@@ -65,6 +70,21 @@ pub async fn upload(
     let own = only_of(&files).map(|name| place.key(name));
     let place = Place { prefix: own.unwrap_or_else(|| place.prefix.clone()), ..place };
     Ok(UploadReport { place, sent: uploaded.sent, skipped: uploaded.skipped, failed })
+}
+
+/// The functions that the files will start by their arrival, and how many start each. What cannot be known is not told.
+async fn starts(cloud: &Cloud, place: &Place, files: &FileList) -> BTreeMap<String, u64> {
+    let triggers = cloud.started_in(&place.bucket).await.unwrap_or_else(|error| {
+        tracing::info!(%error, bucket = place.bucket, "not known what an upload starts");
+        Vec::new()
+    });
+    let mut starts = BTreeMap::new();
+    for key in files.iter().map(|file| place.key(file.name)).filter(|_| !triggers.is_empty()) {
+        for (function, _) in triggers.iter().filter(|(_, trigger)| trigger.starts(&place.bucket, &key)) {
+            *starts.entry(function.clone()).or_default() += 1;
+        }
+    }
+    starts
 }
 
 /// The name of a file that is the only one, and not in a folder.
