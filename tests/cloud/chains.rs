@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 /// `split` writes the words of its input as files; `count` counts letters, and fails for the word `bad`; `mark` notes what
 /// it was given.
-fn deploy(home: &Home) {
+fn define(home: &Home) {
     let split = "#!/bin/sh\nname=${INPUT_FILE_PATH##*/}\n\
                  for word in $(cat \"$INPUT_FILE_PATH\"); do printf %s $word > \"$TMP_OUTPUT_DIR/$name-$word.word\"; done\n\
                  echo note > \"$TMP_OUTPUT_DIR/$name.log\"\n";
@@ -21,9 +21,10 @@ fn deploy(home: &Home) {
         home.function("count", count, &format!("{small}{words}")),
         home.function("mark", mark, &format!("{small}{}", between("chain/counts", "chain/out"))),
     ];
-    for file in files {
-        home.ok(&["deploy", &file]);
-    }
+    // One file, as people write chains.
+    let read = |file: &String| std::fs::read_to_string(home.path().join(file)).unwrap();
+    let functions: Vec<_> = files.iter().map(|file| read(file).replace("functions:\n  aws:\n", "")).collect();
+    home.write("chain.yaml", &format!("functions:\n  aws:\n{}", functions.concat()));
 }
 
 fn totals(run: &Value) -> Vec<(String, u64, u64)> {
@@ -37,10 +38,11 @@ fn totals(run: &Value) -> Vec<(String, u64, u64)> {
 #[test]
 fn a_chain_is_one_run_and_ends_when_its_last_stage_has() {
     let home = Home::new();
-    deploy(&home);
+    define(&home);
+    assert!(home.ok(&["check", "chain.yaml"]).contains("chain split → count → mark"));
     home.write("in/a.txt", "one two three");
     home.write("in/b.txt", "four bad");
-    let output = home.run(&["run", "split", "in", "--wait", "--output", "json"]);
+    let output = home.run(&["run", "chain.yaml", "in", "--wait", "--output", "json"]);
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(1), "a task of a later stage failed: {said}");
     assert!(said.contains("a bad word"), "{said}");
@@ -107,7 +109,8 @@ fn outputs_under_one_key_are_told_and_nothing_waits_for_what_is_gone() {
 #[test]
 fn objects_that_nobody_launched_belong_to_a_standing_run() {
     let home = Home::new();
-    deploy(&home);
+    define(&home);
+    home.ok(&["deploy", "chain.yaml"]);
     home.write("a.txt", "one two");
     home.write("b.txt", "bad");
     let put = home.run(&["put", "a.txt", "b.txt", "chain/in"]);

@@ -38,13 +38,21 @@ fn warned_or(
     document.map_err(|errors| fail(&errors))
 }
 
-/// Reads the only function of a definition file that is deployed before it is run.
-pub fn only_function(text: &str) -> Result<Document, Fail> {
+/// Reads a definition file that is deployed before it is run, and which of its functions that is: the only one, or the first of
+/// the only chain.
+pub fn runnable(text: &str) -> Result<(Document, usize), Fail> {
     let path = Path::new(text);
     let document = warned_or(definition::load(path), |errors| not_deployable(errors, path))?;
-    match document.definitions.len() {
-        1 => Ok(document),
-        _ => Err(Fail::usage(format!("{text} has several functions: deploy it, then name one"))),
+    let heads = document.heads();
+    match heads[..] {
+        [only] => Ok((document, only)),
+        _ => {
+            let names: Vec<_> = heads.iter().map(|at| document.definitions[*at].name.as_str()).collect();
+            let names = names.join(", ");
+            Err(Fail::usage(format!(
+                "{text} has several functions to begin with ({names}): deploy it, then name one"
+            )))
+        }
     }
 }
 
@@ -105,6 +113,9 @@ pub async fn deploy(session: &Session, args: args::Deploy) -> CliResult {
     let settings = args.settings.settings()?;
     let document = warned(definition::with_settings(args.file.or(args.conf_file).as_deref(), &settings))?;
     let several = document.definitions.len() > 1;
+    for chain in document.chains() {
+        print::note(lines!("chain {chain}"));
+    }
     let job = session.job(if args.dry_run { Job::Plan } else { Job::Deploy }).await?;
     let plans = plan(session, &job, &Definitions::File(document), session.format == Format::Table).await?;
     let mut results: Vec<_> = plans.iter().map(|plan| planned(plan)).collect();
@@ -212,10 +223,18 @@ pub fn check(session: &Session, args: &args::Check) -> CliResult {
             json!({"function": explanation.function, "origin": origin, "sections": sections})
         })
         .collect();
-    print::result(session.format, &json!({"functions": shown, "warnings": warnings}), || {
+    let chains = document.chains();
+    let mut shown = json!({"functions": shown, "warnings": warnings});
+    if !chains.is_empty() {
+        shown["chains"] = json!(chains);
+    }
+    print::result(session.format, &shown, || {
         let mut text = Lines::default();
         for explanation in &explanations {
             text.push(&lines!("{explanation}").ended());
+        }
+        for chain in &chains {
+            text.push(&lines!("chain {chain}\n"));
         }
         text
     });

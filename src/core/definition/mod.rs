@@ -65,6 +65,7 @@
 //!
 //! ```text
 //! aws         one entry of functions.aws
+//! chain       which functions of a file start each other
 //! check       checks across a definition and across a file: loops, overlaps, names used twice
 //! dialect     the top level of a file in today's form
 //! dialects    older spellings, brought into today's
@@ -88,6 +89,7 @@
 //! ```
 
 mod aws;
+mod chain;
 mod check;
 mod dialect;
 mod dialects;

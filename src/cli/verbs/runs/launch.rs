@@ -40,7 +40,7 @@ pub async fn launch(session: &Session, args: args::Run) -> CliResult {
     }
     let named = args.function.clone().unwrap_or_default();
     let inputs = inputs(&args.inputs)?;
-    let defined = deploy::is_definition(&named).then(|| deploy::only_function(&named)).transpose()?;
+    let defined = deploy::is_definition(&named).then(|| deploy::runnable(&named)).transpose()?;
     if defined.is_none() {
         deploy::named(&named)?;
     }
@@ -52,9 +52,10 @@ pub async fn launch(session: &Session, args: args::Run) -> CliResult {
     let job = session.job(if defined.is_some() { Job::Deploy } else { Job::Launch }).await?;
     let (function, first) = match defined {
         None => (named, None),
-        Some(document) => {
-            let first = document.definitions.first().cloned();
-            (deploy_first(session, &job, document).await?, first)
+        Some((document, first)) => {
+            let first = document.definitions[first].clone();
+            deploy_all(session, &job, document).await?;
+            (first.name.clone(), Some(first))
         }
     };
     let there = match (inputs, &first) {
@@ -71,11 +72,11 @@ pub async fn launch(session: &Session, args: args::Run) -> CliResult {
     begun(session, &args, &job, launch).await
 }
 
-/// Deploys the function of a file that is to be run; gives its name.
-async fn deploy_first(session: &Session, job: &JobContext, document: Document) -> Result<String, Fail> {
+/// Deploys the functions of a file that is to be run.
+async fn deploy_all(session: &Session, job: &JobContext, document: Document) -> Result<(), Fail> {
     let plans = deploy::plan(session, job, &Definitions::File(document), false).await?;
-    let applied = deploy::apply(session, job, &plans, |_| {}).await?;
-    Ok(applied.into_iter().map(|applied| applied.function).next().unwrap_or_default())
+    deploy::apply(session, job, &plans, |_| {}).await?;
+    Ok(())
 }
 
 /// Tells of a new run and sends its inputs.
