@@ -9,6 +9,7 @@ use serde_json::json;
 use std::path::Path;
 use std::sync::Arc;
 use throng_core::cost::Guess;
+use throng_core::dataset;
 use throng_core::definition::{self, DefinitionErrors, Document};
 use throng_core::deploy::{Applied, Plan};
 use throng_core::jobs::{self, Definitions, Job, JobContext, JobEvent};
@@ -189,6 +190,13 @@ pub fn check(session: &Session, args: &args::Check) -> CliResult {
     if let Some(region) = context.region.as_deref().filter(|_| !context.is_local()) {
         let elsewhere = document.elsewhere(&context.name, region);
         for problem in elsewhere {
+            print::note(lines!("warning: {problem}"));
+            warnings.push(problem.to_string());
+        }
+    }
+    if !args.inputs.is_empty() {
+        let inputs = dataset::scan(&args.inputs, &mut |_| true).map_err(Fail::usage)?;
+        for problem in document.overwritten(&inputs) {
             print::note(lines!("warning: {problem}"));
             warnings.push(problem.to_string());
         }

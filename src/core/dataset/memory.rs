@@ -17,6 +17,8 @@ type Metadata = Vec<(&'static str, String)>;
 pub struct Stored {
     pub body: Bytes,
     pub metadata: Metadata,
+    /// The content type.
+    pub kind: Option<&'static str>,
     pub puts: u64,
     /// When it was stored, if a test says so.
     pub modified_ms: Option<u64>,
@@ -25,6 +27,7 @@ pub struct Stored {
 #[derive(Default)]
 struct Parts {
     metadata: Metadata,
+    kind: Option<&'static str>,
     parts: BTreeMap<i32, Bytes>,
 }
 
@@ -73,7 +76,7 @@ impl MemoryStore {
     }
 
     pub fn insert(&self, bucket: &str, key: &str, body: impl Into<Bytes>) {
-        let stored = Stored { body: body.into(), metadata: Vec::new(), puts: 1, modified_ms: None };
+        let stored = Stored { body: body.into(), metadata: Vec::new(), kind: None, puts: 1, modified_ms: None };
         self.objects.lock().unwrap().insert((bucket.to_owned(), key.to_owned()), stored);
     }
 
@@ -117,12 +120,18 @@ impl MemoryStore {
         }
     }
 
-    fn store(&self, bucket: &str, key: &str, body: Bytes, metadata: Metadata) -> String {
+    fn store(&self, bucket: &str, key: &str, body: Bytes, parts: &Parts) -> String {
         let etag = format!("{:08x}", crc32fast::hash(&body));
         let mut objects = self.objects.lock().unwrap();
         let name = (bucket.to_owned(), key.to_owned());
         let puts = objects.get(&name).map_or(0, |old| old.puts) + 1;
-        objects.insert(name, Stored { body, metadata, puts, modified_ms: None });
+        objects.insert(name, Stored {
+            body,
+            metadata: parts.metadata.clone(),
+            kind: parts.kind,
+            puts,
+            modified_ms: None,
+        });
         etag
     }
 }
@@ -135,7 +144,8 @@ impl Objects for MemoryStore {
         if put.only_new && self.get(&put.bucket, &put.key).is_some() {
             return Err(CloudError::new(ErrorKind::Conflict, "s3:PutObject", &put.key, "it exists"));
         }
-        Ok(self.store(&put.bucket, &put.key, put.body, put.metadata))
+        let about = Parts { metadata: put.metadata, kind: put.kind, ..Parts::default() };
+        Ok(self.store(&put.bucket, &put.key, put.body, &about))
     }
 
     async fn open(&self, bucket: &str, key: &str) -> Result<Option<Reading>, CloudError> {
@@ -207,11 +217,12 @@ impl Objects for MemoryStore {
         _bucket: &str,
         key: &str,
         metadata: &[(&'static str, String)],
+        kind: Option<&'static str>,
     ) -> Result<String, CloudError> {
         self.check("begin", key)?;
         let mut uploads = self.uploads.lock().unwrap();
         let id = format!("u{}", uploads.len() + 1);
-        uploads.insert(id.clone(), Parts { metadata: metadata.to_vec(), ..Parts::default() });
+        uploads.insert(id.clone(), Parts { metadata: metadata.to_vec(), kind, ..Parts::default() });
         Ok(id)
     }
 
@@ -239,7 +250,7 @@ impl Objects for MemoryStore {
             assert_eq!((*number, etag.clone()), (*stored, format!("{:08x}", crc32fast::hash(body))));
         }
         let body: Vec<u8> = upload.parts.values().flat_map(|part| part.iter().copied()).collect();
-        self.store(bucket, key, body.into(), upload.metadata);
+        self.store(bucket, key, body.into(), &upload);
         Ok(())
     }
 

@@ -5,6 +5,7 @@ use super::aws::ParsedFunction;
 use super::fields::show;
 use super::overlap::{Hit, hit};
 use super::problem::Report;
+use super::templates;
 use std::collections::HashMap;
 use throng_contract::OutputRule;
 
@@ -14,6 +15,7 @@ pub(super) fn all(functions: &[ParsedFunction], report: &mut Report) {
     overlaps(functions, report);
     own_loops(functions, report);
     chains(functions, report);
+    templates::between_stages(functions, report);
     provider_loops(functions, report);
 }
 
@@ -79,6 +81,14 @@ fn own_loops(functions: &[ParsedFunction], report: &mut Report) {
                         place(input)
                     );
                     report.error(*at, &key, message);
+                }
+                Some((Hit::ByFolder, input)) if output.template().words().next().is_some() => {
+                    let message = format!(
+                        "a value of the words in braces that is `{}` would start the function again: put a folder of its own \
+                         in front",
+                        input.path
+                    );
+                    report.warn(*at, &key, message);
                 }
                 Some((Hit::ByFolder, input)) => {
                     let message = format!(

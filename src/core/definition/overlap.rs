@@ -21,8 +21,12 @@ pub(super) fn hit(output: &OutputRule, input: &InputRule) -> Hit {
     if elsewhere || !(output.suffix.is_empty() || output.suffix.iter().any(|s| ends(s))) {
         return Hit::Never;
     }
-    let folder = if output.path.is_empty() { String::new() } else { format!("{}/", output.path) };
+    let (begin, whole) = output.template().beginning();
     let trigger = input.key_prefix();
+    if !whole {
+        return hit_by_words(&begin, &trigger);
+    }
+    let folder = if begin.is_empty() { String::new() } else { format!("{begin}/") };
     let one = |prefix: &str| {
         let key = format!("{folder}{prefix}");
         if key.starts_with(&trigger) {
@@ -36,6 +40,18 @@ pub(super) fn hit(output: &OutputRule, input: &InputRule) -> Hit {
     let none = [String::new()];
     let prefixes = if output.prefix.is_empty() { &none[..] } else { &output.prefix[..] };
     prefixes.iter().map(|prefix| one(prefix)).max().unwrap_or(Hit::Never)
+}
+
+/// Of a path with words in braces, of which only the beginning is known. What follows is a value, which has no slash in
+/// front.
+fn hit_by_words(begin: &str, trigger: &str) -> Hit {
+    if begin.starts_with(trigger) {
+        return Hit::Plainly;
+    }
+    match trigger.strip_prefix(begin) {
+        Some(rest) if !rest.starts_with('/') => Hit::ByFolder,
+        _ => Hit::Never,
+    }
 }
 
 #[cfg(test)]
@@ -74,6 +90,12 @@ mod tests {
             (output("b/in", &[], &["g"]), input("b/in", ".jpg"), Hit::Plainly),
             (output("b/in", &[], &["png", "x.jpg"]), input("b/in", ".jpg"), Hit::Plainly),
             (output("c/in", &[], &[]), input("b/in", ""), Hit::Never),
+            (output("b/in/{run}", &[], &[]), input("b/in", ""), Hit::Plainly),
+            (output("b/in/{run}", &["x"], &[]), input("b", ""), Hit::Plainly),
+            (output("b/{dir}", &[], &[]), input("b/in", ""), Hit::ByFolder),
+            (output("b/in{task}", &[], &[]), input("b/in", ""), Hit::Never),
+            (output("b/in{task}", &[], &[]), input("b/in7", ""), Hit::ByFolder),
+            (output("b/out/{dir}", &[], &[]), input("b/in", ""), Hit::Never),
             (
                 OutputRule { provider: Some("minio.lab".into()), ..output("b/in", &[], &[]) },
                 input("b/in", ""),

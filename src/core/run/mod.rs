@@ -14,6 +14,7 @@
 //! task        records of one task's attempts
 //! cloud       what runs ask of functions
 //! fuzzing     readers of outside input, for the fuzz targets
+//! result_names  the paths that results get on this machine
 //! results     what a run's tasks have put, as their records name it
 //! statistics  quantiles of many durations in little memory
 //! verify      proof that nothing was lost
@@ -36,6 +37,7 @@ mod manifest;
 mod plan;
 mod provider;
 mod reports;
+mod result_names;
 mod results;
 mod statistics;
 mod task;

@@ -1,6 +1,8 @@
 //! What a run's tasks have put, as their records name it.
 
+use super::result_names::{Stored, name};
 use super::{Follower, RunContext, RunError, attempts};
+use crate::dataset::download::{Named, NotFetched};
 use crate::model::{AttemptRecord, TaskRow, TaskState};
 use futures::{StreamExt as _, TryStreamExt as _};
 use std::collections::BTreeMap;
@@ -18,16 +20,13 @@ pub struct Results {
 }
 
 impl Results {
-    /// Keys of what the succeeded tasks have put, by the storage provider (the context's own when `None`) and bucket.
+    /// What the succeeded tasks have put, with its path below a folder, by the storage provider (the context's own when `None`)
+    /// and bucket; and what can have no path.
     #[must_use]
-    pub fn keys(&self) -> BTreeMap<(Option<String>, String), Vec<String>> {
-        let mut keys = BTreeMap::<_, Vec<String>>::new();
+    pub fn named(&self) -> (BTreeMap<(Option<String>, String), Vec<Named>>, Vec<NotFetched>) {
         let succeeded = self.tasks.iter().filter(|(row, _)| row.state == TaskState::Succeeded);
-        for output in succeeded.flat_map(|(_, record)| &record.outputs) {
-            let place = (output.provider.clone(), output.bucket.clone());
-            keys.entry(place).or_default().push(output.key.clone());
-        }
-        keys
+        let stored = succeeded.flat_map(|(_, record)| record.outputs.iter().map(move |output| Stored::of(record, output)));
+        name(stored.collect())
     }
 }
 

@@ -59,6 +59,7 @@ async fn ended(cloud: &Cloud, home: &str) {
         size: 6,
         sha256: String::new(),
         provider: None,
+        place: None,
     };
     let record =
         AttemptRecord { state: TaskState::Succeeded, ended_ms: now_ms(), outputs: vec![output], ..begun() };

@@ -110,6 +110,8 @@ pub struct Launch {
     absent: u64,
     /// Whether S3 may not start the function yet.
     triggers_too_new: bool,
+    /// What its tasks may overwrite of each other's.
+    overwritten: Option<String>,
     /// Why its tasks may not be able to read their inputs.
     doubt: Option<String>,
     /// Held while this launch lives, so that nobody else sends the same inputs.
@@ -173,7 +175,7 @@ impl Launch {
             "the function's triggers are less than five minutes old, and S3 may not act on them yet: each task is invoked"
                 .to_owned()
         });
-        [absent, left_out, self.doubt.clone(), invoked].into_iter().flatten().collect()
+        [absent, left_out, self.overwritten.clone(), self.doubt.clone(), invoked].into_iter().flatten().collect()
     }
 
     /// The inputs, for a follower that need not read them again.

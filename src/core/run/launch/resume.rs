@@ -62,6 +62,7 @@ pub async fn resume(context: &RunContext, run: &str) -> Result<Launch, RunError>
         place,
         triggers,
         triggers_too_new: false,
+        overwritten: None,
         doubt: None,
         absent: 0,
         claim,
