@@ -5,7 +5,7 @@ use crate::dataset::download::{Named, NotFetched, common_folder};
 use crate::dataset::names::{SafePath, safe_path};
 use crate::model::{AttemptRecord, OutputObject};
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// An output as its record names it.
 #[derive(Clone, Copy, Debug)]
@@ -139,6 +139,7 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
     use proptest::prelude::*;
+    use std::path::PathBuf;
     use throng_contract::TaskRef;
 
     fn record(task: u64, outputs: &[(&str, Option<&str>)]) -> AttemptRecord {
