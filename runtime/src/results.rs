@@ -45,7 +45,8 @@ impl Worker<'_> {
         }
         *files = contents.files;
         let expected = function.expect.as_ref().filter(|_| !left.failed);
-        let lacks = expected.and_then(|expect| output::lacks(files, &function.outputs, expect)).map(of_output);
+        let lacks =
+            expected.and_then(|expect| output::lacks(files, &function.outputs, expect)).map(of_output);
         if let Some(lacks) = lacks {
             if function.on_failure == OnFailure::Keep
                 && let Err(also) = self.store(&Left { failed: true, ..*left }, log, record, files)

@@ -9,8 +9,8 @@ use crate::ledger::Ledger;
 use crate::logs::Log;
 use crate::memory::{self, OomWatch};
 use crate::output::Found;
-use crate::results::Left;
 use crate::program::Chooser;
+use crate::results::Left;
 use crate::s3::Origin;
 use crate::stage::{self, Folders};
 use crate::stores::Stores;
@@ -21,9 +21,7 @@ use std::ffi::OsString;
 use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
-use throng_contract::{
-    AttemptRecord, EventRef, FailureClass, Phases, Requests, TaskRef, TaskState, layout,
-};
+use throng_contract::{AttemptRecord, EventRef, FailureClass, Phases, Requests, TaskRef, TaskState, layout};
 
 /// What stays the same for all tasks of an environment.
 pub struct Worker<'a> {

@@ -47,12 +47,18 @@ fn equal_names_in_two_folders_are_two_results_here_and_there() {
     home.ok(&["deploy", &yaml]);
     let output = home.run(&["run", "kept", "study", "--wait", "--to", "here"]);
     assert!(output.status.success() && !said(&output).contains("overwrite"), "{}", said(&output));
-    assert_eq!(files(&home.path().join("here")), ["study/notes.txt", "study/sub-01/t1.txt", "study/sub-02/t1.txt"]);
+    assert_eq!(
+        files(&home.path().join("here")),
+        ["study/notes.txt", "study/sub-01/t1.txt", "study/sub-02/t1.txt"]
+    );
     assert_eq!(read(&home, "here/study/sub-01/t1.txt"), "SUB-01");
     assert_eq!(read(&home, "here/study/sub-02/t1.txt"), "SUB-02");
     let keys = home.ok(&["ls", "kept-data/out", "-r"]);
     let run = home.json(&["runs", "last"])["id"].as_str().unwrap().to_owned();
-    assert!(keys.contains(&format!("kept-data/out/{run}/study/sub-01/t1.txt")) || keys.contains(&run), "{keys}");
+    assert!(
+        keys.contains(&format!("kept-data/out/{run}/study/sub-01/t1.txt")) || keys.contains(&run),
+        "{keys}"
+    );
     home.ok(&["get", "kept-data/out/", "there"]);
     assert_eq!(read(&home, &format!("there/out/{run}/study/sub-02/t1.txt")), "SUB-02");
 }
@@ -99,17 +105,26 @@ fn a_task_that_left_too_little_has_failed_and_what_it_left_out_is_in_its_log() {
     home.write("in/good", "good");
     home.write("in/empty", "empty");
     home.write("in/none", "none");
-    assert!(home.ok(&["check", &yaml]).contains("leaves less than 1 file ending with `.csv` of 1 B or more has failed"));
+    assert!(
+        home.ok(&["check", &yaml])
+            .contains("leaves less than 1 file ending with `.csv` of 1 B or more has failed")
+    );
     home.ok(&["deploy", &yaml]);
     let run = home.run(&["run", "less", "in", "--wait", "--to", "here"]);
     assert_eq!(run.status.code(), Some(1));
     assert_eq!(files(&home.path().join("here")), ["good/a.csv"]);
     assert_eq!(read(&home, "here/good/a.csv"), "result\n", "a link into the task's own folder was followed");
     let tasks = home.json(&["tasks", "last", "--state", "failed"]);
-    let failed: Vec<_> = tasks.as_array().unwrap().iter().map(|task| task["class"].as_str().unwrap()).collect();
+    let failed: Vec<_> =
+        tasks.as_array().unwrap().iter().map(|task| task["class"].as_str().unwrap()).collect();
     assert_eq!(failed, ["output", "output"], "{tasks}");
     let listed = home.ok(&["tasks", "last", "--state", "failed"]);
     assert!(listed.contains("1 file ending with `.csv` of 1 byte or more"), "{listed}");
+    let quiet = function(&home, "quiet", "#!/bin/sh\n", "out", "");
+    home.ok(&["deploy", &quiet]);
+    let run = home.run(&["run", "quiet", "in", "--wait", "--to", "none"]);
+    assert!(run.status.success() && said(&run).contains("3 tasks with 0 outputs"), "{}", said(&run));
+    assert!(home.ok(&["tasks", "last", "0"]).contains("succeeded, 0 outputs,"));
     wait_for("the warning", || {
         let log = home.ok(&["logs", "less"]);
         log.contains("left out of the outputs: `shell` (a link to /bin/sh")

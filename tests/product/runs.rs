@@ -93,8 +93,14 @@ impl World {
     async fn process(&self, run: &str, task: u64, state: TaskState) {
         let (key, now) = (format!("{task}.out"), now_ms());
         self.cloud.s3().put_object("out", &key, PutBody::from(b"result".to_vec()), &[], false).await.unwrap();
-        let output =
-            OutputObject { bucket: "out".into(), key, size: 6, sha256: SHA256.into(), provider: None, place: None };
+        let output = OutputObject {
+            bucket: "out".into(),
+            key,
+            size: 6,
+            sha256: SHA256.into(),
+            provider: None,
+            place: None,
+        };
         let request = format!("request-{task}-{}", u8::from(state == TaskState::Succeeded));
         let record = AttemptRecord {
             task: Some(TaskRef::launched(run, task)),

@@ -141,7 +141,9 @@ impl OutputRule {
     /// A sentence: a word of the path has no value that could be a name.
     pub fn for_task(&self, values: &Values<'_>) -> Result<TaskRule, String> {
         let template = self.template();
-        let of = |error: String| format!("the output path `{}/{}` cannot be made: {error}", self.bucket, self.path);
+        let of = |error: String| {
+            format!("the output path `{}/{}` cannot be made: {error}", self.bucket, self.path)
+        };
         let path = template.expand(values).map_err(of)?;
         let place = template.shared(values).map_err(of)?;
         Ok(TaskRule { rule: Self { path, ..self.clone() }, place })

@@ -92,8 +92,11 @@ pub fn contents(folder: &Path, own: &Path) -> io::Result<Contents> {
     let own = fs::canonicalize(own)?;
     let mut contents = Contents::default();
     let id = id_of(folder)?;
-    let mut stack =
-        vec![Open { path: folder.to_owned(), prefix: String::new(), above: Rc::new(Above { id, next: None }) }];
+    let mut stack = vec![Open {
+        path: folder.to_owned(),
+        prefix: String::new(),
+        above: Rc::new(Above { id, next: None }),
+    }];
     let mut seen = 0;
     while let Some(open) = stack.pop() {
         for entry in fs::read_dir(&open.path)? {
@@ -102,7 +105,8 @@ pub fn contents(folder: &Path, own: &Path) -> io::Result<Contents> {
             if seen > MOST {
                 return Err(io::Error::other(format!("there are more than {MOST} files and folders in it")));
             }
-            let found = Found { name: format!("{}{}", open.prefix, text(&entry.file_name())), path: entry.path() };
+            let found =
+                Found { name: format!("{}{}", open.prefix, text(&entry.file_name())), path: entry.path() };
             let utf8 = entry.file_name().to_str().is_some();
             match kind_of(&found.path, &own) {
                 Ok(Kind::File) => {

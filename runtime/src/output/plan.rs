@@ -99,7 +99,8 @@ pub fn lacks(files: &[Found], rules: &[OutputRule], expect: &Expect) -> Option<S
         what = format!("{what} ending with {}", endings.join(" or "));
     }
     if expect.min_bytes > 0 {
-        let bytes = if expect.min_bytes == 1 { "1 byte".to_owned() } else { format!("{} bytes", expect.min_bytes) };
+        let bytes =
+            if expect.min_bytes == 1 { "1 byte".to_owned() } else { format!("{} bytes", expect.min_bytes) };
         what = format!("{what} of {bytes} or more");
     }
     let mut names = Names::default();

@@ -95,7 +95,8 @@ impl S3 {
         about: &Description<'_>,
         until: Instant,
     ) -> Result<Stored, S3Error> {
-        let headers = [about.lineage.map(|line| (LINEAGE, line)), about.kind.map(|kind| ("content-type", kind))];
+        let headers =
+            [about.lineage.map(|line| (LINEAGE, line)), about.kind.map(|kind| ("content-type", kind))];
         let headers = &headers.into_iter().flatten().collect::<Vec<_>>()[..];
         let place = self.place(bucket, key);
         let local = |error: std::io::Error| S3Error::local(&place, &error);

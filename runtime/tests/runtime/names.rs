@@ -96,7 +96,10 @@ fn names_that_make_no_path_or_key_fail_the_task() {
         assert!(rig.list("out/").is_empty());
     }
     let long = "n".repeat(220);
-    let mut rig = rig("{dir}", &format!("cd \"$TMP_OUTPUT_DIR\"; mkdir -p {long}/{long}; echo x > {long}/{long}/{long}"));
+    let mut rig = rig(
+        "{dir}",
+        &format!("cd \"$TMP_OUTPUT_DIR\"; mkdir -p {long}/{long}; echo x > {long}/{long}/{long}"),
+    );
     let key = format!("study/{long}/{long}/x");
     rig.put(&format!("in/{key}"), b"");
     assert_eq!(rig.notify(&[&key]).error_type, "Throng.Output");
@@ -106,7 +109,8 @@ fn names_that_make_no_path_or_key_fail_the_task() {
 
 #[test]
 fn two_latin_1_names_that_would_become_one_key_fail_the_task() {
-    let mut rig = rig("r", "cd \"$TMP_OUTPUT_DIR\"; echo one > \"$(printf 'caf\\351.txt')\"; echo two > caf%E9.txt");
+    let mut rig =
+        rig("r", "cd \"$TMP_OUTPUT_DIR\"; echo one > \"$(printf 'caf\\351.txt')\"; echo two > caf%E9.txt");
     rig.put("in/study/a", b"");
     assert_eq!(rig.notify(&["study/a"]).error_type, "Throng.Output");
     let error = rig.record().error.unwrap();
@@ -120,7 +124,11 @@ fn links_into_the_tasks_folders_are_followed_and_what_is_left_out_is_named() {
     let script = "mkdir -p \"$THRONG_TMP/work/deep\"; echo y > \"$THRONG_TMP/work/deep/y\"; cd \"$TMP_OUTPUT_DIR\"; \
         echo x > x; ln -s x link; ln -s \"$THRONG_TMP/work\" work; ln -s .. up; ln -s \"$INPUT_FILE_PATH\" input; \
         ln -s /etc/hostname outside; ln -s /nowhere broken; mkfifo pipe";
-    let mut rig = Rig::start(&storing_at("r"), Some(&format!("THRONG_TMP=$(dirname \"$TMP_OUTPUT_DIR\")\n{script}")), &[]);
+    let mut rig = Rig::start(
+        &storing_at("r"),
+        Some(&format!("THRONG_TMP=$(dirname \"$TMP_OUTPUT_DIR\")\n{script}")),
+        &[],
+    );
     rig.put("in/study/a", b"input");
     assert!(rig.notify(&["study/a"]).ok);
     let keys = rig.list("out/");

@@ -25,7 +25,7 @@ pub struct Stored {
 }
 
 #[derive(Default)]
-struct Parts {
+struct Unfinished {
     metadata: Metadata,
     kind: Option<&'static str>,
     parts: BTreeMap<i32, Bytes>,
@@ -37,7 +37,7 @@ pub type Fault = Box<dyn Fn(&str, &str, u64) -> Option<CloudError> + Send + Sync
 #[derive(Default)]
 pub struct MemoryStore {
     objects: Mutex<BTreeMap<(String, String), Stored>>,
-    uploads: Mutex<BTreeMap<String, Parts>>,
+    uploads: Mutex<BTreeMap<String, Unfinished>>,
     calls: AtomicU64,
     pub lists: AtomicU64,
     pub gets: AtomicU64,
@@ -76,7 +76,8 @@ impl MemoryStore {
     }
 
     pub fn insert(&self, bucket: &str, key: &str, body: impl Into<Bytes>) {
-        let stored = Stored { body: body.into(), metadata: Vec::new(), kind: None, puts: 1, modified_ms: None };
+        let stored =
+            Stored { body: body.into(), metadata: Vec::new(), kind: None, puts: 1, modified_ms: None };
         self.objects.lock().unwrap().insert((bucket.to_owned(), key.to_owned()), stored);
     }
 
@@ -120,18 +121,15 @@ impl MemoryStore {
         }
     }
 
-    fn store(&self, bucket: &str, key: &str, body: Bytes, parts: &Parts) -> String {
+    fn store(&self, bucket: &str, key: &str, body: Bytes, parts: &Unfinished) -> String {
         let etag = format!("{:08x}", crc32fast::hash(&body));
         let mut objects = self.objects.lock().unwrap();
         let name = (bucket.to_owned(), key.to_owned());
         let puts = objects.get(&name).map_or(0, |old| old.puts) + 1;
-        objects.insert(name, Stored {
-            body,
-            metadata: parts.metadata.clone(),
-            kind: parts.kind,
-            puts,
-            modified_ms: None,
-        });
+        objects.insert(
+            name,
+            Stored { body, metadata: parts.metadata.clone(), kind: parts.kind, puts, modified_ms: None },
+        );
         etag
     }
 }
@@ -144,7 +142,7 @@ impl Objects for MemoryStore {
         if put.only_new && self.get(&put.bucket, &put.key).is_some() {
             return Err(CloudError::new(ErrorKind::Conflict, "s3:PutObject", &put.key, "it exists"));
         }
-        let about = Parts { metadata: put.metadata, kind: put.kind, ..Parts::default() };
+        let about = Unfinished { metadata: put.metadata, kind: put.kind, ..Unfinished::default() };
         Ok(self.store(&put.bucket, &put.key, put.body, &about))
     }
 
@@ -222,7 +220,7 @@ impl Objects for MemoryStore {
         self.check("begin", key)?;
         let mut uploads = self.uploads.lock().unwrap();
         let id = format!("u{}", uploads.len() + 1);
-        uploads.insert(id.clone(), Parts { metadata: metadata.to_vec(), kind, ..Parts::default() });
+        uploads.insert(id.clone(), Unfinished { metadata: metadata.to_vec(), kind, ..Unfinished::default() });
         Ok(id)
     }
 

@@ -29,9 +29,9 @@ pub mod upload;
 #[cfg(test)]
 pub(crate) mod memory;
 
-pub use list::{EqualNames, File, FileList, Problem};
 pub use drop::{Drop, NoDrop, parse as parse_drop};
 pub(crate) use journal::Journal;
+pub use list::{EqualNames, File, FileList, Problem};
 pub use meter::Meter;
 pub use objects::Objects;
 pub use s3::S3Objects;

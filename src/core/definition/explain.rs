@@ -167,7 +167,9 @@ fn output_lines(definition: &Definition) -> Vec<String> {
 /// What the words in an output's path keep apart.
 fn apart(template: &Template) -> &'static str {
     match () {
-        () if template.has(&Word::RequestId) || template.has(&Word::Attempt) => " (a folder for each invocation)",
+        () if template.has(&Word::RequestId) || template.has(&Word::Attempt) => {
+            " (a folder for each invocation)"
+        }
         () if template.has(&Word::Task) => " (a folder for each task)",
         () if template.has(&Word::Dir) => " (the inputs' folders are kept)",
         () => "",

@@ -35,7 +35,11 @@ fn guess(word: &str) -> Option<&'static str> {
 /// Warns of braces in an input's path, which mean nothing there.
 pub(super) fn note_input(path: &str, at: Position, key: &str, report: &mut Report) {
     if path.contains(['{', '}']) {
-        report.warn(at, key, "the braces are taken as they stand: words such as {dir} are for the paths of outputs");
+        report.warn(
+            at,
+            key,
+            "the braces are taken as they stand: words such as {dir} are for the paths of outputs",
+        );
     }
 }
 
@@ -131,6 +135,9 @@ mod tests {
         assert_eq!(overwritten_by(&list), None);
         list.push(base, "sub-02/t1.nii", 1);
         let said = overwritten_by(&list).unwrap();
-        assert!(said.starts_with("1 input has the name of another (such as sub-01/t1.nii and sub-02/t1.nii)"), "{said}");
+        assert!(
+            said.starts_with("1 input has the name of another (such as sub-01/t1.nii and sub-02/t1.nii)"),
+            "{said}"
+        );
     }
 }

@@ -224,12 +224,18 @@ fn words_of_attempts_do_not_stand_between_stages() {
                  input: {{storage_provider: s3, path: {input}}}\n      output: {{storage_provider: s3, path: '{output}'}}\n"
             )
         };
-        let (a, b) = (function("a", "b00/in", &format!("b00/mid/{word}")), function("b", "b00/mid", "b00/out/{attempt}"));
+        let (a, b) = (
+            function("a", "b00/in", &format!("b00/mid/{word}")),
+            function("b", "b00/mid", "b00/out/{attempt}"),
+        );
         read(&format!("functions:\n  aws:\n{a}{b}"))
     };
     for word in ["{attempt}", "{request_id}", "x-{attempt}"] {
         let refused = chain(word).unwrap_err().to_string();
-        assert!(refused.contains("is another at every attempt") && refused.contains("starts `b`"), "{refused}");
+        assert!(
+            refused.contains("is another at every attempt") && refused.contains("starts `b`"),
+            "{refused}"
+        );
     }
     assert!(chain("{run}/{task}").is_ok(), "and the last stage may have them");
 }
@@ -241,7 +247,10 @@ fn what_is_expected_is_read_written_and_explained() {
     assert_eq!(definition.expect.as_ref(), Some(&expect));
     assert!(to_yaml(&definition).contains("expect:\n        files: 1\n        suffix: [\".nii.gz\"]\n"));
     let said = explain(&definition).to_string();
-    assert!(said.contains("leaves less than 1 file ending with `.nii.gz` of 1 B or more has failed"), "{said}");
+    assert!(
+        said.contains("leaves less than 1 file ending with `.nii.gz` of 1 B or more has failed"),
+        "{said}"
+    );
     assert_eq!(one("memory: 512").expect, None);
     assert!(errors("expect: {files: 0}")[0].message.contains("1 to 1000000"));
     assert!(warnings("expect: {file: 2}")[0].message.contains("did you mean `files`?"));

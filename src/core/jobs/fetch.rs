@@ -37,7 +37,14 @@ pub async fn fetch(
     observer.doing(format!("download from {bucket} to {}", to.display()));
     let store = observer.until_cancelled(store_of(context, from.as_ref())).await?;
     let whose = from.map_or_else(|| context.cloud().context().name.clone(), |from| from.provider);
-    let download = Download { journal: journal(context, &whose, &bucket, &to), bucket, keys, named: Vec::new(), to, force };
+    let download = Download {
+        journal: journal(context, &whose, &bucket, &to),
+        bucket,
+        keys,
+        named: Vec::new(),
+        to,
+        force,
+    };
     run_download(&store, download, observer).await
 }
 
@@ -57,7 +64,11 @@ fn journal(context: &JobContext, whose: &str, bucket: &str, to: &Path) -> PathBu
     Download::journal_for(&context.dirs().state, whose, bucket, to)
 }
 
-async fn run_download(store: &Store, download: Download, observer: &Observer) -> Result<Downloaded, JobError> {
+async fn run_download(
+    store: &Store,
+    download: Download,
+    observer: &Observer,
+) -> Result<Downloaded, JobError> {
     let done = download.fetch(store.objects.clone(), observer.meter(), observer.token()).await;
     done.map_err(|error| match error {
         DownloadError::Cloud(error) => store.error(error).into(),

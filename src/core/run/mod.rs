@@ -55,7 +55,7 @@ pub use list::Lister;
 pub use manifest::{ManifestEntry, read_manifest};
 pub use provider::{Store, Stores};
 pub use reports::{FailedAttempt, LogPlace};
-pub use results::{Results, results};
+pub use results::{Results, nothing_left, results};
 pub use task::{Attempt, attempts};
 pub use tracker::RunTracker;
 pub use verify::{Verified, verify};

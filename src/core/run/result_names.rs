@@ -61,7 +61,8 @@ impl Entry<'_> {
     }
 }
 
-type ByBucket = BTreeMap<(Option<String>, String), Vec<Named>>;
+/// By the storage provider (the context's own when `None`) and bucket.
+pub type ByBucket = BTreeMap<(Option<String>, String), Vec<Named>>;
 
 /// Gives every object a path of its own. What can have none is told.
 pub(super) fn name(stored: Vec<Stored<'_>>) -> (ByBucket, Vec<NotFetched>) {
@@ -124,7 +125,8 @@ fn objects(stored: Vec<Stored<'_>>) -> Vec<Entry<'_>> {
 
 /// Those whose path another has, or is in as in a folder.
 fn clashing(paths: &[Result<SafePath, String>]) -> Vec<usize> {
-    let all = || paths.iter().enumerate().filter_map(|(at, path)| Some((at, path.as_ref().ok()?.path.as_path())));
+    let all =
+        || paths.iter().enumerate().filter_map(|(at, path)| Some((at, path.as_ref().ok()?.path.as_path())));
     let mut count: HashMap<&Path, u32> = HashMap::new();
     let mut folders: HashSet<&Path> = HashSet::new();
     for (_, path) in all() {
@@ -159,7 +161,9 @@ mod tests {
     }
 
     fn named(records: &[AttemptRecord]) -> (Vec<(String, String)>, usize) {
-        let stored = records.iter().flat_map(|record| record.outputs.iter().map(move |output| Stored::of(record, output)));
+        let stored = records
+            .iter()
+            .flat_map(|record| record.outputs.iter().map(move |output| Stored::of(record, output)));
         let (named, failed) = name(stored.collect());
         let shown = |named: Named| (named.key, named.path.path.display().to_string());
         (named.into_values().flatten().map(shown).collect(), failed.len())
@@ -183,10 +187,15 @@ mod tests {
 
     #[test]
     fn older_records_keep_what_their_keys_do_not_share() {
-        let records = [record(0, &[("res/sub-01/a", None)]), record(1, &[("res/sub-02/a", None), ("res/b", None)])];
+        let records =
+            [record(0, &[("res/sub-01/a", None)]), record(1, &[("res/sub-02/a", None), ("res/b", None)])];
         assert_eq!(paths(&records), ["sub-01/a", "sub-02/a", "b"]);
         assert_eq!(paths(&[record(0, &[("res/a", None)])]), ["a"]);
-        assert_eq!(paths(&[record(0, &[("res/x/a", Some("elsewhere"))])]), ["a"], "a place that does not hold it");
+        assert_eq!(
+            paths(&[record(0, &[("res/x/a", Some("elsewhere"))])]),
+            ["a"],
+            "a place that does not hold it"
+        );
     }
 
     #[test]
@@ -204,7 +213,9 @@ mod tests {
     #[test]
     fn an_object_that_two_tasks_stored_is_one_with_either_checksum() {
         let records = [record(0, &[("res/a", Some("res"))]), record(1, &[("res/a", Some("res"))])];
-        let stored = records.iter().flat_map(|record| record.outputs.iter().map(move |output| Stored::of(record, output)));
+        let stored = records
+            .iter()
+            .flat_map(|record| record.outputs.iter().map(move |output| Stored::of(record, output)));
         let (named, failed) = name(stored.collect());
         let all: Vec<_> = named.into_values().flatten().collect();
         assert_eq!((all.len(), failed.len()), (1, 0));
@@ -213,7 +224,10 @@ mod tests {
 
     #[test]
     fn keys_that_can_have_no_path_are_told() {
-        let records = [record(0, &[("res/../../etc/passwd", Some("res")), ("res//x", Some("res")), ("res/ok", Some("res"))])];
+        let records = [record(
+            0,
+            &[("res/../../etc/passwd", Some("res")), ("res//x", Some("res")), ("res/ok", Some("res"))],
+        )];
         let (named, failed) = named(&records);
         assert_eq!((named.len(), failed), (1, 2));
     }

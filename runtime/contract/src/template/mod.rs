@@ -21,8 +21,8 @@ mod values;
 
 use std::fmt;
 
-pub use values::{Values, stem_and_ext};
 use values::part;
+pub use values::{Values, stem_and_ext};
 
 /// What stands in braces.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -275,7 +275,8 @@ fn text_of(pieces: &[Piece]) -> String {
 
 /// The pieces of one part of a path.
 fn pieces(text: &str) -> Result<Vec<Piece>, TemplateError> {
-    let wrong = |at, what: &str, message: &str| TemplateError { at, what: what.into(), message: message.into() };
+    let wrong =
+        |at, what: &str, message: &str| TemplateError { at, what: what.into(), message: message.into() };
     let mut pieces = Vec::new();
     let mut rest = text;
     while !rest.is_empty() {

@@ -39,7 +39,9 @@ fn every_word_has_its_value() {
 
 #[test]
 fn a_folder_that_is_none_vanishes() {
-    for (path, expected) in [("out/{dir}", "out"), ("out/{dir}/x", "out/x"), ("{dir}", ""), ("{dir}/{stem}", "a")] {
+    for (path, expected) in
+        [("out/{dir}", "out"), ("out/{dir}/x", "out/x"), ("{dir}", ""), ("{dir}/{stem}", "a")]
+    {
         assert_eq!(expanded(path, "", "a.txt").as_deref(), Ok(expected), "{path}");
     }
 }

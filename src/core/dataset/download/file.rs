@@ -175,7 +175,10 @@ impl Shared {
         let (etag, size) = (reading.etag.clone(), reading.size);
         let known = !item.sha256.is_empty();
         if known && size != item.object.size {
-            return Ok(Err(format!("it has {size} bytes, and the task stored {}: {OVERWRITTEN}", item.object.size)));
+            return Ok(Err(format!(
+                "it has {size} bytes, and the task stored {}: {OVERWRITTEN}",
+                item.object.size
+            )));
         }
         let mut hash = known.then(Sha256::new);
         let cannot = |error: std::io::Error| cannot_write(&item.path, &error);
@@ -196,7 +199,9 @@ impl Shared {
         }
         let sha256 = hash.map(|hash| hex::encode(hash.finalize())).unwrap_or_default();
         if known && !item.sha256.contains(&sha256) {
-            return Ok(Err(format!("its checksum is not that of what the task stored: {OVERWRITTEN}, or damaged")));
+            return Ok(Err(format!(
+                "its checksum is not that of what the task stored: {OVERWRITTEN}, or damaged"
+            )));
         }
         let came = if there {
             let (new, old) = (temporary.0.clone(), item.path.clone());

@@ -13,10 +13,10 @@ pub(crate) use wanted::common_folder;
 
 use super::journal::Journal;
 use super::meter::Meter;
+use super::names::SafePath;
 use super::objects::Objects;
 use super::pace::{Pace, drive};
 use crate::cloud::CloudError;
-use super::names::SafePath;
 use file::{FetchOutcome, Item, Line, Shared};
 use std::collections::{HashMap, HashSet};
 use std::ops::ControlFlow;

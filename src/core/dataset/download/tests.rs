@@ -206,7 +206,8 @@ fn named(key: &str, path: &str, body: &str) -> Named {
 
 async fn fetch_named(store: &Arc<MemoryStore>, dir: &Path, named: Vec<Named>) -> Downloaded {
     let (bucket, to) = ("b".into(), dir.join("to"));
-    let download = Download { bucket, keys: Vec::new(), named, to, journal: dir.join("d.journal"), force: false };
+    let download =
+        Download { bucket, keys: Vec::new(), named, to, journal: dir.join("d.journal"), force: false };
     download.fetch(store.clone(), Arc::default(), &CancellationToken::new()).await.unwrap()
 }
 

@@ -46,7 +46,9 @@ impl Download {
         let mut found = Vec::new();
         for asked in &self.keys {
             let objects = self.listed(store, asked, cancel).await?;
-            found.extend(objects.into_iter().filter(|object| !object.key.ends_with('/')).map(|object| (asked, object)));
+            found.extend(
+                objects.into_iter().filter(|object| !object.key.ends_with('/')).map(|object| (asked, object)),
+            );
         }
         let short = |asked: &str, key: &str| key.get(above(asked).len()..).unwrap_or(key).to_owned();
         let mut owner: HashMap<String, &str> = HashMap::new();
@@ -59,8 +61,11 @@ impl Download {
         let mut items = Vec::new();
         let mut taken: HashMap<PathBuf, String> = HashMap::new();
         for (asked, object) in found {
-            let name =
-                if long { object.key.get(shared..).unwrap_or(&object.key).to_owned() } else { short(asked, &object.key) };
+            let name = if long {
+                object.key.get(shared..).unwrap_or(&object.key).to_owned()
+            } else {
+                short(asked, &object.key)
+            };
             match safe_path(&name) {
                 Ok(SafePath { path, encoded }) => match taken.get(&path) {
                     Some(other) if *other == object.key => {}

@@ -57,7 +57,10 @@ async fn files_are_stored_with_what_they_are() {
     let upload = Upload { files, ..case.upload(None) };
     upload.send(store.clone(), Arc::default(), &CancellationToken::new()).await.unwrap();
     let kind = |name: &str| store.get("b", &format!("in/data/{name}")).unwrap().kind;
-    assert_eq!([kind("a.png"), kind("b.csv"), kind("frame")], [Some("image/png"), Some("text/csv"), Some("image/jpeg")]);
+    assert_eq!(
+        [kind("a.png"), kind("b.csv"), kind("frame")],
+        [Some("image/png"), Some("text/csv"), Some("image/jpeg")]
+    );
     assert_eq!([kind("notes"), kind("big")], [None; 2], "nobody knows");
 }
 

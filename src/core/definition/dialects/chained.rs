@@ -12,8 +12,11 @@ const INSTEAD: &str = "{run}/{task}";
 
 /// Gives outputs that are inputs of another function a folder for each task.
 pub(super) fn by_task(translated: &mut Translated) {
-    let Some(Value::List(entries)) =
-        translated.root.get_mut("functions").and_then(|functions| functions.get_mut("aws")).map(|list| &mut list.value)
+    let Some(Value::List(entries)) = translated
+        .root
+        .get_mut("functions")
+        .and_then(|functions| functions.get_mut("aws"))
+        .map(|list| &mut list.value)
     else {
         return;
     };
@@ -27,7 +30,9 @@ pub(super) fn by_task(translated: &mut Translated) {
         let Some(path) = path_of(entry, "output").map(str::to_owned) else { continue };
         let Some(folder) = path.strip_suffix(&word) else { continue };
         let starts = |(other, input): (usize, &Option<String>)| {
-            let below = |input: &String| folder.strip_prefix(input.as_str()).is_some_and(|rest| rest.starts_with('/'));
+            let below = |input: &String| {
+                folder.strip_prefix(input.as_str()).is_some_and(|rest| rest.starts_with('/'))
+            };
             other != index && input.as_ref().is_some_and(below)
         };
         if !inputs.iter().enumerate().any(starts) {

@@ -175,7 +175,10 @@ impl Launch {
             "the function's triggers are less than five minutes old, and S3 may not act on them yet: each task is invoked"
                 .to_owned()
         });
-        [absent, left_out, self.overwritten.clone(), self.doubt.clone(), invoked].into_iter().flatten().collect()
+        [absent, left_out, self.overwritten.clone(), self.doubt.clone(), invoked]
+            .into_iter()
+            .flatten()
+            .collect()
     }
 
     /// The inputs, for a follower that need not read them again.
