@@ -196,7 +196,8 @@ pub fn check(session: &Session, args: &args::Check) -> CliResult {
     }
     if !args.inputs.is_empty() {
         let inputs = dataset::scan(&args.inputs, &mut |_| true).map_err(Fail::usage)?;
-        for problem in document.overwritten(&inputs) {
+        let equal = inputs.equal_names().map(|equal| equal.to_string());
+        for problem in equal.iter().flat_map(|message| document.not_kept_apart(message)) {
             print::note(lines!("warning: {problem}"));
             warnings.push(problem.to_string());
         }

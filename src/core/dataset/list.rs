@@ -2,6 +2,7 @@
 
 use crate::words;
 use std::collections::HashMap;
+use std::fmt;
 use std::path::PathBuf;
 
 /// A file that is left out, and why.
@@ -37,6 +38,21 @@ pub struct EqualNames {
     pub first: String,
     /// Another of the same name.
     pub second: String,
+}
+
+/// What that means where nothing in the path of an output differs between them.
+impl fmt::Display for EqualNames {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { count, first, second } = self;
+        let have = if *count == 1 { "has" } else { "have" };
+        write!(
+            f,
+            "{} {have} the name of another (such as {first} and {second}), and nothing in the output path differs between them: \
+             results that are named after their inputs overwrite each other. `{{dir}}` in the path of `output` keeps the \
+             inputs' folders",
+            words::plural(*count, "input")
+        )
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -157,5 +173,28 @@ impl FileList {
     fn name(&self, entry: &Entry) -> &str {
         let at = usize::try_from(entry.at).unwrap_or(usize::MAX);
         self.names.get(at..at.saturating_add(entry.length as usize)).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn equal_names_are_told_with_two_of_them() {
+        let mut list = FileList::default();
+        let base = list.add_base("data".into());
+        list.push(base, "sub-01/t1.nii", 1);
+        list.push(base, "sub-01/t2.nii", 1);
+        assert_eq!(list.equal_names(), None);
+        list.push(base, "sub-02/t1.nii", 1);
+        let said = list.equal_names().unwrap().to_string();
+        assert!(
+            said.starts_with("1 input has the name of another (such as sub-01/t1.nii and sub-02/t1.nii)"),
+            "{said}"
+        );
+        list.push(base, "t1.nii", 1);
+        assert!(list.equal_names().unwrap().to_string().starts_with("2 inputs have "));
     }
 }

@@ -15,7 +15,7 @@ pub(super) fn all(functions: &[ParsedFunction], report: &mut Report) {
     overlaps(functions, report);
     own_loops(functions, report);
     chains(functions, report);
-    templates::between_stages(functions, report);
+    between_stages(functions, report);
     provider_loops(functions, report);
 }
 
@@ -157,6 +157,27 @@ fn circle(start: usize, next: &[Vec<usize>]) -> Option<Vec<usize>> {
         }
     }
     None
+}
+
+/// Refuses words of attempts in paths whose objects start a function of the file.
+fn between_stages(functions: &[ParsedFunction], report: &mut Report) {
+    for from in functions {
+        for (output, at) in from.definition.outputs.iter().zip(&from.outputs) {
+            let Some(word) = templates::of_attempt(output) else { continue };
+            let next = functions.iter().find(|to| {
+                to.definition.name != from.definition.name
+                    && to.definition.inputs.iter().any(|input| hit(output, input) == Hit::Plainly)
+            });
+            if let Some(next) = next {
+                let message = format!(
+                    "`{word}` is another at every attempt, and what is stored here starts `{}`: a task that is tried again \
+                     would start it twice. Write {{run}}/{{task}} in its place",
+                    next.definition.name
+                );
+                report.error(*at, &format!("{}.lambda.output", from.key), message);
+            }
+        }
+    }
 }
 
 /// Warns of outputs that are inputs of the same function at a provider: nothing starts it there by itself, but a server's

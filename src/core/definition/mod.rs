@@ -131,7 +131,7 @@ pub use problem::{DefinitionErrors, Position, Problem, ProblemKind};
 pub use providers::Provider;
 pub use secrets::Environment;
 pub use settings::{DefinitionSettings, Setting, with_settings};
-pub use templates::{keeps_apart, overwritten_by};
+pub use templates::keeps_apart;
 pub use throng_contract::OnFailure;
 pub use write::to_yaml;
 

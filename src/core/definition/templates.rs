@@ -1,10 +1,7 @@
 //! Words in braces in the paths of outputs ([`throng_contract::Template`]).
 
-use super::aws::ParsedFunction;
-use super::overlap::{Hit, hit};
 use super::problem::{Position, Report, closest};
 use super::{Definition, Document, Problem, ProblemKind};
-use crate::dataset::FileList;
 use throng_contract::{OutputRule, Template, Word};
 
 /// Words that are another at every attempt: a task of the next stage could not be told to be the same.
@@ -43,28 +40,8 @@ pub(super) fn note_input(path: &str, at: Position, key: &str, report: &mut Repor
     }
 }
 
-/// Refuses words of attempts in paths whose objects start a function of the file.
-pub(super) fn between_stages(functions: &[ParsedFunction], report: &mut Report) {
-    for from in functions {
-        for (output, at) in from.definition.outputs.iter().zip(&from.outputs) {
-            let Some(word) = of_attempt(output) else { continue };
-            let next = functions.iter().find(|to| {
-                to.definition.name != from.definition.name
-                    && to.definition.inputs.iter().any(|input| hit(output, input) == Hit::Plainly)
-            });
-            if let Some(next) = next {
-                let message = format!(
-                    "`{word}` is another at every attempt, and what is stored here starts `{}`: a task that is tried again \
-                     would start it twice. Write {{run}}/{{task}} in its place",
-                    next.definition.name
-                );
-                report.error(*at, &format!("{}.lambda.output", from.key), message);
-            }
-        }
-    }
-}
-
-fn of_attempt(output: &OutputRule) -> Option<Word> {
+/// The word of an output's path that is another at every attempt.
+pub(super) fn of_attempt(output: &OutputRule) -> Option<Word> {
     let template = output.template();
     OF_ATTEMPTS.into_iter().find(|word| template.has(word))
 }
@@ -75,29 +52,15 @@ pub fn keeps_apart(definition: &Definition) -> bool {
     definition.outputs.iter().all(|output| output.template().keeps_apart())
 }
 
-/// What of these inputs would overwrite each other's results, in a sentence for people; `None` when nothing would.
-#[must_use]
-pub fn overwritten_by(inputs: &FileList) -> Option<String> {
-    let equal = inputs.equal_names()?;
-    Some(format!(
-        "{} the name of another (such as {} and {}), and nothing in the output path differs between them: results that are named \
-         after their inputs overwrite each other. `{{dir}}` in the path of `output` keeps the inputs' folders",
-        if equal.count == 1 { "1 input has".to_owned() } else { format!("{} inputs have", equal.count) },
-        equal.first,
-        equal.second,
-    ))
-}
-
 impl Document {
-    /// What a run of these inputs would overwrite, for each function of which that is so.
+    /// What `message` says of every function whose paths do not keep inputs of equal names apart.
     #[must_use]
-    pub fn overwritten(&self, inputs: &FileList) -> Vec<Problem> {
-        let Some(message) = overwritten_by(inputs) else { return Vec::new() };
+    pub fn not_kept_apart(&self, message: &str) -> Vec<Problem> {
         let problem = |definition: &Definition| Problem {
             file: self.path.clone(),
             at: Position::default(),
             key: format!("the output of {}", definition.name),
-            message: message.clone(),
+            message: message.to_owned(),
             kind: ProblemKind::Content,
         };
         self.definitions.iter().filter(|definition| !keeps_apart(definition)).map(problem).collect()
@@ -106,7 +69,6 @@ impl Document {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
     use super::*;
 
     fn said(path: &str, declared: &[&str]) -> String {
@@ -124,20 +86,5 @@ mod tests {
         assert!(said("out/{Dir}", &[]).ends_with("did you mean `{dir}`?"));
         assert!(said("out/{BETA}", &["ALPHA"]).contains("no variable of this name"));
         assert!(said("out/x{", &[]).contains("no `}`"));
-    }
-
-    #[test]
-    fn equal_names_are_told_with_two_of_them() {
-        let mut list = FileList::default();
-        let base = list.add_base("data".into());
-        list.push(base, "sub-01/t1.nii", 1);
-        list.push(base, "sub-01/t2.nii", 1);
-        assert_eq!(overwritten_by(&list), None);
-        list.push(base, "sub-02/t1.nii", 1);
-        let said = overwritten_by(&list).unwrap();
-        assert!(
-            said.starts_with("1 input has the name of another (such as sub-01/t1.nii and sub-02/t1.nii)"),
-            "{said}"
-        );
     }
 }

@@ -7,7 +7,6 @@ use crate::cloud::now_ms;
 use crate::dataset::FileList;
 use crate::dataset::objects::Put;
 use crate::dataset::pace::Pace;
-use crate::definition::overwritten_by;
 use crate::deploy::Unreadable;
 use crate::model::Place;
 use crate::private;
@@ -56,7 +55,8 @@ pub async fn prepare(
         }
     };
     let place = Place { prefix: place.prefix.trim_matches('/').to_owned(), ..place };
-    let overwritten = (facts.keeps_apart == Some(false)).then(|| overwritten_by(&inputs)).flatten();
+    let equal = (facts.keeps_apart == Some(false)).then(|| inputs.equal_names()).flatten();
+    let overwritten = equal.map(|equal| equal.to_string());
     let mut launch = Launch {
         overwritten,
         header: RunHeader {
