@@ -8,6 +8,7 @@ use crate::task::{Attempt, Failure, Worker};
 use std::collections::BTreeMap;
 use throng_contract::{
     AttemptId, AttemptRecord, FailureClass, Lineage, OnFailure, TaskRef, TaskRule, Values, folder_below,
+    without_run,
 };
 
 /// What a script has left.
@@ -87,6 +88,7 @@ impl Worker<'_> {
         let request_id = left.attempt.request_id;
         let attempt = AttemptId::new(&record.request_id, record.started_ms).to_string();
         let task = record.task.as_ref();
+        let run = task.map_or("", |task| &task.run);
         // Sweeps are not there yet: their variables come with the task.
         let variables = BTreeMap::new();
         let made;
@@ -103,12 +105,12 @@ impl Worker<'_> {
             }
         };
         let values = Values {
-            run: task.map_or("", |task| &task.run),
+            run,
             stage: task.map_or(0, |task| task.stage),
             task: task.map_or("", |task| task.task.as_str()),
             attempt: &attempt,
             request_id,
-            dir,
+            dir: without_run(dir, run),
             name,
             variables: &variables,
         };

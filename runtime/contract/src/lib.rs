@@ -50,7 +50,7 @@ pub use event::{EventRef, S3ObjectRef, TaskEvent, TaskRef, object_keys_from_s3_e
 pub use ids::{AttemptId, ParseIdError, TaskId};
 pub use lineage::{Lineage, is_id};
 pub use log::{LogLine, Source};
-pub use place::{InputPlace, folder_below};
+pub use place::{InputPlace, folder_below, without_run};
 pub use providers::{
     ProviderAccess, ProviderInput, ProviderKeys, ProviderSecrets, StorageProvider, read_secrets,
 };

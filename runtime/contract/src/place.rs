@@ -35,6 +35,12 @@ pub fn folder_below<'k>(
     deepest.or_else(beside).unwrap_or(folder)
 }
 
+/// A folder without that of the run, which stages of a chain put in front so that two runs do not mix.
+#[must_use]
+pub fn without_run<'k>(folder: &'k str, run: &str) -> &'k str {
+    if run.is_empty() { folder } else { below(folder, run).unwrap_or(folder) }
+}
+
 /// What follows `path` in a folder that is or is below it.
 fn below<'k>(folder: &'k str, path: &str) -> Option<&'k str> {
     let path = path.trim_matches('/');
@@ -48,6 +54,20 @@ fn below<'k>(folder: &'k str, path: &str) -> Option<&'k str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_folder_of_the_run_is_none_of_the_inputs() {
+        for (folder, expected) in [
+            ("r-1/sub-01/anat", "sub-01/anat"),
+            ("r-1", ""),
+            ("r-12/x", "r-12/x"),
+            ("x/r-1", "x/r-1"),
+            ("", ""),
+        ] {
+            assert_eq!(without_run(folder, "r-1"), expected, "{folder}");
+        }
+        assert_eq!(without_run("a/b", ""), "a/b");
+    }
 
     #[test]
     fn folders_are_those_below_the_input_place() {

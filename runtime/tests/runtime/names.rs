@@ -65,6 +65,17 @@ fn what_arrived_by_itself_is_named_by_its_day_and_attempts_differ() {
 }
 
 #[test]
+fn the_next_stage_has_the_folders_of_the_first() {
+    let mut rig = rig("out/{run}/{dir}", WRITE);
+    let run = "20261123-214500123-k3x9";
+    let key = format!("study/{run}/sub-01/frame.png");
+    rig.put(&format!("in/{key}"), b"");
+    let task = json!({"version": 2, "run": run, "stage": 1, "task": "7.0"});
+    assert!(rig.invoke(&json!({"throng": task, "bucket": "in", "key": key})).ok);
+    assert_eq!(rig.list("out/"), [format!("out/out/{run}/sub-01/x")]);
+}
+
+#[test]
 fn files_that_a_launch_stored_beside_its_run_keep_their_folders() {
     let mut rig = rig("r/{dir}", WRITE);
     let key = "inputs/20261123-214500123-k3x9/d/e/a.txt";

@@ -3,6 +3,7 @@
 use crate::words;
 use std::collections::HashMap;
 use std::fmt;
+use std::hash::{BuildHasher as _, RandomState};
 use std::path::PathBuf;
 
 /// A file that is left out, and why.
@@ -116,20 +117,20 @@ impl FileList {
     /// Files whose last parts of their names are equal, though they are in different folders; `None` when there are none.
     #[must_use]
     pub fn equal_names(&self) -> Option<EqualNames> {
-        let mut first: HashMap<&str, usize> = HashMap::with_capacity(self.len());
+        fn last(name: &str) -> &str {
+            name.rsplit('/').next().unwrap_or_default()
+        }
+        // Hashes alone: lists may have a million names.
+        let (mut first, hasher) = (HashMap::<u64, u32>::with_capacity(self.len()), RandomState::new());
         let mut equal: Option<EqualNames> = None;
-        for (index, entry) in self.entries.iter().enumerate() {
+        for (entry, index) in self.entries.iter().zip(0..) {
             let name = self.name(entry);
-            let last = name.rsplit('/').next().unwrap_or(name);
-            let other = *first.entry(last).or_insert(index);
-            if other != index {
-                let name_of = |at: usize| self.get(at).map(|file| file.name.to_owned()).unwrap_or_default();
-                let told = equal.get_or_insert_with(|| EqualNames {
-                    count: 0,
-                    first: name_of(other),
-                    second: name.to_owned(),
-                });
-                told.count += 1;
+            let other = *first.entry(hasher.hash_one(last(name))).or_insert(index);
+            let Some(other) = self.entries.get(other as usize).filter(|_| other != index) else { continue };
+            let other = self.name(other);
+            if last(other) == last(name) {
+                let new = || EqualNames { count: 0, first: other.to_owned(), second: name.to_owned() };
+                equal.get_or_insert_with(new).count += 1;
             }
         }
         equal

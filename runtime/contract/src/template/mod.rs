@@ -222,6 +222,13 @@ impl Template {
         (begin, false)
     }
 
+    /// As it is for inputs that lie directly in their place: `{dir}` vanishes.
+    #[must_use]
+    pub fn without_dir(&self) -> Self {
+        let parts = self.parts.iter().filter(|pieces| !pieces.contains(&Piece::Word(Word::Dir)));
+        Self { parts: parts.cloned().collect() }
+    }
+
     /// The path for one attempt.
     ///
     /// # Errors

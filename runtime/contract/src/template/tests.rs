@@ -44,6 +44,8 @@ fn a_folder_that_is_none_vanishes() {
     {
         assert_eq!(expanded(path, "", "a.txt").as_deref(), Ok(expected), "{path}");
     }
+    let without = Template::parse("a/{dir}/b/{run}").unwrap().without_dir();
+    assert_eq!(without, Template::parse("a/b/{run}").unwrap());
 }
 
 #[test]
