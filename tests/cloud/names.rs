@@ -177,3 +177,24 @@ fn results_of_equal_names_get_a_folder_for_each_task() {
     assert_eq!(found, expected);
     assert_eq!(read(&home, "here/task-1/s3/twice-other/1-texts/a.txt"), "sub-02");
 }
+
+#[test]
+fn two_functions_keep_the_folders_of_the_first_inputs() {
+    let home = Home::new();
+    study(&home);
+    let first = function(&home, "first", SHOUT, "mid/{run}/{dir}", "");
+    let script = "#!/bin/sh\ncp \"$INPUT_FILE_PATH\" \"$TMP_OUTPUT_DIR/result.txt\"\n";
+    let settings = "        timeout_threshold: 1\n      input:\n      - {storage_provider: s3, path: first-data/mid}\n      \
+        output:\n      - {storage_provider: s3, path: 'first-data/out/{dir}/{stem}'}\n";
+    let second = home.function("second", script, settings);
+    home.ok(&["deploy", &first]);
+    home.ok(&["deploy", &second]);
+    home.ok(&["run", "first", "study", "--wait"]);
+    let keys = || -> Vec<String> {
+        let listed = home.json(&["ls", "first-data/out/", "-r"]);
+        listed.as_array().unwrap().iter().map(|object| object["key"].as_str().unwrap().to_owned()).collect()
+    };
+    wait_for("the second function", || keys().len() == 3);
+    let expected = ["notes/result.txt", "sub-01/t1/result.txt", "sub-02/t1/result.txt"];
+    assert_eq!(keys(), expected.map(|name| format!("out/study/{name}")));
+}
