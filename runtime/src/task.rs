@@ -8,8 +8,9 @@ use crate::execute::{self, Alarm, Ended, Limits};
 use crate::ledger::Ledger;
 use crate::logs::Log;
 use crate::memory::{self, OomWatch};
-use crate::output::{self, Found};
+use crate::output::Found;
 use crate::program::Chooser;
+use crate::results::Left;
 use crate::s3::Origin;
 use crate::stage::{self, Folders};
 use crate::stores::Stores;
@@ -20,10 +21,7 @@ use std::ffi::OsString;
 use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
-use throng_contract::{
-    AttemptId, AttemptRecord, EventRef, FailureClass, Lineage, OnFailure, Phases, Requests, TaskRef,
-    TaskState, layout,
-};
+use throng_contract::{AttemptRecord, EventRef, FailureClass, Phases, Requests, TaskRef, TaskState, layout};
 
 /// What stays the same for all tasks of an environment.
 pub struct Worker<'a> {
@@ -73,7 +71,7 @@ pub struct Failure {
 }
 
 impl Failure {
-    fn new(class: FailureClass, message: impl Into<String>) -> Self {
+    pub(crate) fn new(class: FailureClass, message: impl Into<String>) -> Self {
         Self { class, message: message.into() }
     }
 }
@@ -245,7 +243,8 @@ impl Worker<'_> {
         let failure = self.judge(&ended, attempt, log, record);
 
         let begin = Instant::now();
-        let stored = self.stage_out(attempt, &folders, failure.is_some(), record, files);
+        let left = Left { attempt, job, folders: &folders, failed: failure.is_some() };
+        let stored = self.stage_out(&left, log, record, files);
         record.phases.stage_out_ms = millis(begin.elapsed());
         match failure {
             Some(failure) => {
@@ -374,37 +373,4 @@ impl Worker<'_> {
         };
         Some(Failure::new(FailureClass::Script, message))
     }
-
-    fn stage_out(
-        &self,
-        attempt: &Attempt<'_>,
-        folders: &Folders,
-        failed: bool,
-        record: &mut AttemptRecord,
-        files: &mut Vec<Found>,
-    ) -> Result<(), Failure> {
-        let function = &self.settings.function;
-        if failed && function.on_failure == OnFailure::Discard {
-            return Ok(());
-        }
-        *files = output::files(&folders.output).map_err(|error| {
-            Failure::new(FailureClass::Output, format!("the output folder cannot be read: {error}"))
-        })?;
-        let kept = failed.then_some(attempt.request_id);
-        let rules: Vec<_> =
-            function.outputs.iter().map(|rule| rule.for_request(attempt.request_id)).collect();
-        let lineage = |ordinal| if failed { None } else { lineage_of(record, ordinal) };
-        let stored = output::store(files, &rules, kept, lineage, self.stores, attempt.end);
-        record.bytes_out = stored.objects.iter().map(|object| object.size).sum();
-        record.outputs = stored.objects;
-        stored.failure.map_or(Ok(()), |(class, message)| Err(Failure::new(class, message)))
-    }
-}
-
-/// Where an output comes from.
-fn lineage_of(record: &AttemptRecord, ordinal: u32) -> Option<Lineage> {
-    let TaskRef { run, stage, task, version } = record.task.clone()?;
-    let attempt = AttemptId::new(&record.request_id, record.started_ms);
-    let group = record.group.clone();
-    (version > 1).then_some(Lineage { run, stage, task, output: Some((attempt, ordinal)), group })
 }

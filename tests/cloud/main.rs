@@ -23,6 +23,7 @@ mod front_ends;
 mod full_disk;
 mod images;
 mod json;
+mod names;
 mod owner;
 mod picture;
 mod providers;

@@ -25,6 +25,9 @@ use throng_core::run::{
 use throng_local::daemon::{ServeOptions, serve};
 use tokio_util::sync::CancellationToken;
 
+/// Of `result`.
+const SHA256: &str = "f6a214f7a5fcda0c2cee9660b7fc29f5649e3c68aad48e20e950137c98913a68";
+
 /// A function that is there and does nothing: the test writes the records.
 struct Idle;
 
@@ -90,8 +93,14 @@ impl World {
     async fn process(&self, run: &str, task: u64, state: TaskState) {
         let (key, now) = (format!("{task}.out"), now_ms());
         self.cloud.s3().put_object("out", &key, PutBody::from(b"result".to_vec()), &[], false).await.unwrap();
-        let output =
-            OutputObject { bucket: "out".into(), key, size: 6, sha256: String::new(), provider: None };
+        let output = OutputObject {
+            bucket: "out".into(),
+            key,
+            size: 6,
+            sha256: SHA256.into(),
+            provider: None,
+            place: None,
+        };
         let request = format!("request-{task}-{}", u8::from(state == TaskState::Succeeded));
         let record = AttemptRecord {
             task: Some(TaskRef::launched(run, task)),
@@ -157,6 +166,7 @@ async fn a_run_goes_from_files_to_a_proof() {
     assert!(resume(&world.context, &run).await.is_err(), "everything was sent");
 
     let back = Download {
+        named: Vec::new(),
         bucket: "input".into(),
         keys: vec!["x/data/".into()],
         to: world.dir.path().join("back"),

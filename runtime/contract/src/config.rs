@@ -1,6 +1,6 @@
 //! The function's configuration, as the engine puts it into the image.
 
-use super::{ProviderInput, StorageProvider};
+use super::{InputPlace, ProviderInput, StorageProvider, Template, Values};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -37,9 +37,15 @@ pub struct FunctionConfig {
     /// What happens to outputs of a failed task.
     #[serde(default)]
     pub on_failure: OnFailure,
+    /// What a task must have left to have succeeded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expect: Option<Expect>,
     /// Storage providers with keys of their own that its inputs and outputs name, as `minio.lab`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub providers: BTreeMap<String, StorageProvider>,
+    /// Places whose objects start it; what is below them is `{dir}`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub inputs: Vec<InputPlace>,
     /// Inputs that are there. Nothing there starts the function; a server's own events may be forwarded to it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub provider_inputs: Vec<ProviderInput>,
@@ -72,6 +78,28 @@ const fn default_threshold() -> u32 {
     10
 }
 
+/// What a task must have left in its output folder to have succeeded.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Expect {
+    /// So many files, or more.
+    pub files: u32,
+    /// Whose names end with any of these, or with anything.
+    #[serde(default)]
+    pub suffix: Vec<String>,
+    /// Each with so many bytes, or more.
+    #[serde(default)]
+    pub min_bytes: u64,
+}
+
+impl Expect {
+    /// Whether a file is one of those that are expected.
+    #[must_use]
+    pub fn counts(&self, name: &str, bytes: u64) -> bool {
+        bytes >= self.min_bytes
+            && (self.suffix.is_empty() || self.suffix.iter().any(|suffix| name.ends_with(suffix)))
+    }
+}
+
 /// One `output` entry of a definition: files whose name passes both filters go to `bucket/path`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OutputRule {
@@ -80,8 +108,7 @@ pub struct OutputRule {
     pub provider: Option<String>,
     /// The bucket.
     pub bucket: String,
-    /// Folder within the bucket, without slashes at either end; may be empty. [`OutputRule::REQUEST_ID`] in it stands for
-    /// the invocation's request id.
+    /// Folder within the bucket, without slashes at either end; may be empty. A [`Template`].
     #[serde(default)]
     pub path: String,
     /// The file's relative name starts with any of these, or there are none.
@@ -92,26 +119,40 @@ pub struct OutputRule {
     pub suffix: Vec<String>,
 }
 
-impl OutputRule {
-    /// Stands for the invocation's request id in a folder: every invocation has a folder of its own, as SCAR v1 and v2 had
-    /// it, so that files of the same name do not overwrite each other.
-    pub const REQUEST_ID: &str = "{request_id}";
+/// An [`OutputRule`] as it is for one attempt of a task.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TaskRule {
+    /// The rule, without words in braces.
+    pub rule: OutputRule,
+    /// The folder that what all tasks of the run store by this rule is in, without slashes at either end.
+    pub place: String,
+}
 
-    /// The rule as it is for one invocation.
+impl OutputRule {
+    /// The folder as a template. What is none was deployed by an older throng, and stands for itself.
     #[must_use]
-    pub fn for_request(&self, request_id: &str) -> Self {
-        Self { path: self.path.replace(Self::REQUEST_ID, request_id), ..self.clone() }
+    pub fn template(&self) -> Template {
+        Template::parse(&self.path).unwrap_or_else(|_| Template::literal(&self.path))
     }
 
-    /// The part of the folder that is the same for every invocation: everything the rule stores is below it.
+    /// The rule as it is for one attempt of a task.
+    ///
+    /// # Errors
+    /// A sentence: a word of the path has no value that could be a name.
+    pub fn for_task(&self, values: &Values<'_>) -> Result<TaskRule, String> {
+        let template = self.template();
+        let of = |error: String| {
+            format!("the output path `{}/{}` cannot be made: {error}", self.bucket, self.path)
+        };
+        let path = template.expand(values).map_err(of)?;
+        let place = template.shared(values).map_err(of)?;
+        Ok(TaskRule { rule: Self { path, ..self.clone() }, place })
+    }
+
+    /// The part of the folder that is the same for every task: everything the rule stores is below it.
     #[must_use]
-    pub fn fixed_path(&self) -> &str {
-        let fixed = self.path.split(Self::REQUEST_ID).next().unwrap_or_default();
-        if fixed.len() == self.path.len() {
-            return fixed;
-        }
-        // `run-{request_id}` is below the folder above it.
-        fixed.rsplit_once('/').map_or("", |(above, _)| above)
+    pub fn fixed_path(&self) -> String {
+        self.template().fixed()
     }
 
     /// The key for a file of the output folder, or `None` when the filters leave it out. `name` is the path
@@ -146,6 +187,7 @@ pub enum OnFailure {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use super::*;
 
     fn rule(path: &str, prefix: &[&str], suffix: &[&str]) -> OutputRule {
@@ -170,14 +212,38 @@ mod tests {
 
     #[test]
     fn every_invocation_can_have_its_folder() {
-        let own = rule("out/{request_id}", &[], &[]).for_request("0-1");
-        assert_eq!(own.key_for("x").as_deref(), Some("out/0-1/x"));
-        assert_eq!(rule("out", &[], &[]).for_request("0-1"), rule("out", &[], &[]));
+        let variables = BTreeMap::new();
+        let values = Values {
+            run: "r",
+            stage: 0,
+            task: "7",
+            attempt: "0-1.a",
+            request_id: "0-1",
+            dir: "d",
+            name: "n.txt",
+            variables: &variables,
+        };
+        let at = |path: &str| rule(path, &[], &[]).for_task(&values);
+        let own = at("out/{request_id}").unwrap();
+        assert_eq!((own.rule.key_for("x").as_deref(), own.place.as_str()), (Some("out/0-1/x"), "out"));
+        assert_eq!(at("out/{run}/{dir}").unwrap().place, "out/r");
+        assert_eq!(at("out").unwrap().rule, rule("out", &[], &[]));
+        assert_eq!(at("out/{input}").unwrap().rule.path, "out/{input}", "as an older throng took it");
+        let error = at("out/{X}").unwrap_err();
+        assert!(error.contains("`b/out/{X}`") && error.contains("no variable X"), "{error}");
         for (path, fixed) in
             [("a/b", "a/b"), ("a/{request_id}", "a"), ("a/run-{request_id}/b", "a"), ("{request_id}", "")]
         {
             assert_eq!(rule(path, &[], &[]).fixed_path(), fixed);
         }
+    }
+
+    #[test]
+    fn files_that_are_expected_have_an_ending_and_a_size() {
+        let expect = Expect { files: 1, suffix: vec![".nii.gz".into(), ".csv".into()], min_bytes: 1 };
+        assert!(expect.counts("sub/a.nii.gz", 1) && expect.counts("a.csv", 9));
+        assert!(!expect.counts("a.nii.gz", 0) && !expect.counts("a.txt", 9));
+        assert!(Expect { suffix: Vec::new(), ..expect }.counts("a.txt", 1));
     }
 
     #[test]

@@ -6,6 +6,7 @@
 //!
 //! ```text
 //! config        the function's configuration, as the engine puts it into the image
+//! content       content types: from names and first bytes
 //! event         what an invocation can be about
 //! failure_line  failures that are alike have one digest
 //! hash          one hash for names
@@ -17,12 +18,15 @@
 //! log           one line of a function's log, as the runtime writes it
 //! partition     the parts of AWS: regions, names in ARNs, hosts
 //! pattern       wildcards of policies
+//! place         where inputs come from, and their folders below it
 //! providers     storage providers: S3 endpoints with keys of their own
 //! record        what the runtime leaves in the home bucket about an attempt
 //! state         the words for what became of a task
+//! template      paths with words in braces
 //! ```
 
 mod config;
+mod content;
 mod event;
 pub mod failure_line;
 mod hash;
@@ -34,20 +38,25 @@ pub mod local;
 mod log;
 pub mod partition;
 pub mod pattern;
+mod place;
 mod providers;
 mod record;
 mod state;
+mod template;
 
-pub use config::{Credentials, FunctionConfig, OnFailure, OutputRule};
+pub use config::{Credentials, Expect, FunctionConfig, OnFailure, OutputRule, TaskRule};
+pub use content::{HEAD_BYTES, content_type};
 pub use event::{EventRef, S3ObjectRef, TaskEvent, TaskRef, object_keys_from_s3_event, s3_event_id};
 pub use ids::{AttemptId, ParseIdError, TaskId};
 pub use lineage::{Lineage, is_id};
 pub use log::{LogLine, Source};
+pub use place::{InputPlace, folder_below, without_run};
 pub use providers::{
     ProviderAccess, ProviderInput, ProviderKeys, ProviderSecrets, StorageProvider, read_secrets,
 };
 pub use record::{AttemptRecord, BackEnd, OutputObject, Phases, Requests, RunningMarker};
 pub use state::{FailureClass, ParseWordError, TaskState};
+pub use template::{Template, TemplateError, Values, Word, stem_and_ext};
 
 /// Versions. Each format has its own, so that one can change without the others. Readers know all that ever were.
 pub mod versions {

@@ -213,6 +213,10 @@ pub struct OutputObject {
     /// The storage provider that it is at; the function's own storage when `None`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub provider: Option<String>,
+    /// The folder within the bucket, without slashes at either end, that all tasks of the run store such outputs in: what
+    /// follows it in the key is the output's name. Older records do not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub place: Option<String>,
 }
 
 /// Written when a script has run longer than

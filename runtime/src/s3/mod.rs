@@ -12,6 +12,7 @@ mod put;
 
 pub use error::{S3Error, S3ErrorKind};
 pub use get::{Fetched, Origin};
+pub use put::Description;
 
 use crate::sigv4::{self, Credentials, EMPTY_SHA256, Signer};
 use crate::{clock, http};

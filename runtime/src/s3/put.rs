@@ -26,6 +26,15 @@ const CHUNK: usize = 128 * 1024;
 /// The header of [`META_LINEAGE`](throng_contract::layout::META_LINEAGE).
 const LINEAGE: &str = "x-amz-meta-throng";
 
+/// What is stored with a file.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Description<'a> {
+    /// Where it came from.
+    pub lineage: Option<&'a str>,
+    /// Its content type.
+    pub kind: Option<&'a str>,
+}
+
 /// What a stored file was.
 pub struct Stored {
     /// How many bytes the object has.
@@ -76,18 +85,19 @@ impl S3 {
         self.finish(&call).map(drop)
     }
 
-    /// Stores a file, with a line about where it came from. Its hash is part of the signature, so S3 refuses what was damaged
+    /// Stores a file, with what is known of it. Its hash is part of the signature, so S3 refuses what was damaged
     /// on the way.
     pub fn put_file(
         &self,
         bucket: &str,
         key: &str,
         file: &File,
-        lineage: Option<&str>,
+        about: &Description<'_>,
         until: Instant,
     ) -> Result<Stored, S3Error> {
-        let metadata = lineage.map(|line| (LINEAGE, line));
-        let headers = metadata.as_slice();
+        let headers =
+            [about.lineage.map(|line| (LINEAGE, line)), about.kind.map(|kind| ("content-type", kind))];
+        let headers = &headers.into_iter().flatten().collect::<Vec<_>>()[..];
         let place = self.place(bucket, key);
         let local = |error: std::io::Error| S3Error::local(&place, &error);
         let size = file.metadata().map_err(local)?.len();

@@ -49,6 +49,9 @@ pub struct Upgrade {
 pub struct Check {
     /// The definition (YAML)
     pub file: PathBuf,
+    /// Files, folders and globs: warns when a run of them would overwrite results
+    #[arg(value_name = "INPUT")]
+    pub inputs: Vec<PathBuf>,
 }
 
 #[derive(Debug, Args)]

@@ -9,6 +9,7 @@ use serde_json::json;
 use std::path::Path;
 use std::sync::Arc;
 use throng_core::cost::Guess;
+use throng_core::dataset;
 use throng_core::definition::{self, DefinitionErrors, Document};
 use throng_core::deploy::{Applied, Plan};
 use throng_core::jobs::{self, Definitions, Job, JobContext, JobEvent};
@@ -200,6 +201,14 @@ pub fn check(session: &Session, args: &args::Check) -> CliResult {
     if let Some(region) = context.region.as_deref().filter(|_| !context.is_local()) {
         let elsewhere = document.elsewhere(&context.name, region);
         for problem in elsewhere {
+            print::note(lines!("warning: {problem}"));
+            warnings.push(problem.to_string());
+        }
+    }
+    if !args.inputs.is_empty() {
+        let inputs = dataset::scan(&args.inputs, &mut |_| true).map_err(Fail::usage)?;
+        let equal = inputs.equal_names().map(|equal| equal.to_string());
+        for problem in equal.iter().flat_map(|message| document.not_kept_apart(message)) {
             print::note(lines!("warning: {problem}"));
             warnings.push(problem.to_string());
         }

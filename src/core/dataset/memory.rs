@@ -17,14 +17,17 @@ type Metadata = Vec<(&'static str, String)>;
 pub struct Stored {
     pub body: Bytes,
     pub metadata: Metadata,
+    /// The content type.
+    pub kind: Option<&'static str>,
     pub puts: u64,
     /// When it was stored, if a test says so.
     pub modified_ms: Option<u64>,
 }
 
 #[derive(Default)]
-struct Parts {
+struct Unfinished {
     metadata: Metadata,
+    kind: Option<&'static str>,
     parts: BTreeMap<i32, Bytes>,
 }
 
@@ -34,7 +37,7 @@ pub type Fault = Box<dyn Fn(&str, &str, u64) -> Option<CloudError> + Send + Sync
 #[derive(Default)]
 pub struct MemoryStore {
     objects: Mutex<BTreeMap<(String, String), Stored>>,
-    uploads: Mutex<BTreeMap<String, Parts>>,
+    uploads: Mutex<BTreeMap<String, Unfinished>>,
     calls: AtomicU64,
     pub lists: AtomicU64,
     pub gets: AtomicU64,
@@ -73,7 +76,8 @@ impl MemoryStore {
     }
 
     pub fn insert(&self, bucket: &str, key: &str, body: impl Into<Bytes>) {
-        let stored = Stored { body: body.into(), metadata: Vec::new(), puts: 1, modified_ms: None };
+        let stored =
+            Stored { body: body.into(), metadata: Vec::new(), kind: None, puts: 1, modified_ms: None };
         self.objects.lock().unwrap().insert((bucket.to_owned(), key.to_owned()), stored);
     }
 
@@ -117,12 +121,15 @@ impl MemoryStore {
         }
     }
 
-    fn store(&self, bucket: &str, key: &str, body: Bytes, metadata: Metadata) -> String {
+    fn store(&self, bucket: &str, key: &str, body: Bytes, parts: &Unfinished) -> String {
         let etag = format!("{:08x}", crc32fast::hash(&body));
         let mut objects = self.objects.lock().unwrap();
         let name = (bucket.to_owned(), key.to_owned());
         let puts = objects.get(&name).map_or(0, |old| old.puts) + 1;
-        objects.insert(name, Stored { body, metadata, puts, modified_ms: None });
+        objects.insert(
+            name,
+            Stored { body, metadata: parts.metadata.clone(), kind: parts.kind, puts, modified_ms: None },
+        );
         etag
     }
 }
@@ -135,7 +142,8 @@ impl Objects for MemoryStore {
         if put.only_new && self.get(&put.bucket, &put.key).is_some() {
             return Err(CloudError::new(ErrorKind::Conflict, "s3:PutObject", &put.key, "it exists"));
         }
-        Ok(self.store(&put.bucket, &put.key, put.body, put.metadata))
+        let about = Unfinished { metadata: put.metadata, kind: put.kind, ..Unfinished::default() };
+        Ok(self.store(&put.bucket, &put.key, put.body, &about))
     }
 
     async fn open(&self, bucket: &str, key: &str) -> Result<Option<Reading>, CloudError> {
@@ -207,11 +215,12 @@ impl Objects for MemoryStore {
         _bucket: &str,
         key: &str,
         metadata: &[(&'static str, String)],
+        kind: Option<&'static str>,
     ) -> Result<String, CloudError> {
         self.check("begin", key)?;
         let mut uploads = self.uploads.lock().unwrap();
         let id = format!("u{}", uploads.len() + 1);
-        uploads.insert(id.clone(), Parts { metadata: metadata.to_vec(), ..Parts::default() });
+        uploads.insert(id.clone(), Unfinished { metadata: metadata.to_vec(), kind, ..Unfinished::default() });
         Ok(id)
     }
 
@@ -239,7 +248,7 @@ impl Objects for MemoryStore {
             assert_eq!((*number, etag.clone()), (*stored, format!("{:08x}", crc32fast::hash(body))));
         }
         let body: Vec<u8> = upload.parts.values().flat_map(|part| part.iter().copied()).collect();
-        self.store(bucket, key, body.into(), upload.metadata);
+        self.store(bucket, key, body.into(), &upload);
         Ok(())
     }
 

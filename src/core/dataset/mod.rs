@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! drop      what a terminal pastes when files are dropped on it -> paths
-//! scan      paths, folders, globs -> a compact list of files and the names they get
+//! list      a compact list of files and the names they get
+//! scan      paths, folders, globs -> such a list
 //! upload    one pass over each file, hundreds in flight, resumable by a journal
 //! download  objects -> files, with every key checked before it becomes a path
 //! objects   what is asked of a store of objects; S3 and (in tests) memory answer
@@ -16,6 +17,7 @@
 pub mod download;
 pub mod drop;
 mod journal;
+mod list;
 mod meter;
 pub mod names;
 pub mod objects;
@@ -29,7 +31,8 @@ pub(crate) mod memory;
 
 pub use drop::{Drop, NoDrop, parse as parse_drop};
 pub(crate) use journal::Journal;
+pub use list::{EqualNames, File, FileList, Problem};
 pub use meter::Meter;
 pub use objects::Objects;
 pub use s3::S3Objects;
-pub use scan::{FileList, ScanError, scan};
+pub use scan::{ScanError, scan};

@@ -20,6 +20,8 @@ pub struct Put {
     pub body: Bytes,
     /// User metadata, names without `x-amz-meta-`.
     pub metadata: Vec<(&'static str, String)>,
+    /// Its content type; what the service says of any object when `None`.
+    pub kind: Option<&'static str>,
     /// Refuse (with [`ErrorKind::Conflict`]) when it exists.
     pub only_new: bool,
 }
@@ -118,12 +120,13 @@ pub trait Objects: Send + Sync + 'static {
     async fn head(&self, bucket: &str, key: &str) -> Result<Option<Head>, CloudError>;
     /// A page of keys, in the order of their bytes.
     async fn list(&self, list: &List) -> Result<Page, CloudError>;
-    /// Begins an upload in parts; returns its id.
+    /// Begins an upload in parts of an object of a content type; returns its id.
     async fn begin_parts(
         &self,
         bucket: &str,
         key: &str,
         metadata: &[(&'static str, String)],
+        kind: Option<&'static str>,
     ) -> Result<String, CloudError>;
     /// Sends a part; returns its `ETag`. One attempt.
     async fn put_part(&self, part: PutPart) -> Result<String, CloudError>;

@@ -75,6 +75,7 @@ impl Objects for S3Objects {
         for (name, value) in &put.metadata {
             request = request.metadata(*name, value);
         }
+        request = request.set_content_type(put.kind.map(str::to_owned));
         if put.only_new {
             request = request.if_none_match("*");
         }
@@ -145,9 +146,11 @@ impl Objects for S3Objects {
         bucket: &str,
         key: &str,
         metadata: &[(&'static str, String)],
+        kind: Option<&'static str>,
     ) -> Result<String, CloudError> {
         const ACTION: &str = "s3:PutObject";
         let mut request = self.clients.of(bucket).await.create_multipart_upload().bucket(bucket).key(key);
+        request = request.set_content_type(kind.map(str::to_owned));
         for (name, value) in metadata {
             request = request.metadata(*name, value);
         }

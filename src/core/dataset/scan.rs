@@ -4,7 +4,7 @@
 //! in it); a glob `x/**/*.txt` gives names from where its first special character stands. What exists under its name as
 //! it was written is no pattern: `data[1]/*.txt` is a pattern in the folder `data[1]` when there is one.
 
-use crate::words;
+use super::list::{FileList, Problem};
 use globset::{GlobBuilder, GlobMatcher};
 use std::collections::HashMap;
 use std::collections::hash_map::Entry as MapEntry;
@@ -50,129 +50,6 @@ pub enum ScanError {
     /// Too many for one list.
     #[error("more than {} files: make several runs of them", u32::MAX)]
     TooMany,
-}
-
-/// A file that is left out, and why.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Problem {
-    /// The file or folder.
-    pub path: String,
-    /// Why it cannot be read, for people.
-    pub reason: String,
-}
-
-/// Files with their names and sizes. About 30 bytes and its name per file.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct FileList {
-    bases: Vec<PathBuf>,
-    names: String,
-    entries: Vec<Entry>,
-    bytes: u64,
-    /// Files that were left out because they cannot be read (the first thousand).
-    pub problems: Vec<Problem>,
-    /// How many were left out because they cannot be read.
-    pub unreadable: u64,
-    /// How many were left out because file managers made them.
-    pub junk: u64,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq)]
-struct Entry {
-    size: u64,
-    at: u64,
-    length: u32,
-    base: u32,
-}
-
-/// A file of a [`FileList`].
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct File<'a> {
-    /// Where it is.
-    pub path: PathBuf,
-    /// Its name below the destination, with `/`.
-    pub name: &'a str,
-    /// Size in bytes when it was listed.
-    pub size: u64,
-}
-
-impl FileList {
-    /// How many files.
-    #[must_use]
-    pub const fn len(&self) -> usize {
-        self.entries.len()
-    }
-
-    /// Whether there are none.
-    #[must_use]
-    pub const fn is_empty(&self) -> bool {
-        self.entries.is_empty()
-    }
-
-    /// Bytes of all files.
-    #[must_use]
-    pub const fn bytes(&self) -> u64 {
-        self.bytes
-    }
-
-    /// A file by its number.
-    #[must_use]
-    pub fn get(&self, index: usize) -> Option<File<'_>> {
-        let entry = self.entries.get(index)?;
-        let name = self.name(entry);
-        let base = self.bases.get(entry.base as usize)?;
-        Some(File { path: base.join(name), name, size: entry.size })
-    }
-
-    /// What was left out because it cannot be read, in a sentence; `None` when nothing was.
-    #[must_use]
-    pub fn left_out(&self) -> Option<String> {
-        let first = self.problems.first()?;
-        let more = match self.unreadable {
-            0 | 1 => String::new(),
-            all => format!(" (and {} more)", words::count(all - 1)),
-        };
-        Some(format!("`{}` {}{more}", first.path, first.reason))
-    }
-
-    /// All files, in the order in which they were found.
-    pub fn iter(&self) -> impl Iterator<Item = File<'_>> {
-        (0..self.len()).filter_map(|index| self.get(index))
-    }
-
-    /// The folders that names start from.
-    #[must_use]
-    pub fn bases(&self) -> &[PathBuf] {
-        &self.bases
-    }
-
-    /// The base of a file, as an index into [`FileList::bases`].
-    #[must_use]
-    pub fn base_of(&self, index: usize) -> Option<u32> {
-        self.entries.get(index).map(|entry| entry.base)
-    }
-
-    /// Adds a folder that names start from; returns its index.
-    pub fn add_base(&mut self, base: PathBuf) -> u32 {
-        if let Some(at) = self.bases.iter().position(|known| *known == base) {
-            return u32::try_from(at).unwrap_or(u32::MAX);
-        }
-        self.bases.push(base);
-        u32::try_from(self.bases.len() - 1).unwrap_or(u32::MAX)
-    }
-
-    /// Adds a file below a base.
-    pub fn push(&mut self, base: u32, name: &str, size: u64) {
-        let at = self.names.len() as u64;
-        self.names.push_str(name);
-        let length = u32::try_from(name.len()).unwrap_or(u32::MAX);
-        self.entries.push(Entry { size, at, length, base });
-        self.bytes += size;
-    }
-
-    fn name(&self, entry: &Entry) -> &str {
-        let at = usize::try_from(entry.at).unwrap_or(usize::MAX);
-        self.names.get(at..at.saturating_add(entry.length as usize)).unwrap_or_default()
-    }
 }
 
 /// Lists files. Runs long on large folders: call it on a blocking thread. `tell` is called with the number of

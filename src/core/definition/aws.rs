@@ -5,7 +5,7 @@ use super::node::Node;
 use super::problem::{Position, Report};
 use super::providers::{self, Providers};
 use super::secrets::{Environment, expand};
-use super::{Architecture, Definition, OnFailure, flows, limits, script, shared_memory};
+use super::{Architecture, Definition, OnFailure, expect, flows, limits, script, shared_memory};
 use crate::image::Source;
 use std::path::Path;
 use throng_contract::Credentials;
@@ -46,6 +46,7 @@ const LAMBDA: &[&str] = &[
     "concurrency",
     "on_failure",
     "credentials",
+    "expect",
 ];
 const CONTAINER: &[&str] =
     &["image", "image_file", "environment", "timeout_threshold", "alpine", "create_image"];
@@ -134,6 +135,7 @@ pub(super) fn read(node: &Node, key: &str, context: &Context<'_>, report: &mut R
     read_script(&lambda, &mut definition, report);
     read_variables(&lambda, &container, context, &mut definition, report);
     read_rest(&entry, &lambda, context, &mut definition, report);
+    definition.expect = expect::read(&lambda, report);
     note_unused(&entry, &lambda, &container, report);
     let inputs = flows::inputs(&lambda, context.providers, &mut definition, report);
     let outputs = flows::outputs(&lambda, context.providers, &mut definition, report);

@@ -5,6 +5,7 @@ use super::aws::ParsedFunction;
 use super::fields::show;
 use super::overlap::{Hit, hit};
 use super::problem::Report;
+use super::templates;
 use std::collections::HashMap;
 use throng_contract::OutputRule;
 
@@ -14,6 +15,7 @@ pub(super) fn all(functions: &[ParsedFunction], report: &mut Report) {
     overlaps(functions, report);
     own_loops(functions, report);
     chains(functions, report);
+    between_stages(functions, report);
     provider_loops(functions, report);
 }
 
@@ -79,6 +81,14 @@ fn own_loops(functions: &[ParsedFunction], report: &mut Report) {
                         place(input)
                     );
                     report.error(*at, &key, message);
+                }
+                Some((Hit::ByFolder, input)) if output.template().words().next().is_some() => {
+                    let message = format!(
+                        "a value of the words in braces that is `{}` would start the function again: put a folder of its own \
+                         in front",
+                        input.path
+                    );
+                    report.warn(*at, &key, message);
                 }
                 Some((Hit::ByFolder, input)) => {
                     let message = format!(
@@ -147,6 +157,27 @@ fn circle(start: usize, next: &[Vec<usize>]) -> Option<Vec<usize>> {
         }
     }
     None
+}
+
+/// Refuses words of attempts in paths whose objects start a function of the file.
+fn between_stages(functions: &[ParsedFunction], report: &mut Report) {
+    for from in functions {
+        for (output, at) in from.definition.outputs.iter().zip(&from.outputs) {
+            let Some(word) = templates::of_attempt(output) else { continue };
+            let next = functions.iter().find(|to| {
+                to.definition.name != from.definition.name
+                    && to.definition.inputs.iter().any(|input| hit(output, input) == Hit::Plainly)
+            });
+            if let Some(next) = next {
+                let message = format!(
+                    "`{word}` is another at every attempt, and what is stored here starts `{}`: a task that is tried again \
+                     would start it twice. Write {{run}}/{{task}} in its place",
+                    next.definition.name
+                );
+                report.error(*at, &format!("{}.lambda.output", from.key), message);
+            }
+        }
+    }
 }
 
 /// Warns of outputs that are inputs of the same function at a provider: nothing starts it there by itself, but a server's

@@ -1,9 +1,9 @@
 //! What a definition would make, in words.
 
-use super::{Definition, Dialect, Document, OnFailure, Origin};
+use super::{Definition, Dialect, Document, OnFailure, Origin, expect};
 use crate::image::Source;
 use std::fmt::{self, Write as _};
-use throng_contract::Credentials;
+use throng_contract::{Credentials, Template, Word};
 
 /// What would be created, by subject. `Display` gives it as text.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -158,12 +158,22 @@ fn output_lines(definition: &Definition) -> Vec<String> {
         let slash = if rule.path.is_empty() { "" } else { "/" };
         let scheme = rule.provider.as_deref().unwrap_or("s3");
         let _ = write!(line, " go to {scheme}://{}/{}{slash}", rule.bucket, rule.path);
-        if rule.path.contains(throng_contract::OutputRule::REQUEST_ID) {
-            line.push_str(" (a folder for each invocation)");
-        }
+        line.push_str(apart(&rule.template()));
         line
     };
     definition.outputs.iter().map(line).collect()
+}
+
+/// What the words in an output's path keep apart.
+fn apart(template: &Template) -> &'static str {
+    match () {
+        () if template.has(&Word::RequestId) || template.has(&Word::Attempt) => {
+            " (a folder for each invocation)"
+        }
+        () if template.has(&Word::Task) => " (a folder for each task)",
+        () if template.has(&Word::Dir) => " (the inputs' folders are kept)",
+        () => "",
+    }
 }
 
 fn provider_lines(definition: &Definition) -> Vec<String> {
@@ -203,7 +213,9 @@ fn failure_lines(definition: &Definition) -> Vec<String> {
         Credentials::None => "a script has no credentials of AWS",
         Credentials::Role => "a script has the credentials of its role",
     };
-    vec![kept.to_owned(), retries, credentials.to_owned()]
+    let mut lines = vec![kept.to_owned(), retries, credentials.to_owned()];
+    lines.extend(definition.expect.as_ref().map(expect::in_words));
+    lines
 }
 
 fn created_lines(definition: &Definition) -> Vec<String> {

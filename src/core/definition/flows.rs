@@ -3,7 +3,7 @@
 use super::fields::Fields;
 use super::problem::{Position, Report};
 use super::providers::{self, Providers, Storage};
-use super::{Definition, InputRule, place};
+use super::{Definition, InputRule, place, templates};
 use throng_contract::{OutputRule, ProviderInput};
 
 /// Reads what starts the function, or is given to it by `throng run`, and says where each entry stands.
@@ -19,6 +19,8 @@ pub(super) fn inputs(
         let suffixes = fields.texts("suffix", report);
         let provider = providers::of_place(&fields, node.at, declared, report);
         let Some((bucket, path)) = place::bucket_path(&fields, node.at, report) else { continue };
+        let at = fields.node("path").map_or(node.at, |path| path.at);
+        templates::note_input(&path, at, &fields.key("path"), report);
         let Some(provider) = provider else { continue };
         if let Storage::Provider(provider) = provider {
             if let Some(suffix) = suffixes.first() {
@@ -67,6 +69,9 @@ pub(super) fn outputs(
         let (prefix, suffix) = (texts("prefix", report), texts("suffix", report));
         let provider = providers::of_place(&fields, node.at, declared, report);
         let Some((bucket, path)) = place::bucket_path(&fields, node.at, report) else { continue };
+        let at = fields.node("path").map_or(node.at, |path| path.at);
+        // Sweeps will declare variables.
+        templates::check(&path, &[], at, &fields.key("path"), report);
         let provider = match provider {
             None => continue,
             Some(Storage::Own) => None,

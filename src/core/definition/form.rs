@@ -3,7 +3,7 @@
 use super::fields::Spanned;
 use super::overlap::{Hit, hit};
 use super::problem::{Position, Report};
-use super::{Architecture, Definition, DefinitionErrors, InputRule, limits, place, script};
+use super::{Architecture, Definition, DefinitionErrors, InputRule, limits, place, script, templates};
 use crate::image::Source;
 use crate::model::FunctionForm;
 use std::path::{Path, PathBuf};
@@ -35,6 +35,7 @@ pub fn from_form(form: &FunctionForm, base: &Path) -> Result<Definition, Definit
     if !form.output.trim().is_empty()
         && let Some((bucket, path)) = place::split(&field(&form.output), "output", &mut report)
     {
+        templates::check(&path, &[], Position::default(), "output", &mut report);
         definition.outputs.push(OutputRule {
             provider: None,
             bucket,

@@ -16,6 +16,8 @@ pub(super) const TMP_MB: RangeInclusive<u32> = 512..=10_240;
 pub(super) const RETRIES: RangeInclusive<u32> = 0..=2;
 /// Reserved concurrency. 0 would stop the function altogether.
 pub(super) const CONCURRENCY: RangeInclusive<u32> = 1..=100_000;
+/// Files that a task can be expected to leave.
+pub(super) const EXPECTED_FILES: RangeInclusive<u32> = 1..=1_000_000;
 /// The longest script. Our own limit: larger things belong into the image.
 pub(crate) const SCRIPT_BYTES: u64 = 16 * 1024 * 1024;
 /// All variables of a function together.

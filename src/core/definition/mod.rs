@@ -42,7 +42,8 @@
 //! | `concurrency` | none | **ours**: at most so many at a time (reserved concurrency) |
 //! | `on_failure` | `discard` | **ours**: `keep` stores what a failed script left, under `failed/` |
 //! | `credentials` | `ask` | **ours**: where a script gets credentials of AWS from: `ask`, `env`, `none`, `role` |
-//! | `output[].path` | | **ours**: `{request_id}` in it is the invocation's, so that equal names do not overwrite each other |
+//! | `output[].path` | | **ours**: words in braces, such as `{dir}`, so that equal names do not overwrite each other |
+//! | `expect.files`, `.suffix`, `.min_bytes` | none | **ours**: what a task must have left to have succeeded |
 //! | `input[].suffix` | none | **ours**: only keys that end so; text or a list |
 //!
 //! | key under `storage_providers` | default | meaning |
@@ -70,6 +71,7 @@
 //! dialect     the top level of a file in today's form
 //! dialects    older spellings, brought into today's
 //! emit        trees as YAML
+//! expect      what a task must have left to have succeeded
 //! explain     what a definition would make, in words
 //! fields      typed access to a map; unknown keys are warned about
 //! flows       input and output of a function
@@ -85,6 +87,7 @@
 //! secrets     ${NAME}: values that come from the environment
 //! shared_memory  scripts that want shared memory, which functions do not have
 //! settings    settings given one by one, as options of a command line
+//! templates   words in braces in the paths of outputs
 //! write       A definition as YAML, so that a form can be saved
 //! ```
 
@@ -94,6 +97,7 @@ mod check;
 mod dialect;
 mod dialects;
 mod emit;
+mod expect;
 mod explain;
 mod fields;
 mod flows;
@@ -109,6 +113,7 @@ mod script;
 mod secrets;
 mod settings;
 mod shared_memory;
+mod templates;
 mod write;
 
 use crate::regular;
@@ -128,6 +133,7 @@ pub use problem::{DefinitionErrors, Position, Problem, ProblemKind};
 pub use providers::Provider;
 pub use secrets::Environment;
 pub use settings::{DefinitionSettings, Setting, with_settings};
+pub use templates::keeps_apart;
 pub use throng_contract::OnFailure;
 pub use write::to_yaml;
 
@@ -170,6 +176,8 @@ pub struct Definition {
     pub providers: BTreeMap<String, Provider>,
     /// What happens to outputs of failed tasks.
     pub on_failure: OnFailure,
+    /// What a task must have left to have succeeded.
+    pub expect: Option<throng_contract::Expect>,
     /// Where scripts get credentials from.
     pub credentials: throng_contract::Credentials,
     /// Lambda's own retries of a failed asynchronous invocation, 0–2. 0 unless asked for: the ledger shows what
@@ -215,6 +223,7 @@ impl Definition {
             outputs: Vec::new(),
             providers: BTreeMap::new(),
             on_failure: OnFailure::default(),
+            expect: None,
             credentials: throng_contract::Credentials::default(),
             retries: 0,
             concurrency: None,
@@ -246,6 +255,7 @@ impl fmt::Debug for Definition {
             .field("outputs", &self.outputs)
             .field("providers", &self.providers.keys())
             .field("on_failure", &self.on_failure)
+            .field("expect", &self.expect)
             .field("credentials", &self.credentials)
             .field("retries", &self.retries)
             .field("concurrency", &self.concurrency)

@@ -1,7 +1,7 @@
 //! Whether what a function stores starts a function.
 
 use super::InputRule;
-use throng_contract::OutputRule;
+use throng_contract::{OutputRule, Template};
 
 /// How an output can hit a trigger.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -21,11 +21,24 @@ pub(super) fn hit(output: &OutputRule, input: &InputRule) -> Hit {
     if elsewhere || !(output.suffix.is_empty() || output.suffix.iter().any(|s| ends(s))) {
         return Hit::Never;
     }
-    let folder = if output.path.is_empty() { String::new() } else { format!("{}/", output.path) };
+    let template = output.template();
     let trigger = input.key_prefix();
+    [template.without_dir(), template]
+        .iter()
+        .map(|path| hit_at(path, output, &trigger))
+        .max()
+        .unwrap_or(Hit::Never)
+}
+
+fn hit_at(path: &Template, output: &OutputRule, trigger: &str) -> Hit {
+    let (begin, whole) = path.beginning();
+    if !whole {
+        return hit_by_words(&begin, trigger);
+    }
+    let folder = if begin.is_empty() { String::new() } else { format!("{begin}/") };
     let one = |prefix: &str| {
         let key = format!("{folder}{prefix}");
-        if key.starts_with(&trigger) {
+        if key.starts_with(trigger) {
             Hit::Plainly
         } else if trigger.starts_with(&key) {
             Hit::ByFolder
@@ -36,6 +49,18 @@ pub(super) fn hit(output: &OutputRule, input: &InputRule) -> Hit {
     let none = [String::new()];
     let prefixes = if output.prefix.is_empty() { &none[..] } else { &output.prefix[..] };
     prefixes.iter().map(|prefix| one(prefix)).max().unwrap_or(Hit::Never)
+}
+
+/// Of a path with words in braces, of which only the beginning is known. What follows is a value, which has no slash in
+/// front.
+fn hit_by_words(begin: &str, trigger: &str) -> Hit {
+    if begin.starts_with(trigger) {
+        return Hit::Plainly;
+    }
+    match trigger.strip_prefix(begin) {
+        Some(rest) if !rest.starts_with('/') => Hit::ByFolder,
+        _ => Hit::Never,
+    }
 }
 
 #[cfg(test)]
@@ -74,6 +99,13 @@ mod tests {
             (output("b/in", &[], &["g"]), input("b/in", ".jpg"), Hit::Plainly),
             (output("b/in", &[], &["png", "x.jpg"]), input("b/in", ".jpg"), Hit::Plainly),
             (output("c/in", &[], &[]), input("b/in", ""), Hit::Never),
+            (output("b/in/{run}", &[], &[]), input("b/in", ""), Hit::Plainly),
+            (output("b/in/{run}", &["x"], &[]), input("b", ""), Hit::Plainly),
+            (output("b/{dir}", &[], &[]), input("b/in", ""), Hit::ByFolder),
+            (output("b/{dir}/in", &[], &[]), input("b/in", ""), Hit::Plainly),
+            (output("b/in{task}", &[], &[]), input("b/in", ""), Hit::Never),
+            (output("b/in{task}", &[], &[]), input("b/in7", ""), Hit::ByFolder),
+            (output("b/out/{dir}", &[], &[]), input("b/in", ""), Hit::Never),
             (
                 OutputRule { provider: Some("minio.lab".into()), ..output("b/in", &[], &[]) },
                 input("b/in", ""),

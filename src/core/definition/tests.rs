@@ -72,6 +72,7 @@ functions:
       retries: 1
       concurrency: 50
       on_failure: keep
+      expect: {files: 2, suffix: [.csv, .png], min_bytes: 10}
       architectures: [arm64]
       runtime: image
       execution_mode: lambda
@@ -199,6 +200,60 @@ fn an_output_that_starts_the_function_again_is_refused() {
     let split = "input: {storage_provider: s3, path: b00/x, suffix: .jpg}\n\
                  output: {storage_provider: s3, path: b00/x, suffix: [.png]}";
     assert!(warnings(split).is_empty());
+}
+
+#[test]
+fn words_in_output_paths_are_known_or_refused_where_they_stand() {
+    let kept = one("output: {storage_provider: s3, path: 'bout/{run}/{dir}'}");
+    assert!(keeps_apart(&kept));
+    assert!(!keeps_apart(&one("output: {storage_provider: s3, path: 'bout/{stem}'}")));
+    let problems = errors("output: {storage_provider: s3, path: 'bout/{input}'}");
+    assert_eq!((problems.len(), problems[0].at.line, problems[0].at.column), (1, 6, 44));
+    assert!(problems[0].key.ends_with("output.path"), "{}", problems[0]);
+    assert!(problems[0].message.contains("`{input}` is not known: {run} {task}"), "{}", problems[0]);
+    let warned = warnings("input: {storage_provider: s3, path: 'bin/{dir}'}");
+    assert!(warned[0].message.contains("taken as they stand"), "{warned:?}");
+}
+
+#[test]
+fn words_of_attempts_do_not_stand_between_stages() {
+    let chain = |word: &str| {
+        let function = |name: &str, input: &str, output: &str| {
+            format!(
+                "  - lambda:\n      name: {name}\n      container: {{image: 'scratch:prog'}}\n      \
+                 input: {{storage_provider: s3, path: {input}}}\n      output: {{storage_provider: s3, path: '{output}'}}\n"
+            )
+        };
+        let (a, b) = (
+            function("a", "b00/in", &format!("b00/mid/{word}")),
+            function("b", "b00/mid", "b00/out/{attempt}"),
+        );
+        read(&format!("functions:\n  aws:\n{a}{b}"))
+    };
+    for word in ["{attempt}", "{request_id}", "x-{attempt}"] {
+        let refused = chain(word).unwrap_err().to_string();
+        assert!(
+            refused.contains("is another at every attempt") && refused.contains("starts `b`"),
+            "{refused}"
+        );
+    }
+    assert!(chain("{run}/{task}").is_ok(), "and the last stage may have them");
+}
+
+#[test]
+fn what_is_expected_is_read_written_and_explained() {
+    let definition = one("expect: {suffix: .nii.gz, min_bytes: 1}");
+    let expect = throng_contract::Expect { files: 1, suffix: vec![".nii.gz".into()], min_bytes: 1 };
+    assert_eq!(definition.expect.as_ref(), Some(&expect));
+    assert!(to_yaml(&definition).contains("expect:\n        files: 1\n        suffix: [\".nii.gz\"]\n"));
+    let said = explain(&definition).to_string();
+    assert!(
+        said.contains("leaves less than 1 file ending with `.nii.gz` of 1 B or more has failed"),
+        "{said}"
+    );
+    assert_eq!(one("memory: 512").expect, None);
+    assert!(errors("expect: {files: 0}")[0].message.contains("1 to 1000000"));
+    assert!(warnings("expect: {file: 2}")[0].message.contains("did you mean `files`?"));
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! A definition as YAML, so that a form can be saved.
 
-use super::{Architecture, Definition, OnFailure};
+use super::{Architecture, Definition, OnFailure, expect};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::Path;
@@ -36,6 +36,7 @@ pub fn to_yaml(definition: &Definition) -> String {
         Credentials::None => line("credentials: none".into()),
         Credentials::Role => line("credentials: role".into()),
     }
+    definition.expect.iter().flat_map(|expect| expect::yaml(expect, quote)).for_each(&mut line);
     if definition.architecture == Architecture::Arm64 {
         line("architectures: [arm64]".into());
     }

@@ -3,7 +3,7 @@
 use super::role::Role;
 use super::{DeployError, tags};
 use crate::cloud::{Cloud, EventInvoke, FunctionSettings, Trigger};
-use crate::definition::Definition;
+use crate::definition::{self, Definition};
 use crate::model::Place;
 use sha2::{Digest as _, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
@@ -94,8 +94,9 @@ fn all_tags(cloud: &Cloud, definition: &Definition, settings: &FunctionSettings)
     all.insert(tags::DEFINITION.into(), definition_digest(definition, settings));
     let outputs: Vec<_> = definition
         .own_outputs()
-        .map(|output| Place { bucket: output.bucket.clone(), prefix: output.fixed_path().to_owned() })
+        .map(|output| Place { bucket: output.bucket.clone(), prefix: output.fixed_path() })
         .collect();
+    all.insert(tags::NAMES.into(), tags::names_tag(definition::keeps_apart(definition)));
     if let Some(value) = tags::output_tag(&outputs) {
         all.insert(tags::OUTPUT.into(), value);
     }
@@ -108,7 +109,7 @@ fn definition_digest(definition: &Definition, settings: &FunctionSettings) -> St
     let image = super::diff::digest(&settings.image);
     let names: Vec<_> = settings.env.keys().collect();
     let text = format!(
-        "{image}|{}|{}|{}|{}|{names:?}|{:?}|{:?}|{}|{:?}",
+        "{image}|{}|{}|{}|{}|{names:?}|{:?}|{:?}|{}|{:?}|{:?}",
         settings.memory_mb,
         settings.timeout_s,
         settings.tmp_mb,
@@ -117,6 +118,7 @@ fn definition_digest(definition: &Definition, settings: &FunctionSettings) -> St
         definition.outputs,
         definition.retries,
         definition.concurrency,
+        definition.expect,
     );
     hash.update(text.as_bytes());
     hex::encode(&hash.finalize()[..16])

@@ -5,7 +5,7 @@ use crate::image::{ComposeRequest, ImageError, Source};
 use crate::regular;
 use bytes::Bytes;
 use std::path::PathBuf;
-use throng_contract::{FunctionConfig, versions};
+use throng_contract::{FunctionConfig, InputPlace, versions};
 
 /// What a definition asks for. Reads the script.
 ///
@@ -29,11 +29,13 @@ pub fn compose_request(definition: &Definition, runtime: Bytes) -> Result<Compos
         outputs: definition.outputs.clone(),
         timeout_threshold: definition.timeout_threshold_s,
         on_failure: definition.on_failure,
+        expect: definition.expect.clone(),
         providers: definition
             .providers
             .iter()
             .map(|(name, provider)| (name.clone(), provider.storage.clone()))
             .collect(),
+        inputs: input_places(definition),
         provider_inputs: definition.provider_inputs.clone(),
         credentials: definition.credentials,
         fingerprint: String::new(),
@@ -47,4 +49,16 @@ pub fn compose_request(definition: &Definition, runtime: Bytes) -> Result<Compos
         config,
         function_variables: definition.lambda_env.keys().cloned().collect(),
     })
+}
+
+/// Each place once: several suffixes are several triggers.
+fn input_places(definition: &Definition) -> Vec<InputPlace> {
+    let mut places: Vec<InputPlace> = Vec::new();
+    for input in &definition.inputs {
+        let place = InputPlace { bucket: input.bucket.clone(), path: input.path.clone() };
+        if !places.contains(&place) {
+            places.push(place);
+        }
+    }
+    places
 }

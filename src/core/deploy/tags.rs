@@ -16,6 +16,10 @@ pub(super) const FUNCTION: &str = "throng:function";
 pub(super) const DEFINITION: &str = "throng:definition";
 /// Places where outputs go, with a space between them.
 pub(super) const OUTPUT: &str = "throng:output";
+/// Whether inputs of equal names have results of different names, whatever the script calls them.
+pub(super) const NAMES: &str = "throng:names";
+/// Values of [`NAMES`].
+const APART: [&str; 2] = ["together", "apart"];
 /// When the function's triggers were last written, in seconds since 1970.
 pub(super) const TRIGGERED: &str = "throng:triggered";
 /// S3 may take five minutes to act on new notifications (S3 user guide, "Event notifications").
@@ -92,6 +96,18 @@ pub fn outputs_of(tags: &BTreeMap<String, String>) -> Vec<Place> {
     places.filter(|text| !text.is_empty()).map(place).collect()
 }
 
+/// Whether the paths of a function with these tags keep results of inputs of equal names apart; `None` when the tags do not say.
+#[must_use]
+pub fn keeps_apart(tags: &BTreeMap<String, String>) -> Option<bool> {
+    let value = tags.get(NAMES)?;
+    APART.iter().position(|word| word == value).map(|at| at == 1)
+}
+
+/// The value of [`NAMES`].
+pub(super) fn names_tag(apart: bool) -> String {
+    APART[usize::from(apart)].to_owned()
+}
+
 /// The value of [`OUTPUT`]: as many places as a tag can hold.
 pub(super) fn output_tag(places: &[Place]) -> Option<String> {
     // Lambda allows letters, numbers, space and these.
@@ -137,6 +153,14 @@ mod tests {
         let of_gray = made_for(&BTreeMap::new(), "gray");
         assert!(is_of(&of_gray, "gray") && !is_of(&of_gray, "Gray"));
         assert!(is_of(&made(&BTreeMap::new()), "Gray"), "of an older throng, which wrote no name");
+    }
+
+    #[test]
+    fn whether_names_are_kept_apart_round_trips() {
+        for apart in [true, false] {
+            assert_eq!(keeps_apart(&BTreeMap::from([(NAMES.to_owned(), names_tag(apart))])), Some(apart));
+        }
+        assert_eq!(keeps_apart(&BTreeMap::new()), None, "an older throng did not say");
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use super::{Job, JobContext, JobError, Observer};
 use crate::dataset::S3Objects;
-use crate::dataset::download::{Download, DownloadError, Downloaded};
+use crate::dataset::download::{Download, DownloadError, Downloaded, Named};
 use crate::model::{AttemptRecord, ProviderOf, TaskRow};
 use crate::run::{self, Store, Stores};
 use std::path::{Path, PathBuf};
@@ -37,7 +37,15 @@ pub async fn fetch(
     observer.doing(format!("download from {bucket} to {}", to.display()));
     let store = observer.until_cancelled(store_of(context, from.as_ref())).await?;
     let whose = from.map_or_else(|| context.cloud().context().name.clone(), |from| from.provider);
-    download(context, &store, &whose, (bucket, keys, &to, force), observer).await
+    let download = Download {
+        journal: journal(context, &whose, &bucket, &to),
+        bucket,
+        keys,
+        named: Vec::new(),
+        to,
+        force,
+    };
+    run_download(&store, download, observer).await
 }
 
 /// The store that has a provider's objects; the context's own when `None`.
@@ -52,15 +60,15 @@ pub async fn store_of(context: &JobContext, from: Option<&ProviderOf>) -> Result
     Ok(Stores::of(&context.runs()?, function).get(Some(provider)).await?)
 }
 
-async fn download(
-    context: &JobContext,
+fn journal(context: &JobContext, whose: &str, bucket: &str, to: &Path) -> PathBuf {
+    Download::journal_for(&context.dirs().state, whose, bucket, to)
+}
+
+async fn run_download(
     store: &Store,
-    whose: &str,
-    (bucket, keys, to, force): (String, Vec<String>, &Path, bool),
+    download: Download,
     observer: &Observer,
 ) -> Result<Downloaded, JobError> {
-    let journal = Download::journal_for(&context.dirs().state, whose, &bucket, to);
-    let download = Download { bucket, keys, to: to.to_owned(), journal, force };
     let done = download.fetch(store.objects.clone(), observer.meter(), observer.token()).await;
     done.map_err(|error| match error {
         DownloadError::Cloud(error) => store.error(error).into(),
@@ -77,7 +85,20 @@ pub struct Results {
     pub objects: Downloaded,
 }
 
-/// Fetches what the succeeded tasks of a run have put, as their records name it.
+async fn fetch_named(
+    context: &JobContext,
+    store: &Store,
+    whose: &str,
+    (bucket, named, to): (String, Vec<Named>, &Path),
+    observer: &Observer,
+) -> Result<Downloaded, JobError> {
+    let journal = journal(context, whose, &bucket, to);
+    let download = Download { bucket, keys: Vec::new(), named, to: to.to_owned(), journal, force: false };
+    run_download(store, download, observer).await
+}
+
+/// Fetches what the succeeded tasks of a run have put, as their records name it: folders below the output place are kept, and
+/// what arrives is compared with the records' checksums.
 ///
 /// # Errors
 /// There is no such run, or not everything that can be fetched was. Objects that alone could not be do not hold up the
@@ -93,11 +114,12 @@ pub async fn fetch_results(
     let runs = context.runs()?;
     let results = observer.until_cancelled(run::results(&runs, run)).await?;
     let stores = Stores::of(&runs, &results.function);
-    let mut objects = Downloaded::default();
-    for ((provider, bucket), keys) in results.keys() {
+    let (named, failed) = results.named();
+    let mut objects = Downloaded { failed, ..Downloaded::default() };
+    for ((provider, bucket), named) in named {
         let store = observer.until_cancelled(stores.get(provider.as_deref())).await?;
         let whose = provider.as_deref().unwrap_or(&runs.context);
-        let here = download(context, &store, whose, (bucket, keys, to, false), observer).await?;
+        let here = fetch_named(context, &store, whose, (bucket, named, to), observer).await?;
         objects.fetched += here.fetched;
         objects.skipped += here.skipped;
         objects.kept += here.kept;

@@ -49,6 +49,8 @@ pub struct FunctionFacts {
     pub memory_mb: u32,
     /// How often Lambda tries a failed event again.
     pub retries: u32,
+    /// Whether its output paths keep results of inputs of equal names apart; `None` when that is not known.
+    pub keeps_apart: Option<bool>,
     /// Which contract its runtime keeps; `None` when that cannot be known, because throng did not deploy it.
     pub contract: Option<u32>,
 }
@@ -136,6 +138,7 @@ impl FunctionApi for Cloud {
         // Lambda's own default is two.
         let retries = lambda.event_invoke(function).await?.and_then(|events| events.retries).unwrap_or(2);
         let contract = deploy::contract_of(&detail.tags);
+        let keeps_apart = deploy::keeps_apart(&detail.tags);
         let triggers_apply_from_ms = deploy::triggers_apply_from_ms(&detail.tags);
         let role = detail.settings.role;
         Ok(Some(FunctionFacts {
@@ -147,6 +150,7 @@ impl FunctionApi for Cloud {
             triggers_apply_from_ms,
             memory_mb,
             retries,
+            keeps_apart,
             contract,
         }))
     }

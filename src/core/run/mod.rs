@@ -15,6 +15,7 @@
 //! task        records of one task's attempts
 //! cloud       what runs ask of functions
 //! fuzzing     readers of outside input, for the fuzz targets
+//! result_names  the paths that results get on this machine
 //! results     what a run's tasks have put, as their records name it
 //! standing    what arrived outside any launch, per function and day
 //! statistics  quantiles of many durations in little memory
@@ -39,6 +40,7 @@ mod manifest;
 mod plan;
 mod provider;
 mod reports;
+mod result_names;
 mod results;
 mod standing;
 mod statistics;
@@ -58,7 +60,7 @@ pub use list::Lister;
 pub use manifest::{ManifestEntry, read_manifest};
 pub use provider::{Store, Stores};
 pub use reports::{FailedAttempt, LogPlace};
-pub use results::{Results, results};
+pub use results::{Results, nothing_left, results};
 pub use standing::refuse_standing;
 pub use task::{Attempt, attempts};
 pub use tracker::RunTracker;

@@ -1,9 +1,10 @@
 //! What a run's tasks have put, as their records name it.
 
+use super::result_names::{ByBucket, Stored, name};
 use super::{Follower, RunContext, RunError, attempts};
+use crate::dataset::download::NotFetched;
 use crate::model::{AttemptRecord, TaskRow, TaskState};
 use futures::{StreamExt as _, TryStreamExt as _};
-use std::collections::BTreeMap;
 
 /// Tasks whose records are read at a time.
 const AT_ONCE: usize = 16;
@@ -18,17 +19,21 @@ pub struct Results {
 }
 
 impl Results {
-    /// Keys of what the succeeded tasks have put, by the storage provider (the context's own when `None`) and bucket.
+    /// What the succeeded tasks have put, with its path below a folder, by the storage provider (the context's own when `None`)
+    /// and bucket; and what can have no path.
     #[must_use]
-    pub fn keys(&self) -> BTreeMap<(Option<String>, String), Vec<String>> {
-        let mut keys = BTreeMap::<_, Vec<String>>::new();
+    pub fn named(&self) -> (ByBucket, Vec<NotFetched>) {
         let succeeded = self.tasks.iter().filter(|(row, _)| row.state == TaskState::Succeeded);
-        for output in succeeded.flat_map(|(_, record)| &record.outputs) {
-            let place = (output.provider.clone(), output.bucket.clone());
-            keys.entry(place).or_default().push(output.key.clone());
-        }
-        keys
+        let stored = succeeded
+            .flat_map(|(_, record)| record.outputs.iter().map(move |output| Stored::of(record, output)));
+        name(stored.collect())
     }
+}
+
+/// That an attempt succeeded and stored nothing, in words; `None` of any other.
+#[must_use]
+pub fn nothing_left(record: &AttemptRecord) -> Option<&'static str> {
+    (record.state == TaskState::Succeeded && record.outputs.is_empty()).then_some("0 outputs")
 }
 
 /// Reads the records of a run's tasks.

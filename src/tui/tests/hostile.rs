@@ -129,6 +129,7 @@ fn record() -> AttemptRecord {
             size: 1,
             sha256: evil(),
             provider: Some(evil()),
+            place: Some(evil()),
         }],
         peak_memory: 1,
         log_group: evil(),

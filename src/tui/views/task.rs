@@ -196,6 +196,9 @@ fn outcome(record: &AttemptRecord, look: &RenderContext) -> String {
     if let Some(signal) = record.signal {
         text = format!("{text}, signal {signal}");
     }
+    if let Some(nothing) = run::nothing_left(record) {
+        text = format!("{text}, {nothing}");
+    }
     text
 }
 

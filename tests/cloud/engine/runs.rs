@@ -51,18 +51,21 @@ fn begun() -> AttemptRecord {
     AttemptRecord { task, ..AttemptRecord::begun("f", "request", 1_795_470_300_123) }
 }
 
-/// Its task succeeds with one output.
+/// Its task succeeds with two outputs of one name.
 async fn ended(cloud: &Cloud, home: &str) {
-    cloud.s3().put_object("out", "x/a.txt", b"result".to_vec().into(), &[], false).await.unwrap();
-    let output = OutputObject {
+    let output = |key: &str| OutputObject {
         bucket: "out".into(),
-        key: "x/a.txt".into(),
+        key: key.into(),
         size: 6,
-        sha256: String::new(),
+        sha256: "f6a214f7a5fcda0c2cee9660b7fc29f5649e3c68aad48e20e950137c98913a68".into(),
         provider: None,
+        place: Some("x".into()),
     };
-    let record =
-        AttemptRecord { state: TaskState::Succeeded, ended_ms: now_ms(), outputs: vec![output], ..begun() };
+    let outputs = vec![output("x/one/a.txt"), output("x/two/a.txt")];
+    for output in &outputs {
+        cloud.s3().put_object("out", &output.key, b"result".to_vec().into(), &[], false).await.unwrap();
+    }
+    let record = AttemptRecord { state: TaskState::Succeeded, ended_ms: now_ms(), outputs, ..begun() };
     cloud.s3().put_json(home, &record_key(&record), &record, false).await.unwrap();
 }
 
@@ -121,11 +124,13 @@ async fn a_run_is_told_as_it_is_whatever_is_looked_at() {
 
     let to = home.path().join("results").join(RUN);
     engine.send(Command::DownloadRun { run: RUN.into(), to: to.clone() });
-    let told = format!("1 object is in {}", to.display());
+    let told = format!("2 objects are in {}", to.display());
     engine
         .until("the end of the download", |snap| snap.notices.iter().any(|notice| notice.title == told))
         .await;
-    assert_eq!(std::fs::read(to.join("a.txt")).unwrap(), b"result");
+    for folder in ["one", "two"] {
+        assert_eq!(std::fs::read(to.join(folder).join("a.txt")).unwrap(), b"result");
+    }
     let file = home.path().join("b.txt");
     std::fs::write(&file, "b").unwrap();
     engine.send(Command::Upload { paths: vec![file], bucket: "inputs".into(), prefix: "p".into() });

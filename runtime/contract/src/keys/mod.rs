@@ -235,6 +235,13 @@ pub fn inputs_folder(run: &str) -> String {
     format!("{INPUTS}{run}")
 }
 
+/// The run beside which a launch stored an input with this key.
+#[must_use]
+pub fn inputs_run(key: &str) -> Option<&str> {
+    let (run, _) = key.strip_prefix(INPUTS)?.split_once('/')?;
+    super::is_id(run).then_some(run)
+}
+
 /// The version of the layout that a key of a record is in; `None` when it is none.
 #[must_use]
 pub fn layout_of(key: &str) -> Option<u32> {

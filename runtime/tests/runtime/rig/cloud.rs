@@ -29,6 +29,8 @@ pub(super) struct State {
     pub answers: HashMap<String, Answer>,
     parts: BTreeMap<u32, Vec<u8>>,
     pub requests: Vec<String>,
+    /// Content types that objects were stored with, by their paths.
+    pub kinds: BTreeMap<String, String>,
     pub closed: bool,
 }
 
@@ -91,6 +93,9 @@ fn s3(request: &Request, state: &mut State) -> Response {
         let status = state.faults.remove(at).unwrap().1;
         let code = if status == 403 { "AccessDenied" } else { "SlowDown" };
         return (status, Vec::new(), format!("<Error><Code>{code}</Code></Error>").into_bytes());
+    }
+    if let Some(kind) = request.headers.get("content-type").filter(|_| request.method != "GET") {
+        state.kinds.insert(key.clone(), kind.clone());
     }
     match (request.method.as_str(), query) {
         ("GET", _) => match state.objects.get(&key) {

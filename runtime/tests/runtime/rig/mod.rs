@@ -57,7 +57,9 @@ pub fn function(script: bool) -> FunctionConfig {
         }],
         timeout_threshold: 1,
         on_failure: OnFailure::Discard,
+        expect: None,
         providers: BTreeMap::new(),
+        inputs: Vec::new(),
         provider_inputs: Vec::new(),
         credentials: Credentials::default(),
         fingerprint: "function".into(),
@@ -132,6 +134,11 @@ impl Rig {
     /// The object at `bucket/key`.
     pub fn get(&self, path: &str) -> Option<Vec<u8>> {
         self.state.0.lock().unwrap().objects.get(path).map(|object| object.bytes.clone())
+    }
+
+    /// The content type that the object at `bucket/key` was stored with.
+    pub fn kind(&self, path: &str) -> Option<String> {
+        self.state.0.lock().unwrap().kinds.get(path).cloned()
     }
 
     /// Everything at or below `prefix`.

@@ -7,6 +7,7 @@ use crate::transfer::{not_done, watched};
 use std::path::Path;
 use throng_core::jobs::{self, JobContext, NotDone};
 use throng_core::model::{AttemptRecord, TaskRow};
+use throng_core::run;
 use throng_core::words;
 
 /// Downloads the outputs of a run's succeeded tasks, as their records name them. Gives what was fetched.
@@ -20,6 +21,10 @@ pub async fn fetch_outputs(
     let results = watched(session, |_| {}, fetch).await?;
     if let Some(note) = results.objects.names_note() {
         print::note(note);
+    }
+    let nothing = results.tasks.iter().filter(|(_, record)| run::nothing_left(record).is_some()).count();
+    if nothing > 0 {
+        print::note(format!("{} with 0 outputs", words::how_many(nothing, "task")));
     }
     let failed: Vec<_> = results.objects.failed.into_iter().map(NotDone::from).collect();
     not_done("not fetched", &failed);

@@ -193,9 +193,10 @@ pub(crate) fn task_text(
     for (index, record) in records.iter().enumerate() {
         let _ = writeln!(
             text,
-            "attempt {}: {} at {}, request {}",
+            "attempt {}: {}{} at {}, request {}",
             records.len() - index,
             record.state,
+            run::nothing_left(record).map(|nothing| format!(", {nothing},")).unwrap_or_default(),
             words::local_time(record.ended_ms),
             record.request_id,
         );

@@ -7,6 +7,7 @@ use crate::dataset::meter::Meter;
 use crate::dataset::objects::{Listed, Objects, Reading};
 use crate::dataset::pace::Pace;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 use std::collections::HashMap;
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
@@ -21,13 +22,16 @@ pub(super) struct Line {
     etag: String,
     size: u64,
     mtime: u64,
+    /// SHA-256, where it was looked at.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    sha256: String,
 }
 
 #[cfg(test)]
 impl Line {
     /// A line about a file that is not there.
     pub fn of(key: &str, etag: &str) -> Self {
-        Self { key: key.to_owned(), etag: etag.to_owned(), size: 0, mtime: 0 }
+        Self { key: key.to_owned(), etag: etag.to_owned(), size: 0, mtime: 0, sha256: String::new() }
     }
 }
 
@@ -36,7 +40,12 @@ impl Line {
 pub(super) struct Item {
     pub object: Listed,
     pub path: PathBuf,
+    /// What it may be; empty when nobody knows.
+    pub sha256: Vec<String>,
 }
+
+/// Why an object is not what a record says of it.
+const OVERWRITTEN: &str = "it was overwritten since";
 
 /// What became of an object that arrived.
 enum Placement {
@@ -86,8 +95,14 @@ impl Shared {
             let shown = item.path.display();
             format!("`{shown}` is there already and differs: it was kept; choose another folder")
         };
-        if there.is_some_and(|size| size != item.object.size) {
+        // Of an object that several tasks stored it is not known whose it is.
+        let one_size = item.sha256.len() < 2;
+        if one_size && there.is_some_and(|size| size != item.object.size) {
             return FetchOutcome::Kept(failed(kept()));
+        }
+        if there.is_some() && self.is_the_same(&item).await {
+            self.meter.skip(item.object.size);
+            return FetchOutcome::Skipped;
         }
         match self.pace.insist(|| self.fetch(&item, there.is_some())).await {
             Ok(Ok(Placement::Differs)) => FetchOutcome::Kept(failed(kept())),
@@ -105,8 +120,37 @@ impl Shared {
 
     async fn is_here(&self, item: &Item) -> bool {
         let Some(line) = self.past.get(&item.object.key) else { return false };
-        let unchanged = line.etag == item.object.etag && line.size == item.object.size;
+        let unchanged = if item.sha256.is_empty() {
+            line.etag == item.object.etag && line.size == item.object.size
+        } else {
+            item.sha256.contains(&line.sha256)
+        };
         unchanged && stamp(&item.path).await == Some((line.size, line.mtime))
+    }
+
+    /// Whether a file that is there already is the object, by its checksum alone.
+    async fn is_the_same(&self, item: &Item) -> bool {
+        if item.sha256.is_empty() {
+            return false;
+        }
+        let path = item.path.clone();
+        let sha256 = tokio::task::spawn_blocking(move || checksum(&path)).await;
+        let Ok(Ok(sha256)) = sha256 else { return false };
+        if !item.sha256.contains(&sha256) {
+            return false;
+        }
+        self.note(item, String::new(), sha256).await;
+        true
+    }
+
+    /// Writes down that an object is here.
+    async fn note(&self, item: &Item, etag: String, sha256: String) {
+        let key = item.object.key.clone();
+        if let Some((size, mtime)) = stamp(&item.path).await
+            && let Err(error) = self.journal.append(&Line { key, etag, size, mtime, sha256 })
+        {
+            tracing::warn!(%error, "cannot write the download's journal");
+        }
     }
 
     /// The size of a file in the object's place that may not be replaced: one that this download did not put there, or
@@ -131,12 +175,20 @@ impl Shared {
             return Ok(Err("it was deleted meanwhile".into()));
         };
         let (etag, size) = (reading.etag.clone(), reading.size);
+        let known = !item.sha256.is_empty();
+        if item.sha256.len() == 1 && size != item.object.size {
+            return Ok(Err(format!(
+                "it has {size} bytes, and the task stored {}: {OVERWRITTEN}",
+                item.object.size
+            )));
+        }
+        let mut hash = known.then(Sha256::new);
         let cannot = |error: std::io::Error| cannot_write(&item.path, &error);
         let temporary = match Temporary::beside(&item.path, &self.mark).await {
             Ok(temporary) => temporary,
             Err(error) => return Ok(Err(cannot(error))),
         };
-        match self.write(reading, &temporary).await? {
+        match self.write(reading, &temporary, hash.as_mut()).await? {
             Ok(written) if written == size => {}
             Ok(written) if written > size => {
                 return Ok(Err(format!("more than the {size} bytes that were announced arrived: cut off")));
@@ -146,6 +198,12 @@ impl Shared {
                 return Err(CloudError::new(ErrorKind::Unreachable, "s3:GetObject", key, message));
             }
             Err(error) => return Ok(Err(cannot(error))),
+        }
+        let sha256 = hash.map(|hash| hex::encode(hash.finalize())).unwrap_or_default();
+        if known && !item.sha256.contains(&sha256) {
+            return Ok(Err(format!(
+                "its checksum is not that of what the task stored: {OVERWRITTEN}, or damaged"
+            )));
         }
         let came = if there {
             let (new, old) = (temporary.0.clone(), item.path.clone());
@@ -160,11 +218,7 @@ impl Shared {
         } else {
             Placement::Written
         };
-        if let Some((size, mtime)) = stamp(&item.path).await
-            && let Err(error) = self.journal.append(&Line { key: key.clone(), etag, size, mtime })
-        {
-            tracing::warn!(%error, "cannot write the download's journal");
-        }
+        self.note(item, etag, sha256).await;
         Ok(Ok(came))
     }
 
@@ -172,6 +226,7 @@ impl Shared {
         &self,
         mut reading: Reading,
         temporary: &Temporary,
+        mut hash: Option<&mut Sha256>,
     ) -> Result<std::io::Result<u64>, CloudError> {
         use futures::TryStreamExt;
         let mut file = match tokio::fs::File::create(&temporary.0).await {
@@ -182,6 +237,9 @@ impl Shared {
         while let Some(chunk) = reading.body.try_next().await? {
             if let Err(error) = file.write_all(&chunk).await {
                 return Ok(Err(error));
+            }
+            if let Some(hash) = &mut hash {
+                hash.update(&chunk);
             }
             written += chunk.len() as u64;
             if written > reading.size {
@@ -232,6 +290,21 @@ async fn stamp(path: &Path) -> Option<(u64, u64)> {
     let metadata = tokio::fs::metadata(path).await.ok()?;
     let mtime = metadata.modified().ok()?.duration_since(UNIX_EPOCH).ok()?.as_nanos();
     Some((metadata.len(), u64::try_from(mtime).ok()?))
+}
+
+/// SHA-256 of a file, in hexadecimal.
+fn checksum(path: &Path) -> std::io::Result<String> {
+    let mut hash = Sha256::new();
+    let mut file = BufReader::with_capacity(1 << 16, std::fs::File::open(path)?);
+    loop {
+        let chunk = file.fill_buf()?;
+        if chunk.is_empty() {
+            return Ok(hex::encode(hash.finalize()));
+        }
+        hash.update(chunk);
+        let length = chunk.len();
+        file.consume(length);
+    }
 }
 
 /// Whether two files have the same content.

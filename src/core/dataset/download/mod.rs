@@ -2,18 +2,21 @@
 //! of one that somebody else put there.
 //!
 //! ```text
-//! file   one object -> one file
+//! file    one object -> one file
+//! wanted  what is fetched, and the path that it gets
 //! ```
 
 mod file;
+mod wanted;
+
+pub(crate) use wanted::common_folder;
 
 use super::journal::Journal;
 use super::meter::Meter;
-use super::names::{SafePath, safe_path};
-use super::objects::{List, Listed, Objects};
+use super::names::SafePath;
+use super::objects::Objects;
 use super::pace::{Pace, drive};
 use crate::cloud::CloudError;
-use crate::cloud::keys::Tokens;
 use file::{FetchOutcome, Item, Line, Shared};
 use std::collections::{HashMap, HashSet};
 use std::ops::ControlFlow;
@@ -35,6 +38,8 @@ pub struct Download {
     pub bucket: String,
     /// Keys, or prefixes ending with `/` (the empty one: everything).
     pub keys: Vec<String>,
+    /// Objects of which more is known than their keys.
+    pub named: Vec<Named>,
     /// Folder; made when it is not there.
     pub to: PathBuf,
     /// Where the journal is: what it names is not fetched again as long as object and file are unchanged.
@@ -42,6 +47,19 @@ pub struct Download {
     /// Whether files that are there already, with another content, are replaced. Those that this journal names and that
     /// are as they were fetched always are.
     pub force: bool,
+}
+
+/// An object of which it is known what it must be and where it goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Named {
+    /// Its key.
+    pub key: String,
+    /// Its path below the folder, in parts that are safe to join; no other object has it.
+    pub path: SafePath,
+    /// Its size in bytes.
+    pub size: u64,
+    /// SHA-256 in hexadecimal: what arrives is refused unless it is one of these.
+    pub sha256: Vec<String>,
 }
 
 /// An object that was not fetched.
@@ -103,12 +121,6 @@ pub enum DownloadError {
     Io(String),
 }
 
-/// A name below the destination: a key loses its folders, a prefix loses those above its last.
-fn name_below<'k>(key: &'k str, asked: &str) -> &'k str {
-    let above = asked.strip_suffix('/').unwrap_or(asked).rfind('/').map_or(0, |slash| slash + 1);
-    key.get(above..).unwrap_or(key)
-}
-
 /// What names of unfinished files of this download have in common. Nobody else writes such: the journal is ours alone.
 fn parts_mark(journal: &Path) -> String {
     let stem = journal.file_stem().unwrap_or_default().to_string_lossy();
@@ -156,7 +168,7 @@ impl Download {
         let io = |error: std::io::Error| DownloadError::Io(error.to_string());
         let mut downloaded = Downloaded::default();
         let items = self.items(store.as_ref(), &mut downloaded, cancel).await?;
-        if items.is_empty() && downloaded.failed.is_empty() {
+        if items.is_empty() && downloaded.failed.is_empty() && !self.keys.is_empty() {
             return Err(DownloadError::Nothing(format!("`{}` in {}", self.keys.join("`, `"), self.bucket)));
         }
         tokio::fs::create_dir_all(&self.to).await.map_err(|error| {
@@ -201,72 +213,6 @@ impl Download {
             Some(error) => Err(error.into()),
             None if cancel.is_cancelled() => Err(DownloadError::Cancelled),
             None => Ok(downloaded),
-        }
-    }
-
-    /// Lists the objects and gives each its path.
-    async fn items(
-        &self,
-        store: &dyn Objects,
-        downloaded: &mut Downloaded,
-        cancel: &CancellationToken,
-    ) -> Result<Vec<Item>, DownloadError> {
-        let mut items = Vec::new();
-        let mut owner: HashMap<PathBuf, String> = HashMap::new();
-        for asked in &self.keys {
-            for object in self.listed(store, asked, cancel).await? {
-                if object.key.ends_with('/') {
-                    continue;
-                }
-                match safe_path(name_below(&object.key, asked)) {
-                    Ok(SafePath { path, encoded }) => match owner.get(&path) {
-                        Some(other) if *other == object.key => {}
-                        Some(other) => return Err(DownloadError::Collision(other.clone(), object.key)),
-                        None => {
-                            downloaded.encoded += u64::from(encoded);
-                            owner.insert(path.clone(), object.key.clone());
-                            items.push(Item { path: self.to.join(path), object });
-                        }
-                    },
-                    Err(reason) => downloaded.failed.push(NotFetched { key: object.key, reason }),
-                }
-            }
-        }
-        Ok(items)
-    }
-
-    async fn listed(
-        &self,
-        store: &dyn Objects,
-        asked: &str,
-        cancel: &CancellationToken,
-    ) -> Result<Vec<Listed>, DownloadError> {
-        if !asked.is_empty() && !asked.ends_with('/') {
-            let head = store.head(&self.bucket, asked).await?;
-            let head = head.ok_or_else(|| DownloadError::Nothing(format!("`{asked}` in {}", self.bucket)))?;
-            return Ok(vec![Listed {
-                key: asked.to_owned(),
-                size: head.size,
-                etag: head.etag,
-                modified_ms: None,
-            }]);
-        }
-        let mut all = Vec::new();
-        let mut list = List { bucket: self.bucket.clone(), prefix: asked.to_owned(), ..List::default() };
-        let mut tokens = Tokens::default();
-        loop {
-            if cancel.is_cancelled() {
-                return Err(DownloadError::Cancelled);
-            }
-            let page = store.list(&list).await?;
-            all.extend(page.objects);
-            match page.next {
-                Some(token) => {
-                    tokens.note(&format!("{}/{asked}", self.bucket), &token)?;
-                    list.token = Some(token);
-                }
-                None => return Ok(all),
-            }
         }
     }
 }

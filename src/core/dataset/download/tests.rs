@@ -16,6 +16,7 @@ async fn fetch_with(
     let download = Download {
         bucket: "b".into(),
         keys: keys.iter().map(ToString::to_string).collect(),
+        named: Vec::new(),
         to: dir.join("to"),
         journal: dir.join("d.journal"),
         force,
@@ -165,13 +166,20 @@ async fn a_list_that_never_ends_is_cut_off() {
 }
 
 #[tokio::test]
-async fn collisions_and_absent_keys_are_named() {
+async fn equal_names_keep_the_folders_that_they_do_not_share_and_absent_keys_are_named() {
     let store = Arc::new(MemoryStore::default());
-    store.insert("b", "x/a", "1");
-    store.insert("b", "y/a", "2");
+    for key in ["r/x/a", "r/y/a", "r/b"] {
+        store.insert("b", key, key);
+    }
     let dir = tempfile::tempdir().unwrap();
-    let error = fetch(&store, dir.path(), &["x/a", "y/a"]).await.unwrap_err().to_string();
-    assert!(error.contains("x/a") && error.contains("y/a"), "{error}");
+    let read = |name: &str| std::fs::read_to_string(dir.path().join("to").join(name)).unwrap();
+    assert_eq!(fetch(&store, dir.path(), &["r/x/a", "r/y/a"]).await.unwrap().fetched, 2);
+    assert_eq!((read("x/a"), read("y/a")), ("r/x/a".into(), "r/y/a".into()));
+    assert_eq!(fetch(&store, dir.path(), &["r/x/a", "r/b"]).await.unwrap().fetched, 1, "x/a is there");
+    assert_eq!(read("b"), "r/b");
+    store.insert("b", "s/x/a", "other");
+    assert_eq!(fetch(&store, dir.path(), &["r/x/", "s/x/"]).await.unwrap().fetched, 2);
+    assert_eq!((read("r/x/a"), read("s/x/a")), ("r/x/a".into(), "other".into()));
     assert!(matches!(fetch(&store, dir.path(), &["z"]).await, Err(DownloadError::Nothing(_))));
     assert!(matches!(fetch(&store, dir.path(), &["z/"]).await, Err(DownloadError::Nothing(_))));
 }
@@ -184,4 +192,54 @@ async fn a_file_where_a_folder_is_wanted_is_told() {
     let dir = tempfile::tempdir().unwrap();
     let downloaded = fetch(&store, dir.path(), &["p/"]).await.unwrap();
     assert_eq!((downloaded.fetched, downloaded.failed.len()), (1, 1));
+}
+
+fn named(key: &str, path: &str, body: &str) -> Named {
+    use sha2::{Digest, Sha256};
+    Named {
+        key: key.into(),
+        path: SafePath { path: path.into(), encoded: false },
+        size: body.len() as u64,
+        sha256: vec![hex::encode(Sha256::digest(body))],
+    }
+}
+
+async fn fetch_named(store: &Arc<MemoryStore>, dir: &Path, named: Vec<Named>) -> Downloaded {
+    let (bucket, to) = ("b".into(), dir.join("to"));
+    let download =
+        Download { bucket, keys: Vec::new(), named, to, journal: dir.join("d.journal"), force: false };
+    download.fetch(store.clone(), Arc::default(), &CancellationToken::new()).await.unwrap()
+}
+
+#[tokio::test]
+async fn results_are_what_their_records_say_or_are_refused() {
+    let store = Arc::new(MemoryStore::default());
+    store.insert("b", "r/good", "good");
+    store.insert("b", "r/other", "evil");
+    store.insert("b", "r/longer", "longer than it was");
+    let dir = tempfile::tempdir().unwrap();
+    let wanted = vec![
+        named("r/good", "sub/good", "good"),
+        named("r/other", "sub/other", "best"),
+        named("r/longer", "longer", "longer"),
+        named("r/gone", "gone", "gone"),
+    ];
+    let got = fetch_named(&store, dir.path(), wanted.clone()).await;
+    assert_eq!((got.fetched, got.failed.len()), (1, 3), "{got:?}");
+    let said = |key: &str| got.failed.iter().find(|failed| failed.key == key).unwrap().reason.clone();
+    assert!(said("r/other").contains("checksum") && said("r/other").contains("overwritten"));
+    assert!(said("r/longer").contains("18 bytes, and the task stored 6"), "{}", said("r/longer"));
+    assert!(said("r/gone").contains("deleted"));
+    assert_eq!(std::fs::read_dir(dir.path().join("to/sub")).unwrap().count(), 1, "nothing half is left");
+    let gets = store.gets.load(Ordering::SeqCst);
+    let again = fetch_named(&store, dir.path(), wanted[..1].to_vec()).await;
+    assert_eq!((again.fetched, again.skipped), (0, 1));
+    assert_eq!(store.gets.load(Ordering::SeqCst), gets, "what is here is not asked for");
+    // Without the journal the file itself says what it is.
+    std::fs::remove_file(dir.path().join("d.journal")).unwrap();
+    let again = fetch_named(&store, dir.path(), wanted[..1].to_vec()).await;
+    assert_eq!((again.fetched, again.skipped, store.gets.load(Ordering::SeqCst)), (0, 1, gets));
+    std::fs::write(dir.path().join("to/sub/good"), "mine").unwrap();
+    let kept = fetch_named(&store, dir.path(), wanted[..1].to_vec()).await;
+    assert_eq!((kept.kept, kept.failed.len()), (1, 1), "a person's own file stays");
 }

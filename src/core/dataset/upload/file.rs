@@ -9,6 +9,7 @@ use bytes::Bytes;
 use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
+use throng_contract::{HEAD_BYTES, content_type};
 
 pub(super) enum SendOutcome {
     Sent,
@@ -101,6 +102,7 @@ impl Shared {
         let (body, stamp) = read_whole(path, size).await?;
         let put = Put {
             bucket: self.upload.place.bucket.clone(),
+            kind: content_type(key, &body[..body.len().min(HEAD_BYTES)]),
             key: key.to_owned(),
             body,
             metadata: self.metadata(index, key),

@@ -12,11 +12,12 @@
 //! trouble   why a file was not sent, and whether that concerns the others
 //! ```
 
+use super::FileList;
 use super::journal::Journal;
 use super::meter::Meter;
 use super::objects::{List, Listed, Objects, each_page};
 use super::pace::{Pace, drive};
-use super::scan::{FileList, LONGEST_KEY};
+use super::scan::LONGEST_KEY;
 use crate::cloud::CloudError;
 use crate::config::UploadConfig;
 use crate::model::Place;

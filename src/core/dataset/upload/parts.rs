@@ -10,6 +10,7 @@ use std::collections::HashMap;
 use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
+use throng_contract::{HEAD_BYTES, content_type};
 
 /// S3's most parts.
 const MOST_PARTS: u64 = 10_000;
@@ -54,7 +55,8 @@ impl Shared {
             tracing::info!(key, %error, "an upload in parts of a file that changed was not given up");
         }
         let metadata = self.metadata(index, key);
-        let upload = self.pace.insist(|| self.store.begin_parts(bucket, key, &metadata)).await?;
+        let kind = kind_of(&file, path, key).await?;
+        let upload = self.pace.insist(|| self.store.begin_parts(bucket, key, &metadata, kind)).await?;
         let part = part_size(size, self.upload.options.part);
         self.journal.append(&Line::Parts { name: name.to_owned(), stamp, upload: upload.clone(), part })?;
         let begun = Begun { upload, stamp, part, done: HashMap::new() };
@@ -175,6 +177,19 @@ async fn open(path: &Path) -> Result<(Arc<File>, Stamp), Trouble> {
     });
     match opened.await.map_err(std::io::Error::other) {
         Ok(Ok(opened)) => Ok(opened),
+        Ok(Err(error)) | Err(error) => Err(unreadable(path, &error)),
+    }
+}
+
+/// The content type of a file. Its bytes are looked at when its name says nothing.
+async fn kind_of(file: &Arc<File>, path: &Path, key: &str) -> Result<Option<&'static str>, Trouble> {
+    if let Some(kind) = content_type(key, &[]) {
+        return Ok(Some(kind));
+    }
+    let handle = file.clone();
+    let read = tokio::task::spawn_blocking(move || read_at(&handle, 0, HEAD_BYTES as u64));
+    match read.await.map_err(std::io::Error::other) {
+        Ok(Ok(head)) => Ok(content_type(key, &head)),
         Ok(Err(error)) | Err(error) => Err(unreadable(path, &error)),
     }
 }

@@ -49,6 +49,22 @@ fn refused() -> CloudError {
 }
 
 #[tokio::test]
+async fn files_are_stored_with_what_they_are() {
+    let case = Case::new(&[("a.png", 10), ("b.csv", 7 << 20), ("notes", 10), ("big", 7 << 20)]);
+    std::fs::write(case.dir.path().join("data/frame"), b"\xff\xd8\xff\xe0\0\x10JFIF\0\x01").unwrap();
+    let files = Arc::new(scan(&[case.dir.path().join("data")], &mut |_| true).unwrap());
+    let store = Arc::new(MemoryStore::default());
+    let upload = Upload { files, ..case.upload(None) };
+    upload.send(store.clone(), Arc::default(), &CancellationToken::new()).await.unwrap();
+    let kind = |name: &str| store.get("b", &format!("in/data/{name}")).unwrap().kind;
+    assert_eq!(
+        [kind("a.png"), kind("b.csv"), kind("frame")],
+        [Some("image/png"), Some("text/csv"), Some("image/jpeg")]
+    );
+    assert_eq!([kind("notes"), kind("big")], [None; 2], "nobody knows");
+}
+
+#[tokio::test]
 async fn small_and_large_files_arrive_whole_with_their_task() {
     let case = Case::new(&[("a", 0), ("b", 100), ("c", 17 << 20)]);
     let store = Arc::new(MemoryStore::default());

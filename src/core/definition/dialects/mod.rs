@@ -13,6 +13,7 @@
 //! | OSCAR | `functions.oscar` is a list, or the file is one service | [`oscar`] |
 //!
 //! ```text
+//! chained    folders of invocations between two functions of a file
 //! draft      one function on its way into today's form
 //! ends       the input and the output that SCAR v1 to v3 name by their buckets
 //! ignored    settings of SCAR that have no effect, and what stands for each today
@@ -25,6 +26,7 @@
 //! v4         SCAR v4, which is today's form but for slips
 //! ```
 
+mod chained;
 mod draft;
 mod ends;
 mod ignored;
@@ -152,7 +154,9 @@ pub(super) fn translate(root: &Node, report: &mut Report) -> Translated {
     if drafts.is_empty() {
         return Translated::plain(root.clone());
     }
-    assemble(root, drafts)
+    let mut translated = assemble(root, drafts);
+    chained::by_task(&mut translated);
+    translated
 }
 
 /// The file with `functions.aws` made of drafts. What stands beside `functions` stays.

@@ -134,6 +134,13 @@ fn every_function_of_a_file_is_read() {
     let names: Vec<_> = document.definitions.iter().map(|definition| definition.name.as_str()).collect();
     assert_eq!(names, ["scar-ffmpeg-split", "scar-lambda-darknet"]);
     assert_eq!(document.definitions[1].inputs[0].path, "scar-ffmpeg-split/video-output");
+    let outputs = [0, 1].map(|index: usize| document.definitions[index].outputs[0].path.as_str());
+    assert_eq!(
+        outputs,
+        ["scar-ffmpeg-split/video-output/{run}/{task}", "scar-ffmpeg-split/image-output/{request_id}"],
+        "between stages a folder for each task"
+    );
+    assert!(notes(&document, 0).contains("{run}/{task} (a folder for each task: SCAR made one"));
     assert!(notes(&document, 1).contains("SCAR used only the first"));
     assert!(!notes(&document, 0).contains("SCAR used only the first"));
 }

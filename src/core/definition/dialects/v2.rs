@@ -6,7 +6,7 @@
 //! | `output_bucket` | default the input bucket |
 //! | `output_folder` | default `<function>/output`; files were stored in `<folder>/<request id>/` |
 //!
-//! Every invocation keeps a folder of its own ([`OutputRule::REQUEST_ID`]): scripts of that time give their outputs names
+//! Every invocation keeps a folder of its own ([`Word::RequestId`]): scripts of that time give their outputs names
 //! that do not come from the input, and would overwrite them in one folder. What SCAR v1 to v3 have in common is read in
 //! the same way, because nothing can be lost by it.
 
@@ -16,7 +16,7 @@ use super::text;
 use crate::definition::fields::{Fields, Spanned};
 use crate::definition::node::{Node, Value};
 use crate::definition::problem::Report;
-use throng_contract::OutputRule;
+use throng_contract::Word;
 
 const S3: &[&str] = &["input_bucket", "input_folder", "output_bucket", "output_folder", "deployment_bucket"];
 
@@ -51,7 +51,7 @@ pub(super) fn storage(fields: &Fields<'_>, name: &str, draft: &mut Draft, report
     let mut path = path(bucket, out_folder.as_ref(), name, "output");
     if let Value::Text { text, .. } = &mut path.value {
         text.push('/');
-        text.push_str(OutputRule::REQUEST_ID);
+        text.push_str(&Word::RequestId.to_string());
     }
     let was = match (&out_bucket, &out_folder) {
         (None, None) => "outputs".to_owned(),

@@ -59,7 +59,14 @@ fn key(task: &str, id: &str, state: TaskState, at: u64) -> String {
 }
 
 fn output(key: &str) -> OutputObject {
-    OutputObject { bucket: "mid".into(), key: key.into(), size: 3, sha256: String::new(), provider: None }
+    OutputObject {
+        bucket: "mid".into(),
+        key: key.into(),
+        size: 3,
+        sha256: String::new(),
+        provider: None,
+        place: None,
+    }
 }
 
 /// Reads what is to be read: `outputs` says what a record stored.

@@ -33,6 +33,7 @@ fn record(run: &str, task: u64, state: TaskState, ended_ms: u64) -> AttemptRecor
             size: 3,
             sha256: String::new(),
             provider: None,
+            place: None,
         }],
         peak_memory: 4096,
         ..AttemptRecord::begun("f", &format!("req-{task}-{ended_ms}"), ended_ms - 5)

@@ -115,6 +115,8 @@ pub struct Launch {
     triggers_too_new: bool,
     /// Functions of later stages whose triggers S3 may not act on yet.
     later_too_new: Vec<String>,
+    /// What its tasks may overwrite of each other's.
+    overwritten: Option<String>,
     /// Why its tasks may not be able to read their inputs.
     doubt: Option<String>,
     /// Held while this launch lives, so that nobody else sends the same inputs.
@@ -184,7 +186,10 @@ impl Launch {
                  nothing are sent once more after a while"
             )
         });
-        [absent, left_out, self.doubt.clone(), invoked, later].into_iter().flatten().collect()
+        [absent, left_out, self.overwritten.clone(), self.doubt.clone(), invoked, later]
+            .into_iter()
+            .flatten()
+            .collect()
     }
 
     /// The inputs, for a follower that need not read them again.

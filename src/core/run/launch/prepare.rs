@@ -57,7 +57,10 @@ pub async fn prepare(
         }
     };
     let place = Place { prefix: place.prefix.trim_matches('/').to_owned(), ..place };
+    let equal = (facts.keeps_apart == Some(false)).then(|| inputs.equal_names()).flatten();
+    let overwritten = equal.map(|equal| equal.to_string());
     let mut launch = Launch {
+        overwritten,
         header: RunHeader {
             version: versions::LEDGER,
             id,

@@ -64,6 +64,7 @@ pub async fn resume(context: &RunContext, run: &str) -> Result<Launch, RunError>
         triggers,
         triggers_too_new: false,
         later_too_new: Vec::new(),
+        overwritten: None,
         doubt: None,
         absent: 0,
         claim,

@@ -79,6 +79,7 @@ impl World {
                     memory_mb: 256,
                     retries,
                     contract: Some(versions::CONTRACT),
+                    keeps_apart: Some(false),
                     triggers_apply_from_ms: 0,
                 },
                 ..FakeFunctions::default()
@@ -157,6 +158,23 @@ async fn files_without_a_trigger_are_stored_and_invoked_once_each() {
         assert_eq!(event.task, Some(header.task(task as u64)));
         assert!(world.store.get(&event.bucket, &event.key).is_some(), "stored before it is invoked");
     }
+}
+
+#[tokio::test]
+async fn inputs_of_equal_names_are_told_where_the_output_path_does_not_keep_them_apart() {
+    let world = World::new(Vec::new());
+    let data = world.dir.path().join("study");
+    for subject in ["a", "b"] {
+        std::fs::create_dir_all(data.join(subject)).unwrap();
+        std::fs::write(data.join(subject).join("t1"), subject).unwrap();
+    }
+    let inputs = |name: &str| Inputs::Files { paths: vec![data.join(name)], dest: None };
+    let notes = world.prepare(inputs("")).await.unwrap().notes();
+    assert!(notes[0].contains("the name of another (such as study/a/t1 and study/b/t1)"), "{notes:?}");
+    assert!(world.prepare(inputs("a")).await.unwrap().notes().is_empty());
+    let facts = FunctionFacts { state: "Active".into(), keeps_apart: Some(true), ..FunctionFacts::default() };
+    let apart = World::with(MemoryStore::default(), FakeFunctions { facts, ..FakeFunctions::default() });
+    assert!(apart.prepare(inputs("")).await.unwrap().notes().is_empty());
 }
 
 /// S3 may take five minutes to act on new notifications.
