@@ -7,7 +7,7 @@ use super::overlap::{Hit, hit};
 use super::problem::Report;
 use super::templates;
 use std::collections::HashMap;
-use throng_contract::OutputRule;
+use throng_contract::{OutputRule, Word};
 
 /// Everything that needs more than one value to be seen.
 pub(super) fn all(functions: &[ParsedFunction], report: &mut Report) {
@@ -163,18 +163,26 @@ fn circle(start: usize, next: &[Vec<usize>]) -> Option<Vec<usize>> {
 fn between_stages(functions: &[ParsedFunction], report: &mut Report) {
     for from in functions {
         for (output, at) in from.definition.outputs.iter().zip(&from.outputs) {
-            let Some(word) = templates::of_attempt(output) else { continue };
             let next = functions.iter().find(|to| {
                 to.definition.name != from.definition.name
                     && to.definition.inputs.iter().any(|input| hit(output, input) == Hit::Plainly)
             });
-            if let Some(next) = next {
+            let Some(next) = next else { continue };
+            let key = format!("{}.lambda.output", from.key);
+            if let Some(word) = templates::of_attempt(output) {
                 let message = format!(
                     "`{word}` is another at every attempt, and what is stored here starts `{}`: a task that is tried again \
                      would start it twice. Write {{run}}/{{task}} in its place",
                     next.definition.name
                 );
-                report.error(*at, &format!("{}.lambda.output", from.key), message);
+                report.error(*at, &key, message);
+            } else if !output.template().has(&Word::Run) {
+                let message = format!(
+                    "what is stored here starts `{}`, and two runs at once would store under the same keys: only one run of \
+                     the chain is launched at a time. Put {{run}} into the path, as `{}/{{run}}`",
+                    next.definition.name, output.path
+                );
+                report.warn(*at, &key, message);
             }
         }
     }

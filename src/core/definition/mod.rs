@@ -133,7 +133,7 @@ pub use problem::{DefinitionErrors, Position, Problem, ProblemKind};
 pub use providers::Provider;
 pub use secrets::Environment;
 pub use settings::{DefinitionSettings, Setting, with_settings};
-pub use templates::keeps_apart;
+pub use templates::{keeps_apart, keeps_runs_apart};
 pub use throng_contract::OnFailure;
 pub use write::to_yaml;
 

@@ -52,6 +52,12 @@ pub fn keeps_apart(definition: &Definition) -> bool {
     definition.outputs.iter().all(|output| output.template().keeps_apart())
 }
 
+/// Whether every path has the run's id in it.
+#[must_use]
+pub fn keeps_runs_apart(definition: &Definition) -> bool {
+    definition.outputs.iter().all(|output| output.template().has(&Word::Run))
+}
+
 impl Document {
     /// What `message` says of every function whose paths do not keep inputs of equal names apart.
     #[must_use]

@@ -18,6 +18,8 @@ pub(super) const DEFINITION: &str = "throng:definition";
 pub(super) const OUTPUT: &str = "throng:output";
 /// Whether inputs of equal names have results of different names, whatever the script calls them.
 pub(super) const NAMES: &str = "throng:names";
+/// Says that every output path has the run's id in it.
+pub(super) const RUNS: &str = "throng:runs";
 /// Values of [`NAMES`].
 const APART: [&str; 2] = ["together", "apart"];
 /// When the function's triggers were last written, in seconds since 1970.
@@ -101,6 +103,12 @@ pub fn outputs_of(tags: &BTreeMap<String, String>) -> Vec<Place> {
 pub fn keeps_apart(tags: &BTreeMap<String, String>) -> Option<bool> {
     let value = tags.get(NAMES)?;
     APART.iter().position(|word| word == value).map(|at| at == 1)
+}
+
+/// Whether results of two runs of a function with these tags never have the same keys.
+#[must_use]
+pub fn keeps_runs_apart(tags: &BTreeMap<String, String>) -> bool {
+    tags.get(RUNS).is_some_and(|value| value == APART[1])
 }
 
 /// The value of [`NAMES`].

@@ -51,6 +51,8 @@ pub struct FunctionFacts {
     pub retries: u32,
     /// Whether its output paths keep results of inputs of equal names apart; `None` when that is not known.
     pub keeps_apart: Option<bool>,
+    /// Whether results of two of its runs never have the same keys.
+    pub keeps_runs_apart: bool,
     /// Which contract its runtime keeps; `None` when that cannot be known, because throng did not deploy it.
     pub contract: Option<u32>,
 }
@@ -151,6 +153,7 @@ impl FunctionApi for Cloud {
             memory_mb,
             retries,
             keeps_apart,
+            keeps_runs_apart: deploy::keeps_runs_apart(&detail.tags),
             contract,
         }))
     }

@@ -80,6 +80,7 @@ impl World {
                     retries,
                     contract: Some(versions::CONTRACT),
                     keeps_apart: Some(false),
+                    keeps_runs_apart: false,
                     triggers_apply_from_ms: 0,
                 },
                 ..FakeFunctions::default()
