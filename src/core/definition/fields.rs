@@ -50,6 +50,11 @@ impl<'a> Fields<'a> {
         Self { node: None, path: path.to_owned() }
     }
 
+    /// The map itself, unless it is not there.
+    pub const fn whole(&self) -> Option<&'a Node> {
+        self.node
+    }
+
     /// The path of a key.
     pub fn key(&self, name: &str) -> String {
         if self.path.is_empty() { name.to_owned() } else { format!("{}.{name}", self.path) }

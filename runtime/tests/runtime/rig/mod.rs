@@ -60,6 +60,7 @@ pub fn function(script: bool) -> FunctionConfig {
         providers: BTreeMap::new(),
         provider_inputs: Vec::new(),
         credentials: Credentials::default(),
+        secrets: Vec::new(),
         fingerprint: "function".into(),
     }
 }

@@ -21,6 +21,7 @@ use crate::definition::Definition;
 use crate::image::{ComposeRequest, Composed, Registry, compose, holds};
 use futures::future::BoxFuture;
 use std::fmt;
+use throng_contract::layout::ENV_SECRETS;
 use tokio_util::sync::CancellationToken;
 
 pub(super) use triggers::statement;
@@ -132,7 +133,9 @@ async fn make(
     let role = Role::of(cloud, definition, &keys).await?;
     let mut notes = role::key_notes(&role, &keys);
     notes.extend(role::note(cloud, definition, &role));
-    let desired = Desired::of(cloud, definition, &image, role)?;
+    let mut desired = Desired::of(cloud, definition, &image, role)?;
+    let sealed = secrets::step(cloud, &desired.home, definition).await?;
+    desired.settings.env.extend(sealed.stamp.map(|stamp| (ENV_SECRETS.to_owned(), stamp)));
     let existing = cloud.lambda().get(&definition.name).await?;
     let mut planner = Planner {
         cloud,
@@ -143,8 +146,7 @@ async fn make(
     };
     planner.buckets().await?;
     // Before the function, which may be started at once; taken away after it.
-    let keys = secrets::step(cloud, &desired.home, definition).await?;
-    let (last, first) = keys.into_iter().partition::<Vec<_>, _>(|step| step.action == Action::Remove);
+    let (last, first) = sealed.step.into_iter().partition::<Vec<_>, _>(|step| step.action == Action::Remove);
     planner.steps.extend(first);
     planner.repository(&target).await?;
     let there = planner.image(&composed, target.registry).await;
