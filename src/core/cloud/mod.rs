@@ -81,6 +81,7 @@ pub use connect::ConnectOptions;
 pub(crate) use deadline::{SMALL, within};
 use deadline::{existed, found, small};
 pub use error::{CloudError, ErrorKind};
+pub(crate) use error::chain;
 pub use explanation::Cause;
 pub use functions::{BucketPermission, EventInvoke, FunctionDetail, FunctionSettings, FunctionState};
 pub use identity::Identity;

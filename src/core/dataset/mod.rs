@@ -11,6 +11,7 @@
 //! meter     counts what a transfer has done
 //! pace      how many requests are in flight
 //! s3        objects over the AWS SDK
+//! webdav    files on a server of WebDAV
 //! ```
 
 pub mod download;
@@ -23,6 +24,7 @@ pub(crate) mod pace;
 mod s3;
 pub mod scan;
 pub mod upload;
+mod webdav;
 
 #[cfg(test)]
 pub(crate) mod memory;
@@ -32,4 +34,5 @@ pub(crate) use journal::Journal;
 pub use meter::Meter;
 pub use objects::Objects;
 pub use s3::S3Objects;
+pub use webdav::WebdavObjects;
 pub use scan::{FileList, ScanError, scan};
