@@ -14,7 +14,7 @@ use super::request::compose_request;
 use super::role::{self, Role};
 use super::step::{Action, Step, Work};
 use super::target;
-use super::{DeployError, DeployOptions, diff, secrets, tags, wait};
+use super::{DeployError, DeployOptions, diff, network, secrets, tags, wait};
 use crate::cloud::{AccountLimits, Cloud, FunctionDetail, FunctionSettings};
 use crate::cost::{Guess, Prices, Shape};
 use crate::definition::Definition;
@@ -158,6 +158,7 @@ async fn make(
     planner.triggers().await?;
     planner.steps.extend(last);
     planner.warnings.extend(secrets::notes(definition));
+    planner.warnings.extend(network::notes(cloud.is_local(), definition, &desired.role));
     planner.warnings.extend(notes);
     let Planner { steps, mut warnings, .. } = planner;
     if cloud.is_local() && definition.region.as_deref().is_some_and(|region| region != cloud.region()) {
@@ -213,10 +214,14 @@ impl Planner<'_> {
         let wanted = &self.desired.settings;
         let what = format!("function {}", wanted.name);
         let Some(existing) = self.existing else {
-            let detail = format!(
+            let mut detail = format!(
                 "{} MiB, {} s, /tmp {} MiB, {}",
                 wanted.memory_mb, wanted.timeout_s, wanted.tmp_mb, wanted.architecture
             );
+            for words in network::words(wanted) {
+                detail.push_str(", ");
+                detail.push_str(&words);
+            }
             let work = vec![Work::Create(Box::new(wanted.clone()), self.desired.tags.clone())];
             self.step(Action::Create, what, detail, work);
             return Ok(());
