@@ -182,7 +182,8 @@ fn assemble(root: &Node, mut drafts: Vec<Draft>, report: &mut Report) -> Transla
     let (mut origins, mut renames, mut items) = (Vec::new(), Vec::new(), Vec::new());
     let mut useless = Vec::new();
     for (index, mut draft) in drafts.into_iter().enumerate() {
-        for (key, became) in ignored::BESIDE.iter().filter(|_| index == 0) {
+        // In SCAR's generated file these keys are the function's own.
+        for (key, became) in ignored::BESIDE.iter().filter(|_| index == 0 && !generated::is_config(root)) {
             if let Some(node) = root.get(key) {
                 draft.note(node.at, setting(key, node), *became);
             }
