@@ -29,7 +29,7 @@
 //! stores       where objects are: the function's own storage, or a storage provider
 //! task         one task from begin to end: stage in, execute, stage out, record
 //! variables    the environment of scripts
-//! webdav       files on a server of WebDAV
+//! webdav       files on a server of `WebDAV`
 //! ```
 
 #[cfg(target_os = "linux")]

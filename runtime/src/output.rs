@@ -164,9 +164,9 @@ fn send(upload: &Upload<'_>, storage: &Stores<'_>, until: Instant) -> Sent {
         (class, format!("the output {} could not be stored: {error}", path.display()))
     };
     let file = open(path).map_err(|error| failed(FailureClass::Output, &error))?;
-    match storage.with(*provider, until, |storage| {
-        storage.put_file(bucket, key, &file, lineage.as_deref(), until)
-    }) {
+    match storage
+        .with(*provider, until, |storage| storage.put_file(bucket, key, &file, lineage.as_deref(), until))
+    {
         Ok(stored) => Ok(OutputObject {
             bucket: (*bucket).to_owned(),
             key: key.clone(),

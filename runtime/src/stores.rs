@@ -35,7 +35,7 @@ enum Client {
 pub enum Storage<'s> {
     /// S3.
     S3(&'s S3),
-    /// A server of WebDAV.
+    /// A server of `WebDAV`.
     Webdav(&'s Webdav),
 }
 

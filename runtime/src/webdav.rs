@@ -1,4 +1,4 @@
-//! Files on a server of WebDAV (RFC 4918), such as dCache: fetched and stored whole, with the folders above them.
+//! Files on a server of `WebDAV` (RFC 4918), such as dCache: fetched and stored whole, with the folders above them.
 //!
 //! There is no metadata and no multipart upload there. A door of dCache answers with the address of the pool that has a file:
 //! redirections are followed, and the password or token is sent to nobody but the server that the definition names.
@@ -79,7 +79,9 @@ impl Webdav {
     fn file_url(&self, bucket: &str, key: &str) -> Result<String, S3Error> {
         if bucket.split('/').chain(key.split('/')).any(|part| matches!(part, "" | "." | "..")) {
             let place = self.place(bucket, key);
-            return Err(S3Error::permanent(format!("{place}: this is no path of a file on a server of WebDAV")));
+            return Err(S3Error::permanent(format!(
+                "{place}: this is no path of a file on a server of WebDAV"
+            )));
         }
         Ok(self.url(&format!("{bucket}/{key}")))
     }
@@ -98,7 +100,8 @@ impl Webdav {
             // A weak tag says nothing about single bytes.
             let again = fetched.bytes > 0 && etag.starts_with('"');
             let headers = if again { &resumed[..] } else { &[] };
-            let mut response = self.send(&place, &url, &Call { method: "GET", headers, body: None }, until)?;
+            let mut response =
+                self.send(&place, &url, &Call { method: "GET", headers, body: None }, until)?;
             if response.status() != StatusCode::PARTIAL_CONTENT && fetched.bytes > 0 {
                 // The file anew, from its beginning.
                 file = File::create(to).map_err(|error| S3Error::local(&place, &error))?;
@@ -192,7 +195,13 @@ impl Webdav {
     }
 
     /// Sends a request until it is answered with success, or with an error that would come again.
-    fn send(&self, place: &str, url: &str, call: &Call<'_>, until: Instant) -> Result<Response<Body>, S3Error> {
+    fn send(
+        &self,
+        place: &str,
+        url: &str,
+        call: &Call<'_>,
+        until: Instant,
+    ) -> Result<Response<Body>, S3Error> {
         let mut tries = 1;
         let mut pause = PAUSE;
         loop {
@@ -252,7 +261,8 @@ impl Webdav {
             None => self.agent().run(request.map(|()| SendBody::none())),
         };
         sent.map_err(|error| {
-            let kind = if http::is_transient(&error) { S3ErrorKind::Transient } else { S3ErrorKind::Permanent };
+            let kind =
+                if http::is_transient(&error) { S3ErrorKind::Transient } else { S3ErrorKind::Permanent };
             S3Error::of(kind, format!("{place}: no answer: {error}"))
         })
     }
@@ -261,12 +271,18 @@ impl Webdav {
 /// What an answer means.
 fn refused(place: &str, method: &str, status: StatusCode) -> S3Error {
     let (kind, why) = match status.as_u16() {
-        401 => (S3ErrorKind::Denied, "the login, password or token of this storage provider is wrong; deploy the function again with the right one"),
+        401 => (
+            S3ErrorKind::Denied,
+            "the login, password or token of this storage provider is wrong; deploy the function again with the right one",
+        ),
         403 => (S3ErrorKind::Denied, "the user of this storage provider may not do this"),
         404 if method == "GET" => (S3ErrorKind::Permanent, "the file does not exist (any more)"),
         404 | 409 => (S3ErrorKind::Missing, "the folder above it does not exist"),
         405 if method == "MKCOL" => (S3ErrorKind::Exists, "it is there already"),
-        405 | 501 => (S3ErrorKind::Permanent, "the server does not take such a request there: is it a folder, or no WebDAV?"),
+        405 | 501 => (
+            S3ErrorKind::Permanent,
+            "the server does not take such a request there: is it a folder, or no WebDAV?",
+        ),
         413 => (S3ErrorKind::Permanent, "the file is too large for the server"),
         423 => (S3ErrorKind::Transient, "somebody has locked it"),
         507 => (S3ErrorKind::Permanent, "the server has no space left for this user"),

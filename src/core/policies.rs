@@ -243,20 +243,27 @@ mod tests {
 
     #[test]
     fn a_function_in_a_network_may_join_it_and_mount_what_is_named() {
-        let point = "arn:aws-cn:elasticfilesystem:cn-north-1:123456789012:access-point/fsap-0123456789abcdef0";
+        let point =
+            "arn:aws-cn:elasticfilesystem:cn-north-1:123456789012:access-point/fsap-0123456789abcdef0";
         let plain = function(&scope());
-        assert!(resources(&plain, "JoinNetwork").is_empty() && resources(&plain, "MountFileSystems").is_empty());
+        assert!(
+            resources(&plain, "JoinNetwork").is_empty() && resources(&plain, "MountFileSystems").is_empty()
+        );
         let inside = function(&Scope { network: true, access_points: vec![point.into()], ..scope() });
         assert_eq!(resources(&inside, "JoinNetwork"), ["*"]);
         assert_eq!(
             resources(&inside, "MountFileSystems"),
             ["arn:aws-cn:elasticfilesystem:cn-north-1:123456789012:file-system/*"]
         );
-        let condition = inside.statement.iter().find(|one| one.sid == "MountFileSystems").unwrap().condition.clone();
+        let condition =
+            inside.statement.iter().find(|one| one.sid == "MountFileSystems").unwrap().condition.clone();
         assert_eq!(condition.unwrap()["StringEquals"]["elasticfilesystem:AccessPointArn"][0], point);
         // An upgrade knows no definition.
         let renewed = renewed(&inside, &scope());
-        assert_eq!(renewed.statement.iter().find(|one| one.sid == "MountFileSystems"), inside.statement.iter().find(|one| one.sid == "MountFileSystems"));
+        assert_eq!(
+            renewed.statement.iter().find(|one| one.sid == "MountFileSystems"),
+            inside.statement.iter().find(|one| one.sid == "MountFileSystems")
+        );
         assert_eq!(resources(&renewed, "JoinNetwork"), ["*"]);
     }
 

@@ -7,7 +7,8 @@ use crate::support::{Home, between};
 /// A function that stores the length of its secret, and prints its names of variables.
 fn definition(home: &Home) -> String {
     let script = "#!/bin/sh\nprintf '%s' \"${#TOKEN} ${TOKEN%%-*}\" > \"$TMP_OUTPUT_DIR/${INPUT_FILE_PATH##*/}\"\nif env | grep -q ^THRONG_SECRETS; then exit 3; fi\necho a TOKEN of ${#TOKEN}\n";
-    let more = "      memory: 256\n      secrets: [TOKEN]\n".to_owned() + &between("secret-data/in", "secret-data/out");
+    let more = "      memory: 256\n      secrets: [TOKEN]\n".to_owned()
+        + &between("secret-data/in", "secret-data/out");
     home.function("f", script, &more)
 }
 
@@ -23,7 +24,10 @@ fn made(home: &Home, name: &str) -> String {
     let run = home.json(&["run", "f", &format!("{name}.txt"), "--wait", "--to", name]);
     assert_eq!(run["counts"]["succeeded"], 1, "{run}");
     let read = |path: std::path::PathBuf| std::fs::read_to_string(path).expect("an output");
-    let found = files_with(&home.path().join(name), "-").into_iter().chain(files_with(&home.path().join(name), " ")).next();
+    let found = files_with(&home.path().join(name), "-")
+        .into_iter()
+        .chain(files_with(&home.path().join(name), " "))
+        .next();
     read(found.expect("one file"))
 }
 
@@ -49,7 +53,10 @@ fn a_secret_is_for_the_script_alone_and_changes_with_a_deployment() {
 
     // An environment is warm: it must not go on with the old one.
     let second = deploy(&home, &yaml, "second-very-hidden-secret");
-    assert!(second.contains("change  secrets") && second.contains("variables changed: THRONG_SECRETS"), "{second}");
+    assert!(
+        second.contains("change  secrets") && second.contains("variables changed: THRONG_SECRETS"),
+        "{second}"
+    );
     assert_eq!(made(&home, "two"), "25 second");
     assert_eq!(holder_of(&home, "first-very-hidden-secret"), None);
 
@@ -69,7 +76,10 @@ fn a_function_without_its_secrets_says_what_to_do() {
     assert_eq!(run.status.code(), Some(1), "{}", printed(&run));
     let tasks = home.ok(&["tasks", "last", "0"]);
     assert!(tasks.contains("the script's secrets cannot be had"), "{tasks}");
-    assert!(deploy(&home, &yaml, "first-very-hidden-secret").contains("create  secrets"), "deploying makes it again");
+    assert!(
+        deploy(&home, &yaml, "first-very-hidden-secret").contains("create  secrets"),
+        "deploying makes it again"
+    );
     let run = home.json(&["run", "--again", "last", "--wait"]);
     assert_eq!(run["counts"]["succeeded"], 1, "{run}");
 }

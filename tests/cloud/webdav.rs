@@ -1,4 +1,4 @@
-//! A server of WebDAV as storage provider: a run over its files, and what was made stored there. Another server, which others wrote,
+//! A server of `WebDAV` as storage provider: a run over its files, and what was made stored there. Another server, which others wrote,
 //! is in `interop`.
 
 use crate::support::{Home, dav};

@@ -1,4 +1,4 @@
-//! throng with programs that others wrote: AWS's clients and emulator, moto, ministack, registries, image tools, rclone, WsgiDAV, an
+//! throng with programs that others wrote: AWS's clients and emulator, moto, ministack, registries, image tools, rclone, `WsgiDAV`, an
 //! evaluator of policies. Feature `interop`; packages of Python and npm are installed into target/interop, Debian packages with
 //! apt-get, as root.
 #![cfg(target_os = "linux")]

@@ -283,11 +283,17 @@ fn network(home: &Home, recorded: &Path) {
         home.ok(&[&["deploy", "n.yaml"], arguments].concat())
     };
     let planned = deploy(&(vpc("subnet-0b, subnet-0a") + &mounted), &["--dry-run"]);
-    assert!(planned.contains("in subnet-0a, subnet-0b with sg-0a") && planned.contains("at /mnt/data"), "{planned}");
+    assert!(
+        planned.contains("in subnet-0a, subnet-0b with sg-0a") && planned.contains("at /mnt/data"),
+        "{planned}"
+    );
     assert!(planned.contains("NAT gateway"), "{planned}");
     deploy(&(vpc("subnet-0b, subnet-0a") + &mounted), &[]);
     let policy = home.ok(&["deploy", "n.yaml", "--dry-run"]);
-    assert!(policy.contains("keep    role") && !policy.contains("subnets subnet"), "nothing of it changes: {policy}");
+    assert!(
+        policy.contains("keep    role") && !policy.contains("subnets subnet"),
+        "nothing of it changes: {policy}"
+    );
     let changed = deploy(&(vpc("subnet-0c") + &mounted), &[]);
     assert!(changed.contains("subnets subnet-0a, subnet-0b → subnet-0c"), "{changed}");
     let left = deploy("", &[]);

@@ -1,4 +1,4 @@
-//! A server of WebDAV that others wrote, as storage provider: `WsgiDAV` over cheroot.
+//! A server of `WebDAV` that others wrote, as storage provider: `WsgiDAV` over cheroot.
 
 use crate::support::{Home, dav, tools, wait_for};
 use std::net::{TcpListener, TcpStream};
@@ -40,6 +40,6 @@ fn a_run_over_the_files_of_wsgidav() {
         login: "lab".into(),
         password: "hidden sesame".into(),
     };
-    let served = home.path().join("served");
-    server.deploy_and_run(&home, |path| std::fs::read_to_string(served.join(path)).ok());
+    let folder = home.path().join("served");
+    server.deploy_and_run(&home, |path| std::fs::read_to_string(folder.join(path)).ok());
 }

@@ -1,4 +1,4 @@
-//! A function whose inputs and outputs are on a server of WebDAV; and such a server in this process, as small as can be.
+//! A function whose inputs and outputs are on a server of `WebDAV`; and such a server in this process, as small as can be.
 
 use super::Home;
 use super::lab::printed;
@@ -30,7 +30,7 @@ impl Dav {
     }
 
     /// Runs a verb that reads the definition; gives all that it printed.
-    pub fn with_password(&self, home: &Home, password: &str, arguments: &[&str]) -> String {
+    fn with_password(home: &Home, password: &str, arguments: &[&str]) -> String {
         let output = home.command(arguments).env("DAV_PASSWORD", password).output().expect("throng runs");
         let text = printed(&output);
         assert!(output.status.success(), "throng {arguments:?}: {}\n{text}", output.status);
@@ -41,10 +41,13 @@ impl Dav {
     /// Deploys and runs over the three files of `data/in`, from a shell without the password; looks at what was made.
     pub fn deploy_and_run(&self, home: &Home, stored: impl Fn(&str) -> Option<String>) {
         let yaml = self.write_definition(home);
-        let checked = self.with_password(home, &self.password, &["check", yaml]);
+        let checked = Self::with_password(home, &self.password, &["check", yaml]);
         assert!(checked.contains("throng run upper webdav.dcache://data/in/"), "{checked}");
-        let deployed = self.with_password(home, &self.password, &["deploy", yaml]);
-        assert!(deployed.contains("create  keys of storage providers (webdav.dcache: encrypted, in "), "{deployed}");
+        let deployed = Self::with_password(home, &self.password, &["deploy", yaml]);
+        assert!(
+            deployed.contains("create  keys of storage providers (webdav.dcache: encrypted, in "),
+            "{deployed}"
+        );
         let run = home.run(&["run", "upper", "webdav.dcache://data/in/", "--wait", "--to", "fetched"]);
         assert!(run.status.success(), "{}\n{}", printed(&run), home.ok(&["tasks", "last", "0"]));
         for (name, text) in [("one", "ONE FILE"), ("two", "TWO FILE"), ("six", "SIX FILE")] {
@@ -52,7 +55,8 @@ impl Dav {
             assert_eq!(stored(&path).as_deref(), Some(text), "{path}");
         }
         let tasks = home.json(&["tasks", "last"]);
-        let keys: Vec<_> = tasks.as_array().unwrap().iter().map(|task| task["key"].as_str().unwrap().to_owned()).collect();
+        let keys: Vec<_> =
+            tasks.as_array().unwrap().iter().map(|task| task["key"].as_str().unwrap().to_owned()).collect();
         assert!(keys.iter().any(|key| key == "in/sub folder/six+#.txt"), "{keys:?}");
         assert!(tasks.as_array().unwrap().iter().all(|task| task["provider"] == "webdav.dcache"), "{tasks}");
         let one = home.ok(&["tasks", "last", "0"]);
@@ -63,9 +67,13 @@ impl Dav {
         let single = home.json(&["run", "upper", "webdav.dcache://data/in/one.txt", "--wait"]);
         assert_eq!(single["counts"]["succeeded"], 1, "{single}");
         let absent = home.run(&["run", "upper", "webdav.dcache://data/nowhere/"]);
-        assert!(printed(&absent).contains("there are no objects in webdav.dcache://data/nowhere/"), "{}", printed(&absent));
+        assert!(
+            printed(&absent).contains("there are no objects in webdav.dcache://data/nowhere/"),
+            "{}",
+            printed(&absent)
+        );
 
-        self.with_password(home, "not-the-right-one", &["deploy", yaml]);
+        Self::with_password(home, "not-the-right-one", &["deploy", yaml]);
         let refused = home.run(&["run", "upper", "webdav.dcache://data/in/"]);
         let said = printed(&refused);
         assert_eq!(refused.status.code(), Some(4), "{said}");
@@ -84,7 +92,11 @@ pub fn found(folder: &std::path::Path, text: &str) -> usize {
     entries
         .map(|entry| {
             let path = entry.path();
-            if path.is_dir() { found(&path, text) } else { usize::from(std::fs::read_to_string(&path).is_ok_and(|read| read.contains(text))) }
+            if path.is_dir() {
+                found(&path, text)
+            } else {
+                usize::from(std::fs::read_to_string(&path).is_ok_and(|read| read.contains(text)))
+            }
         })
         .sum()
 }
@@ -129,15 +141,21 @@ const AUTHORIZATION: &str = "Basic bGFiOmhpZGRlbiBzZXNhbWU=";
 /// Answers one request; `None` when the other side has closed.
 fn answer(stream: &TcpStream, shelf: &Mutex<Shelf>) -> Option<()> {
     let mut reader = BufReader::new(stream);
-    let head: Vec<String> = (&mut reader).lines().map_while(Result::ok).take_while(|line| !line.is_empty()).collect();
+    let head: Vec<String> =
+        (&mut reader).lines().map_while(Result::ok).take_while(|line| !line.is_empty()).collect();
     let (line, headers) = head.split_first()?;
     let header = |name: &str| {
-        headers.iter().find_map(|line| line.split_once(": ").filter(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value))
+        headers.iter().find_map(|line| {
+            line.split_once(": ")
+                .filter(|(known, _)| known.eq_ignore_ascii_case(name))
+                .map(|(_, value)| value)
+        })
     };
     let mut body = vec![0; header("content-length").and_then(|length| length.parse().ok()).unwrap_or(0)];
     reader.read_exact(&mut body).ok()?;
     let mut words = line.split(' ');
-    let (method, path) = (words.next()?, percent_encoding::percent_decode_str(words.next()?).decode_utf8().ok()?);
+    let (method, path) =
+        (words.next()?, percent_encoding::percent_decode_str(words.next()?).decode_utf8().ok()?);
     let path = path.strip_prefix("/dav")?.trim_matches('/');
     let (status, body) = if header("authorization") == Some(AUTHORIZATION) {
         let one = header("depth") == Some("1");
@@ -174,7 +192,11 @@ fn listing(path: &str, one: bool, shelf: &Shelf) -> (u16, Vec<u8>) {
             |size| format!("<D:resourcetype/><D:getcontentlength>{size}</D:getcontentlength>"),
         );
         let href = percent_encoding::utf8_percent_encode(path, percent_encoding::NON_ALPHANUMERIC);
-        let _ = write!(text, "<D:response><D:href>/dav/{}</D:href><D:propstat><D:prop>{what}</D:prop><D:status>HTTP/1.1 200 OK</D:status></D:propstat></D:response>", href.to_string().replace("%2F", "/"));
+        let _ = write!(
+            text,
+            "<D:response><D:href>/dav/{}</D:href><D:propstat><D:prop>{what}</D:prop><D:status>HTTP/1.1 200 OK</D:status></D:propstat></D:response>",
+            href.to_string().replace("%2F", "/")
+        );
     };
     let inside = |candidate: &String| candidate.rsplit_once('/').is_some_and(|(above, _)| above == path);
     if let Some(bytes) = shelf.files.get(path) {

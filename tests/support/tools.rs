@@ -23,7 +23,7 @@ pub fn ministack() -> PathBuf {
     venv("ministack", &[("ministack", "ministack"), ("python3", "boto3")])
 }
 
-/// A server of WebDAV: `wsgidav`, over cheroot.
+/// A server of `WebDAV`: `wsgidav`, over cheroot.
 pub fn wsgidav() -> PathBuf {
     venv("wsgidav", &[("wsgidav", "wsgidav"), ("python3", "cheroot")])
 }

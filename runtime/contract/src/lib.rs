@@ -17,7 +17,7 @@
 //! log           one line of a function's log, as the runtime writes it
 //! partition     the parts of AWS: regions, names in ARNs, hosts
 //! pattern       wildcards of policies
-//! providers     storage providers: S3 endpoints and servers of WebDAV with keys of their own, and the secrets of scripts
+//! providers     storage providers: S3 endpoints and servers of `WebDAV` with keys of their own, and the secrets of scripts
 //! record        what the runtime leaves in the home bucket about an attempt
 //! state         the words for what became of a task
 //! ```
@@ -44,7 +44,7 @@ pub use ids::{AttemptId, ParseIdError, TaskId};
 pub use lineage::{Lineage, is_id};
 pub use log::{LogLine, Source};
 pub use providers::{
-    ProviderAccess, ProviderInput, ProviderKeys, ProviderSecrets, Protocol, StorageProvider, read_secrets,
+    Protocol, ProviderAccess, ProviderInput, ProviderKeys, ProviderSecrets, StorageProvider, read_secrets,
 };
 pub use record::{AttemptRecord, BackEnd, OutputObject, Phases, Requests, RunningMarker};
 pub use state::{FailureClass, ParseWordError, TaskState};

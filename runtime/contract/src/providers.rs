@@ -1,4 +1,4 @@
-//! Storage providers: S3 endpoints and servers of WebDAV beside the function's own storage, with keys of their own; and the
+//! Storage providers: S3 endpoints and servers of `WebDAV` beside the function's own storage, with keys of their own; and the
 //! secrets of a function's script, which are kept with these keys.
 //!
 //! The image knows where they are ([`StorageProvider`] in [`FunctionConfig`](super::FunctionConfig)). Their keys are in
@@ -14,7 +14,7 @@ use std::fmt;
 /// Where a storage provider is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StorageProvider {
-    /// `http[s]://host[:port]`, of WebDAV with a path behind; buckets are part of the path there. AWS's endpoint of the region
+    /// `http[s]://host[:port]`, of `WebDAV` with a path behind; buckets are part of the path there. AWS's endpoint of the region
     /// when `None`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub endpoint: Option<String>,
@@ -35,7 +35,7 @@ pub enum Protocol {
     /// S3, with signed requests.
     #[default]
     S3,
-    /// WebDAV (RFC 4918). The first part of a path stands where S3 has the bucket.
+    /// `WebDAV` (RFC 4918). The first part of a path stands where S3 has the bucket.
     Webdav,
 }
 
@@ -58,7 +58,7 @@ impl StorageProvider {
     }
 }
 
-/// A provider's keys. Of WebDAV: a user's name and password, or a bearer token as the secret key without a name.
+/// A provider's keys. Of `WebDAV`: a user's name and password, or a bearer token as the secret key without a name.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProviderKeys {
     /// Access key id
@@ -68,7 +68,7 @@ pub struct ProviderKeys {
 }
 
 impl ProviderKeys {
-    /// The header `Authorization` for a server of WebDAV: basic (RFC 7617), or bearer (RFC 6750).
+    /// The header `Authorization` for a server of `WebDAV`: basic (RFC 7617), or bearer (RFC 6750).
     #[must_use]
     pub fn authorization(&self) -> String {
         if self.access_key.is_empty() {

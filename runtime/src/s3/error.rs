@@ -26,7 +26,7 @@ pub enum S3ErrorKind {
     Denied,
     /// Something is there already.
     Exists,
-    /// A folder is not there; only servers of WebDAV have any.
+    /// A folder is not there; only servers of `WebDAV` have any.
     Missing,
     /// It will stay.
     Permanent,

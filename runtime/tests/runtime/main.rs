@@ -10,7 +10,7 @@
 //! rig           the runtime as a process, and what it talks to
 //! secrets       secrets of scripts
 //! scripts       what is run: scripts, entry points, and what they find
-//! webdav        storage providers that speak WebDAV
+//! webdav        storage providers that speak `WebDAV`
 //! ```
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]

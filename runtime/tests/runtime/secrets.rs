@@ -9,7 +9,8 @@ const SECRETS: &str = "home/secrets/f/providers.json";
 
 fn object(variables: &[(&str, &str)]) -> Vec<u8> {
     let variables = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-    serde_json::to_vec(&ProviderSecrets { version: versions::SECRETS, providers: BTreeMap::new(), variables }).unwrap()
+    serde_json::to_vec(&ProviderSecrets { version: versions::SECRETS, providers: BTreeMap::new(), variables })
+        .unwrap()
 }
 
 /// A function whose script stores its secret, and what it was given of throng's.
@@ -23,13 +24,17 @@ fn rig() -> Rig {
 #[test]
 fn a_script_has_its_secrets_and_nothing_else_does() {
     let mut rig = rig();
-    rig.put(SECRETS, &object(&[("TOKEN", "hidden one"), ("LICENCE", "hidden\ntwo"), ("OTHER", "hidden three")]));
+    rig.put(
+        SECRETS,
+        &object(&[("TOKEN", "hidden one"), ("LICENCE", "hidden\ntwo"), ("OTHER", "hidden three")]),
+    );
     rig.put("in/x", b"");
     let answer = rig.notify(&["x"]);
     assert!(answer.ok, "{answer:?}");
     assert_eq!(rig.get("out/results/seen").unwrap(), b"hidden one|hidden\ntwo|");
     // What a request brings does not take their place.
-    let answer = rig.invoke(&json!({"httpMethod": "POST", "queryStringParameters": {"TOKEN": "forged"}, "body": ""}));
+    let answer =
+        rig.invoke(&json!({"httpMethod": "POST", "queryStringParameters": {"TOKEN": "forged"}, "body": ""}));
     assert!(answer.ok, "{answer:?}");
     assert_eq!(rig.get("out/results/seen").unwrap(), b"hidden one|hidden\ntwo|");
     let reads = rig.requests().iter().filter(|request| request.contains("secrets/")).count();
@@ -42,13 +47,17 @@ fn a_script_has_its_secrets_and_nothing_else_does() {
 fn a_script_without_its_secrets_is_not_started() {
     let mut rig = rig();
     rig.put("in/x", b"");
-    let said = |answer: crate::rig::Answer| answer.body["errorMessage"].as_str().unwrap_or_default().to_owned();
+    let said =
+        |answer: crate::rig::Answer| answer.body["errorMessage"].as_str().unwrap_or_default().to_owned();
     let message = said(rig.notify(&["x"]));
     assert!(message.contains("the script's secrets cannot be had") && message.contains(SECRETS), "{message}");
     assert_eq!((rig.record().state, rig.record().class), (TaskState::Failed, Some(FailureClass::Init)));
     rig.put(SECRETS, &object(&[("TOKEN", "hidden")]));
     let message = said(rig.notify(&["x"]));
-    assert!(message.contains("does not have LICENCE; deploy the function again") && !message.contains("hidden"), "{message}");
+    assert!(
+        message.contains("does not have LICENCE; deploy the function again") && !message.contains("hidden"),
+        "{message}"
+    );
     assert_eq!(rig.get("out/results/seen"), None);
 }
 

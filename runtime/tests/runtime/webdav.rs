@@ -1,4 +1,4 @@
-//! Storage providers that speak WebDAV: a server that makes folders on request only, as RFC 4918 has it.
+//! Storage providers that speak `WebDAV`: a server that makes folders on request only, as RFC 4918 has it.
 
 use crate::rig::{Request, Response, Rig, decode, function, serve_over};
 use serde_json::{Value, json};
@@ -8,8 +8,8 @@ use std::io::Read as _;
 use std::net::TcpListener;
 use std::sync::{Arc, Mutex};
 use throng_contract::{
-    FailureClass, FunctionConfig, OutputRule, Protocol, ProviderAccess, ProviderKeys, ProviderSecrets, StorageProvider, TaskState,
-    versions,
+    FailureClass, FunctionConfig, OutputRule, Protocol, ProviderAccess, ProviderKeys, ProviderSecrets,
+    StorageProvider, TaskState, versions,
 };
 
 const SECRETS: &str = "home/secrets/f/providers.json";
@@ -82,7 +82,10 @@ impl Door {
             verify: true,
             protocol: Protocol::Webdav,
         };
-        ProviderAccess { storage, keys: ProviderKeys { access_key: login.into(), secret_key: password.into() } }
+        ProviderAccess {
+            storage,
+            keys: ProviderKeys { access_key: login.into(), secret_key: password.into() },
+        }
     }
 }
 
@@ -134,7 +137,8 @@ fn content(request: &Request, path: &str, shelf: &mut Shelf) -> Response {
 
 fn secrets(access: ProviderAccess) -> Vec<u8> {
     let providers = BTreeMap::from([("webdav.dcache".to_owned(), access)]);
-    serde_json::to_vec(&ProviderSecrets { version: versions::SECRETS, providers, variables: BTreeMap::new() }).unwrap()
+    serde_json::to_vec(&ProviderSecrets { version: versions::SECRETS, providers, variables: BTreeMap::new() })
+        .unwrap()
 }
 
 /// A function that stores what it made of its input at the server, below a folder for each invocation.
@@ -192,7 +196,10 @@ fn inputs_and_outputs_on_a_server_of_webdav() {
     let record = rig.record();
     assert_eq!((record.provider.as_deref(), record.bytes_in), (Some("webdav.dcache"), 2_800_000));
     let output = &record.outputs[0];
-    assert_eq!((output.provider.as_deref(), output.bucket.as_str(), output.key.as_str()), (Some("webdav.dcache"), "data", "of me/out/é/copy"));
+    assert_eq!(
+        (output.provider.as_deref(), output.bucket.as_str(), output.key.as_str()),
+        (Some("webdav.dcache"), "data", "of me/out/é/copy")
+    );
 
     assert_eq!(output.sha256, hex::encode(sha2::Sha256::digest(&large)));
     let seen = serde_json::to_string(&rig.records()).unwrap();
@@ -231,7 +238,10 @@ fn a_busy_server_is_asked_again_and_a_full_one_is_not() {
     assert!(said.contains("no space left"), "{said}");
     door.shared.lock().unwrap().files.remove("data/x");
     let said = error(&rig.invoke(&task("x")));
-    assert!(said.contains("webdav.dcache://data/x at ") && said.contains("the file does not exist"), "{said}");
+    assert!(
+        said.contains("webdav.dcache://data/x at ") && said.contains("the file does not exist"),
+        "{said}"
+    );
     let said = error(&rig.invoke(&task("a/../../x")));
     assert!(said.contains("no path of a file"), "{said}");
 }
@@ -245,8 +255,10 @@ fn breaking(resumes: bool) -> String {
     std::thread::spawn(move || {
         for (number, stream) in listener.incoming().flatten().enumerate() {
             let mut stream = BufReader::new(stream);
-            let head: Vec<String> = stream.by_ref().lines().map_while(Result::ok).take_while(|line| !line.is_empty()).collect();
-            let range = head.iter().find_map(|line| line.to_lowercase().strip_prefix("range: ").map(str::to_owned));
+            let head: Vec<String> =
+                stream.by_ref().lines().map_while(Result::ok).take_while(|line| !line.is_empty()).collect();
+            let range =
+                head.iter().find_map(|line| line.to_lowercase().strip_prefix("range: ").map(str::to_owned));
             let tag = head.iter().any(|line| line.eq_ignore_ascii_case("if-range: \"v1\""));
             let answer = match (number, resumes) {
                 (0, _) => "HTTP/1.1 200 OK\r\netag: \"v1\"\r\ncontent-length: 10\r\n\r\n0123",
@@ -267,7 +279,8 @@ fn a_broken_download_goes_on_where_it_broke_or_begins_again() {
     for (resumes, whole) in [(true, &b"0123456789"[..]), (false, b"new")] {
         let mut function = function(true);
         let endpoint = Some(breaking(resumes));
-        let storage = StorageProvider { endpoint, region: String::new(), verify: true, protocol: Protocol::Webdav };
+        let storage =
+            StorageProvider { endpoint, region: String::new(), verify: true, protocol: Protocol::Webdav };
         function.providers.insert("webdav.dcache".into(), storage.clone());
         let mut rig = Rig::start(&function, Some("cp \"$INPUT_FILE_PATH\" \"$TMP_OUTPUT_DIR/x\""), &[]);
         let keys = ProviderKeys { access_key: "a".into(), secret_key: "b".into() };

@@ -11,7 +11,7 @@
 //! meter     counts what a transfer has done
 //! pace      how many requests are in flight
 //! s3        objects over the AWS SDK
-//! webdav    files on a server of WebDAV
+//! webdav    files on a server of `WebDAV`
 //! ```
 
 pub mod download;
@@ -34,5 +34,5 @@ pub(crate) use journal::Journal;
 pub use meter::Meter;
 pub use objects::Objects;
 pub use s3::S3Objects;
-pub use webdav::WebdavObjects;
 pub use scan::{FileList, ScanError, scan};
+pub use webdav::WebdavObjects;

@@ -144,7 +144,9 @@ fn network_lines(definition: &Definition) -> Vec<String> {
         ),
         "there it reaches S3 and STS by endpoints of the VPC or through a NAT gateway, and nothing without them".into(),
     ];
-    let mounted = |file_system: &super::FileSystem| format!("on AWS: {} is mounted at {}", file_system.arn, file_system.path);
+    let mounted = |file_system: &super::FileSystem| {
+        format!("on AWS: {} is mounted at {}", file_system.arn, file_system.path)
+    };
     lines.extend(definition.file_systems.iter().map(mounted));
     lines.push("in the local context neither is applied: there is no VPC and no EFS".into());
     lines

@@ -53,7 +53,7 @@
 //! | `minio.ID.endpoint` | required | `http[s]://host[:port]`; buckets are in the path |
 //! | `minio.ID.verify` | true | `false` takes any certificate, for servers that signed their own |
 //! | `minio.ID.region`, `s3.ID.region` | `us-east-1` | what requests are signed for; of `s3`, where its buckets are |
-//! | `webdav.ID.hostname` | required | `host[:port]`, or a URL with a path, of a WebDAV server (dCache) |
+//! | `webdav.ID.hostname` | required | `host[:port]`, or a URL with a path, of a `WebDAV` server (dCache) |
 //! | `webdav.ID.login`, `….password`, or `….token` | required | for basic authentication, or a bearer token |
 //! | `….access_key`, `….secret_key` | required | `${NAME}` from the environment; a secret in the file is warned about |
 //!
@@ -135,11 +135,11 @@ pub use form::from_form;
 pub(crate) use limits::SCRIPT_BYTES;
 pub use limits::bucket as bucket_name;
 pub use migrate::{Migration, migrate, migrate_text};
+pub use network::{FileSystem, Network};
 pub use problem::{DefinitionErrors, Position, Problem, ProblemKind};
 pub use providers::Provider;
 pub use secrets::Environment;
 pub use settings::{DefinitionSettings, Setting, with_settings};
-pub use network::{FileSystem, Network};
 pub use throng_contract::OnFailure;
 pub use variables::ScriptSecret;
 pub use write::to_yaml;

@@ -66,7 +66,11 @@ fn network(lambda: &Fields<'_>, report: &mut Report) -> Option<Network> {
         // SCAR's own documentation has several in one text.
         let words = |text: Spanned<String>| {
             let at = text.at;
-            let words: Vec<_> = text.value.split([',', ' ', '\n', '\t']).map(|word| word.trim_matches(['-', ' ']).to_owned()).collect();
+            let words: Vec<_> = text
+                .value
+                .split([',', ' ', '\n', '\t'])
+                .map(|word| word.trim_matches(['-', ' ']).to_owned())
+                .collect();
             words.into_iter().filter(|word| !word.is_empty()).map(move |value| Spanned { at, value })
         };
         let given: Vec<_> = vpc.texts(name, report).into_iter().flat_map(words).collect();
@@ -75,7 +79,14 @@ fn network(lambda: &Fields<'_>, report: &mut Report) -> Option<Network> {
                 !rest.is_empty() && rest.bytes().all(|byte| byte.is_ascii_alphanumeric())
             });
             if !good {
-                report.error(id.at, &key, format!("{} is not the id of a {what}: such as {begin}0123456789abcdef0", show(&id.value)));
+                report.error(
+                    id.at,
+                    &key,
+                    format!(
+                        "{} is not the id of a {what}: such as {begin}0123456789abcdef0",
+                        show(&id.value)
+                    ),
+                );
             }
         }
         let mut given: Vec<_> = given.into_iter().map(|id| id.value).collect();
@@ -126,13 +137,13 @@ fn file_system(fields: &Fields<'_>, at: Position, report: &mut Report) -> Option
 fn is_access_point(text: &str) -> bool {
     let parts: Vec<&str> = text.split(':').collect();
     matches!(parts[..], ["arn", partition, "elasticfilesystem", region, account, point]
-        if partition.starts_with("aws")
-            && region.split('-').count() >= 3
-            && account.len() == 12
-            && account.bytes().all(|byte| byte.is_ascii_digit())
-            && point.strip_prefix("access-point/fsap-").is_some_and(|id| {
-                id.len() == 17 && id.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
-            }))
+    if partition.starts_with("aws")
+        && region.split('-').count() >= 3
+        && account.len() == 12
+        && account.bytes().all(|byte| byte.is_ascii_digit())
+        && point.strip_prefix("access-point/fsap-").is_some_and(|id| {
+            id.len() == 17 && id.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
+        }))
 }
 
 fn is_mount_path(text: &str) -> bool {
@@ -149,7 +160,9 @@ mod tests {
 
     #[test]
     fn file_systems_are_access_points_below_mnt() {
-        assert!(is_access_point("arn:aws:elasticfilesystem:us-east-1:123456789012:access-point/fsap-0123456789abcdef0"));
+        assert!(is_access_point(
+            "arn:aws:elasticfilesystem:us-east-1:123456789012:access-point/fsap-0123456789abcdef0"
+        ));
         for bad in [
             "fsap-0123456789abcdef0",
             "arn:aws:elasticfilesystem:us-east-1:123456789012:file-system/fs-0123456789abcdef0",
@@ -158,7 +171,14 @@ mod tests {
         ] {
             assert!(!is_access_point(bad), "{bad}");
         }
-        for (path, good) in [("/mnt/data", true), ("/mnt/a-b_c.d", true), ("/mnt/", false), ("/mnt/..", false), ("/data", false), ("/mnt/a/b", false)] {
+        for (path, good) in [
+            ("/mnt/data", true),
+            ("/mnt/a-b_c.d", true),
+            ("/mnt/", false),
+            ("/mnt/..", false),
+            ("/data", false),
+            ("/mnt/a/b", false),
+        ] {
             assert_eq!(is_mount_path(path), good, "{path}");
         }
     }

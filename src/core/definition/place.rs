@@ -1,10 +1,10 @@
 //! `bucket/folder` paths.
 
 use super::fields::{Fields, Spanned, show};
-use super::{limits, webdav};
 use super::problem::{Position, Report};
+use super::{limits, webdav};
 
-/// Reads `path` as a bucket and a folder without slashes at either end; on a server of WebDAV the first folder stands in the
+/// Reads `path` as a bucket and a folder without slashes at either end; on a server of `WebDAV` the first folder stands in the
 /// bucket's place.
 pub(super) fn bucket_path(
     fields: &Fields<'_>,

@@ -138,7 +138,10 @@ impl Report {
             self.errors.append(&mut other.errors);
             return;
         }
-        let unused = |problem: Problem| Problem { message: format!("not used in this file, and {}", problem.message), ..problem };
+        let unused = |problem: Problem| Problem {
+            message: format!("not used in this file, and {}", problem.message),
+            ..problem
+        };
         self.warnings.extend(other.errors.into_iter().map(unused));
     }
 

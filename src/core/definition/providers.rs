@@ -1,4 +1,4 @@
-//! `storage_providers`: S3 endpoints and servers of WebDAV besides the context's own, with keys of their own.
+//! `storage_providers`: S3 endpoints and servers of `WebDAV` besides the context's own, with keys of their own.
 
 use super::fields::{Fields, Spanned, show};
 use super::limits;
@@ -55,7 +55,7 @@ pub struct Provider {
     pub storage: StorageProvider,
     /// Its keys.
     pub keys: ProviderKeys,
-    /// `access_key` and `secret_key` (of WebDAV `login` and `password`, or the second alone: `token`) as written, where they came from the environment (`${NAME}`).
+    /// `access_key` and `secret_key` (of `WebDAV` `login` and `password`, or the second alone: `token`) as written, where they came from the environment (`${NAME}`).
     pub written: [Option<String>; 2],
 }
 
@@ -80,7 +80,7 @@ pub(super) enum Storage {
 }
 
 impl Storage {
-    /// Whether paths there are of a server of WebDAV: their first part is no bucket.
+    /// Whether paths there are of a server of `WebDAV`: their first part is no bucket.
     pub fn is_webdav(&self) -> bool {
         matches!(self, Self::Provider(name) if name.starts_with("webdav."))
     }
@@ -194,7 +194,7 @@ impl Reader<'_> {
         Some(Known::Keys(Box::new(Provider { storage, keys, written })))
     }
 
-    /// A server of WebDAV; `None` when something is wrong, which has been reported then.
+    /// A server of `WebDAV`; `None` when something is wrong, which has been reported then.
     fn webdav(&self, report: &mut Report) -> Option<Provider> {
         let hostname = self.expanded("hostname", report);
         let secret = |name: &str, report: &mut Report| self.secret(name, report);
@@ -315,7 +315,10 @@ pub(super) fn of_place(
     if !SERVED.contains(&kind) {
         let way = REFUSED.iter().find(|(known, _)| *known == kind).map(|(_, way)| (*way).to_owned());
         let unknown = || {
-            format!("{} is not a storage provider: use `s3`, `s3.ID`, `minio.ID` or `webdav.ID`", show(&text.value))
+            format!(
+                "{} is not a storage provider: use `s3`, `s3.ID`, `minio.ID` or `webdav.ID`",
+                show(&text.value)
+            )
         };
         refuse(way.unwrap_or_else(unknown));
         return None;

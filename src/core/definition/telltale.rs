@@ -2,7 +2,18 @@
 
 /// Words of names that are secrets.
 const WORDS: [&str; 12] = [
-    "PASSWORD", "PASSWD", "PASSPHRASE", "PASS", "SECRET", "SECRETS", "TOKEN", "APIKEY", "APITOKEN", "CREDENTIAL", "CREDENTIALS", "PRIVKEY",
+    "PASSWORD",
+    "PASSWD",
+    "PASSPHRASE",
+    "PASS",
+    "SECRET",
+    "SECRETS",
+    "TOKEN",
+    "APIKEY",
+    "APITOKEN",
+    "CREDENTIAL",
+    "CREDENTIALS",
+    "PRIVKEY",
 ];
 /// Words before `KEY` that make it one.
 const OF_KEY: [&str; 8] = ["API", "ACCESS", "SECRET", "PRIVATE", "AUTH", "ACCOUNT", "ENCRYPTION", "SIGNING"];
@@ -33,7 +44,10 @@ pub(super) fn is_secret(name: &str, value: &str) -> bool {
 
 fn named(name: &str, value: &str) -> bool {
     // A file's name, a number or a switch is no secret, whatever it is called.
-    if value.starts_with('/') || value.len() < 3 || matches!(value.to_lowercase().as_str(), "true" | "false" | "none" | "null") {
+    if value.starts_with('/')
+        || value.len() < 3
+        || matches!(value.to_lowercase().as_str(), "true" | "false" | "none" | "null")
+    {
         return false;
     }
     let upper = name.to_ascii_uppercase();
@@ -48,7 +62,8 @@ fn named(name: &str, value: &str) -> bool {
 fn held(value: &str) -> bool {
     let word = !value.contains(char::is_whitespace);
     let begins = |(begin, least): &(&str, usize)| value.starts_with(begin) && value.len() >= *least;
-    (word && BEGINNINGS.iter().any(begins)) || (value.starts_with("-----BEGIN ") && value.contains("PRIVATE KEY"))
+    (word && BEGINNINGS.iter().any(begins))
+        || (value.starts_with("-----BEGIN ") && value.contains("PRIVATE KEY"))
 }
 
 #[cfg(test)]

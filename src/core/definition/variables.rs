@@ -123,7 +123,11 @@ fn secrets(lambda: &Fields<'_>, context: &Context<'_>, definition: &mut Definiti
         let Some(expanded) = expand(&value, &context.environment, &key, report) else { continue };
         let text = expanded.text;
         if text.contains('\0') {
-            report.error(value.at, &key, "holds the character 0, which no variable can (its value is not shown)");
+            report.error(
+                value.at,
+                &key,
+                "holds the character 0, which no variable can (its value is not shown)",
+            );
             continue;
         }
         let from_environment = expanded.from_environment;
@@ -135,7 +139,8 @@ fn secrets(lambda: &Fields<'_>, context: &Context<'_>, definition: &mut Definiti
         let written = from_environment.then_some(value.value);
         definition.script_secrets.insert(name, ScriptSecret { value: text, written });
     }
-    let size: usize = definition.script_secrets.iter().map(|(name, secret)| name.len() + secret.value.len()).sum();
+    let size: usize =
+        definition.script_secrets.iter().map(|(name, secret)| name.len() + secret.value.len()).sum();
     if let Some(node) = lambda.node("secrets").filter(|_| size > SECRETS_BYTES) {
         let message = format!(
             "{size} bytes of secrets: at most {} KiB in all; let the script fetch what is larger",

@@ -1,4 +1,4 @@
-//! `storage_providers.webdav`: servers of WebDAV, such as dCache, with a user's name and password or a bearer token.
+//! `storage_providers.webdav`: servers of `WebDAV`, such as dCache, with a user's name and password or a bearer token.
 //!
 //! A path there is `folder[/folder…]` from the server's root or from the path of `hostname`; its first part stands where S3 has
 //! the bucket.
@@ -89,7 +89,9 @@ fn address(text: &str, written: &str) -> Result<(String, bool), String> {
     if text.contains('@') {
         return Err("must not hold a user name or password: `login` and `password` are for that".into());
     }
-    let wrong = || format!("{} is not an address: `host`, `host:port` or `https://host[:port][/path]`", show(written));
+    let wrong = || {
+        format!("{} is not an address: `host`, `host:port` or `https://host[:port][/path]`", show(written))
+    };
     let whole = if text.contains("://") { text.to_owned() } else { format!("https://{text}") };
     let url = url::Url::parse(&whole).map_err(|_| wrong())?;
     let plain = url.query().is_none() && url.fragment().is_none();
@@ -111,7 +113,9 @@ pub(super) fn split(text: &Spanned<String>, key: &str, report: &mut Report) -> O
     let wrong = |part: &&str| matches!(*part, "." | "..") || part.chars().any(char::is_control);
     let message = match parts.first() {
         None => "is empty: a folder of the server, such as `data/in`".to_owned(),
-        Some(_) if parts.iter().any(wrong) => format!("{} is not a path: `.`, `..` and control characters are not allowed", show(&text.value)),
+        Some(_) if parts.iter().any(wrong) => {
+            format!("{} is not a path: `.`, `..` and control characters are not allowed", show(&text.value))
+        }
         Some(_) if text.value.len() > 900 => "is longer than 900 bytes".to_owned(),
         Some(first) => return Some(((*first).to_owned(), parts[1..].join("/"))),
     };
@@ -128,7 +132,11 @@ mod tests {
         for (text, expected, open) in [
             ("dcache.lab", "https://dcache.lab", false),
             ("dcache.lab:2880/", "https://dcache.lab:2880", false),
-            ("https://cloud.lab/remote.php/dav/files/me/", "https://cloud.lab/remote.php/dav/files/me", false),
+            (
+                "https://cloud.lab/remote.php/dav/files/me/",
+                "https://cloud.lab/remote.php/dav/files/me",
+                false,
+            ),
             ("http://127.0.0.1:9", "http://127.0.0.1:9", false),
             ("http://dcache.lab", "http://dcache.lab", true),
         ] {

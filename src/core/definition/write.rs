@@ -126,7 +126,9 @@ fn providers(definition: &Definition) -> String {
 fn secrets(definition: &Definition) -> Vec<String> {
     let all = &definition.script_secrets;
     let own = |name: &str| format!("${{{name}}}");
-    let plain = |(name, secret): (&String, &ScriptSecret)| secret.written.as_ref().is_none_or(|written| *written == own(name));
+    let plain = |(name, secret): (&String, &ScriptSecret)| {
+        secret.written.as_ref().is_none_or(|written| *written == own(name))
+    };
     if all.is_empty() {
         return Vec::new();
     }

@@ -39,7 +39,8 @@ impl Keys {
             keys: provider.keys.clone(),
         };
         let providers = definition.providers.iter().map(|(name, provider)| (name.clone(), access(provider)));
-        let variables = definition.script_secrets.iter().map(|(name, secret)| (name.clone(), secret.value.clone()));
+        let variables =
+            definition.script_secrets.iter().map(|(name, secret)| (name.clone(), secret.value.clone()));
         let secrets = ProviderSecrets {
             version: versions::SECRETS,
             providers: providers.collect(),

@@ -46,10 +46,14 @@ pub(super) async fn step(cloud: &Cloud, home: &str, definition: &Definition) -> 
             Sealed { step: Some(step), stamp: None }
         }
         // Secrets without a stamp were stored by nobody that we know.
-        (Some(wanted), Some(is)) if is.get(DIGEST) == Some(&wanted.digest) && (!secret || is.contains_key(STAMP)) => Sealed {
-            step: Some(step(Action::Keep, detail, Vec::new())),
-            stamp: is.get(STAMP).filter(|_| secret).cloned(),
-        },
+        (Some(wanted), Some(is))
+            if is.get(DIGEST) == Some(&wanted.digest) && (!secret || is.contains_key(STAMP)) =>
+        {
+            Sealed {
+                step: Some(step(Action::Keep, detail, Vec::new())),
+                stamp: is.get(STAMP).filter(|_| secret).cloned(),
+            }
+        }
         (Some(wanted), is) => {
             let action = if is.is_some() { Action::Change } else { Action::Create };
             let stamp = secret.then(|| wanted.stamp.clone());

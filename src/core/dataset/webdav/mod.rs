@@ -1,4 +1,4 @@
-//! [`Objects`] on a server of WebDAV (RFC 4918), such as dCache: files are read and listed there. Functions store them.
+//! [`Objects`] on a server of `WebDAV` (RFC 4918), such as dCache: files are read and listed there. Functions store them.
 //!
 //! The first part of a path stands where S3 has the bucket.
 //!
@@ -20,8 +20,7 @@ use std::time::Duration;
 use throng_contract::ProviderAccess;
 
 /// What of a path is sent as it is (RFC 3986).
-const ESCAPED: &AsciiSet =
-    &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'/');
+const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'/');
 /// Folders that are asked about at a time.
 const AT_ONCE: usize = 8;
 /// Folders within each other; more is a circle.
@@ -90,7 +89,8 @@ impl WebdavObjects {
             let mut request =
                 client.request(method.clone(), self.url(path)).header("authorization", &self.authorization);
             if let Some(depth) = depth {
-                request = request.header("depth", depth).header("content-type", "application/xml").body(ASKED);
+                request =
+                    request.header("depth", depth).header("content-type", "application/xml").body(ASKED);
             }
             let error = match request.send().await {
                 Ok(answer) if !is_busy(answer.status()) => return Ok(answer),
@@ -108,7 +108,8 @@ impl WebdavObjects {
 
     /// What the server says of a path and, with a depth of 1, of what is in it. `None` when there is nothing.
     async fn ask(&self, path: &str, depth: &'static str) -> Result<Option<Vec<Entry>>, CloudError> {
-        let method = Method::from_bytes(b"PROPFIND").map_err(|_| refused(path, StatusCode::NOT_IMPLEMENTED))?;
+        let method =
+            Method::from_bytes(b"PROPFIND").map_err(|_| refused(path, StatusCode::NOT_IMPLEMENTED))?;
         let answer = self.send(&method, path, Some(depth)).await?;
         match answer.status() {
             StatusCode::NOT_FOUND => return Ok(None),
@@ -121,13 +122,19 @@ impl WebdavObjects {
         let mut text = Vec::new();
         while let Some(chunk) = body.try_next().await.map_err(|error| unreachable(path, &error))? {
             if text.len() + chunk.len() > ANSWER {
-                let message = format!("the server says more than {} MiB of this folder: split it", ANSWER >> 20);
+                let message =
+                    format!("the server says more than {} MiB of this folder: split it", ANSWER >> 20);
                 return Err(CloudError::new(ErrorKind::Invalid, ACTION, path, message));
             }
             text.extend_from_slice(&chunk);
         }
         let unreadable = |why: String| {
-            CloudError::new(ErrorKind::Other, ACTION, path, format!("the server's answer cannot be read: {why}"))
+            CloudError::new(
+                ErrorKind::Other,
+                ACTION,
+                path,
+                format!("the server's answer cannot be read: {why}"),
+            )
         };
         Ok(Some(multistatus::entries(&text, &self.endpoint).map_err(unreadable)?))
     }
@@ -138,7 +145,9 @@ impl WebdavObjects {
         let entries = self.ask(&format!("{own}/"), "1").await?.unwrap_or_default();
         let below = format!("{own}/");
         // A server could name what is elsewhere; only what is directly below was asked for.
-        let is_child = |entry: &Entry| entry.path.strip_prefix(&below).is_some_and(|name| !name.is_empty() && !name.contains('/'));
+        let is_child = |entry: &Entry| {
+            entry.path.strip_prefix(&below).is_some_and(|name| !name.is_empty() && !name.contains('/'))
+        };
         Ok(entries.into_iter().filter(is_child).collect())
     }
 }
@@ -153,7 +162,10 @@ fn is_busy(status: StatusCode) -> bool {
 /// The answer to a request that was refused.
 fn refused(path: &str, status: StatusCode) -> CloudError {
     let (kind, message) = match status.as_u16() {
-        401 => (ErrorKind::Denied, "the login, password or token of this storage provider is wrong; deploy the function again with the right one"),
+        401 => (
+            ErrorKind::Denied,
+            "the login, password or token of this storage provider is wrong; deploy the function again with the right one",
+        ),
         403 => (ErrorKind::Denied, "the user of this storage provider may not read it"),
         405 | 501 => (ErrorKind::Invalid, "the server does not speak WebDAV there: check `hostname`"),
         404 => (ErrorKind::NotFound, "it is not there"),
@@ -188,7 +200,9 @@ impl Objects for WebdavObjects {
         let etag = header("etag").unwrap_or_default().trim_matches('"').to_owned();
         let size = header("content-length").and_then(|value| value.parse().ok());
         let size = size.or(answer.content_length()).unwrap_or(0);
-        let body = answer.bytes_stream().map(move |chunk: Result<Bytes, _>| chunk.map_err(|error| CloudError::broken(&path, &error)));
+        let body = answer
+            .bytes_stream()
+            .map(move |chunk: Result<Bytes, _>| chunk.map_err(|error| CloudError::broken(&path, &error)));
         Ok(Some(Reading { size, etag, body: body.boxed() }))
     }
 
@@ -215,7 +229,8 @@ impl Objects for WebdavObjects {
         let mut page = Page::default();
         let mut level = vec![format!("{root}{above}")];
         for _ in 0..DEEPEST {
-            let asked = futures::stream::iter(std::mem::take(&mut level)).map(|folder| async move { self.folder(&folder).await });
+            let asked = futures::stream::iter(std::mem::take(&mut level))
+                .map(|folder| async move { self.folder(&folder).await });
             let found: Vec<Vec<Entry>> = asked.buffer_unordered(AT_ONCE).try_collect().await?;
             for entry in found.into_iter().flatten() {
                 let key = key(&entry);
@@ -239,7 +254,9 @@ impl Objects for WebdavObjects {
                 return Ok(page);
             }
         }
-        let message = format!("there are more than {DEEPEST} folders within each other: a folder links to one above it");
+        let message = format!(
+            "there are more than {DEEPEST} folders within each other: a folder links to one above it"
+        );
         Err(CloudError::new(ErrorKind::Invalid, ACTION, &format!("{root}{above}"), message))
     }
 

@@ -1,4 +1,4 @@
-//! What a server of WebDAV says of files and folders (RFC 4918, 14.16).
+//! What a server of `WebDAV` says of files and folders (RFC 4918, 14.16).
 
 use percent_encoding::percent_decode_str;
 use serde::Deserialize;
@@ -74,7 +74,9 @@ fn entry(response: Response, base: &str) -> Option<Entry> {
     let path = path.trim_matches('/');
     let path = match &*base {
         "" => path,
-        base => path.strip_prefix(base).filter(|rest| rest.is_empty() || rest.starts_with('/'))?.trim_matches('/'),
+        base => {
+            path.strip_prefix(base).filter(|rest| rest.is_empty() || rest.starts_with('/'))?.trim_matches('/')
+        }
     };
     if path.split('/').any(|part| matches!(part, "." | "..")) || path.contains("//") {
         return None;
@@ -83,12 +85,13 @@ fn entry(response: Response, base: &str) -> Option<Entry> {
     // Those that a server does not know stand in a `propstat` of their own, without a value.
     for Propstat { prop } in response.propstats {
         entry.folder |= prop.resourcetype.is_some_and(|kind| kind.collection.is_some());
-        let text = |text: Option<String>| text.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
+        let text =
+            |text: Option<String>| text.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
         if let Some(size) = text(prop.getcontentlength).and_then(|size| size.parse().ok()) {
             entry.size = size;
         }
         if let Some(etag) = text(prop.getetag) {
-            entry.etag = etag.trim_matches('"').to_owned();
+            etag.trim_matches('"').clone_into(&mut entry.etag);
         }
         entry.modified_ms = text(prop.getlastmodified).and_then(|time| when(&time)).or(entry.modified_ms);
     }

@@ -31,23 +31,32 @@ impl Server {
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
                 let mut stream = BufReader::new(stream);
-                let head: Vec<String> = (&mut stream).lines().map_while(Result::ok).take_while(|line| !line.is_empty()).collect();
+                let head: Vec<String> =
+                    (&mut stream).lines().map_while(Result::ok).take_while(|line| !line.is_empty()).collect();
                 let Some((line, headers)) = head.split_first() else { continue };
                 let header = |name: &str| {
-                    headers.iter().find_map(|line| line.split_once(": ").filter(|(known, _)| known.eq_ignore_ascii_case(name)))
+                    headers.iter().find_map(|line| {
+                        line.split_once(": ").filter(|(known, _)| known.eq_ignore_ascii_case(name))
+                    })
                 };
-                let length = header("content-length").and_then(|(_, length)| length.parse().ok()).unwrap_or(0);
+                let length =
+                    header("content-length").and_then(|(_, length)| length.parse().ok()).unwrap_or(0);
                 std::io::copy(&mut std::io::Read::take(&mut stream, length), &mut std::io::sink()).unwrap();
                 let mut words = line.split(' ');
                 let (method, path) = (words.next().unwrap(), words.next().unwrap());
-                let path = percent_encoding::percent_decode_str(path).decode_utf8().unwrap().replace("/dav/", "/");
+                let path =
+                    percent_encoding::percent_decode_str(path).decode_utf8().unwrap().replace("/dav/", "/");
                 log.lock().unwrap().push(format!("{method} {path}"));
                 let depth = header("depth").map_or("", |(_, depth)| depth);
                 let (status, body) = match header("authorization") {
                     Some((_, given)) if given == LOGIN => answer(method, &path, depth, &files),
                     _ => ("401 Unauthorized", String::new()),
                 };
-                let _ = write!(stream.get_mut(), "HTTP/1.1 {status}\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{body}", body.len());
+                let _ = write!(
+                    stream.get_mut(),
+                    "HTTP/1.1 {status}\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{body}",
+                    body.len()
+                );
             }
         });
         Self { endpoint, asked }
@@ -75,15 +84,20 @@ fn answer(method: &str, path: &str, depth: &str, files: &BTreeMap<String, String
     let mut body = String::from("<d:multistatus xmlns:d=\"DAV:\">");
     let mut say = |path: &str, size: Option<usize>| {
         let kind = if size.is_some() { "" } else { "<d:collection/>" };
-        let length = size.map_or_else(String::new, |size| format!("<d:getcontentlength>{size}</d:getcontentlength>"));
+        let length =
+            size.map_or_else(String::new, |size| format!("<d:getcontentlength>{size}</d:getcontentlength>"));
         let href = utf8_percent_encode(path, ESCAPED);
-        let _ = write!(body, "<d:response><d:href>/dav/{href}</d:href><d:propstat><d:prop><d:resourcetype>{kind}</d:resourcetype>{length}<d:getetag>\"e\"</d:getetag></d:prop><d:status>HTTP/1.1 200 OK</d:status></d:propstat></d:response>");
+        let _ = write!(
+            body,
+            "<d:response><d:href>/dav/{href}</d:href><d:propstat><d:prop><d:resourcetype>{kind}</d:resourcetype>{length}<d:getetag>\"e\"</d:getetag></d:prop><d:status>HTTP/1.1 200 OK</d:status></d:propstat></d:response>"
+        );
     };
     if let Some(text) = files.get(path) {
         say(path, Some(text.len()));
     } else if files.keys().any(|file| file.starts_with(&folder)) {
         say(&folder, None);
-        let mut below: Vec<_> = files.iter().filter_map(|(file, text)| Some((file.strip_prefix(&folder)?, text))).collect();
+        let mut below: Vec<_> =
+            files.iter().filter_map(|(file, text)| Some((file.strip_prefix(&folder)?, text))).collect();
         below.dedup_by_key(|(name, _)| name.split_once('/').map_or(*name, |(first, _)| first));
         for (name, text) in below.iter().filter(|_| depth == "1") {
             match name.split_once('/') {
@@ -117,7 +131,8 @@ async fn listed(objects: &WebdavObjects, prefix: &str, folders: bool) -> (Vec<(S
 async fn folders_are_listed_as_prefixes_are() {
     let server = Server::start(FILES);
     let objects = server.objects("open sesame");
-    let own = |list: &[(&str, u64)]| list.iter().map(|(key, size)| ((*key).to_owned(), *size)).collect::<Vec<_>>();
+    let own =
+        |list: &[(&str, u64)]| list.iter().map(|(key, size)| ((*key).to_owned(), *size)).collect::<Vec<_>>();
     let below = own(&[("in/a b&c", 3), ("in/deep.txt", 3), ("in/deep/er/x.txt", 5)]);
     assert_eq!(listed(&objects, "in/", false).await.0, below);
     let part = own(&[("in/deep.txt", 3), ("in/deep/er/x.txt", 5)]);
@@ -126,7 +141,12 @@ async fn folders_are_listed_as_prefixes_are() {
     let one = (own(&[("in/a b&c", 3), ("in/deep.txt", 3)]), vec!["in/deep/".to_owned()]);
     assert_eq!(listed(&objects, "in/", true).await, one);
     assert_eq!(listed(&objects, "nothing/", false).await.0, []);
-    let after = List { start_after: Some("in/deep.txt".into()), bucket: "data".into(), prefix: "in/".into(), ..List::default() };
+    let after = List {
+        start_after: Some("in/deep.txt".into()),
+        bucket: "data".into(),
+        prefix: "in/".into(),
+        ..List::default()
+    };
     assert_eq!(objects.list(&after).await.unwrap().objects.len(), 1);
 }
 
@@ -149,6 +169,9 @@ async fn a_wrong_password_is_said_without_it() {
     let objects = server.objects("hidden-sesame");
     let error = objects.head("data", "in/deep.txt").await.unwrap_err();
     assert_eq!(error.kind, ErrorKind::Denied);
-    assert!(error.message.contains("login, password or token") && !format!("{error:?}{objects:?}").contains("hidden"));
+    assert!(
+        error.message.contains("login, password or token")
+            && !format!("{error:?}{objects:?}").contains("hidden")
+    );
     assert_eq!(server.asked.lock().unwrap().len(), 1, "and not tried again");
 }

@@ -55,7 +55,9 @@ pub(super) fn once<'n>(services: Vec<Standing<'n>>, report: &mut Report) -> Vec<
             continue;
         };
         let line = first.service.at.line;
-        let which = other.cluster.map_or_else(|| "the same service".to_owned(), |cluster| format!("cluster {}", cluster.text));
+        let which = other
+            .cluster
+            .map_or_else(|| "the same service".to_owned(), |cluster| format!("cluster {}", cluster.text));
         let at = other.cluster.map_or(other.service.at, |cluster| cluster.at);
         let different = differences(first.service, other.service);
         let became = if different.is_empty() {

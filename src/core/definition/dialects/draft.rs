@@ -30,12 +30,24 @@ impl Draft {
     /// Nothing yet. `called` is the function's path in the file; empty for a file that is one function.
     pub fn new(dialect: Dialect, called: &str, at: Position) -> Self {
         let origin = Origin { dialect, notes: Vec::new() };
-        Self { entry: empty(at), origin, called: called.to_owned(), renames: Vec::new(), providers: Vec::new() }
+        Self {
+            entry: empty(at),
+            origin,
+            called: called.to_owned(),
+            renames: Vec::new(),
+            providers: Vec::new(),
+        }
     }
 
     /// An entry that is today's already.
     pub fn of(entry: Node, called: &str) -> Self {
-        Self { entry, origin: Origin::default(), called: called.to_owned(), renames: Vec::new(), providers: Vec::new() }
+        Self {
+            entry,
+            origin: Origin::default(),
+            called: called.to_owned(),
+            renames: Vec::new(),
+            providers: Vec::new(),
+        }
     }
 
     /// Says in which words it was written.

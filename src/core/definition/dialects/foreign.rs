@@ -10,7 +10,8 @@ pub(super) fn is_refused(root: &Node, report: &mut Report) -> bool {
         _ => String::new(),
     };
     let provider = root.get("provider");
-    let named = matches!(text(provider.and_then(|provider| provider.get("name"))).as_str(), "openfaas" | "faas");
+    let named =
+        matches!(text(provider.and_then(|provider| provider.get("name"))).as_str(), "openfaas" | "faas");
     let built = match root.get("functions").map(|functions| &functions.value) {
         Some(Value::Map(functions)) if !functions.is_empty() => functions
             .iter()

@@ -42,7 +42,8 @@ pub(super) fn read(root: &Node) -> Draft {
         && let Value::Text { text, .. } = &image.value
         && text.contains(".dkr.ecr.")
     {
-        let became = "used as it is: SCAR's own image, if it made that, holds its supervisor, which does not run here";
+        let became =
+            "used as it is: SCAR's own image, if it made that, holds its supervisor, which does not run here";
         dropped.push((image.at, setting("container.image", image), became.to_owned()));
     }
     put(&mut entry, &["lambda"], lambda);

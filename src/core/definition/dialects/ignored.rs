@@ -27,7 +27,10 @@ const USELESS: &[(&[&str], &str)] = &[
     (&["lambda", "boto_profile"], PROFILE),
     (&["lambda", "log_level"], "not used: the runtime logs what the script prints, and how it ended"),
     (&["lambda", "runtime"], IMAGE),
-    (&["lambda", "layers"], "not used: a function made of an image has no layers; put what is in them into the image"),
+    (
+        &["lambda", "layers"],
+        "not used: a function made of an image has no layers; put what is in them into the image",
+    ),
     (&["lambda", "invocation_type"], INVOKE),
     (&["lambda", "asynchronous"], INVOKE),
     (&["lambda", "log_type"], INVOKE),

@@ -6,8 +6,11 @@ use crate::definition::fields::Fields;
 use crate::definition::node::{Node, Value};
 use crate::definition::problem::Report;
 
+/// What is missed, of the setting that asks for it.
+type Missed = fn(&Node) -> String;
+
 /// Keys that nothing stands for here, and what to say of each.
-const LOST: &[(&str, fn(&Node) -> String)] = &[
+const LOST: &[(&str, Missed)] = &[
     ("expose", expose),
     ("mount", mount),
     ("volume", volume),
@@ -19,7 +22,8 @@ const LOST: &[(&str, fn(&Node) -> String)] = &[
         "no model server is started: what the script would ask of it, it must do itself, with the model in the image".into()
     }),
     ("file_stage_in", |_| {
-        "the input is always fetched: the script finds it at INPUT_FILE_PATH and need not fetch it itself".into()
+        "the input is always fetched: the script finds it at INPUT_FILE_PATH and need not fetch it itself"
+            .into()
     }),
 ];
 
@@ -42,7 +46,11 @@ fn text<'n>(node: &'n Node, key: &str) -> Option<std::borrow::Cow<'n, str>> {
     match &node.get(key)?.value {
         Value::Text { text, .. } if !text.trim().is_empty() => {
             let text = text.trim();
-            Some(if text.chars().any(char::is_control) { text.replace(char::is_control, " ").into() } else { text.into() })
+            Some(if text.chars().any(char::is_control) {
+                text.replace(char::is_control, " ").into()
+            } else {
+                text.into()
+            })
         }
         _ => None,
     }

@@ -186,7 +186,9 @@ pub(super) fn read(service: &Node, called: &str, root: &Node, report: &mut Repor
 /// Storage providers that a service defines for itself become the file's. Those that stand for a cluster's own store do not.
 fn own_providers(fields: &Fields<'_>, service: &Node, root: &Node, draft: &mut Draft, report: &mut Report) {
     // A file that is one service has them where the file's own are.
-    let Some(block) = fields.node("storage_providers").filter(|_| !std::ptr::eq(service, root)) else { return };
+    let Some(block) = fields.node("storage_providers").filter(|_| !std::ptr::eq(service, root)) else {
+        return;
+    };
     let Value::Map(kinds) = &block.value else {
         let message = format!("must be a map, this is {}", block.kind());
         return report.error(block.at, &fields.key("storage_providers"), message);
@@ -196,9 +198,17 @@ fn own_providers(fields: &Fields<'_>, service: &Node, root: &Node, draft: &mut D
         for (id, entry) in entries {
             let name = format!("{}.{}", kind.text, id.text);
             if clusters::is_own_store(&name, service, root) {
-                draft.note(id.at, format!("storage_providers.{name}"), "s3: the context's, in place of the cluster's own store");
+                draft.note(
+                    id.at,
+                    format!("storage_providers.{name}"),
+                    "s3: the context's, in place of the cluster's own store",
+                );
             } else {
-                draft.note(id.at, format!("storage_providers.{name} of the service"), "the file's: `storage_providers`");
+                draft.note(
+                    id.at,
+                    format!("storage_providers.{name} of the service"),
+                    "the file's: `storage_providers`",
+                );
                 draft.provider(kind, id, entry);
             }
         }
@@ -295,7 +305,11 @@ fn ends(fields: &Fields<'_>, side: &str, name: &str, root: &Node, draft: &mut Dr
         }
         match items.iter().position(|earlier| clusters::same(earlier, &item)) {
             Some(earlier) => {
-                draft.note(item.at, format!("{side}[{index}]"), format!("the same place as {side}[{earlier}]"));
+                draft.note(
+                    item.at,
+                    format!("{side}[{index}]"),
+                    format!("the same place as {side}[{earlier}]"),
+                );
             }
             None => items.push(item),
         }
@@ -307,7 +321,14 @@ fn ends(fields: &Fields<'_>, side: &str, name: &str, root: &Node, draft: &mut Dr
 }
 
 /// A path without a slash is a folder of the service.
-fn whole_path(place: &Spanned<String>, side: &str, index: usize, name: &str, item: &mut Node, draft: &mut Draft) {
+fn whole_path(
+    place: &Spanned<String>,
+    side: &str,
+    index: usize,
+    name: &str,
+    item: &mut Node,
+    draft: &mut Draft,
+) {
     let trimmed = place.value.trim().trim_matches('/');
     let was = setting(&format!("{side}[{index}].path"), &text(place.at, &place.value));
     let whole = match trimmed {

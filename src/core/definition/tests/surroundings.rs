@@ -12,7 +12,9 @@ fn secrets_come_from_the_environment_and_are_in_no_variable() {
         ("secrets: {OTHER: 'x-${TOKEN}'}", "OTHER: \"x-${TOKEN}\""),
     ] {
         let definition = one(lines);
-        assert!(definition.env.is_empty() && definition.lambda_env.is_empty() && definition.secrets.is_empty());
+        assert!(
+            definition.env.is_empty() && definition.lambda_env.is_empty() && definition.secrets.is_empty()
+        );
         let (name, secret) = definition.script_secrets.iter().next().unwrap();
         assert!(secret.value.ends_with("s3cret"), "{name}");
         assert!(!format!("{definition:?} {}", explain(&definition)).contains("s3cret"));
@@ -25,7 +27,10 @@ fn secrets_come_from_the_environment_and_are_in_no_variable() {
     for (lines, words) in [
         ("secrets: [THRONG_X]", "throng sets itself"),
         ("secrets: ['1A']", "not a variable name"),
-        ("secrets: [TOKEN]\nenvironment: {Variables: {TOKEN: abc}}", "is a variable under `environment`, too"),
+        (
+            "secrets: [TOKEN]\nenvironment: {Variables: {TOKEN: abc}}",
+            "is a variable under `environment`, too",
+        ),
         ("secrets: [[TOKEN]]", "must be one value"),
     ] {
         let problem = errors(lines).remove(0);
@@ -38,15 +43,22 @@ fn secrets_come_from_the_environment_and_are_in_no_variable() {
 
 #[test]
 fn what_looks_like_a_secret_is_warned_about_and_not_shown() {
-    let script = "container: {image: 'scratch:prog', environment: {Variables: {DB_PASSWORD: geheim99, SIZE: '200'}}}";
+    let script =
+        "container: {image: 'scratch:prog', environment: {Variables: {DB_PASSWORD: geheim99, SIZE: '200'}}}";
     let found = warnings(script);
     let [warning] = &found[..] else { panic!("{found:?}") };
     assert!(warning.key.ends_with("container.environment.Variables.DB_PASSWORD"), "{warning}");
-    assert!(warning.message.contains("part of the image") && warning.message.contains("`secrets: [DB_PASSWORD]`"));
+    assert!(
+        warning.message.contains("part of the image") && warning.message.contains("`secrets: [DB_PASSWORD]`")
+    );
     assert!(!warning.to_string().contains("geheim99"));
     let found = warnings("environment: {Variables: {KEY: AKIAIOSFODNN7EXAMPLE}}");
     assert!(found[0].message.contains("may look at the function") && !found[0].message.contains("AKIA"));
-    assert_eq!(warnings("environment: {Variables: {API_KEY: '${TOKEN}'}}"), [], "from the environment already");
+    assert_eq!(
+        warnings("environment: {Variables: {API_KEY: '${TOKEN}'}}"),
+        [],
+        "from the environment already"
+    );
 }
 
 #[test]
@@ -56,13 +68,24 @@ fn networks_and_file_systems_are_read_and_written() {
     );
     let definition = one(&lines);
     let network = definition.network.clone().unwrap();
-    assert_eq!((network.subnets, network.security_groups), (vec!["subnet-a1".into(), "subnet-b2".into()], vec!["sg-0a".into(), "sg-0b".to_owned()]));
+    assert_eq!(
+        (network.subnets, network.security_groups),
+        (vec!["subnet-a1".into(), "subnet-b2".into()], vec!["sg-0a".into(), "sg-0b".to_owned()])
+    );
     assert_eq!(definition.file_systems, [FileSystem { arn: POINT.into(), path: "/mnt/data".into() }]);
     let folder = folder();
     let again = read_with(&to_yaml(&definition), folder.path(), &|_| None).unwrap().definitions.remove(0);
-    assert_eq!((again.network, again.file_systems), (definition.network.clone(), definition.file_systems.clone()));
+    assert_eq!(
+        (again.network, again.file_systems),
+        (definition.network.clone(), definition.file_systems.clone())
+    );
     let said = explain(&definition).to_string();
-    assert!(said.contains("subnet-a1, subnet-b2") && said.contains("mounted at /mnt/data") && said.contains("in the local context neither"), "{said}");
+    assert!(
+        said.contains("subnet-a1, subnet-b2")
+            && said.contains("mounted at /mnt/data")
+            && said.contains("in the local context neither"),
+        "{said}"
+    );
     assert_eq!(one("vpc: {SubnetIds: [], SecurityGroupIds: []}").network, None);
 }
 
@@ -71,18 +94,39 @@ fn wrong_networks_are_refused_with_what_is_allowed() {
     let vpc = "vpc: {SubnetIds: [subnet-a1], SecurityGroupIds: [sg-0a]}\n";
     for (lines, key, words) in [
         ("vpc: {SubnetIds: [subnet-a1]}".to_owned(), "vpc.SecurityGroupIds", "is missing"),
-        ("vpc: {SubnetIds: [sg-0a], SecurityGroupIds: [sg-0a]}".into(), "vpc.SubnetIds", "not the id of a subnet"),
+        (
+            "vpc: {SubnetIds: [sg-0a], SecurityGroupIds: [sg-0a]}".into(),
+            "vpc.SubnetIds",
+            "not the id of a subnet",
+        ),
         (format!("file_system: [{{Arn: '{POINT}', LocalMountPath: /mnt/a}}]"), "file_system", "needs `vpc`"),
-        (format!("{vpc}file_system: [{{Arn: '{POINT}', LocalMountPath: /data}}]"), "file_system[0].LocalMountPath", "below /mnt"),
-        (format!("{vpc}file_system: [{{Arn: fs-1, LocalMountPath: /mnt/a}}]"), "file_system[0].Arn", "access point"),
-        (format!("{vpc}file_system: [{{Arn: '{POINT}', LocalMountPath: /mnt/a}}, {{Arn: '{POINT}', LocalMountPath: /mnt/b}}]"), "file_system[1]", "one file system"),
+        (
+            format!("{vpc}file_system: [{{Arn: '{POINT}', LocalMountPath: /data}}]"),
+            "file_system[0].LocalMountPath",
+            "below /mnt",
+        ),
+        (
+            format!("{vpc}file_system: [{{Arn: fs-1, LocalMountPath: /mnt/a}}]"),
+            "file_system[0].Arn",
+            "access point",
+        ),
+        (
+            format!(
+                "{vpc}file_system: [{{Arn: '{POINT}', LocalMountPath: /mnt/a}}, {{Arn: '{POINT}', LocalMountPath: /mnt/b}}]"
+            ),
+            "file_system[1]",
+            "one file system",
+        ),
     ] {
         let found = errors(&lines);
-        assert!(found.iter().any(|problem| problem.key.ends_with(key) && problem.message.contains(words)), "{lines}: {found:?}");
+        assert!(
+            found.iter().any(|problem| problem.key.ends_with(key) && problem.message.contains(words)),
+            "{lines}: {found:?}"
+        );
     }
 }
 
-/// A definition with an output at a server of WebDAV.
+/// A definition with an output at a server of `WebDAV`.
 fn with_webdav(path: &str, server: &str) -> Result<Document, DefinitionErrors> {
     let text = lambda(&format!("output: [{{storage_provider: webdav.dcache, path: '{path}'}}]"));
     read(&format!("{text}storage_providers:\n  webdav:\n    dcache: {server}\n"))
@@ -91,7 +135,8 @@ fn with_webdav(path: &str, server: &str) -> Result<Document, DefinitionErrors> {
 #[test]
 fn servers_of_webdav_are_providers_with_a_password_or_a_token() {
     use throng_contract::Protocol;
-    let document = with_webdav("/Users/me/Out 1", "{hostname: dcache.lab, login: me, password: '${TOKEN}'}").unwrap();
+    let document =
+        with_webdav("/Users/me/Out 1", "{hostname: dcache.lab, login: me, password: '${TOKEN}'}").unwrap();
     let definition = &document.definitions[0];
     let output = &definition.outputs[0];
     assert_eq!((output.bucket.as_str(), output.path.as_str()), ("Users", "me/Out 1"));
@@ -100,7 +145,12 @@ fn servers_of_webdav_are_providers_with_a_password_or_a_token() {
     assert_eq!(provider.storage.protocol, Protocol::Webdav);
     assert_eq!((provider.keys.access_key.as_str(), provider.keys.secret_key.as_str()), ("me", "s3cret"));
     let yaml = to_yaml(definition);
-    assert!(yaml.contains("hostname: \"https://dcache.lab\"") && yaml.contains("password: \"${TOKEN}\"") && !yaml.contains("s3cret"), "{yaml}");
+    assert!(
+        yaml.contains("hostname: \"https://dcache.lab\"")
+            && yaml.contains("password: \"${TOKEN}\"")
+            && !yaml.contains("s3cret"),
+        "{yaml}"
+    );
     assert!(explain(definition).to_string().contains("webdav.dcache is https://dcache.lab (WebDAV)"));
 
     let document = with_webdav("a", "{hostname: 'http://127.0.0.1:1/dav', token: '${TOKEN}'}").unwrap();
@@ -119,5 +169,9 @@ fn servers_of_webdav_are_providers_with_a_password_or_a_token() {
     }
     let document = with_webdav("a", "{hostname: 'http://dcache.lab', login: me, password: plain}").unwrap();
     let said: Vec<_> = document.warnings.iter().map(|warning| warning.message.as_str()).collect();
-    assert!(said.iter().any(|said| said.contains("use https")) && said.iter().any(|said| said.contains("stands in the file")), "{said:?}");
+    assert!(
+        said.iter().any(|said| said.contains("use https"))
+            && said.iter().any(|said| said.contains("stands in the file")),
+        "{said:?}"
+    );
 }

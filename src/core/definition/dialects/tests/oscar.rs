@@ -29,7 +29,10 @@ fn a_service_that_stands_for_two_clusters_is_one_function() {
     assert_eq!((document.definitions.len(), document.definitions[0].memory_mb), (1, 1024));
     let [warning] = &document.warnings[..] else { panic!("{:?}", document.warnings) };
     assert_eq!((warning.at.line, warning.key.as_str()), (10, "functions.oscar[1].cloud"));
-    assert!(warning.message.contains("`memory`, `output`") && !warning.message.contains("`image`"), "{warning}");
+    assert!(
+        warning.message.contains("`memory`, `output`") && !warning.message.contains("`image`"),
+        "{warning}"
+    );
 }
 
 #[test]
@@ -64,7 +67,10 @@ fn providers_of_a_service_are_the_files() {
     assert!(error.contains("functions.oscar[1].c.storage_providers.minio.lab: is another one"), "{error}");
     let wrong = lab("one", 1).replace("http://h:1", "h");
     let error = read(&file(&[("c", &wrong)])).unwrap_err().to_string();
-    assert!(error.contains("functions.oscar[0].c.storage_providers.minio.lab.endpoint: \"h\" is not"), "{error}");
+    assert!(
+        error.contains("functions.oscar[0].c.storage_providers.minio.lab.endpoint: \"h\" is not"),
+        "{error}"
+    );
 }
 
 #[test]
@@ -81,9 +87,16 @@ fn a_service_needs_no_cluster_and_what_is_none_is_one_sentence() {
 
 #[test]
 fn what_is_not_used_may_be_incomplete() {
-    let placeholders = "storage_providers:\n  minio:\n    far: {endpoint: , access_key: , secret_key: , region: }\n";
-    let document = read(&(file(&[("c", DETECT)]) + placeholders + "clusters:\n  far: {endpoint: }\n")).unwrap();
-    assert!(document.warnings.iter().all(|warning| warning.message.starts_with("not used in this file, and is missing")));
+    let placeholders =
+        "storage_providers:\n  minio:\n    far: {endpoint: , access_key: , secret_key: , region: }\n";
+    let document =
+        read(&(file(&[("c", DETECT)]) + placeholders + "clusters:\n  far: {endpoint: }\n")).unwrap();
+    assert!(
+        document
+            .warnings
+            .iter()
+            .all(|warning| warning.message.starts_with("not used in this file, and is missing"))
+    );
     assert_eq!(document.warnings.len(), 3);
     assert!(notes(&document, 0).contains("clusters → not used"));
 }
@@ -98,7 +111,11 @@ fn a_script_may_stand_in_the_file() {
     assert_eq!(document.definitions[0].script, None);
     let path = fixtures().join("x.yaml");
     let migration = migrate_text(&text, &path, Environment(&secrets)).unwrap();
-    assert!(migration.yaml.contains("init_script: |\n        #!/bin/sh\n        set -e\n\n"), "{}", migration.yaml);
+    assert!(
+        migration.yaml.contains("init_script: |\n        #!/bin/sh\n        set -e\n\n"),
+        "{}",
+        migration.yaml
+    );
     let again = parse(&migration.yaml, &path, Environment(&secrets)).unwrap();
     assert_eq!(again.definitions, document.definitions);
 }
@@ -114,11 +131,19 @@ fn what_scar_generates_is_read_as_the_function_that_it_was_made_of() {
     assert_eq!(ends(definition).1, ["found/out"]);
     assert_eq!(document.origins[0].dialect, Dialect::ScarGenerated);
     let said = notes(&document, 0);
-    assert!(said.contains("handler: scar-f.lambda_handler → not needed") && said.contains("supervisor, which does not run"), "{said}");
+    assert!(
+        said.contains("handler: scar-f.lambda_handler → not needed")
+            && said.contains("supervisor, which does not run"),
+        "{said}"
+    );
     let error = read(&text.replace("memory: 1024", "memory: 1")).unwrap_err().to_string();
     assert!(error.contains(" memory: \"1\" is not allowed"), "{error}");
     let migration = migrate_text(text, &fixtures().join("x.yaml"), Environment(&secrets)).unwrap();
-    assert!(!migration.yaml.lines().any(|line| line.trim_start().starts_with("handler")), "{}", migration.yaml);
+    assert!(
+        !migration.yaml.lines().any(|line| line.trim_start().starts_with("handler")),
+        "{}",
+        migration.yaml
+    );
 }
 
 #[test]
@@ -155,5 +180,8 @@ fn what_a_script_will_miss_is_said() {
     assert!(definition.lambda_env.is_empty() && definition.env.len() == 1);
     let [warning] = &document.warnings[..] else { panic!("{:?}", document.warnings) };
     assert_eq!(warning.key, "environment.secrets.KEY");
-    assert!(warning.message.contains("stands in the file") && !warning.message.contains("plain-text"), "{warning}");
+    assert!(
+        warning.message.contains("stands in the file") && !warning.message.contains("plain-text"),
+        "{warning}"
+    );
 }
