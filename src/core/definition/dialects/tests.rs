@@ -261,6 +261,8 @@ fn what_is_written_in_todays_form_means_the_same() {
         "spectacle",
         "mask-detector",
         "oscar-service",
+        "oscar-clusters",
+        "function_config",
     ] {
         let path = fixtures().join(format!("{name}.yaml"));
         let text = std::fs::read_to_string(&path).unwrap();
