@@ -6,13 +6,15 @@
 use crate::http;
 use crate::s3::{Fetched, Part, S3Error, S3ErrorKind, Stored, copy, hash, jittered, refuse_too_large};
 use crate::sigv4::encode;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
-use throng_contract::{ProviderAccess, Requests};
+use throng_contract::{ProviderAccess, ProviderKeys, Requests};
 use ureq::http::{Request, Response, StatusCode};
 use ureq::{Agent, Body, SendBody};
 
@@ -53,7 +55,7 @@ impl Webdav {
             agent: OnceLock::new(),
             name: name.to_owned(),
             endpoint: access.storage.shown(),
-            authorization: access.keys.authorization(),
+            authorization: authorization(&access.keys),
             verify: access.storage.verify,
             folders: Mutex::default(),
             sent: <[AtomicU32; 2]>::default(),
@@ -266,6 +268,14 @@ impl Webdav {
             S3Error::of(kind, format!("{place}: no answer: {error}"))
         })
     }
+}
+
+/// The header `Authorization`: basic (RFC 7617), or bearer (RFC 6750).
+fn authorization(keys: &ProviderKeys) -> String {
+    if keys.access_key.is_empty() {
+        return format!("Bearer {}", keys.secret_key);
+    }
+    format!("Basic {}", STANDARD.encode(format!("{}:{}", keys.access_key, keys.secret_key)))
 }
 
 /// What an answer means.

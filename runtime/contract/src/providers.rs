@@ -5,8 +5,6 @@
 //! one object of the home bucket ([`keys::providers_key`](super::keys::providers_key)), which the runtime reads with the
 //! function's role: never in the image, in the function's environment, in a record or in the log.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -65,17 +63,6 @@ pub struct ProviderKeys {
     pub access_key: String,
     /// Secret key
     pub secret_key: String,
-}
-
-impl ProviderKeys {
-    /// The header `Authorization` for a server of `WebDAV`: basic (RFC 7617), or bearer (RFC 6750).
-    #[must_use]
-    pub fn authorization(&self) -> String {
-        if self.access_key.is_empty() {
-            return format!("Bearer {}", self.secret_key);
-        }
-        format!("Basic {}", STANDARD.encode(format!("{}:{}", self.access_key, self.secret_key)))
-    }
 }
 
 impl fmt::Debug for ProviderKeys {
@@ -178,16 +165,6 @@ mod tests {
             providers: [("minio.lab".to_owned(), access)].into(),
             variables: [("TOKEN".to_owned(), "hidden-secret".to_owned())].into(),
         }
-    }
-
-    #[test]
-    fn authorizations_are_basic_or_bearer() {
-        let of = |access_key: &str, secret_key: &str| {
-            ProviderKeys { access_key: access_key.into(), secret_key: secret_key.into() }.authorization()
-        };
-        // RFC 7617, section 2.
-        assert_eq!(of("Aladdin", "open sesame"), "Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==");
-        assert_eq!(of("", "abc.def"), "Bearer abc.def");
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! drop      what a terminal pastes when files are dropped on it -> paths
+//! fuzzing   readers of outside input, for the fuzz targets
 //! scan      paths, folders, globs -> a compact list of files and the names they get
 //! upload    one pass over each file, hundreds in flight, resumable by a journal
 //! download  objects -> files, with every key checked before it becomes a path
@@ -16,6 +17,8 @@
 
 pub mod download;
 pub mod drop;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod journal;
 mod meter;
 pub mod names;

@@ -132,7 +132,7 @@ pub(super) fn read(node: &Node, key: &str, context: &Context<'_>, report: &mut R
     read_resources(&lambda, &container, &mut definition, report);
     read_image(&lambda, &container, node.at, &mut definition, report);
     read_script(&lambda, &mut definition, report);
-    variables::read(&lambda, &container, context, &mut definition, report);
+    variables::read(&lambda, &container, context.environment, &mut definition, report);
     network::read(&lambda, &mut definition, report);
     read_rest(&entry, &lambda, context, &mut definition, report);
     note_unused(&entry, &lambda, &container, report);
@@ -366,7 +366,7 @@ fn note_unused(entry: &Fields<'_>, lambda: &Fields<'_>, container: &Fields<'_>, 
         report.error(runtime.at, &lambda.key("runtime"), message);
     }
     let mut warn = |fields: &Fields<'_>, name: &str, why: &str| {
-        if let Some(node) = fields.node(name).filter(|node| !is_empty(node)) {
+        if let Some(node) = fields.node(name).filter(|node| !node.says_nothing()) {
             report.warn(node.at, &fields.key(name), format!("not used: {why}"));
         }
     };
@@ -384,15 +384,5 @@ fn note_unused(entry: &Fields<'_>, lambda: &Fields<'_>, container: &Fields<'_>, 
         for name in names {
             fields.flag(name, report);
         }
-    }
-}
-
-/// Whether a setting says nothing.
-pub(super) fn is_empty(node: &Node) -> bool {
-    use super::node::Value;
-    match &node.value {
-        Value::Text { text, .. } => text.is_empty() || text == "false",
-        Value::List(items) => items.is_empty(),
-        Value::Map(entries) => entries.iter().all(|(_, node)| node.is_null() || is_empty(node)),
     }
 }

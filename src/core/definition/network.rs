@@ -3,8 +3,8 @@
 //! Sources of what is allowed: Lambda's API reference (`VpcConfig`, `FileSystemConfig`) and botocore's model of it.
 
 use super::Definition;
-use super::aws::is_empty;
 use super::fields::{Fields, Spanned, show};
+use super::node::Node;
 use super::problem::{Position, Report};
 
 const VPC: &[&str] = &["SubnetIds", "SecurityGroupIds", "subnet_ids", "security_group_ids"];
@@ -39,7 +39,7 @@ pub(super) fn read(lambda: &Fields<'_>, definition: &mut Definition, report: &mu
     definition.network = network(lambda, report);
     let mut first: Option<Position> = None;
     for (node, key) in lambda.list("file_system") {
-        if is_empty(node) {
+        if node.says_nothing() {
             continue;
         }
         if first.is_some() {
@@ -50,7 +50,7 @@ pub(super) fn read(lambda: &Fields<'_>, definition: &mut Definition, report: &mu
         let found = file_system(&fields, node.at, report);
         definition.file_systems.extend(found);
     }
-    let unreachable = lambda.node("vpc").is_none_or(is_empty);
+    let unreachable = lambda.node("vpc").is_none_or(Node::says_nothing);
     if let Some(at) = first.filter(|_| unreachable) {
         let message = "needs `vpc` with the subnets that the file system's mount targets are in";
         report.error(at, &lambda.key("file_system"), message);
@@ -58,7 +58,7 @@ pub(super) fn read(lambda: &Fields<'_>, definition: &mut Definition, report: &mu
 }
 
 fn network(lambda: &Fields<'_>, report: &mut Report) -> Option<Network> {
-    let node = lambda.node("vpc").filter(|node| !is_empty(node))?;
+    let node = lambda.node("vpc").filter(|node| !node.says_nothing())?;
     let vpc = Fields::new(node, &lambda.key("vpc"), VPC, report);
     let mut ids = |names: [&str; 2], begin: &str, most: usize, what: &str| {
         let name = names.into_iter().find(|name| vpc.node(name).is_some()).unwrap_or(names[0]);

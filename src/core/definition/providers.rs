@@ -198,7 +198,8 @@ impl Reader<'_> {
     fn webdav(&self, report: &mut Report) -> Option<Provider> {
         let hostname = self.expanded("hostname", report);
         let secret = |name: &str, report: &mut Report| self.secret(name, report);
-        webdav::provider(&self.fields, self.at, hostname, secret, report)
+        let (storage, keys, written) = webdav::provider(&self.fields, self.at, hostname, secret, report)?;
+        Some(Provider { storage, keys, written })
     }
 
     /// A text in which `${NAME}` was replaced, and the text as written, for messages.

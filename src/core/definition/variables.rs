@@ -1,10 +1,9 @@
 //! Variables of a function: those that go into the image, those that are set on the function, and secrets.
 
-use super::aws::Context;
 use super::fields::{Fields, Spanned};
 use super::node::Value;
 use super::problem::{Position, Report};
-use super::secrets::expand;
+use super::secrets::{Environment, expand};
 use super::{Definition, limits, telltale};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -33,7 +32,7 @@ impl fmt::Debug for ScriptSecret {
 pub(super) fn read(
     lambda: &Fields<'_>,
     container: &Fields<'_>,
-    context: &Context<'_>,
+    environment: Environment<'_>,
     definition: &mut Definition,
     report: &mut Report,
 ) {
@@ -43,7 +42,7 @@ pub(super) fn read(
             for (name, value) in block.pairs(spelling, report) {
                 let key = format!("{}.{name}", block.key(spelling));
                 if limits::variable_name(&name, value.at, &key, report) {
-                    variable(name, &value, is_container, &key, context, definition, report);
+                    variable(name, &value, is_container, &key, environment, definition, report);
                 }
             }
         }
@@ -51,7 +50,7 @@ pub(super) fn read(
     let at =
         lambda.node("environment").or(container.node("environment")).map_or(Position::default(), |n| n.at);
     limits::variables_size(&definition.lambda_env, at, &lambda.key("environment"), report);
-    secrets(lambda, context, definition, report);
+    secrets(lambda, environment, definition, report);
 }
 
 fn variable(
@@ -59,7 +58,7 @@ fn variable(
     value: &Spanned<String>,
     is_container: bool,
     key: &str,
-    context: &Context<'_>,
+    environment: Environment<'_>,
     definition: &mut Definition,
     report: &mut Report,
 ) {
@@ -67,7 +66,7 @@ fn variable(
     if !is_container && name.starts_with("UDOCKER_") {
         return;
     }
-    let Some(expanded) = expand(value, &context.environment, key, report) else { return };
+    let Some(expanded) = expand(value, &environment, key, report) else { return };
     let secret = expanded.from_environment;
     if secret {
         definition.secrets.insert(name.clone(), value.value.clone());
@@ -93,7 +92,12 @@ fn variable(
 }
 
 /// `secrets`: a list of names, whose values are in environment variables of the same names; or a map of names and values.
-fn secrets(lambda: &Fields<'_>, context: &Context<'_>, definition: &mut Definition, report: &mut Report) {
+fn secrets(
+    lambda: &Fields<'_>,
+    environment: Environment<'_>,
+    definition: &mut Definition,
+    report: &mut Report,
+) {
     let key = lambda.key("secrets");
     let listed: BTreeMap<String, Spanned<String>> = match lambda.node("secrets").map(|node| &node.value) {
         None => return,
@@ -120,7 +124,7 @@ fn secrets(lambda: &Fields<'_>, context: &Context<'_>, definition: &mut Definiti
             report.error(value.at, &key, message);
             continue;
         }
-        let Some(expanded) = expand(&value, &context.environment, &key, report) else { continue };
+        let Some(expanded) = expand(&value, &environment, &key, report) else { continue };
         let text = expanded.text;
         if text.contains('\0') {
             report.error(

@@ -5,7 +5,6 @@
 
 use super::fields::{Fields, Spanned, show};
 use super::problem::{Position, Report};
-use super::providers::Provider;
 use throng_contract::{Protocol, ProviderKeys, StorageProvider};
 
 /// Keys of an entry.
@@ -14,6 +13,9 @@ pub(super) const KEYS: &[&str] = &["hostname", "login", "password", "token", "ve
 /// Reads a text that is a secret, with what was written where it came from the environment.
 pub(super) type Secret = Option<(String, Option<String>)>;
 
+/// Where a server is, its keys, and how they were written where they came from the environment.
+pub(super) type Server = (StorageProvider, ProviderKeys, [Option<String>; 2]);
+
 /// Checks and puts together what an entry says. `hostname` is expanded already, and also as it was written.
 pub(super) fn provider(
     fields: &Fields<'_>,
@@ -21,7 +23,7 @@ pub(super) fn provider(
     hostname: Option<(Spanned<String>, String, bool)>,
     mut secret: impl FnMut(&str, &mut Report) -> Secret,
     report: &mut Report,
-) -> Option<Provider> {
+) -> Option<Server> {
     let verify = fields.flag("verify", report).unwrap_or(true);
     let endpoint = endpoint(fields, at, hostname, report);
     let given = |name: &str| fields.node(name).is_some();
@@ -49,7 +51,7 @@ pub(super) fn provider(
         protocol: Protocol::Webdav,
     };
     let keys = ProviderKeys { access_key: login, secret_key: password };
-    Some(Provider { storage, keys, written: [written_login, written_password] })
+    Some((storage, keys, [written_login, written_password]))
 }
 
 fn endpoint(

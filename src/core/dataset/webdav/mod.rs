@@ -11,13 +11,17 @@ mod multistatus;
 use super::objects::{Head, List, Listed, Objects, Page, Put, PutPart, Reading};
 use crate::cloud::{CloudError, ErrorKind, chain};
 use async_trait::async_trait;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use futures::{StreamExt, TryStreamExt};
 use multistatus::Entry;
+#[cfg(feature = "fuzzing")]
+pub(super) use multistatus::entries;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::{Client, Method, Response, StatusCode};
 use std::time::Duration;
-use throng_contract::ProviderAccess;
+use throng_contract::{ProviderAccess, ProviderKeys};
 
 /// What of a path is sent as it is (RFC 3986).
 const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'/');
@@ -71,7 +75,7 @@ impl WebdavObjects {
             // The password is not sent on to another host: reqwest takes it away.
             following: client(reqwest::redirect::Policy::limited(5)),
             endpoint: access.storage.shown(),
-            authorization: access.keys.authorization(),
+            authorization: authorization(&access.keys),
         }
     }
 
@@ -154,6 +158,14 @@ impl WebdavObjects {
 
 /// What the action is called in errors.
 const ACTION: &str = "webdav:PROPFIND";
+
+/// The header `Authorization`: basic (RFC 7617), or bearer (RFC 6750).
+fn authorization(keys: &ProviderKeys) -> String {
+    if keys.access_key.is_empty() {
+        return format!("Bearer {}", keys.secret_key);
+    }
+    format!("Basic {}", STANDARD.encode(format!("{}:{}", keys.access_key, keys.secret_key)))
+}
 
 fn is_busy(status: StatusCode) -> bool {
     matches!(status.as_u16(), 408 | 429 | 500 | 502 | 503 | 504)

@@ -9,7 +9,7 @@ use std::fmt::Write as _;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::TcpListener;
 use std::sync::{Arc, Mutex};
-use throng_contract::{Protocol, ProviderKeys, StorageProvider};
+use throng_contract::{Protocol, StorageProvider};
 
 const LOGIN: &str = "Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==";
 

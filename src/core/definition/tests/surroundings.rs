@@ -155,7 +155,7 @@ fn servers_of_webdav_are_providers_with_a_password_or_a_token() {
 
     let document = with_webdav("a", "{hostname: 'http://127.0.0.1:1/dav', token: '${TOKEN}'}").unwrap();
     let provider = &document.definitions[0].providers["webdav.dcache"];
-    assert_eq!(provider.keys.authorization(), "Bearer s3cret");
+    assert_eq!((provider.keys.access_key.as_str(), provider.keys.secret_key.as_str()), ("", "s3cret"));
     assert!(to_yaml(&document.definitions[0]).contains("token: \"${TOKEN}\""));
     for (path, server, words) in [
         ("a", "{login: me, password: x}", "hostname: is missing"),
@@ -174,4 +174,19 @@ fn servers_of_webdav_are_providers_with_a_password_or_a_token() {
             && said.iter().any(|said| said.contains("stands in the file")),
         "{said:?}"
     );
+}
+
+#[test]
+fn an_option_adds_to_the_secrets_of_a_file() {
+    let folder = folder();
+    let path = folder.path().join("f.yaml");
+    fs::write(&path, lambda("secrets: [PATH]")).unwrap();
+    let value = vec![("HOME".to_owned(), "${HOME}".to_owned())];
+    let settings = DefinitionSettings {
+        maps: vec![Setting { key: "secrets", option: "--secret", value }],
+        ..DefinitionSettings::default()
+    };
+    let document = with_settings(Some(&path), &settings).unwrap();
+    let names: Vec<_> = document.definitions[0].script_secrets.keys().collect();
+    assert_eq!(names, ["HOME", "PATH"]);
 }
