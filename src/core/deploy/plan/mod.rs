@@ -134,8 +134,6 @@ async fn make(
     let mut notes = role::key_notes(&role, &keys);
     notes.extend(role::note(cloud, definition, &role));
     let mut desired = Desired::of(cloud, definition, &image, role)?;
-    let sealed = secrets::step(cloud, &desired.home, definition).await?;
-    desired.settings.env.extend(sealed.stamp.map(|stamp| (ENV_SECRETS.to_owned(), stamp)));
     let existing = cloud.lambda().get(&definition.name).await?;
     let mut planner = Planner {
         cloud,
@@ -145,7 +143,11 @@ async fn make(
         warnings: composed.warnings.clone(),
     };
     planner.buckets().await?;
+    let Planner { steps, warnings, .. } = planner;
     // Before the function, which may be started at once; taken away after it.
+    let sealed = secrets::step(cloud, &desired.home, definition).await?;
+    desired.settings.env.extend(sealed.stamp.map(|stamp| (ENV_SECRETS.to_owned(), stamp)));
+    let mut planner = Planner { cloud, desired: &desired, existing: existing.as_ref(), steps, warnings };
     let (last, first) = sealed.step.into_iter().partition::<Vec<_>, _>(|step| step.action == Action::Remove);
     planner.steps.extend(first);
     planner.repository(&target).await?;
