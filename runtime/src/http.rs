@@ -38,6 +38,8 @@ fn common() -> ureq::config::ConfigBuilder<ureq::typestate::AgentScope> {
     Config::builder()
         .http_status_as_error(false)
         .max_redirects(0)
+        // MKCOL.
+        .allow_non_standard_methods(true)
         .proxy(None)
         .no_delay(true)
         .user_agent(concat!("throng-runtime/", env!("CARGO_PKG_VERSION")))

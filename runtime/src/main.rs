@@ -30,6 +30,7 @@
 //! stores       where objects are: the function's own storage, or a storage provider
 //! task         one task from begin to end: stage in, execute, stage out, record
 //! variables    the environment of scripts
+//! webdav       files on a server of `WebDAV`
 //! ```
 
 #[cfg(target_os = "linux")]
@@ -80,6 +81,8 @@ mod stores;
 mod task;
 #[cfg(target_os = "linux")]
 mod variables;
+#[cfg(target_os = "linux")]
+mod webdav;
 
 #[cfg(target_os = "linux")]
 fn main() -> std::process::ExitCode {

@@ -86,7 +86,9 @@ pub fn stage(
             let file = folders.input.join(file_name(key));
             let fetched = stores
                 .provider_of(job)
-                .and_then(|name| stores.with(name, until, |s3| s3.get_file(bucket, key, &file, until)))
+                .and_then(|name| {
+                    stores.with(name, until, |storage| storage.get_file(bucket, key, &file, until))
+                })
                 .map_err(|error| of_s3(&error, until))?;
             Ok(Staged { file, fetched })
         }

@@ -1,15 +1,21 @@
 //! Where objects are: the function's own storage, and the storage providers that its definition names.
 //!
 //! A provider's keys are asked for when the first input or output needs them, so that functions without providers pay
-//! nothing for them at their start, and again when the provider refuses them: they may have been changed since.
+//! nothing for them at their start, and again when the provider refuses them: they may have been changed since. The secrets of
+//! scripts are in the same object and are asked for by the first task.
 
 use crate::config::RuntimeSettings;
 use crate::event::{Input, Job, Origin};
-use crate::s3::{S3, S3Error, S3ErrorKind};
+use crate::s3::{Description, Fetched, S3, S3Error, S3ErrorKind, Stored};
+use crate::webdav::Webdav;
 use std::collections::BTreeMap;
+use std::fs::File;
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
-use throng_contract::{ProviderAccess, ProviderInput, ProviderSecrets, Requests, keys, read_secrets};
+use throng_contract::{
+    Protocol, ProviderAccess, ProviderInput, ProviderSecrets, Requests, keys, read_secrets,
+};
 
 /// Every storage of an environment.
 pub struct Stores<'a> {
@@ -18,11 +24,67 @@ pub struct Stores<'a> {
     known: Mutex<Known>,
 }
 
+/// The client of a storage provider.
+enum Client {
+    S3(S3),
+    Webdav(Webdav),
+}
+
+/// One storage, whatever it speaks.
+#[derive(Clone, Copy)]
+pub enum Storage<'s> {
+    /// S3.
+    S3(&'s S3),
+    /// A server of `WebDAV`.
+    Webdav(&'s Webdav),
+}
+
+impl Client {
+    fn requests(&self) -> Requests {
+        match self {
+            Self::S3(client) => client.requests(),
+            Self::Webdav(client) => client.requests(),
+        }
+    }
+
+    const fn storage(&self) -> Storage<'_> {
+        match self {
+            Self::S3(client) => Storage::S3(client),
+            Self::Webdav(client) => Storage::Webdav(client),
+        }
+    }
+}
+
+impl Storage<'_> {
+    /// Streams an object into a new file.
+    pub fn get_file(self, bucket: &str, key: &str, to: &Path, until: Instant) -> Result<Fetched, S3Error> {
+        match self {
+            Self::S3(client) => client.get_file(bucket, key, to, until),
+            Self::Webdav(client) => client.get_file(bucket, key, to, until),
+        }
+    }
+
+    /// Stores a file, with a line about where it came from, where there is room for such.
+    pub fn put_file(
+        self,
+        bucket: &str,
+        key: &str,
+        file: &File,
+        about: &Description<'_>,
+        until: Instant,
+    ) -> Result<Stored, S3Error> {
+        match self {
+            Self::S3(client) => client.put_file(bucket, key, file, about, until),
+            Self::Webdav(client) => client.put_file(bucket, key, file, about.kind, until),
+        }
+    }
+}
+
 /// What was learnt of the providers.
 #[derive(Default)]
 struct Known {
     secrets: Option<ProviderSecrets>,
-    clients: BTreeMap<String, Arc<S3>>,
+    clients: BTreeMap<String, Arc<Client>>,
     /// What clients had sent whose keys are no longer good.
     past: Requests,
 }
@@ -57,13 +119,13 @@ impl<'a> Stores<'a> {
         &self,
         provider: Option<&str>,
         until: Instant,
-        call: impl Fn(&S3) -> Result<T, S3Error>,
+        call: impl Fn(Storage<'_>) -> Result<T, S3Error>,
     ) -> Result<T, S3Error> {
-        let Some(name) = provider else { return call(&self.own) };
+        let Some(name) = provider else { return call(Storage::S3(&self.own)) };
         let client = self.client(name, until)?;
-        match call(&client) {
+        match call(client.storage()) {
             Err(error) if error.kind == S3ErrorKind::Denied => match self.renewed(name, &client, until) {
-                Some(client) => call(&client),
+                Some(client) => call(client.storage()),
                 None => Err(error),
             },
             other => other,
@@ -71,7 +133,7 @@ impl<'a> Stores<'a> {
     }
 
     /// The client of a provider; its keys are fetched if they were not yet.
-    fn client(&self, name: &str, until: Instant) -> Result<Arc<S3>, S3Error> {
+    fn client(&self, name: &str, until: Instant) -> Result<Arc<Client>, S3Error> {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(client) = known.clients.get(name) {
             return Ok(client.clone());
@@ -87,7 +149,7 @@ impl<'a> Stores<'a> {
 
     /// A client with other keys than `refused` has, if there are any by now. Of several threads whose keys were
     /// refused, one asks.
-    fn renewed(&self, name: &str, refused: &Arc<S3>, until: Instant) -> Option<Arc<S3>> {
+    fn renewed(&self, name: &str, refused: &Arc<Client>, until: Instant) -> Option<Arc<Client>> {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(client) = known.clients.get(name).filter(|client| !Arc::ptr_eq(client, refused)) {
             return Some(client.clone());
@@ -102,6 +164,30 @@ impl<'a> Stores<'a> {
         Some(client)
     }
 
+    /// The secrets of the function's script: names and values.
+    pub fn script_secrets(&self, until: Instant) -> Result<Vec<(String, String)>, S3Error> {
+        let names = &self.settings.function.secrets;
+        if names.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let of_secrets = |error: S3Error| error.within("the script's secrets cannot be had");
+        if known.secrets.is_none() {
+            known.secrets = Some(self.fetch(until).map_err(of_secrets)?);
+        }
+        let variables = known.secrets.as_ref().map(|secrets| &secrets.variables);
+        let value = |name: &String| {
+            let value = variables.and_then(|variables| variables.get(name));
+            let value = value.ok_or_else(|| {
+                of_secrets(S3Error::permanent(format!(
+                    "the home bucket does not have {name}; deploy the function again"
+                )))
+            })?;
+            Ok((name.clone(), value.clone()))
+        };
+        names.iter().map(value).collect()
+    }
+
     /// Reads the keys of all providers with the function's role.
     fn fetch(&self, until: Instant) -> Result<ProviderSecrets, S3Error> {
         let Some(home) = &self.settings.home_bucket else {
@@ -113,11 +199,15 @@ impl<'a> Stores<'a> {
     }
 
     /// Where the provider is comes from the image, its keys from the home bucket.
-    fn build(&self, name: &str, secrets: Option<&ProviderSecrets>) -> Result<Arc<S3>, S3Error> {
+    fn build(&self, name: &str, secrets: Option<&ProviderSecrets>) -> Result<Arc<Client>, S3Error> {
         let keys = secrets.and_then(|secrets| secrets.providers.get(name)).map(|access| access.keys.clone());
         match (self.settings.function.providers.get(name), keys) {
             (Some(storage), Some(keys)) => {
-                Ok(Arc::new(S3::of_provider(name, &ProviderAccess { storage: storage.clone(), keys })))
+                let access = ProviderAccess { storage: storage.clone(), keys };
+                Ok(Arc::new(match storage.protocol {
+                    Protocol::S3 => Client::S3(S3::of_provider(name, &access)),
+                    Protocol::Webdav => Client::Webdav(Webdav::of_provider(name, &access)),
+                }))
             }
             (None, _) => Err(S3Error::permanent(format!(
                 "the function's definition has no storage provider {name}; add it and deploy again"

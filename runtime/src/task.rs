@@ -288,8 +288,14 @@ impl Worker<'_> {
         if left_out {
             log.note("WARN", "the event is too long for the variable EVENT, which is not set");
         }
+        let secrets = self
+            .stores
+            .script_secrets(attempt.end)
+            .map_err(|error| Failure::new(FailureClass::Init, error.to_string()))?;
         let mut command = Command::new(&program.path);
         command.args(&program.arguments).env_clear().envs(&self.base).envs(own).process_group(0);
+        // After what came with the event: no parameter of a request takes the place of a secret.
+        command.envs(secrets);
         command.env("REQUEST_ID", attempt.request_id).env("AWS_LAMBDA_REQUEST_ID", attempt.request_id);
         if let Some(trace) = attempt.trace_id {
             command.env("_X_AMZN_TRACE_ID", trace);

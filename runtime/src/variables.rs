@@ -12,7 +12,8 @@ use throng_contract::layout;
 /// Longest value that Linux takes (`MAX_ARG_STRLEN` less the name).
 const LONGEST: usize = 120 * 1024;
 /// What scripts have no business with.
-const HIDDEN: [&str; 4] = ["AWS_LAMBDA_RUNTIME_API", layout::ENV_CONFIG, layout::ENV_ROLE, "_HANDLER"];
+const HIDDEN: [&str; 5] =
+    ["AWS_LAMBDA_RUNTIME_API", layout::ENV_CONFIG, layout::ENV_ROLE, layout::ENV_SECRETS, "_HANDLER"];
 
 /// Names that an HTTP request's parameters do not get as they are: the runtime's own, whether they are set or not, and
 /// those that change what programs load or where they send their requests.

@@ -161,7 +161,7 @@ async fn run(session: &Session, verb: Verb) -> CliResult {
     match verb {
         Verb::Tui => verbs::tui::open(session, None).await,
         Verb::Demo(demo) => verbs::demo::run(session, demo).await,
-        Verb::Deploy(deploy) => verbs::deploy::deploy(session, deploy).await,
+        Verb::Deploy(deploy) => verbs::deploy::deploy(session, *deploy).await,
         Verb::Upgrade(upgrade) => verbs::upgrade::upgrade(session, upgrade).await,
         Verb::Check(check) => verbs::deploy::check(session, &check),
         Verb::Run(run) => verbs::runs::launch(session, run).await,

@@ -153,13 +153,13 @@ pub fn place(text: &str) -> Result<Place, Fail> {
     Ok(Place { bucket: bucket.to_owned(), prefix: prefix.to_owned() })
 }
 
-/// Reads `s3://bucket[/key]`, or the same at a storage provider of the function: `minio.ID://…`, `s3.ID://…`. `None` when
+/// Reads `s3://bucket[/key]`, or the same at a storage provider of the function: `minio.ID://…`, `s3.ID://…`, `webdav.ID://…`. `None` when
 /// it is neither, and so a path.
 pub fn remote_place(text: &str) -> Option<Result<(Option<String>, Place), Fail>> {
     let (scheme, rest) = text.split_once("://")?;
     let (kind, id) = scheme.split_once('.').unwrap_or((scheme, "default"));
     let named = !id.is_empty() && id.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b));
-    if !matches!(kind, "s3" | "minio") || !named {
+    if !matches!(kind, "s3" | "minio" | "webdav") || !named {
         return None;
     }
     let provider = (scheme != "s3").then(|| format!("{kind}.{id}"));

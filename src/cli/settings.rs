@@ -39,6 +39,10 @@ pub struct SettingArgs {
     /// A variable of the Lambda function. Repeat for more
     #[arg(long, value_name = "NAME=VALUE")]
     pub lambda_environment: Vec<String>,
+    /// A variable for the script that is kept in an encrypted object; its value is that of the environment variable NAME. Repeat
+    /// for more
+    #[arg(long, value_name = "NAME")]
+    pub secret: Vec<String>,
     /// New objects there start the function: `bucket[/folder]`
     #[arg(long, value_name = "PLACE")]
     pub input_bucket: Option<String>,
@@ -96,6 +100,11 @@ impl SettingArgs {
                 settings.maps.push(Setting { key, option, value });
             }
         }
+        if !self.secret.is_empty() {
+            let own = |name: String| (name.clone(), format!("${{{name}}}"));
+            let value = self.secret.into_iter().map(own).collect();
+            settings.maps.push(Setting { key: "secrets", option: "--secret", value });
+        }
         Ok(settings)
     }
 }
@@ -118,6 +127,13 @@ mod tests {
         assert_eq!(pair("-e", "A=b=c").unwrap(), ("A".into(), "b=c".into()));
         assert_eq!(pair("-e", "A=").unwrap(), ("A".into(), String::new()));
         assert!(pair("-e", "A").unwrap_err().message.contains("NAME=VALUE"));
+    }
+
+    #[test]
+    fn a_secret_is_the_variable_of_its_name() {
+        let args = SettingArgs { secret: vec!["TOKEN".into()], ..SettingArgs::default() };
+        let settings = args.settings().unwrap();
+        assert_eq!(settings.maps[0].value, [("TOKEN".to_owned(), "${TOKEN}".to_owned())]);
     }
 
     #[test]

@@ -74,6 +74,10 @@ pub struct Scope {
     pub buckets: Vec<String>,
     /// ARNs of the keys of AWS KMS that the objects of these buckets are encrypted with.
     pub keys: Vec<String>,
+    /// Whether functions run in a VPC.
+    pub network: bool,
+    /// ARNs of access points of EFS that functions mount.
+    pub access_points: Vec<String>,
     /// ARN of the role that functions run as: of a person's policy, when throng does not make it; of a function's, its own.
     pub role: Option<String>,
 }
@@ -119,7 +123,9 @@ pub fn renewed(old: &Policy, scope: &Scope) -> Policy {
             None if kept.is_empty() => {}
             None => {
                 let at = place.min(policy.statement.len());
-                policy.statement.insert(at, Statement { resource: kept, ..blank.clone() });
+                // What it was limited to stays, too.
+                let condition = before.condition.clone();
+                policy.statement.insert(at, Statement { resource: kept, condition, ..blank.clone() });
             }
         }
     }
@@ -133,6 +139,7 @@ fn template(text: &str, scope: &Scope) -> Policy {
         let text = condition.to_string();
         let text = text
             .replace("${REGION}", &scope.region)
+            .replace("\"${ACCESS_POINTS}\"", &serde_json::json!(scope.access_points).to_string())
             .replace("${SUFFIX}", dns_suffix(partition(&scope.region), false));
         *condition = serde_json::from_str(&text).unwrap_or_default();
     }
@@ -151,6 +158,11 @@ fn filled(template: &str, scope: &Scope) -> Policy {
     policy
 }
 
+/// All file systems beside an access point: its own ARN does not say which one it is of, and the condition names it.
+fn file_systems_of(access_point: &str) -> Option<String> {
+    Some(format!("{}:file-system/*", access_point.split_once(":access-point/")?.0))
+}
+
 fn expanded(text: &str, scope: &Scope) -> Vec<String> {
     let partition = partition(&scope.region);
     let bucket = |name: &str| format!("arn:{partition}:s3:::{name}");
@@ -167,6 +179,9 @@ fn expanded(text: &str, scope: &Scope) -> Vec<String> {
         "${OBJECTS}" => buckets().map(|name| format!("{}/*", bucket(name))).collect(),
         "${ROLE}" => scope.role.iter().cloned().collect(),
         "${KEYS}" => scope.keys.clone(),
+        // Network interfaces have no names before they are made.
+        "${NETWORK}" => scope.network.then(|| "*".to_owned()).into_iter().collect(),
+        "${FILE_SYSTEMS}" => scope.access_points.iter().filter_map(|arn| file_systems_of(arn)).collect(),
         _ => {
             let function = scope.function.as_deref().unwrap_or("*");
             vec![
@@ -224,6 +239,32 @@ mod tests {
         assert!(resources(&policy, "UseKeysOfBuckets").is_empty());
         let none = function(&Scope { outputs: Vec::new(), ..scope() });
         assert!(resources(&none, "StoreOutputs").is_empty(), "no statement without resources: {none}");
+    }
+
+    #[test]
+    fn a_function_in_a_network_may_join_it_and_mount_what_is_named() {
+        let point =
+            "arn:aws-cn:elasticfilesystem:cn-north-1:123456789012:access-point/fsap-0123456789abcdef0";
+        let plain = function(&scope());
+        assert!(
+            resources(&plain, "JoinNetwork").is_empty() && resources(&plain, "MountFileSystems").is_empty()
+        );
+        let inside = function(&Scope { network: true, access_points: vec![point.into()], ..scope() });
+        assert_eq!(resources(&inside, "JoinNetwork"), ["*"]);
+        assert_eq!(
+            resources(&inside, "MountFileSystems"),
+            ["arn:aws-cn:elasticfilesystem:cn-north-1:123456789012:file-system/*"]
+        );
+        let condition =
+            inside.statement.iter().find(|one| one.sid == "MountFileSystems").unwrap().condition.clone();
+        assert_eq!(condition.unwrap()["StringEquals"]["elasticfilesystem:AccessPointArn"][0], point);
+        // An upgrade knows no definition.
+        let renewed = renewed(&inside, &scope());
+        assert_eq!(
+            renewed.statement.iter().find(|one| one.sid == "MountFileSystems"),
+            inside.statement.iter().find(|one| one.sid == "MountFileSystems")
+        );
+        assert_eq!(resources(&renewed, "JoinNetwork"), ["*"]);
     }
 
     #[test]

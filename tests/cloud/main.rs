@@ -32,6 +32,8 @@ mod sandbox;
 mod sandbox_network;
 mod scar;
 mod screen;
+mod secrets;
 mod starters;
 mod storage;
 mod two_machines;
+mod webdav;

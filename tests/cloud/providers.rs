@@ -8,7 +8,7 @@ use serde_json::Value;
 use std::path::{Path, PathBuf};
 
 /// Files below a folder that hold some bytes.
-fn files_with(folder: &Path, needle: &str) -> Vec<PathBuf> {
+pub fn files_with(folder: &Path, needle: &str) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
         let (path, kind) = (entry.path(), entry.file_type().expect("a kind"));
@@ -26,7 +26,7 @@ fn files_with(folder: &Path, needle: &str) -> Vec<PathBuf> {
 
 /// Looks for a secret in everything that a home has: it may be in one object, which is returned, and in no file, since that
 /// object is encrypted in the records.
-fn holder_of(home: &Home, secret: &str) -> Option<Vec<u8>> {
+pub fn holder_of(home: &Home, secret: &str) -> Option<Vec<u8>> {
     assert_eq!(files_with(&home.path().join("home"), secret), Vec::<PathBuf>::new(), "in no file");
     let to = home.path().join("secrets-of-test");
     let _ = std::fs::remove_dir_all(&to);

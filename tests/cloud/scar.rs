@@ -34,9 +34,12 @@ fn check_says_what_each_setting_became() {
         "spectacle",
         "mask-detector",
         "oscar-service",
+        "oscar-clusters",
+        "function_config",
     ] {
         insta::assert_snapshot!(format!("check_{name}"), said(&["check", &format!("{name}.yaml")]));
     }
+    insta::assert_snapshot!("check_openfaas-stack", said(&["check", "openfaas-stack.yml"]));
     insta::assert_snapshot!("check_plant-classification", said(&["check", "plant-classification.yaml"]));
     let json: Value = {
         let text = said(&["check", "ffmpeg.yaml", "-j"]);
@@ -47,6 +50,38 @@ fn check_says_what_each_setting_became() {
     let notes = origin["notes"].as_array().expect("notes");
     let time = notes.iter().find(|note| note["was"] == "time: 300").expect("the time");
     assert_eq!((&time["became"], &time["line"]), (&"timeout: 300".into(), &5.into()));
+}
+
+/// A function that is for a VPC with a file system is tried here without them, and its script may stand in the definition.
+#[test]
+fn what_only_aws_has_is_left_out_here_and_said() {
+    let home = Home::new();
+    let script = "      init_script: |\n        #!/bin/sh\n        ls /mnt/atlas 2> /dev/null || echo \"no atlas\" > \"$TMP_OUTPUT_DIR/said\"\n";
+    let network = "      vpc: {SubnetIds: [subnet-0a], SecurityGroupIds: [sg-0a]}\n      file_system:\n      - Arn: arn:aws:elasticfilesystem:us-east-1:123456789012:access-point/fsap-0123456789abcdef0\n        LocalMountPath: /mnt/atlas\n";
+    let yaml = home.function(
+        "f",
+        "unused",
+        &(network.to_owned() + &crate::support::between("atlas-data/in", "atlas-data/out")),
+    );
+    let text = std::fs::read_to_string(home.path().join(&yaml)).unwrap();
+    home.write(&yaml, &text.replace("      init_script: f.sh\n", script));
+    let checked = home.ok(&["check", &yaml]);
+    assert!(
+        checked.contains("on AWS: in the VPC of subnet-0a, with sg-0a")
+            && checked.contains("neither is applied"),
+        "{checked}"
+    );
+    let deployed = home.ok(&["deploy", &yaml]);
+    assert!(
+        deployed.contains("not applied in the local context")
+            && deployed.contains("finds no folder /mnt/atlas"),
+        "{deployed}"
+    );
+    assert!(home.ok(&["deploy", &yaml]).contains("Nothing had to be"));
+    home.write("one.txt", "x");
+    let run = home.json(&["run", "f", "one.txt", "--wait", "--to", "back"]);
+    assert_eq!(run["counts"]["succeeded"], 1, "{run}");
+    assert_eq!(crate::providers::files_with(&home.path().join("back"), "no atlas").len(), 1);
 }
 
 #[test]

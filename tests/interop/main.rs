@@ -1,4 +1,4 @@
-//! throng with programs that others wrote: AWS's clients and emulator, moto, ministack, registries, image tools, rclone, an
+//! throng with programs that others wrote: AWS's clients and emulator, moto, ministack, registries, image tools, rclone, `WsgiDAV`, an
 //! evaluator of policies. Feature `interop`; packages of Python and npm are installed into target/interop, Debian packages with
 //! apt-get, as root.
 #![cfg(target_os = "linux")]
@@ -22,6 +22,7 @@ mod registry;
 #[cfg(target_arch = "x86_64")]
 mod runtime;
 mod s3;
+mod webdav;
 
 /// The local Lambda of the tests in `product`, for clients of others.
 mod lambda {

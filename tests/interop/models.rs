@@ -264,11 +264,52 @@ fn a_session_on_moto_asks_as_the_models_say() {
     home.ok(&["rm", "--yes", "object", "model-data/other/"]);
     home.ok(&["rm", "--yes", "bucket", "model-data"]);
 
+    network(&home, recorder.folder());
+
     let report = Report::of(recorder.folder(), &["--requests-only"]);
     report.assert_no_problem();
     report.assert_all_seen(&["iam", "sts"], &[]);
     let seen = report.operations("seen", &["lambda", "s3"]);
     assert!(ELSEWHERE.iter().all(|operation| seen.contains(*operation)), "{seen:?}");
+}
+
+/// A function joins a VPC, mounts a file system, changes its subnets and leaves again.
+fn network(home: &Home, recorded: &Path) {
+    let point = "arn:aws:elasticfilesystem:us-east-1:123456789012:access-point/fsap-0123456789abcdef0";
+    let mounted = format!("      file_system: [{{Arn: '{point}', LocalMountPath: /mnt/data}}]\n");
+    let vpc = |subnets: &str| format!("      vpc: {{SubnetIds: [{subnets}], SecurityGroupIds: [sg-0a]}}\n");
+    let deploy = |settings: &str, arguments: &[&str]| {
+        home.function("n", "#!/bin/sh\n", &(settings.to_owned() + &between("net-data/in", "net-data/out")));
+        home.ok(&[&["deploy", "n.yaml"], arguments].concat())
+    };
+    let planned = deploy(&(vpc("subnet-0b, subnet-0a") + &mounted), &["--dry-run"]);
+    assert!(
+        planned.contains("in subnet-0a, subnet-0b with sg-0a") && planned.contains("at /mnt/data"),
+        "{planned}"
+    );
+    assert!(planned.contains("NAT gateway"), "{planned}");
+    deploy(&(vpc("subnet-0b, subnet-0a") + &mounted), &[]);
+    let policy = home.ok(&["deploy", "n.yaml", "--dry-run"]);
+    assert!(
+        policy.contains("keep    role") && !policy.contains("subnets subnet"),
+        "nothing of it changes: {policy}"
+    );
+    let changed = deploy(&(vpc("subnet-0c") + &mounted), &[]);
+    assert!(changed.contains("subnets subnet-0a, subnet-0b → subnet-0c"), "{changed}");
+    let left = deploy("", &[]);
+    assert!(left.contains("security groups sg-0a → none"), "{left}");
+    let again = home.ok(&["deploy", "n.yaml", "--dry-run"]);
+    assert!(!again.contains("subnets"), "it has left: {again}");
+    home.ok(&["rm", "--yes", "function", "n", "--with-data"]);
+    // moto forgets file systems: what it was sent tells.
+    let sent = |text: &str| {
+        let files = std::fs::read_dir(recorded).unwrap().flatten().map(|entry| entry.path());
+        let requests = files.filter(|path| path.extension().is_some_and(|ending| ending == "up"));
+        requests.filter(|path| String::from_utf8_lossy(&std::fs::read(path).unwrap()).contains(text)).count()
+    };
+    let mount = format!("\"FileSystemConfigs\":[{{\"Arn\":\"{point}\",\"LocalMountPath\":\"/mnt/data\"}}]");
+    assert!(sent(&mount) >= 2, "at its creation and at its change");
+    assert_eq!(sent("\"VpcConfig\":{\"SubnetIds\":[],\"SecurityGroupIds\":[]}"), 1, "when it leaves");
 }
 
 /// ministack has an ECR that images can be pushed to.

@@ -5,6 +5,7 @@
 
 #![allow(dead_code, clippy::expect_used, clippy::unwrap_used, clippy::panic, missing_docs)]
 
+pub mod dav;
 pub mod forgery;
 pub mod lab;
 #[cfg(target_os = "linux")]

@@ -23,6 +23,11 @@ pub fn ministack() -> PathBuf {
     venv("ministack", &[("ministack", "ministack"), ("python3", "boto3")])
 }
 
+/// A server of `WebDAV`: `wsgidav`, over cheroot.
+pub fn wsgidav() -> PathBuf {
+    venv("wsgidav", &[("wsgidav", "wsgidav"), ("python3", "cheroot")])
+}
+
 /// The programs' folder of a Python environment; installs all `packages` when one of their programs is missing.
 pub fn venv(name: &str, packages: &[(&str, &str)]) -> PathBuf {
     let _one_at_a_time = INSTALLING.lock().unwrap_or_else(std::sync::PoisonError::into_inner);

@@ -52,6 +52,9 @@ pub struct FunctionConfig {
     /// Where scripts get credentials from.
     #[serde(default)]
     pub credentials: Credentials,
+    /// Names of variables for the script that are secrets: their values are in the home bucket, with the keys of the providers.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub secrets: Vec<String>,
     /// Digest of the user's image, the script and what of the definition reaches the script; empty when unknown. throng's own
     /// release does not change it.
     #[serde(default, skip_serializing_if = "String::is_empty")]

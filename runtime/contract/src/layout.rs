@@ -11,6 +11,9 @@ pub const SCRIPT: &str = "/opt/throng/script";
 
 /// Set on the function: the context's home bucket, where records go. Without it the runtime writes no records.
 pub const ENV_HOME_BUCKET: &str = "THRONG_HOME_BUCKET";
+/// Set on the function: when its secrets were last stored, in milliseconds since 1970. Lambda starts new environments for a changed
+/// variable, so that none goes on with old secrets.
+pub const ENV_SECRETS: &str = "THRONG_SECRETS";
 /// Set on the function: the ARN of its role, which scripts get narrowed credentials of.
 pub const ENV_ROLE: &str = "THRONG_ROLE";
 /// Overrides [`CONFIG`]; for tests and for running the runtime as a plain `bootstrap`. Either the configuration itself

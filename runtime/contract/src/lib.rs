@@ -19,7 +19,7 @@
 //! partition     the parts of AWS: regions, names in ARNs, hosts
 //! pattern       wildcards of policies
 //! place         where inputs come from, and their folders below it
-//! providers     storage providers: S3 endpoints with keys of their own
+//! providers     storage providers: S3 endpoints and servers of `WebDAV` with keys of their own, and the secrets of scripts
 //! record        what the runtime leaves in the home bucket about an attempt
 //! state         the words for what became of a task
 //! template      paths with words in braces
@@ -52,7 +52,7 @@ pub use lineage::{Lineage, is_id};
 pub use log::{LogLine, Source};
 pub use place::{InputPlace, folder_below, without_run};
 pub use providers::{
-    ProviderAccess, ProviderInput, ProviderKeys, ProviderSecrets, StorageProvider, read_secrets,
+    Protocol, ProviderAccess, ProviderInput, ProviderKeys, ProviderSecrets, StorageProvider, read_secrets,
 };
 pub use record::{AttemptRecord, BackEnd, OutputObject, Phases, Requests, RunningMarker};
 pub use state::{FailureClass, ParseWordError, TaskState};
@@ -68,6 +68,6 @@ pub mod versions {
     pub const RECORD: u32 = 2;
     /// [`FunctionConfig`](super::FunctionConfig).
     pub const CONFIG: u32 = 2;
-    /// Keys of storage providers in the home bucket ([`ProviderSecrets`](super::ProviderSecrets)).
+    /// Keys of storage providers and secrets of scripts in the home bucket ([`ProviderSecrets`](super::ProviderSecrets)).
     pub const SECRETS: u32 = 1;
 }

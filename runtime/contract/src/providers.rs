@@ -1,4 +1,5 @@
-//! Storage providers: S3 endpoints beside the function's own storage, with keys of their own.
+//! Storage providers: S3 endpoints and servers of `WebDAV` beside the function's own storage, with keys of their own; and the
+//! secrets of a function's script, which are kept with these keys.
 //!
 //! The image knows where they are ([`StorageProvider`] in [`FunctionConfig`](super::FunctionConfig)). Their keys are in
 //! one object of the home bucket ([`keys::providers_key`](super::keys::providers_key)), which the runtime reads with the
@@ -11,14 +12,36 @@ use std::fmt;
 /// Where a storage provider is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StorageProvider {
-    /// `http[s]://host[:port]`; buckets are part of the path there. AWS's endpoint of the region when `None`.
+    /// `http[s]://host[:port]`, of `WebDAV` with a path behind; buckets are part of the path there. AWS's endpoint of the region
+    /// when `None`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub endpoint: Option<String>,
-    /// The region that requests are signed for.
+    /// The region that requests are signed for; empty where nothing is signed.
     pub region: String,
     /// Whether the endpoint's certificate is checked.
     #[serde(default = "yes", skip_serializing_if = "Clone::clone")]
     pub verify: bool,
+    /// What is spoken there.
+    #[serde(default, skip_serializing_if = "Protocol::is_s3")]
+    pub protocol: Protocol,
+}
+
+/// What a storage provider speaks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Protocol {
+    /// S3, with signed requests.
+    #[default]
+    S3,
+    /// `WebDAV` (RFC 4918). The first part of a path stands where S3 has the bucket.
+    Webdav,
+}
+
+impl Protocol {
+    #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
+    fn is_s3(&self) -> bool {
+        *self == Self::S3
+    }
 }
 
 const fn yes() -> bool {
@@ -33,7 +56,7 @@ impl StorageProvider {
     }
 }
 
-/// A provider's keys.
+/// A provider's keys. Of `WebDAV`: a user's name and password, or a bearer token as the secret key without a name.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProviderKeys {
     /// Access key id
@@ -57,13 +80,27 @@ pub struct ProviderAccess {
     pub keys: ProviderKeys,
 }
 
-/// The object in the home bucket that holds the keys of a function's providers.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// The object in the home bucket that holds the keys of a function's providers, and the secrets of its script.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProviderSecrets {
     /// [`versions::SECRETS`](super::versions::SECRETS) of the writer.
     pub version: u32,
     /// By name: `minio.lab`.
+    #[serde(default)]
     pub providers: BTreeMap<String, ProviderAccess>,
+    /// Variables for the script.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub variables: BTreeMap<String, String>,
+}
+
+impl fmt::Debug for ProviderSecrets {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ProviderSecrets")
+            .field("version", &self.version)
+            .field("providers", &self.providers)
+            .field("variables", &self.variables.keys())
+            .finish()
+    }
 }
 
 /// Reads a [`ProviderSecrets`]. The error is a sentence that holds nothing of `text`.
@@ -73,9 +110,9 @@ pub struct ProviderSecrets {
 pub fn read_secrets(text: &[u8]) -> Result<ProviderSecrets, String> {
     // Serde's own words repeat what they did not expect.
     let secrets: ProviderSecrets = serde_json::from_slice(text)
-        .map_err(|_| "the keys of the storage providers are not in the form that is expected".to_owned())?;
+        .map_err(|_| "the secrets of the function are not in the form that is expected".to_owned())?;
     if secrets.version > super::versions::SECRETS {
-        return Err("the keys of the storage providers were written by a newer throng".to_owned());
+        return Err("the secrets of the function were written by a newer throng".to_owned());
     }
     Ok(secrets)
 }
@@ -119,12 +156,14 @@ mod tests {
             endpoint: Some("http://h:9000".into()),
             region: "us-east-1".into(),
             verify: true,
+            protocol: Protocol::S3,
         };
         let keys = ProviderKeys { access_key: "lab".into(), secret_key: "hidden-secret".into() };
         let access = ProviderAccess { storage, keys };
         ProviderSecrets {
             version: super::super::versions::SECRETS,
             providers: [("minio.lab".to_owned(), access)].into(),
+            variables: [("TOKEN".to_owned(), "hidden-secret".to_owned())].into(),
         }
     }
 

@@ -2,7 +2,8 @@
 
 use serde_json::json;
 
-/// Everything that the role may, but neither the home bucket nor another role. It has one size, whatever the function does:
+/// Everything that the role may, but neither the home bucket nor another role, nor what a role needs for Lambda alone: to put its
+/// function into a VPC, for which network interfaces of the whole account are named. It has one size, whatever the function does:
 /// STS takes 2,048 characters.
 pub fn policy(role: &str, home: &str) -> String {
     let partition = role.split(':').nth(1).unwrap_or("aws");
@@ -14,6 +15,10 @@ pub fn policy(role: &str, home: &str) -> String {
                 format!("arn:{partition}:s3:::{home}"), format!("arn:{partition}:s3:::{home}/*"),
             ]},
             {"Effect": "Deny", "Action": "sts:AssumeRole", "Resource": "*"},
+            {"Effect": "Deny", "Action": [
+                "ec2:AssignPrivateIpAddresses", "ec2:CreateNetworkInterface",
+                "ec2:DeleteNetworkInterface", "ec2:UnassignPrivateIpAddresses",
+            ], "Resource": "*"},
         ],
     })
     .to_string()

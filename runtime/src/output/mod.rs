@@ -95,7 +95,7 @@ fn send(upload: &Upload<'_>, storage: &Stores<'_>, until: Instant) -> Sent {
     };
     let body = open(&file.path).map_err(|error| failed(FailureClass::Output, &error))?;
     let about = Description { lineage: lineage.as_deref(), kind: kind_of(&file.name, &body) };
-    match storage.with(*provider, until, |s3| s3.put_file(bucket, key, &body, &about, until)) {
+    match storage.with(*provider, until, |storage| storage.put_file(bucket, key, &body, &about, until)) {
         Ok(stored) => Ok(OutputObject {
             bucket: (*bucket).to_owned(),
             key: key.clone(),

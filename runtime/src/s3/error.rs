@@ -26,11 +26,18 @@ pub enum S3ErrorKind {
     Denied,
     /// Something is there already.
     Exists,
+    /// A folder is not there; only servers of `WebDAV` have any.
+    Missing,
     /// It will stay.
     Permanent,
 }
 
 impl S3Error {
+    /// An error in a sentence.
+    pub fn of(kind: S3ErrorKind, message: impl Into<String>) -> Self {
+        Self { kind, message: message.into() }
+    }
+
     /// An error that stays, in a sentence.
     pub fn permanent(message: impl Into<String>) -> Self {
         Self { kind: S3ErrorKind::Permanent, message: message.into() }

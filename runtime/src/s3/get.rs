@@ -80,7 +80,8 @@ impl S3 {
     }
 }
 
-fn copy(place: &str, from: &mut Response<Body>, to: &mut File, bytes: &mut u64) -> Result<(), S3Error> {
+/// Moves the rest of an answer into a file, and counts.
+pub fn copy(place: &str, from: &mut Response<Body>, to: &mut File, bytes: &mut u64) -> Result<(), S3Error> {
     let mut reader = from.body_mut().with_config().limit(u64::MAX).reader();
     let mut buffer = vec![0; CHUNK];
     loop {
@@ -97,7 +98,7 @@ fn copy(place: &str, from: &mut Response<Body>, to: &mut File, bytes: &mut u64) 
 }
 
 /// An error when the folder of `to` has less space than `size`.
-fn refuse_too_large(place: &str, size: u64, to: &Path) -> Result<(), S3Error> {
+pub fn refuse_too_large(place: &str, size: u64, to: &Path) -> Result<(), S3Error> {
     if size < LOOK_FIRST {
         return Ok(());
     }

@@ -11,8 +11,8 @@ mod get;
 mod put;
 
 pub use error::{S3Error, S3ErrorKind};
-pub use get::{Fetched, Origin};
-pub use put::Description;
+pub use get::{Fetched, Origin, copy, refuse_too_large};
+pub use put::{Description, Stored, hash};
 
 use crate::sigv4::{self, Credentials, EMPTY_SHA256, Signer};
 use crate::{clock, http};
@@ -250,10 +250,13 @@ impl S3 {
 }
 
 /// Reads a part of a file without moving the file's position, so that several threads can.
-struct Part<'a> {
-    file: &'a File,
-    at: u64,
-    end: u64,
+pub struct Part<'a> {
+    /// The file.
+    pub file: &'a File,
+    /// Where the next byte is.
+    pub at: u64,
+    /// Where it ends.
+    pub end: u64,
 }
 
 impl Read for Part<'_> {
@@ -272,7 +275,7 @@ fn read_text(response: &mut Response<Body>) -> String {
 }
 
 /// Between half of `pause` and all of it, so that thousands of environments do not come back at one moment.
-fn jittered(pause: Duration) -> Duration {
+pub fn jittered(pause: Duration) -> Duration {
     let nanos = std::time::SystemTime::now()
         .duration_since(std::time::UNIX_EPOCH)
         .map_or(0, |elapsed| elapsed.subsec_nanos());

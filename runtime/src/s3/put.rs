@@ -222,7 +222,7 @@ impl S3 {
 }
 
 /// SHA-256 of a part of a file, in hexadecimal.
-fn hash(file: &File, offset: u64, length: u64) -> std::io::Result<String> {
+pub fn hash(file: &File, offset: u64, length: u64) -> std::io::Result<String> {
     let mut hasher = Sha256::new();
     let mut buffer = vec![0; CHUNK];
     let (mut at, end) = (offset, offset + length);

@@ -9,7 +9,9 @@
 //! provider      storage providers: a second S3 with keys of its own
 //! records       what an event becomes: tasks, records, lineage
 //! rig           the runtime as a process, and what it talks to
+//! secrets       secrets of scripts
 //! scripts       what is run: scripts, entry points, and what they find
+//! webdav        storage providers that speak `WebDAV`
 //! ```
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
@@ -23,6 +25,8 @@ mod provider;
 mod records;
 mod rig;
 mod scripts;
+mod secrets;
+mod webdav;
 
 use base64::Engine as _;
 

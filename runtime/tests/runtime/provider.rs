@@ -12,8 +12,8 @@ use std::net::TcpListener;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use throng_contract::{
-    FailureClass, FunctionConfig, OutputRule, ProviderAccess, ProviderInput, ProviderKeys, ProviderSecrets,
-    StorageProvider, TaskState, versions,
+    FailureClass, FunctionConfig, OutputRule, Protocol, ProviderAccess, ProviderInput, ProviderKeys,
+    ProviderSecrets, StorageProvider, TaskState, versions,
 };
 
 /// A certificate that the server signed itself, with its key.
@@ -89,7 +89,12 @@ impl Lab {
     }
 
     fn storage(&self) -> StorageProvider {
-        StorageProvider { endpoint: Some(self.endpoint.clone()), region: "eu-lab-1".into(), verify: true }
+        StorageProvider {
+            endpoint: Some(self.endpoint.clone()),
+            region: "eu-lab-1".into(),
+            verify: true,
+            protocol: Protocol::S3,
+        }
     }
 
     fn access(&self, id: &str, secret: &str) -> ProviderAccess {
@@ -155,7 +160,8 @@ fn signature(request: &Request, secret: &str) -> String {
 
 fn secrets(providers: &[(&str, ProviderAccess)]) -> Vec<u8> {
     let providers = providers.iter().map(|(name, access)| ((*name).to_owned(), access.clone())).collect();
-    serde_json::to_vec(&ProviderSecrets { version: versions::SECRETS, providers }).unwrap()
+    serde_json::to_vec(&ProviderSecrets { version: versions::SECRETS, providers, variables: BTreeMap::new() })
+        .unwrap()
 }
 
 const SECRETS: &str = "home/secrets/f/providers.json";

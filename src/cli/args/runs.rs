@@ -20,8 +20,8 @@ pub struct Run {
     /// The function's name, or a definition file, which is deployed first
     #[arg(required_unless_present_any = ["resume", "again"])]
     pub function: Option<String>,
-    /// Files, folders, globs; or `s3://bucket/prefix` for objects that are there already, `minio.ID://bucket/prefix`
-    /// for objects at a storage provider of the function. With a definition file and without any: the objects at its
+    /// Files, folders, globs; or `s3://bucket/prefix` for objects that are there already, `minio.ID://bucket/prefix` and
+    /// `webdav.ID://folder/` for what is at a storage provider of the function. With a definition file and without any: the objects at its
     /// inputs
     pub inputs: Vec<String>,
     /// Send what this run (its id, or `last`) has not sent yet, else what was sent and never began

@@ -325,7 +325,7 @@ fn credentials_error(error: &(dyn StdError + 'static)) -> Option<(String, Cause)
 }
 
 /// The sentences of an error and its causes, without repetitions.
-pub(super) fn chain(error: &(dyn StdError + 'static)) -> String {
+pub(crate) fn chain(error: &(dyn StdError + 'static)) -> String {
     let mut text = String::new();
     let mut next = error.source();
     while let Some(cause) = next {

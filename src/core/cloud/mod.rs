@@ -80,6 +80,7 @@ pub use calls::{CallMeter, Calls};
 pub use connect::ConnectOptions;
 pub(crate) use deadline::{SMALL, within};
 use deadline::{existed, found, small};
+pub(crate) use error::chain;
 pub use error::{CloudError, ErrorKind};
 pub use explanation::Cause;
 pub use functions::{BucketPermission, EventInvoke, FunctionDetail, FunctionSettings, FunctionState};

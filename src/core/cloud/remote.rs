@@ -113,7 +113,7 @@ mod tests {
     use rustls::pki_types::{CertificateDer, PrivateKeyDer};
     use std::io::{Read, Write};
     use std::sync::Arc;
-    use throng_contract::{ProviderKeys, StorageProvider};
+    use throng_contract::{Protocol, ProviderKeys, StorageProvider};
 
     /// A certificate that a server signed itself, with its key.
     const PEM: &[u8] = include_bytes!("../../../runtime/tests/runtime/lab.pem");
@@ -154,8 +154,12 @@ mod tests {
     async fn a_certificate_is_checked_unless_it_is_said_otherwise() {
         let endpoint = server();
         let list = async |verify| {
-            let storage =
-                StorageProvider { endpoint: Some(endpoint.clone()), region: "us-east-1".into(), verify };
+            let storage = StorageProvider {
+                endpoint: Some(endpoint.clone()),
+                region: "us-east-1".into(),
+                verify,
+                protocol: Protocol::S3,
+            };
             let keys = ProviderKeys { access_key: "id".into(), secret_key: "secret".into() };
             let client = clients(&ProviderAccess { storage, keys }).of("b").await;
             client.list_objects_v2().bucket("b").send().await

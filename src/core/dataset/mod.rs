@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! drop      what a terminal pastes when files are dropped on it -> paths
+//! fuzzing   readers of outside input, for the fuzz targets
 //! list      a compact list of files and the names they get
 //! scan      paths, folders, globs -> such a list
 //! upload    one pass over each file, hundreds in flight, resumable by a journal
@@ -12,10 +13,13 @@
 //! meter     counts what a transfer has done
 //! pace      how many requests are in flight
 //! s3        objects over the AWS SDK
+//! webdav    files on a server of `WebDAV`
 //! ```
 
 pub mod download;
 pub mod drop;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod journal;
 mod list;
 mod meter;
@@ -25,6 +29,7 @@ pub(crate) mod pace;
 mod s3;
 pub mod scan;
 pub mod upload;
+mod webdav;
 
 #[cfg(test)]
 pub(crate) mod memory;
@@ -36,3 +41,4 @@ pub use meter::Meter;
 pub use objects::Objects;
 pub use s3::S3Objects;
 pub use scan::{ScanError, scan};
+pub use webdav::WebdavObjects;

@@ -5,7 +5,9 @@ use super::node::Node;
 use super::problem::{Position, Report};
 use super::providers::{self, Providers};
 use super::secrets::{Environment, expand};
-use super::{Architecture, Definition, OnFailure, expect, flows, limits, script, shared_memory};
+use super::{
+    Architecture, Definition, OnFailure, expect, flows, limits, network, script, shared_memory, variables,
+};
 use crate::image::Source;
 use std::path::Path;
 use throng_contract::Credentials;
@@ -47,10 +49,10 @@ const LAMBDA: &[&str] = &[
     "on_failure",
     "credentials",
     "expect",
+    "secrets",
 ];
 const CONTAINER: &[&str] =
     &["image", "image_file", "environment", "timeout_threshold", "alpine", "create_image"];
-const ENVIRONMENT: &[&str] = &["Variables", "variables"];
 const IAM: &[&str] = &["boto_profile", "role"];
 const S3: &[&str] = &["boto_profile", "region"];
 const ECR: &[&str] = &["boto_profile", "region", "delete_image"];
@@ -133,7 +135,8 @@ pub(super) fn read(node: &Node, key: &str, context: &Context<'_>, report: &mut R
     read_resources(&lambda, &container, &mut definition, report);
     read_image(&lambda, &container, node.at, &mut definition, report);
     read_script(&lambda, &mut definition, report);
-    read_variables(&lambda, &container, context, &mut definition, report);
+    variables::read(&lambda, &container, context.environment, &mut definition, report);
+    network::read(&lambda, &mut definition, report);
     read_rest(&entry, &lambda, context, &mut definition, report);
     definition.expect = expect::read(&lambda, report);
     note_unused(&entry, &lambda, &container, report);
@@ -283,51 +286,19 @@ fn read_script(lambda: &Fields<'_>, definition: &mut Definition, report: &mut Re
         (None, Some(run)) => ("run_script", run),
         (None, None) => return,
     };
+    if script::is_inline(&script.value) {
+        script::inline(&script, &lambda.key(name), report);
+        if let Some(wanted) = shared_memory::wanted_by(&script.value) {
+            report.warn(script.at, &lambda.key(name), wanted);
+        }
+        definition.inline_script = Some(script.value);
+        return;
+    }
     let path = script::existing(&script, &definition.base, &lambda.key(name), report);
     if let Some(wanted) = shared_memory::wanted(&path) {
         report.warn(script.at, &lambda.key(name), wanted);
     }
     definition.script = Some(path);
-}
-
-fn read_variables(
-    lambda: &Fields<'_>,
-    container: &Fields<'_>,
-    context: &Context<'_>,
-    definition: &mut Definition,
-    report: &mut Report,
-) {
-    for (fields, is_container) in [(container, true), (lambda, false)] {
-        let block = fields.map("environment", ENVIRONMENT, report);
-        for spelling in ENVIRONMENT {
-            for (name, value) in block.pairs(spelling, report) {
-                let key = format!("{}.{name}", block.key(spelling));
-                if !limits::variable_name(&name, value.at, &key, report) {
-                    continue;
-                }
-                // SCAR's own settings for udocker mean nothing here.
-                if !is_container && name.starts_with("UDOCKER_") {
-                    continue;
-                }
-                let Some(expanded) = expand(&value, &context.environment, &key, report) else { continue };
-                let secret = expanded.from_environment;
-                if secret {
-                    definition.secrets.insert(name.clone(), value.value.clone());
-                }
-                // Secrets go to the function's configuration, never into the image.
-                let target =
-                    if is_container && !secret { &mut definition.env } else { &mut definition.lambda_env };
-                if let Some(reason) = (!is_container || secret).then(|| limits::reserved(&name)).flatten() {
-                    report.error(value.at, &key, reason);
-                    continue;
-                }
-                target.insert(name, expanded.text);
-            }
-        }
-    }
-    let at =
-        lambda.node("environment").or(container.node("environment")).map_or(Position::default(), |n| n.at);
-    limits::variables_size(&definition.lambda_env, at, &lambda.key("environment"), report);
 }
 
 fn read_rest(
@@ -398,17 +369,16 @@ fn note_unused(entry: &Fields<'_>, lambda: &Fields<'_>, container: &Fields<'_>, 
             format!("{} is not allowed: image (every function runs from its image)", show(&runtime.value));
         report.error(runtime.at, &lambda.key("runtime"), message);
     }
-    for name in ["vpc", "file_system"] {
-        if let Some(node) = lambda.node(name).filter(|node| !is_empty(node)) {
-            report.error(node.at, &lambda.key(name), "is not possible in this release; take it out");
-        }
-    }
     let mut warn = |fields: &Fields<'_>, name: &str, why: &str| {
-        if let Some(node) = fields.node(name).filter(|node| !is_empty(node)) {
+        if let Some(node) = fields.node(name).filter(|node| !node.says_nothing()) {
             report.warn(node.at, &fields.key(name), format!("not used: {why}"));
         }
     };
-    warn(lambda, "layers", "Lambda takes no layers beside an image; put the files into the image");
+    warn(
+        lambda,
+        "layers",
+        "a function that is made of an image has no layers on Lambda; put what is in them into the image, below /opt",
+    );
     warn(lambda, "extra_payload", "put the files into the image");
     warn(lambda, "preheat", "the first tasks of a run warm the function up");
     warn(lambda, "boto_profile", "the context says which AWS profile is used");
@@ -418,14 +388,5 @@ fn note_unused(entry: &Fields<'_>, lambda: &Fields<'_>, container: &Fields<'_>, 
         for name in names {
             fields.flag(name, report);
         }
-    }
-}
-
-fn is_empty(node: &Node) -> bool {
-    use super::node::Value;
-    match &node.value {
-        Value::Text { text, .. } => text.is_empty() || text == "false",
-        Value::List(items) => items.is_empty(),
-        Value::Map(entries) => entries.iter().all(|(_, node)| node.is_null() || is_empty(node)),
     }
 }

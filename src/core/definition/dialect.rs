@@ -8,7 +8,7 @@ use super::secrets::Environment;
 use super::{Definition, check, providers};
 use std::path::Path;
 
-const TOP: &[&str] = &["functions", "storage_providers", "scar", "supervisor"];
+const TOP: &[&str] = &["functions", "storage_providers", "scar", "supervisor", "clusters"];
 
 /// Reads every function of a file in today's form, and where its region stands.
 pub(super) fn read(
@@ -23,7 +23,7 @@ pub(super) fn read(
         return Vec::new();
     }
     let functions = top.map("functions", &["aws", "oscar"], report);
-    let providers = providers::read(&top, environment, report);
+    let providers = providers::read(&top, root, environment, report);
     let context = Context { base, environment, providers: &providers };
     let list = functions.list("aws");
     if list.is_empty() {

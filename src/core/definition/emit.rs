@@ -16,6 +16,13 @@ pub(super) fn yaml(root: &Node) -> String {
 /// A value behind `key:` or `-`. Lists stand below their key's own column, as everywhere in these files.
 fn after(node: &Node, indent: usize, in_list: bool, out: &mut String) {
     match &node.value {
+        Value::Text { text, .. } if !in_list && is_block(text) => {
+            out.push_str(if text.ends_with('\n') { " |\n" } else { " |-\n" });
+            for line in text.lines() {
+                let spaces = if line.is_empty() { 0 } else { indent + 2 };
+                let _ = writeln!(out, "{:spaces$}{line}", "");
+            }
+        }
         Value::Text { text, plain } => {
             let _ = writeln!(out, " {}", scalar(text, *plain));
         }
@@ -34,6 +41,18 @@ fn after(node: &Node, indent: usize, in_list: bool, out: &mut String) {
             block(node, if in_list { indent + 2 } else { indent }, false, out);
         }
     }
+}
+
+/// Whether a text of several lines can stand as it is, for people to read: a script. Nothing may depend on what editors change
+/// unseen, such as spaces at ends of lines.
+fn is_block(text: &str) -> bool {
+    let body = text.strip_suffix('\n').unwrap_or(text);
+    let shown = |c: char| matches!(c, ' '..='~' | '\n' | '\t') || c.is_alphanumeric();
+    body.contains('\n')
+        && body.starts_with(|c: char| !c.is_whitespace())
+        && !body.ends_with('\n')
+        && body.chars().all(shown)
+        && body.split('\n').all(|line| line == line.trim_end())
 }
 
 /// A map or list over lines. The first line is `inline` when its indentation is there already.
@@ -174,6 +193,18 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn texts_of_several_lines_read_back(text in "[a#\\- ]([a-c#:\\- \t]{0,4}\n){0,4}[a-c]{0,2}\n?", in_list in any::<bool>()) {
+            let at = super::super::Position::default();
+            let leaf = Node { at, value: Value::Text { text, plain: false } };
+            let inner = Node { at, value: Value::Map(vec![(Key { at, text: "k".into() }, leaf.clone()), (Key { at, text: "l".into() }, leaf)]) };
+            let value = if in_list { Node { at, value: Value::List(vec![inner]) } } else { inner };
+            let root = Node { at, value: Value::Map(vec![(Key { at, text: "root".into() }, value)]) };
+            let text = yaml(&root);
+            let back = parse(&text).map_err(|error| TestCaseError::fail(format!("{error:?}\n{text}")))?.unwrap();
+            prop_assert_eq!(bare(&back), bare(&root), "{}", text);
+        }
+
         #[test]
         fn every_tree_reads_back(node in tree()) {
             let at = node.at;

@@ -3,7 +3,7 @@
 use super::{Definition, Dialect, Document, OnFailure, Origin, expect};
 use crate::image::Source;
 use std::fmt::{self, Write as _};
-use throng_contract::{Credentials, Template, Word};
+use throng_contract::{Credentials, Protocol, Template, Word};
 
 /// What would be created, by subject. `Display` gives it as text.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -71,6 +71,7 @@ pub fn explain(definition: &Definition) -> Explanation {
     add("script", script_lines(definition));
     add("resources", resource_lines(definition));
     add("variables", variable_lines(definition));
+    add("network", network_lines(definition));
     add("input", input_lines(definition));
     add("output", output_lines(definition));
     add("providers", provider_lines(definition));
@@ -86,6 +87,10 @@ fn image_lines(definition: &Definition) -> Vec<String> {
 }
 
 fn script_lines(definition: &Definition) -> Vec<String> {
+    if let Some(script) = &definition.inline_script {
+        let lines = script.lines().count();
+        return vec![format!("the definition holds it ({lines} lines): it runs for each input")];
+    }
     vec![definition.script.as_ref().map_or_else(
         || "none: the image's own entry point runs for each input".to_owned(),
         |script| format!("{} runs for each input", script.display()),
@@ -120,6 +125,30 @@ fn variable_lines(definition: &Definition) -> Vec<String> {
         let names = list(definition.secrets.keys().collect());
         lines.push(format!("{names} (from your environment; not stored in the image)"));
     }
+    if !definition.script_secrets.is_empty() {
+        let names = list(definition.script_secrets.keys().collect());
+        lines.push(format!(
+            "{names} (secret: for the script, in an encrypted object of the home bucket and in nothing else)"
+        ));
+    }
+    lines
+}
+
+fn network_lines(definition: &Definition) -> Vec<String> {
+    let Some(network) = &definition.network else { return Vec::new() };
+    let mut lines = vec![
+        format!(
+            "on AWS: in the VPC of {}, with {}",
+            network.subnets.join(", "),
+            network.security_groups.join(", ")
+        ),
+        "there it reaches S3 and STS by endpoints of the VPC or through a NAT gateway, and nothing without them".into(),
+    ];
+    let mounted = |file_system: &super::FileSystem| {
+        format!("on AWS: {} is mounted at {}", file_system.arn, file_system.path)
+    };
+    lines.extend(definition.file_systems.iter().map(mounted));
+    lines.push("in the local context neither is applied: there is no VPC and no EFS".into());
     lines
 }
 
@@ -180,8 +209,11 @@ fn provider_lines(definition: &Definition) -> Vec<String> {
     let line = |(name, provider): (&String, &super::Provider)| {
         let storage = &provider.storage;
         let unchecked = if storage.verify { "" } else { ", its certificate is not checked" };
-        let region =
-            storage.endpoint.as_ref().map_or_else(String::new, |_| format!(", region {}", storage.region));
+        let region = match (&storage.endpoint, storage.protocol) {
+            (Some(_), Protocol::S3) => format!(", region {}", storage.region),
+            (_, Protocol::Webdav) => " (WebDAV)".to_owned(),
+            (None, Protocol::S3) => String::new(),
+        };
         format!("{name} is {}{region}{unchecked}", storage.shown())
     };
     let mut lines: Vec<_> = definition.providers.iter().map(line).collect();

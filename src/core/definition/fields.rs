@@ -50,6 +50,11 @@ impl<'a> Fields<'a> {
         Self { node: None, path: path.to_owned() }
     }
 
+    /// The map itself, unless it is not there.
+    pub const fn whole(&self) -> Option<&'a Node> {
+        self.node
+    }
+
     /// The path of a key.
     pub fn key(&self, name: &str) -> String {
         if self.path.is_empty() { name.to_owned() } else { format!("{}.{name}", self.path) }
@@ -163,7 +168,11 @@ fn text_of(node: &Node, path: &str, report: &mut Report) -> Option<Spanned<Strin
     if let Value::Text { text, .. } = &node.value {
         return Some(Spanned { at: node.at, value: text.clone() });
     }
-    report.error(node.at, path, format!("must be one value, this is {}", node.kind()));
+    let hint = match &node.value {
+        Value::List(items) if items.len() == 1 => ": `[` and `]` make a list of what is between them",
+        _ => "",
+    };
+    report.error(node.at, path, format!("must be one value, this is {}{hint}", node.kind()));
     None
 }
 

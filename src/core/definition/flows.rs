@@ -18,7 +18,8 @@ pub(super) fn inputs(
         let fields = Fields::new(node, &key, &["storage_provider", "path", "suffix"], report);
         let suffixes = fields.texts("suffix", report);
         let provider = providers::of_place(&fields, node.at, declared, report);
-        let Some((bucket, path)) = place::bucket_path(&fields, node.at, report) else { continue };
+        let of_webdav = provider.as_ref().is_some_and(Storage::is_webdav);
+        let Some((bucket, path)) = place::bucket_path(&fields, node.at, of_webdav, report) else { continue };
         let at = fields.node("path").map_or(node.at, |path| path.at);
         templates::note_input(&path, at, &fields.key("path"), report);
         let Some(provider) = provider else { continue };
@@ -68,7 +69,8 @@ pub(super) fn outputs(
         };
         let (prefix, suffix) = (texts("prefix", report), texts("suffix", report));
         let provider = providers::of_place(&fields, node.at, declared, report);
-        let Some((bucket, path)) = place::bucket_path(&fields, node.at, report) else { continue };
+        let of_webdav = provider.as_ref().is_some_and(Storage::is_webdav);
+        let Some((bucket, path)) = place::bucket_path(&fields, node.at, of_webdav, report) else { continue };
         let at = fields.node("path").map_or(node.at, |path| path.at);
         // Sweeps will declare variables.
         templates::check(&path, &[], at, &fields.key("path"), report);

@@ -26,7 +26,7 @@
 //! | `name` | required | 1–64 of `A-Z a-z 0-9 _ -` |
 //! | `memory` | 512 | MiB, 128–10240 |
 //! | `timeout` | 300 | seconds, 1–900 |
-//! | `init_script` | none | what runs for each input; without it, the image's own entry point |
+//! | `init_script` | none | what runs for each input, a file or the script itself (`init_script: \|`); without it, the image's own entry point |
 //! | `container.image` | required | an image, in any spelling of [`crate::image::Source`] |
 //! | `container.image_file` | | instead of `image`: a tar made by `docker save` |
 //! | `container.timeout_threshold` | 10 | seconds kept back for storing outputs |
@@ -40,6 +40,9 @@
 //! | `ephemeral_storage` or `tmp` | 512 | **ours**: MiB of /tmp, 512–10240 |
 //! | `retries` | 0 | **ours**: Lambda's own retries of a failed asynchronous invocation, 0–2 |
 //! | `concurrency` | none | **ours**: at most so many at a time (reserved concurrency) |
+//! | `secrets` | none | **ours**: names of variables for the script whose values go into an encrypted object of the home bucket |
+//! | `vpc` | none | `SubnetIds`, `SecurityGroupIds`: the network that it runs in |
+//! | `file_system[]` | none | `Arn` of an access point of EFS, `LocalMountPath` below /mnt |
 //! | `on_failure` | `discard` | **ours**: `keep` stores what a failed script left, under `failed/` |
 //! | `credentials` | `ask` | **ours**: where a script gets credentials of AWS from: `ask`, `env`, `none`, `role` |
 //! | `output[].path` | | **ours**: words in braces, such as `{dir}`, so that equal names do not overwrite each other |
@@ -51,14 +54,16 @@
 //! | `minio.ID.endpoint` | required | `http[s]://host[:port]`; buckets are in the path |
 //! | `minio.ID.verify` | true | `false` takes any certificate, for servers that signed their own |
 //! | `minio.ID.region`, `s3.ID.region` | `us-east-1` | what requests are signed for; of `s3`, where its buckets are |
+//! | `webdav.ID.hostname` | required | `host[:port]`, or a URL with a path, of a `WebDAV` server (dCache) |
+//! | `webdav.ID.login`, `….password`, or `….token` | required | for basic authentication, or a bearer token |
 //! | `….access_key`, `….secret_key` | required | `${NAME}` from the environment; a secret in the file is warned about |
 //!
 //! An input or output names one as `storage_provider: minio.ID` (`minio` is `minio.default`). `s3` is what the function's
 //! role may use, unless `s3.default` has keys; `s3.ID` is another AWS account. Keys go into one encrypted object of the
 //! context's home bucket, which the runtime reads with the function's role; endpoints and regions are no secrets.
 //! Nothing at a provider starts a function: `throng run NAME minio.ID://bucket/folder` does, or an event of the server
-//! that is forwarded as the payload of an invocation. `onedata`, `webdav` and `rucio` are read over, and refused
-//! where they are named.
+//! that is forwarded as the payload of an invocation. `onedata` and `rucio` are read over, and refused where they are named,
+//! with what to do instead.
 //!
 //! Beside `lambda`: `iam.role`, `cloudwatch.log_retention_policy_in_days` (30). The blocks `s3`, `ecr`, `batch` and
 //! `api_gateway` are read over. Lists replace the defaults. Relative paths start at the file's folder. Values that came
@@ -78,6 +83,7 @@
 //! form        a definition from a form of the screen
 //! limits      what Lambda, S3 and the log service allow
 //! migrate     writes a file of any dialect in today's form
+//! network     VPC and file systems of EFS
 //! node        YAML as a tree that knows where each node stands
 //! overlap     whether what a function stores starts a function
 //! place       bucket/folder paths
@@ -87,7 +93,10 @@
 //! secrets     ${NAME}: values that come from the environment
 //! shared_memory  scripts that want shared memory, which functions do not have
 //! settings    settings given one by one, as options of a command line
+//! telltale    variables that look like secrets
 //! templates   words in braces in the paths of outputs
+//! variables   variables of a function, and secrets
+//! webdav      storage_providers.webdav
 //! write       A definition as YAML, so that a form can be saved
 //! ```
 
@@ -104,6 +113,7 @@ mod flows;
 mod form;
 mod limits;
 mod migrate;
+mod network;
 mod node;
 mod overlap;
 mod place;
@@ -113,7 +123,10 @@ mod script;
 mod secrets;
 mod settings;
 mod shared_memory;
+mod telltale;
 mod templates;
+mod variables;
+mod webdav;
 mod write;
 
 use crate::regular;
@@ -129,12 +142,14 @@ pub use form::from_form;
 pub(crate) use limits::SCRIPT_BYTES;
 pub use limits::bucket as bucket_name;
 pub use migrate::{Migration, migrate, migrate_text};
+pub use network::{FileSystem, Network};
 pub use problem::{DefinitionErrors, Position, Problem, ProblemKind};
 pub use providers::Provider;
 pub use secrets::Environment;
 pub use settings::{DefinitionSettings, Setting, with_settings};
 pub use templates::{keeps_apart, keeps_runs_apart};
 pub use throng_contract::OnFailure;
+pub use variables::ScriptSecret;
 pub use write::to_yaml;
 
 /// A function, with every default filled in and every check passed.
@@ -150,6 +165,8 @@ pub struct Definition {
     pub base: PathBuf,
     /// The script, absolute.
     pub script: Option<PathBuf>,
+    /// The script itself, when the definition holds it; then there is no path of one.
+    pub inline_script: Option<String>,
     /// Memory in MiB, 128–10240.
     pub memory_mb: u32,
     /// Time limit in seconds, 1–900.
@@ -166,6 +183,8 @@ pub struct Definition {
     pub lambda_env: BTreeMap<String, String>,
     /// Variables whose value came from the environment, with the text as written (`${NAME}`).
     pub secrets: BTreeMap<String, String>,
+    /// Variables for the script that are in an encrypted object of the home bucket, and in nothing else.
+    pub script_secrets: BTreeMap<String, ScriptSecret>,
     /// Objects that start it.
     pub inputs: Vec<InputRule>,
     /// Inputs at storage providers: nothing there starts it by itself.
@@ -191,6 +210,10 @@ pub struct Definition {
     pub role: Option<String>,
     /// AWS region; the context's when `None`.
     pub region: Option<String>,
+    /// The network that it runs in; `None` for Lambda's own.
+    pub network: Option<Network>,
+    /// File systems of EFS that are mounted. They need a network.
+    pub file_systems: Vec<FileSystem>,
     /// Tags besides our own.
     pub tags: BTreeMap<String, String>,
 }
@@ -210,6 +233,7 @@ impl Definition {
             image: String::new(),
             base: base.to_owned(),
             script: None,
+            inline_script: None,
             memory_mb: 512,
             timeout_s: 300,
             timeout_threshold_s: 10,
@@ -218,6 +242,7 @@ impl Definition {
             env: BTreeMap::new(),
             lambda_env: BTreeMap::new(),
             secrets: BTreeMap::new(),
+            script_secrets: BTreeMap::new(),
             inputs: Vec::new(),
             provider_inputs: Vec::new(),
             outputs: Vec::new(),
@@ -230,6 +255,8 @@ impl Definition {
             log_retention_days: 30,
             role: None,
             region: None,
+            network: None,
+            file_systems: Vec::new(),
             tags: BTreeMap::new(),
         }
     }
@@ -243,6 +270,7 @@ impl fmt::Debug for Definition {
             .field("image", &self.image)
             .field("base", &self.base)
             .field("script", &self.script)
+            .field("inline_script", &self.inline_script.is_some())
             .field("memory_mb", &self.memory_mb)
             .field("timeout_s", &self.timeout_s)
             .field("timeout_threshold_s", &self.timeout_threshold_s)
@@ -250,6 +278,7 @@ impl fmt::Debug for Definition {
             .field("architecture", &self.architecture)
             .field("env", &self.env.keys())
             .field("lambda_env", &self.lambda_env.keys())
+            .field("script_secrets", &self.script_secrets.keys())
             .field("inputs", &self.inputs)
             .field("provider_inputs", &self.provider_inputs)
             .field("outputs", &self.outputs)
@@ -262,6 +291,8 @@ impl fmt::Debug for Definition {
             .field("log_retention_days", &self.log_retention_days)
             .field("role", &self.role)
             .field("region", &self.region)
+            .field("network", &self.network)
+            .field("file_systems", &self.file_systems)
             .field("tags", &self.tags)
             .finish_non_exhaustive()
     }
@@ -380,7 +411,7 @@ fn read_text(path: &Path) -> Result<String, DefinitionErrors> {
 fn translate(text: &str, report: &mut problem::Report) -> Option<dialects::Translated> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     match node::parse(text) {
-        Ok(Some(root)) => Some(dialects::translate(&root, report)),
+        Ok(Some(root)) => dialects::translate(&root, report),
         Ok(None) => {
             report.error(
                 Position::default(),

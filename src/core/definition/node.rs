@@ -41,6 +41,15 @@ impl Node {
             if matches!(text.as_str(), "" | "~" | "null" | "Null" | "NULL"))
     }
 
+    /// Whether a setting with it says nothing: it is empty, false, or holds nothing else.
+    pub fn says_nothing(&self) -> bool {
+        match &self.value {
+            Value::Text { text, .. } => text.is_empty() || text == "false",
+            Value::List(items) => items.is_empty(),
+            Value::Map(entries) => entries.iter().all(|(_, node)| node.is_null() || node.says_nothing()),
+        }
+    }
+
     /// The value of a key.
     pub fn get(&self, key: &str) -> Option<&Self> {
         match &self.value {

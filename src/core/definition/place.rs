@@ -1,13 +1,15 @@
 //! `bucket/folder` paths.
 
 use super::fields::{Fields, Spanned, show};
-use super::limits;
 use super::problem::{Position, Report};
+use super::{limits, webdav};
 
-/// Reads `path` as a bucket and a folder without slashes at either end.
+/// Reads `path` as a bucket and a folder without slashes at either end; on a server of `WebDAV` the first folder stands in the
+/// bucket's place.
 pub(super) fn bucket_path(
     fields: &Fields<'_>,
     at: Position,
+    of_webdav: bool,
     report: &mut Report,
 ) -> Option<(String, String)> {
     let key = fields.key("path");
@@ -17,7 +19,7 @@ pub(super) fn bucket_path(
         }
         return None;
     };
-    split(&text, &key, report)
+    if of_webdav { webdav::split(&text, &key, report) } else { split(&text, &key, report) }
 }
 
 /// Splits and checks `bucket[/folder]`.

@@ -131,6 +131,20 @@ impl Report {
         self.warnings.push(problem);
     }
 
+    /// Takes over what another report found: errors stay such when it `matters`, else they are warnings.
+    pub fn take(&mut self, mut other: Self, matters: bool) {
+        self.warnings.append(&mut other.warnings);
+        if matters {
+            self.errors.append(&mut other.errors);
+            return;
+        }
+        let unused = |problem: Problem| Problem {
+            message: format!("not used in this file, and {}", problem.message),
+            ..problem
+        };
+        self.warnings.extend(other.errors.into_iter().map(unused));
+    }
+
     /// Gives keys the names that the file has for them: `renames` maps paths to names, the longest path that fits
     /// counts.
     pub fn rename(&mut self, renames: &[(String, String)]) {

@@ -1,23 +1,50 @@
-//! `storage_providers`: S3 endpoints besides the context's own, with keys of their own.
+//! `storage_providers`: S3 endpoints and servers of `WebDAV` besides the context's own, with keys of their own.
 
 use super::fields::{Fields, Spanned, show};
 use super::limits;
-use super::node::Value;
+use super::node::{Node, Value};
 use super::problem::{Position, Report, closest};
 use super::secrets::{Environment, expand};
-use std::collections::BTreeMap;
-use throng_contract::{OutputRule, ProviderInput, ProviderKeys, StorageProvider};
+use super::webdav;
+use std::collections::{BTreeMap, BTreeSet};
+use throng_contract::{OutputRule, Protocol, ProviderInput, ProviderKeys, StorageProvider};
 
-/// Providers and the keys of each entry. SCAR knows five; the last three are no S3.
+/// Providers and the keys of each entry. SCAR knows five.
 const KINDS: &[(&str, &[&str])] = &[
     ("s3", &["access_key", "secret_key", "region"]),
     ("minio", &["endpoint", "verify", "region", "access_key", "secret_key"]),
     ("onedata", &["oneprovider_host", "token", "space"]),
-    ("webdav", &["hostname", "login", "password"]),
-    ("rucio", &["endpoint", "account", "auth_host", "rse", "oidc_agent", "client_id", "refresh_token"]),
+    ("webdav", webdav::KEYS),
+    (
+        "rucio",
+        &[
+            "endpoint",
+            "host",
+            "account",
+            "auth_host",
+            "rse",
+            "oidc_agent",
+            "oidc_audience",
+            "client_id",
+            "refresh_token",
+        ],
+    ),
 ];
 /// Those that are served.
-const SERVED: &[&str] = &["s3", "minio"];
+const SERVED: &[&str] = &["s3", "minio", "webdav"];
+/// Those that are not, and what to do instead.
+const REFUSED: &[(&str, &str)] = &[
+    (
+        "onedata",
+        "`onedata` is not served: name the S3 gateway of its provider (OneS3) as `minio.ID`, or let the script fetch and store the \
+         files with Onedata's own client or REST interface, with its token under `secrets`",
+    ),
+    (
+        "rucio",
+        "`rucio` is not served: it only knows where files are. Name the storage that holds them, which speaks S3 or WebDAV, as \
+         `minio.ID` or `webdav.ID`, or let the script fetch them with `rucio download`, with its token under `secrets`",
+    ),
+];
 /// What `MinIO` signs for unless it is told otherwise, and where AWS's S3 began.
 const REGION: &str = "us-east-1";
 
@@ -28,7 +55,7 @@ pub struct Provider {
     pub storage: StorageProvider,
     /// Its keys.
     pub keys: ProviderKeys,
-    /// `access_key` and `secret_key` as written, where they came from the environment (`${NAME}`).
+    /// `access_key` and `secret_key` (of `WebDAV` `login` and `password`, or the second alone: `token`) as written, where they came from the environment (`${NAME}`).
     pub written: [Option<String>; 2],
 }
 
@@ -52,11 +79,27 @@ pub(super) enum Storage {
     Provider(String),
 }
 
+impl Storage {
+    /// Whether paths there are of a server of `WebDAV`: their first part is no bucket.
+    pub fn is_webdav(&self) -> bool {
+        matches!(self, Self::Provider(name) if name.starts_with("webdav."))
+    }
+}
+
 /// The providers of a file, by `type.id`.
 pub(super) type Providers = BTreeMap<String, Known>;
 
-/// Reads `storage_providers`.
-pub(super) fn read(top: &Fields<'_>, environment: Environment<'_>, report: &mut Report) -> Providers {
+/// Reads `storage_providers`. What is wrong with one that no input or output of the file names is a warning.
+pub(super) fn read(
+    top: &Fields<'_>,
+    root: &Node,
+    environment: Environment<'_>,
+    report: &mut Report,
+) -> Providers {
+    let mut named = BTreeSet::new();
+    if let Some(functions) = root.get("functions") {
+        named_in(functions, &mut named);
+    }
     let kinds: Vec<&str> = KINDS.iter().map(|(kind, _)| *kind).collect();
     let block = top.map("storage_providers", &kinds, report);
     let mut found = Providers::new();
@@ -78,16 +121,42 @@ pub(super) fn read(top: &Fields<'_>, environment: Environment<'_>, report: &mut 
                 report.error(id.at, &path, message);
                 continue;
             }
+            let name = format!("{kind}.{}", id.text);
             let known = if SERVED.contains(kind) {
+                let mut own = Report { unset: report.unset, ..Report::new(report.file.clone()) };
                 let reader = Reader { fields, at: id.at, environment };
-                reader.read(*kind == "minio", id.text == "default", report).unwrap_or(Known::Broken)
+                let known = match *kind {
+                    "webdav" => reader.webdav(&mut own).map(|provider| Known::Keys(Box::new(provider))),
+                    kind => reader.read(kind == "minio", id.text == "default", &mut own),
+                };
+                report.take(own, named.contains(&name));
+                known.unwrap_or(Known::Broken)
             } else {
                 Known::Broken
             };
-            found.insert(format!("{kind}.{}", id.text), known);
+            found.insert(name, known);
         }
     }
     found
+}
+
+/// Every provider that a `storage_provider` below a node names.
+fn named_in(node: &Node, found: &mut BTreeSet<String>) {
+    match &node.value {
+        Value::Text { .. } => {}
+        Value::List(items) => items.iter().for_each(|item| named_in(item, found)),
+        Value::Map(entries) => {
+            for (key, node) in entries {
+                match &node.value {
+                    Value::Text { text, .. } if key.text == "storage_provider" => {
+                        let default = if text.contains('.') { "" } else { ".default" };
+                        found.insert(format!("{text}{default}"));
+                    }
+                    _ => named_in(node, found),
+                }
+            }
+        }
+    }
 }
 
 /// Reads one entry.
@@ -121,8 +190,16 @@ impl Reader<'_> {
         };
         let written = [access_key.1, secret_key.1];
         let keys = ProviderKeys { access_key: access_key.0, secret_key: secret_key.0 };
-        let storage = StorageProvider { endpoint, region: region?, verify };
+        let storage = StorageProvider { endpoint, region: region?, verify, protocol: Protocol::S3 };
         Some(Known::Keys(Box::new(Provider { storage, keys, written })))
+    }
+
+    /// A server of `WebDAV`; `None` when something is wrong, which has been reported then.
+    fn webdav(&self, report: &mut Report) -> Option<Provider> {
+        let hostname = self.expanded("hostname", report);
+        let secret = |name: &str, report: &mut Report| self.secret(name, report);
+        let (storage, keys, written) = webdav::provider(&self.fields, self.at, hostname, secret, report)?;
+        Some(Provider { storage, keys, written })
     }
 
     /// A text in which `${NAME}` was replaced, and the text as written, for messages.
@@ -186,13 +263,15 @@ impl Reader<'_> {
         let text = self.fields.text(name, report)?;
         let expanded = expand(&text, &self.environment, &key, report)?;
         let value = expanded.text.trim();
-        if value.is_empty() || !value.bytes().all(|b| b.is_ascii_graphic()) {
+        // A password may have spaces within.
+        let space = name == "password";
+        if value.is_empty() || !value.bytes().all(|b| b.is_ascii_graphic() || (space && b == b' ')) {
             let message =
                 "must be printable characters without spaces, and not empty (its value is not shown)";
             report.error(text.at, &key, message);
             return None;
         }
-        if !expanded.from_environment && name == "secret_key" {
+        if !expanded.from_environment && matches!(name, "secret_key" | "password" | "token") {
             let message = "stands in the file for everybody who can read it: write `${NAME}`, and give the value in the \
                  environment variable NAME";
             report.warn(text.at, &key, message);
@@ -235,13 +314,14 @@ pub(super) fn of_place(
     let (kind, id) = text.value.split_once('.').unwrap_or((&text.value, "default"));
     let mut refuse = |message: String| report.error(text.at, &key, message);
     if !SERVED.contains(&kind) {
-        refuse(if KINDS.iter().any(|(known, _)| *known == kind) {
+        let way = REFUSED.iter().find(|(known, _)| *known == kind).map(|(_, way)| (*way).to_owned());
+        let unknown = || {
             format!(
-                "`{kind}` speaks no S3 and is not served: use `s3` or `minio`, or let the script transfer its files"
+                "{} is not a storage provider: use `s3`, `s3.ID`, `minio.ID` or `webdav.ID`",
+                show(&text.value)
             )
-        } else {
-            format!("{} is not a storage provider: use `s3`, `s3.ID` or `minio.ID`", show(&text.value))
-        });
+        };
+        refuse(way.unwrap_or_else(unknown));
         return None;
     }
     let name = format!("{kind}.{id}");

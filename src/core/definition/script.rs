@@ -18,6 +18,20 @@ enum Doubt {
     May(String),
 }
 
+/// Whether a definition holds the script itself where it could name a file: no name of a file begins so, or has lines.
+pub(super) fn is_inline(text: &str) -> bool {
+    text.contains('\n') || text.starts_with("#!")
+}
+
+/// Looks at a script that a definition holds.
+pub(super) fn inline(script: &Spanned<String>, key: &str, report: &mut Report) {
+    match doubt(script.value.as_bytes()) {
+        None => {}
+        Some(Doubt::Fails(why)) => report.error(script.at, key, format!("the script {why}")),
+        Some(Doubt::May(why)) => report.warn(script.at, key, format!("the script {why}")),
+    }
+}
+
 /// The script's absolute path; an error unless it is a file that can be read.
 pub(super) fn existing(script: &Spanned<String>, base: &Path, key: &str, report: &mut Report) -> PathBuf {
     let path = base.join(&script.value);

@@ -1,7 +1,7 @@
 //! Settings given one by one, as options of a command line: alone, or over those of a file.
 
 use super::dialects::{Translated, empty, map, put, text};
-use super::node::{Node, Value};
+use super::node::{Key, Node, Value};
 use super::problem::{Position, Report};
 use super::{DefinitionErrors, Document, Environment, finish, read_text, translate};
 use std::path::{Path, PathBuf};
@@ -81,6 +81,9 @@ fn apply(translated: &mut Translated, settings: &DefinitionSettings, report: &mu
             return report.error(at, "functions", message);
         }
     };
+    if settings.maps.iter().any(|setting| setting.key == "secrets") {
+        listed_secrets(entry);
+    }
     let mut renames = Vec::new();
     let mut set = |path: &[&str], option: &str, node: Node| {
         put(entry, path, node);
@@ -118,6 +121,27 @@ fn apply(translated: &mut Translated, settings: &DefinitionSettings, report: &mu
     }
     // Of two names for one path the last counts: the option's.
     translated.renames.extend(renames);
+}
+
+/// A list of secrets as a map, so that options add to it.
+fn listed_secrets(entry: &mut Node) {
+    let Some(listed) = entry.get_mut("lambda").and_then(|lambda| lambda.get_mut("secrets")) else { return };
+    let names = match &listed.value {
+        Value::Map(_) => return,
+        Value::Text { .. } if listed.is_null() => Vec::new(),
+        Value::Text { .. } => vec![listed.clone()],
+        Value::List(items) => items.clone(),
+    };
+    let own = |name: &Node| match &name.value {
+        Value::Text { text: name_of, .. } => {
+            Some((Key { at: name.at, text: name_of.clone() }, text(name.at, format!("${{{name_of}}}"))))
+        }
+        _ => None,
+    };
+    // What is no name stays as it is, and is refused.
+    if let Some(entries) = names.iter().map(own).collect() {
+        listed.value = Value::Map(entries);
+    }
 }
 
 /// An image given by an option takes the place of the file's, however that is written.

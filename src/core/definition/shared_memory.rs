@@ -13,7 +13,12 @@ pub(super) fn wanted(script: &Path) -> Option<String> {
     std::fs::metadata(script).ok().filter(std::fs::Metadata::is_file)?;
     let file = std::fs::File::open(script).ok()?;
     file.take(LOOKED_AT).read_to_end(&mut text).ok()?;
-    let what = named(&String::from_utf8_lossy(&text))?;
+    wanted_by(&String::from_utf8_lossy(&text))
+}
+
+/// The same of a script's text.
+pub(super) fn wanted_by(text: &str) -> Option<String> {
+    let what = named(text)?;
     Some(format!(
         "the script names {what}, which needs /dev/shm, and Lambda has none (nor has the local cloud): use threads, \
          subprocess, or multiprocessing.Process with Pipe"

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod surroundings;
+
 use super::*;
 use crate::model::FunctionForm;
 use proptest::prelude::*;
@@ -302,7 +304,6 @@ fn what_this_release_cannot_do_is_refused_clearly() {
         ("execution_mode: batch", "Lambda only"),
         ("execution_mode: lambda-batch", "Lambda only"),
         ("runtime: nodejs22", "image"),
-        ("vpc: {SubnetIds: [a]}", "not possible"),
         ("architectures: [x86_64, arm64]", "one architecture"),
         ("container: {}", "is missing"),
         ("container: {image: 'scratch:prog', image_file: x}", "not both"),
@@ -490,8 +491,10 @@ fn what_is_wrong_in_a_variable_is_not_shown() {
         ),
         ("s3: {lab: {region: '${HERE}', access_key: a, secret_key: '${KEY}'}}", "${HERE}"),
     ] {
+        let kind = lab.split(':').next().unwrap();
+        let output = format!("[{{storage_provider: {kind}.lab, path: out}}]");
         let text = format!(
-            "functions: {{aws: [{{lambda: {{name: f, image: a/b}}}}]}}\nstorage_providers: {{{lab}}}\n"
+            "functions: {{aws: [{{lambda: {{name: f, image: a/b, output: {output}}}}}]}}\nstorage_providers: {{{lab}}}\n"
         );
         let error = read(&text).expect_err(lab).to_string();
         assert!(error.contains(word) && !error.contains("hidden"), "{error}");
@@ -506,9 +509,9 @@ fn a_provider_that_cannot_be_used_is_never_silently_left_out() {
     for (provider, word) in [
         ("minio.lap", "did you mean `minio.lab`?"),
         ("minio", "no storage provider \"minio.default\""),
-        ("onedata.x", "speaks no S3"),
-        ("webdav", "speaks no S3"),
-        ("rucio.y", "speaks no S3"),
+        ("onedata.x", "OneS3"),
+        ("webdav", "no storage provider \"webdav.default\""),
+        ("rucio.y", "rucio download"),
     ] {
         let error =
             with_lab(&format!("{{storage_provider: {provider}, path: out}}"), LAB).expect_err(provider);

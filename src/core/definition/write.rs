@@ -1,10 +1,10 @@
 //! A definition as YAML, so that a form can be saved.
 
-use super::{Architecture, Definition, OnFailure, expect};
+use super::{Architecture, Definition, OnFailure, ScriptSecret, expect};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::Path;
-use throng_contract::Credentials;
+use throng_contract::{Credentials, Protocol};
 
 /// The definition as a file that reads back as itself. Secrets are written as `${NAME}`.
 #[must_use]
@@ -40,6 +40,9 @@ pub fn to_yaml(definition: &Definition) -> String {
     if definition.architecture == Architecture::Arm64 {
         line("architectures: [arm64]".into());
     }
+    if let Some(script) = &definition.inline_script {
+        line(format!("init_script: {}", quote(script)));
+    }
     if let Some(script) = &definition.script {
         line(format!("init_script: {}", quote(&shorten(script, &definition.base))));
     }
@@ -50,6 +53,12 @@ pub fn to_yaml(definition: &Definition) -> String {
         line(format!("  {text}"));
     }
     for text in variables(&definition.lambda_env, definition) {
+        line(text);
+    }
+    for text in secrets(definition) {
+        line(text);
+    }
+    for text in network(definition) {
         line(text);
     }
     for text in pairs("tags", &definition.tags) {
@@ -88,14 +97,23 @@ fn providers(definition: &Definition) -> String {
             let mut line = |key: &str, value: &str| {
                 let _ = writeln!(out, "      {key}: {value}");
             };
+            let webdav = provider.storage.protocol == Protocol::Webdav;
             if let Some(endpoint) = &provider.storage.endpoint {
-                line("endpoint", &quote(&endpoint.replace("${", "$${")));
+                line(if webdav { "hostname" } else { "endpoint" }, &quote(&endpoint.replace("${", "$${")));
             }
             if !provider.storage.verify {
                 line("verify", "false");
             }
-            line("region", &quote(&provider.storage.region));
-            for (key, written) in ["access_key", "secret_key"].into_iter().zip(&provider.written) {
+            if !webdav {
+                line("region", &quote(&provider.storage.region));
+            }
+            let keys: [Option<&str>; 2] = match (webdav, provider.keys.access_key.is_empty()) {
+                (false, _) => [Some("access_key"), Some("secret_key")],
+                (true, false) => [Some("login"), Some("password")],
+                (true, true) => [None, Some("token")],
+            };
+            for (key, written) in keys.into_iter().zip(&provider.written) {
+                let Some(key) = key else { continue };
                 let variable = format!("{kind}_{id}_{key}").replace('-', "_").to_uppercase();
                 let text = written.clone().unwrap_or_else(|| format!("${{{variable}}}"));
                 line(key, &quote(&text));
@@ -103,6 +121,42 @@ fn providers(definition: &Definition) -> String {
         }
     }
     out
+}
+
+/// A list where every secret has its own name in the environment.
+fn secrets(definition: &Definition) -> Vec<String> {
+    let all = &definition.script_secrets;
+    let own = |name: &str| format!("${{{name}}}");
+    let plain = |(name, secret): (&String, &ScriptSecret)| {
+        secret.written.as_ref().is_none_or(|written| *written == own(name))
+    };
+    if all.is_empty() {
+        return Vec::new();
+    }
+    if all.iter().all(plain) {
+        return vec![format!("secrets: [{}]", all.keys().cloned().collect::<Vec<_>>().join(", "))];
+    }
+    let written = |(name, secret): (&String, &ScriptSecret)| {
+        format!("  {name}: {}", quote(&secret.written.clone().unwrap_or_else(|| own(name))))
+    };
+    std::iter::once("secrets:".to_owned()).chain(all.iter().map(written)).collect()
+}
+
+fn network(definition: &Definition) -> Vec<String> {
+    let mut lines = Vec::new();
+    if let Some(network) = &definition.network {
+        lines.push("vpc:".to_owned());
+        lines.push(format!("  SubnetIds: [{}]", network.subnets.join(", ")));
+        lines.push(format!("  SecurityGroupIds: [{}]", network.security_groups.join(", ")));
+    }
+    if !definition.file_systems.is_empty() {
+        lines.push("file_system:".to_owned());
+    }
+    for file_system in &definition.file_systems {
+        lines.push(format!("- Arn: {}", quote(&file_system.arn)));
+        lines.push(format!("  LocalMountPath: {}", quote(&file_system.path)));
+    }
+    lines
 }
 
 fn variables(values: &BTreeMap<String, String>, definition: &Definition) -> Vec<String> {

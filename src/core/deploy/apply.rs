@@ -271,7 +271,10 @@ impl Applier<'_> {
             let updated = if image {
                 self.repeated(FREE_WITHIN, is_busy, || lambda.update_code(settings, revision)).await
             } else {
-                self.repeated(FREE_WITHIN, is_busy, || lambda.update_configuration(settings, revision)).await
+                self.repeated(FREE_WITHIN, is_busy, || {
+                    lambda.update_configuration(settings, &detail.settings, revision)
+                })
+                .await
             };
             match updated {
                 Ok(()) => return self.remember().await,

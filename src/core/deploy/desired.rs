@@ -7,6 +7,7 @@ use crate::definition::{self, Definition};
 use crate::model::Place;
 use sha2::{Digest as _, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 use throng_contract::layout::{ENV_HOME_BUCKET, ENV_ROLE, TAG_CONTRACT};
 use throng_contract::partition::partition;
 use throng_contract::versions;
@@ -45,6 +46,9 @@ impl Desired {
             let filter = (input.key_prefix(), input.suffix.clone());
             inputs.entry(input.bucket.clone()).or_default().push(filter);
         }
+        // The local cloud has neither, and refuses both.
+        let network = definition.network.as_ref().filter(|_| !cloud.is_local());
+        let file_systems = if cloud.is_local() { &[][..] } else { &definition.file_systems };
         let settings = FunctionSettings {
             name: definition.name.clone(),
             image: image.to_owned(),
@@ -57,6 +61,12 @@ impl Desired {
             env,
             log_group: format!("/aws/lambda/{}", definition.name),
             log_json: true,
+            subnets: network.map(|network| network.subnets.clone()).unwrap_or_default(),
+            security_groups: network.map(|network| network.security_groups.clone()).unwrap_or_default(),
+            file_systems: file_systems
+                .iter()
+                .map(|file_system| (file_system.arn.clone(), file_system.path.clone()))
+                .collect(),
         };
         let events = EventInvoke {
             retries: Some(definition.retries.into()),
@@ -111,7 +121,7 @@ fn definition_digest(definition: &Definition, settings: &FunctionSettings) -> St
     let mut hash = Sha256::new();
     let image = super::diff::digest(&settings.image);
     let names: Vec<_> = settings.env.keys().collect();
-    let text = format!(
+    let mut text = format!(
         "{image}|{}|{}|{}|{}|{names:?}|{:?}|{:?}|{}|{:?}|{:?}",
         settings.memory_mb,
         settings.timeout_s,
@@ -123,6 +133,11 @@ fn definition_digest(definition: &Definition, settings: &FunctionSettings) -> St
         definition.concurrency,
         definition.expect,
     );
+    // Added where there are any, so that the digests of other definitions stay.
+    if definition.network.is_some() || !definition.script_secrets.is_empty() {
+        let secrets: Vec<_> = definition.script_secrets.keys().collect();
+        let _ = write!(text, "|{:?}|{:?}|{secrets:?}", definition.network, definition.file_systems);
+    }
     hash.update(text.as_bytes());
     hex::encode(&hash.finalize()[..16])
 }

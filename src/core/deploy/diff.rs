@@ -27,6 +27,18 @@ pub(super) fn settings(is: &FunctionSettings, wanted: &FunctionSettings) -> Vec<
     if is.log_json != wanted.log_json {
         words.push("log format → JSON".into());
     }
+    let shown = |list: &[String]| if list.is_empty() { "none".to_owned() } else { list.join(", ") };
+    let mut list = |what: &str, a: &[String], b: &[String]| {
+        if a != b {
+            words.push(format!("{what} {} → {}", shown(a), shown(b)));
+        }
+    };
+    list("subnets", &is.subnets, &wanted.subnets);
+    list("security groups", &is.security_groups, &wanted.security_groups);
+    let mounts = |all: &[(String, String)]| {
+        all.iter().map(|(arn, path)| format!("{arn} at {path}")).collect::<Vec<_>>()
+    };
+    list("file systems", &mounts(&is.file_systems), &mounts(&wanted.file_systems));
     words.extend(variables(&is.env, &wanted.env));
     words
 }
@@ -86,6 +98,26 @@ mod tests {
             words,
             "memory 512 → 1024 MiB; variables added: NEW; variables removed: GONE; variables changed: A"
         );
+    }
+
+    #[test]
+    fn networks_and_file_systems_are_told_with_their_ids() {
+        let is = FunctionSettings::default();
+        let wanted = FunctionSettings {
+            subnets: vec!["subnet-a".into(), "subnet-b".into()],
+            security_groups: vec!["sg-a".into()],
+            file_systems: vec![("arn:x".into(), "/mnt/data".into())],
+            ..is.clone()
+        };
+        assert_eq!(
+            settings(&is, &wanted),
+            [
+                "subnets none → subnet-a, subnet-b",
+                "security groups none → sg-a",
+                "file systems none → arn:x at /mnt/data"
+            ]
+        );
+        assert_eq!(settings(&wanted, &is)[0], "subnets subnet-a, subnet-b → none");
     }
 
     #[test]

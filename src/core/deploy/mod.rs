@@ -22,6 +22,7 @@
 //! tags      by which throng knows what it made
 //! target    which registry an image goes to
 //! upgrade   a function of an older throng gets today's runtime, and nothing else
+//! network   VPC and file systems: what a person should know of them
 //! error     why a deployment failed
 //! ```
 
@@ -33,6 +34,7 @@ mod encryption;
 mod error;
 mod keys;
 mod make;
+mod network;
 mod plan;
 mod reasons;
 mod remove;

@@ -88,9 +88,9 @@ pub async fn remove(cloud: &Cloud, function: &str, options: RemoveOptions) -> Re
         }
     }
     match secrets::remove(cloud, function).await {
-        Ok(true) => report.gone("keys of storage providers".into()),
+        Ok(true) => report.gone("keys of storage providers and secrets".into()),
         Ok(false) => {}
-        Err(error) => report.kept("keys of storage providers", error),
+        Err(error) => report.kept("keys of storage providers and secrets", error),
     }
     log_group(cloud, function, detail.as_ref(), options, &mut report).await?;
     image(cloud, function, detail.as_ref(), &mut report).await?;

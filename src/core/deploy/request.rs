@@ -17,7 +17,10 @@ pub fn compose_request(definition: &Definition, runtime: Bytes) -> Result<Compos
         regular::read(path, SCRIPT_BYTES, "a script")
             .map_err(|error| ImageError::file("cannot read the script", path, error))
     };
-    let script = definition.script.as_ref().map(read).transpose()?.map(Bytes::from);
+    let script = match &definition.inline_script {
+        Some(text) => Some(Bytes::from(text.clone())),
+        None => definition.script.as_ref().map(read).transpose()?.map(Bytes::from),
+    };
     let config = FunctionConfig {
         version: versions::CONFIG,
         name: definition.name.clone(),
@@ -38,6 +41,7 @@ pub fn compose_request(definition: &Definition, runtime: Bytes) -> Result<Compos
         inputs: input_places(definition),
         provider_inputs: definition.provider_inputs.clone(),
         credentials: definition.credentials,
+        secrets: definition.script_secrets.keys().cloned().collect(),
         fingerprint: String::new(),
     };
     Ok(ComposeRequest {

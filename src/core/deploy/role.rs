@@ -121,6 +121,12 @@ fn scope(cloud: &Cloud, definition: &Definition, account: String) -> Result<Scop
         function: Some(definition.name.clone()),
         inputs: definition.inputs.iter().map(|input| place(&input.bucket, &input.path)).collect(),
         outputs: definition.own_outputs().map(|output| place(&output.bucket, &output.fixed_path())).collect(),
+        network: definition.network.is_some() && !cloud.is_local(),
+        access_points: if cloud.is_local() {
+            Vec::new()
+        } else {
+            definition.file_systems.iter().map(|file_system| file_system.arn.clone()).collect()
+        },
         ..Scope::default()
     })
 }

@@ -1,5 +1,5 @@
-//! The keys of a function's storage providers: one encrypted object of the home bucket, which the runtime reads with the
-//! function's role. They are in no image, variable, plan, message or ledger.
+//! The keys of a function's storage providers, and the secrets of its script: one encrypted object of the home bucket, which the
+//! runtime reads with the function's role. They are in no image, no variable of the function, no plan, message or ledger.
 
 use super::keys::Keys;
 use super::step::{Action, Step, Work};
@@ -10,49 +10,73 @@ use throng_contract::keys::providers_key;
 
 /// User metadata: SHA-256 of the object, so that a plan tells whether it changed without reading it.
 const DIGEST: &str = "throng-sha256";
+/// User metadata: when it was made, which is what [`ENV_SECRETS`](throng_contract::layout::ENV_SECRETS) says.
+const STAMP: &str = "throng-stamp";
 
-/// The step for a function's keys; `None` when there are none and none are wanted.
-pub(super) async fn step(
-    cloud: &Cloud,
-    home: &str,
-    definition: &Definition,
-) -> Result<Option<Step>, DeployError> {
+/// What becomes of a function's object of keys and secrets.
+#[derive(Debug, Default)]
+pub(super) struct Sealed {
+    /// `None` when there is none and none is wanted.
+    pub step: Option<Step>,
+    /// What the function is told of its secrets, so that its environments start anew when they change; `None` without any.
+    pub stamp: Option<String>,
+}
+
+/// The step for a function's keys and secrets.
+pub(super) async fn step(cloud: &Cloud, home: &str, definition: &Definition) -> Result<Sealed, DeployError> {
     let wanted = Keys::of(home, definition)?;
     let key = providers_key(&definition.name);
     let is = match cloud.s3().head(home, &key).await {
-        Ok(head) => Some(head.metadata.get(DIGEST).cloned().unwrap_or_default()),
+        Ok(head) => Some(head.metadata),
         Err(error) if error.is_not_found() => None,
         // Who may not look there has stored none there either.
         Err(error) if error.kind == ErrorKind::Denied && wanted.is_none() => None,
         Err(error) => return Err(error.into()),
     };
-    let names: Vec<&str> = definition.providers.keys().map(String::as_str).collect();
-    let step = |action, detail: String, work| Step {
-        action,
-        what: "keys of storage providers".into(),
-        detail,
-        work,
-    };
+    let step = |action, detail: String, work| Step { action, what: what(definition).into(), detail, work };
+    let providers = definition.providers.keys().map(String::as_str);
+    let names: Vec<&str> = providers.chain(definition.script_secrets.keys().map(String::as_str)).collect();
     let detail = format!("{}: encrypted, in {home}/{key}", names.join(", "));
+    let secret = !definition.script_secrets.is_empty();
     Ok(match (wanted, is) {
-        (None, None) => None,
+        (None, None) => Sealed::default(),
         (None, Some(_)) => {
             let work = vec![Work::ForgetKeys(home.to_owned(), key)];
-            Some(step(Action::Remove, "the definition names none any more".into(), work))
+            let step = step(Action::Remove, "the definition names none any more".into(), work);
+            Sealed { step: Some(step), stamp: None }
         }
-        (Some(wanted), Some(is)) if is == wanted.digest => Some(step(Action::Keep, detail, Vec::new())),
+        // Secrets without a stamp were stored by nobody that we know.
+        (Some(wanted), Some(is))
+            if is.get(DIGEST) == Some(&wanted.digest) && (!secret || is.contains_key(STAMP)) =>
+        {
+            Sealed {
+                step: Some(step(Action::Keep, detail, Vec::new())),
+                stamp: is.get(STAMP).filter(|_| secret).cloned(),
+            }
+        }
         (Some(wanted), is) => {
             let action = if is.is_some() { Action::Change } else { Action::Create };
+            let stamp = secret.then(|| wanted.stamp.clone());
             let keys = Keys { new: is.is_none(), ..wanted };
-            Some(step(action, detail, vec![Work::StoreKeys(keys)]))
+            Sealed { step: Some(step(action, detail, vec![Work::StoreKeys(keys)])), stamp }
         }
     })
 }
 
+/// What the object holds, in words.
+fn what(definition: &Definition) -> &'static str {
+    match (definition.providers.is_empty(), definition.script_secrets.is_empty()) {
+        (false, false) => "keys of storage providers, and secrets",
+        (true, false) => "secrets",
+        _ => "keys of storage providers",
+    }
+}
+
 /// Stores them. What takes them back, when they were not there before.
 pub(super) async fn store(cloud: &Cloud, keys: &Keys) -> Result<Option<Undo>, CloudError> {
-    let Keys { bucket, key, body, digest, new } = keys;
-    cloud.s3().put_secret(bucket, key, body.clone(), &[(DIGEST, digest.clone())]).await?;
+    let Keys { bucket, key, body, digest, stamp, new } = keys;
+    let metadata = [(DIGEST, digest.clone()), (STAMP, stamp.clone())];
+    cloud.s3().put_secret(bucket, key, body.clone(), &metadata).await?;
     Ok(new.then(|| Undo::Keys { bucket: bucket.clone(), key: key.clone() }))
 }
 
@@ -95,7 +119,7 @@ mod tests {
     #![allow(clippy::unwrap_used)]
 
     use super::*;
-    use crate::definition::{Environment, parse};
+    use crate::definition::{Environment, ScriptSecret, parse};
     use std::path::Path;
 
     fn definition(secret: &str) -> Definition {
@@ -119,5 +143,19 @@ mod tests {
                 && !format!("{:?}", definition("hidden")).contains("hidden")
         );
         assert!(Keys::of("home", &Definition::named("f", Path::new("/"))).unwrap().is_none());
+    }
+
+    #[test]
+    fn secrets_of_scripts_are_with_the_keys_and_in_nothing_else() {
+        let mut definition = Definition::named("f", Path::new("/"));
+        let secret = ScriptSecret { value: "hidden-secret".into(), written: Some("${TOKEN}".into()) };
+        definition.script_secrets.insert("TOKEN".into(), secret);
+        let keys = Keys::of("home", &definition).unwrap().unwrap();
+        let read = throng_contract::read_secrets(&keys.body).unwrap();
+        assert_eq!(read.variables["TOKEN"], "hidden-secret");
+        assert_eq!(what(&definition), "secrets");
+        for shown in [format!("{definition:?}"), format!("{keys:?}"), format!("{read:?}")] {
+            assert!(!shown.contains("hidden"), "{shown}");
+        }
     }
 }

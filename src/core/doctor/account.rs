@@ -98,6 +98,9 @@ pub async fn policy_scope(cloud: &Cloud, buckets: &[String]) -> Result<Scope, Cl
         inputs: buckets.iter().map(place).collect(),
         outputs: buckets.iter().map(place).collect(),
         buckets: buckets.to_vec(),
+        // What a function needs in a VPC, a deployment gives its role.
+        network: false,
+        access_points: Vec::new(),
         role: cloud.context().role.clone(),
     })
 }

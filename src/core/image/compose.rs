@@ -134,7 +134,12 @@ fn fingerprint(config: &FunctionConfig, script: Option<&[u8]>, base: &Base) -> S
     let FunctionConfig { entrypoint, cmd, workdir, env, .. } = config;
     let layers: Vec<_> = base.layers.iter().map(|layer| &layer.diff_id).collect();
     let script = script.map(sha256);
-    sha256(json!([layers, script, entrypoint, cmd, workdir, env]).to_string().as_bytes())
+    let mut parts = json!([layers, script, entrypoint, cmd, workdir, env]);
+    // Added where there are any, so that those of other functions stay. Their values may change without this machine knowing.
+    if let (false, Some(list)) = (config.secrets.is_empty(), parts.as_array_mut()) {
+        list.push(json!(config.secrets));
+    }
+    sha256(parts.to_string().as_bytes())
 }
 
 /// Refuses an entry point that no kernel starts: its interpreter would be `/bin/sh\r`. Programs that are found by PATH

@@ -6,11 +6,11 @@
 use super::{RunContext, RunError};
 use crate::cloud::CloudError;
 use crate::dataset::objects::read;
-use crate::dataset::{Objects, S3Objects};
+use crate::dataset::{Objects, S3Objects, WebdavObjects};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use throng_contract::keys::providers_key;
-use throng_contract::{ProviderSecrets, read_secrets};
+use throng_contract::{Protocol, ProviderSecrets, read_secrets};
 use tokio::sync::Mutex;
 
 /// A store of objects, and whose it is.
@@ -99,7 +99,10 @@ impl Stores {
                 names.unwrap_or_default().join(", ")
             )));
         };
-        let objects: Arc<dyn Objects> = Arc::new(S3Objects::of_provider(access));
+        let objects: Arc<dyn Objects> = match access.storage.protocol {
+            Protocol::S3 => Arc::new(S3Objects::of_provider(access)),
+            Protocol::Webdav => Arc::new(WebdavObjects::of_provider(access)),
+        };
         let store = Store { objects, provider: Some((name.to_owned(), access.storage.shown())) };
         known.stores.insert(name.to_owned(), store.clone());
         Ok(store)

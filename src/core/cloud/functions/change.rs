@@ -1,7 +1,7 @@
 //! Creates, updates, tags and deletes functions.
 
 use super::FunctionSettings;
-use super::convert::{environment, int, logging, storage};
+use super::convert::{environment, file_systems, int, logging, network, storage};
 use crate::cloud::error::CloudError;
 use crate::cloud::lambda::Lambda;
 use crate::cloud::{existed, small};
@@ -19,6 +19,7 @@ impl Lambda<'_> {
         tags: &BTreeMap<String, String>,
     ) -> Result<(), CloudError> {
         const ACTION: &str = "lambda:CreateFunction";
+        let mounts = file_systems(settings)?;
         self.limits.lambda_control.acquire().await;
         let request = self
             .client
@@ -34,6 +35,8 @@ impl Lambda<'_> {
             .architectures(Architecture::from(settings.architecture.as_str()))
             .environment(environment(settings))
             .logging_config(logging(settings))
+            .set_vpc_config((!settings.subnets.is_empty()).then(|| network(settings)))
+            .set_file_system_configs((!mounts.is_empty()).then_some(mounts))
             .set_tags(Some(tags.clone().into_iter().collect()));
         small(ACTION, &settings.name, request.send()).await?;
         Ok(())
@@ -61,16 +64,21 @@ impl Lambda<'_> {
         Ok(())
     }
 
-    /// Changes everything about a function but its image, if its revision is still this one.
+    /// Changes everything about a function but its image, if its revision is still this one. `known` is what it is: a network or
+    /// file systems that it leaves must be said, and are not where there were none.
     ///
     /// # Errors
     /// [`ErrorKind::Conflict`](crate::cloud::ErrorKind::Conflict) when the function was changed, or is being changed.
     pub async fn update_configuration(
         &self,
         settings: &FunctionSettings,
+        known: &FunctionSettings,
         revision: Option<&str>,
     ) -> Result<(), CloudError> {
         const ACTION: &str = "lambda:UpdateFunctionConfiguration";
+        let mounts = file_systems(settings)?;
+        let joins = !settings.subnets.is_empty() || !known.subnets.is_empty();
+        let mounted = !mounts.is_empty() || !known.file_systems.is_empty();
         self.limits.lambda_control.acquire().await;
         let request = self
             .client
@@ -83,6 +91,8 @@ impl Lambda<'_> {
             .ephemeral_storage(storage(settings)?)
             .environment(environment(settings))
             .logging_config(logging(settings))
+            .set_vpc_config(joins.then(|| network(settings)))
+            .set_file_system_configs(mounted.then_some(mounts))
             .set_revision_id(revision.map(str::to_owned));
         small(ACTION, &settings.name, request.send()).await?;
         Ok(())

@@ -4,8 +4,8 @@ use super::{FunctionSettings, FunctionState};
 use crate::cloud::error::{CloudError, ErrorKind};
 use crate::model::{FunctionInfo, Millis};
 use aws_sdk_lambda::types::{
-    Architecture, Environment, EphemeralStorage, FunctionConfiguration, LastUpdateStatusReasonCode,
-    LogFormat, LoggingConfig, StateReasonCode, SystemLogLevel,
+    Architecture, Environment, EphemeralStorage, FileSystemConfig, FunctionConfiguration,
+    LastUpdateStatusReasonCode, LogFormat, LoggingConfig, StateReasonCode, SystemLogLevel, VpcConfig,
 };
 use throng_contract::layout::ENV_HOME_BUCKET;
 
@@ -27,6 +27,23 @@ pub(super) fn environment(settings: &FunctionSettings) -> Environment {
     Environment::builder().set_variables(Some(settings.env.clone().into_iter().collect())).build()
 }
 
+/// The network; with empty lists the function leaves the one that it is in.
+pub(super) fn network(settings: &FunctionSettings) -> VpcConfig {
+    VpcConfig::builder()
+        .set_subnet_ids(Some(settings.subnets.clone()))
+        .set_security_group_ids(Some(settings.security_groups.clone()))
+        .build()
+}
+
+pub(super) fn file_systems(settings: &FunctionSettings) -> Result<Vec<FileSystemConfig>, CloudError> {
+    let mount = |(arn, path): &(String, String)| {
+        FileSystemConfig::builder().arn(arn).local_mount_path(path).build().map_err(|error| {
+            CloudError::new(ErrorKind::Invalid, "lambda:CreateFunction", &settings.name, error.to_string())
+        })
+    };
+    settings.file_systems.iter().map(mount).collect()
+}
+
 pub(super) fn logging(settings: &FunctionSettings) -> LoggingConfig {
     let builder = LoggingConfig::builder().log_group(&settings.log_group);
     if settings.log_json {
@@ -39,6 +56,13 @@ pub(super) fn logging(settings: &FunctionSettings) -> LoggingConfig {
 
 pub(super) fn settings_of(configuration: &FunctionConfiguration) -> FunctionSettings {
     let logging = configuration.logging_config();
+    let vpc = configuration.vpc_config();
+    let sorted = |ids: &[String]| {
+        let mut ids = ids.to_vec();
+        ids.sort_unstable();
+        ids
+    };
+    let mounted = configuration.file_system_configs();
     let variables = configuration.environment().and_then(|environment| environment.variables());
     FunctionSettings {
         name: configuration.function_name().unwrap_or_default().to_owned(),
@@ -52,6 +76,12 @@ pub(super) fn settings_of(configuration: &FunctionConfiguration) -> FunctionSett
         env: variables.map(|variables| variables.clone().into_iter().collect()).unwrap_or_default(),
         log_group: log_group(configuration),
         log_json: logging.and_then(LoggingConfig::log_format) == Some(&LogFormat::Json),
+        subnets: vpc.map(|vpc| sorted(vpc.subnet_ids())).unwrap_or_default(),
+        security_groups: vpc.map(|vpc| sorted(vpc.security_group_ids())).unwrap_or_default(),
+        file_systems: mounted
+            .iter()
+            .map(|mount| (mount.arn().to_owned(), mount.local_mount_path().to_owned()))
+            .collect(),
     }
 }
 

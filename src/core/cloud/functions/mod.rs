@@ -44,6 +44,12 @@ pub struct FunctionSettings {
     pub log_group: String,
     /// Whether it logs JSON.
     pub log_json: bool,
+    /// Subnets of its VPC, sorted; none for Lambda's own network.
+    pub subnets: Vec<String>,
+    /// Security groups in its VPC, sorted.
+    pub security_groups: Vec<String>,
+    /// Access points of EFS (ARN) and where each is mounted.
+    pub file_systems: Vec<(String, String)>,
 }
 
 /// Everything that is known of a function.

@@ -2,7 +2,7 @@
 
 use super::{Dialect, Note, Origin, empty, ignored, put, setting};
 use crate::definition::fields::Fields;
-use crate::definition::node::Node;
+use crate::definition::node::{Key, Node};
 use crate::definition::problem::Position;
 
 /// An entry of `functions.aws` that is being written.
@@ -13,18 +13,58 @@ pub(super) struct Draft {
     called: String,
     /// Paths below the entry, and below the function in the file.
     renames: Vec<(String, String)>,
+    /// Storage providers that it defines for itself.
+    providers: Vec<OwnProvider>,
+}
+
+/// A storage provider that stands with a function in the file.
+pub(super) struct OwnProvider {
+    pub kind: String,
+    pub id: Key,
+    pub entry: Node,
+    /// How the file calls it.
+    pub called: String,
 }
 
 impl Draft {
     /// Nothing yet. `called` is the function's path in the file; empty for a file that is one function.
     pub fn new(dialect: Dialect, called: &str, at: Position) -> Self {
         let origin = Origin { dialect, notes: Vec::new() };
-        Self { entry: empty(at), origin, called: called.to_owned(), renames: Vec::new() }
+        Self {
+            entry: empty(at),
+            origin,
+            called: called.to_owned(),
+            renames: Vec::new(),
+            providers: Vec::new(),
+        }
     }
 
     /// An entry that is today's already.
     pub fn of(entry: Node, called: &str) -> Self {
-        Self { entry, origin: Origin::default(), called: called.to_owned(), renames: Vec::new() }
+        Self {
+            entry,
+            origin: Origin::default(),
+            called: called.to_owned(),
+            renames: Vec::new(),
+            providers: Vec::new(),
+        }
+    }
+
+    /// Says in which words it was written.
+    pub fn of_dialect(&mut self, dialect: Dialect) {
+        self.origin.dialect = dialect;
+    }
+
+    /// Keeps a storage provider that it defines for itself.
+    pub fn provider(&mut self, kind: &Key, id: &Key, entry: &Node) {
+        let called = format!("{}.storage_providers.{}.{}", self.called, kind.text, id.text);
+        let (kind, id, entry) = (kind.text.clone(), id.clone(), entry.clone());
+        self.providers.push(OwnProvider { kind, id, entry, called });
+    }
+
+    /// Those that were kept.
+    pub fn take_providers(&mut self) -> Vec<OwnProvider> {
+        std::mem::take(&mut self.providers)
     }
 
     /// Sets a value, and says which key of the file it comes from.

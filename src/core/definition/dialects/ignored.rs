@@ -27,7 +27,10 @@ const USELESS: &[(&[&str], &str)] = &[
     (&["lambda", "boto_profile"], PROFILE),
     (&["lambda", "log_level"], "not used: the runtime logs what the script prints, and how it ended"),
     (&["lambda", "runtime"], IMAGE),
-    (&["lambda", "layers"], "not used: Lambda takes no layers beside an image; put the files into the image"),
+    (
+        &["lambda", "layers"],
+        "not used: a function made of an image has no layers; put what is in them into the image",
+    ),
     (&["lambda", "invocation_type"], INVOKE),
     (&["lambda", "asynchronous"], INVOKE),
     (&["lambda", "log_type"], INVOKE),
@@ -45,6 +48,7 @@ const USELESS: &[(&[&str], &str)] = &[
 pub(super) const BESIDE: &[(&str, &str)] = &[
     ("scar", "not needed: config.toml has throng's own settings"),
     ("supervisor", "not needed: the runtime is part of throng"),
+    ("clusters", "not used: the context says where functions run (`--context`)"),
 ];
 
 /// A setting that is read over.

@@ -10,13 +10,20 @@
 //! | SCAR v1, v2 | `functions` maps names to functions; `s3` has folders of its own | [`v2`] |
 //! | SCAR v3 | the same, with `bucket/folder`, `layers`, `lambda_environment`, `supervisor_version` | [`v3`] |
 //! | SCAR v4 | `functions.aws` is a list | [`v4`] |
+//! | SCAR v4's `function_config.yaml` | one `lambda` block on its own | [`generated`] |
 //! | OSCAR | `functions.oscar` is a list, or the file is one service | [`oscar`] |
+//!
+//! A stack of `OpenFaaS` looks like these and is refused by name ([`foreign`]).
 //!
 //! ```text
 //! chained    folders of invocations between two functions of a file
+//! clusters   clusters of OSCAR: services that stand for several, and whose stores are meant
 //! draft      one function on its way into today's form
 //! ends       the input and the output that SCAR v1 to v3 name by their buckets
+//! foreign    files of other programs that look like ours
+//! generated  function_config.yaml, which SCAR v4 makes of a definition
 //! ignored    settings of SCAR that have no effect, and what stands for each today
+//! missed     what a service of OSCAR has and a function has not
 //! oscar      services of OSCAR
 //! quantity   amounts of memory as Kubernetes writes them
 //! scar       what SCAR v1, v2 and v3 have in common
@@ -27,9 +34,13 @@
 //! ```
 
 mod chained;
+mod clusters;
 mod draft;
 mod ends;
+mod foreign;
+mod generated;
 mod ignored;
+mod missed;
 mod oscar;
 mod quantity;
 mod scar;
@@ -40,7 +51,7 @@ mod v4;
 
 use super::node::{Node, Value};
 use super::problem::{Position, Report};
-use draft::Draft;
+use draft::{Draft, OwnProvider};
 use std::fmt;
 pub(super) use tree::{empty, map, put, setting, text};
 
@@ -56,6 +67,8 @@ pub enum Dialect {
     /// SCAR v4, which is today's form
     #[default]
     ScarV4,
+    /// What SCAR v4 puts into a function's package
+    ScarGenerated,
     /// A service of OSCAR
     Oscar,
 }
@@ -67,6 +80,7 @@ impl fmt::Display for Dialect {
             Self::ScarV3 => "SCAR v3",
             Self::ScarV1To3 => "SCAR v1, v2 or v3",
             Self::ScarV4 => "SCAR v4",
+            Self::ScarGenerated => "SCAR's function_config.yaml",
             Self::Oscar => "OSCAR",
         })
     }
@@ -134,9 +148,15 @@ impl Translated {
     }
 }
 
-/// Brings a file into today's form. What is wrong with it is reported; what no dialect explains stays as it is.
-pub(super) fn translate(root: &Node, report: &mut Report) -> Translated {
-    let drafts = if oscar::is_service(root) {
+/// Brings a file into today's form. What is wrong with it is reported; what no dialect explains stays as it is. `None` when
+/// nothing is left to be read of it.
+pub(super) fn translate(root: &Node, report: &mut Report) -> Option<Translated> {
+    if foreign::is_refused(root, report) {
+        return None;
+    }
+    let drafts = if generated::is_config(root) {
+        vec![generated::read(root)]
+    } else if oscar::is_service(root) {
         vec![oscar::read(root, "", root, report)]
     } else if let Some(Value::Map(entries)) = root.get("functions").map(|node| &node.value) {
         if entries.iter().any(|(key, _)| matches!(key.text.as_str(), "aws" | "oscar")) {
@@ -152,19 +172,22 @@ pub(super) fn translate(root: &Node, report: &mut Report) -> Translated {
         Vec::new()
     };
     if drafts.is_empty() {
-        return Translated::plain(root.clone());
+        // What was said is enough: that there is no function would follow from it.
+        return report.errors.is_empty().then(|| Translated::plain(root.clone()));
     }
-    let mut translated = assemble(root, drafts);
+    let mut translated = assemble(root, drafts, report);
     chained::by_task(&mut translated);
-    translated
+    Some(translated)
 }
 
 /// The file with `functions.aws` made of drafts. What stands beside `functions` stays.
-fn assemble(root: &Node, drafts: Vec<Draft>) -> Translated {
+fn assemble(root: &Node, mut drafts: Vec<Draft>, report: &mut Report) -> Translated {
+    let providers: Vec<_> = drafts.iter_mut().flat_map(Draft::take_providers).collect();
     let (mut origins, mut renames, mut items) = (Vec::new(), Vec::new(), Vec::new());
     let mut useless = Vec::new();
     for (index, mut draft) in drafts.into_iter().enumerate() {
-        for (key, became) in ignored::BESIDE.iter().filter(|_| index == 0) {
+        // In SCAR's generated file these keys are the function's own.
+        for (key, became) in ignored::BESIDE.iter().filter(|_| index == 0 && !generated::is_config(root)) {
             if let Some(node) = root.get(key) {
                 draft.note(node.at, setting(key, node), *became);
             }
@@ -189,10 +212,28 @@ fn assemble(root: &Node, drafts: Vec<Draft>) -> Translated {
         let keeps = |key: &str| match key {
             "functions" => false,
             "storage_providers" => true,
-            _ => !oscar::is_service(root),
+            _ => !oscar::is_service(root) && !generated::is_config(root),
         };
         for (key, node) in entries.iter().filter(|(key, _)| keeps(&key.text)) {
             put(&mut whole, &[&key.text], node.clone());
+        }
+    }
+    for OwnProvider { kind, id, entry, called } in providers {
+        let path = ["storage_providers", &kind, &id.text];
+        let there = path.iter().try_fold(&whole, |node, key| node.get(key));
+        match there {
+            Some(there) if clusters::same(there, &entry) => {}
+            Some(there) => {
+                let message = format!(
+                    "is another one than that of line {}: two providers of a file cannot have one name; give one of them another id",
+                    there.at.line
+                );
+                report.error(id.at, &called, message);
+            }
+            None => {
+                put(&mut whole, &path, entry);
+                renames.push((path.join("."), called));
+            }
         }
     }
     Translated { root: whole, origins, renames, useless }

@@ -6,17 +6,20 @@
 //! | no time limit | `timeout: 900`, Lambda's longest |
 //! | `script` | `init_script` |
 //! | `environment.variables` (older: `Variables`) | `container.environment.Variables` |
-//! | `environment.secrets` | `environment.Variables`: of the function, not in the image |
-//! | `minio`, `minio.default`: the cluster's own store | `s3`: the context's |
+//! | `environment.secrets` | `secrets`: in an encrypted object of the home bucket |
+//! | `script: |`, the script itself | `init_script` that holds it |
+//! | `storage_providers` of a service | the file's |
+//! | `minio`, `minio.default`: the cluster's own store | `s3`: the context's; other clusters: [`clusters`](super::clusters) |
 //! | `path` without a slash | `<service>/<path>`, as OSCAR's `normalizeStoragePaths` does |
 
+use super::clusters::{self, Standing};
 use super::draft::Draft;
 use super::quantity::mebibytes;
-use super::setting;
-use super::{Dialect, text};
-use crate::definition::fields::{Fields, show};
+use super::{Dialect, missed, setting, text};
+use crate::definition::fields::{Fields, Spanned, show};
 use crate::definition::node::{Key, Node, Value};
 use crate::definition::problem::Report;
+use crate::definition::script::is_inline;
 
 const KNOWN: &[&str] = &[
     "name",
@@ -52,25 +55,17 @@ const KNOWN: &[&str] = &[
     "delegation",
     "federation",
     "rescheduler_threshold",
+    "kserve",
     "image_prefetch",
     "image_pull_secrets",
     "image_rules",
     "interlink_node_name",
     "token",
     "namespace",
+    "owner",
 ];
 const ENVIRONMENT: &[&str] = &["Variables", "variables", "secrets"];
 const END: &[&str] = &["storage_provider", "path", "prefix", "suffix"];
-
-/// What a function on Lambda does not do: the service may not do its work without it.
-const LOST: &[(&str, &str)] = &[
-    ("expose", "a function listens on no port: it runs once for each input"),
-    ("mount", "no bucket is mounted: each input is fetched, and outputs are stored at the end"),
-    ("volume", "there is no volume: /tmp is a task's own"),
-    ("enable_gpu", "Lambda has no GPU"),
-    ("enable_sgx", "Lambda has no SGX"),
-    ("file_stage_in", "the input is always fetched"),
-];
 
 /// What has no counterpart and needs none.
 const DROPPED: &[(&str, &str)] = &[
@@ -97,12 +92,15 @@ const DROPPED: &[(&str, &str)] = &[
     ("federation", "not used: one context runs it"),
     ("rescheduler_threshold", "not used: one context runs it"),
     ("token", "not used"),
+    ("owner", "not used: AWS says who may do what"),
 ];
 
 /// Memory of a service that says nothing, in MiB.
 const DEFAULT_MEMORY: u32 = 256;
 /// Lambda's least memory, in MiB.
 const LEAST_MEMORY: u32 = 128;
+/// Lambda's most memory, in MiB.
+const MOST_MEMORY: u32 = 10_240;
 
 /// Whether a file is one service and nothing else.
 pub(super) fn is_service(root: &Node) -> bool {
@@ -111,7 +109,8 @@ pub(super) fn is_service(root: &Node) -> bool {
         && (root.get("script").is_some() || root.get("image").is_some())
 }
 
-/// Every service of `functions.oscar`, a list of `cluster: service`.
+/// Every service of `functions.oscar`, a list of `cluster: service`. A service without a cluster's id is one, too: which
+/// cluster is meant does not matter here.
 pub(super) fn read_all(root: &Node, report: &mut Report) -> Vec<Draft> {
     let Some(list) = root.get("functions").and_then(|functions| functions.get("oscar")) else {
         return Vec::new();
@@ -123,19 +122,34 @@ pub(super) fn read_all(root: &Node, report: &mut Report) -> Vec<Draft> {
         }
         return Vec::new();
     };
-    let mut drafts = Vec::new();
+    let mut services = Vec::new();
     for (index, item) in items.iter().enumerate() {
         let path = format!("functions.oscar[{index}]");
-        let Value::Map(clusters) = &item.value else {
-            report.error(item.at, &path, format!("must be `cluster: service`, this is {}", item.kind()));
-            continue;
-        };
-        for (cluster, service) in clusters {
-            let mut draft = read(service, &format!("{path}.{}", cluster.text), root, report);
-            let why = "the context says where the function runs (`--context`)";
-            draft.note(cluster.at, format!("cluster {}", cluster.text), why);
-            drafts.push(draft);
+        match &item.value {
+            Value::Map(_) if clusters::is_bare(item) => services.push(Standing::new(None, item, path)),
+            Value::Map(clusters) => services.extend(clusters.iter().map(|(cluster, service)| {
+                Standing::new(Some(cluster), service, format!("{path}.{}", cluster.text))
+            })),
+            _ => report.error(item.at, &path, format!("must be `cluster: service`, this is {}", item.kind())),
         }
+    }
+    let mut drafts = Vec::new();
+    for Standing { cluster, service, path, also } in clusters::once(services, report) {
+        if !matches!(service.value, Value::Map(_)) {
+            let message = format!("must be the settings of a service, this is {}", service.kind());
+            report.error(service.at, &path, message);
+            continue;
+        }
+        let mut draft = read(service, &path, root, report);
+        let why = "the context says where the function runs (`--context`)";
+        match cluster {
+            Some(cluster) => draft.note(cluster.at, format!("cluster {}", cluster.text), why),
+            None => draft.note(service.at, "no cluster's id", why),
+        }
+        for (at, was, became) in also {
+            draft.note(at, was, became);
+        }
+        drafts.push(draft);
     }
     drafts
 }
@@ -161,20 +175,44 @@ pub(super) fn read(service: &Node, called: &str, root: &Node, report: &mut Repor
     for side in ["input", "output"] {
         ends(&fields, side, &name, root, &mut draft, report);
     }
-    for (key, why) in LOST {
-        if let Some(node) = fields.node(key).filter(|node| !is_false(node)) {
-            report.warn(node.at, &fields.key(key), format!("not possible: {why}"));
-            draft.note(node.at, setting(key, node), format!("not possible: {why}"));
-        }
-    }
+    missed::tell(&fields, &mut draft, report);
+    own_providers(&fields, service, root, &mut draft, report);
     for (key, why) in DROPPED {
         draft.dropped(&fields, key, why);
     }
     draft
 }
 
-fn is_false(node: &Node) -> bool {
-    matches!(&node.value, Value::Text { text, .. } if text.eq_ignore_ascii_case("false"))
+/// Storage providers that a service defines for itself become the file's. Those that stand for a cluster's own store do not.
+fn own_providers(fields: &Fields<'_>, service: &Node, root: &Node, draft: &mut Draft, report: &mut Report) {
+    // A file that is one service has them where the file's own are.
+    let Some(block) = fields.node("storage_providers").filter(|_| !std::ptr::eq(service, root)) else {
+        return;
+    };
+    let Value::Map(kinds) = &block.value else {
+        let message = format!("must be a map, this is {}", block.kind());
+        return report.error(block.at, &fields.key("storage_providers"), message);
+    };
+    for (kind, entries) in kinds {
+        let Value::Map(entries) = &entries.value else { continue };
+        for (id, entry) in entries {
+            let name = format!("{}.{}", kind.text, id.text);
+            if clusters::is_own_store(&name, service, root) {
+                draft.note(
+                    id.at,
+                    format!("storage_providers.{name}"),
+                    "s3: the context's, in place of the cluster's own store",
+                );
+            } else {
+                draft.note(
+                    id.at,
+                    format!("storage_providers.{name} of the service"),
+                    "the file's: `storage_providers`",
+                );
+                draft.provider(kind, id, entry);
+            }
+        }
+    }
 }
 
 fn memory(fields: &Fields<'_>, service: &Node, draft: &mut Draft, report: &mut Report) {
@@ -189,6 +227,10 @@ fn memory(fields: &Fields<'_>, service: &Node, draft: &mut Draft, report: &mut R
             (amount.at, format!("memory: {}", amount.value), mib)
         }
     };
+    if mib > MOST_MEMORY {
+        let message = format!("{was} is more than Lambda has: {MOST_MEMORY} MiB at most");
+        return report.error(at, &fields.key("memory"), message);
+    }
     let raised = if mib < LEAST_MEMORY { " (Lambda's least)" } else { "" };
     let mib = mib.max(LEAST_MEMORY);
     draft.note(at, was, format!("memory: {mib}{raised}"));
@@ -197,11 +239,15 @@ fn memory(fields: &Fields<'_>, service: &Node, draft: &mut Draft, report: &mut R
 
 fn script(fields: &Fields<'_>, draft: &mut Draft, report: &mut Report) {
     let Some(script) = fields.text("script", report) else { return };
-    if script.value.contains('\n') || script.value.starts_with("#!") {
-        let message = "holds the script itself: save it as a file beside this one and give its name";
-        return report.error(script.at, &fields.key("script"), message);
+    if !is_inline(&script.value) {
+        return draft.moved(fields, "script", &["lambda", "init_script"]);
     }
-    draft.moved(fields, "script", &["lambda", "init_script"]);
+    let lines = script.value.lines().count();
+    let was = format!("script: {lines} lines that stand in the file");
+    draft.note(script.at, was, "init_script, which holds the script itself");
+    if let Some(node) = fields.node("script") {
+        draft.set(&["lambda", "init_script"], node.clone(), "script");
+    }
 }
 
 fn variables(fields: &Fields<'_>, draft: &mut Draft, report: &mut Report) {
@@ -226,39 +272,47 @@ fn variables(fields: &Fields<'_>, draft: &mut Draft, report: &mut Report) {
         draft.set(&["lambda", "container", "environment", "Variables"], node, "environment.variables");
     }
     if let Some(node) = block.node("secrets") {
-        let became = "environment.Variables (of the function, not in the image)";
-        draft.note(node.at, "environment.secrets", became);
-        draft.set(&["lambda", "environment", "Variables"], node.clone(), "environment.secrets");
+        draft.note(node.at, "environment.secrets", "secrets (in an encrypted object, not in the image)");
+        draft.set(&["lambda", "secrets"], node.clone(), "environment.secrets");
     }
 }
 
 /// Inputs or outputs.
 fn ends(fields: &Fields<'_>, side: &str, name: &str, root: &Node, draft: &mut Draft, report: &mut Report) {
-    let mut items = Vec::new();
+    let mut items: Vec<Node> = Vec::new();
     for (index, (node, path)) in fields.list(side).into_iter().enumerate() {
         let end = Fields::new(node, &path, END, report);
         let mut item = node.clone();
-        if let Some(provider) = end.text("storage_provider", report)
-            && is_own_store(&provider.value, root)
-        {
+        if let Some(provider) = end.text("storage_provider", report) {
             let was = format!("{side}[{index}].storage_provider: {}", provider.value);
-            draft.note(provider.at, was, "s3: the context's, in place of the cluster's own store");
-            super::put(&mut item, &["storage_provider"], text(provider.at, "s3"));
-        }
-        if let Some(place) = end.text("path", report) {
-            let trimmed = place.value.trim().trim_matches('/');
-            if !trimmed.contains('/') && !trimmed.is_empty() {
-                let whole = format!("{name}/{trimmed}");
-                let was = setting(&format!("{side}[{index}].path"), &text(place.at, &place.value));
-                draft.note(
-                    place.at,
-                    was,
-                    format!("path: {whole} (a path without a slash is a folder of the service)"),
+            if clusters::is_own_store(&provider.value, fields.whole().unwrap_or(root), root) {
+                draft.note(provider.at, was, "s3: the context's, in place of the cluster's own store");
+                super::put(&mut item, &["storage_provider"], text(provider.at, "s3"));
+            } else if let Some(id) = provider.value.strip_prefix("minio.")
+                && let Some(other) = clusters::service_at(root, id)
+            {
+                let message = format!(
+                    "is the store of cluster {id}, with keys of its own, and {} of this file, which stands for that cluster, \
+                     reads the context's s3: what is stored there does not start it; write `s3`, or take the provider's keys \
+                     out of the file",
+                    show(other)
                 );
-                super::put(&mut item, &["path"], text(place.at, whole));
+                report.warn(provider.at, &end.key("storage_provider"), message);
             }
         }
-        items.push(item);
+        if let Some(place) = end.text("path", report) {
+            whole_path(&place, side, index, name, &mut item, draft);
+        }
+        match items.iter().position(|earlier| clusters::same(earlier, &item)) {
+            Some(earlier) => {
+                draft.note(
+                    item.at,
+                    format!("{side}[{index}]"),
+                    format!("the same place as {side}[{earlier}]"),
+                );
+            }
+            None => items.push(item),
+        }
     }
     if let Some(first) = items.first() {
         let at = first.at;
@@ -266,12 +320,30 @@ fn ends(fields: &Fields<'_>, side: &str, name: &str, root: &Node, draft: &mut Dr
     }
 }
 
-/// Whether a provider is the cluster's `MinIO`, which the file does not define.
-fn is_own_store(provider: &str, root: &Node) -> bool {
-    let (kind, id) = provider.split_once('.').unwrap_or((provider, "default"));
-    let defined = || {
-        let providers = root.get("storage_providers").and_then(|providers| providers.get("minio"));
-        providers.and_then(|minio| minio.get(id)).is_some()
+/// A path without a slash is a folder of the service.
+fn whole_path(
+    place: &Spanned<String>,
+    side: &str,
+    index: usize,
+    name: &str,
+    item: &mut Node,
+    draft: &mut Draft,
+) {
+    let trimmed = place.value.trim().trim_matches('/');
+    let was = setting(&format!("{side}[{index}].path"), &text(place.at, &place.value));
+    let whole = match trimmed {
+        "" => return,
+        _ if !trimmed.contains('/') => {
+            let whole = format!("{name}/{trimmed}");
+            let became = format!("path: {whole} (a path without a slash is a folder of the service)");
+            draft.note(place.at, was, became);
+            whole
+        }
+        _ if trimmed == place.value => return,
+        _ => {
+            draft.note(place.at, was, format!("path: {trimmed}"));
+            trimmed.to_owned()
+        }
     };
-    kind == "minio" && id == "default" && !defined()
+    super::put(item, &["path"], text(place.at, whole));
 }

@@ -5,6 +5,8 @@
 use super::super::{
     Definition, DefinitionErrors, Document, Environment, InputRule, load, migrate_text, parse,
 };
+mod oscar;
+
 use super::*;
 use proptest::prelude::*;
 use std::collections::BTreeMap;
@@ -219,7 +221,8 @@ fn services_of_oscar_become_functions() {
     let service = &document.definitions[0];
     assert_eq!((service.name.as_str(), service.memory_mb), ("grayify", 512));
     assert_eq!(service.env["QUALITY"], "80");
-    assert_eq!(service.lambda_env["LICENCE"], "s3cret", "secrets stay out of the image");
+    assert_eq!(service.script_secrets["LICENCE"].value, "s3cret");
+    assert!(service.env.len() == 1 && service.lambda_env.is_empty(), "secrets stay out of the image");
     assert_eq!(ends(service), (vec!["grayify/input".into()], vec!["grayify/output".into()]));
     assert!(document.warnings[0].to_string().contains("enable_gpu: not possible: Lambda has no GPU"));
 }
@@ -232,7 +235,9 @@ fn what_a_service_cannot_share_is_said() {
     assert_eq!(one(&service("")).memory_mb, 256);
     for (lines, key, word) in [
         ("memory: much", "memory", "256Mi"),
-        ("script: |\n  #!/bin/sh\n  true", "script", "save it as a file"),
+        ("memory: 16Gi", "memory", "16Gi is more than Lambda has"),
+        ("script: \"#!/bin/sh\\r\\ntrue\\r\\n\"", "script", "DOS line ends"),
+        ("input: [{storage_provider: rucio.x, path: a/b}]", "input[0].storage_provider", "rucio download"),
         ("input: [{storage_provider: onedata.x, path: a/b}]", "input[0].storage_provider", "onedata"),
         ("input: [{storage_provider: minio.default, path: a}]\nname2: x", "", ""),
     ] {
@@ -263,6 +268,8 @@ fn what_is_written_in_todays_form_means_the_same() {
         "spectacle",
         "mask-detector",
         "oscar-service",
+        "oscar-clusters",
+        "function_config",
     ] {
         let path = fixtures().join(format!("{name}.yaml"));
         let text = std::fs::read_to_string(&path).unwrap();

@@ -26,7 +26,8 @@ pub(super) fn read(root: &Node) -> Vec<Draft> {
     }
 }
 
-fn tidy(entry: &Node, called: &str) -> Draft {
+/// An entry with its slips mended.
+pub(super) fn tidy(entry: &Node, called: &str) -> Draft {
     let mut entry = entry.clone();
     let mut notes = Vec::new();
     unquote(&mut entry, &mut notes);

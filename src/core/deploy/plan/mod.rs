@@ -14,13 +14,14 @@ use super::request::compose_request;
 use super::role::{self, Role};
 use super::step::{Action, Step, Work};
 use super::target;
-use super::{DeployError, DeployOptions, diff, secrets, tags, wait};
+use super::{DeployError, DeployOptions, diff, network, secrets, tags, wait};
 use crate::cloud::{AccountLimits, Cloud, FunctionDetail, FunctionSettings};
 use crate::cost::{Guess, Prices, Shape};
 use crate::definition::Definition;
 use crate::image::{ComposeRequest, Composed, Registry, compose, holds};
 use futures::future::BoxFuture;
 use std::fmt;
+use throng_contract::layout::ENV_SECRETS;
 use tokio_util::sync::CancellationToken;
 
 pub(super) use triggers::statement;
@@ -132,7 +133,7 @@ async fn make(
     let role = Role::of(cloud, definition, &keys).await?;
     let mut notes = role::key_notes(&role, &keys);
     notes.extend(role::note(cloud, definition, &role));
-    let desired = Desired::of(cloud, definition, &image, role)?;
+    let mut desired = Desired::of(cloud, definition, &image, role)?;
     let existing = cloud.lambda().get(&definition.name).await?;
     let mut planner = Planner {
         cloud,
@@ -142,9 +143,12 @@ async fn make(
         warnings: composed.warnings.clone(),
     };
     planner.buckets().await?;
+    let Planner { steps, warnings, .. } = planner;
     // Before the function, which may be started at once; taken away after it.
-    let keys = secrets::step(cloud, &desired.home, definition).await?;
-    let (last, first) = keys.into_iter().partition::<Vec<_>, _>(|step| step.action == Action::Remove);
+    let sealed = secrets::step(cloud, &desired.home, definition).await?;
+    desired.settings.env.extend(sealed.stamp.map(|stamp| (ENV_SECRETS.to_owned(), stamp)));
+    let mut planner = Planner { cloud, desired: &desired, existing: existing.as_ref(), steps, warnings };
+    let (last, first) = sealed.step.into_iter().partition::<Vec<_>, _>(|step| step.action == Action::Remove);
     planner.steps.extend(first);
     planner.repository(&target).await?;
     let there = planner.image(&composed, target.registry).await;
@@ -156,6 +160,7 @@ async fn make(
     planner.triggers().await?;
     planner.steps.extend(last);
     planner.warnings.extend(secrets::notes(definition));
+    planner.warnings.extend(network::notes(cloud.is_local(), definition, &desired.role));
     planner.warnings.extend(notes);
     let Planner { steps, mut warnings, .. } = planner;
     if cloud.is_local() && definition.region.as_deref().is_some_and(|region| region != cloud.region()) {
@@ -211,10 +216,14 @@ impl Planner<'_> {
         let wanted = &self.desired.settings;
         let what = format!("function {}", wanted.name);
         let Some(existing) = self.existing else {
-            let detail = format!(
+            let mut detail = format!(
                 "{} MiB, {} s, /tmp {} MiB, {}",
                 wanted.memory_mb, wanted.timeout_s, wanted.tmp_mb, wanted.architecture
             );
+            for words in network::words(wanted) {
+                detail.push_str(", ");
+                detail.push_str(&words);
+            }
             let work = vec![Work::Create(Box::new(wanted.clone()), self.desired.tags.clone())];
             self.step(Action::Create, what, detail, work);
             return Ok(());
