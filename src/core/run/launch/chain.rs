@@ -44,10 +44,13 @@ pub(in crate::run) async fn behind(
         let outputs = nodes[at].facts.outputs.clone();
         for output in &outputs {
             for (name, place) in started.in_bucket(context, &output.bucket).await? {
-                if !is_hit(output, &place) {
-                    continue;
-                }
                 let known = nodes.iter().position(|node| node.function == name);
+                match hit(output, &place) {
+                    Hit::Never => continue,
+                    // A script could write into its own input folder: that is no chain.
+                    Hit::ByFolder if known == Some(at) => continue,
+                    Hit::ByFolder | Hit::Surely => {}
+                }
                 let to = match known {
                     Some(to) => to,
                     None => {
@@ -58,6 +61,10 @@ pub(in crate::run) async fn behind(
                         nodes.len() - 1
                     }
                 };
+                // Who is before this function already is not started by a chance.
+                if hit(output, &place) == Hit::ByFolder && is_before(&nodes, to, at) {
+                    continue;
+                }
                 let places = nodes[to].started.entry(at).or_default();
                 if !places.contains(&place) {
                     places.push(place);
@@ -68,6 +75,15 @@ pub(in crate::run) async fn behind(
     }
     let order = in_order(&nodes)?;
     Ok(behind_first(&nodes, &order))
+}
+
+/// Whether outputs of a node lead to another, as far as is known.
+fn is_before(nodes: &[Node], first: usize, other: usize) -> bool {
+    let (mut seen, mut rest) = (BTreeSet::from([other]), vec![other]);
+    while let Some(node) = rest.pop().and_then(|at| nodes.get(at)) {
+        rest.extend(node.started.keys().copied().filter(|from| seen.insert(*from)));
+    }
+    seen.contains(&first)
 }
 
 fn behind_first(nodes: &[Node], order: &[usize]) -> Behind {
@@ -131,14 +147,29 @@ fn loop_of(nodes: &[Node], order: &[usize]) -> String {
     )
 }
 
-/// Whether files that go to a place can start a function: the place is below the trigger's, or the other way round when the
-/// script writes into folders.
-fn is_hit(output: &Place, trigger: &TriggerPlace) -> bool {
+/// Whether files that go to a place start a function.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Hit {
+    /// None does.
+    Never,
+    /// Those that the script, or words in braces in the path, put into a folder of the trigger's name.
+    ByFolder,
+    /// All do that have its suffix.
+    Surely,
+}
+
+fn hit(output: &Place, trigger: &TriggerPlace) -> Hit {
     let folder = match output.prefix.trim_matches('/') {
         "" => String::new(),
         prefix => format!("{prefix}/"),
     };
-    folder.starts_with(&trigger.prefix) || trigger.prefix.starts_with(&folder)
+    if folder.starts_with(&trigger.prefix) {
+        Hit::Surely
+    } else if trigger.prefix.starts_with(&folder) {
+        Hit::ByFolder
+    } else {
+        Hit::Never
+    }
 }
 
 /// What buckets start, each asked once.
@@ -206,15 +237,15 @@ mod tests {
         let place = |prefix: &str| Place { bucket: "b".into(), prefix: prefix.into() };
         let trigger = |prefix: &str| TriggerPlace { prefix: prefix.into(), ..TriggerPlace::default() };
         for (output, start, expected) in [
-            ("frames", "frames/", true),
-            ("frames/deep", "frames/", true),
-            ("frames", "frames/png/", true),
-            ("frames2", "frames/", false),
-            ("", "frames/", true),
-            ("frames", "", true),
-            ("frames", "fr", true),
+            ("frames", "frames/", Hit::Surely),
+            ("frames/deep", "frames/", Hit::Surely),
+            ("frames", "frames/png/", Hit::ByFolder),
+            ("frames2", "frames/", Hit::Never),
+            ("", "frames/", Hit::ByFolder),
+            ("frames", "", Hit::Surely),
+            ("frames", "fr", Hit::Surely),
         ] {
-            assert_eq!(is_hit(&place(output), &trigger(start)), expected, "{output} {start}");
+            assert_eq!(hit(&place(output), &trigger(start)), expected, "{output} {start}");
         }
     }
 }
