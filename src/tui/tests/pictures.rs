@@ -87,6 +87,17 @@ fn failed_tasks_by_time() {
     pictures("run_failed", &busy(), "3<enter>fssssss");
 }
 
+/// A chain: the strip of its stages, the tasks of the one that is open.
+#[test]
+fn run_chained() {
+    let mut snapshot = busy();
+    let view = chained();
+    Arc::make_mut(&mut snapshot.runs.items)[0] = view.summary.clone();
+    snapshot.run = Some(view);
+    pictures("run_chained", &snapshot, "3<enter>}");
+    pictures("runs_chained", &snapshot, "3");
+}
+
 #[test]
 fn task_succeeded() {
     pictures("task", &busy(), "3<enter>jj<enter>");

@@ -316,6 +316,7 @@ fn collisions(view: &RunView, look: &RenderContext) -> Option<Line> {
     let run = &view.summary;
     let first = run.collided.first()?;
     let tasks: Vec<_> = first.tasks.iter().take(2).map(ToString::to_string).collect();
+    let more = if first.tasks.len() > tasks.len() { ", …" } else { "" };
     let objects = words::plural(run.collisions, "output");
     Some(Line::styled(
         clean!(
