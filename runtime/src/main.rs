@@ -22,6 +22,7 @@
 //! processes    ending processes: a task's process group, and whatever left it
 //! program      what is executed for a task: a script, or the image's own program
 //! response     the answer to an invocation, in SCAR's envelope
+//! room         a folder to work in, a home, caches: room of a task's own
 //! s3           objects to files, files to objects
 //! serve        the loop: init, then event after event
 //! sigv4        AWS Signature Version 4 for S3
@@ -63,6 +64,8 @@ mod processes;
 mod program;
 #[cfg(target_os = "linux")]
 mod response;
+#[cfg(target_os = "linux")]
+mod room;
 #[cfg(target_os = "linux")]
 mod s3;
 #[cfg(target_os = "linux")]

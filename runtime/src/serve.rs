@@ -9,6 +9,7 @@ use crate::execute::Limits;
 use crate::ledger::Ledger;
 use crate::memory::OomWatch;
 use crate::program::Chooser;
+use crate::room::{self, Room};
 use crate::s3::S3;
 use crate::stores::Stores;
 use crate::task::{Attempt, TaskOutcome, Worker, error_type};
@@ -53,12 +54,13 @@ pub fn main() -> ExitCode {
 /// Ends only when the Runtime API does; says why.
 fn serve(api: &Api, settings: &RuntimeSettings, begin: Instant) -> String {
     processes::adopt_orphans();
-    enter_workdir(&settings.function.workdir);
+    room::leave();
     let cleaner = Cleaner::new(&settings.tmp);
     // A predecessor that crashed cleaned nothing. What cannot be removed is tried again after each task.
     let _ = cleaner.clean();
     let stores = Stores::new(S3::from_env(), settings);
     let mut base = variables::base(settings);
+    let room = Room::of(settings, &base);
     let credentials = ScriptCredentials::new(settings);
     credentials.apply(&mut base);
     let search =
@@ -66,7 +68,7 @@ fn serve(api: &Api, settings: &RuntimeSettings, begin: Instant) -> String {
     let chooser = Chooser::new(settings, search);
     let ledger = Ledger::new(stores.own(), settings.home_bucket.as_deref(), &settings.function.name);
     let mut worker =
-        Worker { settings, stores: &stores, ledger, chooser, base, credentials, oom: OomWatch::new() };
+        Worker { settings, stores: &stores, ledger, chooser, base, room, credentials, oom: OomWatch::new() };
     let mut init = Some(begin.elapsed());
     loop {
         let invocation = match api.next() {
@@ -81,15 +83,6 @@ fn serve(api: &Api, settings: &RuntimeSettings, begin: Instant) -> String {
             // A clean environment is a promise: a new one keeps it.
             return error;
         }
-    }
-}
-
-/// Scripts start in the image's working directory. A process of its own for each would cost more than this.
-fn enter_workdir(folder: &str) {
-    let folder = if folder.is_empty() { "/" } else { folder };
-    if let Err(error) = std::env::set_current_dir(folder) {
-        eprintln!("throng-runtime: the image's working directory {folder}: {error}; scripts start in /");
-        let _ = std::env::set_current_dir("/");
     }
 }
 

@@ -15,7 +15,7 @@ const LONGEST_NAME: usize = 255;
 /// The folders of one task, where SCAR v1 and v2 had them: `input` and `output` below `/tmp/$REQUEST_ID`.
 pub struct Folders {
     /// The folder of everything.
-    root: PathBuf,
+    pub root: PathBuf,
     /// Of the input.
     pub input: PathBuf,
     /// For outputs.

@@ -10,6 +10,7 @@ use crate::logs::Log;
 use crate::memory::{self, OomWatch};
 use crate::output::{self, Found};
 use crate::program::Chooser;
+use crate::room::{self, Room};
 use crate::s3::Origin;
 use crate::stage::{self, Folders};
 use crate::stores::Stores;
@@ -37,6 +38,8 @@ pub struct Worker<'a> {
     pub chooser: Chooser<'a>,
     /// Variables that are the same for every task.
     pub base: BTreeMap<OsString, OsString>,
+    /// Folders to work in.
+    pub room: Room,
     /// What scripts may do in the cloud.
     pub credentials: ScriptCredentials,
     /// Watches for kills for lack of memory.
@@ -75,6 +78,10 @@ pub struct Failure {
 impl Failure {
     fn new(class: FailureClass, message: impl Into<String>) -> Self {
         Self { class, message: message.into() }
+    }
+
+    fn of_stage(error: stage::StageError) -> Self {
+        Self::new(error.class, error.message)
     }
 }
 
@@ -206,7 +213,6 @@ impl Worker<'_> {
         record: &mut AttemptRecord,
         files: &mut Vec<Found>,
     ) -> Result<Done, Failure> {
-        let of_stage = |error: stage::StageError| Failure::new(error.class, error.message);
         if clock::left(attempt.limits.until).is_zero() {
             return Err(Failure::new(FailureClass::Timeout, "no time was left to begin"));
         }
@@ -216,9 +222,9 @@ impl Worker<'_> {
         }
         let begin = Instant::now();
         let folders = Folders::make(&self.settings.tmp, attempt.request_id)
-            .map_err(|error| of_stage(stage::of_io(&error)))?;
+            .map_err(|error| Failure::of_stage(stage::of_io(&error)))?;
         let staged = stage::stage(job, &folders, self.stores, attempt.request_id, attempt.limits.until)
-            .map_err(of_stage)?;
+            .map_err(Failure::of_stage)?;
         folders.leave_event(job, attempt.payload, &staged.file);
         record.phases.stage_in_ms = millis(begin.elapsed());
         record.bytes_in = staged.fetched.bytes;
@@ -239,6 +245,7 @@ impl Worker<'_> {
         let begin = Instant::now();
         let mut command = self.command(attempt, job, &folders, &staged.file, record.task.as_ref(), log)?;
         let ended = self.execute(&mut command, attempt, log, record);
+        room::leave();
         record.phases.run_ms = millis(begin.elapsed());
         let ended = ended.map_err(|error| Failure::new(FailureClass::Init, error))?;
         (record.exit_code, record.signal, record.peak_memory) = (ended.code, ended.signal, ended.peak);
@@ -290,7 +297,9 @@ impl Worker<'_> {
             log.note("WARN", "the event is too long for the variable EVENT, which is not set");
         }
         let mut command = Command::new(&program.path);
-        command.args(&program.arguments).env_clear().envs(&self.base).envs(own).process_group(0);
+        let room = self.room.enter(&folders.root, log);
+        let room = room.map_err(|error| Failure::of_stage(stage::of_io(&error)))?;
+        command.args(&program.arguments).env_clear().envs(&self.base).envs(room).envs(own).process_group(0);
         command.env("REQUEST_ID", attempt.request_id).env("AWS_LAMBDA_REQUEST_ID", attempt.request_id);
         if let Some(trace) = attempt.trace_id {
             command.env("_X_AMZN_TRACE_ID", trace);
@@ -366,8 +375,10 @@ impl Worker<'_> {
         }
         let message = match (ended.code, ended.signal) {
             (Some(code), _) => {
-                let advice = memory::advice(log.tail()).map(|advice| format!("; {advice}"));
-                format!("the script ended with exit code {code}{}", advice.unwrap_or_default())
+                let advice = memory::advice(log.tail()).map(str::to_owned);
+                let advice = advice.or_else(|| self.room.advice(log.tail()));
+                let advice = advice.map_or_else(String::new, |advice| format!("; {advice}"));
+                format!("the script ended with exit code {code}{advice}")
             }
             (None, Some(signal)) => format!("the script was ended by signal {signal}"),
             (None, None) => format!("the script's end was not seen (request {})", attempt.request_id),

@@ -76,16 +76,8 @@ pub fn base(settings: &RuntimeSettings) -> BTreeMap<OsString, OsString> {
         }
     }
     variables.entry("PATH".into()).or_insert_with(|| DEFAULT_PATH.into());
-    let home = variables.get(&OsString::from("HOME")).is_some_and(|home| is_writable(Path::new(home)));
-    if !home {
-        variables.insert("HOME".into(), settings.tmp.clone().into());
-    }
     variables.insert("INSTANCE_IP".into(), own_address().into());
     variables
-}
-
-fn is_writable(folder: &Path) -> bool {
-    folder.is_dir() && rustix::fs::access(folder, rustix::fs::Access::WRITE_OK).is_ok()
 }
 
 /// The address that packets leave by. Connecting a UDP socket sends none.

@@ -24,6 +24,9 @@ pub struct SettingArgs {
     /// Free text
     #[arg(long, value_name = "TEXT")]
     pub description: Option<String>,
+    /// Where scripts start: a folder of the image, or `task` for a fresh one for each task
+    #[arg(long, value_name = "FOLDER")]
+    pub workdir: Option<String>,
     /// Memory in MiB
     #[arg(long, value_name = "MIB")]
     pub memory: Option<String>,
@@ -68,6 +71,7 @@ impl SettingArgs {
             ("container.image_file", "--image-file", self.image_file.map(here)),
             ("init_script", "--init-script", self.init_script.map(here)),
             ("description", "--description", self.description),
+            ("workdir", "--workdir", self.workdir),
             ("memory", "--memory", self.memory),
             ("timeout", "--timeout", self.timeout),
             ("container.timeout_threshold", "--timeout-threshold", self.timeout_threshold),

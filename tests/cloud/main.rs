@@ -32,4 +32,5 @@ mod scar;
 mod screen;
 mod starters;
 mod storage;
+mod task_gets;
 mod two_machines;

@@ -22,7 +22,8 @@ pub struct FunctionConfig {
     /// The user image's CMD.
     #[serde(default)]
     pub cmd: Vec<String>,
-    /// The user image's WORKDIR; empty means `/`.
+    /// Where scripts start: what the definition says, else the user image's WORKDIR. Empty means a fresh folder for each task,
+    /// which can be written; so does a WORKDIR of `/`, which builders write when nobody said anything.
     #[serde(default)]
     pub workdir: String,
     /// Variables for the script: the image's ENV, then the definition's, which wins.
@@ -50,6 +51,11 @@ pub struct FunctionConfig {
     /// release does not change it.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub fingerprint: String,
+}
+
+impl FunctionConfig {
+    /// In a definition's `workdir`, and in a request for an image: a fresh folder for each task, whatever the image says.
+    pub const TASK_FOLDER: &str = "task";
 }
 
 /// Where a script gets credentials of AWS from. It never gets those of the function's role unless the definition says so:

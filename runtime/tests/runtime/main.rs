@@ -8,6 +8,7 @@
 //! provider      storage providers: a second S3 with keys of its own
 //! records       what an event becomes: tasks, records, lineage
 //! rig           the runtime as a process, and what it talks to
+//! room          room of a task's own: where scripts start, and what they can write into
 //! scripts       what is run: scripts, entry points, and what they find
 //! ```
 #![cfg(target_os = "linux")]
@@ -20,6 +21,7 @@ mod outputs;
 mod provider;
 mod records;
 mod rig;
+mod room;
 mod scripts;
 
 use base64::Engine as _;

@@ -46,6 +46,7 @@ const LAMBDA: &[&str] = &[
     "concurrency",
     "on_failure",
     "credentials",
+    "workdir",
 ];
 const CONTAINER: &[&str] =
     &["image", "image_file", "environment", "timeout_threshold", "alpine", "create_image"];
@@ -196,6 +197,9 @@ fn read_resources(
         }
     }
     read_architecture(lambda, definition, report);
+    if let Some(folder) = lambda.text("workdir", report) {
+        definition.workdir = limits::workdir(&folder, &lambda.key("workdir"), report);
+    }
     let words = [("discard", OnFailure::Discard), ("keep", OnFailure::Keep)];
     if let Some(word) = lambda.word("on_failure", &words, report) {
         definition.on_failure = word.value;

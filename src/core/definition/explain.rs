@@ -3,7 +3,7 @@
 use super::{Definition, Dialect, Document, OnFailure, Origin};
 use crate::image::Source;
 use std::fmt::{self, Write as _};
-use throng_contract::Credentials;
+use throng_contract::{Credentials, FunctionConfig};
 
 /// What would be created, by subject. `Display` gives it as text.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -86,10 +86,15 @@ fn image_lines(definition: &Definition) -> Vec<String> {
 }
 
 fn script_lines(definition: &Definition) -> Vec<String> {
-    vec![definition.script.as_ref().map_or_else(
+    let script = definition.script.as_ref().map_or_else(
         || "none: the image's own entry point runs for each input".to_owned(),
         |script| format!("{} runs for each input", script.display()),
-    )]
+    );
+    let start = definition.workdir.as_deref().map(|folder| match folder {
+        FunctionConfig::TASK_FOLDER => "it starts in a fresh folder for each task".to_owned(),
+        folder => format!("it starts in {folder}"),
+    });
+    std::iter::once(script).chain(start).collect()
 }
 
 fn resource_lines(definition: &Definition) -> Vec<String> {

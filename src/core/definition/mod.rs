@@ -41,6 +41,7 @@
 //! | `retries` | 0 | **ours**: Lambda's own retries of a failed asynchronous invocation, 0–2 |
 //! | `concurrency` | none | **ours**: at most so many at a time (reserved concurrency) |
 //! | `on_failure` | `discard` | **ours**: `keep` stores what a failed script left, under `failed/` |
+//! | `workdir` | the image's | **ours**: where scripts start: an absolute path, or `task`: a fresh folder for each task |
 //! | `credentials` | `ask` | **ours**: where a script gets credentials of AWS from: `ask`, `env`, `none`, `role` |
 //! | `output[].path` | | **ours**: `{request_id}` in it is the invocation's, so that equal names do not overwrite each other |
 //! | `input[].suffix` | none | **ours**: only keys that end so; text or a list |
@@ -166,6 +167,9 @@ pub struct Definition {
     pub outputs: Vec<throng_contract::OutputRule>,
     /// The storage providers that its inputs and outputs name, as `minio.lab`.
     pub providers: BTreeMap<String, Provider>,
+    /// Where scripts start, when that is not what the image says: an absolute path, or `task` for a fresh folder
+    /// ([`throng_contract::FunctionConfig::TASK_FOLDER`]).
+    pub workdir: Option<String>,
     /// What happens to outputs of failed tasks.
     pub on_failure: OnFailure,
     /// Where scripts get credentials from.
@@ -212,6 +216,7 @@ impl Definition {
             provider_inputs: Vec::new(),
             outputs: Vec::new(),
             providers: BTreeMap::new(),
+            workdir: None,
             on_failure: OnFailure::default(),
             credentials: throng_contract::Credentials::default(),
             retries: 0,
@@ -243,6 +248,7 @@ impl fmt::Debug for Definition {
             .field("provider_inputs", &self.provider_inputs)
             .field("outputs", &self.outputs)
             .field("providers", &self.providers.keys())
+            .field("workdir", &self.workdir)
             .field("on_failure", &self.on_failure)
             .field("credentials", &self.credentials)
             .field("retries", &self.retries)

@@ -72,6 +72,7 @@ functions:
       retries: 1
       concurrency: 50
       on_failure: keep
+      workdir: /work
       architectures: [arm64]
       runtime: image
       execution_mode: lambda
@@ -100,6 +101,22 @@ storage_providers:
   s3:
     store: {access_key: "AK", secret_key: "${TOKEN}", region: us-east-1}
 "#;
+
+#[test]
+fn scripts_start_where_the_definition_says() {
+    assert_eq!(one("").workdir, None);
+    for folder in ["/work", "task"] {
+        let definition = one(&format!("workdir: {folder}"));
+        assert_eq!(definition.workdir.as_deref(), Some(folder));
+        let told = explain(&definition).to_string();
+        assert!(told.contains(if folder == "task" { "a fresh folder" } else { "starts in /work" }), "{told}");
+        assert!(to_yaml(&definition).contains(&format!("workdir: {folder}\n")));
+    }
+    for wrong in ["work", "/a/../b", "''"] {
+        let problem = errors(&format!("workdir: {wrong}")).remove(0);
+        assert!(problem.message.contains("absolute path") && problem.key.ends_with("workdir"), "{problem:?}");
+    }
+}
 
 #[test]
 fn a_whole_definition_is_read() {

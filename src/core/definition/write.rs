@@ -30,6 +30,9 @@ pub fn to_yaml(definition: &Definition) -> String {
     if definition.on_failure == OnFailure::Keep {
         line("on_failure: keep".into());
     }
+    if let Some(folder) = &definition.workdir {
+        line(format!("workdir: {}", quote(folder)));
+    }
     match definition.credentials {
         Credentials::Ask => {}
         Credentials::Env => line("credentials: env".into()),

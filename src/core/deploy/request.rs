@@ -24,7 +24,7 @@ pub fn compose_request(definition: &Definition, runtime: Bytes) -> Result<Compos
         script: script.is_some(),
         entrypoint: Vec::new(),
         cmd: Vec::new(),
-        workdir: String::new(),
+        workdir: definition.workdir.clone().unwrap_or_default(),
         env: definition.env.clone(),
         outputs: definition.outputs.clone(),
         timeout_threshold: definition.timeout_threshold_s,

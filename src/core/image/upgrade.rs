@@ -59,7 +59,7 @@ pub async fn upgrade(
             architecture: wanted.architecture,
             runtime: wanted.runtime,
             script: added.script.map(Bytes::from),
-            config: FunctionConfig { version: versions::CONFIG, ..added.config },
+            config: as_it_was(added.config),
             function_variables: wanted.function_variables,
         };
         let base = without_ours(base::read(&request, cache, cancel).await?, &request.config);
@@ -70,6 +70,14 @@ pub async fn upgrade(
         () = cancel.cancelled() => Err(ImageError::Cancelled),
         result = work => result,
     }
+}
+
+/// Today's configuration, which means what it meant. The first version started scripts in `/` where the image had no WORKDIR.
+fn as_it_was(mut config: FunctionConfig) -> FunctionConfig {
+    if config.version < 2 && config.workdir.is_empty() {
+        config.workdir = "/".to_owned();
+    }
+    FunctionConfig { version: versions::CONFIG, ..config }
 }
 
 /// The user's image, as it was before throng added its layer.
