@@ -35,6 +35,8 @@ pub struct Job {
     pub id: Option<EventRef>,
     /// `sequencer` of an S3 notification: it tells writes of one key apart.
     pub sequencer: Option<String>,
+    /// Size of the object in bytes, when a notification says it.
+    pub size: Option<u64>,
     /// The group that the event names.
     pub group: Option<String>,
     /// For the variable `EVENT`.
@@ -89,6 +91,7 @@ fn plain(bytes: Vec<u8>) -> Job {
         task: None,
         id: None,
         sequencer: None,
+        size: None,
         group: None,
         event: None,
         time: None,
@@ -113,7 +116,11 @@ fn read_value(value: Value, raw: &[u8], now: &str, request: &mut Request, depth:
         return read_value(inner.clone(), inner.to_string().as_bytes(), now, request, depth - 1);
     }
     if let Some(job) = own_event(&value, now) {
-        return request.jobs.push(job);
+        let nothing = matches!(&job.input, Input::Object { key, .. } if key.is_empty());
+        if !nothing {
+            request.jobs.push(job);
+        }
+        return;
     }
     if let Some(objects) = object_keys_from_s3_event(&value) {
         request.jobs.extend(objects.into_iter().filter(|object| !is_folder_marker(object)).map(|object| {
@@ -124,6 +131,7 @@ fn read_value(value: Value, raw: &[u8], now: &str, request: &mut Request, depth:
                     retries: None,
                 }),
                 sequencer: Some(object.sequencer),
+                size: object.size,
                 group: None,
                 event: Some(json!({"Records": [&object.record]}).to_string()),
                 time: Some(object.event_time.unwrap_or_else(|| now.to_owned())),
@@ -145,10 +153,9 @@ fn read_value(value: Value, raw: &[u8], now: &str, request: &mut Request, depth:
 }
 
 /// Whether an object only stands for a folder: consoles and file systems over S3 make such empty ones, and S3 tells of
-/// them as of any other.
+/// them as of any other. A key that is empty names nothing.
 fn is_folder_marker(object: &S3ObjectRef) -> bool {
-    let size = object.record.pointer("/s3/object/size").and_then(Value::as_u64);
-    object.key.ends_with('/') && size == Some(0)
+    object.key.is_empty() || (object.key.ends_with('/') && object.size.unwrap_or(0) == 0)
 }
 
 /// A string is JSON, or base64, or itself.
@@ -229,6 +236,7 @@ fn own_event(value: &Value, now: &str) -> Option<Job> {
         time: Some(now.to_owned()),
         id: event.id().map(|id| EventRef { id, retries: event.retries }),
         sequencer: None,
+        size: None,
         group: event.group,
         task: event.task,
         origin: event.provider.map_or(Origin::Own, Origin::Provider),
@@ -344,6 +352,9 @@ mod tests {
         let file = Input::Object { bucket: "b".into(), key: "in/x".into() };
         assert_eq!(keys(&[record("in/", 0), record("in/x", 0)]), [file], "an empty file is one");
         assert_eq!(keys(&[record("in/odd/", 5)]).len(), 1, "what has content is an input");
+        let unsaid = json!({"eventSource": "minio:s3", "s3": {"bucket": {"name": "b"}, "object": {"key": "in/"}}});
+        assert_eq!(keys(&[unsaid, record("", 3)]), [], "nor what says no size, nor an empty key");
+        assert_eq!(read(br#"{"throng": null, "bucket": "b", "key": ""}"#, "now").jobs, []);
     }
 
     #[test]

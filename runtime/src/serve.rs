@@ -13,7 +13,7 @@ use crate::room::{self, Room};
 use crate::s3::S3;
 use crate::stores::Stores;
 use crate::task::{Attempt, TaskOutcome, Worker, error_type};
-use crate::{event, processes, response, variables};
+use crate::{event, processes, response, selected, variables};
 use std::ffi::OsString;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -98,7 +98,9 @@ fn handle(
     let now_ms = clock::now_ms();
     let limit = Duration::from_millis(invocation.deadline_ms.saturating_sub(now_ms));
     let (limits, end) = times(received, limit, worker.settings.function.timeout_threshold);
-    let request = event::read(&invocation.payload, &clock::rfc3339(now_ms));
+    let mut request = event::read(&invocation.payload, &clock::rfc3339(now_ms));
+    let entries = &worker.settings.function.selections;
+    selected::take_out(&mut request, entries, worker.stores, &invocation.request_id);
     let mut attempt = Attempt {
         request_id: &invocation.request_id,
         trace_id: invocation.trace_id.as_deref(),

@@ -157,6 +157,7 @@ mod tests {
             task: None,
             id: None,
             sequencer: None,
+            size: None,
             group: None,
             event: None,
             time: None,

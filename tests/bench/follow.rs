@@ -145,11 +145,8 @@ async fn launch(cloud: &Cloud, dirs: &Dirs, tasks: u64) -> Vec<String> {
     context.functions = Arc::new(Idle);
     let mut runs = Vec::new();
     for index in 0..FUNCTIONS {
-        let request = LaunchRequest {
-            function: format!("bench-{index}"),
-            inputs: Inputs::Objects { provider: None, bucket: INPUTS.into(), keys: vec!["in/".into()] },
-            parameters: BTreeMap::new(),
-        };
+        let inputs = Inputs::Objects { provider: None, bucket: INPUTS.into(), keys: vec!["in/".into()] };
+        let request = LaunchRequest::new(format!("bench-{index}"), inputs);
         let launch = prepare(&context, request, &CancellationToken::new()).await.expect("a run");
         assert_eq!(launch.header().tasks, tasks);
         runs.push(launch.header().id.clone());

@@ -29,3 +29,71 @@ fn a_program_writes_where_it_starts_or_is_told_why_not() {
     let error = task["records"][0]["error"].as_str().unwrap();
     assert!(error.contains("starts it in a fresh folder") && error.contains("$TMP_OUTPUT_DIR"), "{error}");
 }
+
+#[test]
+fn what_is_no_input_starts_nothing_on_any_path() {
+    let home = Home::new();
+    let yaml = home.function(
+        "pick",
+        "#!/bin/sh\ncat \"$INPUT_FILE_PATH\" > \"$TMP_OUTPUT_DIR/$(cat \"$INPUT_FILE_PATH\").out\"\n",
+        "        timeout_threshold: 1\n      timeout: 30\n      input:\n      - {storage_provider: s3, path: pick-data/in, \
+         prefix: [sub-, ses-], suffix: [.txt], exclude: ['*_mask.txt'], min_size: 2}\n      output: \
+         [{storage_provider: s3, path: pick-data/out}]\n",
+    );
+    home.ok(&["deploy", &yaml]);
+    for (name, body) in
+        [("sub-a.txt", "file"), ("sub-b_mask.txt", "mask"), ("sub-c.txt", "c"), ("ses-d.md", "markdown"), ("other.txt", "other")]
+    {
+        home.write(&format!("set/{name}"), body);
+    }
+    let output = home.run(&["run", "pick", "set/.", "--wait"]);
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success() && said.contains("1 task") && said.contains("4 inputs, such as"), "{said}");
+    let refused = home.run(&["run", "pick", "set/ses-d.md"]);
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(!refused.status.success() && said.contains("ses-d.md") && said.contains("--no-select"), "{said}");
+
+    // What arrives by itself is judged by S3 and by the runtime.
+    home.ok(&["put", "set/.", "pick-data/in/arrived"]);
+    home.write("ses-e.txt", "arrived");
+    home.ok(&["put", "set/sub-b_mask.txt", "set/sub-c.txt", "set/ses-d.md", "set/other.txt", "ses-e.txt", "pick-data/in/"]);
+    let outputs = || home.ok(&["ls", "pick-data/out/", "-r"]);
+    crate::support::wait_for("what arrived and is an input", || outputs().contains("arrived.out"));
+    let all = outputs();
+    assert!(all.contains("file.out") && !all.contains("mask") && !all.contains("c.out"), "{all}");
+    assert!(!all.contains("other") && !all.contains("markdown"), "{all}");
+
+    // By the definition alone: what is at its inputs, by the same rules; and everything when a person says so.
+    let run = home.json(&["run", &yaml, "--wait"]);
+    assert_eq!(run["counts"]["succeeded"], 2, "{run}");
+    let run = home.json(&["run", "pick", "set/.", "--no-select", "--wait"]);
+    assert_eq!(run["counts"]["succeeded"], 5, "{run}");
+}
+
+#[test]
+fn what_cannot_be_run_is_said_before_anything_is_sent() {
+    let home = Home::new();
+    deploy(&home, "sizes", "cp \"$INPUT_FILE_PATH\" \"$TMP_OUTPUT_DIR/\"", "");
+    home.write("set/small", "small");
+    let big = std::fs::File::create(home.path().join("set/big")).unwrap();
+    big.set_len(600 << 20).unwrap();
+    std::os::unix::fs::symlink("nowhere", home.path().join("set/annexed")).unwrap();
+    let said = |arguments: &[&str]| {
+        let output = home.run(arguments);
+        (output.status.success(), String::from_utf8_lossy(&output.stderr).into_owned())
+    };
+    let (ok, why) = said(&["run", "sizes", "set"]);
+    assert!(!ok && why.contains("annexed") && why.contains("--skip-unreadable"), "{why}");
+    let (ok, why) = said(&["run", "sizes", "set", "--skip-unreadable"]);
+    assert!(!ok && why.contains("`set/big` (600 MiB) is too large") && why.contains("ephemeral_storage: 1536"), "{why}");
+    assert!(!home.ok(&["ls", "sizes-data", "-r"]).contains("small"), "nothing was sent");
+    let (ok, why) = said(&["run", "sizes", "set", "--skip-unreadable", "--skip-too-large", "--wait"]);
+    assert!(ok && why.contains("left out") && why.contains("1 task"), "{why}");
+
+    home.write("a/x.nii", "one");
+    home.write("b/x.nii", "two");
+    let run = home.json(&["run", "sizes", "a/x.nii", "b/x.nii", "--wait"]);
+    assert_eq!(run["counts"]["succeeded"], 2, "{run}");
+    let keys = home.ok(&["ls", "sizes-data/in/", "-r"]);
+    assert!(keys.contains("a/x.nii") && keys.contains("b/x.nii"), "{keys}");
+}

@@ -79,11 +79,7 @@ fn write_files(folder: &Path, count: usize) {
 impl World {
     fn request(&self) -> LaunchRequest {
         let paths = vec![self.dir.path().join("data")];
-        LaunchRequest {
-            function: "f".into(),
-            inputs: Inputs::Files { paths, dest: None },
-            parameters: BTreeMap::new(),
-        }
+        LaunchRequest::new("f", Inputs::Files { paths, dest: None })
     }
 
     /// What the runtime would do for a task.

@@ -1,6 +1,6 @@
 //! The function's configuration, as the engine puts it into the image.
 
-use super::{ProviderInput, StorageProvider};
+use super::{ProviderInput, Selection, StorageProvider};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -44,6 +44,10 @@ pub struct FunctionConfig {
     /// Inputs that are there. Nothing there starts the function; a server's own events may be forwarded to it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub provider_inputs: Vec<ProviderInput>,
+    /// Which objects of its input places are inputs, where that is not everything. Nothing is kept out of what is sent by an
+    /// event of our own.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub selections: Vec<Selection>,
     /// Where scripts get credentials from.
     #[serde(default)]
     pub credentials: Credentials,

@@ -101,6 +101,8 @@ pub struct S3ObjectRef {
     pub key: String,
     /// `eventTime` as it stands in the record, if it is there.
     pub event_time: Option<String>,
+    /// Size in bytes, when it is there.
+    pub size: Option<u64>,
     /// `sequencer`: hexadecimal digits that grow with every write of the key; empty when it is not there.
     pub sequencer: String,
     /// The record itself.
@@ -126,6 +128,7 @@ fn object_of_record(record: &Value) -> Option<S3ObjectRef> {
     Some(S3ObjectRef {
         bucket: s3.get("bucket")?.get("name")?.as_str()?.to_owned(),
         key: decode_form(object.get("key")?.as_str()?),
+        size: object.get("size").and_then(Value::as_u64),
         sequencer: object.get("sequencer").and_then(Value::as_str).unwrap_or_default().to_owned(),
         event_time: record.get("eventTime").and_then(Value::as_str).map(str::to_owned),
         record: record.clone(),

@@ -19,6 +19,7 @@
 //! pattern       wildcards of policies
 //! providers     storage providers: S3 endpoints with keys of their own
 //! record        what the runtime leaves in the home bucket about an attempt
+//! selection     which objects of a place are inputs
 //! state         the words for what became of a task
 //! ```
 
@@ -36,6 +37,7 @@ pub mod partition;
 pub mod pattern;
 mod providers;
 mod record;
+pub mod selection;
 mod state;
 
 pub use config::{Credentials, FunctionConfig, OnFailure, OutputRule};
@@ -47,6 +49,7 @@ pub use providers::{
     ProviderAccess, ProviderInput, ProviderKeys, ProviderSecrets, StorageProvider, read_secrets,
 };
 pub use record::{AttemptRecord, BackEnd, OutputObject, Phases, Requests, RunningMarker};
+pub use selection::{LeftOut, Newer, Selection};
 pub use state::{FailureClass, ParseWordError, TaskState};
 
 /// Versions. Each format has its own, so that one can change without the others. Readers know all that ever were.

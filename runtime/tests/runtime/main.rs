@@ -10,6 +10,7 @@
 //! rig           the runtime as a process, and what it talks to
 //! room          room of a task's own: where scripts start, and what they can write into
 //! scripts       what is run: scripts, entry points, and what they find
+//! selection     what arrives by itself and is no input
 //! ```
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
@@ -23,6 +24,7 @@ mod records;
 mod rig;
 mod room;
 mod scripts;
+mod selection;
 
 use base64::Engine as _;
 

@@ -30,6 +30,8 @@ pub struct Run {
     /// Launch a new run over the inputs of every task of this run (its id, or `last`) that did not succeed
     #[arg(long, value_name = "RUN", conflicts_with_all = ["function", "inputs", "resume"])]
     pub again: Option<String>,
+    #[command(flatten)]
+    pub choice: Choice,
     /// Wait for the end and report
     #[arg(short, long)]
     pub wait: bool,
@@ -42,6 +44,20 @@ pub struct Run {
     /// As SCAR has it: a function without inputs is invoked and not waited for
     #[arg(long = "async", hide = true)]
     pub asynchronous: bool,
+}
+
+/// Which inputs become tasks.
+#[derive(Debug, Default, Args)]
+pub struct Choice {
+    /// Take every input, also what the rules of the function's `input` (suffix, prefix, exclude, min_size, newer) leave out
+    #[arg(long)]
+    pub no_select: bool,
+    /// Leave out files that cannot be read (links to nothing, names that no key can have); without it the launch is refused
+    #[arg(long)]
+    pub skip_unreadable: bool,
+    /// Leave out what is too large for the function's /tmp; without it the launch is refused
+    #[arg(long)]
+    pub skip_too_large: bool,
 }
 
 #[derive(Debug, Args)]

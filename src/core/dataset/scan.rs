@@ -1,8 +1,10 @@
 //! Paths, folders and globs → a compact list of files and the names they get.
 //!
-//! A file `x/a.txt` is named `a.txt`; a folder `x/d` gives `d/…` with its sub-folders (`x/d/.` gives only what is
+//! A file `x/a.txt` is named `a.txt`, with its last folders when another file that was given has this name; a folder `x/d` gives `d/…` with its sub-folders (`x/d/.` gives only what is
 //! in it); a glob `x/**/*.txt` gives names from where its first special character stands. What exists under its name as
 //! it was written is no pattern: `data[1]/*.txt` is a pattern in the folder `data[1]` when there is one.
+
+mod single;
 
 use crate::words;
 use globset::{GlobBuilder, GlobMatcher};
@@ -134,6 +136,16 @@ impl FileList {
         Some(format!("`{}` {}{more}", first.path, first.reason))
     }
 
+    /// Keeps only some of the files.
+    pub fn retain(&mut self, mut keep: impl FnMut(&File<'_>) -> bool) {
+        let kept: Vec<Entry> = (0..self.len())
+            .filter(|index| self.get(*index).is_some_and(|file| keep(&file)))
+            .filter_map(|index| self.entries.get(index).copied())
+            .collect();
+        self.bytes = kept.iter().map(|entry| entry.size).sum();
+        self.entries = kept;
+    }
+
     /// All files, in the order in which they were found.
     pub fn iter(&self) -> impl Iterator<Item = File<'_>> {
         (0..self.len()).filter_map(|index| self.get(index))
@@ -181,7 +193,7 @@ impl FileList {
 /// # Errors
 /// [`ScanError`]
 pub fn scan(paths: &[PathBuf], tell: &mut dyn FnMut(u64) -> bool) -> Result<FileList, ScanError> {
-    let mut scanner = Scanner::default();
+    let mut scanner = Scanner { depths: single::depths(paths), ..Scanner::default() };
     for path in paths {
         if scanner.stopped {
             break;
@@ -199,6 +211,8 @@ pub fn scan(paths: &[PathBuf], tell: &mut dyn FnMut(u64) -> bool) -> Result<File
 #[derive(Default)]
 struct Scanner {
     list: FileList,
+    /// How many folders single files keep in their names.
+    depths: HashMap<PathBuf, usize>,
     /// Hash of a name (and of how often it collided) → file.
     seen: HashMap<u64, u32>,
     hasher: RandomState,
@@ -210,9 +224,8 @@ impl Scanner {
         match std::fs::metadata(path) {
             Ok(metadata) if metadata.is_dir() => self.folder(path, tell),
             Ok(metadata) => {
-                let name = path.file_name().unwrap_or_default();
-                let base = path.parent().unwrap_or(Path::new("")).to_owned();
-                self.file(base, Path::new(name), &metadata, tell)
+                let (base, name) = single::split(path, self.depths.get(path).copied().unwrap_or(0));
+                self.file(base, &name, &metadata, tell)
             }
             Err(_) if is_glob(path) => self.glob(path, tell),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound && !path.is_symlink() => {

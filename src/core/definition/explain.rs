@@ -1,9 +1,9 @@
 //! What a definition would make, in words.
 
-use super::{Definition, Dialect, Document, OnFailure, Origin};
+use super::{Definition, Dialect, Document, OnFailure, Origin, selection};
 use crate::image::Source;
 use std::fmt::{self, Write as _};
-use throng_contract::{Credentials, FunctionConfig};
+use throng_contract::{Credentials, FunctionConfig, Selection};
 
 /// What would be created, by subject. `Display` gives it as text.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -132,18 +132,22 @@ fn input_lines(definition: &Definition) -> Vec<String> {
     if definition.inputs.is_empty() && definition.provider_inputs.is_empty() {
         return vec!["no trigger: inputs are sent by `throng run` and `throng invoke`".into()];
     }
-    let line = |rule: &super::InputRule| {
-        let mut line = format!("new objects in s3://{}/{}", rule.bucket, rule.key_prefix());
-        if !rule.suffix.is_empty() {
-            let _ = write!(line, " ending with `{}`", rule.suffix);
+    let line = |entry: &Selection| {
+        let rules = selection::told(entry);
+        match &entry.provider {
+            None => {
+                let slash = if entry.path.is_empty() { "" } else { "/" };
+                format!("new objects in s3://{}/{}{slash}{rules} start it", entry.bucket, entry.path)
+            }
+            Some(provider) => {
+                let (bucket, path) = (entry.bucket.clone(), entry.path.clone());
+                let input = throng_contract::ProviderInput { provider: provider.clone(), bucket, path };
+                let rules = if rules.is_empty() { rules } else { format!("; of it those{rules}") };
+                format!("{input} starts nothing by itself: `throng run {} {input}` does{rules}", definition.name)
+            }
         }
-        line + " start it"
     };
-    let remote = |input: &throng_contract::ProviderInput| {
-        format!("{input} starts nothing by itself: `throng run {} {input}` does", definition.name)
-    };
-    let remote = definition.provider_inputs.iter().map(remote);
-    definition.inputs.iter().map(line).chain(remote).collect()
+    definition.selections.iter().map(line).collect()
 }
 
 fn output_lines(definition: &Definition) -> Vec<String> {

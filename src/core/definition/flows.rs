@@ -3,8 +3,10 @@
 use super::fields::Fields;
 use super::problem::{Position, Report};
 use super::providers::{self, Providers, Storage};
-use super::{Definition, InputRule, place};
-use throng_contract::{OutputRule, ProviderInput};
+use super::{Definition, InputRule, place, selection};
+use throng_contract::{OutputRule, ProviderInput, Selection};
+
+const INPUT: &[&str] = &["storage_provider", "path", "prefix", "suffix", "exclude", "min_size", "newer"];
 
 /// Reads what starts the function, or is given to it by `throng run`, and says where each entry stands.
 pub(super) fn inputs(
@@ -15,23 +17,25 @@ pub(super) fn inputs(
 ) -> Vec<Position> {
     let mut positions = Vec::new();
     for (node, key) in lambda.list("input") {
-        let fields = Fields::new(node, &key, &["storage_provider", "path", "suffix"], report);
+        let fields = Fields::new(node, &key, INPUT, report);
         let suffixes = fields.texts("suffix", report);
+        let rules = selection::read(&fields, report);
         let provider = providers::of_place(&fields, node.at, declared, report);
         let Some((bucket, path)) = place::bucket_path(&fields, node.at, report) else { continue };
         let Some(provider) = provider else { continue };
+        let mut entry = Selection { bucket: bucket.clone(), path: path.clone(), ..rules };
         if let Storage::Provider(provider) = provider {
-            if let Some(suffix) = suffixes.first() {
-                let message =
-                    "not used: nothing there starts the function; `throng run` takes a folder or an object";
-                report.warn(suffix.at, &fields.key("suffix"), message);
-            }
+            entry.provider = Some(provider.clone());
+            definition.selections.push(entry);
             definition.provider_inputs.push(ProviderInput { provider, bucket, path });
             continue;
         }
+        let prefix = selection::common_prefix(&entry.prefix);
+        definition.selections.push(entry);
         let rule = |suffix: &str| InputRule {
             bucket: bucket.clone(),
             path: path.clone(),
+            prefix: prefix.clone(),
             suffix: suffix.to_owned(),
         };
         if suffixes.is_empty() {
@@ -43,6 +47,7 @@ pub(super) fn inputs(
             positions.push(suffix.at);
         }
     }
+    selection::check_length(&definition.selections, lambda, report);
     positions
 }
 

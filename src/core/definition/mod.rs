@@ -44,7 +44,8 @@
 //! | `workdir` | the image's | **ours**: where scripts start: an absolute path, or `task`: a fresh folder for each task |
 //! | `credentials` | `ask` | **ours**: where a script gets credentials of AWS from: `ask`, `env`, `none`, `role` |
 //! | `output[].path` | | **ours**: `{request_id}` in it is the invocation's, so that equal names do not overwrite each other |
-//! | `input[].suffix` | none | **ours**: only keys that end so; text or a list |
+//! | `input[].prefix`, `.suffix` | none | **ours**: only names that begin or end so; text or a list |
+//! | `input[].exclude`, `.min_size`, `.newer` | none | **ours**: globs, an amount of bytes, a time or a duration |
 //!
 //! | key under `storage_providers` | default | meaning |
 //! |---|---|---|
@@ -84,6 +85,7 @@
 //! script      that a function's script is there, and that what runs it will understand its bytes
 //! secrets     ${NAME}: values that come from the environment
 //! shared_memory  scripts that want shared memory, which functions do not have
+//! selection   which objects of an input's place are inputs
 //! settings    settings given one by one, as options of a command line
 //! write       A definition as YAML, so that a form can be saved
 //! ```
@@ -106,6 +108,7 @@ mod problem;
 mod providers;
 mod script;
 mod secrets;
+mod selection;
 mod settings;
 mod shared_memory;
 mod write;
@@ -161,6 +164,8 @@ pub struct Definition {
     pub secrets: BTreeMap<String, String>,
     /// Objects that start it.
     pub inputs: Vec<InputRule>,
+    /// What of its input places is an input: every entry of `input`, in order, with its rules.
+    pub selections: Vec<throng_contract::Selection>,
     /// Inputs at storage providers: nothing there starts it by itself.
     pub provider_inputs: Vec<throng_contract::ProviderInput>,
     /// Where outputs go.
@@ -195,6 +200,13 @@ impl Definition {
         self.outputs.iter().filter(|output| output.provider.is_none())
     }
 
+    /// What of its input places is an input; empty when everything is.
+    #[must_use]
+    pub fn selections_with_rules(&self) -> &[throng_contract::Selection] {
+        let rules = self.selections.iter().any(|entry| !entry.is_everything());
+        if rules { &self.selections } else { &[] }
+    }
+
     /// A definition with defaults only. It has no image yet.
     #[must_use]
     pub fn named(name: impl Into<String>, base: &Path) -> Self {
@@ -213,6 +225,7 @@ impl Definition {
             lambda_env: BTreeMap::new(),
             secrets: BTreeMap::new(),
             inputs: Vec::new(),
+            selections: Vec::new(),
             provider_inputs: Vec::new(),
             outputs: Vec::new(),
             providers: BTreeMap::new(),
@@ -245,6 +258,7 @@ impl fmt::Debug for Definition {
             .field("env", &self.env.keys())
             .field("lambda_env", &self.lambda_env.keys())
             .field("inputs", &self.inputs)
+            .field("selections", &self.selections)
             .field("provider_inputs", &self.provider_inputs)
             .field("outputs", &self.outputs)
             .field("providers", &self.providers.keys())
@@ -268,15 +282,18 @@ pub struct InputRule {
     pub bucket: String,
     /// Folder, without slashes at either end; may be empty.
     pub path: String,
+    /// Only names that begin so; empty for all. An addition of ours.
+    pub prefix: String,
     /// Only keys that end so; empty for all. An addition of ours.
     pub suffix: String,
 }
 
 impl InputRule {
-    /// The prefix of the keys that start the function: the folder with a slash, or nothing.
+    /// The prefix of the keys that start the function: the folder with a slash, and what names begin with.
     #[must_use]
     pub fn key_prefix(&self) -> String {
-        if self.path.is_empty() { String::new() } else { format!("{}/", self.path) }
+        let Self { path, prefix, .. } = self;
+        if path.is_empty() { prefix.clone() } else { format!("{path}/{prefix}") }
     }
 }
 

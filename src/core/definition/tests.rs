@@ -87,7 +87,11 @@ functions:
       input:
       - storage_provider: s3
         path: /pictures/in/
+        prefix: [p-1, p-2]
         suffix: [.jpg, .png]
+        exclude: ["*_mask.*", old/**]
+        min_size: 1KiB
+        newer: 2026-01-01
       output:
       - storage_provider: s3.store
         path: pictures/out
@@ -101,6 +105,24 @@ storage_providers:
   s3:
     store: {access_key: "AK", secret_key: "${TOKEN}", region: us-east-1}
 "#;
+
+#[test]
+fn rules_of_inputs_are_read_and_told_and_wrong_ones_refused() {
+    let input = |rules: &str| format!("input: [{{storage_provider: s3, path: bucket/in, {rules}}}]");
+    let definition = one(&input("prefix: sub-, exclude: ['*_mask.nii'], min_size: 1KiB, newer: 7d"));
+    let told = explain(&definition).to_string();
+    let line = "new objects in s3://bucket/in/ beginning with `sub-`, without `*_mask.nii`, of at least 1.0 KiB, not older than 7d";
+    assert!(told.contains(line), "{told}");
+    assert_eq!(definition.inputs[0].key_prefix(), "in/sub-");
+    for (rules, word) in [
+        ("exclude: '[a'", "not a pattern"),
+        ("min_size: big", "64KiB"),
+        ("newer: soon", "7d"),
+        (&*format!("exclude: ['{}']", "x".repeat(1500)), "1500 are allowed"),
+    ] {
+        assert!(errors(&input(rules))[0].message.contains(word), "{rules}");
+    }
+}
 
 #[test]
 fn scripts_start_where_the_definition_says() {
@@ -133,7 +155,7 @@ fn a_whole_definition_is_read() {
     assert_eq!(definition.on_failure, OnFailure::Keep);
     assert_eq!(definition.script, Some(folder.path().join("run.sh")));
     let rule =
-        |suffix: &str| InputRule { bucket: "pictures".into(), path: "in".into(), suffix: suffix.into() };
+        |suffix: &str| InputRule { bucket: "pictures".into(), path: "in".into(), prefix: "p-".into(), suffix: suffix.into() };
     assert_eq!(definition.inputs, [rule(".jpg"), rule(".png")]);
     assert_eq!(definition.outputs[0].suffix, [".gif"]);
     assert_eq!(definition.env["ITERATIONS"], "200");

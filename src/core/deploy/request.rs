@@ -35,6 +35,7 @@ pub fn compose_request(definition: &Definition, runtime: Bytes) -> Result<Compos
             .map(|(name, provider)| (name.clone(), provider.storage.clone()))
             .collect(),
         provider_inputs: definition.provider_inputs.clone(),
+        selections: definition.selections_with_rules().to_vec(),
         credentials: definition.credentials,
         fingerprint: String::new(),
     };

@@ -7,6 +7,7 @@ use crate::logs::{LogClient, LogGroup};
 use crate::model::{FunctionInfo, Millis};
 use async_trait::async_trait;
 use std::time::Duration;
+use throng_contract::Selection;
 
 /// Objects in this place start the function.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -25,6 +26,20 @@ impl TriggerPlace {
     pub fn starts(&self, bucket: &str, key: &str) -> bool {
         self.bucket == bucket && key.starts_with(&self.prefix) && key.ends_with(&self.suffix)
     }
+
+    /// What it says of inputs, for a function whose tags do not.
+    #[must_use]
+    pub fn selection(&self) -> Selection {
+        let (path, prefix) = self.prefix.rsplit_once('/').unwrap_or(("", &self.prefix));
+        let some = |text: &str| if text.is_empty() { Vec::new() } else { vec![text.to_owned()] };
+        Selection {
+            bucket: self.bucket.clone(),
+            path: path.to_owned(),
+            prefix: some(prefix),
+            suffix: some(&self.suffix),
+            ..Selection::default()
+        }
+    }
 }
 
 /// What a launch needs to know of a function.
@@ -40,8 +55,12 @@ pub struct FunctionFacts {
     pub triggers: Vec<TriggerPlace>,
     /// Until when, in milliseconds since 1970, S3 may not start it yet, because the triggers are new.
     pub triggers_apply_from_ms: Millis,
+    /// What of its input places is an input; everything when there are none.
+    pub selections: Vec<Selection>,
     /// Memory in MiB.
     pub memory_mb: u32,
+    /// /tmp in MiB; 0 when unknown.
+    pub tmp_mb: u32,
     /// How often Lambda tries a failed event again.
     pub retries: u32,
     /// Which contract its runtime keeps; `None` when that cannot be known, because throng did not deploy it.
@@ -117,14 +136,18 @@ impl FunctionApi for Cloud {
         let retries = lambda.event_invoke(function).await?.and_then(|events| events.retries).unwrap_or(2);
         let contract = deploy::contract_of(&detail.tags);
         let triggers_apply_from_ms = deploy::triggers_apply_from_ms(&detail.tags);
-        let role = detail.settings.role;
+        let selections = deploy::selections_of(&detail.tags);
+        let selections = selections.unwrap_or_else(|| triggers.iter().map(TriggerPlace::selection).collect());
+        let (role, tmp_mb) = (detail.settings.role, detail.settings.tmp_mb);
         Ok(Some(FunctionFacts {
             image,
             state,
             role,
             triggers,
             triggers_apply_from_ms,
+            selections,
             memory_mb,
+            tmp_mb,
             retries,
             contract,
         }))

@@ -49,6 +49,12 @@ pub struct RunHeader {
     /// Whether the inputs are files of the launching machine, to be uploaded.
     #[serde(default)]
     pub files: bool,
+    /// Inputs that were given and are no tasks, because they could not be run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub skipped: Option<Skipped>,
+    /// How many inputs were left out by the rules of the function's `input`.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub unselected: u64,
     /// How tasks are started.
     pub started_by: StartedBy,
     /// How often Lambda tries a failed task again; the first layout did not say.
@@ -57,6 +63,35 @@ pub struct RunHeader {
     /// Version of the throng that launched it.
     #[serde(default)]
     pub throng: String,
+}
+
+/// Inputs that a launch left out because they could not be run.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Skipped {
+    /// How many.
+    pub count: u64,
+    /// The first of them: at most [`Skipped::NAMED`].
+    #[serde(default)]
+    pub first: Vec<SkippedInput>,
+}
+
+impl Skipped {
+    /// How many inputs are named.
+    pub const NAMED: usize = 100;
+}
+
+/// An input that was left out.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SkippedInput {
+    /// The file's path, or its name.
+    pub name: String,
+    /// Why.
+    pub reason: String,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
+const fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 /// `cancel.json`: a person ended the run.

@@ -48,7 +48,7 @@ pub use follow::{FollowOptions, Follower, follow, wait};
 pub use header::{Cancelled, RunEnd, RunHeader, StartedBy, is_run_id, new_run_id};
 #[cfg(test)]
 pub(crate) use launch::tests as launch_tests;
-pub use launch::{Inputs, Launch, LaunchRequest, SendReport, cancel, prepare, resume, send_again, unsent};
+pub use launch::{Inputs, Launch, LaunchOptions, LaunchRequest, SendReport, cancel, prepare, resume, send_again, unsent};
 pub use list::Lister;
 pub use manifest::{ManifestEntry, read_manifest};
 pub use provider::{Store, Stores};

@@ -28,6 +28,8 @@ async fn launched(cloud: &Cloud) -> String {
         bucket: "inputs".into(),
         provider: None,
         files: false,
+        skipped: None,
+        unselected: 0,
         started_by: StartedBy::Invoke,
         retries: Some(0),
         throng: String::new(),

@@ -59,6 +59,7 @@ pub fn function(script: bool) -> FunctionConfig {
         on_failure: OnFailure::Discard,
         providers: BTreeMap::new(),
         provider_inputs: Vec::new(),
+        selections: Vec::new(),
         credentials: Credentials::default(),
         fingerprint: "function".into(),
     }

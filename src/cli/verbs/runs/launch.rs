@@ -12,7 +12,6 @@ use crate::verbs::invoke::{self, AnswerOptions};
 use crate::verbs::resolve::resolve;
 use crate::verbs::{deploy, sources};
 use serde_json::json;
-use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -22,7 +21,7 @@ use throng_core::definition::Document;
 use throng_core::jobs::{self, Definitions, Job, JobContext, Observer, Resumption, WhenInterrupted};
 use throng_core::lines;
 use throng_core::model::{Place, RunSummary};
-use throng_core::run::{Follower, Inputs, Launch, LaunchRequest, SendReport};
+use throng_core::run::{Follower, Inputs, Launch, LaunchOptions, LaunchRequest, SendReport};
 use throng_core::words;
 
 pub async fn launch(session: &Session, args: args::Run) -> CliResult {
@@ -58,17 +57,22 @@ pub async fn launch(session: &Session, args: args::Run) -> CliResult {
         }
     };
     let there = match (inputs, &first) {
-        (None, Some(definition)) => sources::at_inputs(job.cloud(), definition).await?,
+        (None, Some(definition)) => sources::at_inputs(definition)?,
         (inputs, _) => inputs,
     };
     let Some(inputs) = there else {
         let answer = AnswerOptions { asynchronous: args.asynchronous, to: None };
         return invoke::send(session, &job, &function, Vec::new(), answer).await;
     };
-    let request = LaunchRequest { function, inputs, parameters: BTreeMap::new() };
+    let request = LaunchRequest { options: options(&args.choice), ..LaunchRequest::new(function, inputs) };
     let launch = async |observer| jobs::launch(&job, request, &observer).await;
     let launch = watched(session, |_| {}, launch).await?;
     begun(session, &args, &job, launch).await
+}
+
+const fn options(choice: &args::Choice) -> LaunchOptions {
+    let args::Choice { no_select, skip_unreadable, skip_too_large } = *choice;
+    LaunchOptions { everything: no_select, skip_unreadable, skip_too_large }
 }
 
 /// Deploys the function of a file that is to be run; gives its name.

@@ -6,6 +6,8 @@
 //!
 //! ```text
 //! inputs    files found, objects listed
+//! select    which of them are tasks: the rules of the function's `input`
+//! skip      what cannot be run is refused, or left out when a person says so
 //! prepare   the run is made: plan, manifest, run.json
 //! resume    a run whose sending broke off
 //! send      files uploaded; those that cannot be are failed tasks
@@ -24,7 +26,9 @@ mod prepare;
 mod reopen;
 mod rerun;
 mod resume;
+mod select;
 mod send;
+mod skip;
 
 pub(super) use again::invoke_again;
 pub use again::send_again;
@@ -81,8 +85,40 @@ pub struct LaunchRequest {
     pub function: String,
     /// Its inputs.
     pub inputs: Inputs,
-    /// What the person chose, for the record.
+    /// Variables for the script.
     pub parameters: BTreeMap<String, String>,
+    /// What else the person chose.
+    pub options: LaunchOptions,
+}
+
+impl LaunchRequest {
+    /// A launch without variables or options.
+    #[must_use]
+    pub fn new(function: impl Into<String>, inputs: Inputs) -> Self {
+        Self {
+            function: function.into(),
+            inputs,
+            parameters: BTreeMap::new(),
+            options: LaunchOptions::default(),
+        }
+    }
+
+    /// Whether storing its files is enough to start its tasks, where there is a trigger. What no notification of S3 can say is
+    /// sent by an event of our own.
+    fn is_plain(&self) -> bool {
+        self.parameters.is_empty() && !self.options.everything
+    }
+}
+
+/// What a person chose of a launch.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LaunchOptions {
+    /// Every input, whatever the rules of the function's `input` say.
+    pub everything: bool,
+    /// Leave out what cannot be read, and say so; else the launch is refused.
+    pub skip_unreadable: bool,
+    /// Leave out what is larger than the function's /tmp, and say so; else the launch is refused.
+    pub skip_too_large: bool,
 }
 
 /// What came of sending a run's inputs.
@@ -108,6 +144,8 @@ pub struct Launch {
     triggers: Vec<TriggerPlace>,
     /// Inputs that were asked for and are not there.
     absent: u64,
+    /// What a person should know of inputs that were left out, and of those that were not.
+    told: Vec<String>,
     /// Whether S3 may not start the function yet.
     triggers_too_new: bool,
     /// Why its tasks may not be able to read their inputs.
@@ -150,13 +188,6 @@ impl Launch {
         self.inputs.junk
     }
 
-    /// Files that were left out because they cannot be read (links to nothing, names that no key can have), in a
-    /// sentence about the first; `None` when none was.
-    #[must_use]
-    pub fn left_out(&self) -> Option<String> {
-        self.inputs.left_out()
-    }
-
     /// Inputs of [`Inputs::Unsuccessful`] that are no longer there, or never were: they are left out.
     #[must_use]
     pub const fn absent(&self) -> u64 {
@@ -168,12 +199,12 @@ impl Launch {
     pub fn notes(&self) -> Vec<String> {
         let absent = (self.absent > 0)
             .then(|| format!("{} not there any more: left out", plural(self.absent, "input")));
-        let left_out = self.left_out().map(|left_out| format!("left out: {left_out}"));
         let invoked = self.triggers_too_new.then(|| {
             "the function's triggers are less than five minutes old, and S3 may not act on them yet: each task is invoked"
                 .to_owned()
         });
-        [absent, left_out, self.doubt.clone(), invoked].into_iter().flatten().collect()
+        let first = absent.into_iter().chain(self.told.iter().cloned());
+        first.chain(self.doubt.clone()).chain(invoked).collect()
     }
 
     /// The inputs, for a follower that need not read them again.

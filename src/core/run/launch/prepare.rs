@@ -2,6 +2,8 @@
 
 use super::inputs::{list_objects, scan_files};
 use super::rerun::unsuccessful;
+use super::select::Sieve;
+use super::skip::skip;
 use super::{Inputs, Launch, LaunchRequest, are_too_new, facts_of, refuse_other_contract};
 use crate::cloud::now_ms;
 use crate::dataset::FileList;
@@ -10,7 +12,7 @@ use crate::dataset::pace::Pace;
 use crate::deploy::Unreadable;
 use crate::model::Place;
 use crate::private;
-use crate::run::cloud::FunctionFacts;
+use crate::run::cloud::{FunctionFacts, TriggerPlace};
 use crate::run::header::{RunHeader, StartedBy, new_run_id};
 use crate::run::manifest::write_manifest;
 use crate::run::{RunContext, RunError, Stores, plan};
@@ -29,20 +31,29 @@ pub async fn prepare(
     request: LaunchRequest,
     cancel: &CancellationToken,
 ) -> Result<Launch, RunError> {
-    let facts = facts_of(context, &request.function).await?;
+    let mut facts = facts_of(context, &request.function).await?;
     refuse_other_contract(&request.function, &facts)?;
+    if !request.is_plain() {
+        refuse_trigger_place(&request, &facts)?;
+        facts.triggers.clear();
+    }
     let started_ms = now_ms();
     let id = new_run_id(started_ms);
     let source = source_of(&request.inputs);
+    let mut sieve = Sieve::of(&facts, request.options.everything, started_ms);
     let (mut absent, mut doubt) = (0, None);
-    let (inputs, provider, place, files) = match request.inputs {
+    let (mut inputs, provider, place, files) = match request.inputs {
         Inputs::Files { paths, dest } => {
-            let list = scan_files(paths, cancel).await?;
-            (list, None, dest.unwrap_or_else(|| destination(context, &facts, &id)), true)
+            let mut list = scan_files(paths, cancel).await?;
+            let place = dest.unwrap_or_else(|| destination(context, &facts, &id));
+            sieve.sift(&mut list, &place);
+            sieve.refuse_nothing(&list)?;
+            (list, None, place, true)
         }
         Inputs::Objects { provider, bucket, keys } => {
             let store = Stores::of(context, &request.function).get(provider.as_deref()).await?;
-            let list = list_objects(&store, &bucket, &keys, cancel).await?;
+            let at = (provider.as_deref(), bucket.as_str());
+            let list = list_objects(&store, at, &keys, &mut sieve, cancel).await?;
             if provider.is_none() {
                 doubt = readable(context, &request.function, &facts, &bucket, &list).await?;
             }
@@ -54,6 +65,8 @@ pub async fn prepare(
             (found.inputs, found.provider, Place { bucket: found.bucket, prefix: String::new() }, false)
         }
     };
+    let (skipped, mut told) = skip(&mut inputs, &facts, request.options)?;
+    told.extend(sieve.told());
     let place = Place { prefix: place.prefix.trim_matches('/').to_owned(), ..place };
     let mut launch = Launch {
         header: RunHeader {
@@ -69,6 +82,8 @@ pub async fn prepare(
             bucket: place.bucket.clone(),
             provider,
             files,
+            skipped,
+            unselected: sieve.left_out,
             started_by: StartedBy::Trigger,
             retries: Some(facts.retries),
             throng: env!("CARGO_PKG_VERSION").to_owned(),
@@ -79,6 +94,7 @@ pub async fn prepare(
         triggers_too_new: files && are_too_new(&facts),
         triggers: facts.triggers,
         absent,
+        told,
         doubt,
         claim: None,
     };
@@ -91,6 +107,18 @@ pub async fn prepare(
     }
     launch.write().await?;
     Ok(launch)
+}
+
+/// What an event of our own starts must not be started by a trigger as well.
+fn refuse_trigger_place(request: &LaunchRequest, facts: &FunctionFacts) -> Result<(), RunError> {
+    let Inputs::Files { dest: Some(place), .. } = &request.inputs else { return Ok(()) };
+    let hit = |trigger: &TriggerPlace| trigger.bucket == place.bucket && place.key("").starts_with(&trigger.prefix);
+    if facts.triggers.iter().any(hit) {
+        return Err(RunError::Refused(format!(
+            "objects in {place} start the function by themselves, without what this launch asks for: leave the place out"
+        )));
+    }
+    Ok(())
 }
 
 /// Objects that are asked about: a role's rights end with folders, not with each object.

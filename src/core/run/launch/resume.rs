@@ -64,6 +64,7 @@ pub async fn resume(context: &RunContext, run: &str) -> Result<Launch, RunError>
         triggers_too_new: false,
         doubt: None,
         absent: 0,
+        told: Vec::new(),
         claim,
     })
 }

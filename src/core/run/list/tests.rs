@@ -24,6 +24,8 @@ fn header(id: &str, started_ms: u64) -> RunHeader {
         bucket: "in".into(),
         provider: None,
         files: false,
+        skipped: None,
+        unselected: 0,
         started_by: StartedBy::Invoke,
         retries: Some(0),
         throng: String::new(),

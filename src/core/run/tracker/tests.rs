@@ -25,6 +25,8 @@ fn header(tasks: u64) -> RunHeader {
         bucket: "b".into(),
         provider: None,
         files: false,
+        skipped: None,
+        unselected: 0,
         started_by: StartedBy::Invoke,
         throng: String::new(),
         retries: None,
