@@ -16,7 +16,8 @@ const HIDDEN: [&str; 4] = ["AWS_LAMBDA_RUNTIME_API", layout::ENV_CONFIG, layout:
 
 /// Names that an HTTP request's parameters do not get as they are: the runtime's own, whether they are set or not, and
 /// those that change what programs load or where they send their requests.
-const RESERVED: [&str; 26] = [
+const RESERVED: [&str; 27] = [
+    layout::ENV_FILES,
     "INPUT_FILE_PATH",
     "TMP_INPUT_DIR",
     "TMP_OUTPUT_DIR",
@@ -76,6 +77,9 @@ pub fn base(settings: &RuntimeSettings) -> BTreeMap<OsString, OsString> {
         }
     }
     variables.entry("PATH".into()).or_insert_with(|| DEFAULT_PATH.into());
+    if settings.files.is_dir() {
+        variables.insert(layout::ENV_FILES.into(), settings.files.clone().into());
+    }
     variables.insert("INSTANCE_IP".into(), own_address().into());
     variables
 }

@@ -97,3 +97,36 @@ fn what_cannot_be_run_is_said_before_anything_is_sent() {
     let keys = home.ok(&["ls", "sizes-data/in/", "-r"]);
     assert!(keys.contains("a/x.nii") && keys.contains("b/x.nii"), "{keys}");
 }
+
+#[test]
+fn functions_share_files_that_scripts_find_by_a_variable() {
+    let home = Home::new();
+    home.write("atlas/labels.txt", "1 cortex");
+    home.write("model.onnx", "weights");
+    let script = "cat \"$FILES_DIR/atlas/labels.txt\" \"$FILES_DIR/model.onnx\" > \"$TMP_OUTPUT_DIR/result\"";
+    for name in ["one", "two"] {
+        deploy(&home, name, script, "      files: [atlas/, model.onnx]\n");
+    }
+    let told = home.ok(&["check", "one.yaml"]);
+    assert!(told.contains("atlas/: 1 file, 8 B") && told.contains("model.onnx: 7 B"), "{told}");
+    home.write("x", "x");
+    home.ok(&["run", "two", "x", "--wait", "--to", "results"]);
+    let result = std::fs::read_to_string(home.path().join("results/result")).unwrap();
+    assert_eq!(result, "1 cortexweights");
+    let layers = |name: &str| {
+        let uri = home.json(&["functions", name])["image"].as_str().unwrap().to_owned();
+        let (_, name) = uri.split_once('/').expect("a host");
+        let image = home.json(&["image", "inspect", name]);
+        let layers = image["layers"].as_array().unwrap();
+        layers.iter().map(|layer| layer["digest"].as_str().unwrap_or_default().to_owned()).collect::<Vec<_>>()
+    };
+    let (one, two) = (layers("one"), layers("two"));
+    assert_eq!((one.len(), &one[..2]), (3, &two[..2]), "the root filesystem and the files are the same layers");
+    assert_ne!(one[2], two[2]);
+
+    let plan = home.ok(&["deploy", "--dry-run", "one.yaml"]);
+    assert!(!plan.contains("push"), "{plan}");
+    home.write("atlas/labels.txt", "2 cortex");
+    let plan = home.ok(&["deploy", "--dry-run", "one.yaml"]);
+    assert!(plan.contains("push") && plan.contains("(files: "), "{plan}");
+}

@@ -8,6 +8,10 @@ pub const RUNTIME: &str = "/opt/throng/runtime";
 pub const CONFIG: &str = "/opt/throng/function.json";
 /// The user's script. Outside the input folder, so that an input of the same name can never be run in its place.
 pub const SCRIPT: &str = "/opt/throng/script";
+/// Files and folders that the definition names, for the script to read. Where there are any, [`ENV_FILES`] says so.
+pub const FILES: &str = "/opt/throng/files";
+/// Set for the script: the folder of the definition's `files`.
+pub const ENV_FILES: &str = "FILES_DIR";
 
 /// Set on the function: the context's home bucket, where records go. Without it the runtime writes no records.
 pub const ENV_HOME_BUCKET: &str = "THRONG_HOME_BUCKET";

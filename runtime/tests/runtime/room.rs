@@ -76,3 +76,19 @@ fn a_script_that_cannot_write_is_told_where_it_can() {
         assert!(error.contains(words), "{error}");
     }
 }
+
+#[test]
+fn files_of_the_definition_are_found_by_a_variable() {
+    let script = "cat \"$FILES_DIR/atlas.txt\"; echo \"${FILES_DIR:-none}\"";
+    let mut rig = Rig::with_script(script);
+    rig.put("in/a", b"");
+    assert_eq!(body(&rig.notify(&["a"])), b"none\n", "there are none");
+    let image = tempfile::tempdir().unwrap();
+    let (config, files) = (image.path().join("function.json"), image.path().join("files"));
+    std::fs::write(&config, serde_json::to_vec(&function(true)).unwrap()).unwrap();
+    std::fs::write(image.path().join("script"), script).unwrap();
+    std::fs::create_dir(&files).unwrap();
+    std::fs::write(files.join("atlas.txt"), "regions\n").unwrap();
+    let mut rig = Rig::start(&function(true), None, &[("THRONG_CONFIG", config.to_str().unwrap())]);
+    assert_eq!(text(&mut rig), format!("regions\n{}\n", files.display()));
+}

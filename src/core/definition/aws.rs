@@ -5,7 +5,7 @@ use super::node::Node;
 use super::problem::{Position, Report};
 use super::providers::{self, Providers};
 use super::secrets::{Environment, expand};
-use super::{Architecture, Definition, OnFailure, flows, limits, script, shared_memory};
+use super::{Architecture, Definition, OnFailure, files, flows, limits, script, shared_memory};
 use crate::image::Source;
 use std::path::Path;
 use throng_contract::Credentials;
@@ -47,6 +47,7 @@ const LAMBDA: &[&str] = &[
     "on_failure",
     "credentials",
     "workdir",
+    "files",
 ];
 const CONTAINER: &[&str] =
     &["image", "image_file", "environment", "timeout_threshold", "alpine", "create_image"];
@@ -133,6 +134,7 @@ pub(super) fn read(node: &Node, key: &str, context: &Context<'_>, report: &mut R
     read_resources(&lambda, &container, &mut definition, report);
     read_image(&lambda, &container, node.at, &mut definition, report);
     read_script(&lambda, &mut definition, report);
+    definition.files = files::read(&lambda, context.base, report);
     read_variables(&lambda, &container, context, &mut definition, report);
     read_rest(&entry, &lambda, context, &mut definition, report);
     note_unused(&entry, &lambda, &container, report);
@@ -411,7 +413,6 @@ fn note_unused(entry: &Fields<'_>, lambda: &Fields<'_>, container: &Fields<'_>, 
         }
     };
     warn(lambda, "layers", "Lambda takes no layers beside an image; put the files into the image");
-    warn(lambda, "extra_payload", "put the files into the image");
     warn(lambda, "preheat", "the first tasks of a run warm the function up");
     warn(lambda, "boto_profile", "the context says which AWS profile is used");
     warn(entry, "boto_profile", "the context says which AWS profile is used");

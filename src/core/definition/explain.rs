@@ -1,6 +1,6 @@
 //! What a definition would make, in words.
 
-use super::{Definition, Dialect, Document, OnFailure, Origin, selection};
+use super::{Definition, Dialect, Document, OnFailure, Origin, files, selection};
 use crate::image::Source;
 use std::fmt::{self, Write as _};
 use throng_contract::{Credentials, FunctionConfig, Selection};
@@ -69,6 +69,7 @@ pub fn explain(definition: &Definition) -> Explanation {
     }
     add("image", image_lines(definition));
     add("script", script_lines(definition));
+    add("files", file_lines(definition));
     add("resources", resource_lines(definition));
     add("variables", variable_lines(definition));
     add("input", input_lines(definition));
@@ -95,6 +96,14 @@ fn script_lines(definition: &Definition) -> Vec<String> {
         folder => format!("it starts in {folder}"),
     });
     std::iter::once(script).chain(start).collect()
+}
+
+fn file_lines(definition: &Definition) -> Vec<String> {
+    let mut lines: Vec<_> = definition.files.iter().map(|path| files::told(path)).collect();
+    if !lines.is_empty() {
+        lines.push(format!("at $FILES_DIR ({}), in a layer that functions share", throng_contract::layout::FILES));
+    }
+    lines
 }
 
 fn resource_lines(definition: &Definition) -> Vec<String> {

@@ -41,6 +41,7 @@
 //! | `retries` | 0 | **ours**: Lambda's own retries of a failed asynchronous invocation, 0–2 |
 //! | `concurrency` | none | **ours**: at most so many at a time (reserved concurrency) |
 //! | `on_failure` | `discard` | **ours**: `keep` stores what a failed script left, under `failed/` |
+//! | `files` | none | **ours**: files and folders that scripts find at `$FILES_DIR`; SCAR's `extra_payload` is one |
 //! | `workdir` | the image's | **ours**: where scripts start: an absolute path, or `task`: a fresh folder for each task |
 //! | `credentials` | `ask` | **ours**: where a script gets credentials of AWS from: `ask`, `env`, `none`, `role` |
 //! | `output[].path` | | **ours**: `{request_id}` in it is the invocation's, so that equal names do not overwrite each other |
@@ -72,6 +73,7 @@
 //! dialects    older spellings, brought into today's
 //! emit        trees as YAML
 //! explain     what a definition would make, in words
+//! files       what a script finds beside its input
 //! fields      typed access to a map; unknown keys are warned about
 //! flows       input and output of a function
 //! form        a definition from a form of the screen
@@ -97,6 +99,7 @@ mod dialects;
 mod emit;
 mod explain;
 mod fields;
+mod files;
 mod flows;
 mod form;
 mod limits;
@@ -146,6 +149,8 @@ pub struct Definition {
     pub base: PathBuf,
     /// The script, absolute.
     pub script: Option<PathBuf>,
+    /// Files and folders that scripts find at [`FILES`](throng_contract::layout::FILES), absolute; no two of one name.
+    pub files: Vec<PathBuf>,
     /// Memory in MiB, 128–10240.
     pub memory_mb: u32,
     /// Time limit in seconds, 1–900.
@@ -216,6 +221,7 @@ impl Definition {
             image: String::new(),
             base: base.to_owned(),
             script: None,
+            files: Vec::new(),
             memory_mb: 512,
             timeout_s: 300,
             timeout_threshold_s: 10,
@@ -250,6 +256,7 @@ impl fmt::Debug for Definition {
             .field("image", &self.image)
             .field("base", &self.base)
             .field("script", &self.script)
+            .field("files", &self.files)
             .field("memory_mb", &self.memory_mb)
             .field("timeout_s", &self.timeout_s)
             .field("timeout_threshold_s", &self.timeout_threshold_s)

@@ -73,6 +73,7 @@ functions:
       concurrency: 50
       on_failure: keep
       workdir: /work
+      files: [prog]
       architectures: [arm64]
       runtime: image
       execution_mode: lambda
@@ -121,6 +122,22 @@ fn rules_of_inputs_are_read_and_told_and_wrong_ones_refused() {
         (&*format!("exclude: ['{}']", "x".repeat(1500)), "1500 are allowed"),
     ] {
         assert!(errors(&input(rules))[0].message.contains(word), "{rules}");
+    }
+}
+
+#[test]
+fn files_beside_the_input_are_named_and_told() {
+    let folder = folder();
+    fs::create_dir(folder.path().join("atlas")).unwrap();
+    fs::write(folder.path().join("atlas/labels.txt"), "1234").unwrap();
+    let read = |lines: &str| read_with(&lambda(lines), folder.path(), &|_| None);
+    let definition = read("files: [atlas/, prog]\nextra_payload: run.sh").unwrap().definitions.remove(0);
+    assert_eq!(definition.files, ["atlas", "prog", "run.sh"].map(|name| folder.path().join(name)));
+    let told = explain(&definition).to_string();
+    assert!(told.contains("atlas/: 1 file, 4 B") && told.contains("$FILES_DIR (/opt/throng/files)"), "{told}");
+    for (lines, word) in [("files: [gone]", "no file or folder"), ("files: [prog, atlas/../prog]", "the name of")] {
+        let error = read(lines).unwrap_err().to_string();
+        assert!(error.contains(word), "{error}");
     }
 }
 
@@ -298,7 +315,7 @@ fn what_this_release_cannot_do_is_refused_clearly() {
         assert!(found.iter().any(|problem| problem.message.contains(word)), "{lines}: {found:?}");
     }
     assert!(warnings("runtime: python3.8\nvpc: {SubnetIds: [], SecurityGroupIds: []}").is_empty());
-    assert_eq!(warnings("layers: [a]\nextra_payload: d").len(), 2);
+    assert_eq!(warnings("layers: [a]").len(), 1);
 }
 
 #[test]

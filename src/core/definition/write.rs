@@ -45,6 +45,10 @@ pub fn to_yaml(definition: &Definition) -> String {
     if let Some(script) = &definition.script {
         line(format!("init_script: {}", quote(&shorten(script, &definition.base))));
     }
+    if !definition.files.is_empty() {
+        let names = definition.files.iter().map(|path| quote(&shorten(path, &definition.base)));
+        line(format!("files: [{}]", names.collect::<Vec<_>>().join(", ")));
+    }
     line("container:".into());
     line(format!("  image: {}", quote(&definition.image)));
     line(format!("  timeout_threshold: {}", definition.timeout_threshold_s));

@@ -1,7 +1,7 @@
 //! What a definition asks of an image.
 
 use crate::definition::{Definition, SCRIPT_BYTES};
-use crate::image::{ComposeRequest, ImageError, Source};
+use crate::image::{ComposeRequest, ImageError, SharedFile, Source};
 use crate::regular;
 use bytes::Bytes;
 use std::path::PathBuf;
@@ -45,7 +45,14 @@ pub fn compose_request(definition: &Definition, runtime: Bytes) -> Result<Compos
         architecture: definition.architecture,
         runtime,
         script,
+        files: definition.files.iter().map(shared_file).collect(),
         config,
         function_variables: definition.lambda_env.keys().cloned().collect(),
     })
+}
+
+/// A file or folder under its own name.
+fn shared_file(path: &PathBuf) -> SharedFile {
+    let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    SharedFile { path: path.clone(), name }
 }

@@ -4,6 +4,7 @@ use super::base::{self, Base, ImageSettings};
 use super::blob::{Blob, BlobSource, blocking};
 use super::digest::sha256;
 use super::request::ComposeRequest;
+use super::shared::SharedLayer;
 use super::{CONFIG, Cache, GOOD_MANIFEST, ImageError, LAYER, MANIFEST, MAX_UNCOMPRESSED, added};
 use crate::model::{Architecture, is_reserved};
 use bytes::Bytes;
@@ -25,6 +26,8 @@ pub struct Composed {
     pub config: Bytes,
     /// Configuration and layers.
     pub blobs: Vec<Blob>,
+    /// The layer of the definition's files, when it has any.
+    pub shared: Option<SharedLayer>,
     /// What the runtime will read.
     pub function_config: FunctionConfig,
     /// What a person should know.
@@ -96,7 +99,8 @@ pub(super) fn assemble(request: &ComposeRequest, base: Base) -> Result<Composed,
     }
     blobs.insert(0, config_blob);
     let digest = sha256(&manifest);
-    Ok(Composed { manifest, media_type: MANIFEST, digest, config, blobs, function_config, warnings })
+    let shared = base.shared;
+    Ok(Composed { manifest, media_type: MANIFEST, digest, config, blobs, shared, function_config, warnings })
 }
 
 /// The request's configuration, with the user's image's settings in it.

@@ -59,6 +59,8 @@ pub async fn upgrade(
             architecture: wanted.architecture,
             runtime: wanted.runtime,
             script: added.script.map(Bytes::from),
+            // Their layer is one of the image.
+            files: Vec::new(),
             config: as_it_was(added.config),
             function_variables: wanted.function_variables,
         };
