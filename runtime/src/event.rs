@@ -6,6 +6,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use throng_contract::{EventRef, S3ObjectRef, TaskEvent, TaskRef, object_keys_from_s3_event, s3_event_id};
 
 /// How many wrappers are taken off an event.
@@ -39,6 +40,10 @@ pub struct Job {
     pub size: Option<u64>,
     /// The group that the event names.
     pub group: Option<String>,
+    /// Variables that the event brings for the script.
+    pub variables: BTreeMap<String, String>,
+    /// Which set of parameters they are of.
+    pub parameters: Option<String>,
     /// For the variable `EVENT`.
     pub event: Option<String>,
     /// For the variable `EVENT_TIME`.
@@ -73,6 +78,8 @@ pub enum Input {
     },
     /// In the event.
     Bytes(Vec<u8>),
+    /// A task of a run without inputs.
+    Nothing,
 }
 
 /// Reads an event. `now` is the time for events that bring none.
@@ -93,6 +100,8 @@ fn plain(bytes: Vec<u8>) -> Job {
         sequencer: None,
         size: None,
         group: None,
+        variables: BTreeMap::new(),
+        parameters: None,
         event: None,
         time: None,
         origin: Origin::Own,
@@ -116,8 +125,8 @@ fn read_value(value: Value, raw: &[u8], now: &str, request: &mut Request, depth:
         return read_value(inner.clone(), inner.to_string().as_bytes(), now, request, depth - 1);
     }
     if let Some(job) = own_event(&value, now) {
-        let nothing = matches!(&job.input, Input::Object { key, .. } if key.is_empty());
-        if !nothing {
+        // Without an input there is something to do for a task of a run alone.
+        if job.input != Input::Nothing || job.task.is_some() {
             request.jobs.push(job);
         }
         return;
@@ -133,6 +142,8 @@ fn read_value(value: Value, raw: &[u8], now: &str, request: &mut Request, depth:
                 sequencer: Some(object.sequencer),
                 size: object.size,
                 group: None,
+                variables: BTreeMap::new(),
+                parameters: None,
                 event: Some(json!({"Records": [&object.record]}).to_string()),
                 time: Some(object.event_time.unwrap_or_else(|| now.to_owned())),
                 origin: match object.record.get("eventSource").and_then(Value::as_str) {
@@ -219,6 +230,31 @@ fn read_body(value: &Value, now: &str, request: &mut Request, depth: usize) {
 fn own_event(value: &Value, now: &str) -> Option<Job> {
     value.get("throng")?;
     let event: TaskEvent = serde_json::from_value(value.clone()).ok()?;
+    let shown = shown(&event, now);
+    Some(Job {
+        event: shown,
+        time: Some(now.to_owned()),
+        id: event.id().map(|id| EventRef { id, retries: event.retries }),
+        sequencer: None,
+        size: None,
+        group: event.group,
+        variables: event.variables,
+        parameters: event.parameters,
+        task: event.task,
+        origin: event.provider.map_or(Origin::Own, Origin::Provider),
+        input: match event.key.as_str() {
+            "" => Input::Nothing,
+            _ => Input::Object { bucket: event.bucket, key: event.key },
+        },
+        json_body: false,
+    })
+}
+
+/// The notification that stands for an event of ours; none where there is no object.
+fn shown(event: &TaskEvent, now: &str) -> Option<String> {
+    if event.key.is_empty() {
+        return None;
+    }
     let key = crate::sigv4::encode(&event.key, true).replace("%20", "+");
     let bucket = &event.bucket;
     let minio = event.provider.as_deref().is_some_and(|provider| provider.starts_with("minio"));
@@ -231,18 +267,7 @@ fn own_event(value: &Value, now: &str) -> Option<Job> {
             "object": {"key": key},
         },
     }]});
-    Some(Job {
-        event: Some(shown.to_string()),
-        time: Some(now.to_owned()),
-        id: event.id().map(|id| EventRef { id, retries: event.retries }),
-        sequencer: None,
-        size: None,
-        group: event.group,
-        task: event.task,
-        origin: event.provider.map_or(Origin::Own, Origin::Provider),
-        input: Input::Object { bucket: event.bucket, key: event.key },
-        json_body: false,
-    })
+    Some(shown.to_string())
 }
 
 #[cfg(test)]
@@ -259,7 +284,7 @@ mod tests {
     fn bytes(payload: &str) -> String {
         match one(payload).input {
             Input::Bytes(bytes) => String::from_utf8(bytes).unwrap(),
-            Input::Object { .. } => unreachable!("{payload}"),
+            Input::Object { .. } | Input::Nothing => unreachable!("{payload}"),
         }
     }
 
@@ -352,7 +377,8 @@ mod tests {
         let file = Input::Object { bucket: "b".into(), key: "in/x".into() };
         assert_eq!(keys(&[record("in/", 0), record("in/x", 0)]), [file], "an empty file is one");
         assert_eq!(keys(&[record("in/odd/", 5)]).len(), 1, "what has content is an input");
-        let unsaid = json!({"eventSource": "minio:s3", "s3": {"bucket": {"name": "b"}, "object": {"key": "in/"}}});
+        let unsaid =
+            json!({"eventSource": "minio:s3", "s3": {"bucket": {"name": "b"}, "object": {"key": "in/"}}});
         assert_eq!(keys(&[unsaid, record("", 3)]), [], "nor what says no size, nor an empty key");
         assert_eq!(read(br#"{"throng": null, "bucket": "b", "key": ""}"#, "now").jobs, []);
     }

@@ -28,5 +28,7 @@ fn why(job: &Job, entries: &[Selection], stores: &Stores<'_>, now_ms: u64) -> Op
     let provider = stores.provider_of(job).ok()?;
     let found = Candidate { name: key, size: job.size, modified_ms: Some(now_ms) };
     let reason = leaves_out(entries, (provider, bucket), key, found, now_ms)?;
-    Some(format!("{bucket}/{key} is no input, by the rules of the function's `input`: {reason}. Nothing was run"))
+    Some(format!(
+        "{bucket}/{key} is no input, by the rules of the function's `input`: {reason}. Nothing was run"
+    ))
 }

@@ -172,7 +172,7 @@ impl Worker<'_> {
     fn blank_record(&self, attempt: &Attempt<'_>, job: &Job) -> AttemptRecord {
         let (bucket, key) = match &job.input {
             Input::Object { bucket, key } => (bucket.clone(), key.clone()),
-            Input::Bytes(_) => (String::new(), String::new()),
+            Input::Bytes(_) | Input::Nothing => (String::new(), String::new()),
         };
         let init_ms = attempt.init.map_or(0.0, millis);
         AttemptRecord {
@@ -190,6 +190,7 @@ impl Worker<'_> {
                     .unwrap_or_else(|| EventRef { id: attempt.request_id.to_owned(), retries: None }),
             ),
             group: job.group.clone(),
+            parameters: job.parameters.clone(),
             memory_mb: u32::try_from(self.settings.memory >> 20).unwrap_or(0),
             architecture: if cfg!(target_arch = "aarch64") { "arm64" } else { std::env::consts::ARCH }
                 .to_owned(),
@@ -273,6 +274,12 @@ impl Worker<'_> {
             Input::Object { .. } if etag.is_empty() => return None,
             Input::Object { .. } => digest.update(etag),
             Input::Bytes(bytes) => digest.update(bytes),
+            Input::Nothing => {
+                digest.update(job.task.as_ref().map_or(String::new(), |task| task.task.to_string()))
+            }
+        }
+        if !job.variables.is_empty() {
+            digest.update(serde_json::to_vec(&job.variables).unwrap_or_default());
         }
         (!function.is_empty()).then(|| hex::encode(&digest.finalize()[..16]))
     }
@@ -311,6 +318,11 @@ impl Worker<'_> {
         command.envs(credentials);
         if let Some(task) = task {
             command.env("THRONG_RUN", &task.run).env("THRONG_TASK", task.task.to_string());
+            if let Some(number) = task.task.as_number()
+                && !job.variables.contains_key(layout::ENV_TASK_INDEX)
+            {
+                command.env(layout::ENV_TASK_INDEX, number.to_string());
+            }
         }
         Ok(command)
     }

@@ -120,11 +120,16 @@ pub fn of_task(
         }
         variables.push((format!("CONT_VAR_{name}").into(), value.into()));
     }
+    // A launch refuses names of the runtime's own; what follows wins all the same.
+    let own = job.variables.iter().filter(|(name, value)| is_name(name) && !value.contains('\0'));
+    variables.extend(own.map(|(name, value)| (name.into(), value.into())));
     let mut set = |name: &str, value: OsString| variables.push((name.into(), value));
-    set("INPUT_FILE_PATH", places.file.into());
+    if job.input != crate::event::Input::Nothing {
+        set("INPUT_FILE_PATH", places.file.into());
+        set("SCAR_INPUT_FILE", places.file.into());
+    }
     set("TMP_INPUT_DIR", places.input.into());
     set("TMP_OUTPUT_DIR", places.output.into());
-    set("SCAR_INPUT_FILE", places.file.into());
     set("SCAR_INPUT_DIR", places.input.into());
     set("SCAR_OUTPUT_DIR", places.output.into());
     if let crate::event::Input::Object { key, .. } = &job.input {
@@ -163,6 +168,8 @@ mod tests {
             sequencer: None,
             size: None,
             group: None,
+            variables: BTreeMap::new(),
+            parameters: None,
             event: None,
             time: None,
             json_body: false,

@@ -105,7 +105,7 @@ impl SettingArgs {
 }
 
 /// `NAME=VALUE`, split at the first `=`.
-fn pair(option: &str, text: &str) -> Result<(String, String), Fail> {
+pub(crate) fn pair(option: &str, text: &str) -> Result<(String, String), Fail> {
     let (name, value) =
         text.split_once('=').ok_or_else(|| Fail::usage(format!("{option} {text}: NAME=VALUE expected")))?;
     Ok((name.to_owned(), value.to_owned()))

@@ -41,14 +41,21 @@ fn what_is_no_input_starts_nothing_on_any_path() {
          [{storage_provider: s3, path: pick-data/out}]\n",
     );
     home.ok(&["deploy", &yaml]);
-    for (name, body) in
-        [("sub-a.txt", "file"), ("sub-b_mask.txt", "mask"), ("sub-c.txt", "c"), ("ses-d.md", "markdown"), ("other.txt", "other")]
-    {
+    for (name, body) in [
+        ("sub-a.txt", "file"),
+        ("sub-b_mask.txt", "mask"),
+        ("sub-c.txt", "c"),
+        ("ses-d.md", "markdown"),
+        ("other.txt", "other"),
+    ] {
         home.write(&format!("set/{name}"), body);
     }
     let output = home.run(&["run", "pick", "set/.", "--wait"]);
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(output.status.success() && said.contains("1 task") && said.contains("4 inputs, such as"), "{said}");
+    assert!(
+        output.status.success() && said.contains("1 task") && said.contains("4 inputs, such as"),
+        "{said}"
+    );
     let refused = home.run(&["run", "pick", "set/ses-d.md"]);
     let said = String::from_utf8_lossy(&refused.stderr).into_owned();
     assert!(!refused.status.success() && said.contains("ses-d.md") && said.contains("--no-select"), "{said}");
@@ -56,7 +63,15 @@ fn what_is_no_input_starts_nothing_on_any_path() {
     // What arrives by itself is judged by S3 and by the runtime.
     home.ok(&["put", "set/.", "pick-data/in/arrived"]);
     home.write("ses-e.txt", "arrived");
-    home.ok(&["put", "set/sub-b_mask.txt", "set/sub-c.txt", "set/ses-d.md", "set/other.txt", "ses-e.txt", "pick-data/in/"]);
+    home.ok(&[
+        "put",
+        "set/sub-b_mask.txt",
+        "set/sub-c.txt",
+        "set/ses-d.md",
+        "set/other.txt",
+        "ses-e.txt",
+        "pick-data/in/",
+    ]);
     let outputs = || home.ok(&["ls", "pick-data/out/", "-r"]);
     crate::support::wait_for("what arrived and is an input", || outputs().contains("arrived.out"));
     let all = outputs();
@@ -85,7 +100,10 @@ fn what_cannot_be_run_is_said_before_anything_is_sent() {
     let (ok, why) = said(&["run", "sizes", "set"]);
     assert!(!ok && why.contains("annexed") && why.contains("--skip-unreadable"), "{why}");
     let (ok, why) = said(&["run", "sizes", "set", "--skip-unreadable"]);
-    assert!(!ok && why.contains("`set/big` (600 MiB) is too large") && why.contains("ephemeral_storage: 1536"), "{why}");
+    assert!(
+        !ok && why.contains("`set/big` (600 MiB) is too large") && why.contains("ephemeral_storage: 1536"),
+        "{why}"
+    );
     assert!(!home.ok(&["ls", "sizes-data", "-r"]).contains("small"), "nothing was sent");
     let (ok, why) = said(&["run", "sizes", "set", "--skip-unreadable", "--skip-too-large", "--wait"]);
     assert!(ok && why.contains("left out") && why.contains("1 task"), "{why}");
@@ -121,7 +139,11 @@ fn functions_share_files_that_scripts_find_by_a_variable() {
         layers.iter().map(|layer| layer["digest"].as_str().unwrap_or_default().to_owned()).collect::<Vec<_>>()
     };
     let (one, two) = (layers("one"), layers("two"));
-    assert_eq!((one.len(), &one[..2]), (3, &two[..2]), "the root filesystem and the files are the same layers");
+    assert_eq!(
+        (one.len(), &one[..2]),
+        (3, &two[..2]),
+        "the root filesystem and the files are the same layers"
+    );
     assert_ne!(one[2], two[2]);
 
     let plan = home.ok(&["deploy", "--dry-run", "one.yaml"]);
@@ -129,4 +151,66 @@ fn functions_share_files_that_scripts_find_by_a_variable() {
     home.write("atlas/labels.txt", "2 cortex");
     let plan = home.ok(&["deploy", "--dry-run", "one.yaml"]);
     assert!(plan.contains("push") && plan.contains("(files: "), "{plan}");
+}
+
+#[test]
+fn a_run_has_variables_of_its_own_and_no_secrets() {
+    let home = Home::new();
+    deploy(&home, "fit", "echo \"$ALPHA $MODEL\" > \"$TMP_OUTPUT_DIR/fit.txt\"", "");
+    home.write("x", "x");
+    home.ok(&["run", "fit", "x", "-e", "ALPHA=0.1", "-e", "MODEL=a b=c", "--wait", "--to", "results"]);
+    assert_eq!(std::fs::read_to_string(home.path().join("results/fit.txt")).unwrap(), "0.1 a b=c\n");
+    let task = home.json(&["tasks", "last", "0"]);
+    assert_eq!(task["variables"]["ALPHA"], "0.1");
+    assert!(home.ok(&["tasks", "last", "0"]).contains("ALPHA=0.1 MODEL=a b=c"));
+    for (variable, word) in [
+        ("API_KEY=1", "secret"),
+        ("INPUT_FILE_PATH=/x", "set by Lambda or throng"),
+        ("A-B=1", "not a variable"),
+    ] {
+        let output = home.run(&["run", "fit", "x", "-e", variable]);
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(!output.status.success() && said.contains(word), "{said}");
+    }
+}
+
+#[test]
+fn a_sweep_runs_every_input_with_every_value_and_stores_it_once() {
+    let home = Home::new();
+    let script = "[ \"$B$MODEL\" = 2deep ] && echo broken >&2 && exit 1\n\
+                  cp \"$INPUT_FILE_PATH\" \"$TMP_OUTPUT_DIR/$(cat \"$INPUT_FILE_PATH\")-$A-$B-$MODEL\"";
+    deploy(&home, "sweep", script, "");
+    home.write("one", "one");
+    home.write("two", "two");
+    home.write("models.csv", "MODEL,B\nflat,1\ndeep,2\n");
+    let run =
+        home.json(&["run", "sweep", "one", "two", "--sweep", "A=1:3", "--params", "models.csv", "--wait"]);
+    assert_eq!((&run["counts"]["succeeded"], &run["counts"]["failed"]), (&6.into(), &6.into()), "{run}");
+    let keys = home.ok(&["ls", "sweep-data/out/", "-r"]);
+    for name in ["one-1-1-flat", "two-3-1-flat"] {
+        assert!(keys.contains(name), "{keys}");
+    }
+    let stored = home.json(&["ls", "throng-home/inputs/", "-r"]);
+    assert_eq!(stored.as_array().unwrap().len(), 2, "{stored}");
+    let tasks = home.ok(&["tasks", "last", "--state", "succeeded"]);
+    assert!(tasks.contains("VARIABLES") && tasks.contains("A=3 MODEL=flat B=1"), "{tasks}");
+    // What failed is run again with the sets that it had.
+    let run = home.json(&["run", "--again", "last", "--wait"]);
+    assert_eq!(run["counts"]["failed"], 6, "{run}");
+    let tasks = home.json(&["tasks", "last"]);
+    assert!(tasks.as_array().unwrap().iter().all(|task| task["variables"]["MODEL"] == "deep"), "{tasks}");
+}
+
+#[test]
+fn tasks_without_inputs_have_their_number() {
+    let home = Home::new();
+    deploy(&home, "seeds", "echo \"${INPUT_FILE_PATH:-none} $SEED\" > \"$TMP_OUTPUT_DIR/$TASK_INDEX\"", "");
+    let run =
+        home.json(&["run", "seeds", "--tasks", "3", "--sweep", "SEED=7,8", "--wait", "--to", "results"]);
+    assert_eq!(run["counts"]["succeeded"], 6, "{run}");
+    for (task, seed) in [(0, 7), (5, 8)] {
+        let result = std::fs::read_to_string(home.path().join(format!("results/{task}"))).unwrap();
+        assert_eq!(result, format!("none {seed}\n"));
+    }
+    assert!(home.ok(&["tasks", "last"]).contains('–'));
 }

@@ -3,6 +3,7 @@
 use super::TaskId;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use std::collections::BTreeMap;
 
 /// Names a task of a run.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -59,9 +60,15 @@ pub struct TaskEvent {
     /// The group that the task belongs to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub group: Option<String>,
-    /// The bucket of the input.
+    /// Variables for the script: those of the run, and of the task's set of parameters.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub variables: BTreeMap<String, String>,
+    /// Which set of parameters that is, by its id, for the record.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parameters: Option<String>,
+    /// The bucket of the input; empty with an empty key.
     pub bucket: String,
-    /// The key of the input, as it is (not URL-encoded).
+    /// The key of the input, as it is (not URL-encoded). Empty for a task of a run without inputs.
     pub key: String,
     /// The storage provider that the bucket is at, as `minio.lab`; the function's own storage when `None`.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -212,9 +212,7 @@ mod tests {
     fn one_entry_that_takes_it_is_enough_and_other_places_have_no_rules() {
         let text = Selection { suffix: vec![".txt".into()], ..entry("in") };
         let all = [text, Selection { suffix: vec![".md".into()], ..entry("in/notes") }];
-        let out = |bucket: &str, key: &str| {
-            leaves_out(&all, (None, bucket), key, Candidate::default(), 0)
-        };
+        let out = |bucket: &str, key: &str| leaves_out(&all, (None, bucket), key, Candidate::default(), 0);
         assert_eq!(out("b", "in/a.txt"), None);
         assert_eq!(out("b", "in/notes/a.md"), None);
         assert!(out("b", "in/a.md").is_some());

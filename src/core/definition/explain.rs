@@ -101,7 +101,10 @@ fn script_lines(definition: &Definition) -> Vec<String> {
 fn file_lines(definition: &Definition) -> Vec<String> {
     let mut lines: Vec<_> = definition.files.iter().map(|path| files::told(path)).collect();
     if !lines.is_empty() {
-        lines.push(format!("at $FILES_DIR ({}), in a layer that functions share", throng_contract::layout::FILES));
+        lines.push(format!(
+            "at $FILES_DIR ({}), in a layer that functions share",
+            throng_contract::layout::FILES
+        ));
     }
     lines
 }
@@ -152,7 +155,10 @@ fn input_lines(definition: &Definition) -> Vec<String> {
                 let (bucket, path) = (entry.bucket.clone(), entry.path.clone());
                 let input = throng_contract::ProviderInput { provider: provider.clone(), bucket, path };
                 let rules = if rules.is_empty() { rules } else { format!("; of it those{rules}") };
-                format!("{input} starts nothing by itself: `throng run {} {input}` does{rules}", definition.name)
+                format!(
+                    "{input} starts nothing by itself: `throng run {} {input}` does{rules}",
+                    definition.name
+                )
             }
         }
     };

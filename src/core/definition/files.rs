@@ -34,7 +34,9 @@ pub(super) fn read(lambda: &Fields<'_>, base: &Path, report: &mut Report) -> Vec
         }
     }
     let all: u64 = found.iter().map(|path| amount(path).1).sum();
-    if let Some(node) = lambda.node("files").or(lambda.node("extra_payload")).filter(|_| all > MAX_UNCOMPRESSED) {
+    if let Some(node) =
+        lambda.node("files").or(lambda.node("extra_payload")).filter(|_| all > MAX_UNCOMPRESSED)
+    {
         let message = format!(
             "{} in all: an image has 10 GiB at most. Put them into a bucket, and let the script fetch what it needs",
             bytes(all)
@@ -49,8 +51,13 @@ fn existing(text: &Spanned<String>, base: &Path, key: &str, report: &mut Report)
     // `x/.` and `x/..` have no name of their own.
     let path: PathBuf = std::path::absolute(&path).unwrap_or(path).components().collect();
     let problem = match std::fs::metadata(&path) {
-        Err(error) => format!("no file or folder at {} ({error}); paths start at the definition's folder", path.display()),
-        Ok(found) if !found.is_file() && !found.is_dir() => format!("{} is neither a file nor a folder", path.display()),
+        Err(error) => format!(
+            "no file or folder at {} ({error}); paths start at the definition's folder",
+            path.display()
+        ),
+        Ok(found) if !found.is_file() && !found.is_dir() => {
+            format!("{} is neither a file nor a folder", path.display())
+        }
         Ok(_) if path.file_name().and_then(|name| name.to_str()).is_none() => {
             format!("{} has no name that the image can have", show(&text.value))
         }
@@ -64,7 +71,9 @@ fn existing(text: &Spanned<String>, base: &Path, key: &str, report: &mut Report)
 fn amount(path: &Path) -> (u64, u64) {
     let walk = walkdir::WalkDir::new(path).follow_links(true).into_iter().flatten();
     let files = walk.filter_map(|entry| entry.metadata().ok()).filter(std::fs::Metadata::is_file);
-    files.take(usize::try_from(COUNTED).unwrap_or(usize::MAX)).fold((0, 0), |(count, bytes), file| (count + 1, bytes + file.len()))
+    files
+        .take(usize::try_from(COUNTED).unwrap_or(usize::MAX))
+        .fold((0, 0), |(count, bytes), file| (count + 1, bytes + file.len()))
 }
 
 /// An entry in words: `atlas/: 12 files, 340 MiB`.

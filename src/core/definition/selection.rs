@@ -19,7 +19,10 @@ pub(super) fn read(fields: &Fields<'_>, report: &mut Report) -> Selection {
         all.filter(|text| !text.is_empty()).collect()
     };
     let mut rules = Selection {
-        prefix: texts("prefix", report).iter().map(|prefix| prefix.trim_start_matches('/').to_owned()).collect(),
+        prefix: texts("prefix", report)
+            .iter()
+            .map(|prefix| prefix.trim_start_matches('/').to_owned())
+            .collect(),
         suffix: texts("suffix", report),
         exclude: Vec::new(),
         ..Selection::default()
@@ -36,7 +39,9 @@ pub(super) fn read(fields: &Fields<'_>, report: &mut Report) -> Selection {
     if let Some(size) = fields.text("min_size", report) {
         match words::read_bytes(&size.value) {
             Ok(bytes) => rules.min_size = bytes,
-            Err(why) => report.error(size.at, &fields.key("min_size"), format!("{}: {why}", show(&size.value))),
+            Err(why) => {
+                report.error(size.at, &fields.key("min_size"), format!("{}: {why}", show(&size.value)))
+            }
         }
     }
     if let Some(newer) = fields.text("newer", report) {
@@ -82,7 +87,9 @@ pub(super) fn check_length(entries: &[Selection], lambda: &Fields<'_>, report: &
     let rules = entries.iter().any(|entry| !entry.is_everything());
     let length = serde_json::to_string(entries).map_or(0, |text| text.len());
     if let Some(node) = lambda.node("input").filter(|_| rules && length > BYTES) {
-        let message = format!("the rules of all entries have {length} bytes: {BYTES} are allowed; use fewer or shorter ones");
+        let message = format!(
+            "the rules of all entries have {length} bytes: {BYTES} are allowed; use fewer or shorter ones"
+        );
         report.error(node.at, &lambda.key("input"), message);
     }
 }
@@ -119,7 +126,9 @@ pub(super) fn told(entry: &Selection) -> String {
 /// `newer` as it is written in a file.
 pub(super) fn written(newer: Newer) -> String {
     match newer {
-        Newer::Since(ms) => Timestamp::from_millisecond(i64::try_from(ms).unwrap_or(0)).unwrap_or_default().to_string(),
+        Newer::Since(ms) => {
+            Timestamp::from_millisecond(i64::try_from(ms).unwrap_or(0)).unwrap_or_default().to_string()
+        }
         Newer::Within(ms) => format!("{}s", ms / 1000),
     }
 }

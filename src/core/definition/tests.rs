@@ -134,8 +134,13 @@ fn files_beside_the_input_are_named_and_told() {
     let definition = read("files: [atlas/, prog]\nextra_payload: run.sh").unwrap().definitions.remove(0);
     assert_eq!(definition.files, ["atlas", "prog", "run.sh"].map(|name| folder.path().join(name)));
     let told = explain(&definition).to_string();
-    assert!(told.contains("atlas/: 1 file, 4 B") && told.contains("$FILES_DIR (/opt/throng/files)"), "{told}");
-    for (lines, word) in [("files: [gone]", "no file or folder"), ("files: [prog, atlas/../prog]", "the name of")] {
+    assert!(
+        told.contains("atlas/: 1 file, 4 B") && told.contains("$FILES_DIR (/opt/throng/files)"),
+        "{told}"
+    );
+    for (lines, word) in
+        [("files: [gone]", "no file or folder"), ("files: [prog, atlas/../prog]", "the name of")]
+    {
         let error = read(lines).unwrap_err().to_string();
         assert!(error.contains(word), "{error}");
     }
@@ -171,8 +176,12 @@ fn a_whole_definition_is_read() {
     assert_eq!(definition.architecture, Architecture::Arm64);
     assert_eq!(definition.on_failure, OnFailure::Keep);
     assert_eq!(definition.script, Some(folder.path().join("run.sh")));
-    let rule =
-        |suffix: &str| InputRule { bucket: "pictures".into(), path: "in".into(), prefix: "p-".into(), suffix: suffix.into() };
+    let rule = |suffix: &str| InputRule {
+        bucket: "pictures".into(),
+        path: "in".into(),
+        prefix: "p-".into(),
+        suffix: suffix.into(),
+    };
     assert_eq!(definition.inputs, [rule(".jpg"), rule(".png")]);
     assert_eq!(definition.outputs[0].suffix, [".gif"]);
     assert_eq!(definition.env["ITERATIONS"], "200");

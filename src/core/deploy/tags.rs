@@ -178,8 +178,10 @@ mod tests {
 
     #[test]
     fn rules_of_inputs_round_trip_through_as_many_tags_as_they_need() {
-        let entry = |path: String| Selection { bucket: "b".into(), path, min_size: 7, ..Selection::default() };
-        for entries in [vec![entry("in".into())], (0..9).map(|n| entry(format!("é{n}").repeat(30))).collect()] {
+        let entry =
+            |path: String| Selection { bucket: "b".into(), path, min_size: 7, ..Selection::default() };
+        for entries in [vec![entry("in".into())], (0..9).map(|n| entry(format!("é{n}").repeat(30))).collect()]
+        {
             let tags = select_tags(&entries);
             assert!(tags.values().all(|value| value.len() <= LONGEST), "{tags:?}");
             assert_eq!(selections_of(&tags), Some(entries));

@@ -44,7 +44,8 @@ impl SharedLayer {
     /// Names of other repositories of a registry that may have it.
     pub(super) fn elsewhere<'a>(&'a self, registry: &'a Registry) -> impl Iterator<Item = &'a str> {
         let here = self.also_in.iter().filter_map(|place| place.split_once('/'));
-        here.filter(|(host, name)| *host == registry.host() && *name != registry.repository).map(|(_, name)| name)
+        here.filter(|(host, name)| *host == registry.host() && *name != registry.repository)
+            .map(|(_, name)| name)
     }
 
     /// Reads which repositories may have it, and remembers that one more will.
@@ -121,7 +122,8 @@ fn entries(files: &[SharedFile]) -> Result<Vec<Entry>, ImageError> {
                 return Err(ImageError::Spec(format!("{} is neither a file nor a folder", path.display())));
             }
             let below = path.strip_prefix(root).unwrap_or(Path::new("")).to_str();
-            let below = below.ok_or_else(|| ImageError::Spec(format!("{}: its name is not UTF-8", path.display())))?;
+            let below = below
+                .ok_or_else(|| ImageError::Spec(format!("{}: its name is not UTF-8", path.display())))?;
             let folder = layout::FILES.trim_start_matches('/');
             let name = format!("{folder}/{name}/{below}").trim_end_matches('/').to_owned();
             entries.push(Entry { name, path, found });
@@ -140,7 +142,11 @@ fn key(entries: &[Entry]) -> String {
             hash.update(number.to_le_bytes());
         }
         // A folder's times change with what is in it, which is here as well.
-        let times = if found.is_dir() { [0; 4] } else { [found.mtime(), found.mtime_nsec(), found.ctime(), found.ctime_nsec()] };
+        let times = if found.is_dir() {
+            [0; 4]
+        } else {
+            [found.mtime(), found.mtime_nsec(), found.ctime(), found.ctime_nsec()]
+        };
         times.iter().for_each(|time| hash.update(time.to_le_bytes()));
     }
     format!("files{VERSION}-{}.json", hex::encode(hash.finalize()))

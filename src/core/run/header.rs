@@ -1,5 +1,6 @@
 //! What run.json, end.json and cancel.json say.
 
+use super::sets::SetsHeader;
 use crate::model::{Counts, FailureClass, Millis, RunStatistics};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -27,9 +28,15 @@ pub struct RunHeader {
     /// The image's URI with its digest.
     #[serde(default)]
     pub image: String,
-    /// What the person chose, for the record.
+    /// Variables that every task's script gets.
     #[serde(default)]
     pub parameters: BTreeMap<String, String>,
+    /// Sets of further variables, which tasks differ in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sets: Option<SetsHeader>,
+    /// Whether its tasks have no inputs.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub without_inputs: bool,
     /// When it was launched.
     pub started_ms: Millis,
     /// How many tasks.

@@ -4,6 +4,8 @@
 //! header      what run.json, end.json and cancel.json say; run ids
 //! manifest    the fixed list of inputs, written in parts before the run exists
 //! provider    objects at the storage providers of a function
+//! sets        sets of parameters: the same inputs with many values
+//! variables   which names and values a launch may give to scripts
 //! plan        where the files of a launch are on this machine, so that it can go on after a kill
 //! launch      inputs -> manifest -> run.json -> upload or invoke
 //! failure     what Lambda writes about events it gave up on
@@ -37,23 +39,28 @@ mod plan;
 mod provider;
 mod reports;
 mod results;
+mod sets;
 mod statistics;
 mod task;
 mod tracker;
+mod variables;
 mod verify;
 
 pub use cloud::{FunctionApi, FunctionFacts, TriggerPlace};
 pub use failure::{FailedEvent, is_measured, reason};
 pub use follow::{FollowOptions, Follower, follow, wait};
-pub use header::{Cancelled, RunEnd, RunHeader, StartedBy, is_run_id, new_run_id};
+pub use header::{Cancelled, RunEnd, RunHeader, Skipped, SkippedInput, StartedBy, is_run_id, new_run_id};
 #[cfg(test)]
 pub(crate) use launch::tests as launch_tests;
-pub use launch::{Inputs, Launch, LaunchOptions, LaunchRequest, SendReport, cancel, prepare, resume, send_again, unsent};
+pub use launch::{
+    Inputs, Launch, LaunchOptions, LaunchRequest, SendReport, cancel, prepare, resume, send_again, unsent,
+};
 pub use list::Lister;
 pub use manifest::{ManifestEntry, read_manifest};
 pub use provider::{Store, Stores};
 pub use reports::{FailedAttempt, LogPlace};
 pub use results::{Results, results};
+pub use sets::{Sets, SetsHeader, read_axis, sets_of};
 pub use task::{Attempt, attempts};
 pub use tracker::RunTracker;
 pub use verify::{Verified, verify};

@@ -68,9 +68,15 @@ mod tests {
 
     #[test]
     fn amounts_are_read_as_people_write_them() {
-        for (text, bytes) in
-            [("500", 500), ("1KiB", 1024), ("1.5 MiB", 1_572_864), ("2kB", 2000), ("3 GB", 3_000_000_000), ("7B", 7), ("1k", 1000)]
-        {
+        for (text, bytes) in [
+            ("500", 500),
+            ("1KiB", 1024),
+            ("1.5 MiB", 1_572_864),
+            ("2kB", 2000),
+            ("3 GB", 3_000_000_000),
+            ("7B", 7),
+            ("1k", 1000),
+        ] {
             assert_eq!(read_bytes(text), Ok(bytes), "{text}");
         }
         for text in ["", "KiB", "1XiB", "1.2.3", "-1", "1 K iB"] {

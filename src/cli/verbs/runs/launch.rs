@@ -3,6 +3,7 @@
 use super::follow::follow;
 use super::results::fetch_outputs;
 use super::show::{report, verdict};
+use super::values::{sets, variables};
 use crate::args;
 use crate::fail::{CliResult, Fail, SOME_FAILED};
 use crate::print;
@@ -38,14 +39,17 @@ pub async fn launch(session: &Session, args: args::Run) -> CliResult {
         return again(session, &args, run).await;
     }
     let named = args.function.clone().unwrap_or_default();
+    let (parameters, sets) = (variables(&args.values)?, sets(&args.values)?);
+    let without = args.values.tasks.or_else(|| (!sets.is_empty()).then_some(1));
     let inputs = inputs(&args.inputs)?;
     let defined = deploy::is_definition(&named).then(|| deploy::only_function(&named)).transpose()?;
     if defined.is_none() {
         deploy::named(&named)?;
     }
-    if inputs.is_none() && defined.is_none() {
+    if inputs.is_none() && defined.is_none() && without.is_none() {
         return Err(Fail::usage(format!(
-            "which files? `throng run {named} FILES`, or `s3://bucket/folder/`; `throng invoke {named}` runs it once"
+            "which files? `throng run {named} FILES`, or `s3://bucket/folder/`; `throng invoke {named}` runs it once, `--tasks \
+             NUMBER` that often"
         )));
     }
     let job = session.job(if defined.is_some() { Job::Deploy } else { Job::Launch }).await?;
@@ -57,14 +61,17 @@ pub async fn launch(session: &Session, args: args::Run) -> CliResult {
         }
     };
     let there = match (inputs, &first) {
-        (None, Some(definition)) => sources::at_inputs(definition)?,
+        (None, Some(definition)) if args.values.tasks.is_none() => sources::at_inputs(definition)?,
         (inputs, _) => inputs,
     };
+    let without = without.or_else(|| (!parameters.is_empty()).then_some(1));
+    let there = there.or_else(|| without.map(|tasks| Inputs::Nothing { tasks }));
     let Some(inputs) = there else {
         let answer = AnswerOptions { asynchronous: args.asynchronous, to: None };
         return invoke::send(session, &job, &function, Vec::new(), answer).await;
     };
-    let request = LaunchRequest { options: options(&args.choice), ..LaunchRequest::new(function, inputs) };
+    let options = options(&args.choice);
+    let request = LaunchRequest { parameters, sets, options, ..LaunchRequest::new(function, inputs) };
     let launch = async |observer| jobs::launch(&job, request, &observer).await;
     let launch = watched(session, |_| {}, launch).await?;
     begun(session, &args, &job, launch).await

@@ -23,8 +23,15 @@ pub async fn tasks(session: &Session, args: args::Tasks) -> CliResult {
     follower.load_inputs().await?;
     follower.read().await?;
     let view = follower.view();
-    let provider = follower.tracker().header().provider.clone();
-    let provider = provider.as_deref();
+    let header = follower.tracker().header().clone();
+    let provider = header.provider.as_deref();
+    let sets = run::sets_of(&context, &header).await?;
+    let document = |row: &TaskRow| {
+        let mut shown = task_document(provider, row);
+        shown["set"] = json!(sets.of_task(row.task).1);
+        shown["variables"] = json!(sets.all_variables(&header, row.task));
+        shown
+    };
     if let Some(number) = args.task {
         let row = usize::try_from(number).ok().and_then(|index| view.task(index));
         let Some(row) = row else {
@@ -36,26 +43,31 @@ pub async fn tasks(session: &Session, args: args::Tasks) -> CliResult {
         let records = run::attempts(&context, follower.tracker(), number).await?;
         let records: Vec<_> = records.into_iter().map(|attempt| attempt.record).collect();
         let memory = memory_of(&context, records.iter()).await;
-        let mut shown = task_document(provider, row);
+        let mut shown = document(row);
         shown["records"] = json!(records);
-        print::result(session.format, &shown, || task_text(provider, row, &records, memory));
+        let all = sets.all_variables(&header, number);
+        let own = variables_text(all.iter().map(|(name, value)| (name.as_str(), value.as_str())));
+        print::result(session.format, &shown, || task_text(provider, row, &own, &records, memory));
         return Ok(());
     }
     let rows: Vec<_> = (0..view.len())
         .filter_map(|index| view.task(index))
         .filter(|row| args.state.is_empty() || args.state.contains(&row.state))
         .collect();
-    let shown: Vec<_> = rows.iter().map(|row| task_document(provider, row)).collect();
+    let shown: Vec<_> = rows.iter().map(|row| document(row)).collect();
     let whys = match session.format {
         Format::Table => reasons(&context, &follower, &rows, &args.state).await?,
         Format::Json => Vec::new(),
     };
     print::result(session.format, &shown, || {
-        let why = if whys.is_empty() { "" } else { "WHY" };
-        let mut table =
-            Table::new(&[">TASK", "STATE", "CLASS", ">TOOK", ">MEMORY", ">SIZE", ">TRIES", "INPUT", why]);
+        let mut columns = vec![">TASK", "STATE", "CLASS", ">TOOK", ">MEMORY", ">SIZE", ">TRIES", "INPUT"];
+        columns.extend((!sets.is_empty()).then_some("VARIABLES"));
+        columns.extend((!whys.is_empty()).then_some("WHY"));
+        let mut table = Table::new(&columns);
         for (number, row) in rows.iter().enumerate() {
-            table.row([
+            let set = sets.of_task(row.task).1;
+            let own = set.map(|set| variables_text(sets.variables(set)));
+            let mut cells = vec![
                 row.task.to_string(),
                 // Told by the platform's log alone: the ledger may still say otherwise.
                 match &row.waiting {
@@ -67,9 +79,11 @@ pub async fn tasks(session: &Session, args: args::Tasks) -> CliResult {
                 row.peak_memory.map(words::bytes).unwrap_or_default(),
                 words::bytes(row.size),
                 row.attempts.to_string(),
-                format!("{}/{}", of_provider(provider, &row.bucket), row.key),
-                whys.get(number).cloned().unwrap_or_default(),
-            ]);
+                input_of(provider, row),
+            ];
+            cells.extend(own);
+            cells.extend(whys.get(number).cloned());
+            table.row(cells);
         }
         if table.is_empty() { "No such tasks.\n".into() } else { table.render() }
     });
@@ -112,6 +126,19 @@ pub(crate) fn task_document(provider: Option<&str>, row: &TaskRow) -> Value {
     })
 }
 
+/// The input of a task; a dash where it has none.
+fn input_of(provider: Option<&str>, row: &TaskRow) -> String {
+    if row.key.is_empty() && !row.bucket.is_empty() {
+        return "–".to_owned();
+    }
+    format!("{}/{}", of_provider(provider, &row.bucket), row.key)
+}
+
+/// Variables in a line: `ALPHA=0.1 BETA=2`.
+fn variables_text<'a>(variables: impl IntoIterator<Item = (&'a str, &'a str)>) -> String {
+    variables.into_iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join(" ")
+}
+
 /// A bucket, with the storage provider that it is at.
 fn of_provider(provider: Option<&str>, bucket: &str) -> String {
     provider.map_or_else(|| bucket.to_owned(), |provider| format!("{provider}://{bucket}"))
@@ -120,17 +147,21 @@ fn of_provider(provider: Option<&str>, bucket: &str) -> String {
 pub(crate) fn task_text(
     provider: Option<&str>,
     row: &TaskRow,
+    variables: &str,
     records: &[AttemptRecord],
     memory_mb: Option<u32>,
 ) -> Lines {
+    let input = input_of(provider, row);
     let mut text = lines!(
-        "task {}: {}\n  input     {}/{} ({})\n",
+        "task {}: {}\n  input     {} ({})\n",
         row.task,
         ending(row),
-        of_provider(provider, &row.bucket),
-        Clean::new(&row.key),
+        Clean::new(&input),
         words::bytes(row.size)
     );
+    if !variables.is_empty() {
+        let _ = writeln!(text, "  variables {}", Clean::new(variables));
+    }
     for (index, record) in records.iter().enumerate() {
         let _ = writeln!(
             text,

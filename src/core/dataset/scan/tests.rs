@@ -32,8 +32,14 @@ fn folders_keep_their_sub_folders() {
 #[test]
 fn single_files_of_equal_names_keep_their_last_folders() {
     let dir = tree(&["a/x.nii", "b/x.nii", "b/y.nii", "s1/ses/x.nii", "s2/ses/x.nii"]);
-    assert_eq!(names(dir.path(), &["a/x.nii", "b/x.nii", "b/y.nii"]).unwrap(), ["a/x.nii", "b/x.nii", "y.nii"]);
-    assert_eq!(names(dir.path(), &["s1/ses/x.nii", "s2/ses/x.nii"]).unwrap(), ["s1/ses/x.nii", "s2/ses/x.nii"]);
+    assert_eq!(
+        names(dir.path(), &["a/x.nii", "b/x.nii", "b/y.nii"]).unwrap(),
+        ["a/x.nii", "b/x.nii", "y.nii"]
+    );
+    assert_eq!(
+        names(dir.path(), &["s1/ses/x.nii", "s2/ses/x.nii"]).unwrap(),
+        ["s1/ses/x.nii", "s2/ses/x.nii"]
+    );
     assert_eq!(names(dir.path(), &["a/x.nii", "a/../a/x.nii"]).unwrap(), ["x.nii"], "one file");
     let list = scan(&[dir.path().join("a/x.nii"), dir.path().join("b/x.nii")], &mut |_| true).unwrap();
     assert!(list.iter().all(|file| std::fs::read_to_string(&file.path).unwrap() == file.name));

@@ -6,7 +6,7 @@ use crate::dataset::Meter;
 use crate::dataset::pace::Pace;
 use crate::dataset::upload::NotSent;
 use crate::model::{FailureClass, TaskRow, TaskState};
-use crate::run::{Follower, RunContext, RunError, RunHeader, Store, Stores};
+use crate::run::{Follower, RunContext, RunError, RunHeader, Sets, Store, Stores, sets_of};
 use std::path::PathBuf;
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
@@ -53,8 +53,9 @@ pub(in crate::run) async fn invoke_again(
     cancel: &CancellationToken,
 ) -> Result<SendReport, RunError> {
     let store = Arc::new(Stores::of(context, &header.function).get(header.provider.as_deref()).await?);
-    let again =
-        Arc::new(Sending { context: context.clone(), store, header: header.clone(), send: send_number() });
+    let sets = sets_of(context, header).await?;
+    let (context, header, send) = (context.clone(), header.clone(), send_number());
+    let again = Arc::new(Sending { context, store, header, sets, send });
     meter.total(tasks.len() as u64, 0);
     let pace = Arc::new(Pace::new(AT_ONCE));
     let mut rest = tasks.into_iter();
@@ -86,6 +87,7 @@ struct Sending {
     context: RunContext,
     store: Arc<Store>,
     header: RunHeader,
+    sets: Sets,
     /// Tells this sending from others.
     send: u32,
 }
@@ -94,7 +96,9 @@ impl Sending {
     /// Invokes for one task, if its object is there.
     async fn one(&self, pace: &Pace, row: TaskRow) -> Result<Option<NotSent>, RunError> {
         let (bucket, key) = (row.bucket.as_ref(), row.key.as_ref());
-        if pace.insist(|| self.store.objects.head(bucket, key)).await?.is_none() {
+        let is_there =
+            async || pace.insist(|| self.store.objects.head(bucket, key)).await.map(|head| head.is_some());
+        if !self.header.without_inputs && !is_there().await? {
             let reason =
                 "it was never uploaded: `throng run --resume` on the machine that launched the run sends it";
             let path = PathBuf::from(format!("s3://{bucket}/{key}"));
@@ -102,7 +106,7 @@ impl Sending {
         }
         let function = &self.header.function;
         // Another event than any before, whose repetitions are its own.
-        let payload = event(&self.header, row.task, self.send, bucket, key);
+        let payload = event(&self.header, &self.sets, row.task, self.send, (bucket, key));
         pace.insist(|| self.context.functions.invoke_async(function, payload.clone())).await?;
         Ok(None)
     }

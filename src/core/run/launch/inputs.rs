@@ -58,7 +58,9 @@ pub(super) async fn list_objects(
                 return Err(RunError::Cancelled);
             }
             let page = store.objects.list(&query).await.map_err(|error| store.error(error))?;
-            page.objects.into_iter().for_each(|object| add(asked, object.key, object.size, object.modified_ms));
+            page.objects
+                .into_iter()
+                .for_each(|object| add(asked, object.key, object.size, object.modified_ms));
             match page.next {
                 Some(token) => query.token = Some(token),
                 None => break,

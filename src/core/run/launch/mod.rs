@@ -40,7 +40,7 @@ pub use resume::{resume, unsent};
 use super::cloud::{FunctionFacts, TriggerPlace};
 use super::header::RunHeader;
 use super::manifest::ManifestEntry;
-use super::{RunContext, RunError};
+use super::{RunContext, RunError, Sets};
 use crate::cloud::now_ms;
 use crate::dataset::FileList;
 use crate::dataset::upload::NotSent;
@@ -71,6 +71,11 @@ pub enum Inputs {
         /// Keys, or prefixes ending with `/` (the empty one: everything).
         keys: Vec<String>,
     },
+    /// None: so many tasks, which differ in their number and in their set of parameters.
+    Nothing {
+        /// How many.
+        tasks: u64,
+    },
     /// The inputs of every task of a run that ended without success, as far as they are still there.
     Unsuccessful {
         /// The run's id. It has ended.
@@ -85,8 +90,10 @@ pub struct LaunchRequest {
     pub function: String,
     /// Its inputs.
     pub inputs: Inputs,
-    /// Variables for the script.
+    /// Variables for every task's script.
     pub parameters: BTreeMap<String, String>,
+    /// Sets of further variables: each input becomes a task for each.
+    pub sets: Sets,
     /// What else the person chose.
     pub options: LaunchOptions,
 }
@@ -99,6 +106,7 @@ impl LaunchRequest {
             function: function.into(),
             inputs,
             parameters: BTreeMap::new(),
+            sets: Sets::default(),
             options: LaunchOptions::default(),
         }
     }
@@ -106,7 +114,7 @@ impl LaunchRequest {
     /// Whether storing its files is enough to start its tasks, where there is a trigger. What no notification of S3 can say is
     /// sent by an event of our own.
     fn is_plain(&self) -> bool {
-        self.parameters.is_empty() && !self.options.everything
+        self.parameters.is_empty() && self.sets.is_empty() && !self.options.everything
     }
 }
 
@@ -140,6 +148,7 @@ pub struct Launch {
     header: RunHeader,
     /// Files, or keys of objects.
     inputs: Arc<FileList>,
+    sets: Arc<Sets>,
     place: Place,
     triggers: Vec<TriggerPlace>,
     /// Inputs that were asked for and are not there.
@@ -222,14 +231,13 @@ impl Launch {
     }
 
     fn entry(&self, task: u64) -> Option<ManifestEntry> {
-        let file = self.inputs.get(usize::try_from(task).ok()?)?;
-        Some(ManifestEntry {
-            task,
-            bucket: self.place.bucket.clone(),
-            key: self.key(file.name),
-            size: file.size,
-            provider: self.header.provider.clone(),
-        })
+        let (input, set) = self.sets.of_task(task);
+        let (bucket, provider) = (self.place.bucket.clone(), self.header.provider.clone());
+        if self.header.without_inputs {
+            return Some(ManifestEntry { task, bucket, key: String::new(), size: 0, provider, set });
+        }
+        let file = self.inputs.get(usize::try_from(input).ok()?)?;
+        Some(ManifestEntry { task, bucket, key: self.key(file.name), size: file.size, provider, set })
     }
 }
 
@@ -268,13 +276,15 @@ async fn facts_of(context: &RunContext, function: &str) -> Result<FunctionFacts,
 }
 
 /// The event of a task that has been sent `send` times before.
-fn event(header: &RunHeader, task: u64, send: u32, bucket: &str, key: &str) -> Vec<u8> {
+fn event(header: &RunHeader, sets: &Sets, task: u64, send: u32, (bucket, key): (&str, &str)) -> Vec<u8> {
     let event = TaskEvent {
         task: Some(header.task(task)),
         send,
         retries: header.retries,
         group: None,
-        bucket: bucket.to_owned(),
+        variables: sets.all_variables(header, task),
+        parameters: sets.of_task(task).1.map(|set| set.to_string()),
+        bucket: if header.without_inputs { String::new() } else { bucket.to_owned() },
         key: key.to_owned(),
         provider: header.provider.clone(),
     };

@@ -28,11 +28,12 @@ use tokio_util::sync::CancellationToken;
 /// [`RunError`]; no run exists then.
 pub async fn prepare(
     context: &RunContext,
-    request: LaunchRequest,
+    mut request: LaunchRequest,
     cancel: &CancellationToken,
 ) -> Result<Launch, RunError> {
     let mut facts = facts_of(context, &request.function).await?;
     refuse_other_contract(&request.function, &facts)?;
+    request.sets.check(&request.parameters)?;
     if !request.is_plain() {
         refuse_trigger_place(&request, &facts)?;
         facts.triggers.clear();
@@ -41,7 +42,7 @@ pub async fn prepare(
     let id = new_run_id(started_ms);
     let source = source_of(&request.inputs);
     let mut sieve = Sieve::of(&facts, request.options.everything, started_ms);
-    let (mut absent, mut doubt) = (0, None);
+    let (mut absent, mut doubt, mut without) = (0, None, None);
     let (mut inputs, provider, place, files) = match request.inputs {
         Inputs::Files { paths, dest } => {
             let mut list = scan_files(paths, cancel).await?;
@@ -59,13 +60,22 @@ pub async fn prepare(
             }
             (list, provider, Place { bucket, prefix: String::new() }, false)
         }
+        Inputs::Nothing { tasks } => {
+            let place = Place { bucket: context.home.clone(), prefix: String::new() };
+            without = Some(tasks);
+            (FileList::default(), None, place, false)
+        }
         Inputs::Unsuccessful { run } => {
             let found = unsuccessful(context, &run, cancel).await?;
             absent = found.absent;
+            without = found.without_inputs.then_some(found.inputs.len() as u64);
+            request.sets = found.sets;
             (found.inputs, found.provider, Place { bucket: found.bucket, prefix: String::new() }, false)
         }
     };
     let (skipped, mut told) = skip(&mut inputs, &facts, request.options)?;
+    let tasks = without.unwrap_or(inputs.len() as u64).saturating_mul(request.sets.per_input());
+    refuse_count(tasks)?;
     told.extend(sieve.told());
     let place = Place { prefix: place.prefix.trim_matches('/').to_owned(), ..place };
     let mut launch = Launch {
@@ -75,8 +85,10 @@ pub async fn prepare(
             function: request.function,
             image: facts.image.clone(),
             parameters: request.parameters,
+            sets: request.sets.header(),
+            without_inputs: without.is_some(),
             started_ms,
-            tasks: inputs.len() as u64,
+            tasks,
             bytes: inputs.bytes(),
             source,
             bucket: place.bucket.clone(),
@@ -90,6 +102,7 @@ pub async fn prepare(
         },
         context: context.clone(),
         inputs: Arc::new(inputs),
+        sets: Arc::new(request.sets),
         place,
         triggers_too_new: files && are_too_new(&facts),
         triggers: facts.triggers,
@@ -109,10 +122,24 @@ pub async fn prepare(
     Ok(launch)
 }
 
+/// Most tasks of a run.
+const MOST_TASKS: u64 = 10_000_000;
+
+fn refuse_count(tasks: u64) -> Result<(), RunError> {
+    match tasks {
+        0 => Err(RunError::Refused("there is nothing to run: no tasks were asked for".to_owned())),
+        1..=MOST_TASKS => Ok(()),
+        _ => Err(RunError::Refused(format!(
+            "{tasks} tasks: a run has {MOST_TASKS} at most; make several runs of them"
+        ))),
+    }
+}
+
 /// What an event of our own starts must not be started by a trigger as well.
 fn refuse_trigger_place(request: &LaunchRequest, facts: &FunctionFacts) -> Result<(), RunError> {
     let Inputs::Files { dest: Some(place), .. } = &request.inputs else { return Ok(()) };
-    let hit = |trigger: &TriggerPlace| trigger.bucket == place.bucket && place.key("").starts_with(&trigger.prefix);
+    let hit =
+        |trigger: &TriggerPlace| trigger.bucket == place.bucket && place.key("").starts_with(&trigger.prefix);
     if facts.triggers.iter().any(hit) {
         return Err(RunError::Refused(format!(
             "objects in {place} start the function by themselves, without what this launch asks for: leave the place out"
@@ -175,6 +202,7 @@ fn source_of(inputs: &Inputs) -> Vec<String> {
             let scheme = provider.as_deref().unwrap_or("s3");
             keys.iter().map(|key| format!("{scheme}://{bucket}/{key}")).take(100).collect()
         }
+        Inputs::Nothing { .. } => Vec::new(),
         Inputs::Unsuccessful { run } => vec![format!("what did not succeed of run {run}")],
     }
 }
@@ -188,6 +216,7 @@ impl Launch {
             let write = move || plan::write(&folder, &place.bucket, &place.prefix, &inputs);
             tokio::task::spawn_blocking(write).await.map_err(|error| RunError::Io(error.to_string()))??;
         }
+        self.sets.store(context, header).await?;
         write_manifest(context, &header.id, header.tasks, |task| self.entry(task)).await?;
         let body = serde_json::to_vec_pretty(header).map_err(|error| RunError::Io(error.to_string()))?;
         let put = Put {

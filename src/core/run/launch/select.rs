@@ -28,9 +28,8 @@ impl Sieve {
 
     /// Whether an object is an input. `found.name` is what a person sees as its name, where it is at no place of the function.
     pub fn takes(&mut self, at: (Option<&str>, &str), key: &str, found: Candidate<'_>) -> bool {
-        let here = |entry: &Selection| {
-            entry.provider.as_deref() == at.0 && entry.name_of(at.1, key).is_some()
-        };
+        let here =
+            |entry: &Selection| entry.provider.as_deref() == at.0 && entry.name_of(at.1, key).is_some();
         let why = if self.entries.iter().any(here) {
             leaves_out(&self.entries, at, key, found, self.now_ms)
         } else {
@@ -63,13 +62,17 @@ impl Sieve {
         let (name, why) = self.first.as_ref()?;
         let some = if self.left_out == 1 { "" } else { "such as " };
         let inputs = plural(self.left_out, "input");
-        Some(format!("left out by the rules of the function's `input`: {inputs}, {some}`{name}` ({why}); --no-select takes all"))
+        Some(format!(
+            "left out by the rules of the function's `input`: {inputs}, {some}`{name}` ({why}); --no-select takes all"
+        ))
     }
 
     /// Refuses a launch that would have no task.
     pub fn refuse_nothing(&self, list: &FileList) -> Result<(), RunError> {
         match self.told() {
-            Some(told) if list.is_empty() => Err(RunError::Refused(format!("there is nothing to run: {told}"))),
+            Some(told) if list.is_empty() => {
+                Err(RunError::Refused(format!("there is nothing to run: {told}")))
+            }
             _ => Ok(()),
         }
     }

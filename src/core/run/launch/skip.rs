@@ -2,9 +2,9 @@
 
 use super::LaunchOptions;
 use crate::dataset::FileList;
+use crate::run::RunError;
 use crate::run::cloud::FunctionFacts;
 use crate::run::header::{Skipped, SkippedInput};
-use crate::run::RunError;
 use crate::words::{bytes, plural};
 
 /// Inputs that messages name.
@@ -61,7 +61,11 @@ fn too_large(
     }
     let Some(what) = large.told(facts.tmp_mb) else { return Ok(()) };
     if !options.skip_too_large {
-        let rest = if large.count < inputs.len() as u64 { ", or leave out what is too large: --skip-too-large" } else { "" };
+        let rest = if large.count < inputs.len() as u64 {
+            ", or leave out what is too large: --skip-too-large"
+        } else {
+            ""
+        };
         return Err(RunError::Refused(format!("{what}, and nothing was sent: {}{rest}", large.advice())));
     }
     if large.count == inputs.len() as u64 {
@@ -168,7 +172,10 @@ mod tests {
         let mut mixed = list(&[("small", 1), ("big", 600), ("bigger", 900), ("middle", 300)]);
         let refused = skip(&mut mixed.clone(), &facts(), LaunchOptions::default()).unwrap_err().to_string();
         assert!(refused.contains("`big` (600 MiB), `bigger` (900 MiB) are too large"), "{refused}");
-        assert!(refused.contains("ephemeral_storage: 2048") && refused.contains("--skip-too-large"), "{refused}");
+        assert!(
+            refused.contains("ephemeral_storage: 2048") && refused.contains("--skip-too-large"),
+            "{refused}"
+        );
         let options = LaunchOptions { skip_too_large: true, ..LaunchOptions::default() };
         let (skipped, told) = skip(&mut mixed, &facts(), options).unwrap();
         let skipped = skipped.unwrap();

@@ -24,6 +24,8 @@ fn header(id: &str, started_ms: u64) -> RunHeader {
         bucket: "in".into(),
         provider: None,
         files: false,
+        sets: None,
+        without_inputs: false,
         skipped: None,
         unselected: 0,
         started_by: StartedBy::Invoke,

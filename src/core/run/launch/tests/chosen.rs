@@ -85,6 +85,7 @@ async fn a_file_without_room_is_refused_before_the_first_byte() {
     let options = LaunchOptions { skip_too_large: true, ..LaunchOptions::default() };
     let run = launch(&world, files, options).await.unwrap();
     assert_eq!(keys(&run), ["x/0010.txt", "x/0011.txt"]);
+    assert_eq!(run.header().tasks, 2, "as many as there are inputs");
     let skipped = run.header().skipped.clone().unwrap();
     assert_eq!((skipped.count, skipped.first[0].name.as_str()), (1, "big.txt"));
 }
@@ -108,6 +109,9 @@ async fn the_rest_of_a_dataset_with_gaps_runs_when_a_person_says_so() {
     let skipped = header.skipped.unwrap();
     let named: Vec<_> = skipped.first.iter().map(|input| (&*input.name, &*input.reason)).collect();
     assert_eq!(skipped.count, 2);
-    assert!(named.iter().any(|(name, why)| name.ends_with("missing.txt") && why.contains("not there")), "{named:?}");
+    assert!(
+        named.iter().any(|(name, why)| name.ends_with("missing.txt") && why.contains("not there")),
+        "{named:?}"
+    );
     assert!(named.iter().any(|(_, why)| why.contains("not UTF-8")), "{named:?}");
 }
