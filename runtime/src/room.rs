@@ -74,13 +74,10 @@ impl Room {
             log.note("WARN", astray);
         }
         let own = task.join(WORK);
-        let start = match &self.workdir {
-            Some(folder) => folder,
-            None => {
-                fs::create_dir_all(&own)?;
-                &own
-            }
-        };
+        if self.workdir.is_none() {
+            fs::create_dir_all(&own)?;
+        }
+        let start = self.workdir.as_ref().unwrap_or(&own);
         // A process of its own for each would cost more than this.
         std::env::set_current_dir(start)?;
         Ok(variables)

@@ -275,7 +275,7 @@ impl Worker<'_> {
             Input::Object { .. } => digest.update(etag),
             Input::Bytes(bytes) => digest.update(bytes),
             Input::Nothing => {
-                digest.update(job.task.as_ref().map_or(String::new(), |task| task.task.to_string()))
+                digest.update(job.task.as_ref().map_or(String::new(), |task| task.task.to_string()));
             }
         }
         if !job.variables.is_empty() {

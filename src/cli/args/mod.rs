@@ -80,7 +80,7 @@ pub enum Verb {
     Demo(Demo),
     /// Create or update the functions of a definition file
     #[command(alias = "init")]
-    Deploy(Deploy),
+    Deploy(Box<Deploy>),
     /// Give functions that an older throng deployed today's runtime; images, scripts and settings stay
     Upgrade(Upgrade),
     /// Process files or objects with a function, one task each

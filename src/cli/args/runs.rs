@@ -51,7 +51,7 @@ pub struct Run {
 /// Which inputs become tasks.
 #[derive(Debug, Default, Args)]
 pub struct Choice {
-    /// Take every input, also what the rules of the function's `input` (suffix, prefix, exclude, min_size, newer) leave out
+    /// Take every input, also what the rules of the function's `input` (suffix, prefix, exclude and the others) leave out
     #[arg(long)]
     pub no_select: bool,
     /// Leave out files that cannot be read (links to nothing, names that no key can have); without it the launch is refused
@@ -74,7 +74,7 @@ pub struct Values {
     /// Run every input with each line of this CSV file; its first line has the variables' names
     #[arg(long, value_name = "FILE", conflicts_with_all = ["resume", "again"])]
     pub params: Option<PathBuf>,
-    /// So many tasks without an input; each finds its number in TASK_INDEX, from 0
+    /// So many tasks without an input; each finds its number in `TASK_INDEX`, from 0
     #[arg(long, value_name = "NUMBER", conflicts_with_all = ["inputs", "resume", "again"])]
     pub tasks: Option<u64>,
 }

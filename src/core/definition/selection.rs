@@ -40,7 +40,8 @@ pub(super) fn read(fields: &Fields<'_>, report: &mut Report) -> Selection {
         match words::read_bytes(&size.value) {
             Ok(bytes) => rules.min_size = bytes,
             Err(why) => {
-                report.error(size.at, &fields.key("min_size"), format!("{}: {why}", show(&size.value)))
+                let message = format!("{}: {why}", show(&size.value));
+                report.error(size.at, &fields.key("min_size"), message);
             }
         }
     }

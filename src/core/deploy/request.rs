@@ -4,7 +4,7 @@ use crate::definition::{Definition, SCRIPT_BYTES};
 use crate::image::{ComposeRequest, ImageError, SharedFile, Source};
 use crate::regular;
 use bytes::Bytes;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use throng_contract::{FunctionConfig, versions};
 
 /// What a definition asks for. Reads the script.
@@ -45,14 +45,14 @@ pub fn compose_request(definition: &Definition, runtime: Bytes) -> Result<Compos
         architecture: definition.architecture,
         runtime,
         script,
-        files: definition.files.iter().map(shared_file).collect(),
+        files: definition.files.iter().map(|path| shared_file(path)).collect(),
         config,
         function_variables: definition.lambda_env.keys().cloned().collect(),
     })
 }
 
 /// A file or folder under its own name.
-fn shared_file(path: &PathBuf) -> SharedFile {
+fn shared_file(path: &Path) -> SharedFile {
     let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    SharedFile { path: path.clone(), name }
+    SharedFile { path: path.to_owned(), name }
 }

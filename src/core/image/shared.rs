@@ -147,7 +147,9 @@ fn key(entries: &[Entry]) -> String {
         } else {
             [found.mtime(), found.mtime_nsec(), found.ctime(), found.ctime_nsec()]
         };
-        times.iter().for_each(|time| hash.update(time.to_le_bytes()));
+        for time in times {
+            hash.update(time.to_le_bytes());
+        }
     }
     format!("files{VERSION}-{}.json", hex::encode(hash.finalize()))
 }

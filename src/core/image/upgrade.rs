@@ -77,7 +77,7 @@ pub async fn upgrade(
 /// Today's configuration, which means what it meant. The first version started scripts in `/` where the image had no WORKDIR.
 fn as_it_was(mut config: FunctionConfig) -> FunctionConfig {
     if config.version < 2 && config.workdir.is_empty() {
-        config.workdir = "/".to_owned();
+        "/".clone_into(&mut config.workdir);
     }
     FunctionConfig { version: versions::CONFIG, ..config }
 }

@@ -42,37 +42,8 @@ pub async fn prepare(
     let id = new_run_id(started_ms);
     let source = source_of(&request.inputs);
     let mut sieve = Sieve::of(&facts, request.options.everything, started_ms);
-    let (mut absent, mut doubt, mut without) = (0, None, None);
-    let (mut inputs, provider, place, files) = match request.inputs {
-        Inputs::Files { paths, dest } => {
-            let mut list = scan_files(paths, cancel).await?;
-            let place = dest.unwrap_or_else(|| destination(context, &facts, &id));
-            sieve.sift(&mut list, &place);
-            sieve.refuse_nothing(&list)?;
-            (list, None, place, true)
-        }
-        Inputs::Objects { provider, bucket, keys } => {
-            let store = Stores::of(context, &request.function).get(provider.as_deref()).await?;
-            let at = (provider.as_deref(), bucket.as_str());
-            let list = list_objects(&store, at, &keys, &mut sieve, cancel).await?;
-            if provider.is_none() {
-                doubt = readable(context, &request.function, &facts, &bucket, &list).await?;
-            }
-            (list, provider, Place { bucket, prefix: String::new() }, false)
-        }
-        Inputs::Nothing { tasks } => {
-            let place = Place { bucket: context.home.clone(), prefix: String::new() };
-            without = Some(tasks);
-            (FileList::default(), None, place, false)
-        }
-        Inputs::Unsuccessful { run } => {
-            let found = unsuccessful(context, &run, cancel).await?;
-            absent = found.absent;
-            without = found.without_inputs.then_some(found.inputs.len() as u64);
-            request.sets = found.sets;
-            (found.inputs, found.provider, Place { bucket: found.bucket, prefix: String::new() }, false)
-        }
-    };
+    let fixed = fix(context, &mut request, &facts, &id, &mut sieve, cancel).await?;
+    let Fixed { mut inputs, provider, place, files, absent, doubt, without } = fixed;
     let (skipped, mut told) = skip(&mut inputs, &facts, request.options)?;
     let tasks = without.unwrap_or(inputs.len() as u64).saturating_mul(request.sets.per_input());
     refuse_count(tasks)?;
@@ -120,6 +91,66 @@ pub async fn prepare(
     }
     launch.write().await?;
     Ok(launch)
+}
+
+/// The inputs of a run, and where they are.
+struct Fixed {
+    inputs: FileList,
+    provider: Option<String>,
+    place: Place,
+    /// Whether they are files, to be uploaded.
+    files: bool,
+    absent: u64,
+    doubt: Option<String>,
+    /// How many tasks there are without inputs.
+    without: Option<u64>,
+}
+
+impl Fixed {
+    fn at(inputs: FileList, bucket: String) -> Self {
+        let place = Place { bucket, prefix: String::new() };
+        Self { inputs, provider: None, place, files: false, absent: 0, doubt: None, without: None }
+    }
+}
+
+/// Finds the inputs of a run. The sets of parameters that tasks of another run had are put into the request.
+async fn fix(
+    context: &RunContext,
+    request: &mut LaunchRequest,
+    facts: &FunctionFacts,
+    id: &str,
+    sieve: &mut Sieve,
+    cancel: &CancellationToken,
+) -> Result<Fixed, RunError> {
+    match std::mem::replace(&mut request.inputs, Inputs::Nothing { tasks: 0 }) {
+        Inputs::Files { paths, dest } => {
+            let mut list = scan_files(paths, cancel).await?;
+            let place = dest.unwrap_or_else(|| destination(context, facts, id));
+            sieve.sift(&mut list, &place);
+            sieve.refuse_nothing(&list)?;
+            Ok(Fixed { place, files: true, ..Fixed::at(list, String::new()) })
+        }
+        Inputs::Objects { provider, bucket, keys } => {
+            let store = Stores::of(context, &request.function).get(provider.as_deref()).await?;
+            let at = (provider.as_deref(), bucket.as_str());
+            let list = list_objects(&store, at, &keys, sieve, cancel).await?;
+            let doubt = match provider {
+                None => readable(context, &request.function, facts, &bucket, &list).await?,
+                Some(_) => None,
+            };
+            Ok(Fixed { provider, doubt, ..Fixed::at(list, bucket) })
+        }
+        Inputs::Nothing { tasks } => {
+            Ok(Fixed { without: Some(tasks), ..Fixed::at(FileList::default(), context.home.clone()) })
+        }
+        Inputs::Unsuccessful { run } => {
+            let found = unsuccessful(context, &run, cancel).await?;
+            let without = found.without_inputs.then_some(found.inputs.len() as u64);
+            request.sets = found.sets;
+            let (provider, absent) = (found.provider, found.absent);
+            Ok(Fixed { provider, absent, without, ..Fixed::at(found.inputs, found.bucket) })
+        }
+    }
 }
 
 /// Most tasks of a run.

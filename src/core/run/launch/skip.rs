@@ -159,7 +159,9 @@ mod tests {
     fn list(sizes: &[(&str, u64)]) -> FileList {
         let mut list = FileList::default();
         let base = list.add_base("/x".into());
-        sizes.iter().for_each(|(name, mib)| list.push(base, name, mib << 20));
+        for (name, mib) in sizes {
+            list.push(base, name, mib << 20);
+        }
         list
     }
 
