@@ -102,7 +102,7 @@ fn a_dataset_of_which_a_part_is_not_here_is_told_of() {
 fn two_files_of_one_name_are_refused_and_one_file_twice_is_taken_once() {
     let dir = tree(&["x/a.txt", "y/a.txt"]);
     let error = names(dir.path(), &["x/.", "y/."]).unwrap_err().to_string();
-    assert!(error.contains("x/a.txt") && error.contains("y/a.txt"), "{error}");
+    assert!(error.contains("/x/") && error.contains("/y/"), "{error}");
     assert_eq!(names(dir.path(), &["x/a.txt", "x/a.txt", "x/../x/a.txt"]).unwrap(), ["a.txt"]);
     assert_eq!(names(dir.path(), &["x", "y"]).unwrap(), ["x/a.txt", "y/a.txt"]);
 }
