@@ -298,7 +298,7 @@ impl Pusher<'_> {
     /// As [`mounted`](Self::mounted), for a layer that functions deployed before have.
     async fn shared(&self, blob: &Blob) -> bool {
         let Some(layer) = self.shared.filter(|layer| layer.digest == blob.digest) else { return false };
-        for name in layer.elsewhere(self.registry) {
+        for name in layer.elsewhere(self.registry.host(), &self.registry.repository) {
             let tag = self.registry.tag.clone();
             let from = Reference::with_tag(self.registry.host().to_owned(), name.to_owned(), tag);
             if mount(self.client, self.registry, &from, &blob.digest).await {

@@ -5,7 +5,6 @@
 
 use super::blob::BaseLayer;
 use super::layer::{Attributes, LayerWriter};
-use super::push::Registry;
 use super::{Cache, ImageError, layer_cache};
 use sha2::{Digest as _, Sha256};
 use std::fs::{File, Metadata};
@@ -42,20 +41,23 @@ pub struct SharedLayer {
 
 impl SharedLayer {
     /// Names of other repositories of a registry that may have it.
-    pub(super) fn elsewhere<'a>(&'a self, registry: &'a Registry) -> impl Iterator<Item = &'a str> {
-        let here = self.also_in.iter().filter_map(|place| place.split_once('/'));
-        here.filter(|(host, name)| *host == registry.host() && *name != registry.repository)
-            .map(|(_, name)| name)
+    pub(super) fn elsewhere<'a>(
+        &'a self,
+        host: &'a str,
+        repository: &'a str,
+    ) -> impl Iterator<Item = &'a str> {
+        let places = self.also_in.iter().filter_map(|place| place.split_once('/'));
+        places.filter(move |(other, name)| *other == host && *name != repository).map(|(_, name)| name)
     }
 
-    /// Reads which repositories may have it, and remembers that one more will.
+    /// Reads which repositories may have it, and remembers that one more will: `repository` of the registry at `host`.
     ///
     /// # Errors
     /// The cache cannot be written.
-    pub fn look_up(&mut self, registry: &Registry, cache: &Cache) -> Result<(), ImageError> {
+    pub fn look_up(&mut self, host: &str, repository: &str, cache: &Cache) -> Result<(), ImageError> {
         let name = format!("shared-{}.json", self.digest.trim_start_matches("sha256:"));
         self.also_in = cache.note(&name).unwrap_or_default();
-        let own = format!("{}/{}", registry.host(), registry.repository);
+        let own = format!("{host}/{repository}");
         if self.also_in.contains(&own) {
             return Ok(());
         }
@@ -193,19 +195,12 @@ mod tests {
     fn repositories_that_have_it_are_remembered() {
         let cache = tempfile::tempdir().unwrap();
         let cache = Cache::at(cache.path());
-        let registry = |host: &str, repository: &str| Registry {
-            base_url: format!("https://{host}"),
-            repository: repository.into(),
-            tag: "t".into(),
-            credentials: None,
-        };
         let mut layer = SharedLayer { digest: "sha256:ab".into(), size: 1, also_in: Vec::new() };
         for (host, name) in [("r", "one"), ("r", "two"), ("q", "three"), ("r", "two")] {
-            layer.look_up(&registry(host, name), &cache).unwrap();
+            layer.look_up(host, name, &cache).unwrap();
         }
-        let to = registry("r", "four");
-        layer.look_up(&to, &cache).unwrap();
-        assert_eq!(layer.elsewhere(&to).collect::<Vec<_>>(), ["two", "one"]);
-        assert_eq!(layer.elsewhere(&registry("r", "two")).collect::<Vec<_>>(), ["one"]);
+        layer.look_up("r", "four", &cache).unwrap();
+        assert_eq!(layer.elsewhere("r", "four").collect::<Vec<_>>(), ["two", "one"]);
+        assert_eq!(layer.elsewhere("r", "two").collect::<Vec<_>>(), ["one"]);
     }
 }

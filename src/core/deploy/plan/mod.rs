@@ -128,7 +128,8 @@ async fn make(
     };
     let mut composed = compose(request, &options.cache, token).await?;
     if let Some(shared) = &mut composed.shared {
-        shared.look_up(&target.registry, &options.cache)?;
+        let registry = &target.registry;
+        shared.look_up(registry.host(), &registry.repository, &options.cache)?;
     }
     let image = target.image(&composed.digest);
     let account = cloud.identity().await?.account.clone();
