@@ -9,6 +9,8 @@ pub struct RuntimeSettings {
     pub function: FunctionConfig,
     /// The function's script, whether there is one or not.
     pub script: PathBuf,
+    /// The folder of files that the definition names, whether there are any or not.
+    pub files: PathBuf,
     /// The folder for inputs and outputs.
     pub tmp: PathBuf,
     /// Where records go.
@@ -42,6 +44,7 @@ impl RuntimeSettings {
         }
         Ok(Self {
             function,
+            files: script.with_file_name("files"),
             script,
             tmp: PathBuf::from(read(layout::ENV_TMP).unwrap_or_else(|| "/tmp".into())),
             home_bucket: read(layout::ENV_HOME_BUCKET),

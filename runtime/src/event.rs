@@ -6,6 +6,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use throng_contract::{EventRef, S3ObjectRef, TaskEvent, TaskRef, object_keys_from_s3_event, s3_event_id};
 
 /// How many wrappers are taken off an event.
@@ -35,8 +36,14 @@ pub struct Job {
     pub id: Option<EventRef>,
     /// `sequencer` of an S3 notification: it tells writes of one key apart.
     pub sequencer: Option<String>,
+    /// Size of the object in bytes, when a notification says it.
+    pub size: Option<u64>,
     /// The group that the event names.
     pub group: Option<String>,
+    /// Variables that the event brings for the script.
+    pub variables: BTreeMap<String, String>,
+    /// Which set of parameters they are of.
+    pub parameters: Option<String>,
     /// For the variable `EVENT`.
     pub event: Option<String>,
     /// For the variable `EVENT_TIME`.
@@ -71,6 +78,8 @@ pub enum Input {
     },
     /// In the event.
     Bytes(Vec<u8>),
+    /// A task of a run without inputs.
+    Nothing,
 }
 
 /// Reads an event. `now` is the time for events that bring none.
@@ -89,7 +98,10 @@ fn plain(bytes: Vec<u8>) -> Job {
         task: None,
         id: None,
         sequencer: None,
+        size: None,
         group: None,
+        variables: BTreeMap::new(),
+        parameters: None,
         event: None,
         time: None,
         origin: Origin::Own,
@@ -113,7 +125,11 @@ fn read_value(value: Value, raw: &[u8], now: &str, request: &mut Request, depth:
         return read_value(inner.clone(), inner.to_string().as_bytes(), now, request, depth - 1);
     }
     if let Some(job) = own_event(&value, now) {
-        return request.jobs.push(job);
+        // Without an input there is something to do for a task of a run alone.
+        if job.input != Input::Nothing || job.task.is_some() {
+            request.jobs.push(job);
+        }
+        return;
     }
     if let Some(objects) = object_keys_from_s3_event(&value) {
         request.jobs.extend(objects.into_iter().filter(|object| !is_folder_marker(object)).map(|object| {
@@ -124,7 +140,10 @@ fn read_value(value: Value, raw: &[u8], now: &str, request: &mut Request, depth:
                     retries: None,
                 }),
                 sequencer: Some(object.sequencer),
+                size: object.size,
                 group: None,
+                variables: BTreeMap::new(),
+                parameters: None,
                 event: Some(json!({"Records": [&object.record]}).to_string()),
                 time: Some(object.event_time.unwrap_or_else(|| now.to_owned())),
                 origin: match object.record.get("eventSource").and_then(Value::as_str) {
@@ -145,10 +164,9 @@ fn read_value(value: Value, raw: &[u8], now: &str, request: &mut Request, depth:
 }
 
 /// Whether an object only stands for a folder: consoles and file systems over S3 make such empty ones, and S3 tells of
-/// them as of any other.
+/// them as of any other. A key that is empty names nothing.
 fn is_folder_marker(object: &S3ObjectRef) -> bool {
-    let size = object.record.pointer("/s3/object/size").and_then(Value::as_u64);
-    object.key.ends_with('/') && size == Some(0)
+    object.key.is_empty() || (object.key.ends_with('/') && object.size.unwrap_or(0) == 0)
 }
 
 /// A string is JSON, or base64, or itself.
@@ -212,6 +230,31 @@ fn read_body(value: &Value, now: &str, request: &mut Request, depth: usize) {
 fn own_event(value: &Value, now: &str) -> Option<Job> {
     value.get("throng")?;
     let event: TaskEvent = serde_json::from_value(value.clone()).ok()?;
+    let shown = shown(&event, now);
+    Some(Job {
+        event: shown,
+        time: Some(now.to_owned()),
+        id: event.id().map(|id| EventRef { id, retries: event.retries }),
+        sequencer: None,
+        size: None,
+        group: event.group,
+        variables: event.variables,
+        parameters: event.parameters,
+        task: event.task,
+        origin: event.provider.map_or(Origin::Own, Origin::Provider),
+        input: match event.key.as_str() {
+            "" => Input::Nothing,
+            _ => Input::Object { bucket: event.bucket, key: event.key },
+        },
+        json_body: false,
+    })
+}
+
+/// The notification that stands for an event of ours; none where there is no object.
+fn shown(event: &TaskEvent, now: &str) -> Option<String> {
+    if event.key.is_empty() {
+        return None;
+    }
     let key = crate::sigv4::encode(&event.key, true).replace("%20", "+");
     let bucket = &event.bucket;
     let minio = event.provider.as_deref().is_some_and(|provider| provider.starts_with("minio"));
@@ -224,17 +267,7 @@ fn own_event(value: &Value, now: &str) -> Option<Job> {
             "object": {"key": key},
         },
     }]});
-    Some(Job {
-        event: Some(shown.to_string()),
-        time: Some(now.to_owned()),
-        id: event.id().map(|id| EventRef { id, retries: event.retries }),
-        sequencer: None,
-        group: event.group,
-        task: event.task,
-        origin: event.provider.map_or(Origin::Own, Origin::Provider),
-        input: Input::Object { bucket: event.bucket, key: event.key },
-        json_body: false,
-    })
+    Some(shown.to_string())
 }
 
 #[cfg(test)]
@@ -251,7 +284,7 @@ mod tests {
     fn bytes(payload: &str) -> String {
         match one(payload).input {
             Input::Bytes(bytes) => String::from_utf8(bytes).unwrap(),
-            Input::Object { .. } => unreachable!("{payload}"),
+            Input::Object { .. } | Input::Nothing => unreachable!("{payload}"),
         }
     }
 
@@ -344,6 +377,10 @@ mod tests {
         let file = Input::Object { bucket: "b".into(), key: "in/x".into() };
         assert_eq!(keys(&[record("in/", 0), record("in/x", 0)]), [file], "an empty file is one");
         assert_eq!(keys(&[record("in/odd/", 5)]).len(), 1, "what has content is an input");
+        let unsaid =
+            json!({"eventSource": "minio:s3", "s3": {"bucket": {"name": "b"}, "object": {"key": "in/"}}});
+        assert_eq!(keys(&[unsaid, record("", 3)]), [], "nor what says no size, nor an empty key");
+        assert_eq!(read(br#"{"throng": null, "bucket": "b", "key": ""}"#, "now").jobs, []);
     }
 
     #[test]

@@ -23,7 +23,9 @@
 //! program      what is executed for a task: a script, or the image's own program
 //! response     the answer to an invocation, in SCAR's envelope
 //! results      what a task's results are called, and whether they are what is expected
+//! room         a folder to work in, a home, caches: room of a task's own
 //! s3           objects to files, files to objects
+//! selected     which objects of a notification are inputs at all
 //! serve        the loop: init, then event after event
 //! sigv4        AWS Signature Version 4 for S3
 //! stage        stage in: the folders of a task, and its input in a file
@@ -67,8 +69,11 @@ mod program;
 mod response;
 #[cfg(target_os = "linux")]
 mod results;
+mod room;
 #[cfg(target_os = "linux")]
 mod s3;
+#[cfg(target_os = "linux")]
+mod selected;
 #[cfg(target_os = "linux")]
 mod serve;
 #[cfg(target_os = "linux")]

@@ -5,7 +5,6 @@ use crate::logs::Log;
 use crate::output::{self, Found};
 use crate::stage::Folders;
 use crate::task::{Attempt, Failure, Worker};
-use std::collections::BTreeMap;
 use throng_contract::{
     AttemptId, AttemptRecord, FailureClass, Lineage, OnFailure, TaskRef, TaskRule, Values, folder_below,
     without_run,
@@ -89,8 +88,8 @@ impl Worker<'_> {
         let attempt = AttemptId::new(&record.request_id, record.started_ms).to_string();
         let task = record.task.as_ref();
         let run = task.map_or("", |task| &task.run);
-        // Sweeps are not there yet: their variables come with the task.
-        let variables = BTreeMap::new();
+        let mut variables = function.env.clone();
+        variables.extend(left.job.variables.clone());
         let made;
         let (dir, name) = match &left.job.input {
             Input::Object { bucket, key } => {
@@ -99,7 +98,7 @@ impl Worker<'_> {
                 let dir = folder_below(places, self.settings.home_bucket.as_deref(), object);
                 (dir, key.trim_end_matches('/').rsplit('/').next().unwrap_or_default())
             }
-            Input::Bytes(_) => {
+            Input::Bytes(_) | Input::Nothing => {
                 made = format!("event-file-{request_id}");
                 ("", made.as_str())
             }

@@ -9,10 +9,11 @@ use crate::execute::Limits;
 use crate::ledger::Ledger;
 use crate::memory::OomWatch;
 use crate::program::Chooser;
+use crate::room::{self, Room};
 use crate::s3::S3;
 use crate::stores::Stores;
 use crate::task::{Attempt, TaskOutcome, Worker, error_type};
-use crate::{event, processes, response, variables};
+use crate::{event, processes, response, selected, variables};
 use std::ffi::OsString;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -53,12 +54,13 @@ pub fn main() -> ExitCode {
 /// Ends only when the Runtime API does; says why.
 fn serve(api: &Api, settings: &RuntimeSettings, begin: Instant) -> String {
     processes::adopt_orphans();
-    enter_workdir(&settings.function.workdir);
+    room::leave();
     let cleaner = Cleaner::new(&settings.tmp);
     // A predecessor that crashed cleaned nothing. What cannot be removed is tried again after each task.
     let _ = cleaner.clean();
     let stores = Stores::new(S3::from_env(), settings);
     let mut base = variables::base(settings);
+    let room = Room::of(settings, &base);
     let credentials = ScriptCredentials::new(settings);
     credentials.apply(&mut base);
     let search =
@@ -66,7 +68,7 @@ fn serve(api: &Api, settings: &RuntimeSettings, begin: Instant) -> String {
     let chooser = Chooser::new(settings, search);
     let ledger = Ledger::new(stores.own(), settings.home_bucket.as_deref(), &settings.function.name);
     let mut worker =
-        Worker { settings, stores: &stores, ledger, chooser, base, credentials, oom: OomWatch::new() };
+        Worker { settings, stores: &stores, ledger, chooser, base, room, credentials, oom: OomWatch::new() };
     let mut init = Some(begin.elapsed());
     loop {
         let invocation = match api.next() {
@@ -84,15 +86,6 @@ fn serve(api: &Api, settings: &RuntimeSettings, begin: Instant) -> String {
     }
 }
 
-/// Scripts start in the image's working directory. A process of its own for each would cost more than this.
-fn enter_workdir(folder: &str) {
-    let folder = if folder.is_empty() { "/" } else { folder };
-    if let Err(error) = std::env::set_current_dir(folder) {
-        eprintln!("throng-runtime: the image's working directory {folder}: {error}; scripts start in /");
-        let _ = std::env::set_current_dir("/");
-    }
-}
-
 /// Handles one event: every input in it is a task.
 fn handle(
     api: &Api,
@@ -105,7 +98,9 @@ fn handle(
     let now_ms = clock::now_ms();
     let limit = Duration::from_millis(invocation.deadline_ms.saturating_sub(now_ms));
     let (limits, end) = times(received, limit, worker.settings.function.timeout_threshold);
-    let request = event::read(&invocation.payload, &clock::rfc3339(now_ms));
+    let mut request = event::read(&invocation.payload, &clock::rfc3339(now_ms));
+    let entries = &worker.settings.function.selections;
+    selected::take_out(&mut request, entries, worker.stores, &invocation.request_id);
     let mut attempt = Attempt {
         request_id: &invocation.request_id,
         trace_id: invocation.trace_id.as_deref(),

@@ -15,7 +15,7 @@ const LONGEST_NAME: usize = 255;
 /// The folders of one task, where SCAR v1 and v2 had them: `input` and `output` below `/tmp/$REQUEST_ID`.
 pub struct Folders {
     /// The folder of everything.
-    root: PathBuf,
+    pub root: PathBuf,
     /// Of the input.
     pub input: PathBuf,
     /// For outputs.
@@ -59,7 +59,7 @@ fn folder_name(request_id: &str) -> &str {
 
 /// An input in its file.
 pub struct Staged {
-    /// The file.
+    /// The file; the folder where there is no input.
     pub file: PathBuf,
     /// What was fetched.
     pub fetched: Fetched,
@@ -92,6 +92,7 @@ pub fn stage(
                 .map_err(|error| of_s3(&error, until))?;
             Ok(Staged { file, fetched })
         }
+        Input::Nothing => Ok(Staged { file: folders.input.clone(), fetched: Fetched::default() }),
         Input::Bytes(bytes) => {
             let file = folders.input.join(format!("event-file-{id}"));
             fs::write(&file, bytes).map_err(|error| of_io(&error))?;

@@ -11,6 +11,7 @@ use crate::memory::{self, OomWatch};
 use crate::output::Found;
 use crate::program::Chooser;
 use crate::results::Left;
+use crate::room::{self, Room};
 use crate::s3::Origin;
 use crate::stage::{self, Folders};
 use crate::stores::Stores;
@@ -35,6 +36,8 @@ pub struct Worker<'a> {
     pub chooser: Chooser<'a>,
     /// Variables that are the same for every task.
     pub base: BTreeMap<OsString, OsString>,
+    /// Folders to work in.
+    pub room: Room,
     /// What scripts may do in the cloud.
     pub credentials: ScriptCredentials,
     /// Watches for kills for lack of memory.
@@ -73,6 +76,10 @@ pub struct Failure {
 impl Failure {
     pub(crate) fn new(class: FailureClass, message: impl Into<String>) -> Self {
         Self { class, message: message.into() }
+    }
+
+    fn of_stage(error: stage::StageError) -> Self {
+        Self::new(error.class, error.message)
     }
 }
 
@@ -163,7 +170,7 @@ impl Worker<'_> {
     fn blank_record(&self, attempt: &Attempt<'_>, job: &Job) -> AttemptRecord {
         let (bucket, key) = match &job.input {
             Input::Object { bucket, key } => (bucket.clone(), key.clone()),
-            Input::Bytes(_) => (String::new(), String::new()),
+            Input::Bytes(_) | Input::Nothing => (String::new(), String::new()),
         };
         let init_ms = attempt.init.map_or(0.0, millis);
         AttemptRecord {
@@ -181,6 +188,7 @@ impl Worker<'_> {
                     .unwrap_or_else(|| EventRef { id: attempt.request_id.to_owned(), retries: None }),
             ),
             group: job.group.clone(),
+            parameters: job.parameters.clone(),
             memory_mb: u32::try_from(self.settings.memory >> 20).unwrap_or(0),
             architecture: if cfg!(target_arch = "aarch64") { "arm64" } else { std::env::consts::ARCH }
                 .to_owned(),
@@ -204,7 +212,6 @@ impl Worker<'_> {
         record: &mut AttemptRecord,
         files: &mut Vec<Found>,
     ) -> Result<Done, Failure> {
-        let of_stage = |error: stage::StageError| Failure::new(error.class, error.message);
         if clock::left(attempt.limits.until).is_zero() {
             return Err(Failure::new(FailureClass::Timeout, "no time was left to begin"));
         }
@@ -214,9 +221,9 @@ impl Worker<'_> {
         }
         let begin = Instant::now();
         let folders = Folders::make(&self.settings.tmp, attempt.request_id)
-            .map_err(|error| of_stage(stage::of_io(&error)))?;
+            .map_err(|error| Failure::of_stage(stage::of_io(&error)))?;
         let staged = stage::stage(job, &folders, self.stores, attempt.request_id, attempt.limits.until)
-            .map_err(of_stage)?;
+            .map_err(Failure::of_stage)?;
         folders.leave_event(job, attempt.payload, &staged.file);
         record.phases.stage_in_ms = millis(begin.elapsed());
         record.bytes_in = staged.fetched.bytes;
@@ -237,6 +244,7 @@ impl Worker<'_> {
         let begin = Instant::now();
         let mut command = self.command(attempt, job, &folders, &staged.file, record.task.as_ref(), log)?;
         let ended = self.execute(&mut command, attempt, log, record);
+        room::leave();
         record.phases.run_ms = millis(begin.elapsed());
         let ended = ended.map_err(|error| Failure::new(FailureClass::Init, error))?;
         (record.exit_code, record.signal, record.peak_memory) = (ended.code, ended.signal, ended.peak);
@@ -265,6 +273,12 @@ impl Worker<'_> {
             Input::Object { .. } if etag.is_empty() => return None,
             Input::Object { .. } => digest.update(etag),
             Input::Bytes(bytes) => digest.update(bytes),
+            Input::Nothing => {
+                digest.update(job.task.as_ref().map_or(String::new(), |task| task.task.to_string()));
+            }
+        }
+        if !job.variables.is_empty() {
+            digest.update(serde_json::to_vec(&job.variables).unwrap_or_default());
         }
         (!function.is_empty()).then(|| hex::encode(&digest.finalize()[..16]))
     }
@@ -293,7 +307,9 @@ impl Worker<'_> {
             .script_secrets(attempt.end)
             .map_err(|error| Failure::new(FailureClass::Init, error.to_string()))?;
         let mut command = Command::new(&program.path);
-        command.args(&program.arguments).env_clear().envs(&self.base).envs(own).process_group(0);
+        let room = self.room.enter(&folders.root, log);
+        let room = room.map_err(|error| Failure::of_stage(stage::of_io(&error)))?;
+        command.args(&program.arguments).env_clear().envs(&self.base).envs(room).envs(own).process_group(0);
         // After what came with the event: no parameter of a request takes the place of a secret.
         command.envs(secrets);
         command.env("REQUEST_ID", attempt.request_id).env("AWS_LAMBDA_REQUEST_ID", attempt.request_id);
@@ -307,6 +323,11 @@ impl Worker<'_> {
         command.envs(credentials);
         if let Some(task) = task {
             command.env("THRONG_RUN", &task.run).env("THRONG_TASK", task.task.to_string());
+            if let Some(number) = task.task.as_number()
+                && !job.variables.contains_key(layout::ENV_TASK_INDEX)
+            {
+                command.env(layout::ENV_TASK_INDEX, number.to_string());
+            }
         }
         Ok(command)
     }
@@ -371,8 +392,10 @@ impl Worker<'_> {
         }
         let message = match (ended.code, ended.signal) {
             (Some(code), _) => {
-                let advice = memory::advice(log.tail()).map(|advice| format!("; {advice}"));
-                format!("the script ended with exit code {code}{}", advice.unwrap_or_default())
+                let advice = memory::advice(log.tail()).map(str::to_owned);
+                let advice = advice.or_else(|| self.room.advice(log.tail()));
+                let advice = advice.map_or_else(String::new, |advice| format!("; {advice}"));
+                format!("the script ended with exit code {code}{advice}")
             }
             (None, Some(signal)) => format!("the script was ended by signal {signal}"),
             (None, None) => format!("the script's end was not seen (request {})", attempt.request_id),

@@ -17,7 +17,8 @@ const HIDDEN: [&str; 5] =
 
 /// Names that an HTTP request's parameters do not get as they are: the runtime's own, whether they are set or not, and
 /// those that change what programs load or where they send their requests.
-const RESERVED: [&str; 26] = [
+const RESERVED: [&str; 27] = [
+    layout::ENV_FILES,
     "INPUT_FILE_PATH",
     "TMP_INPUT_DIR",
     "TMP_OUTPUT_DIR",
@@ -77,16 +78,11 @@ pub fn base(settings: &RuntimeSettings) -> BTreeMap<OsString, OsString> {
         }
     }
     variables.entry("PATH".into()).or_insert_with(|| DEFAULT_PATH.into());
-    let home = variables.get(&OsString::from("HOME")).is_some_and(|home| is_writable(Path::new(home)));
-    if !home {
-        variables.insert("HOME".into(), settings.tmp.clone().into());
+    if settings.files.is_dir() {
+        variables.insert(layout::ENV_FILES.into(), settings.files.clone().into());
     }
     variables.insert("INSTANCE_IP".into(), own_address().into());
     variables
-}
-
-fn is_writable(folder: &Path) -> bool {
-    folder.is_dir() && rustix::fs::access(folder, rustix::fs::Access::WRITE_OK).is_ok()
 }
 
 /// The address that packets leave by. Connecting a UDP socket sends none.
@@ -125,11 +121,16 @@ pub fn of_task(
         }
         variables.push((format!("CONT_VAR_{name}").into(), value.into()));
     }
+    // A launch refuses names of the runtime's own; what follows wins all the same.
+    let own = job.variables.iter().filter(|(name, value)| is_name(name) && !value.contains('\0'));
+    variables.extend(own.map(|(name, value)| (name.into(), value.into())));
     let mut set = |name: &str, value: OsString| variables.push((name.into(), value));
-    set("INPUT_FILE_PATH", places.file.into());
+    if job.input != crate::event::Input::Nothing {
+        set("INPUT_FILE_PATH", places.file.into());
+        set("SCAR_INPUT_FILE", places.file.into());
+    }
     set("TMP_INPUT_DIR", places.input.into());
     set("TMP_OUTPUT_DIR", places.output.into());
-    set("SCAR_INPUT_FILE", places.file.into());
     set("SCAR_INPUT_DIR", places.input.into());
     set("SCAR_OUTPUT_DIR", places.output.into());
     if let crate::event::Input::Object { key, .. } = &job.input {
@@ -166,7 +167,10 @@ mod tests {
             task: None,
             id: None,
             sequencer: None,
+            size: None,
             group: None,
+            variables: BTreeMap::new(),
+            parameters: None,
             event: None,
             time: None,
             json_body: false,

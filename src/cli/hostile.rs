@@ -158,7 +158,7 @@ fn records_are_neutral_in_every_printer() {
     checked(objects::table(&[object]));
     checked(runs::show::one(&run()));
     checked(runs::show::table(&[run()]));
-    checked(runs::tasks::task_text(Some(EVIL), &task(), &[record()], Some(1)));
+    checked(runs::tasks::task_text(Some(EVIL), &task(), EVIL, &[record()], Some(1)));
     checked(runs::reasons::reason(&record(), None));
     checked(runs::follow::stalled(&run()).unwrap());
     let check = Check { what: evil(), ok: false, found: evil(), advice: evil(), unreachable: false };

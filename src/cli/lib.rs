@@ -164,7 +164,7 @@ async fn run(session: &Session, verb: Verb) -> CliResult {
         Verb::Deploy(deploy) => verbs::deploy::deploy(session, *deploy).await,
         Verb::Upgrade(upgrade) => verbs::upgrade::upgrade(session, upgrade).await,
         Verb::Check(check) => verbs::deploy::check(session, &check),
-        Verb::Run(run) => verbs::runs::launch(session, run).await,
+        Verb::Run(run) => Box::pin(verbs::runs::launch(session, run)).await,
         Verb::Runs(runs) => verbs::runs::list(session, runs).await,
         Verb::Tasks(tasks) => verbs::runs::tasks(session, tasks).await,
         Verb::Cancel(cancel) => verbs::runs::cancel(session, cancel).await,

@@ -24,6 +24,9 @@ pub struct SettingArgs {
     /// Free text
     #[arg(long, value_name = "TEXT")]
     pub description: Option<String>,
+    /// Where scripts start: a folder of the image, or `task` for a fresh one for each task
+    #[arg(long, value_name = "FOLDER")]
+    pub workdir: Option<String>,
     /// Memory in MiB
     #[arg(long, value_name = "MIB")]
     pub memory: Option<String>,
@@ -72,6 +75,7 @@ impl SettingArgs {
             ("container.image_file", "--image-file", self.image_file.map(here)),
             ("init_script", "--init-script", self.init_script.map(here)),
             ("description", "--description", self.description),
+            ("workdir", "--workdir", self.workdir),
             ("memory", "--memory", self.memory),
             ("timeout", "--timeout", self.timeout),
             ("container.timeout_threshold", "--timeout-threshold", self.timeout_threshold),
@@ -110,7 +114,7 @@ impl SettingArgs {
 }
 
 /// `NAME=VALUE`, split at the first `=`.
-fn pair(option: &str, text: &str) -> Result<(String, String), Fail> {
+pub(crate) fn pair(option: &str, text: &str) -> Result<(String, String), Fail> {
     let (name, value) =
         text.split_once('=').ok_or_else(|| Fail::usage(format!("{option} {text}: NAME=VALUE expected")))?;
     Ok((name.to_owned(), value.to_owned()))

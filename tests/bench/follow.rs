@@ -13,7 +13,6 @@ mod support;
 use async_trait::async_trait;
 use aws_sdk_cloudwatchlogs::config::{BehaviorVersion, Credentials, Region};
 use aws_sdk_cloudwatchlogs::types::InputLogEvent;
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -145,11 +144,8 @@ async fn launch(cloud: &Cloud, dirs: &Dirs, tasks: u64) -> Vec<String> {
     context.functions = Arc::new(Idle);
     let mut runs = Vec::new();
     for index in 0..FUNCTIONS {
-        let request = LaunchRequest {
-            function: format!("bench-{index}"),
-            inputs: Inputs::Objects { provider: None, bucket: INPUTS.into(), keys: vec!["in/".into()] },
-            parameters: BTreeMap::new(),
-        };
+        let inputs = Inputs::Objects { provider: None, bucket: INPUTS.into(), keys: vec!["in/".into()] };
+        let request = LaunchRequest::new(format!("bench-{index}"), inputs);
         let launch = prepare(&context, request, &CancellationToken::new()).await.expect("a run");
         assert_eq!(launch.header().tasks, tasks);
         runs.push(launch.header().id.clone());

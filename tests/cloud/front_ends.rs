@@ -3,7 +3,6 @@
 
 use crate::support::{Home, between};
 use serde_json::json;
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::Output;
 use std::sync::Arc;
@@ -54,7 +53,7 @@ async fn interrupted(home: &Home, cloud: &Cloud) -> String {
     let file = home.write("a.txt", "a");
     let context = RunContext::new(cloud, &dirs(home), UploadOptions::default()).unwrap();
     let inputs = Inputs::Files { paths: vec![file], dest: None };
-    let request = LaunchRequest { function: "copy".into(), inputs, parameters: BTreeMap::new() };
+    let request = LaunchRequest::new("copy", inputs);
     let launch = prepare(&context, request, &CancellationToken::new()).await.unwrap();
     launch.header().id.clone()
 }

@@ -35,5 +35,6 @@ mod screen;
 mod secrets;
 mod starters;
 mod storage;
+mod task_gets;
 mod two_machines;
 mod webdav;

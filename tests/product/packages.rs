@@ -33,8 +33,9 @@ const ONLY_FOR: [(&str, &[&str]); 8] = [
     ("s3s", &["throng-local"]),
 ];
 
-/// Everything that the contract may name: what reads JSON, and tables of content types, which both sides set.
-const CONTRACT: [&str; 4] = ["serde", "serde_json", "mime_guess", "infer"];
+/// Everything that the contract may name: what reads JSON, tables of content types, which both sides set, and globs, which launch
+/// and runtime must match alike.
+const CONTRACT: [&str; 5] = ["serde", "serde_json", "mime_guess", "infer", "fast-glob"];
 
 /// Sections of a `Cargo.toml` with what the package itself is made of, for any platform. Those of tests do not count.
 fn dependencies(manifest: &Table) -> Vec<String> {

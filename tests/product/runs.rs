@@ -3,7 +3,6 @@
 use async_trait::async_trait;
 use aws_sdk_cloudwatchlogs::config::{BehaviorVersion, Credentials, Region};
 use aws_sdk_cloudwatchlogs::types::InputLogEvent;
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -82,11 +81,7 @@ fn write_files(folder: &Path, count: usize) {
 impl World {
     fn request(&self) -> LaunchRequest {
         let paths = vec![self.dir.path().join("data")];
-        LaunchRequest {
-            function: "f".into(),
-            inputs: Inputs::Files { paths, dest: None },
-            parameters: BTreeMap::new(),
-        }
+        LaunchRequest::new("f", Inputs::Files { paths, dest: None })
     }
 
     /// What the runtime would do for a task.

@@ -1,6 +1,6 @@
 //! The function's configuration, as the engine puts it into the image.
 
-use super::{InputPlace, ProviderInput, StorageProvider, Template, Values};
+use super::{InputPlace, ProviderInput, Selection, StorageProvider, Template, Values};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -22,7 +22,8 @@ pub struct FunctionConfig {
     /// The user image's CMD.
     #[serde(default)]
     pub cmd: Vec<String>,
-    /// The user image's WORKDIR; empty means `/`.
+    /// Where scripts start: what the definition says, else the user image's WORKDIR. Empty means a fresh folder for each task,
+    /// which can be written; so does a WORKDIR of `/`, which builders write when nobody said anything.
     #[serde(default)]
     pub workdir: String,
     /// Variables for the script: the image's ENV, then the definition's, which wins.
@@ -49,6 +50,10 @@ pub struct FunctionConfig {
     /// Inputs that are there. Nothing there starts the function; a server's own events may be forwarded to it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub provider_inputs: Vec<ProviderInput>,
+    /// Which objects of its input places are inputs, where that is not everything. Nothing is kept out of what is sent by an
+    /// event of our own.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub selections: Vec<Selection>,
     /// Where scripts get credentials from.
     #[serde(default)]
     pub credentials: Credentials,
@@ -59,6 +64,11 @@ pub struct FunctionConfig {
     /// release does not change it.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub fingerprint: String,
+}
+
+impl FunctionConfig {
+    /// In a definition's `workdir`, and in a request for an image: a fresh folder for each task, whatever the image says.
+    pub const TASK_FOLDER: &str = "task";
 }
 
 /// Where a script gets credentials of AWS from. It never gets those of the function's role unless the definition says so:

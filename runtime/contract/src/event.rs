@@ -3,6 +3,7 @@
 use super::TaskId;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use std::collections::BTreeMap;
 
 /// Names a task of a run.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -59,9 +60,15 @@ pub struct TaskEvent {
     /// The group that the task belongs to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub group: Option<String>,
-    /// The bucket of the input.
+    /// Variables for the script: those of the run, and of the task's set of parameters.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub variables: BTreeMap<String, String>,
+    /// Which set of parameters that is, by its id, for the record.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parameters: Option<String>,
+    /// The bucket of the input; empty with an empty key.
     pub bucket: String,
-    /// The key of the input, as it is (not URL-encoded).
+    /// The key of the input, as it is (not URL-encoded). Empty for a task of a run without inputs.
     pub key: String,
     /// The storage provider that the bucket is at, as `minio.lab`; the function's own storage when `None`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -101,6 +108,8 @@ pub struct S3ObjectRef {
     pub key: String,
     /// `eventTime` as it stands in the record, if it is there.
     pub event_time: Option<String>,
+    /// Size in bytes, when it is there.
+    pub size: Option<u64>,
     /// `sequencer`: hexadecimal digits that grow with every write of the key; empty when it is not there.
     pub sequencer: String,
     /// The record itself.
@@ -126,6 +135,7 @@ fn object_of_record(record: &Value) -> Option<S3ObjectRef> {
     Some(S3ObjectRef {
         bucket: s3.get("bucket")?.get("name")?.as_str()?.to_owned(),
         key: decode_form(object.get("key")?.as_str()?),
+        size: object.get("size").and_then(Value::as_u64),
         sequencer: object.get("sequencer").and_then(Value::as_str).unwrap_or_default().to_owned(),
         event_time: record.get("eventTime").and_then(Value::as_str).map(str::to_owned),
         record: record.clone(),

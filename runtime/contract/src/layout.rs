@@ -8,6 +8,31 @@ pub const RUNTIME: &str = "/opt/throng/runtime";
 pub const CONFIG: &str = "/opt/throng/function.json";
 /// The user's script. Outside the input folder, so that an input of the same name can never be run in its place.
 pub const SCRIPT: &str = "/opt/throng/script";
+/// Files and folders that the definition names, for the script to read. Where there are any, [`ENV_FILES`] says so.
+pub const FILES: &str = "/opt/throng/files";
+/// Set for the script: the folder of the definition's `files`.
+pub const ENV_FILES: &str = "FILES_DIR";
+
+/// Set for the script of a launched task: its number within the run, from 0.
+pub const ENV_TASK_INDEX: &str = "TASK_INDEX";
+/// Variables that the runtime sets for a script, beside those that begin with `AWS_`, `THRONG_` and `LAMBDA_`: a launch gives them no
+/// other value.
+pub const OWN_VARIABLES: [&str; 14] = [
+    "INPUT_FILE_PATH",
+    "TMP_INPUT_DIR",
+    "TMP_OUTPUT_DIR",
+    "SCAR_INPUT_FILE",
+    "SCAR_INPUT_DIR",
+    "SCAR_OUTPUT_DIR",
+    "STORAGE_OBJECT_KEY",
+    "EVENT",
+    "EVENT_TIME",
+    "REQUEST_ID",
+    "INSTANCE_IP",
+    "_X_AMZN_TRACE_ID",
+    ENV_FILES,
+    ENV_TASK_INDEX,
+];
 
 /// Set on the function: the context's home bucket, where records go. Without it the runtime writes no records.
 pub const ENV_HOME_BUCKET: &str = "THRONG_HOME_BUCKET";

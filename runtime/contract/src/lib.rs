@@ -21,6 +21,7 @@
 //! place         where inputs come from, and their folders below it
 //! providers     storage providers: S3 endpoints and servers of `WebDAV` with keys of their own, and the secrets of scripts
 //! record        what the runtime leaves in the home bucket about an attempt
+//! selection     which objects of a place are inputs
 //! state         the words for what became of a task
 //! template      paths with words in braces
 //! ```
@@ -41,6 +42,7 @@ pub mod pattern;
 mod place;
 mod providers;
 mod record;
+pub mod selection;
 mod state;
 mod template;
 
@@ -55,6 +57,7 @@ pub use providers::{
     Protocol, ProviderAccess, ProviderInput, ProviderKeys, ProviderSecrets, StorageProvider, read_secrets,
 };
 pub use record::{AttemptRecord, BackEnd, OutputObject, Phases, Requests, RunningMarker};
+pub use selection::{LeftOut, Newer, Selection};
 pub use state::{FailureClass, ParseWordError, TaskState};
 pub use template::{Template, TemplateError, Values, Word, stem_and_ext};
 

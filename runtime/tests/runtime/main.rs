@@ -9,8 +9,10 @@
 //! provider      storage providers: a second S3 with keys of its own
 //! records       what an event becomes: tasks, records, lineage
 //! rig           the runtime as a process, and what it talks to
+//! room          room of a task's own: where scripts start, and what they can write into
 //! secrets       secrets of scripts
 //! scripts       what is run: scripts, entry points, and what they find
+//! selection     what arrives by itself and is no input
 //! webdav        storage providers that speak `WebDAV`
 //! ```
 #![cfg(target_os = "linux")]
@@ -24,8 +26,10 @@ mod outputs;
 mod provider;
 mod records;
 mod rig;
+mod room;
 mod scripts;
 mod secrets;
+mod selection;
 mod webdav;
 
 use base64::Engine as _;

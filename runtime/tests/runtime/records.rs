@@ -132,3 +132,51 @@ fn a_failure_says_why_and_keeps_what_is_to_be_kept() {
     assert_eq!(rig.record().stderr_tail, ["one", "the reason"]);
     assert_eq!(rig.list("home/runs/r/records/").len(), 1);
 }
+
+#[test]
+fn variables_of_an_event_reach_the_script_the_record_and_the_fingerprint() {
+    let mut own = function(true);
+    own.env.insert("ALPHA".into(), "of the image".into());
+    let script = "echo \"$ALPHA $BETA $TASK_INDEX $(basename \"$INPUT_FILE_PATH\")\"";
+    let mut rig = Rig::start(&own, Some(script), &[]);
+    rig.put("in/a", b"data");
+    let mut event = |variables: serde_json::Value, set: Option<&str>| {
+        let answer = rig
+            .invoke(&json!({"throng": {"version": 2, "run": "r", "task": "7"}, "bucket": "in", "key": "a",
+            "variables": variables, "parameters": set}));
+        assert!(answer.ok, "{answer:?}");
+        (String::from_utf8(crate::body(&answer)).unwrap(), rig.record())
+    };
+    let (said, plain) = event(json!({}), None);
+    assert_eq!((&*said, &plain.parameters), ("of the image  7 a\n", &None));
+    let (said, one) =
+        event(json!({"ALPHA": "0.1", "BETA": "a b", "REQUEST_ID": "x", "INPUT_FILE_PATH": "y"}), Some("3"));
+    assert_eq!(said, "0.1 a b 7 a\n");
+    assert_eq!(one.parameters.as_deref(), Some("3"));
+    let (_, two) = event(json!({"ALPHA": "0.2"}), Some("4"));
+    let (_, again) = event(json!({"ALPHA": "0.2"}), Some("4"));
+    assert!(
+        one.fingerprint.is_some()
+            && one.fingerprint != plain.fingerprint
+            && one.fingerprint != two.fingerprint
+    );
+    assert_eq!(two.fingerprint, again.fingerprint);
+}
+
+#[test]
+fn a_task_without_an_input_has_its_number() {
+    let mut rig = Rig::with_script(
+        "echo \"$TASK_INDEX ${INPUT_FILE_PATH:-none} $(ls \"$TMP_INPUT_DIR\")\" > \"$TMP_OUTPUT_DIR/$TASK_INDEX\"",
+    );
+    let mut fingerprints = Vec::new();
+    for task in ["0", "12"] {
+        let answer =
+            rig.invoke(&json!({"throng": {"version": 2, "run": "r", "task": task}, "bucket": "", "key": ""}));
+        assert!(answer.ok, "{answer:?}");
+        assert_eq!(rig.get(&format!("out/results/{task}")).unwrap(), format!("{task} none \n").as_bytes());
+        let record = rig.record();
+        assert_eq!((&*record.key, record.state), ("", TaskState::Succeeded));
+        fingerprints.push(record.fingerprint.unwrap());
+    }
+    assert_ne!(fingerprints[0], fingerprints[1]);
+}

@@ -30,6 +30,10 @@ pub struct Run {
     /// Launch a new run over the inputs of every task of this run (its id, or `last`) that did not succeed
     #[arg(long, value_name = "RUN", conflicts_with_all = ["function", "inputs", "resume"])]
     pub again: Option<String>,
+    #[command(flatten)]
+    pub choice: Choice,
+    #[command(flatten)]
+    pub values: Values,
     /// Wait for the end and report
     #[arg(short, long)]
     pub wait: bool,
@@ -42,6 +46,37 @@ pub struct Run {
     /// As SCAR has it: a function without inputs is invoked and not waited for
     #[arg(long = "async", hide = true)]
     pub asynchronous: bool,
+}
+
+/// Which inputs become tasks.
+#[derive(Debug, Default, Args)]
+pub struct Choice {
+    /// Take every input, also what the rules of the function's `input` (suffix, prefix, exclude and the others) leave out
+    #[arg(long)]
+    pub no_select: bool,
+    /// Leave out files that cannot be read (links to nothing, names that no key can have); without it the launch is refused
+    #[arg(long)]
+    pub skip_unreadable: bool,
+    /// Leave out what is too large for the function's /tmp; without it the launch is refused
+    #[arg(long)]
+    pub skip_too_large: bool,
+}
+
+/// Variables of a run.
+#[derive(Debug, Default, Args)]
+pub struct Values {
+    /// A variable for the scripts of this run; it is kept in the run's record, so no secrets. Repeat for more
+    #[arg(short = 'e', long = "env", value_name = "NAME=VALUE", conflicts_with_all = ["resume", "again"])]
+    pub variables: Vec<String>,
+    /// Run every input with each of these values: `ALPHA=0.1,0.2` or `N=1:10[:STEP]`. Repeat for every combination
+    #[arg(long, value_name = "NAME=VALUES", conflicts_with_all = ["resume", "again"])]
+    pub sweep: Vec<String>,
+    /// Run every input with each line of this CSV file; its first line has the variables' names
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["resume", "again"])]
+    pub params: Option<PathBuf>,
+    /// So many tasks without an input; each finds its number in `TASK_INDEX`, from 0
+    #[arg(long, value_name = "NUMBER", conflicts_with_all = ["inputs", "resume", "again"])]
+    pub tasks: Option<u64>,
 }
 
 #[derive(Debug, Args)]

@@ -7,7 +7,6 @@ use crate::print::{self, Table};
 use crate::session::Session;
 use include_dir::{Dir, include_dir};
 use serde_json::json;
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use throng_core::dataset::Meter;
@@ -44,12 +43,9 @@ pub async fn run(session: &Session, args: args::Demo) -> CliResult {
         print::note(lines!("deploying {}\n{plan}", plan.function));
         deploy::apply(session, &job, &plans, |_| {}).await?;
     }
-    let request = LaunchRequest {
-        function: plan.function.clone(),
-        // The files of the folder, without its name before theirs.
-        inputs: Inputs::Files { paths: vec![folder.join(IMAGES).join(".")], dest: None },
-        parameters: BTreeMap::new(),
-    };
+    // The files of the folder, without its name before theirs.
+    let inputs = Inputs::Files { paths: vec![folder.join(IMAGES).join(".")], dest: None };
+    let request = LaunchRequest::new(plan.function.clone(), inputs);
     let observer = Observer::silent(session.interrupt.clone());
     let launch = jobs::launch(&job, request, &observer).await?;
     let id = launch.header().id.clone();

@@ -114,6 +114,16 @@ impl FileList {
         Some(format!("`{}` {}{more}", first.path, first.reason))
     }
 
+    /// Keeps only some of the files.
+    pub fn retain(&mut self, mut keep: impl FnMut(&File<'_>) -> bool) {
+        let kept: Vec<Entry> = (0..self.len())
+            .filter(|index| self.get(*index).is_some_and(|file| keep(&file)))
+            .filter_map(|index| self.entries.get(index).copied())
+            .collect();
+        self.bytes = kept.iter().map(|entry| entry.size).sum();
+        self.entries = kept;
+    }
+
     /// Files whose last parts of their names are equal, though they are in different folders; `None` when there are none.
     #[must_use]
     pub fn equal_names(&self) -> Option<EqualNames> {

@@ -1,8 +1,10 @@
 //! Paths, folders and globs → a compact list of files and the names they get.
 //!
-//! A file `x/a.txt` is named `a.txt`; a folder `x/d` gives `d/…` with its sub-folders (`x/d/.` gives only what is
+//! A file `x/a.txt` is named `a.txt`, with its last folders when another file that was given has this name; a folder `x/d` gives `d/…` with its sub-folders (`x/d/.` gives only what is
 //! in it); a glob `x/**/*.txt` gives names from where its first special character stands. What exists under its name as
 //! it was written is no pattern: `data[1]/*.txt` is a pattern in the folder `data[1]` when there is one.
+
+mod single;
 
 use super::list::{FileList, Problem};
 use globset::{GlobBuilder, GlobMatcher};
@@ -58,7 +60,7 @@ pub enum ScanError {
 /// # Errors
 /// [`ScanError`]
 pub fn scan(paths: &[PathBuf], tell: &mut dyn FnMut(u64) -> bool) -> Result<FileList, ScanError> {
-    let mut scanner = Scanner::default();
+    let mut scanner = Scanner { depths: single::depths(paths), ..Scanner::default() };
     for path in paths {
         if scanner.stopped {
             break;
@@ -76,6 +78,8 @@ pub fn scan(paths: &[PathBuf], tell: &mut dyn FnMut(u64) -> bool) -> Result<File
 #[derive(Default)]
 struct Scanner {
     list: FileList,
+    /// How many folders single files keep in their names.
+    depths: HashMap<PathBuf, usize>,
     /// Hash of a name (and of how often it collided) → file.
     seen: HashMap<u64, u32>,
     hasher: RandomState,
@@ -87,9 +91,8 @@ impl Scanner {
         match std::fs::metadata(path) {
             Ok(metadata) if metadata.is_dir() => self.folder(path, tell),
             Ok(metadata) => {
-                let name = path.file_name().unwrap_or_default();
-                let base = path.parent().unwrap_or(Path::new("")).to_owned();
-                self.file(base, Path::new(name), &metadata, tell)
+                let (base, name) = single::split(path, self.depths.get(path).copied().unwrap_or(0));
+                self.file(base, &name, &metadata, tell)
             }
             Err(_) if is_glob(path) => self.glob(path, tell),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound && !path.is_symlink() => {

@@ -6,7 +6,8 @@ use super::problem::{Position, Report};
 use super::providers::{self, Providers};
 use super::secrets::{Environment, expand};
 use super::{
-    Architecture, Definition, OnFailure, expect, flows, limits, network, script, shared_memory, variables,
+    Architecture, Definition, OnFailure, expect, files, flows, limits, network, script, shared_memory,
+    variables,
 };
 use crate::image::Source;
 use std::path::Path;
@@ -50,6 +51,8 @@ const LAMBDA: &[&str] = &[
     "credentials",
     "expect",
     "secrets",
+    "workdir",
+    "files",
 ];
 const CONTAINER: &[&str] =
     &["image", "image_file", "environment", "timeout_threshold", "alpine", "create_image"];
@@ -135,6 +138,7 @@ pub(super) fn read(node: &Node, key: &str, context: &Context<'_>, report: &mut R
     read_resources(&lambda, &container, &mut definition, report);
     read_image(&lambda, &container, node.at, &mut definition, report);
     read_script(&lambda, &mut definition, report);
+    definition.files = files::read(&lambda, context.base, report);
     variables::read(&lambda, &container, context.environment, &mut definition, report);
     network::read(&lambda, &mut definition, report);
     read_rest(&entry, &lambda, context, &mut definition, report);
@@ -201,6 +205,9 @@ fn read_resources(
         }
     }
     read_architecture(lambda, definition, report);
+    if let Some(folder) = lambda.text("workdir", report) {
+        definition.workdir = limits::workdir(&folder, &lambda.key("workdir"), report);
+    }
     let words = [("discard", OnFailure::Discard), ("keep", OnFailure::Keep)];
     if let Some(word) = lambda.word("on_failure", &words, report) {
         definition.on_failure = word.value;
@@ -379,7 +386,6 @@ fn note_unused(entry: &Fields<'_>, lambda: &Fields<'_>, container: &Fields<'_>, 
         "layers",
         "a function that is made of an image has no layers on Lambda; put what is in them into the image, below /opt",
     );
-    warn(lambda, "extra_payload", "put the files into the image");
     warn(lambda, "preheat", "the first tasks of a run warm the function up");
     warn(lambda, "boto_profile", "the context says which AWS profile is used");
     warn(entry, "boto_profile", "the context says which AWS profile is used");

@@ -53,8 +53,11 @@ fn overlaps(functions: &[ParsedFunction], report: &mut Report) {
 }
 
 fn place(rule: &InputRule) -> String {
-    let suffix = if rule.suffix.is_empty() { String::new() } else { format!(" (…{})", rule.suffix) };
-    format!("{}/{}{suffix}", rule.bucket, rule.path)
+    let filter = match (rule.prefix.as_str(), rule.suffix.as_str()) {
+        ("", "") => String::new(),
+        (prefix, suffix) => format!(" ({prefix}…{suffix})"),
+    };
+    format!("{}/{}{filter}", rule.bucket, rule.path)
 }
 
 /// Whether one key could fire both.
@@ -198,6 +201,7 @@ fn provider_loops(functions: &[ParsedFunction], report: &mut Report) {
                 let rule = InputRule {
                     bucket: input.bucket.clone(),
                     path: input.path.clone(),
+                    prefix: String::new(),
                     suffix: String::new(),
                 };
                 let here = OutputRule { provider: None, ..output.clone() };

@@ -1,9 +1,9 @@
 //! What a definition would make, in words.
 
-use super::{Definition, Dialect, Document, OnFailure, Origin, expect};
+use super::{Definition, Dialect, Document, OnFailure, Origin, expect, files, selection};
 use crate::image::Source;
 use std::fmt::{self, Write as _};
-use throng_contract::{Credentials, Protocol, Template, Word};
+use throng_contract::{Credentials, FunctionConfig, Protocol, Selection, Template, Word};
 
 /// What would be created, by subject. `Display` gives it as text.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,6 +69,7 @@ pub fn explain(definition: &Definition) -> Explanation {
     }
     add("image", image_lines(definition));
     add("script", script_lines(definition));
+    add("files", file_lines(definition));
     add("resources", resource_lines(definition));
     add("variables", variable_lines(definition));
     add("network", network_lines(definition));
@@ -91,10 +92,26 @@ fn script_lines(definition: &Definition) -> Vec<String> {
         let lines = script.lines().count();
         return vec![format!("the definition holds it ({lines} lines): it runs for each input")];
     }
-    vec![definition.script.as_ref().map_or_else(
+    let script = definition.script.as_ref().map_or_else(
         || "none: the image's own entry point runs for each input".to_owned(),
         |script| format!("{} runs for each input", script.display()),
-    )]
+    );
+    let start = definition.workdir.as_deref().map(|folder| match folder {
+        FunctionConfig::TASK_FOLDER => "it starts in a fresh folder for each task".to_owned(),
+        folder => format!("it starts in {folder}"),
+    });
+    std::iter::once(script).chain(start).collect()
+}
+
+fn file_lines(definition: &Definition) -> Vec<String> {
+    let mut lines: Vec<_> = definition.files.iter().map(|path| files::told(path)).collect();
+    if !lines.is_empty() {
+        lines.push(format!(
+            "at $FILES_DIR ({}), in a layer that functions share",
+            throng_contract::layout::FILES
+        ));
+    }
+    lines
 }
 
 fn resource_lines(definition: &Definition) -> Vec<String> {
@@ -156,18 +173,25 @@ fn input_lines(definition: &Definition) -> Vec<String> {
     if definition.inputs.is_empty() && definition.provider_inputs.is_empty() {
         return vec!["no trigger: inputs are sent by `throng run` and `throng invoke`".into()];
     }
-    let line = |rule: &super::InputRule| {
-        let mut line = format!("new objects in s3://{}/{}", rule.bucket, rule.key_prefix());
-        if !rule.suffix.is_empty() {
-            let _ = write!(line, " ending with `{}`", rule.suffix);
+    let line = |entry: &Selection| {
+        let rules = selection::told(entry);
+        match &entry.provider {
+            None => {
+                let slash = if entry.path.is_empty() { "" } else { "/" };
+                format!("new objects in s3://{}/{}{slash}{rules} start it", entry.bucket, entry.path)
+            }
+            Some(provider) => {
+                let (bucket, path) = (entry.bucket.clone(), entry.path.clone());
+                let input = throng_contract::ProviderInput { provider: provider.clone(), bucket, path };
+                let rules = if rules.is_empty() { rules } else { format!("; of it those{rules}") };
+                format!(
+                    "{input} starts nothing by itself: `throng run {} {input}` does{rules}",
+                    definition.name
+                )
+            }
         }
-        line + " start it"
     };
-    let remote = |input: &throng_contract::ProviderInput| {
-        format!("{input} starts nothing by itself: `throng run {} {input}` does", definition.name)
-    };
-    let remote = definition.provider_inputs.iter().map(remote);
-    definition.inputs.iter().map(line).chain(remote).collect()
+    definition.selections.iter().map(line).collect()
 }
 
 fn output_lines(definition: &Definition) -> Vec<String> {

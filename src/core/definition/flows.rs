@@ -3,8 +3,10 @@
 use super::fields::Fields;
 use super::problem::{Position, Report};
 use super::providers::{self, Providers, Storage};
-use super::{Definition, InputRule, place, templates};
-use throng_contract::{OutputRule, ProviderInput};
+use super::{Definition, InputRule, place, selection, templates};
+use throng_contract::{OutputRule, ProviderInput, Selection};
+
+const INPUT: &[&str] = &["storage_provider", "path", "prefix", "suffix", "exclude", "min_size", "newer"];
 
 /// Reads what starts the function, or is given to it by `throng run`, and says where each entry stands.
 pub(super) fn inputs(
@@ -15,26 +17,28 @@ pub(super) fn inputs(
 ) -> Vec<Position> {
     let mut positions = Vec::new();
     for (node, key) in lambda.list("input") {
-        let fields = Fields::new(node, &key, &["storage_provider", "path", "suffix"], report);
+        let fields = Fields::new(node, &key, INPUT, report);
         let suffixes = fields.texts("suffix", report);
+        let rules = selection::read(&fields, report);
         let provider = providers::of_place(&fields, node.at, declared, report);
         let of_webdav = provider.as_ref().is_some_and(Storage::is_webdav);
         let Some((bucket, path)) = place::bucket_path(&fields, node.at, of_webdav, report) else { continue };
         let at = fields.node("path").map_or(node.at, |path| path.at);
         templates::note_input(&path, at, &fields.key("path"), report);
         let Some(provider) = provider else { continue };
+        let mut entry = Selection { bucket: bucket.clone(), path: path.clone(), ..rules };
         if let Storage::Provider(provider) = provider {
-            if let Some(suffix) = suffixes.first() {
-                let message =
-                    "not used: nothing there starts the function; `throng run` takes a folder or an object";
-                report.warn(suffix.at, &fields.key("suffix"), message);
-            }
+            entry.provider = Some(provider.clone());
+            definition.selections.push(entry);
             definition.provider_inputs.push(ProviderInput { provider, bucket, path });
             continue;
         }
+        let prefix = selection::common_prefix(&entry.prefix);
+        definition.selections.push(entry);
         let rule = |suffix: &str| InputRule {
             bucket: bucket.clone(),
             path: path.clone(),
+            prefix: prefix.clone(),
             suffix: suffix.to_owned(),
         };
         if suffixes.is_empty() {
@@ -46,6 +50,7 @@ pub(super) fn inputs(
             positions.push(suffix.at);
         }
     }
+    selection::check_length(&definition.selections, lambda, report);
     positions
 }
 
@@ -72,8 +77,9 @@ pub(super) fn outputs(
         let of_webdav = provider.as_ref().is_some_and(Storage::is_webdav);
         let Some((bucket, path)) = place::bucket_path(&fields, node.at, of_webdav, report) else { continue };
         let at = fields.node("path").map_or(node.at, |path| path.at);
-        // Sweeps will declare variables.
-        templates::check(&path, &[], at, &fields.key("path"), report);
+        // Variables of the script may stand in paths: a run may give them other values.
+        let declared: Vec<&str> = definition.env.keys().map(String::as_str).collect();
+        templates::check(&path, &declared, at, &fields.key("path"), report);
         let provider = match provider {
             None => continue,
             Some(Storage::Own) => None,

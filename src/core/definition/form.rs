@@ -7,7 +7,7 @@ use super::{Architecture, Definition, DefinitionErrors, InputRule, limits, place
 use crate::image::Source;
 use crate::model::FunctionForm;
 use std::path::{Path, PathBuf};
-use throng_contract::OutputRule;
+use throng_contract::{OutputRule, Selection};
 
 /// Makes a definition of what a person typed. Relative paths start at `base`. Numbers that are 0 mean the default.
 ///
@@ -30,7 +30,9 @@ pub fn from_form(form: &FunctionForm, base: &Path) -> Result<Definition, Definit
     if !form.input.trim().is_empty()
         && let Some((bucket, path)) = place::split(&field(&form.input), "input", &mut report)
     {
-        definition.inputs.push(InputRule { bucket, path, suffix: String::new() });
+        let selection = Selection { bucket: bucket.clone(), path: path.clone(), ..Selection::default() };
+        definition.selections.push(selection);
+        definition.inputs.push(InputRule { bucket, path, prefix: String::new(), suffix: String::new() });
     }
     if !form.output.trim().is_empty()
         && let Some((bucket, path)) = place::split(&field(&form.output), "output", &mut report)

@@ -5,6 +5,7 @@ use super::problem::{Position, Report};
 use crate::model::is_reserved;
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
+use throng_contract::FunctionConfig;
 
 /// Memory in MiB.
 pub(super) const MEMORY_MB: RangeInclusive<u32> = 128..=10_240;
@@ -20,6 +21,8 @@ pub(super) const CONCURRENCY: RangeInclusive<u32> = 1..=100_000;
 pub(super) const EXPECTED_FILES: RangeInclusive<u32> = 1..=1_000_000;
 /// The longest script. Our own limit: larger things belong into the image.
 pub(crate) const SCRIPT_BYTES: u64 = 16 * 1024 * 1024;
+/// The longest working folder, in bytes; what the local cloud takes of an image.
+const WORKDIR_BYTES: usize = 1000;
 /// All variables of a function together.
 const VARIABLES_BYTES: usize = 4096;
 /// Days that `CloudWatch` Logs accepts.
@@ -54,6 +57,24 @@ pub(super) fn description(text: Spanned<String>, key: &str, report: &mut Report)
         report.error(text.at, key, "is longer than 256 characters");
     }
     text.value
+}
+
+/// Checks where scripts start: an absolute path without `..`, or `task`.
+pub(super) fn workdir(folder: &Spanned<String>, key: &str, report: &mut Report) -> Option<String> {
+    let value = folder.value.trim();
+    let good = value == FunctionConfig::TASK_FOLDER
+        || (value.starts_with('/')
+            && value.len() <= WORKDIR_BYTES
+            && !value.split('/').any(|part| part == "..")
+            && !value.contains('\0'));
+    if !good {
+        let message = format!(
+            "{} is not a working folder: an absolute path in the image, or `task` for a fresh folder for each task",
+            show(&folder.value)
+        );
+        report.error(folder.at, key, message);
+    }
+    good.then(|| value.to_owned())
 }
 
 /// The time kept back when the definition does not say: SCAR's 10 seconds, half of it all for short functions.

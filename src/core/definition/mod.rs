@@ -44,10 +44,13 @@
 //! | `vpc` | none | `SubnetIds`, `SecurityGroupIds`: the network that it runs in |
 //! | `file_system[]` | none | `Arn` of an access point of EFS, `LocalMountPath` below /mnt |
 //! | `on_failure` | `discard` | **ours**: `keep` stores what a failed script left, under `failed/` |
+//! | `files` | none | **ours**: files and folders that scripts find at `$FILES_DIR`; SCAR's `extra_payload` is one |
+//! | `workdir` | the image's | **ours**: where scripts start: an absolute path, or `task`: a fresh folder for each task |
 //! | `credentials` | `ask` | **ours**: where a script gets credentials of AWS from: `ask`, `env`, `none`, `role` |
 //! | `output[].path` | | **ours**: words in braces, such as `{dir}`, so that equal names do not overwrite each other |
 //! | `expect.files`, `.suffix`, `.min_bytes` | none | **ours**: what a task must have left to have succeeded |
-//! | `input[].suffix` | none | **ours**: only keys that end so; text or a list |
+//! | `input[].prefix`, `.suffix` | none | **ours**: only names that begin or end so; text or a list |
+//! | `input[].exclude`, `.min_size`, `.newer` | none | **ours**: globs, an amount of bytes, a time or a duration |
 //!
 //! | key under `storage_providers` | default | meaning |
 //! |---|---|---|
@@ -78,6 +81,7 @@
 //! emit        trees as YAML
 //! expect      what a task must have left to have succeeded
 //! explain     what a definition would make, in words
+//! files       what a script finds beside its input
 //! fields      typed access to a map; unknown keys are warned about
 //! flows       input and output of a function
 //! form        a definition from a form of the screen
@@ -92,6 +96,7 @@
 //! script      that a function's script is there, and that what runs it will understand its bytes
 //! secrets     ${NAME}: values that come from the environment
 //! shared_memory  scripts that want shared memory, which functions do not have
+//! selection   which objects of an input's place are inputs
 //! settings    settings given one by one, as options of a command line
 //! telltale    variables that look like secrets
 //! templates   words in braces in the paths of outputs
@@ -109,6 +114,7 @@ mod emit;
 mod expect;
 mod explain;
 mod fields;
+mod files;
 mod flows;
 mod form;
 mod limits;
@@ -121,6 +127,7 @@ mod problem;
 mod providers;
 mod script;
 mod secrets;
+mod selection;
 mod settings;
 mod shared_memory;
 mod telltale;
@@ -167,6 +174,8 @@ pub struct Definition {
     pub script: Option<PathBuf>,
     /// The script itself, when the definition holds it; then there is no path of one.
     pub inline_script: Option<String>,
+    /// Files and folders that scripts find at [`FILES`](throng_contract::layout::FILES), absolute; no two of one name.
+    pub files: Vec<PathBuf>,
     /// Memory in MiB, 128–10240.
     pub memory_mb: u32,
     /// Time limit in seconds, 1–900.
@@ -187,12 +196,17 @@ pub struct Definition {
     pub script_secrets: BTreeMap<String, ScriptSecret>,
     /// Objects that start it.
     pub inputs: Vec<InputRule>,
+    /// What of its input places is an input: every entry of `input`, in order, with its rules.
+    pub selections: Vec<throng_contract::Selection>,
     /// Inputs at storage providers: nothing there starts it by itself.
     pub provider_inputs: Vec<throng_contract::ProviderInput>,
     /// Where outputs go.
     pub outputs: Vec<throng_contract::OutputRule>,
     /// The storage providers that its inputs and outputs name, as `minio.lab`.
     pub providers: BTreeMap<String, Provider>,
+    /// Where scripts start, when that is not what the image says: an absolute path, or `task` for a fresh folder
+    /// ([`throng_contract::FunctionConfig::TASK_FOLDER`]).
+    pub workdir: Option<String>,
     /// What happens to outputs of failed tasks.
     pub on_failure: OnFailure,
     /// What a task must have left to have succeeded.
@@ -224,6 +238,13 @@ impl Definition {
         self.outputs.iter().filter(|output| output.provider.is_none())
     }
 
+    /// What of its input places is an input; empty when everything is.
+    #[must_use]
+    pub fn selections_with_rules(&self) -> &[throng_contract::Selection] {
+        let rules = self.selections.iter().any(|entry| !entry.is_everything());
+        if rules { &self.selections } else { &[] }
+    }
+
     /// A definition with defaults only. It has no image yet.
     #[must_use]
     pub fn named(name: impl Into<String>, base: &Path) -> Self {
@@ -234,6 +255,7 @@ impl Definition {
             base: base.to_owned(),
             script: None,
             inline_script: None,
+            files: Vec::new(),
             memory_mb: 512,
             timeout_s: 300,
             timeout_threshold_s: 10,
@@ -244,9 +266,11 @@ impl Definition {
             secrets: BTreeMap::new(),
             script_secrets: BTreeMap::new(),
             inputs: Vec::new(),
+            selections: Vec::new(),
             provider_inputs: Vec::new(),
             outputs: Vec::new(),
             providers: BTreeMap::new(),
+            workdir: None,
             on_failure: OnFailure::default(),
             expect: None,
             credentials: throng_contract::Credentials::default(),
@@ -271,6 +295,7 @@ impl fmt::Debug for Definition {
             .field("base", &self.base)
             .field("script", &self.script)
             .field("inline_script", &self.inline_script.is_some())
+            .field("files", &self.files)
             .field("memory_mb", &self.memory_mb)
             .field("timeout_s", &self.timeout_s)
             .field("timeout_threshold_s", &self.timeout_threshold_s)
@@ -280,9 +305,11 @@ impl fmt::Debug for Definition {
             .field("lambda_env", &self.lambda_env.keys())
             .field("script_secrets", &self.script_secrets.keys())
             .field("inputs", &self.inputs)
+            .field("selections", &self.selections)
             .field("provider_inputs", &self.provider_inputs)
             .field("outputs", &self.outputs)
             .field("providers", &self.providers.keys())
+            .field("workdir", &self.workdir)
             .field("on_failure", &self.on_failure)
             .field("expect", &self.expect)
             .field("credentials", &self.credentials)
@@ -305,15 +332,18 @@ pub struct InputRule {
     pub bucket: String,
     /// Folder, without slashes at either end; may be empty.
     pub path: String,
+    /// Only names that begin so; empty for all. An addition of ours.
+    pub prefix: String,
     /// Only keys that end so; empty for all. An addition of ours.
     pub suffix: String,
 }
 
 impl InputRule {
-    /// The prefix of the keys that start the function: the folder with a slash, or nothing.
+    /// The prefix of the keys that start the function: the folder with a slash, and what names begin with.
     #[must_use]
     pub fn key_prefix(&self) -> String {
-        if self.path.is_empty() { String::new() } else { format!("{}/", self.path) }
+        let Self { path, prefix, .. } = self;
+        if path.is_empty() { prefix.clone() } else { format!("{path}/{prefix}") }
     }
 }
 

@@ -81,7 +81,7 @@ mod tests {
 
     fn input(place: &str, suffix: &str) -> InputRule {
         let (bucket, path) = place.split_once('/').unwrap_or((place, ""));
-        InputRule { bucket: bucket.into(), path: path.into(), suffix: suffix.into() }
+        InputRule { bucket: bucket.into(), path: path.into(), prefix: String::new(), suffix: suffix.into() }
     }
 
     #[test]

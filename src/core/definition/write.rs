@@ -1,6 +1,6 @@
 //! A definition as YAML, so that a form can be saved.
 
-use super::{Architecture, Definition, OnFailure, ScriptSecret, expect};
+use super::{Architecture, Definition, OnFailure, ScriptSecret, expect, selection};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::Path;
@@ -30,6 +30,9 @@ pub fn to_yaml(definition: &Definition) -> String {
     if definition.on_failure == OnFailure::Keep {
         line("on_failure: keep".into());
     }
+    if let Some(folder) = &definition.workdir {
+        line(format!("workdir: {}", quote(folder)));
+    }
     match definition.credentials {
         Credentials::Ask => {}
         Credentials::Env => line("credentials: env".into()),
@@ -45,6 +48,10 @@ pub fn to_yaml(definition: &Definition) -> String {
     }
     if let Some(script) = &definition.script {
         line(format!("init_script: {}", quote(&shorten(script, &definition.base))));
+    }
+    if !definition.files.is_empty() {
+        let names = definition.files.iter().map(|path| quote(&shorten(path, &definition.base)));
+        line(format!("files: [{}]", names.collect::<Vec<_>>().join(", ")));
     }
     line("container:".into());
     line(format!("  image: {}", quote(&definition.image)));
@@ -187,19 +194,22 @@ fn places(definition: &Definition) -> Vec<String> {
     };
     let list = |words: &[String]| words.iter().map(|word| quote(word)).collect::<Vec<_>>().join(", ");
     let mut lines = Vec::new();
-    if !definition.inputs.is_empty() || !definition.provider_inputs.is_empty() {
+    if !definition.selections.is_empty() {
         lines.push("input:".to_owned());
     }
-    for input in &definition.inputs {
-        lines.push("- storage_provider: s3".to_owned());
+    for input in &definition.selections {
+        lines.push(format!("- storage_provider: {}", input.provider.as_deref().unwrap_or("s3")));
         lines.push(format!("  path: {}", path(&input.bucket, &input.path)));
-        if !input.suffix.is_empty() {
-            lines.push(format!("  suffix: {}", quote(&input.suffix)));
+        let lists = [("prefix", &input.prefix), ("suffix", &input.suffix), ("exclude", &input.exclude)];
+        for (name, words) in lists.into_iter().filter(|(_, words)| !words.is_empty()) {
+            lines.push(format!("  {name}: [{}]", list(words)));
         }
-    }
-    for input in &definition.provider_inputs {
-        lines.push(format!("- storage_provider: {}", input.provider));
-        lines.push(format!("  path: {}", path(&input.bucket, &input.path)));
+        if input.min_size > 0 {
+            lines.push(format!("  min_size: {}", input.min_size));
+        }
+        if let Some(newer) = input.newer {
+            lines.push(format!("  newer: {}", quote(&selection::written(newer))));
+        }
     }
     if !definition.outputs.is_empty() {
         lines.push("output:".to_owned());

@@ -113,6 +113,7 @@ fn all_tags(cloud: &Cloud, definition: &Definition, settings: &FunctionSettings)
     if let Some(value) = tags::output_tag(&outputs) {
         all.insert(tags::OUTPUT.into(), value);
     }
+    all.extend(tags::select_tags(definition.selections_with_rules()));
     all
 }
 
@@ -122,12 +123,13 @@ fn definition_digest(definition: &Definition, settings: &FunctionSettings) -> St
     let image = super::diff::digest(&settings.image);
     let names: Vec<_> = settings.env.keys().collect();
     let mut text = format!(
-        "{image}|{}|{}|{}|{}|{names:?}|{:?}|{:?}|{}|{:?}|{:?}",
+        "{image}|{}|{}|{}|{}|{names:?}|{:?}|{:?}|{:?}|{}|{:?}|{:?}",
         settings.memory_mb,
         settings.timeout_s,
         settings.tmp_mb,
         settings.architecture,
         definition.inputs,
+        definition.selections_with_rules(),
         definition.outputs,
         definition.retries,
         definition.concurrency,

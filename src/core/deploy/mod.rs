@@ -57,7 +57,9 @@ pub use remove::{BucketsOf, RemoveOptions, Removed, buckets_of, empty_bucket, re
 pub use request::compose_request;
 pub use rights::{Unreadable, unreadable};
 pub use step::{Action, Step};
-pub use tags::{contract_of, is_ours, keeps_apart, keeps_runs_apart, outputs_of, triggers_apply_from_ms};
+pub use tags::{
+    contract_of, is_ours, keeps_apart, keeps_runs_apart, outputs_of, selections_of, triggers_apply_from_ms,
+};
 pub use target::{Ecr, ImageDestination, images, place_of, remove_image};
 pub use undo::{Undo, undo};
 pub use upgrade::upgrade;

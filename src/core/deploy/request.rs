@@ -1,10 +1,10 @@
 //! What a definition asks of an image.
 
 use crate::definition::{Definition, SCRIPT_BYTES};
-use crate::image::{ComposeRequest, ImageError, Source};
+use crate::image::{ComposeRequest, ImageError, SharedFile, Source};
 use crate::regular;
 use bytes::Bytes;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use throng_contract::{FunctionConfig, InputPlace, versions};
 
 /// What a definition asks for. Reads the script.
@@ -27,7 +27,7 @@ pub fn compose_request(definition: &Definition, runtime: Bytes) -> Result<Compos
         script: script.is_some(),
         entrypoint: Vec::new(),
         cmd: Vec::new(),
-        workdir: String::new(),
+        workdir: definition.workdir.clone().unwrap_or_default(),
         env: definition.env.clone(),
         outputs: definition.outputs.clone(),
         timeout_threshold: definition.timeout_threshold_s,
@@ -40,6 +40,7 @@ pub fn compose_request(definition: &Definition, runtime: Bytes) -> Result<Compos
             .collect(),
         inputs: input_places(definition),
         provider_inputs: definition.provider_inputs.clone(),
+        selections: definition.selections_with_rules().to_vec(),
         credentials: definition.credentials,
         secrets: definition.script_secrets.keys().cloned().collect(),
         fingerprint: String::new(),
@@ -50,6 +51,7 @@ pub fn compose_request(definition: &Definition, runtime: Bytes) -> Result<Compos
         architecture: definition.architecture,
         runtime,
         script,
+        files: definition.files.iter().map(|path| shared_file(path)).collect(),
         config,
         function_variables: definition.lambda_env.keys().cloned().collect(),
     })
@@ -65,4 +67,10 @@ fn input_places(definition: &Definition) -> Vec<InputPlace> {
         }
     }
     places
+}
+
+/// A file or folder under its own name.
+fn shared_file(path: &Path) -> SharedFile {
+    let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    SharedFile { path: path.to_owned(), name }
 }

@@ -3,7 +3,10 @@
 use super::DeployError;
 use crate::cloud::FunctionDetail;
 use crate::model::{Millis, Place};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use std::collections::BTreeMap;
+use throng_contract::Selection;
 use throng_contract::layout::TAG_CONTRACT;
 
 /// Says that throng made it.
@@ -26,6 +29,10 @@ const APART: [&str; 2] = ["together", "apart"];
 pub(super) const TRIGGERED: &str = "throng:triggered";
 /// S3 may take five minutes to act on new notifications (S3 user guide, "Event notifications").
 const TRIGGERS_APPLY_AFTER_S: u64 = 300;
+/// What of its input places is an input: how many tags say it, a dot, base64 of JSON; `…-1` and so on go on with it.
+const SELECT: &str = "throng:select";
+/// How many tags that may take: twice what a definition may say.
+const SELECT_TAGS: usize = 8;
 /// Longest value of a tag (Lambda, `TagResource`).
 const LONGEST: usize = 256;
 
@@ -116,6 +123,36 @@ pub(super) fn names_tag(apart: bool) -> String {
     APART[usize::from(apart)].to_owned()
 }
 
+/// Tags by which a launch knows what is an input. More than they have room for is refused when a definition is read. How many
+/// count stands in the first, so that what a former deployment left beside them says nothing.
+pub(super) fn select_tags(entries: &[Selection]) -> BTreeMap<String, String> {
+    let json = if entries.is_empty() { Vec::new() } else { serde_json::to_vec(entries).unwrap_or_default() };
+    let text = URL_SAFE_NO_PAD.encode(json);
+    let parts: Vec<&[u8]> = text.as_bytes().chunks(LONGEST - "8.".len()).collect();
+    let part = |number: usize| String::from_utf8_lossy(parts.get(number).copied().unwrap_or_default());
+    let mut tags = BTreeMap::from([(select_tag(0), format!("{}.{}", parts.len(), part(0)))]);
+    tags.extend((1..parts.len()).map(|number| (select_tag(number), part(number).into_owned())));
+    tags
+}
+
+fn select_tag(number: usize) -> String {
+    if number == 0 { SELECT.to_owned() } else { format!("{SELECT}-{number}") }
+}
+
+/// What of its input places is an input of a function with these tags: everything when the list is empty. `None` when they do
+/// not say.
+#[must_use]
+pub fn selections_of(tags: &BTreeMap<String, String>) -> Option<Vec<Selection>> {
+    let (count, first) = tags.get(SELECT)?.split_once('.')?;
+    let count: usize = count.parse().ok().filter(|count| *count <= SELECT_TAGS)?;
+    let rest = (1..count).map(|number| tags.get(&select_tag(number)).map(String::as_str));
+    let text: String = std::iter::once(Some(first)).chain(rest).collect::<Option<_>>()?;
+    if text.is_empty() {
+        return Some(Vec::new());
+    }
+    serde_json::from_slice(&URL_SAFE_NO_PAD.decode(text).ok()?).ok()
+}
+
 /// The value of [`OUTPUT`]: as many places as a tag can hold.
 pub(super) fn output_tag(places: &[Place]) -> Option<String> {
     // Lambda allows letters, numbers, space and these.
@@ -169,6 +206,22 @@ mod tests {
             assert_eq!(keeps_apart(&BTreeMap::from([(NAMES.to_owned(), names_tag(apart))])), Some(apart));
         }
         assert_eq!(keeps_apart(&BTreeMap::new()), None, "an older throng did not say");
+    }
+
+    #[test]
+    fn rules_of_inputs_round_trip_through_as_many_tags_as_they_need() {
+        let entry =
+            |path: String| Selection { bucket: "b".into(), path, min_size: 7, ..Selection::default() };
+        for entries in [vec![entry("in".into())], (0..9).map(|n| entry(format!("é{n}").repeat(30))).collect()]
+        {
+            let tags = select_tags(&entries);
+            assert!(tags.values().all(|value| value.len() <= LONGEST), "{tags:?}");
+            assert_eq!(selections_of(&tags), Some(entries));
+        }
+        let mut left = select_tags(&[entry("x".repeat(400))]);
+        left.extend(select_tags(&[]));
+        assert_eq!(selections_of(&left), Some(Vec::new()), "what an earlier deployment left says nothing");
+        assert_eq!(selections_of(&BTreeMap::new()), None);
     }
 
     #[test]

@@ -9,9 +9,8 @@ use crate::dataset::Meter;
 use crate::jobs::{
     self, Cancellation, JobContext, JobError, JobErrorKind, NotDone, Resumption, WhenInterrupted,
 };
-use crate::run::{Inputs, Launch, LaunchRequest, SendReport};
+use crate::run::{Inputs, Launch, LaunchOptions, LaunchRequest, SendReport};
 use crate::words::plural;
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use tokio::sync::oneshot;
 
@@ -37,7 +36,9 @@ pub(super) async fn launch(
         match source {
             Source::Of(inputs) => {
                 let function = function.clone();
-                let request = LaunchRequest { function, inputs, parameters: BTreeMap::new() };
+                // The dialog has said how many cannot be read.
+                let options = LaunchOptions { skip_unreadable: true, ..LaunchOptions::default() };
+                let request = LaunchRequest { options, ..LaunchRequest::new(function, inputs) };
                 jobs::launch(&job, request, &observer).await
             }
             Source::Again(run) => jobs::rerun(&job, &run, &observer).await,

@@ -6,6 +6,7 @@ use super::layer::LayerWriter;
 use super::normalise::normalise;
 use super::noticed::Noticed;
 use super::request::ComposeRequest;
+use super::shared::{self, SharedLayer};
 use super::source::Source;
 use super::tree::Links;
 use super::{Cache, ImageError, Remote, layer_cache, origin};
@@ -31,6 +32,8 @@ pub struct ImageSettings {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Base {
     pub layers: Vec<BaseLayer>,
+    /// The topmost of them, when it is that of the definition's files.
+    pub shared: Option<SharedLayer>,
     pub settings: ImageSettings,
     /// `arm64` has `v8`; others have none.
     pub variant: Option<String>,
@@ -41,6 +44,22 @@ pub(super) struct Base {
 
 /// Reads an image so that every layer of it is gzip.
 pub(super) async fn read(
+    request: &ComposeRequest,
+    cache: &Cache,
+    cancel: &CancellationToken,
+) -> Result<Base, ImageError> {
+    let mut base = read_image(request, cache, cancel).await?;
+    if !request.files.is_empty() {
+        let (files, cache, cancel) = (request.files.clone(), cache.clone(), cancel.clone());
+        let layer = blocking(move || shared::layer(&files, &cache, &cancel)).await?;
+        let (digest, size) = (layer.blob.digest.clone(), layer.blob.size);
+        base.shared = Some(SharedLayer { digest, size, also_in: Vec::new() });
+        base.layers.push(layer);
+    }
+    Ok(base)
+}
+
+async fn read_image(
     request: &ComposeRequest,
     cache: &Cache,
     cancel: &CancellationToken,

@@ -4,6 +4,7 @@ use super::base::{self, Base, ImageSettings};
 use super::blob::{Blob, BlobSource, blocking};
 use super::digest::sha256;
 use super::request::ComposeRequest;
+use super::shared::SharedLayer;
 use super::{CONFIG, Cache, GOOD_MANIFEST, ImageError, LAYER, MANIFEST, MAX_UNCOMPRESSED, added};
 use crate::model::{Architecture, is_reserved};
 use bytes::Bytes;
@@ -25,6 +26,8 @@ pub struct Composed {
     pub config: Bytes,
     /// Configuration and layers.
     pub blobs: Vec<Blob>,
+    /// The layer of the definition's files, when it has any.
+    pub shared: Option<SharedLayer>,
     /// What the runtime will read.
     pub function_config: FunctionConfig,
     /// What a person should know.
@@ -96,7 +99,8 @@ pub(super) fn assemble(request: &ComposeRequest, base: Base) -> Result<Composed,
     }
     blobs.insert(0, config_blob);
     let digest = sha256(&manifest);
-    Ok(Composed { manifest, media_type: MANIFEST, digest, config, blobs, function_config, warnings })
+    let shared = base.shared;
+    Ok(Composed { manifest, media_type: MANIFEST, digest, config, blobs, shared, function_config, warnings })
 }
 
 /// The request's configuration, with the user's image's settings in it.
@@ -105,7 +109,10 @@ fn function_config(request: &ComposeRequest, base: &Base) -> Result<FunctionConf
     config.script = request.script.is_some();
     config.entrypoint.clone_from(&base.settings.entrypoint);
     config.cmd.clone_from(&base.settings.cmd);
-    config.workdir.clone_from(&base.settings.workdir);
+    if !config.workdir.is_empty() {
+        stay_found(&mut config.entrypoint, &base.settings.workdir);
+    }
+    config.workdir = workdir(&config.workdir, &base.settings.workdir);
     for variable in &base.settings.env {
         if let Some((name, value)) = variable.split_once('=')
             && !request.function_variables.contains(name)
@@ -126,6 +133,26 @@ fn function_config(request: &ComposeRequest, base: &Base) -> Result<FunctionConf
     }
     config.fingerprint = fingerprint(&config, request.script.as_deref(), base);
     Ok(config)
+}
+
+/// Where scripts start: what was asked for, else the image's WORKDIR. `/` is what builders write when nobody said anything,
+/// and no place to write to: it counts as none.
+fn workdir(asked: &str, image: &str) -> String {
+    match (asked, image) {
+        (FunctionConfig::TASK_FOLDER, _) | ("", "/") => String::new(),
+        ("", image) => image.to_owned(),
+        (asked, _) => asked.to_owned(),
+    }
+}
+
+/// An entry point that is looked for from the image's WORKDIR stays found when scripts start elsewhere.
+fn stay_found(entrypoint: &mut [String], image: &str) {
+    if let Some(program) = entrypoint.first_mut()
+        && program.contains('/')
+        && !program.starts_with('/')
+    {
+        *program = Path::new("/").join(image).join(&*program).display().to_string();
+    }
 }
 
 /// Digest of what decides a function's results: the user's layers, the script, and what of the definition reaches it. Neither
@@ -203,4 +230,31 @@ fn manifest(config: &Blob, layers: &[Blob]) -> Vec<u8> {
     })
     .to_string()
     .into_bytes()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scripts_start_in_the_images_folder_or_in_a_fresh_one() {
+        assert_eq!(workdir("", "/app"), "/app");
+        assert_eq!(workdir("", ""), "", "no WORKDIR: a fresh folder");
+        assert_eq!(workdir("", "/"), "", "which is what builders write for none");
+        assert_eq!(workdir("/", "/app"), "/", "what a definition says counts");
+        assert_eq!(workdir("task", "/app"), "");
+    }
+
+    #[test]
+    fn an_entry_point_is_found_wherever_scripts_start() {
+        let found = |program: &str| {
+            let mut entrypoint = [program.to_owned(), "x/y".to_owned()];
+            stay_found(&mut entrypoint, "/app");
+            entrypoint.join(" ")
+        };
+        assert_eq!(found("bin/fit"), "/app/bin/fit x/y");
+        assert_eq!(found("./fit"), "/app/./fit x/y");
+        assert_eq!(found("/bin/fit"), "/bin/fit x/y");
+        assert_eq!(found("fit"), "fit x/y", "found by PATH");
+    }
 }

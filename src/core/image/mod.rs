@@ -28,6 +28,7 @@
 //! push          moves an image to a registry
 //! registry      reading from a registry
 //! request       what is asked of an image
+//! shared        files that functions share: a layer of their own
 //! source        where an image comes from
 //! store         what a registry holds: list, inspect, remove
 //! tarfile       a tar as a folder of members, read without unpacking
@@ -59,6 +60,7 @@ mod programs;
 mod push;
 mod registry;
 mod request;
+mod shared;
 mod source;
 mod store;
 mod tarfile;
@@ -76,6 +78,7 @@ pub use programs::{ProgramOf, Programs};
 pub use push::{LayerProgress, LayerState, PushProgress, Registry, push};
 pub use registry::{Remote, holds};
 pub use request::ComposeRequest;
+pub use shared::{SharedFile, SharedLayer};
 pub use source::Source;
 pub use store::{ImageDetail, ImageEntry, LayerDetail, greet, inspect, list, list_in, remove};
 pub use upgrade::{Upgrade, upgrade};

@@ -4,6 +4,7 @@ use super::blob::{Blob, BlobSource};
 use super::compose::Composed;
 use super::mount::mount;
 use super::registry::{ATTEMPTS, client, explain, is_loopback, log_in, pause, retryable, unauthorized};
+use super::shared::SharedLayer;
 use super::{Credentials, ImageError};
 use bytes::Bytes;
 use futures::stream::{self, BoxStream, StreamExt as _, TryStreamExt as _};
@@ -135,7 +136,8 @@ async fn push_all(
     // A layer may be in an image twice.
     let mut seen = HashSet::new();
     let blobs: Vec<&Blob> = image.blobs.iter().filter(|blob| seen.insert(&blob.digest)).collect();
-    let pusher = Pusher { client: &client, target: &target, registry, meter: Meter::new(&blobs), progress };
+    let (shared, meter) = (image.shared.as_ref(), Meter::new(&blobs));
+    let pusher = Pusher { shared, client: &client, target: &target, registry, meter, progress };
     pusher.tell();
     // Collected first: a closure in the stream would keep callers from proving the future to be `Send`.
     let sends: Vec<_> =
@@ -215,6 +217,7 @@ impl LayerMeter {
 }
 
 struct Pusher<'a> {
+    shared: Option<&'a SharedLayer>,
     client: &'a Client,
     target: &'a Reference,
     registry: &'a Registry,
@@ -286,10 +289,23 @@ impl Pusher<'_> {
 
     /// Tries to take a layer over from another repository of the same registry, which sends nothing.
     async fn mounted(&self, blob: &Blob) -> bool {
-        let BlobSource::Registry(remote) = &blob.source else { return false };
+        let BlobSource::Registry(remote) = &blob.source else { return self.shared(blob).await };
         remote.reference.registry() == self.registry.host()
             && remote.reference.repository() != self.registry.repository
             && mount(self.client, self.registry, &remote.reference, &blob.digest).await
+    }
+
+    /// As [`mounted`](Self::mounted), for a layer that functions deployed before have.
+    async fn shared(&self, blob: &Blob) -> bool {
+        let Some(layer) = self.shared.filter(|layer| layer.digest == blob.digest) else { return false };
+        for name in layer.elsewhere(self.registry.host(), &self.registry.repository) {
+            let tag = self.registry.tag.clone();
+            let from = Reference::with_tag(self.registry.host().to_owned(), name.to_owned(), tag);
+            if mount(self.client, self.registry, &from, &blob.digest).await {
+                return true;
+            }
+        }
+        false
     }
 
     async fn manifest(&self, image: &Composed) -> Result<String, ImageError> {

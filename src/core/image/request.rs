@@ -1,6 +1,6 @@
 //! What is asked of an image.
 
-use super::{Credentials, Source};
+use super::{Credentials, SharedFile, Source};
 use crate::model::Architecture;
 use bytes::Bytes;
 use std::collections::BTreeSet;
@@ -19,6 +19,8 @@ pub struct ComposeRequest {
     pub runtime: Bytes,
     /// The user's script, if there is one.
     pub script: Option<Bytes>,
+    /// Files and folders that the script finds at [`FILES`](throng_contract::layout::FILES).
+    pub files: Vec<SharedFile>,
     /// The function's configuration. What it says of the user's image is filled in by [`compose`](super::compose()); its variables win
     /// over the image's.
     pub config: FunctionConfig,

@@ -59,7 +59,9 @@ pub async fn upgrade(
             architecture: wanted.architecture,
             runtime: wanted.runtime,
             script: added.script.map(Bytes::from),
-            config: FunctionConfig { version: versions::CONFIG, ..added.config },
+            // Their layer is one of the image.
+            files: Vec::new(),
+            config: as_it_was(added.config),
             function_variables: wanted.function_variables,
         };
         let base = without_ours(base::read(&request, cache, cancel).await?, &request.config);
@@ -70,6 +72,14 @@ pub async fn upgrade(
         () = cancel.cancelled() => Err(ImageError::Cancelled),
         result = work => result,
     }
+}
+
+/// Today's configuration, which means what it meant. The first version started scripts in `/` where the image had no WORKDIR.
+fn as_it_was(mut config: FunctionConfig) -> FunctionConfig {
+    if config.version < 2 && config.workdir.is_empty() {
+        "/".clone_into(&mut config.workdir);
+    }
+    FunctionConfig { version: versions::CONFIG, ..config }
 }
 
 /// The user's image, as it was before throng added its layer.

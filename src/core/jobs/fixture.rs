@@ -4,7 +4,6 @@
 use crate::cloud::now_ms;
 use crate::run::launch_tests::World;
 use crate::run::{Inputs, Launch, LaunchRequest, prepare};
-use std::collections::BTreeMap;
 use throng_contract::keys::record_key;
 use throng_contract::{AttemptRecord, TaskRef, TaskState};
 use tokio_util::sync::CancellationToken;
@@ -13,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 pub async fn prepared(world: &World) -> Launch {
     world.store.insert("in", "a", "a");
     let inputs = Inputs::Objects { provider: None, bucket: "in".into(), keys: vec!["a".into()] };
-    let request = LaunchRequest { function: "f".into(), inputs, parameters: BTreeMap::new() };
+    let request = LaunchRequest::new("f", inputs);
     prepare(&world.context, request, &CancellationToken::new()).await.unwrap()
 }
 

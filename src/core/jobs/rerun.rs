@@ -2,7 +2,6 @@
 
 use super::{Job, JobContext, JobError, Observer};
 use crate::run::{self, Follower, Inputs, Launch, LaunchRequest};
-use std::collections::BTreeMap;
 
 /// Makes a run, with the same function, of the inputs of all tasks without success. Inputs that are no longer there are left
 /// out: see [`Launch::absent`].
@@ -14,9 +13,10 @@ pub async fn rerun(context: &JobContext, run: &str, observer: &Observer) -> Resu
     let runs = context.runs()?;
     observer.doing(format!("run again what did not succeed of run {run}"));
     let again = async {
-        let function = Follower::open(&runs, run).await?.chain().header().function.clone();
+        let header = Follower::open(&runs, run).await?.chain().header().clone();
         let inputs = Inputs::Unsuccessful { run: run.to_owned() };
-        let request = LaunchRequest { function, inputs, parameters: BTreeMap::new() };
+        let parameters = header.parameters;
+        let request = LaunchRequest { parameters, ..LaunchRequest::new(header.function, inputs) };
         run::prepare(&runs, request, observer.token()).await
     };
     observer.until_cancelled(again).await

@@ -9,7 +9,6 @@ use crate::dirs::Dirs;
 use crate::image::Programs;
 use crate::model::Place;
 use crate::run::{Inputs, LaunchRequest};
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use throng_contract::local::{AccessKey, LocalCredentials, LocalEndpoint};
@@ -42,7 +41,7 @@ async fn no_job_that_changes_something_begins_in_a_read_only_context() {
     let context = context(home.path(), true);
     let observer = Observer::silent(CancellationToken::new());
     let inputs = Inputs::Unsuccessful { run: RUN.into() };
-    let request = LaunchRequest { function: "f".into(), inputs, parameters: BTreeMap::new() };
+    let request = LaunchRequest::new("f", inputs);
     let to = Place { bucket: "b".into(), prefix: String::new() };
     let files = UploadRequest { paths: vec![home.path().to_owned()], to };
     let options = RemoveOptions::default();

@@ -8,6 +8,7 @@ use crate::model::{FunctionInfo, Millis, Place};
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
+use throng_contract::Selection;
 
 /// Objects in this place start the function.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,6 +29,20 @@ impl TriggerPlace {
     pub fn starts(&self, bucket: &str, key: &str) -> bool {
         self.bucket == bucket && key.starts_with(&self.prefix) && key.ends_with(&self.suffix)
     }
+
+    /// What it says of inputs, for a function whose tags do not.
+    #[must_use]
+    pub fn selection(&self) -> Selection {
+        let (path, prefix) = self.prefix.rsplit_once('/').unwrap_or(("", &self.prefix));
+        let some = |text: &str| if text.is_empty() { Vec::new() } else { vec![text.to_owned()] };
+        Selection {
+            bucket: self.bucket.clone(),
+            path: path.to_owned(),
+            prefix: some(prefix),
+            suffix: some(&self.suffix),
+            ..Selection::default()
+        }
+    }
 }
 
 /// What a launch needs to know of a function.
@@ -45,8 +60,12 @@ pub struct FunctionFacts {
     pub triggers: Vec<TriggerPlace>,
     /// Until when, in milliseconds since 1970, S3 may not start it yet, because the triggers are new.
     pub triggers_apply_from_ms: Millis,
+    /// What of its input places is an input; everything when there are none.
+    pub selections: Vec<Selection>,
     /// Memory in MiB.
     pub memory_mb: u32,
+    /// /tmp in MiB; 0 when unknown.
+    pub tmp_mb: u32,
     /// How often Lambda tries a failed event again.
     pub retries: u32,
     /// Whether its output paths keep results of inputs of equal names apart; `None` when that is not known.
@@ -142,7 +161,9 @@ impl FunctionApi for Cloud {
         let contract = deploy::contract_of(&detail.tags);
         let keeps_apart = deploy::keeps_apart(&detail.tags);
         let triggers_apply_from_ms = deploy::triggers_apply_from_ms(&detail.tags);
-        let role = detail.settings.role;
+        let selections = deploy::selections_of(&detail.tags);
+        let selections = selections.unwrap_or_else(|| triggers.iter().map(TriggerPlace::selection).collect());
+        let (role, tmp_mb) = (detail.settings.role, detail.settings.tmp_mb);
         Ok(Some(FunctionFacts {
             outputs: deploy::outputs_of(&detail.tags),
             image,
@@ -150,7 +171,9 @@ impl FunctionApi for Cloud {
             role,
             triggers,
             triggers_apply_from_ms,
+            selections,
             memory_mb,
+            tmp_mb,
             retries,
             keeps_apart,
             keeps_runs_apart: deploy::keeps_runs_apart(&detail.tags),

@@ -1,10 +1,11 @@
 //! What run.json, end.json and cancel.json say.
 
 use super::cloud::TriggerPlace;
+use super::sets::SetsHeader;
 use crate::model::{Collision, Counts, FailureClass, Millis, RunStatistics, StageSummary};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use throng_contract::{TaskRef, TaskState};
+use throng_contract::{Selection, TaskRef, TaskState};
 
 /// How tasks are started.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,9 +29,15 @@ pub struct RunHeader {
     /// The image's URI with its digest.
     #[serde(default)]
     pub image: String,
-    /// What the person chose, for the record.
+    /// Variables that every task's script gets.
     #[serde(default)]
     pub parameters: BTreeMap<String, String>,
+    /// Sets of further variables, which tasks differ in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sets: Option<SetsHeader>,
+    /// Whether its tasks have no inputs.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub without_inputs: bool,
     /// When it was launched.
     pub started_ms: Millis,
     /// How many tasks.
@@ -50,6 +57,12 @@ pub struct RunHeader {
     /// Whether the inputs are files of the launching machine, to be uploaded.
     #[serde(default)]
     pub files: bool,
+    /// Inputs that were given and are no tasks, because they could not be run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub skipped: Option<Skipped>,
+    /// How many inputs were left out by the rules of the function's `input`.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub unselected: u64,
     /// How tasks are started.
     pub started_by: StartedBy,
     /// How often Lambda tries a failed task again; the first layout did not say.
@@ -77,9 +90,41 @@ pub struct LaterStage {
     /// Objects in these places start it.
     #[serde(default)]
     pub starts: Vec<TriggerPlace>,
+    /// What of the objects there is an input; everything when empty.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub selections: Vec<Selection>,
     /// Stages whose outputs go there: 0 is the launched one, 1 the first of [`RunHeader::stages`].
     #[serde(default)]
     pub from: Vec<usize>,
+}
+
+/// Inputs that a launch left out because they could not be run.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Skipped {
+    /// How many.
+    pub count: u64,
+    /// The first of them: at most [`Skipped::NAMED`].
+    #[serde(default)]
+    pub first: Vec<SkippedInput>,
+}
+
+impl Skipped {
+    /// How many inputs are named.
+    pub const NAMED: usize = 100;
+}
+
+/// An input that was left out.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SkippedInput {
+    /// The file's path, or its name.
+    pub name: String,
+    /// Why.
+    pub reason: String,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
+const fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 /// `cancel.json`: a person ended the run.
@@ -127,11 +172,6 @@ pub struct RunEnd {
     /// The same of each stage of a chain.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub stages: Vec<StageEnd>,
-}
-
-#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
-const fn is_zero(number: &u64) -> bool {
-    *number == 0
 }
 
 /// How a stage ended.

@@ -20,13 +20,16 @@ pub struct ManifestEntry {
     pub task: u64,
     /// The bucket that the input is in.
     pub bucket: String,
-    /// The input's whole key.
+    /// The input's whole key; empty when the task has no input.
     pub key: String,
     /// Size in bytes.
     pub size: u64,
     /// The storage provider that the bucket is at; the context's own storage when `None`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub provider: Option<String>,
+    /// The number of the task's set of parameters, when the run has any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub set: Option<u64>,
 }
 
 /// How many parts a manifest has.

@@ -5,6 +5,8 @@
 //! header      what run.json, end.json and cancel.json say; run ids
 //! manifest    the fixed list of inputs, written in parts before the run exists
 //! provider    objects at the storage providers of a function
+//! sets        sets of parameters: the same inputs with many values
+//! variables   which names and values a launch may give to scripts
 //! plan        where the files of a launch are on this machine, so that it can go on after a kill
 //! launch      inputs -> manifest -> run.json -> upload or invoke
 //! failure     what Lambda writes about events it gave up on
@@ -42,25 +44,32 @@ mod provider;
 mod reports;
 mod result_names;
 mod results;
+mod sets;
 mod standing;
 mod statistics;
 mod task;
 mod tracker;
+mod variables;
 mod verify;
 
 pub use chain::Chain;
 pub use cloud::{FunctionApi, FunctionFacts, TriggerPlace};
 pub use failure::{FailedEvent, is_measured, reason};
 pub use follow::{FollowOptions, Follower, follow, wait};
-pub use header::{Cancelled, LaterStage, RunEnd, RunHeader, StartedBy, is_run_id, new_run_id};
+pub use header::{
+    Cancelled, LaterStage, RunEnd, RunHeader, Skipped, SkippedInput, StartedBy, is_run_id, new_run_id,
+};
 #[cfg(test)]
 pub(crate) use launch::tests as launch_tests;
-pub use launch::{Inputs, Launch, LaunchRequest, SendReport, cancel, prepare, resume, send_again, unsent};
+pub use launch::{
+    Inputs, Launch, LaunchOptions, LaunchRequest, SendReport, cancel, prepare, resume, send_again, unsent,
+};
 pub use list::Lister;
 pub use manifest::{ManifestEntry, read_manifest};
 pub use provider::{Store, Stores};
 pub use reports::{FailedAttempt, LogPlace};
 pub use results::{Results, nothing_left, results};
+pub use sets::{Sets, SetsHeader, read_axis, sets_of};
 pub use standing::refuse_standing;
 pub use task::{Attempt, attempts};
 pub use tracker::RunTracker;

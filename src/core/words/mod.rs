@@ -5,7 +5,7 @@
 //! lines    the same for text of several lines and for JSON
 //! fit      widths, cutting, breaking into lines
 //! counts   1,234; 12 files
-//! units    1.4 MiB, 18.4/s
+//! units    1.4 MiB, 18.4/s, reading of amounts
 //! time     2m05s, dates, reading of durations
 //! ```
 
@@ -21,4 +21,4 @@ pub use counts::{are, count, how_many, plural};
 pub use fit::{clip, clip_start, width, wrap, wrap_words};
 pub use lines::Lines;
 pub use time::{ago, clock, date_time, day_time, duration, local_time, read_duration, seconds, waiting};
-pub use units::{bytes, bytes_per_second, per_second};
+pub use units::{bytes, bytes_per_second, per_second, read_bytes};

@@ -7,6 +7,34 @@ pub fn bytes(number: u64) -> String {
     scaled(number as f64)
 }
 
+/// Reads an amount of bytes: `500`, `64KiB`, `1.5 MiB`; `kB`, `MB` … count in thousands.
+///
+/// # Errors
+/// What is wrong with it.
+#[allow(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "an amount that a person wrote"
+)]
+pub fn read_bytes(text: &str) -> Result<u64, String> {
+    const UNITS: [&str; 5] = ["", "k", "m", "g", "t"];
+    let text = text.trim();
+    let split = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
+    let (number, unit) = text.split_at(split);
+    let unit = unit.trim().to_ascii_lowercase();
+    let (scale, base) = match unit.strip_suffix("ib") {
+        Some(scale) if !scale.is_empty() => (scale, 1024_u64),
+        _ => (unit.strip_suffix('b').unwrap_or(&unit), 1000),
+    };
+    let power = UNITS.iter().position(|known| *known == scale);
+    let (Some(power), Ok(number)) = (power, number.parse::<f64>()) else {
+        return Err("a number of bytes expected, such as 500, 64KiB or 1.5GiB".to_owned());
+    };
+    let bytes = number * base.pow(u32::try_from(power).unwrap_or(0)) as f64;
+    Ok(bytes.round() as u64)
+}
+
 /// Bytes in a second: `3.2 MiB/s`.
 #[must_use]
 pub fn bytes_per_second(number: f64) -> String {
@@ -37,6 +65,24 @@ fn scaled(number: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn amounts_are_read_as_people_write_them() {
+        for (text, bytes) in [
+            ("500", 500),
+            ("1KiB", 1024),
+            ("1.5 MiB", 1_572_864),
+            ("2kB", 2000),
+            ("3 GB", 3_000_000_000),
+            ("7B", 7),
+            ("1k", 1000),
+        ] {
+            assert_eq!(read_bytes(text), Ok(bytes), "{text}");
+        }
+        for text in ["", "KiB", "1XiB", "1.2.3", "-1", "1 K iB"] {
+            assert!(read_bytes(text).is_err(), "{text}");
+        }
+    }
 
     #[test]
     fn amounts_are_short() {

@@ -98,11 +98,14 @@ fn count(paths: &[PathBuf]) -> Amount {
     let mut seen = HashSet::new();
     for entry in paths.iter().flat_map(|path| walkdir::WalkDir::new(path).follow_links(true)) {
         let looked = entry.map(|entry| {
+            let named = entry.file_name().to_str().is_some();
             let meta = entry.metadata().map(|meta| (meta.is_file(), meta.len()));
-            meta.map(|(file, bytes)| (file && seen.insert(entry.into_path()), bytes))
+            meta.map(|(file, bytes)| (named || !file, file && seen.insert(entry.into_path()), bytes))
         });
         match looked {
-            Ok(Ok((true, bytes))) => {
+            // Keys are UTF-8: a file that is named otherwise cannot be one.
+            Ok(Ok((false, ..))) => amount.unreadable += 1,
+            Ok(Ok((_, true, bytes))) => {
                 amount.files += 1;
                 amount.bytes += bytes;
             }
@@ -204,7 +207,7 @@ impl DropDialog {
         let Some(amount) = self.amount.get() else { return "counting …".to_owned() };
         let more = if amount.more { "more than " } else { "" };
         let unreadable = if amount.unreadable > 0 {
-            format!(", {} could not be read", amount.unreadable)
+            format!(", without {} that cannot be read", amount.unreadable)
         } else {
             String::new()
         };

@@ -319,11 +319,7 @@ fn collisions(view: &RunView, look: &RenderContext) -> Option<Line> {
     let more = if first.tasks.len() > tasks.len() { ", …" } else { "" };
     let objects = words::plural(run.collisions, "output");
     Some(Line::styled(
-        clean!(
-            "{objects} stored by several tasks, the last won: {} (tasks {}, …)",
-            first.key,
-            tasks.join(", ")
-        ),
+        clean!("{objects} overwritten: {} of tasks {}{more}", Clean::new(&first.key), tasks.join(", ")),
         look.theme.warn,
     ))
 }

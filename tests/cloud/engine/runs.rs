@@ -28,12 +28,23 @@ async fn launched(cloud: &Cloud) -> String {
         bucket: "inputs".into(),
         provider: None,
         files: false,
+        sets: None,
+        without_inputs: false,
+        skipped: None,
+        unselected: 0,
         started_by: StartedBy::Invoke,
         retries: Some(0),
         throng: String::new(),
         stages: Vec::new(),
     };
-    let entry = ManifestEntry { task: 0, bucket: "inputs".into(), key: "a".into(), size: 1, provider: None };
+    let entry = ManifestEntry {
+        task: 0,
+        bucket: "inputs".into(),
+        key: "a".into(),
+        size: 1,
+        provider: None,
+        set: None,
+    };
     // The header first: a folder that is seen without one is not looked at again for a minute.
     cloud.s3().put_json(&home, &run_key(RUN), &header, false).await.unwrap();
     cloud.s3().put_json(&home, &manifest_key(RUN, 0), &entry, false).await.unwrap();

@@ -3,6 +3,7 @@
 //! ```text
 //! runs/<run>/manifest/<part>.jsonl        its inputs (written first)
 //! runs/<run>/run.json                     what was launched; from now on the run exists
+//! runs/<run>/sets.json                    its sets of parameters, when run.json has no room for them
 //! runs/<run>/cancel.json, end.json        a person ended it; it is complete
 //! runs/<run>/summary/<stage>/<part>.<generation>.json   blocks in which every task is final
 //! runs/<run>/again/<n>.json               a later retry re-opens blocks
@@ -74,6 +75,12 @@ pub fn providers_key(function: &str) -> String {
 #[must_use]
 pub fn run_key(run: &str) -> String {
     format!("{RUNS}{run}/run.json")
+}
+
+/// `runs/<run>/sets.json`
+#[must_use]
+pub fn sets_key(run: &str) -> String {
+    format!("{RUNS}{run}/sets.json")
 }
 
 /// `runs/<run>/end.json`

@@ -61,6 +61,7 @@ pub fn function(script: bool) -> FunctionConfig {
         providers: BTreeMap::new(),
         inputs: Vec::new(),
         provider_inputs: Vec::new(),
+        selections: Vec::new(),
         credentials: Credentials::default(),
         secrets: Vec::new(),
         fingerprint: "function".into(),

@@ -3,6 +3,7 @@
 use super::follow::follow;
 use super::results::fetch_outputs;
 use super::show::{report, verdict};
+use super::values::{sets, variables};
 use crate::args;
 use crate::fail::{CliResult, Fail, SOME_FAILED};
 use crate::print;
@@ -12,7 +13,6 @@ use crate::verbs::invoke::{self, AnswerOptions};
 use crate::verbs::resolve::resolve;
 use crate::verbs::{deploy, sources};
 use serde_json::json;
-use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -22,7 +22,7 @@ use throng_core::definition::Document;
 use throng_core::jobs::{self, Definitions, Job, JobContext, Observer, Resumption, WhenInterrupted};
 use throng_core::lines;
 use throng_core::model::{Place, RunSummary};
-use throng_core::run::{Follower, Inputs, Launch, LaunchRequest, SendReport};
+use throng_core::run::{Follower, Inputs, Launch, LaunchOptions, LaunchRequest, SendReport};
 use throng_core::words;
 
 pub async fn launch(session: &Session, args: args::Run) -> CliResult {
@@ -39,14 +39,17 @@ pub async fn launch(session: &Session, args: args::Run) -> CliResult {
         return again(session, &args, run).await;
     }
     let named = args.function.clone().unwrap_or_default();
+    let (parameters, sets) = (variables(&args.values)?, sets(&args.values)?);
+    let without = args.values.tasks.or_else(|| (!sets.is_empty()).then_some(1));
     let inputs = inputs(&args.inputs)?;
     let defined = deploy::is_definition(&named).then(|| deploy::runnable(&named)).transpose()?;
     if defined.is_none() {
         deploy::named(&named)?;
     }
-    if inputs.is_none() && defined.is_none() {
+    if inputs.is_none() && defined.is_none() && without.is_none() {
         return Err(Fail::usage(format!(
-            "which files? `throng run {named} FILES`, or `s3://bucket/folder/`; `throng invoke {named}` runs it once"
+            "which files? `throng run {named} FILES`, or `s3://bucket/folder/`; `throng invoke {named}` runs it once, `--tasks \
+             NUMBER` that often"
         )));
     }
     let job = session.job(if defined.is_some() { Job::Deploy } else { Job::Launch }).await?;
@@ -59,17 +62,25 @@ pub async fn launch(session: &Session, args: args::Run) -> CliResult {
         }
     };
     let there = match (inputs, &first) {
-        (None, Some(definition)) => sources::at_inputs(job.cloud(), definition).await?,
+        (None, Some(definition)) if args.values.tasks.is_none() => sources::at_inputs(definition)?,
         (inputs, _) => inputs,
     };
+    let without = without.or_else(|| (!parameters.is_empty()).then_some(1));
+    let there = there.or_else(|| without.map(|tasks| Inputs::Nothing { tasks }));
     let Some(inputs) = there else {
         let answer = AnswerOptions { asynchronous: args.asynchronous, to: None };
         return invoke::send(session, &job, &function, Vec::new(), answer).await;
     };
-    let request = LaunchRequest { function, inputs, parameters: BTreeMap::new() };
+    let options = options(&args.choice);
+    let request = LaunchRequest { parameters, sets, options, ..LaunchRequest::new(function, inputs) };
     let launch = async |observer| jobs::launch(&job, request, &observer).await;
     let launch = watched(session, |_| {}, launch).await?;
     begun(session, &args, &job, launch).await
+}
+
+const fn options(choice: &args::Choice) -> LaunchOptions {
+    let args::Choice { no_select, skip_unreadable, skip_too_large } = *choice;
+    LaunchOptions { everything: no_select, skip_unreadable, skip_too_large }
 }
 
 /// Deploys the functions of a file that is to be run.

@@ -13,7 +13,7 @@ use throng_core::cloud::now_ms;
 use throng_core::jobs::Job;
 use throng_core::lines;
 use throng_core::model::{AttemptRecord, StageView, TaskRow, TaskState};
-use throng_core::run::{self, Chain, Follower, RunContext};
+use throng_core::run::{self, Chain, Follower, RunContext, Sets};
 use throng_core::words::{self, Clean, Lines};
 
 pub async fn tasks(session: &Session, args: args::Tasks) -> CliResult {
@@ -26,6 +26,13 @@ pub async fn tasks(session: &Session, args: args::Tasks) -> CliResult {
     let chain = follower.chain();
     let provider = chain.header().provider.clone();
     let provider = provider.as_deref();
+    let sets = run::sets_of(&context, chain.header()).await?;
+    let document = |row: &TaskRow| {
+        let mut shown = task_document(provider, row);
+        stage_of(&mut shown, chain, row);
+        values(&mut shown, chain, &sets, row);
+        shown
+    };
     if let Some(name) = &args.task {
         let Some(row) = view.find(name) else {
             let launched = words::plural(chain.header().tasks, "task");
@@ -38,11 +45,13 @@ pub async fn tasks(session: &Session, args: args::Tasks) -> CliResult {
         let records = run::attempts(&context, chain, name).await?;
         let records: Vec<_> = records.into_iter().map(|attempt| attempt.record).collect();
         let memory = memory_of(&context, records.iter()).await;
-        let mut shown = task_document(provider, row);
-        stage_of(&mut shown, chain, row);
+        let mut shown = document(row);
         shown["records"] = json!(records);
+        let number = row.task.number();
+        let all = number.map(|number| sets.all_variables(chain.header(), number)).unwrap_or_default();
+        let own = variables_text(all.iter().map(|(name, value)| (name.as_str(), value.as_str())));
         print::result(session.format, &shown, || {
-            let mut text = task_text(provider, row, &records, memory);
+            let mut text = task_text(provider, row, &own, &records, memory);
             lineage(&mut text, chain, row);
             text
         });
@@ -61,24 +70,20 @@ pub async fn tasks(session: &Session, args: args::Tasks) -> CliResult {
         .flat_map(StageView::rows)
         .filter(|row| args.state.is_empty() || args.state.contains(&row.state))
         .collect();
-    let document = |row: &&TaskRow| {
-        let mut shown = task_document(provider, row);
-        stage_of(&mut shown, chain, row);
-        shown
-    };
-    let shown: Vec<_> = rows.iter().map(document).collect();
+    let shown: Vec<_> = rows.iter().map(|row| document(row)).collect();
     let whys = match session.format {
         Format::Table => reasons(&context, &follower, &rows, &args.state).await?,
         Format::Json => Vec::new(),
     };
-    print::result(session.format, &shown, || table(chain, &rows, &whys));
+    print::result(session.format, &shown, || table(chain, &sets, &rows, &whys));
     Ok(())
 }
 
 /// Tasks, a line each. `whys` says why, where that was asked for.
-fn table(chain: &Chain, rows: &[&TaskRow], whys: &[String]) -> Lines {
+fn table(chain: &Chain, sets: &Sets, rows: &[&TaskRow], whys: &[String]) -> Lines {
     let is_chain = chain.stages().len() > 1;
     let mut headings = vec![">TASK", "STATE", "CLASS", ">TOOK", ">MEMORY", ">SIZE", ">TRIES", "INPUT"];
+    headings.extend((!sets.is_empty()).then_some("VARIABLES"));
     headings.extend(is_chain.then_some("STAGE"));
     headings.extend((!whys.is_empty()).then_some("WHY"));
     let mut table = Table::new(&headings);
@@ -96,8 +101,12 @@ fn table(chain: &Chain, rows: &[&TaskRow], whys: &[String]) -> Lines {
             row.peak_memory.map(words::bytes).unwrap_or_default(),
             words::bytes(row.size),
             row.attempts.to_string(),
-            format!("{}/{}", of_provider(provider, &row.bucket), row.key),
+            input_of(provider, row),
         ];
+        if !sets.is_empty() {
+            let set = row.task.number().and_then(|number| sets.of_task(number).1);
+            cells.push(set.map(|set| variables_text(sets.variables(set))).unwrap_or_default());
+        }
         cells.extend(is_chain.then(|| function(chain, row)));
         cells.extend(whys.get(number).cloned());
         table.row(cells);
@@ -138,6 +147,14 @@ fn function(chain: &Chain, row: &TaskRow) -> String {
     chain.function_of(&row.task).unwrap_or_default().to_owned()
 }
 
+/// The variables of a launched task.
+fn values(document: &mut Value, chain: &Chain, sets: &Sets, row: &TaskRow) {
+    if let Some(number) = row.task.number() {
+        document["set"] = json!(sets.of_task(number).1);
+        document["variables"] = json!(sets.all_variables(chain.header(), number));
+    }
+}
+
 /// In a chain: the stage of a task, and what it came of.
 fn stage_of(document: &mut Value, chain: &Chain, row: &TaskRow) {
     if chain.stages().len() > 1 {
@@ -168,6 +185,19 @@ pub(crate) fn task_document(provider: Option<&str>, row: &TaskRow) -> Value {
     })
 }
 
+/// The input of a task; a dash where it has none.
+fn input_of(provider: Option<&str>, row: &TaskRow) -> String {
+    if row.key.is_empty() && !row.bucket.is_empty() {
+        return "–".to_owned();
+    }
+    format!("{}/{}", of_provider(provider, &row.bucket), row.key)
+}
+
+/// Variables in a line: `ALPHA=0.1 BETA=2`.
+fn variables_text<'a>(variables: impl IntoIterator<Item = (&'a str, &'a str)>) -> String {
+    variables.into_iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join(" ")
+}
+
 /// A bucket, with the storage provider that it is at.
 fn of_provider(provider: Option<&str>, bucket: &str) -> String {
     provider.map_or_else(|| bucket.to_owned(), |provider| format!("{provider}://{bucket}"))
@@ -176,17 +206,21 @@ fn of_provider(provider: Option<&str>, bucket: &str) -> String {
 pub(crate) fn task_text(
     provider: Option<&str>,
     row: &TaskRow,
+    variables: &str,
     records: &[AttemptRecord],
     memory_mb: Option<u32>,
 ) -> Lines {
+    let input = input_of(provider, row);
     let mut text = lines!(
-        "task {}: {}\n  input     {}/{} ({})\n",
+        "task {}: {}\n  input     {} ({})\n",
         row.task,
         ending(row),
-        of_provider(provider, &row.bucket),
-        Clean::new(&row.key),
+        Clean::new(&input),
         words::bytes(row.size)
     );
+    if !variables.is_empty() {
+        let _ = writeln!(text, "  variables {}", Clean::new(variables));
+    }
     if let Some(why) = unheard(row) {
         let _ = writeln!(text, "  error     {why}");
     }

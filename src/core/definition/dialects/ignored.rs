@@ -35,7 +35,6 @@ const USELESS: &[(&[&str], &str)] = &[
     (&["lambda", "asynchronous"], INVOKE),
     (&["lambda", "log_type"], INVOKE),
     (&["lambda", "deployment"], "not needed: the image goes to the context's registry"),
-    (&["lambda", "extra_payload"], "not used: put the files into the image"),
     (&["lambda", "preheat"], "not needed: the first tasks of a run warm the function up"),
     (&["lambda", "supervisor"], "not needed: the runtime is part of throng"),
     (&["lambda", "container", "alpine"], IMAGE),

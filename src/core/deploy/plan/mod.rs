@@ -19,6 +19,7 @@ use crate::cloud::{AccountLimits, Cloud, FunctionDetail, FunctionSettings};
 use crate::cost::{Guess, Prices, Shape};
 use crate::definition::Definition;
 use crate::image::{ComposeRequest, Composed, Registry, compose, holds};
+use crate::words;
 use futures::future::BoxFuture;
 use std::fmt;
 use throng_contract::layout::ENV_SECRETS;
@@ -126,7 +127,11 @@ async fn make(
         credentials: target::credentials_for_base(cloud, definition, &target),
         ..compose_request(definition, runtime)?
     };
-    let composed = compose(request, &options.cache, token).await?;
+    let mut composed = compose(request, &options.cache, token).await?;
+    if let Some(shared) = &mut composed.shared {
+        let registry = &target.registry;
+        shared.look_up(registry.host(), &registry.repository, &options.cache)?;
+    }
     let image = target.image(&composed.digest);
     let account = cloud.identity().await?.account.clone();
     let keys = BucketKeys::of(cloud, definition, &account).await;
@@ -206,7 +211,9 @@ impl Planner<'_> {
         }
         let mib = composed.size().div_ceil(1 << 20);
         let again = if same { " again: its registry has it no more" } else { "" };
-        let detail = format!("push {new}{again}, {mib} MiB or less");
+        let files = composed.shared.as_ref();
+        let files = files.map(|layer| format!(" (files: {})", words::bytes(layer.size))).unwrap_or_default();
+        let detail = format!("push {new}{again}, {mib} MiB or less{files}");
         let work = vec![Work::Push(Box::new(composed.clone()), registry)];
         self.step(Action::Create, what, detail, work);
         !same

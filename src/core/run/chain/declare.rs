@@ -1,11 +1,14 @@
 //! Outputs of records become tasks of later stages.
 
 use super::{Chain, Stage};
+use crate::cloud::now_ms;
 use crate::model::{OutputObject, TaskState};
+use crate::run::cloud::TriggerPlace;
 use crate::run::tracker::Declared;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::Arc;
-use throng_contract::TaskId;
+use throng_contract::selection::{self, Candidate};
+use throng_contract::{Selection, TaskId};
 
 /// A success whose record is to be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,7 +65,7 @@ impl Chain {
         let Some(stage) = self.stages.get(of.stage) else { return };
         let Some(parent) = stage.tracker.row(of.index).and_then(|row| row.task.id()) else { return };
         let before = stage.declared.contains_key(&of.index);
-        let tasks = tasks_of(stage, &parent, outputs);
+        let tasks = self.tasks_of(stage, &parent, outputs);
         if before && self.has_others(&parent, &tasks) {
             // The first success counts, and another was known before it: what that one declared is not owed.
             return self.rebuild();
@@ -121,6 +124,25 @@ impl Chain {
         changed
     }
 
+    /// The tasks that outputs of a task start, each with its stage.
+    fn tasks_of(&self, stage: &Stage, parent: &TaskId, outputs: &[OutputObject]) -> Vec<(usize, Declared)> {
+        let started = |output: &OutputObject| {
+            let here = |(place, to): &&(TriggerPlace, usize)| {
+                let takes = self.stages.get(*to).is_some_and(|next| is_input(&next.selections, output));
+                place.starts(&output.bucket, &output.key) && takes
+            };
+            // A folder marker starts nothing, and what is at a provider neither.
+            let own = output.provider.is_none() && !output.key.ends_with('/');
+            stage.next.iter().find(here).filter(|_| own).map(|(_, to)| *to)
+        };
+        let task = |(ordinal, output): (u32, &OutputObject)| {
+            let task = parent.child(ordinal)?;
+            let OutputObject { bucket, key, size, .. } = output.clone();
+            Some((started(output)?, Declared { task, bucket, key, size }))
+        };
+        (0..).zip(outputs).filter_map(task).collect()
+    }
+
     /// Begins later stages anew: what is known of them is read again.
     fn rebuild(&mut self) {
         self.rebuilt += 1;
@@ -159,18 +181,8 @@ pub(super) fn depth_of(task: &TaskId) -> u32 {
     u32::try_from(task.as_str().matches('.').count()).unwrap_or(u32::MAX)
 }
 
-/// The tasks that outputs of a task start, each with its stage.
-fn tasks_of(stage: &Stage, parent: &TaskId, outputs: &[OutputObject]) -> Vec<(usize, Declared)> {
-    let started = |output: &OutputObject| {
-        let own = output.provider.is_none();
-        let mut places =
-            stage.next.iter().filter(|(place, _)| own && place.starts(&output.bucket, &output.key));
-        places.next().map(|(_, to)| *to)
-    };
-    let task = |(ordinal, output): (u32, &OutputObject)| {
-        let task = parent.child(ordinal)?;
-        let OutputObject { bucket, key, size, .. } = output.clone();
-        Some((started(output)?, Declared { task, bucket, key, size }))
-    };
-    (0..).zip(outputs).filter_map(task).collect()
+/// What a rule of time says of an output is not asked here: it was stored just now.
+fn is_input(selections: &[Selection], output: &OutputObject) -> bool {
+    let found = Candidate { name: "", size: Some(output.size), modified_ms: None };
+    selection::leaves_out(selections, (None, &output.bucket), &output.key, found, now_ms()).is_none()
 }

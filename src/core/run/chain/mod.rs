@@ -21,7 +21,7 @@ use super::tracker::RunTracker;
 use crate::model::Millis;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
-use throng_contract::TaskId;
+use throng_contract::{Selection, TaskId};
 
 mod declare;
 mod known;
@@ -42,6 +42,8 @@ struct Stage {
     next: Vec<(TriggerPlace, usize)>,
     /// The stages whose outputs start it.
     from: Vec<usize>,
+    /// What of what arrives is an input of it.
+    selections: Vec<Selection>,
     /// How many outputs lead to its tasks.
     depths: BTreeSet<u32>,
     /// Successes whose outputs have been read, by index, with the key of that record.
@@ -128,14 +130,15 @@ impl Chain {
 fn stages_of(header: &RunHeader) -> Vec<Stage> {
     let first = RunHeader { stages: Vec::new(), ..header.clone() };
     let mut stages = vec![stage(RunTracker::new(first.clone()), Vec::new())];
-    for LaterStage { function, image, retries, from, .. } in &header.stages {
+    for LaterStage { function, image, retries, from, selections, .. } in &header.stages {
         let own = RunHeader {
             function: function.clone(),
             image: image.clone(),
             retries: Some(*retries),
             ..first.clone()
         };
-        stages.push(stage(RunTracker::later(own), from.clone()));
+        let later = stage(RunTracker::later(own), from.clone());
+        stages.push(Stage { selections: selections.clone(), ..later });
     }
     for (at, LaterStage { starts, from, .. }) in (1..).zip(&header.stages) {
         for from in from.iter().filter(|from| **from != at) {
@@ -164,6 +167,7 @@ fn stage(tracker: RunTracker, from: Vec<usize>) -> Stage {
         tracker,
         next: Vec::new(),
         from,
+        selections: Vec::new(),
         depths: BTreeSet::new(),
         declared: HashMap::new(),
         unread: Vec::new(),

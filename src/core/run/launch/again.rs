@@ -7,7 +7,7 @@ use crate::dataset::pace::Pace;
 use crate::dataset::upload::NotSent;
 use crate::model::{FailureClass, TaskRow, TaskState};
 use crate::run::chain::Chain;
-use crate::run::{Follower, RunContext, RunError, RunHeader, Store, Stores};
+use crate::run::{Follower, RunContext, RunError, RunHeader, Sets, Store, Stores, sets_of};
 use std::path::PathBuf;
 use std::sync::Arc;
 use throng_contract::TaskRef;
@@ -56,6 +56,7 @@ pub(in crate::run) async fn invoke_again(
     meter: Arc<Meter>,
     cancel: &CancellationToken,
 ) -> Result<SendReport, RunError> {
+    let sets = Arc::new(sets_of(context, chain.header()).await?);
     meter.total(tasks.iter().map(|(_, rows)| rows.len() as u64).sum(), 0);
     let mut events = Vec::new();
     for (at, rows) in tasks {
@@ -66,6 +67,7 @@ pub(in crate::run) async fn invoke_again(
             context: context.clone(),
             store: Arc::new(store),
             header: header.clone(),
+            sets: sets.clone(),
             send: send_number(),
         });
         events.extend(rows.into_iter().map(|row| (again.clone(), chain.task_ref(&row.task), row)));
@@ -98,6 +100,7 @@ struct Sending {
     context: RunContext,
     store: Arc<Store>,
     header: RunHeader,
+    sets: Arc<Sets>,
     /// Tells this sending from others.
     send: u32,
 }
@@ -111,7 +114,9 @@ impl Sending {
         row: TaskRow,
     ) -> Result<Option<NotSent>, RunError> {
         let (bucket, key) = (row.bucket.as_ref(), row.key.as_ref());
-        if pace.insist(|| self.store.objects.head(bucket, key)).await?.is_none() {
+        let is_there =
+            async || pace.insist(|| self.store.objects.head(bucket, key)).await.map(|head| head.is_some());
+        if !self.header.without_inputs && !is_there().await? {
             let reason =
                 "it was never uploaded: `throng run --resume` on the machine that launched the run sends it";
             let path = PathBuf::from(format!("s3://{bucket}/{key}"));
@@ -123,7 +128,7 @@ impl Sending {
         }
         let function = &self.header.function;
         // Another event than any before, whose repetitions are its own.
-        let payload = event(&self.header, task, self.send, bucket, key);
+        let payload = event(&self.header, &self.sets, task, self.send, (bucket, key));
         pace.insist(|| self.context.functions.invoke_async(function, payload.clone())).await?;
         Ok(None)
     }

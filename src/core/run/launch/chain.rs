@@ -102,6 +102,7 @@ fn behind_first(nodes: &[Node], order: &[usize]) -> Behind {
             image: facts.image.clone(),
             retries: facts.retries,
             starts,
+            selections: facts.selections.clone(),
             from: from.collect(),
         });
         if are_too_new(facts) {

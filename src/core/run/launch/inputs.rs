@@ -1,11 +1,13 @@
 //! The inputs of a run: files found, objects listed.
 
+use super::select::Sieve;
 use crate::cloud::ErrorKind;
 use crate::dataset::objects::{Head, List};
 use crate::dataset::{FileList, scan};
 use crate::run::{RunError, Store};
 use std::collections::HashSet;
 use std::path::PathBuf;
+use throng_contract::selection::Candidate;
 use tokio_util::sync::CancellationToken;
 
 /// Files that can be read; what cannot is left out, and the list says so.
@@ -22,23 +24,32 @@ pub(super) async fn scan_files(
     Ok(list)
 }
 
+/// Objects by key and prefix, as far as they are inputs.
 pub(super) async fn list_objects(
     store: &Store,
-    bucket: &str,
+    (provider, bucket): (Option<&str>, &str),
     keys: &[String],
+    sieve: &mut Sieve,
     cancel: &CancellationToken,
 ) -> Result<FileList, RunError> {
     let mut list = FileList::default();
     let base = list.add_base(PathBuf::new());
     let mut seen = HashSet::new();
-    let mut add = |key: String, size: u64| {
-        if !key.ends_with('/') && (keys.len() == 1 || seen.insert(key.clone())) {
+    let mut add = |asked: &str, key: String, size: u64, modified_ms: Option<u64>| {
+        let folder = asked.rfind('/').map_or(0, |slash| slash + 1);
+        let found = Candidate { name: key.get(folder..).unwrap_or(&key), size: Some(size), modified_ms };
+        if !key.is_empty()
+            && !key.ends_with('/')
+            && (keys.len() == 1 || seen.insert(key.clone()))
+            && sieve.takes((provider, bucket), &key, found)
+        {
             list.push(base, &key, size);
         }
     };
     for asked in keys {
         if !asked.is_empty() && !asked.ends_with('/') {
-            add(asked.clone(), object(store, bucket, asked).await?.size);
+            let head = object(store, bucket, asked).await?;
+            add(asked, asked.clone(), head.size, head.modified_ms);
             continue;
         }
         let mut query = List { bucket: bucket.to_owned(), prefix: asked.clone(), ..List::default() };
@@ -47,13 +58,16 @@ pub(super) async fn list_objects(
                 return Err(RunError::Cancelled);
             }
             let page = store.objects.list(&query).await.map_err(|error| store.error(error))?;
-            page.objects.into_iter().for_each(|object| add(object.key, object.size));
+            page.objects
+                .into_iter()
+                .for_each(|object| add(asked, object.key, object.size, object.modified_ms));
             match page.next {
                 Some(token) => query.token = Some(token),
                 None => break,
             }
         }
     }
+    sieve.refuse_nothing(&list)?;
     if list.is_empty() {
         let places: Vec<_> = keys.iter().map(|key| store.place(bucket, key)).collect();
         return Err(RunError::Refused(format!("there are no objects in {}", places.join(", "))));

@@ -6,7 +6,7 @@ use crate::dataset::pace::{Pace, drive};
 use crate::dataset::upload::{AfterPut, NotSent};
 use crate::dataset::{Journal, Meter};
 use crate::run::cloud::TriggerPlace;
-use crate::run::{FunctionApi, RunError, RunHeader};
+use crate::run::{FunctionApi, RunError, RunHeader, Sets};
 use async_trait::async_trait;
 use std::collections::HashSet;
 use std::ops::ControlFlow;
@@ -21,6 +21,7 @@ pub(super) struct Untriggered {
     functions: Arc<dyn FunctionApi>,
     function: String,
     header: RunHeader,
+    sets: Arc<Sets>,
     bucket: String,
     triggers: Vec<TriggerPlace>,
 }
@@ -31,6 +32,7 @@ impl Untriggered {
             functions: launch.context.functions.clone(),
             function: launch.header.function.clone(),
             header: launch.header.clone(),
+            sets: launch.sets.clone(),
             bucket: launch.place.bucket.clone(),
             triggers: launch.triggers.clone(),
         }
@@ -43,12 +45,14 @@ impl AfterPut for Untriggered {
         if self.triggers.iter().any(|trigger| trigger.starts(&self.bucket, key)) {
             return Ok(());
         }
-        self.functions
-            .invoke_async(
-                &self.function,
-                event(&self.header, Some(self.header.task(index)), 0, &self.bucket, key),
-            )
-            .await
+        // All of them again after a kill among them: at least once, counted exactly.
+        let each = self.sets.per_input();
+        for task in index * each..(index + 1) * each {
+            let payload =
+                event(&self.header, &self.sets, Some(self.header.task(task)), 0, (&self.bucket, key));
+            self.functions.invoke_async(&self.function, payload).await?;
+        }
+        Ok(())
     }
 }
 
@@ -73,7 +77,7 @@ pub(super) async fn send(
     let next = || {
         let task = tasks.next()?;
         let key = launch.entry(task)?.key;
-        let payload = event(header, Some(header.task(task)), 0, &launch.place.bucket, &key);
+        let payload = event(header, &launch.sets, Some(header.task(task)), 0, (&launch.place.bucket, &key));
         let (functions, function) = (launch.context.functions.clone(), header.function.clone());
         let (pace, journal) = (pace.clone(), journal.clone());
         Some(async move {

@@ -7,6 +7,8 @@
 //! ```text
 //! chain     the functions that outputs start
 //! inputs    files found, objects listed
+//! select    which of them are tasks: the rules of the function's `input`
+//! skip      what cannot be run is refused, or left out when a person says so
 //! prepare   the run is made: plan, manifest, run.json
 //! resume    a run whose sending broke off
 //! send      files uploaded; those that cannot be are failed tasks
@@ -26,7 +28,9 @@ mod prepare;
 mod reopen;
 mod rerun;
 mod resume;
+mod select;
 mod send;
+mod skip;
 
 pub(super) use again::invoke_again;
 pub use again::send_again;
@@ -39,7 +43,7 @@ pub use resume::{resume, unsent};
 use super::cloud::{FunctionFacts, TriggerPlace};
 use super::header::RunHeader;
 use super::manifest::ManifestEntry;
-use super::{RunContext, RunError};
+use super::{RunContext, RunError, Sets};
 use crate::cloud::now_ms;
 use crate::dataset::FileList;
 use crate::dataset::upload::NotSent;
@@ -70,6 +74,11 @@ pub enum Inputs {
         /// Keys, or prefixes ending with `/` (the empty one: everything).
         keys: Vec<String>,
     },
+    /// None: so many tasks, which differ in their number and in their set of parameters.
+    Nothing {
+        /// How many.
+        tasks: u64,
+    },
     /// The inputs of every task of a run that ended without success, as far as they are still there.
     Unsuccessful {
         /// The run's id. It has ended.
@@ -84,8 +93,43 @@ pub struct LaunchRequest {
     pub function: String,
     /// Its inputs.
     pub inputs: Inputs,
-    /// What the person chose, for the record.
+    /// Variables for every task's script.
     pub parameters: BTreeMap<String, String>,
+    /// Sets of further variables: each input becomes a task for each.
+    pub sets: Sets,
+    /// What else the person chose.
+    pub options: LaunchOptions,
+}
+
+impl LaunchRequest {
+    /// A launch without variables or options.
+    #[must_use]
+    pub fn new(function: impl Into<String>, inputs: Inputs) -> Self {
+        Self {
+            function: function.into(),
+            inputs,
+            parameters: BTreeMap::new(),
+            sets: Sets::default(),
+            options: LaunchOptions::default(),
+        }
+    }
+
+    /// Whether storing its files is enough to start its tasks, where there is a trigger. What no notification of S3 can say is
+    /// sent by an event of our own.
+    fn is_plain(&self) -> bool {
+        self.parameters.is_empty() && self.sets.is_empty() && !self.options.everything
+    }
+}
+
+/// What a person chose of a launch.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LaunchOptions {
+    /// Every input, whatever the rules of the function's `input` say.
+    pub everything: bool,
+    /// Leave out what cannot be read, and say so; else the launch is refused.
+    pub skip_unreadable: bool,
+    /// Leave out what is larger than the function's /tmp, and say so; else the launch is refused.
+    pub skip_too_large: bool,
 }
 
 /// What came of sending a run's inputs.
@@ -107,16 +151,17 @@ pub struct Launch {
     header: RunHeader,
     /// Files, or keys of objects.
     inputs: Arc<FileList>,
+    sets: Arc<Sets>,
     place: Place,
     triggers: Vec<TriggerPlace>,
     /// Inputs that were asked for and are not there.
     absent: u64,
+    /// What a person should know of inputs that were left out, and of those that were not.
+    told: Vec<String>,
     /// Whether S3 may not start the function yet.
     triggers_too_new: bool,
     /// Functions of later stages whose triggers S3 may not act on yet.
     later_too_new: Vec<String>,
-    /// What its tasks may overwrite of each other's.
-    overwritten: Option<String>,
     /// Why its tasks may not be able to read their inputs.
     doubt: Option<String>,
     /// Held while this launch lives, so that nobody else sends the same inputs.
@@ -157,13 +202,6 @@ impl Launch {
         self.inputs.junk
     }
 
-    /// Files that were left out because they cannot be read (links to nothing, names that no key can have), in a
-    /// sentence about the first; `None` when none was.
-    #[must_use]
-    pub fn left_out(&self) -> Option<String> {
-        self.inputs.left_out()
-    }
-
     /// Inputs of [`Inputs::Unsuccessful`] that are no longer there, or never were: they are left out.
     #[must_use]
     pub const fn absent(&self) -> u64 {
@@ -175,7 +213,6 @@ impl Launch {
     pub fn notes(&self) -> Vec<String> {
         let absent = (self.absent > 0)
             .then(|| format!("{} not there any more: left out", plural(self.absent, "input")));
-        let left_out = self.left_out().map(|left_out| format!("left out: {left_out}"));
         let invoked = self.triggers_too_new.then(|| {
             "the function's triggers are less than five minutes old, and S3 may not act on them yet: each task is invoked"
                 .to_owned()
@@ -186,10 +223,8 @@ impl Launch {
                  nothing are sent once more after a while"
             )
         });
-        [absent, left_out, self.overwritten.clone(), self.doubt.clone(), invoked, later]
-            .into_iter()
-            .flatten()
-            .collect()
+        let first = absent.into_iter().chain(self.told.iter().cloned());
+        first.chain(self.doubt.clone()).chain(invoked).chain(later).collect()
     }
 
     /// The inputs, for a follower that need not read them again.
@@ -207,14 +242,13 @@ impl Launch {
     }
 
     fn entry(&self, task: u64) -> Option<ManifestEntry> {
-        let file = self.inputs.get(usize::try_from(task).ok()?)?;
-        Some(ManifestEntry {
-            task,
-            bucket: self.place.bucket.clone(),
-            key: self.key(file.name),
-            size: file.size,
-            provider: self.header.provider.clone(),
-        })
+        let (input, set) = self.sets.of_task(task);
+        let (bucket, provider) = (self.place.bucket.clone(), self.header.provider.clone());
+        if self.header.without_inputs {
+            return Some(ManifestEntry { task, bucket, key: String::new(), size: 0, provider, set });
+        }
+        let file = self.inputs.get(usize::try_from(input).ok()?)?;
+        Some(ManifestEntry { task, bucket, key: self.key(file.name), size: file.size, provider, set })
     }
 }
 
@@ -253,13 +287,23 @@ async fn facts_of(context: &RunContext, function: &str) -> Result<FunctionFacts,
 }
 
 /// The event of a task that has been sent `send` times before. The header is that of the task's stage.
-fn event(header: &RunHeader, task: Option<TaskRef>, send: u32, bucket: &str, key: &str) -> Vec<u8> {
+fn event(
+    header: &RunHeader,
+    sets: &Sets,
+    task: Option<TaskRef>,
+    send: u32,
+    (bucket, key): (&str, &str),
+) -> Vec<u8> {
+    // What outputs start has the variables of no launch.
+    let number = task.as_ref().and_then(|task| task.task.as_number());
     let event = TaskEvent {
         task,
         send,
         retries: header.retries,
         group: None,
-        bucket: bucket.to_owned(),
+        variables: number.map(|number| sets.all_variables(header, number)).unwrap_or_default(),
+        parameters: number.and_then(|number| sets.of_task(number).1).map(|set| set.to_string()),
+        bucket: if header.without_inputs { String::new() } else { bucket.to_owned() },
         key: key.to_owned(),
         provider: header.provider.clone(),
     };

@@ -3,6 +3,8 @@
 use super::chain::behind;
 use super::inputs::{list_objects, scan_files};
 use super::rerun::unsuccessful;
+use super::select::Sieve;
+use super::skip::skip;
 use super::{Inputs, Launch, LaunchRequest, are_too_new, facts_of, refuse_other_contract};
 use crate::cloud::now_ms;
 use crate::dataset::FileList;
@@ -11,7 +13,7 @@ use crate::dataset::pace::Pace;
 use crate::deploy::Unreadable;
 use crate::model::Place;
 use crate::private;
-use crate::run::cloud::FunctionFacts;
+use crate::run::cloud::{FunctionFacts, TriggerPlace};
 use crate::run::header::{RunHeader, StartedBy, new_run_id};
 use crate::run::manifest::write_manifest;
 use crate::run::{RunContext, RunError, Stores, plan};
@@ -27,53 +29,48 @@ use tokio_util::sync::CancellationToken;
 /// [`RunError`]; no run exists then.
 pub async fn prepare(
     context: &RunContext,
-    request: LaunchRequest,
+    mut request: LaunchRequest,
     cancel: &CancellationToken,
 ) -> Result<Launch, RunError> {
-    let facts = facts_of(context, &request.function).await?;
+    let mut facts = facts_of(context, &request.function).await?;
     refuse_other_contract(&request.function, &facts)?;
     let behind = behind(context, &request.function, &facts).await?;
+    request.sets.check(&request.parameters)?;
+    if !request.is_plain() {
+        refuse_trigger_place(&request, &facts)?;
+        facts.triggers.clear();
+    }
     let started_ms = now_ms();
     let id = new_run_id(started_ms);
     let source = source_of(&request.inputs);
-    let (mut absent, mut doubt) = (0, None);
-    let (inputs, provider, place, files) = match request.inputs {
-        Inputs::Files { paths, dest } => {
-            let list = scan_files(paths, cancel).await?;
-            (list, None, dest.unwrap_or_else(|| destination(context, &facts, &id)), true)
-        }
-        Inputs::Objects { provider, bucket, keys } => {
-            let store = Stores::of(context, &request.function).get(provider.as_deref()).await?;
-            let list = list_objects(&store, &bucket, &keys, cancel).await?;
-            if provider.is_none() {
-                doubt = readable(context, &request.function, &facts, &bucket, &list).await?;
-            }
-            (list, provider, Place { bucket, prefix: String::new() }, false)
-        }
-        Inputs::Unsuccessful { run } => {
-            let found = unsuccessful(context, &run, cancel).await?;
-            absent = found.absent;
-            (found.inputs, found.provider, Place { bucket: found.bucket, prefix: String::new() }, false)
-        }
-    };
+    let mut sieve = Sieve::of(&facts, request.options.everything, started_ms);
+    let fixed = fix(context, &mut request, &facts, &id, &mut sieve, cancel).await?;
+    let Fixed { mut inputs, provider, place, files, absent, doubt, without } = fixed;
+    let (skipped, mut told) = skip(&mut inputs, &facts, request.options)?;
+    let tasks = without.unwrap_or(inputs.len() as u64).saturating_mul(request.sets.per_input());
+    refuse_count(tasks)?;
+    told.extend(sieve.told());
     let place = Place { prefix: place.prefix.trim_matches('/').to_owned(), ..place };
     let equal = (facts.keeps_apart == Some(false)).then(|| inputs.equal_names()).flatten();
-    let overwritten = equal.map(|equal| equal.to_string());
+    told.extend(equal.map(|equal| equal.to_string()));
     let mut launch = Launch {
-        overwritten,
         header: RunHeader {
             version: versions::LEDGER,
             id,
             function: request.function,
             image: facts.image.clone(),
             parameters: request.parameters,
+            sets: request.sets.header(),
+            without_inputs: without.is_some(),
             started_ms,
-            tasks: inputs.len() as u64,
+            tasks,
             bytes: inputs.bytes(),
             source,
             bucket: place.bucket.clone(),
             provider,
             files,
+            skipped,
+            unselected: sieve.left_out,
             started_by: StartedBy::Trigger,
             retries: Some(facts.retries),
             throng: env!("CARGO_PKG_VERSION").to_owned(),
@@ -81,11 +78,13 @@ pub async fn prepare(
         },
         context: context.clone(),
         inputs: Arc::new(inputs),
+        sets: Arc::new(request.sets),
         place,
         triggers_too_new: files && are_too_new(&facts),
         triggers: facts.triggers,
         later_too_new: behind.too_new,
         absent,
+        told,
         doubt,
         claim: None,
     };
@@ -98,6 +97,92 @@ pub async fn prepare(
     }
     launch.write().await?;
     Ok(launch)
+}
+
+/// The inputs of a run, and where they are.
+struct Fixed {
+    inputs: FileList,
+    provider: Option<String>,
+    place: Place,
+    /// Whether they are files, to be uploaded.
+    files: bool,
+    absent: u64,
+    doubt: Option<String>,
+    /// How many tasks there are without inputs.
+    without: Option<u64>,
+}
+
+impl Fixed {
+    fn at(inputs: FileList, bucket: String) -> Self {
+        let place = Place { bucket, prefix: String::new() };
+        Self { inputs, provider: None, place, files: false, absent: 0, doubt: None, without: None }
+    }
+}
+
+/// Finds the inputs of a run. The sets of parameters that tasks of another run had are put into the request.
+async fn fix(
+    context: &RunContext,
+    request: &mut LaunchRequest,
+    facts: &FunctionFacts,
+    id: &str,
+    sieve: &mut Sieve,
+    cancel: &CancellationToken,
+) -> Result<Fixed, RunError> {
+    match std::mem::replace(&mut request.inputs, Inputs::Nothing { tasks: 0 }) {
+        Inputs::Files { paths, dest } => {
+            let mut list = scan_files(paths, cancel).await?;
+            let place = dest.unwrap_or_else(|| destination(context, facts, id));
+            sieve.sift(&mut list, &place);
+            sieve.refuse_nothing(&list)?;
+            Ok(Fixed { place, files: true, ..Fixed::at(list, String::new()) })
+        }
+        Inputs::Objects { provider, bucket, keys } => {
+            let store = Stores::of(context, &request.function).get(provider.as_deref()).await?;
+            let at = (provider.as_deref(), bucket.as_str());
+            let list = list_objects(&store, at, &keys, sieve, cancel).await?;
+            let doubt = match provider {
+                None => readable(context, &request.function, facts, &bucket, &list).await?,
+                Some(_) => None,
+            };
+            Ok(Fixed { provider, doubt, ..Fixed::at(list, bucket) })
+        }
+        Inputs::Nothing { tasks } => {
+            Ok(Fixed { without: Some(tasks), ..Fixed::at(FileList::default(), context.home.clone()) })
+        }
+        Inputs::Unsuccessful { run } => {
+            let found = unsuccessful(context, &run, cancel).await?;
+            let without = found.without_inputs.then_some(found.inputs.len() as u64);
+            request.sets = found.sets;
+            let (provider, absent) = (found.provider, found.absent);
+            Ok(Fixed { provider, absent, without, ..Fixed::at(found.inputs, found.bucket) })
+        }
+    }
+}
+
+/// Most tasks of a run.
+const MOST_TASKS: u64 = 10_000_000;
+
+fn refuse_count(tasks: u64) -> Result<(), RunError> {
+    match tasks {
+        0 => Err(RunError::Refused("there is nothing to run: no tasks were asked for".to_owned())),
+        1..=MOST_TASKS => Ok(()),
+        _ => Err(RunError::Refused(format!(
+            "{tasks} tasks: a run has {MOST_TASKS} at most; make several runs of them"
+        ))),
+    }
+}
+
+/// What an event of our own starts must not be started by a trigger as well.
+fn refuse_trigger_place(request: &LaunchRequest, facts: &FunctionFacts) -> Result<(), RunError> {
+    let Inputs::Files { dest: Some(place), .. } = &request.inputs else { return Ok(()) };
+    let hit =
+        |trigger: &TriggerPlace| trigger.bucket == place.bucket && place.key("").starts_with(&trigger.prefix);
+    if facts.triggers.iter().any(hit) {
+        return Err(RunError::Refused(format!(
+            "objects in {place} start the function by themselves, without what this launch asks for: leave the place out"
+        )));
+    }
+    Ok(())
 }
 
 /// Objects that are asked about: a role's rights end with folders, not with each object.
@@ -154,6 +239,7 @@ fn source_of(inputs: &Inputs) -> Vec<String> {
             let scheme = provider.as_deref().unwrap_or("s3");
             keys.iter().map(|key| format!("{scheme}://{bucket}/{key}")).take(100).collect()
         }
+        Inputs::Nothing { .. } => Vec::new(),
         Inputs::Unsuccessful { run } => vec![format!("what did not succeed of run {run}")],
     }
 }
@@ -167,6 +253,7 @@ impl Launch {
             let write = move || plan::write(&folder, &place.bucket, &place.prefix, &inputs);
             tokio::task::spawn_blocking(write).await.map_err(|error| RunError::Io(error.to_string()))??;
         }
+        self.sets.store(context, header).await?;
         write_manifest(context, &header.id, header.tasks, |task| self.entry(task)).await?;
         let body = serde_json::to_vec_pretty(header).map_err(|error| RunError::Io(error.to_string()))?;
         let put = Put {

@@ -4,10 +4,11 @@ use crate::cloud::CloudError;
 use crate::dataset::FileList;
 use crate::model::{TaskName, TaskRow, TaskState};
 use crate::run::tracker::RunTracker;
-use crate::run::{Follower, RunContext, RunError, Store, Stores};
+use crate::run::{Follower, RunContext, RunError, Sets, Store, Stores, sets_of};
 use futures::{StreamExt as _, TryStreamExt as _};
 use std::collections::{BTreeSet, HashSet};
 use std::path::PathBuf;
+use throng_contract::layout::ENV_TASK_INDEX;
 use tokio_util::sync::CancellationToken;
 
 /// Objects that are looked for at a time.
@@ -21,6 +22,10 @@ pub(super) struct Unsuccessful {
     pub bucket: String,
     /// The storage provider that it is at.
     pub provider: Option<String>,
+    /// The set of parameters of each of them, when the run had any.
+    pub sets: Sets,
+    /// Whether its tasks have no inputs.
+    pub without_inputs: bool,
     /// Objects that are not there: a file that was never uploaded, or what somebody has deleted since.
     pub absent: u64,
 }
@@ -61,14 +66,18 @@ pub(super) async fn unsuccessful(
     let bucket = buckets.into_iter().next().unwrap_or_default();
     let (asked, header) = (rows.len() as u64, follower.chain().header());
     let store = Stores::of(context, &header.function).get(header.provider.as_deref()).await?;
-    let look =
-        futures::stream::iter(rows).map(|row| size_of(&store, row)).buffered(AT_ONCE).try_collect::<Vec<_>>();
+    let known = sets_of(context, header).await?;
+    let without_inputs = header.without_inputs;
+    let look = futures::stream::iter(rows).map(|row| size_of(&store, row, without_inputs));
+    let look = look.buffered(AT_ONCE).try_collect::<Vec<_>>();
     let found = cancel.run_until_cancelled(look).await.ok_or(RunError::Cancelled)?;
     let found = found.map_err(|error| store.error(error))?;
     let mut inputs = FileList::default();
     let base = inputs.add_base(PathBuf::new());
+    let mut sets = Paired::of(&known, without_inputs);
     for (row, size) in found.into_iter().flatten() {
         inputs.push(base, &row.key, size);
+        sets.add(row.task.number().unwrap_or(0));
     }
     if inputs.is_empty() {
         return Err(RunError::Refused(format!(
@@ -76,7 +85,37 @@ pub(super) async fn unsuccessful(
         )));
     }
     let absent = asked - inputs.len() as u64;
-    Ok(Unsuccessful { inputs, bucket, provider: header.provider.clone(), absent })
+    let (provider, sets) = (header.provider.clone(), sets.sets);
+    Ok(Unsuccessful { inputs, bucket, provider, sets, without_inputs, absent })
+}
+
+/// The sets that tasks of a run had, in the order of the tasks of another.
+struct Paired<'a> {
+    known: &'a Sets,
+    /// A task without an input is known by its number, which stays.
+    numbers: bool,
+    sets: Sets,
+}
+
+impl<'a> Paired<'a> {
+    fn of(known: &'a Sets, without_inputs: bool) -> Self {
+        // A run that was made of another's has their numbers among its variables.
+        let numbers = without_inputs && !known.names.iter().any(|name| name == ENV_TASK_INDEX);
+        let mut names = known.names.clone();
+        names.extend(numbers.then(|| ENV_TASK_INDEX.to_owned()));
+        let paired = !names.is_empty();
+        Self { known, numbers, sets: Sets { names, rows: Vec::new(), paired } }
+    }
+
+    fn add(&mut self, task: u64) {
+        if self.sets.names.is_empty() {
+            return;
+        }
+        let set = self.known.of_task(task).1;
+        let values =
+            set.into_iter().flat_map(|set| self.known.variables(set)).map(|(_, value)| value.to_owned());
+        self.sets.rows.push(values.chain(self.numbers.then(|| task.to_string())).collect());
+    }
 }
 
 /// Launched tasks that did not succeed, or of which something that their outputs started did not.
@@ -94,6 +133,13 @@ fn root(task: &TaskName) -> String {
 }
 
 /// A task with the size that its input has now; `None` when there is none.
-async fn size_of(store: &Store, row: TaskRow) -> Result<Option<(TaskRow, u64)>, CloudError> {
+async fn size_of(
+    store: &Store,
+    row: TaskRow,
+    without_inputs: bool,
+) -> Result<Option<(TaskRow, u64)>, CloudError> {
+    if without_inputs {
+        return Ok(Some((row, 0)));
+    }
     Ok(store.objects.head(&row.bucket, &row.key).await?.map(|head| (row, head.size)))
 }

@@ -8,7 +8,7 @@ use crate::model::Place;
 use crate::run::follow::read_header;
 use crate::run::header::is_run_id;
 use crate::run::manifest::{ManifestEntry, read_manifest};
-use crate::run::{RunContext, RunError, plan, refuse_standing};
+use crate::run::{RunContext, RunError, plan, refuse_standing, sets_of};
 use std::path::PathBuf;
 use std::sync::Arc;
 use throng_contract::keys::cancel_key;
@@ -38,6 +38,7 @@ pub async fn resume(context: &RunContext, run: &str) -> Result<Launch, RunError>
     if claim.is_none() {
         return Err(nothing());
     }
+    let sets = sets_of(context, &header).await?;
     let (inputs, place) = if header.files {
         let plan = tokio::task::spawn_blocking(move || plan::read(&folder)).await;
         let plan = plan.map_err(|error| RunError::Io(error.to_string()))??;
@@ -49,7 +50,9 @@ pub async fn resume(context: &RunContext, run: &str) -> Result<Launch, RunError>
         entries.sort_unstable_by_key(|entry: &ManifestEntry| entry.task);
         let mut list = FileList::default();
         let base = list.add_base(PathBuf::new());
-        for entry in &entries {
+        // Each input once; a task without one has an entry all the same.
+        let each = usize::try_from(sets.per_input()).unwrap_or(usize::MAX);
+        for entry in entries.iter().step_by(each) {
             list.push(base, &entry.key, entry.size);
         }
         (list, Place { bucket: header.bucket.clone(), prefix: String::new() })
@@ -60,13 +63,14 @@ pub async fn resume(context: &RunContext, run: &str) -> Result<Launch, RunError>
         context: context.clone(),
         header,
         inputs: Arc::new(inputs),
+        sets: Arc::new(sets),
         place,
         triggers,
         triggers_too_new: false,
         later_too_new: Vec::new(),
-        overwritten: None,
         doubt: None,
         absent: 0,
+        told: Vec::new(),
         claim,
     })
 }

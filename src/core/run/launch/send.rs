@@ -62,7 +62,9 @@ impl Launch {
         let upload = Upload {
             files: self.inputs.clone(),
             place: self.place.clone(),
-            run: Some(UploadRun { id: self.header.id.clone(), ledger: self.header.version }),
+            // A file of several tasks is the input of none of them alone: their events say whose it is.
+            run: (self.sets.per_input() == 1)
+                .then(|| UploadRun { id: self.header.id.clone(), ledger: self.header.version }),
             journal: self.context.folder(&self.header.id).join("sent.journal"),
             options: self.context.upload,
             after,
@@ -73,7 +75,8 @@ impl Launch {
             other => other.into(),
         })?;
         self.record_failures(&uploaded.failed).await?;
-        let (sent, skipped) = (uploaded.sent, uploaded.skipped);
+        let each = self.sets.per_input();
+        let (sent, skipped) = (uploaded.sent * each, uploaded.skipped * each);
         Ok(SendReport { sent, skipped, failed: uploaded.failed, cancelled: false })
     }
 
@@ -81,7 +84,11 @@ impl Launch {
     async fn record_failures(&self, failed: &[NotSent]) -> Result<(), RunError> {
         let pace = Pace::new(32);
         let mut error = None;
-        let mut records = failed.iter().filter_map(|not_sent| self.failure(not_sent));
+        let each = self.sets.per_input();
+        let tasks = |not_sent: &NotSent| not_sent.index * each..(not_sent.index + 1) * each;
+        let mut records = failed
+            .iter()
+            .flat_map(|not_sent| tasks(not_sent).filter_map(|task| self.failure(task, &not_sent.reason)));
         let next = || {
             let put = records.next()?;
             let store = self.context.store.clone();
@@ -98,17 +105,18 @@ impl Launch {
         error.map_or(Ok(()), |error| Err(error.into()))
     }
 
-    fn failure(&self, not_sent: &NotSent) -> Option<Put> {
-        let entry = self.entry(not_sent.index)?;
+    fn failure(&self, task: u64, reason: &str) -> Option<Put> {
+        let entry = self.entry(task)?;
         let request_id = format!("not-sent-{:08x}", rand::random::<u32>());
         let record = AttemptRecord {
-            task: Some(self.header.task(not_sent.index)),
+            task: Some(self.header.task(task)),
             bucket: entry.bucket,
             key: entry.key,
             provider: entry.provider,
             state: TaskState::Failed,
             class: Some(FailureClass::Input),
-            error: Some(not_sent.reason.clone()),
+            error: Some(reason.to_owned()),
+            parameters: entry.set.map(|set| set.to_string()),
             ..AttemptRecord::begun(&self.header.function, &request_id, now_ms())
         };
         let body = serde_json::to_vec(&record).ok()?;

@@ -1,4 +1,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+mod chosen;
+mod varied;
+
 use super::*;
 use crate::cloud::{CloudError, ErrorKind, now_ms};
 use crate::dataset::memory::{MemoryStore, throttled};
@@ -76,7 +79,9 @@ impl World {
                     role: "arn:aws:iam::000000000000:role/r".into(),
                     triggers,
                     outputs: Vec::new(),
+                    selections: Vec::new(),
                     memory_mb: 256,
+                    tmp_mb: 512,
                     retries,
                     contract: Some(versions::CONTRACT),
                     keeps_apart: Some(false),
@@ -113,7 +118,7 @@ impl World {
     }
 
     pub async fn prepare(&self, inputs: Inputs) -> Result<Launch, RunError> {
-        let request = LaunchRequest { function: "f".into(), inputs, parameters: BTreeMap::new() };
+        let request = LaunchRequest::new("f", inputs);
         prepare(&self.context, request, &CancellationToken::new()).await
     }
 }
@@ -345,7 +350,7 @@ async fn wrong_keys_are_told_in_the_words_of_a_listing() {
 #[tokio::test]
 async fn what_cannot_be_launched_is_refused_and_leaves_no_run() {
     let world = World::new(Vec::new());
-    let request = LaunchRequest { function: "g".into(), inputs: world.files(1), parameters: BTreeMap::new() };
+    let request = LaunchRequest::new("g", world.files(1));
     let error = prepare(&world.context, request, &CancellationToken::new()).await.unwrap_err();
     assert!(matches!(error, RunError::NoFunction(_)));
     let inputs = Inputs::Objects { provider: None, bucket: "b".into(), keys: vec!["none".into()] };
@@ -367,7 +372,7 @@ async fn what_did_not_succeed_becomes_a_new_run_over_what_is_there() {
     let (run, never) = (launch.header().id.clone(), CancellationToken::new());
     let again = |run: &str| {
         let inputs = Inputs::Unsuccessful { run: run.to_owned() };
-        LaunchRequest { function: "f".into(), inputs, parameters: BTreeMap::new() }
+        LaunchRequest::new("f", inputs)
     };
     send(launch).await.unwrap();
     let error = prepare(&world.context, again(&run), &never).await.unwrap_err();

@@ -26,6 +26,10 @@ fn header(tasks: u64) -> RunHeader {
         bucket: "b".into(),
         provider: None,
         files: false,
+        sets: None,
+        without_inputs: false,
+        skipped: None,
+        unselected: 0,
         started_by: StartedBy::Invoke,
         throng: String::new(),
         retries: None,
@@ -139,8 +143,14 @@ fn failed_s3_events_find_their_task_by_key_and_time() {
     let mut event = gave_up(2, "a", 10, Failed, Init);
     event.task = None;
     assert!(tracker.needs_inputs(&event));
-    let entry =
-        |task| ManifestEntry { task, bucket: "b".into(), key: format!("k{task}"), size: 1, provider: None };
+    let entry = |task| ManifestEntry {
+        task,
+        bucket: "b".into(),
+        key: format!("k{task}"),
+        size: 1,
+        provider: None,
+        set: None,
+    };
     tracker.inputs((0..3).map(entry).collect());
     assert!(tracker.has_inputs() && !tracker.needs_inputs(&event));
     let earlier = FailedEvent { event_ms: Some(START - 60_000), ..event.clone() };
