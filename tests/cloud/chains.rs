@@ -104,7 +104,11 @@ fn outputs_under_one_key_are_told_and_nothing_waits_for_what_is_gone() {
     assert!(text.contains("mid/same  tasks 0, 1, 2"), "{text}");
     // Which of them were overwritten before they began depends on time; what was is told so.
     let failed = home.ok(&["tasks", "last", "--state", "failed"]);
-    assert_eq!(failed.matches("upstream").count(), failed.matches("under the same key").count(), "{failed}");
+    assert_eq!(
+        failed.matches("upstream").count(),
+        failed.matches("its input was replaced").count(),
+        "{failed}"
+    );
 }
 
 /// What arrives by itself is a run, too: of the day, with the stages that it starts.

@@ -252,7 +252,7 @@ mod tests {
             stages.iter().map(|stage| (stage.function.as_str(), stage.from.clone())).collect();
         assert_eq!(named, [("b", vec![0]), ("late", vec![0, 1])]);
         assert_eq!(stages[1].starts.len(), 1, "the same place twice is one");
-        assert_eq!(behind_first(&nodes, &order).mixes.as_deref(), Some("a"), "no path has {run}");
+        assert_eq!(behind_first(&nodes, &order).mixes.as_deref(), Some("a"), "no path has the run in it");
         let apart =
             |node: Node| Node { facts: FunctionFacts { keeps_runs_apart: true, ..node.facts }, ..node };
         let nodes = nodes.map(apart);
