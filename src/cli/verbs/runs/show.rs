@@ -21,7 +21,12 @@ pub async fn list(session: &Session, args: args::Runs) -> CliResult {
     let job = session.job(Job::Look).await?;
     let context = job.runs()?;
     if let Some(run) = &args.run {
-        let mut follower = Follower::open(&context, &resolve(&context, run).await?).await?;
+        let run = resolve(&context, run).await?;
+        if args.wait {
+            let instead = format!("it is open as long as its day; `throng runs {run}` shows it");
+            run::refuse_standing(&run, "waited for", &instead)?;
+        }
+        let mut follower = Follower::open(&context, &run).await?;
         if args.wait {
             follower.resend_after(job.resend_after().filter(|_| !args.no_resend));
             let summary = follow(session, &mut follower).await?;

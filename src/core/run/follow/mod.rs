@@ -48,6 +48,8 @@ mod summary;
 pub use drive::{follow, wait};
 pub use options::FollowOptions;
 
+/// Stages that a run can have: no launch makes more, and anybody may write into a bucket.
+const MOST_STAGES: usize = 64;
 /// Pause of somebody who waits for everything to be read.
 const READ_PAUSE: Duration = Duration::from_millis(50);
 
@@ -122,7 +124,7 @@ pub(super) async fn read_header(context: &RunContext, run: &str) -> Result<RunHe
     if header.version > throng_contract::versions::LEDGER {
         return Err(damaged("it was launched by a newer throng: update this one".into()));
     }
-    if header.id != run || header.tasks > u64::from(u32::MAX) {
+    if header.id != run || header.tasks > u64::from(u32::MAX) || header.stages.len() > MOST_STAGES {
         return Err(damaged("its run.json is about something else".into()));
     }
     Ok(header)
