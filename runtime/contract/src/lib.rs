@@ -5,6 +5,7 @@
 //! Nothing here does input or output.
 //!
 //! ```text
+//! barrier       joins: what starts a function when everything before it has ended
 //! config        the function's configuration, as the engine puts it into the image
 //! event         what an invocation can be about
 //! failure_line  failures that are alike have one digest
@@ -22,6 +23,7 @@
 //! state         the words for what became of a task
 //! ```
 
+pub mod barrier;
 mod config;
 mod event;
 pub mod failure_line;
