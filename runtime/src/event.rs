@@ -6,6 +6,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
+use throng_contract::barrier::Start;
 use throng_contract::{EventRef, S3ObjectRef, TaskEvent, TaskRef, object_keys_from_s3_event, s3_event_id};
 
 /// How many wrappers are taken off an event.
@@ -37,6 +38,8 @@ pub struct Job {
     pub sequencer: Option<String>,
     /// The group that the event names.
     pub group: Option<String>,
+    /// The start marker that the event is about: the job is a join.
+    pub start: Option<Start>,
     /// For the variable `EVENT`.
     pub event: Option<String>,
     /// For the variable `EVENT_TIME`.
@@ -90,6 +93,7 @@ fn plain(bytes: Vec<u8>) -> Job {
         id: None,
         sequencer: None,
         group: None,
+        start: None,
         event: None,
         time: None,
         origin: Origin::Own,
@@ -125,6 +129,7 @@ fn read_value(value: Value, raw: &[u8], now: &str, request: &mut Request, depth:
                 }),
                 sequencer: Some(object.sequencer),
                 group: None,
+                start: None,
                 event: Some(json!({"Records": [&object.record]}).to_string()),
                 time: Some(object.event_time.unwrap_or_else(|| now.to_owned())),
                 origin: match object.record.get("eventSource").and_then(Value::as_str) {
@@ -230,6 +235,7 @@ fn own_event(value: &Value, now: &str) -> Option<Job> {
         id: event.id().map(|id| EventRef { id, retries: event.retries }),
         sequencer: None,
         group: event.group,
+        start: None,
         task: event.task,
         origin: event.provider.map_or(Origin::Own, Origin::Provider),
         input: Input::Object { bucket: event.bucket, key: event.key },

@@ -1,6 +1,7 @@
 //! The loop: init, then event after event.
 
 use crate::api::{Api, Invocation};
+use crate::barrier::Barrier;
 use crate::clean::Cleaner;
 use crate::clock;
 use crate::config::RuntimeSettings;
@@ -12,7 +13,7 @@ use crate::program::Chooser;
 use crate::s3::S3;
 use crate::stores::Stores;
 use crate::task::{Attempt, TaskOutcome, Worker, error_type};
-use crate::{event, processes, response, variables};
+use crate::{event, join, processes, response, variables};
 use std::ffi::OsString;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -65,8 +66,17 @@ fn serve(api: &Api, settings: &RuntimeSettings, begin: Instant) -> String {
         base.get(&OsString::from("PATH")).map_or_else(String::new, |path| path.to_string_lossy().into());
     let chooser = Chooser::new(settings, search);
     let ledger = Ledger::new(stores.own(), settings.home_bucket.as_deref(), &settings.function.name);
-    let mut worker =
-        Worker { settings, stores: &stores, ledger, chooser, base, credentials, oom: OomWatch::new() };
+    let barrier = Barrier::new(stores.own(), settings.home_bucket.as_deref(), &settings.function.name);
+    let mut worker = Worker {
+        settings,
+        stores: &stores,
+        ledger,
+        barrier,
+        chooser,
+        base,
+        credentials,
+        oom: OomWatch::new(),
+    };
     let mut init = Some(begin.elapsed());
     loop {
         let invocation = match api.next() {
@@ -105,7 +115,8 @@ fn handle(
     let now_ms = clock::now_ms();
     let limit = Duration::from_millis(invocation.deadline_ms.saturating_sub(now_ms));
     let (limits, end) = times(received, limit, worker.settings.function.timeout_threshold);
-    let request = event::read(&invocation.payload, &clock::rfc3339(now_ms));
+    let mut request = event::read(&invocation.payload, &clock::rfc3339(now_ms));
+    request.jobs.iter_mut().for_each(|job| join::recognise(job, worker.settings));
     let mut attempt = Attempt {
         request_id: &invocation.request_id,
         trace_id: invocation.trace_id.as_deref(),

@@ -16,8 +16,9 @@ const HIDDEN: [&str; 4] = ["AWS_LAMBDA_RUNTIME_API", layout::ENV_CONFIG, layout:
 
 /// Names that an HTTP request's parameters do not get as they are: the runtime's own, whether they are set or not, and
 /// those that change what programs load or where they send their requests.
-const RESERVED: [&str; 26] = [
+const RESERVED: [&str; 27] = [
     "INPUT_FILE_PATH",
+    "INPUT_LIST",
     "TMP_INPUT_DIR",
     "TMP_OUTPUT_DIR",
     "SCAR_INPUT_FILE",
@@ -131,7 +132,9 @@ pub fn of_task(
     set("SCAR_INPUT_FILE", places.file.into());
     set("SCAR_INPUT_DIR", places.input.into());
     set("SCAR_OUTPUT_DIR", places.output.into());
-    if let crate::event::Input::Object { key, .. } = &job.input {
+    if job.start.is_some() {
+        set("INPUT_LIST", places.file.into());
+    } else if let crate::event::Input::Object { key, .. } = &job.input {
         set("STORAGE_OBJECT_KEY", key.replace('\0', "\u{fffd}").into());
     }
     if let Some(time) = &job.time {
@@ -166,6 +169,7 @@ mod tests {
             id: None,
             sequencer: None,
             group: None,
+            start: None,
             event: None,
             time: None,
             json_body: false,

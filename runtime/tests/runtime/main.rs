@@ -4,6 +4,7 @@
 //! answers       what a plain invocation answers: files, archives, HTTP
 //! credentials   credentials of scripts
 //! ends          how a task ends: timeouts, cancelled runs, processes and files that would stay
+//! joins         who starts a join, and what it gets
 //! outputs       what becomes of outputs: of files, and of what is printed
 //! provider      storage providers: a second S3 with keys of its own
 //! records       what an event becomes: tasks, records, lineage
@@ -16,6 +17,7 @@
 mod answers;
 mod credentials;
 mod ends;
+mod joins;
 mod outputs;
 mod provider;
 mod records;

@@ -5,7 +5,7 @@ use super::node::Node;
 use super::problem::{Position, Report};
 use super::providers::{self, Providers};
 use super::secrets::{Environment, expand};
-use super::{Architecture, Definition, OnFailure, flows, limits, script, shared_memory};
+use super::{Architecture, Definition, OnFailure, flows, joins, limits, script, shared_memory};
 use crate::image::Source;
 use std::path::Path;
 use throng_contract::Credentials;
@@ -46,6 +46,9 @@ const LAMBDA: &[&str] = &[
     "concurrency",
     "on_failure",
     "credentials",
+    "after",
+    "when",
+    "stage_in",
 ];
 const CONTAINER: &[&str] =
     &["image", "image_file", "environment", "timeout_threshold", "alpine", "create_image"];
@@ -104,6 +107,8 @@ pub(super) struct ParsedFunction {
     pub at: Position,
     pub inputs: Vec<Position>,
     pub outputs: Vec<Position>,
+    /// Of each function that it waits for.
+    pub after: Vec<Position>,
     /// Of `region`.
     pub region: Option<SettingPosition>,
 }
@@ -136,11 +141,12 @@ pub(super) fn read(node: &Node, key: &str, context: &Context<'_>, report: &mut R
     read_rest(&entry, &lambda, context, &mut definition, report);
     note_unused(&entry, &lambda, &container, report);
     let inputs = flows::inputs(&lambda, context.providers, &mut definition, report);
+    let after = joins::read(&lambda, &mut definition, report);
     let outputs = flows::outputs(&lambda, context.providers, &mut definition, report);
     definition.providers =
         providers::used(context.providers, &definition.provider_inputs, &definition.outputs);
     let region = lambda.node("region").map(|node| SettingPosition { at: node.at, key: lambda.key("region") });
-    ParsedFunction { definition, key: key.to_owned(), at, inputs, outputs, region }
+    ParsedFunction { definition, key: key.to_owned(), at, inputs, outputs, after, region }
 }
 
 fn read_name(lambda: &Fields<'_>, at: Position, report: &mut Report) -> String {

@@ -3,6 +3,7 @@
 use super::InputRule;
 use super::aws::ParsedFunction;
 use super::fields::show;
+use super::joins;
 use super::overlap::{Hit, hit};
 use super::problem::Report;
 use std::collections::HashMap;
@@ -13,6 +14,7 @@ pub(super) fn all(functions: &[ParsedFunction], report: &mut Report) {
     names(functions, report);
     overlaps(functions, report);
     own_loops(functions, report);
+    joins::check(functions, report);
     chains(functions, report);
     provider_loops(functions, report);
 }
@@ -97,9 +99,10 @@ fn own_loops(functions: &[ParsedFunction], report: &mut Report) {
 fn chains(functions: &[ParsedFunction], report: &mut Report) {
     let starts = |from: &ParsedFunction, to: &ParsedFunction| {
         let outputs = &from.definition.outputs;
-        outputs
-            .iter()
-            .any(|output| to.definition.inputs.iter().any(|input| hit(output, input) == Hit::Plainly))
+        joins::waits_for(&to.definition, &from.definition.name)
+            || outputs
+                .iter()
+                .any(|output| to.definition.inputs.iter().any(|input| hit(output, input) == Hit::Plainly))
     };
     let next: Vec<Vec<usize>> = functions
         .iter()
@@ -114,9 +117,10 @@ fn chains(functions: &[ParsedFunction], report: &mut Report) {
         if let Some(path) = circle(start, &next) {
             let names: Vec<&str> = path.iter().map(|i| functions[*i].definition.name.as_str()).collect();
             let read = &functions[start];
-            let at = read.outputs.first().copied().unwrap_or(read.at);
+            let at = read.outputs.first().or(read.after.first()).copied().unwrap_or(read.at);
             let message = format!("the functions start each other for ever: {}", names.join(" → "));
-            report.error(at, &format!("{}.lambda.output", read.key), message);
+            let key = if read.outputs.is_empty() { "after" } else { "output" };
+            report.error(at, &format!("{}.lambda.{key}", read.key), message);
         }
     }
 }

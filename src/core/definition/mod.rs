@@ -42,6 +42,9 @@
 //! | `concurrency` | none | **ours**: at most so many at a time (reserved concurrency) |
 //! | `on_failure` | `discard` | **ours**: `keep` stores what a failed script left, under `failed/` |
 //! | `credentials` | `ask` | **ours**: where a script gets credentials of AWS from: `ask`, `env`, `none`, `role` |
+//! | `after` | none | **ours**: a function, or several: this one is a join, which starts once when all their tasks have ended |
+//! | `when` | `all-succeeded` | **ours**, of a join: or `all-ended` |
+//! | `stage_in` | true | **ours**, of a join: `false` gives it the list of what is before it, without the files |
 //! | `output[].path` | | **ours**: `{request_id}` in it is the invocation's, so that equal names do not overwrite each other |
 //! | `input[].suffix` | none | **ours**: only keys that end so; text or a list |
 //!
@@ -73,6 +76,7 @@
 //! fields      typed access to a map; unknown keys are warned about
 //! flows       input and output of a function
 //! form        a definition from a form of the screen
+//! joins       after, when, stage_in: functions that start when others have ended
 //! limits      what Lambda, S3 and the log service allow
 //! migrate     writes a file of any dialect in today's form
 //! node        YAML as a tree that knows where each node stands
@@ -96,6 +100,7 @@ mod explain;
 mod fields;
 mod flows;
 mod form;
+mod joins;
 mod limits;
 mod migrate;
 mod node;
@@ -119,6 +124,7 @@ pub use crate::model::Architecture;
 pub use dialects::{Dialect, Note, Origin};
 pub use explain::{Explanation, Section, explain, explain_all};
 pub use form::from_form;
+pub use joins::JoinRule;
 pub(crate) use limits::SCRIPT_BYTES;
 pub use limits::bucket as bucket_name;
 pub use migrate::{Migration, migrate, migrate_text};
@@ -160,6 +166,8 @@ pub struct Definition {
     pub secrets: BTreeMap<String, String>,
     /// Objects that start it.
     pub inputs: Vec<InputRule>,
+    /// What it waits for, when it is a join: then it has no inputs.
+    pub join: Option<JoinRule>,
     /// Inputs at storage providers: nothing there starts it by itself.
     pub provider_inputs: Vec<throng_contract::ProviderInput>,
     /// Where outputs go.
@@ -209,6 +217,7 @@ impl Definition {
             lambda_env: BTreeMap::new(),
             secrets: BTreeMap::new(),
             inputs: Vec::new(),
+            join: None,
             provider_inputs: Vec::new(),
             outputs: Vec::new(),
             providers: BTreeMap::new(),
@@ -240,6 +249,7 @@ impl fmt::Debug for Definition {
             .field("env", &self.env.keys())
             .field("lambda_env", &self.lambda_env.keys())
             .field("inputs", &self.inputs)
+            .field("join", &self.join)
             .field("provider_inputs", &self.provider_inputs)
             .field("outputs", &self.outputs)
             .field("providers", &self.providers.keys())

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::Path;
 use throng_contract::Credentials;
+use throng_contract::barrier::When;
 
 /// The definition as a file that reads back as itself. Secrets are written as `${NAME}`.
 #[must_use]
@@ -35,6 +36,16 @@ pub fn to_yaml(definition: &Definition) -> String {
         Credentials::Env => line("credentials: env".into()),
         Credentials::None => line("credentials: none".into()),
         Credentials::Role => line("credentials: role".into()),
+    }
+    if let Some(join) = &definition.join {
+        let after: Vec<_> = join.after.iter().map(|name| quote(name)).collect();
+        line(format!("after: [{}]", after.join(", ")));
+        if join.when != When::default() {
+            line(format!("when: {}", join.when));
+        }
+        if !join.stage_in {
+            line("stage_in: false".into());
+        }
     }
     if definition.architecture == Architecture::Arm64 {
         line("architectures: [arm64]".into());
