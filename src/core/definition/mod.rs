@@ -114,6 +114,7 @@ mod settings;
 mod shared_memory;
 mod write;
 
+use crate::model::Place;
 use crate::regular;
 use problem::Unset;
 use std::collections::BTreeMap;
@@ -197,6 +198,16 @@ impl Definition {
     /// Outputs that go to the function's own storage, not to a storage provider.
     pub fn own_outputs(&self) -> impl Iterator<Item = &throng_contract::OutputRule> {
         self.outputs.iter().filter(|output| output.provider.is_none())
+    }
+
+    /// The folders of its own storage that its outputs go to.
+    #[must_use]
+    pub fn own_places(&self) -> Vec<Place> {
+        let place = |output: &throng_contract::OutputRule| Place {
+            bucket: output.bucket.clone(),
+            prefix: output.fixed_path().to_owned(),
+        };
+        self.own_outputs().map(place).collect()
     }
 
     /// A definition with defaults only. It has no image yet.

@@ -4,9 +4,9 @@ use super::role::Role;
 use super::{DeployError, tags};
 use crate::cloud::{Cloud, EventInvoke, FunctionSettings, Trigger};
 use crate::definition::Definition;
-use crate::model::Place;
 use sha2::{Digest as _, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
+use throng_contract::keys::STARTS;
 use throng_contract::layout::{ENV_HOME_BUCKET, ENV_ROLE, TAG_CONTRACT};
 use throng_contract::partition::partition;
 use throng_contract::versions;
@@ -44,6 +44,10 @@ impl Desired {
         for input in &definition.inputs {
             let filter = (input.key_prefix(), input.suffix.clone());
             inputs.entry(input.bucket.clone()).or_default().push(filter);
+        }
+        if definition.join.is_some() {
+            let markers = (format!("{STARTS}{}/", definition.name), String::new());
+            inputs.entry(home.clone()).or_default().push(markers);
         }
         let settings = FunctionSettings {
             name: definition.name.clone(),
@@ -92,13 +96,10 @@ fn all_tags(cloud: &Cloud, definition: &Definition, settings: &FunctionSettings)
     all.insert(tags::CREATED_BY.into(), tags::THRONG.into());
     all.insert(TAG_CONTRACT.into(), versions::CONTRACT.to_string());
     all.insert(tags::DEFINITION.into(), definition_digest(definition, settings));
-    let outputs: Vec<_> = definition
-        .own_outputs()
-        .map(|output| Place { bucket: output.bucket.clone(), prefix: output.fixed_path().to_owned() })
-        .collect();
-    if let Some(value) = tags::output_tag(&outputs) {
+    if let Some(value) = tags::output_tag(&definition.own_places()) {
         all.insert(tags::OUTPUT.into(), value);
     }
+    all.extend(tags::of_join(definition.join.as_ref()));
     all
 }
 
@@ -108,7 +109,7 @@ fn definition_digest(definition: &Definition, settings: &FunctionSettings) -> St
     let image = super::diff::digest(&settings.image);
     let names: Vec<_> = settings.env.keys().collect();
     let text = format!(
-        "{image}|{}|{}|{}|{}|{names:?}|{:?}|{:?}|{}|{:?}",
+        "{image}|{}|{}|{}|{}|{names:?}|{:?}|{:?}|{}|{:?}{}",
         settings.memory_mb,
         settings.timeout_s,
         settings.tmp_mb,
@@ -117,6 +118,7 @@ fn definition_digest(definition: &Definition, settings: &FunctionSettings) -> St
         definition.outputs,
         definition.retries,
         definition.concurrency,
+        definition.join.as_ref().map_or_else(String::new, |join| format!("|{join:?}")),
     );
     hash.update(text.as_bytes());
     hex::encode(&hash.finalize()[..16])

@@ -31,6 +31,7 @@ mod desired;
 mod diff;
 mod encryption;
 mod error;
+mod joins;
 mod keys;
 mod make;
 mod plan;
@@ -55,12 +56,14 @@ pub use remove::{BucketsOf, RemoveOptions, Removed, buckets_of, empty_bucket, re
 pub use request::compose_request;
 pub use rights::{Unreadable, unreadable};
 pub use step::{Action, Step};
-pub use tags::{contract_of, is_ours, outputs_of, triggers_apply_from_ms};
+pub use tags::{contract_of, is_ours, join_of, outputs_of, triggers_apply_from_ms};
 pub use target::{Ecr, ImageDestination, images, place_of, remove_image};
 pub use undo::{Undo, undo};
 pub use upgrade::upgrade;
 
 use crate::image::{Cache, ProgramOf};
+use crate::model::Place;
+use std::collections::BTreeMap;
 
 /// What a deployment needs beside the cloud.
 #[derive(Clone, Debug)]
@@ -69,12 +72,14 @@ pub struct DeployOptions {
     pub cache: Cache,
     /// The runtime to put into images.
     pub runtime: ProgramOf,
+    /// Where functions that are deployed together store their outputs, by name: joins among them read there.
+    pub together: BTreeMap<String, Vec<Place>>,
 }
 
 impl DeployOptions {
     /// With the person's cache.
     #[must_use]
     pub fn new(dirs: &crate::dirs::Dirs, runtime: ProgramOf) -> Self {
-        Self { cache: Cache::of(dirs), runtime }
+        Self { cache: Cache::of(dirs), runtime, together: BTreeMap::new() }
     }
 }

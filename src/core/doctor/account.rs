@@ -98,6 +98,7 @@ pub async fn policy_scope(cloud: &Cloud, buckets: &[String]) -> Result<Scope, Cl
         inputs: buckets.iter().map(place).collect(),
         outputs: buckets.iter().map(place).collect(),
         buckets: buckets.to_vec(),
+        joins: true,
         role: cloud.context().role.clone(),
     })
 }

@@ -62,12 +62,15 @@ impl Chain {
         let tasks = tasks_of(stage, &parent, outputs);
         if before && self.has_others(&parent, &tasks) {
             // The first success counts, and another was known before it: what that one declared is not owed.
-            return self.rebuild();
+            self.rebuild();
+            self.judge_joins();
+            return;
         }
         for (to, declared) in &tasks {
             self.add(*to, declared);
         }
         self.stages[of.stage].declared.insert(of.index, of.key.clone());
+        self.judge_joins();
     }
 
     /// Whether a task was declared that is none of these.
@@ -81,7 +84,7 @@ impl Chain {
         children.any(|child| tasks.iter().all(|(_, declared)| declared.task != child))
     }
 
-    fn add(&mut self, to: usize, declared: &Declared) {
+    pub(super) fn add(&mut self, to: usize, declared: &Declared) {
         let Some(stage) = self.stages.get_mut(to) else { return };
         let Some(index) = stage.tracker.declare(declared) else { return };
         let mut hasher = DefaultHasher::new();
@@ -91,7 +94,7 @@ impl Chain {
         if first != (to, index) {
             self.shared.entry(input).or_insert_with(|| vec![first]).push((to, index));
         }
-        let place = (depth_of(&declared.task), super::told::block(&declared.task));
+        let place = (self.depth_of(&declared.task), super::told::block(&declared.task));
         self.blocks.entry(place).or_default().push((to, index));
         for early in self.early.remove(&declared.task).unwrap_or_default() {
             self.tell(to, &early);
@@ -115,7 +118,7 @@ impl Chain {
                 }
             }
         }
-        changed
+        changed | self.judge_joins()
     }
 
     /// Begins later stages anew: what is known of them is read again.
@@ -142,6 +145,7 @@ impl Chain {
         self.blocks.clear();
         self.places.clear();
         self.shared.clear();
+        self.declare_joins();
     }
 
     /// How often later stages were begun anew, so that what was read of them is to be read again.
@@ -149,11 +153,6 @@ impl Chain {
     pub const fn rebuilt(&self) -> u32 {
         self.rebuilt
     }
-}
-
-/// How many outputs lead to a task.
-pub(super) fn depth_of(task: &TaskId) -> u32 {
-    u32::try_from(task.as_str().matches('.').count()).unwrap_or(u32::MAX)
 }
 
 /// The tasks that outputs of a task start, each with its stage.

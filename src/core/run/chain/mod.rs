@@ -10,6 +10,7 @@
 //!
 //! ```text
 //! declare   outputs of records become tasks of later stages
+//! joins     stages that begin when others have ended
 //! known     what is asked of a chain
 //! shown     what is shown of a run: its end, its summary and view
 //! told      what a chain is told: records, markers, what Lambda and the platform's log say
@@ -22,14 +23,19 @@ use crate::model::Millis;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use throng_contract::TaskId;
+use throng_contract::barrier::Join;
 
 mod declare;
+mod joins;
 mod known;
 mod shown;
 mod told;
 
 pub use declare::Unread;
 pub use known::BlockState;
+
+/// Most outputs and joins that lead to a join: more is no launch of ours.
+const DEEPEST: u32 = 256;
 
 /// One stage.
 #[derive(Clone, Debug)]
@@ -45,6 +51,8 @@ struct Stage {
     declared: HashMap<u64, Arc<str>>,
     /// Successes whose outputs are to be read.
     unread: Vec<u64>,
+    /// What makes it a join: then its only task is known from the start.
+    join: Option<Join>,
 }
 
 impl Stage {
@@ -73,6 +81,8 @@ pub struct Chain {
     places: HashMap<u64, (usize, u64)>,
     shared: HashMap<u64, Vec<(usize, u64)>>,
     same_clock: bool,
+    /// The bucket of start markers.
+    home: String,
     /// How often later stages were begun anew.
     rebuilt: u32,
 }
@@ -82,7 +92,7 @@ impl Chain {
     #[must_use]
     pub fn new(header: RunHeader) -> Self {
         let stages = stages_of(&header);
-        Self {
+        let mut chain = Self {
             header,
             stages,
             early: HashMap::new(),
@@ -90,8 +100,11 @@ impl Chain {
             places: HashMap::new(),
             shared: HashMap::new(),
             same_clock: false,
+            home: String::new(),
             rebuilt: 0,
-        }
+        };
+        chain.declare_joins();
+        chain
     }
 
     /// The cloud has the clock of who launched: an event from before the launch is not the run's.
@@ -106,14 +119,15 @@ impl Chain {
 fn stages_of(header: &RunHeader) -> Vec<Stage> {
     let first = RunHeader { stages: Vec::new(), ..header.clone() };
     let mut stages = vec![stage(RunTracker::new(first.clone()), Vec::new())];
-    for LaterStage { function, image, retries, from, .. } in &header.stages {
+    for LaterStage { function, image, retries, from, join, .. } in &header.stages {
         let own = RunHeader {
             function: function.clone(),
             image: image.clone(),
             retries: Some(*retries),
             ..first.clone()
         };
-        stages.push(stage(RunTracker::later(own), from.clone()));
+        let join = join.clone().filter(|join| join.depth <= DEEPEST);
+        stages.push(Stage { join, ..stage(RunTracker::later(own), from.clone()) });
     }
     for (at, LaterStage { starts, from, .. }) in (1..).zip(&header.stages) {
         for from in from.iter().filter(|from| **from != at) {
@@ -131,7 +145,10 @@ fn stages_of(header: &RunHeader) -> Vec<Stage> {
             let before = stages[at].from.iter().filter_map(|from| stages.get(*from));
             let depths: BTreeSet<u32> =
                 before.flat_map(|stage| stage.depths.iter().map(|depth| depth + 1)).collect();
-            stages[at].depths = depths;
+            stages[at].depths = match &stages[at].join {
+                Some(join) => BTreeSet::from([join.depth]),
+                None => depths,
+            };
         }
     }
     stages
@@ -145,6 +162,7 @@ fn stage(tracker: RunTracker, from: Vec<usize>) -> Stage {
         depths: BTreeSet::new(),
         declared: HashMap::new(),
         unread: Vec::new(),
+        join: None,
     }
 }
 

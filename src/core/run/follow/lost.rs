@@ -79,6 +79,9 @@ impl Follower {
         let before: HashSet<TaskName> = agains.iter().flat_map(|again| again.tasks.iter().cloned()).collect();
         let mut lost = Vec::new();
         for (at, stage) in self.chain.stages().enumerate() {
+            if self.chain.is_waiting(at) {
+                continue;
+            }
             let silent = silent(stage, &before);
             let of_stage = if silent.is_empty() || self.is_idle(stage, quiet).await? {
                 silent

@@ -9,6 +9,7 @@
 //! drive     looks again and again, until the run or the person who watches has ended
 //! ending    when tasks are lost, when everything is read, and the end.json that is written then
 //! first     reads the first layout
+//! joins     joins that nobody has started are started by whoever follows the run
 //! lost      tasks whose events are provably lost, sent once more
 //! options   how to follow
 //! outputs   what tasks have stored, as their records say
@@ -35,6 +36,7 @@ mod blocks;
 mod drive;
 mod ending;
 mod first;
+mod joins;
 mod lost;
 mod options;
 mod outputs;
@@ -91,6 +93,7 @@ pub struct Follower {
     /// When tasks were last sent once more.
     sent_again_ms: Millis,
     resent: lost::Resent,
+    joins: joins::Joins,
     settled: bool,
     pause: Duration,
     quiet_since_ms: Millis,
@@ -141,6 +144,7 @@ impl Follower {
         let options = FollowOptions::of(context);
         let quiet_since_ms = header.started_ms;
         let mut chain = Chain::new(header);
+        chain.markers_in(&context.home);
         if context.local {
             chain.same_clock();
         }
@@ -166,6 +170,7 @@ impl Follower {
             has_end: false,
             sent_again_ms: 0,
             resent: lost::Resent::default(),
+            joins: joins::Joins::default(),
             settled: false,
             pause: options.fast,
         }
@@ -264,6 +269,7 @@ impl Follower {
             let heard = self.chain.last_ended_ms().min(now_ms()).max(self.quiet_since_ms);
             self.quiet_since_ms = if first { heard } else { now_ms() };
         }
+        self.note_joins();
         changed |= self.check_overwritten();
         changed |= self.check_overdue();
         changed |= self.settle().await?;

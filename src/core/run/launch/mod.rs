@@ -14,10 +14,12 @@
 //! again     what was sent and never began
 //! reopen    a run whose tasks are sent once more is open again
 //! rerun     what did not succeed of a run that has ended, as the inputs of a new one
+//! barrier   what joins of the run wait for, written where its tasks find it
 //! cancel    cancel.json, written and watched for
 //! ```
 
 mod again;
+mod barrier;
 mod cancel;
 mod chain;
 mod inputs;
@@ -112,6 +114,8 @@ pub struct Launch {
     absent: u64,
     /// Whether S3 may not start the function yet.
     triggers_too_new: bool,
+    /// Where its stages store their outputs, the launched one first.
+    stored: Vec<Vec<Place>>,
     /// Functions of later stages whose triggers S3 may not act on yet.
     later_too_new: Vec<String>,
     /// Why its tasks may not be able to read their inputs.
@@ -252,7 +256,7 @@ fn event(header: &RunHeader, task: Option<TaskRef>, send: u32, bucket: &str, key
         task,
         send,
         retries: header.retries,
-        group: None,
+        group: header.group.clone(),
         bucket: bucket.to_owned(),
         key: key.to_owned(),
         provider: header.provider.clone(),

@@ -17,6 +17,7 @@ use crate::run::manifest::write_manifest;
 use crate::run::{RunContext, RunError, Stores, plan};
 use std::collections::HashSet;
 use std::sync::Arc;
+use throng_contract::barrier::ALL;
 use throng_contract::keys::{inputs_folder, run_key};
 use throng_contract::versions;
 use tokio_util::sync::CancellationToken;
@@ -74,6 +75,7 @@ pub async fn prepare(
             started_by: StartedBy::Trigger,
             retries: Some(facts.retries),
             throng: env!("CARGO_PKG_VERSION").to_owned(),
+            group: behind.has_joins().then(|| ALL.to_owned()),
             stages: behind.stages,
         },
         context: context.clone(),
@@ -81,6 +83,7 @@ pub async fn prepare(
         place,
         triggers_too_new: files && are_too_new(&facts),
         triggers: facts.triggers,
+        stored: behind.stored,
         later_too_new: behind.too_new,
         absent,
         doubt,
@@ -165,6 +168,7 @@ impl Launch {
             tokio::task::spawn_blocking(write).await.map_err(|error| RunError::Io(error.to_string()))??;
         }
         write_manifest(context, &header.id, header.tasks, |task| self.entry(task)).await?;
+        super::barrier::write(context, header, &self.stored).await?;
         let body = serde_json::to_vec_pretty(header).map_err(|error| RunError::Io(error.to_string()))?;
         let put = Put {
             bucket: context.home.clone(),

@@ -62,7 +62,11 @@ impl Launch {
         let upload = Upload {
             files: self.inputs.clone(),
             place: self.place.clone(),
-            run: Some(UploadRun { id: self.header.id.clone(), ledger: self.header.version }),
+            run: Some(UploadRun {
+                id: self.header.id.clone(),
+                ledger: self.header.version,
+                group: self.header.group.clone(),
+            }),
             journal: self.context.folder(&self.header.id).join("sent.journal"),
             options: self.context.upload,
             after,

@@ -76,6 +76,7 @@ impl World {
                     role: "arn:aws:iam::000000000000:role/r".into(),
                     triggers,
                     outputs: Vec::new(),
+                    join: None,
                     memory_mb: 256,
                     retries,
                     contract: Some(versions::CONTRACT),

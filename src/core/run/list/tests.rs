@@ -24,6 +24,7 @@ fn header(id: &str, started_ms: u64) -> RunHeader {
         bucket: "in".into(),
         provider: None,
         files: false,
+        group: None,
         started_by: StartedBy::Invoke,
         retries: Some(0),
         throng: String::new(),

@@ -26,6 +26,7 @@ fn header(tasks: u64) -> RunHeader {
         bucket: "b".into(),
         provider: None,
         files: false,
+        group: None,
         started_by: StartedBy::Invoke,
         throng: String::new(),
         retries: None,
