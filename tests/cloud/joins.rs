@@ -81,15 +81,13 @@ fn a_join_starts_once_and_gets_everything_before_it() {
     let shown = home.ok(&["runs", id]);
     assert!(shown.contains("split → count → montage") && shown.contains("montage 1/1"), "{shown}");
     assert_eq!(home.json(&["runs"])[0]["counts"], run["counts"], "who only lists sees the same");
-    home.ok(&["verify", id]);
 }
 
 /// Keys of start markers.
 fn markers(home: &Home) -> Vec<String> {
-    let bucket = home.json(&["local", "status"])["home_bucket"].as_str().map_or("throng-local".to_owned(), str::to_owned);
-    let all = home.json(&["ls", &format!("s3://{bucket}/start/"), "--recursive"]);
-    let rows = all.as_array().cloned().unwrap_or_default();
-    rows.iter().filter_map(|row| row["key"].as_str().map(str::to_owned)).collect()
+    let all = home.json(&["ls", "s3://throng-home/start/", "--recursive"]);
+    let rows = all["objects"].as_array().or(all.as_array()).unwrap_or_else(|| panic!("{all}"));
+    rows.iter().map(|row| row["key"].as_str().unwrap().to_owned()).collect()
 }
 
 #[test]
@@ -167,4 +165,46 @@ fn fifteen_hundred_tasks_start_one_join() {
     let tasks: BTreeSet<&str> = list.lines().map(|line| line.split('\t').nth(3).unwrap()).collect();
     assert_eq!((tasks.len(), list.lines().count()), (1_500, 1_500));
     assert_eq!(markers(&home).len(), 1);
+}
+
+/// What a join stores starts the next function, and a second join waits for that.
+#[test]
+fn a_chain_goes_on_behind_a_join() {
+    let home = Home::new();
+    let copy = "#!/bin/sh\ncp \"$INPUT_FILE_PATH\" \"$TMP_OUTPUT_DIR/\"\n";
+    let gather = "#!/bin/sh\nfor n in 1 2 3; do cp \"$INPUT_LIST\" \"$TMP_OUTPUT_DIR/$n.tsv\"; done\n";
+    let last = "#!/bin/sh\ncat \"$INPUT_LIST\" > \"$TMP_OUTPUT_DIR/last.tsv\"\n";
+    let output = |place: &str| format!("      output: [{{storage_provider: s3, path: {place}}}]\n");
+    let files = [
+        home.function("one", copy, &format!("{SMALL}{}", between("far/in", "far/a"))),
+        home.function("gather", gather, &format!("{SMALL}      after: one\n{}", output("far/b"))),
+        home.function("print", copy, &format!("{SMALL}{}", between("far/b", "far/c"))),
+        home.function("total", last, &format!("{SMALL}      after: [print, one]\n{}", output("far/d"))),
+    ];
+    for file in files {
+        home.ok(&["deploy", &file]);
+    }
+    for n in 0..4 {
+        home.write(&format!("in/{n}"), "x");
+    }
+    let output = home.run(&["run", "one", "in", "--wait", "--output", "json"]);
+    let run: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(0), "{run}");
+    let counts: Vec<_> = ["one", "gather", "print", "total"].map(|name| stage(&run, name)["counts"]["succeeded"].clone()).into();
+    assert_eq!(counts, [4, 1, 3, 1].map(Value::from), "{run}");
+    let list = read(&home, "far/d/last.tsv");
+    let tasks: Vec<&str> = list.lines().map(|line| line.split('\t').nth(3).unwrap()).collect();
+    assert_eq!(tasks, ["0", "1", "2", "3", "join.0", "join.1", "join.2"], "{list}");
+    // A second run has joins of its own.
+    let again = home.run(&["run", "one", "in", "--wait", "--output", "json"]);
+    assert_eq!(again.status.code(), Some(0));
+    assert_eq!(markers(&home).len(), 4);
+    // A join that is none any more is none, and its markers start nothing.
+    let plain = home.function("total", last, &format!("{SMALL}{}", between("far/elsewhere", "far/d")));
+    let plan = home.ok(&["deploy", &plain]);
+    assert!(plan.contains("it is no join any more"), "{plan}");
+    let run = home.json(&["run", "one", "in", "--wait"]);
+    assert_eq!(run["stages"].as_array().unwrap().len(), 3, "{run}");
+    let gone = home.ok(&["rm", "function", "gather", "--yes"]);
+    assert!(gone.contains("throng-home") && !gone.contains("bucket throng-home: "), "its trigger goes, the home bucket is no matter: {gone}");
 }

@@ -38,6 +38,7 @@ impl Chain {
                 }));
             }
         }
+        self.judge_joins();
         taken
     }
 
