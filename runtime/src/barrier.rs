@@ -37,7 +37,9 @@ impl<'a> Barrier<'a> {
             return Ok(());
         }
         let said = |error: S3Error| {
-            format!("not known whether joins of the run may begin: {error}; whoever follows the run starts them")
+            format!(
+                "not known whether joins of the run may begin: {error}; whoever follows the run starts them"
+            )
         };
         let Some(plan) = self.plan(&task.run, until).map_err(said)? else { return Ok(()) };
         let Some(stage) = plan.stage_of(self.function) else { return Ok(()) };
@@ -71,7 +73,9 @@ impl<'a> Barrier<'a> {
         let plan: BarrierPlan = serde_json::from_slice(&body)
             .map_err(|error| S3Error::permanent(format!("{} cannot be read: {error}", barrier_key(run))))?;
         if plan.version > BarrierPlan::VERSION {
-            return Err(S3Error::permanent("the run was launched by a newer throng: deploy the function again"));
+            return Err(S3Error::permanent(
+                "the run was launched by a newer throng: deploy the function again",
+            ));
         }
         if plans.len() >= KEPT {
             plans.clear();

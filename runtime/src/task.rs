@@ -272,8 +272,7 @@ impl Worker<'_> {
         let (Some(start), Some(home)) = (&job.start, &self.settings.home_bucket) else {
             return stage::stage(job, folders, self.stores, attempt.request_id, until);
         };
-        let plan =
-            self.barrier.plan(&start.task.run, until).map_err(|error| stage::of_s3(&error, until))?;
+        let plan = self.barrier.plan(&start.task.run, until).map_err(|error| stage::of_s3(&error, until))?;
         join::stage(&start.task, plan.as_deref(), (self.stores, home), folders, until)
     }
 

@@ -45,11 +45,15 @@ fn a_chain_is_one_run_and_ends_when_its_last_stage_has() {
     assert!(said.contains("a bad word"), "{said}");
     let run: Value = serde_json::from_slice(&output.stdout).unwrap();
     let expected = [("split", 2, 2), ("count", 5, 4), ("mark", 4, 4)];
-    let expected: Vec<_> = expected.iter().map(|(name, all, good)| ((*name).to_owned(), *all, *good)).collect();
+    let expected: Vec<_> =
+        expected.iter().map(|(name, all, good)| ((*name).to_owned(), *all, *good)).collect();
     assert_eq!(totals(&run), expected, "{run}");
-    assert_eq!(run["counts"], json!({
-        "total": 11, "succeeded": 10, "failed": 1, "pending": 0, "running": 0, "timed-out": 0, "expired": 0, "cancelled": 0,
-    }));
+    assert_eq!(
+        run["counts"],
+        json!({
+            "total": 11, "succeeded": 10, "failed": 1, "pending": 0, "running": 0, "timed-out": 0, "expired": 0, "cancelled": 0,
+        })
+    );
     let id = run["id"].as_str().unwrap();
 
     // Somebody who only lists, and somebody who looks at the records again.

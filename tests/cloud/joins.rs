@@ -27,7 +27,9 @@ fn deploy(home: &Home, when: &str) {
 }
 
 fn joins(when: &str) -> String {
-    format!("{SMALL}      after: count\n      when: {when}\n      output: [{{storage_provider: s3, path: join/out}}]\n")
+    format!(
+        "{SMALL}      after: count\n      when: {when}\n      output: [{{storage_provider: s3, path: join/out}}]\n"
+    )
 }
 
 fn read(home: &Home, key: &str) -> String {
@@ -58,7 +60,10 @@ fn a_join_starts_once_and_gets_everything_before_it() {
     let plan = home.json(&["deploy", "--dry-run", "montage.yaml"]);
     let steps = plan[0]["steps"].as_array().unwrap();
     assert!(steps.iter().all(|step| step["action"] == "keep"), "{plan}");
-    assert!(steps.iter().any(|step| step["what"].as_str().unwrap().starts_with("start markers in bucket")), "{plan}");
+    assert!(
+        steps.iter().any(|step| step["what"].as_str().unwrap().starts_with("start markers in bucket")),
+        "{plan}"
+    );
     assert!(home.ok(&["check", "montage.yaml"]).contains("waits for count"));
 
     home.write("in/a.txt", "one two three");
@@ -145,7 +150,8 @@ fn fifteen_hundred_tasks_start_one_join() {
     let home = Home::new();
     let one = "#!/bin/sh\ncp \"$INPUT_FILE_PATH\" \"$TMP_OUTPUT_DIR/\"\n";
     let all = "#!/bin/sh\ncp \"$INPUT_LIST\" \"$TMP_OUTPUT_DIR/list.tsv\"\n";
-    let wide = "      after: one\n      stage_in: false\n      output: [{storage_provider: s3, path: wide/out}]\n";
+    let wide =
+        "      after: one\n      stage_in: false\n      output: [{storage_provider: s3, path: wide/out}]\n";
     let files = [
         home.function("one", one, &format!("{SMALL}{}", between("wide/in", "wide/mid"))),
         home.function("all", all, &format!("{SMALL}{wide}")),
@@ -160,7 +166,11 @@ fn fifteen_hundred_tasks_start_one_join() {
     let id = home.json(&["runs"])[0]["id"].as_str().unwrap().to_owned();
     wait_for("the join's output", || home.run(&["get", "s3://wide/out/list.tsv", "-"]).status.success());
     let run = home.json(&["runs", &id, "--wait"]);
-    assert_eq!((&run["counts"]["total"], &run["counts"]["succeeded"]), (&json!(1_501), &json!(1_501)), "{run}");
+    assert_eq!(
+        (&run["counts"]["total"], &run["counts"]["succeeded"]),
+        (&json!(1_501), &json!(1_501)),
+        "{run}"
+    );
     let list = read(&home, "wide/out/list.tsv");
     let tasks: BTreeSet<&str> = list.lines().map(|line| line.split('\t').nth(3).unwrap()).collect();
     assert_eq!((tasks.len(), list.lines().count()), (1_500, 1_500));
@@ -190,21 +200,26 @@ fn a_chain_goes_on_behind_a_join() {
     let output = home.run(&["run", "one", "in", "--wait", "--output", "json"]);
     let run: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(output.status.code(), Some(0), "{run}");
-    let counts: Vec<_> = ["one", "gather", "print", "total"].map(|name| stage(&run, name)["counts"]["succeeded"].clone()).into();
+    let counts: Vec<_> = ["one", "gather", "print", "total"]
+        .map(|name| stage(&run, name)["counts"]["succeeded"].clone())
+        .into();
     assert_eq!(counts, [4, 1, 3, 1].map(Value::from), "{run}");
-    let list = read(&home, "far/d/last.tsv");
-    let tasks: Vec<&str> = list.lines().map(|line| line.split('\t').nth(3).unwrap()).collect();
-    assert_eq!(tasks, ["0", "1", "2", "3", "join.0", "join.1", "join.2"], "{list}");
+    let given = read(&home, "far/d/last.tsv");
+    let tasks: Vec<&str> = given.lines().map(|line| line.split('\t').nth(3).unwrap()).collect();
+    assert_eq!(tasks, ["0", "1", "2", "3", "join.0", "join.1", "join.2"], "{given}");
     // A second run has joins of its own.
     let again = home.run(&["run", "one", "in", "--wait", "--output", "json"]);
     assert_eq!(again.status.code(), Some(0));
     assert_eq!(markers(&home).len(), 4);
     // A join that is none any more is none, and its markers start nothing.
     let plain = home.function("total", last, &format!("{SMALL}{}", between("far/elsewhere", "far/d")));
-    let plan = home.ok(&["deploy", &plain]);
-    assert!(plan.contains("it is no join any more"), "{plan}");
+    let deployed = home.ok(&["deploy", &plain]);
+    assert!(deployed.contains("it is no join any more"), "{deployed}");
     let run = home.json(&["run", "one", "in", "--wait"]);
     assert_eq!(run["stages"].as_array().unwrap().len(), 3, "{run}");
     let gone = home.ok(&["rm", "function", "gather", "--yes"]);
-    assert!(gone.contains("throng-home") && !gone.contains("bucket throng-home: "), "its trigger goes, the home bucket is no matter: {gone}");
+    assert!(
+        gone.contains("throng-home") && !gone.contains("bucket throng-home: "),
+        "its trigger goes, the home bucket is no matter: {gone}"
+    );
 }

@@ -82,7 +82,12 @@ fn successes(
     until: Instant,
 ) -> Result<Vec<Success>, S3Error> {
     let block = |task: &TaskId| {
-        block_of(&TaskRef { version: versions::LEDGER, run: run.to_owned(), stage: depth, task: task.clone() })
+        block_of(&TaskRef {
+            version: versions::LEDGER,
+            run: run.to_owned(),
+            stage: depth,
+            task: task.clone(),
+        })
     };
     let blocks: BTreeSet<u64> = tasks.iter().map(|(task, _)| block(task)).collect();
     let mut names = HashMap::<TaskId, Vec<(RecordName, String)>>::new();
@@ -96,8 +101,8 @@ fn successes(
         }
     }
     let success = |(task, stage): (TaskId, usize)| {
-        let named = names.get(&task)?;
-        let key = first_success(named.iter().map(|(name, key)| (name, key.as_str())))?.to_owned();
+        let told = names.get(&task)?;
+        let key = first_success(told.iter().map(|(name, key)| (name, key.as_str())))?.to_owned();
         Some((task, stage, key))
     };
     Ok(tasks.into_iter().filter_map(success).collect())
@@ -117,7 +122,8 @@ fn read_all<'s>(
             let at = next.fetch_add(1, Ordering::Relaxed);
             let Some((_, _, key)) = successes.get(at) else { return };
             let record = s3.get_bytes(home, key, until).and_then(|body| {
-                let damaged = |error| S3Error::permanent(format!("s3://{home}/{key} cannot be read: {error}"));
+                let damaged =
+                    |error| S3Error::permanent(format!("s3://{home}/{key} cannot be read: {error}"));
                 serde_json::from_slice(&body).map_err(damaged)
             });
             if record.is_err() {

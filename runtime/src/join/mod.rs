@@ -45,7 +45,9 @@ pub fn recognise(job: &mut Job, settings: &RuntimeSettings) {
     if settings.home_bucket.as_deref() != Some(bucket) {
         return;
     }
-    let Some(start) = Start::parse(key).filter(|start| start.function == settings.function.name) else { return };
+    let Some(start) = Start::parse(key).filter(|start| start.function == settings.function.name) else {
+        return;
+    };
     job.task = Some(start.task.clone());
     job.group = Some(ALL.to_owned());
     job.start = Some(start);
@@ -82,7 +84,9 @@ pub fn stage(
         refuse_too_large(bytes, given.len(), &folders.input)?;
         fetch_all(&given, stores, &folders.input, until)?;
     } else {
-        given.iter_mut().for_each(|given| given.file.clear());
+        for given in &mut given {
+            given.file.clear();
+        }
     }
     let text = list(&given);
     let file = folders.beside(LIST);
@@ -99,13 +103,8 @@ fn list(given: &[Given]) -> String {
             None => output.bucket.clone(),
         };
         let (key, file) = (escaped(&output.key), escaped(file));
-        let _ = writeln!(
-            text,
-            "{key}\t{}\t{}\t{task}\t{file}\t{}",
-            output.size,
-            output.sha256,
-            escaped(&bucket)
-        );
+        let _ =
+            writeln!(text, "{key}\t{}\t{}\t{task}\t{file}\t{}", output.size, output.sha256, escaped(&bucket));
     }
     text
 }
@@ -145,7 +144,8 @@ fn relative(place: &str, key: &str) -> String {
         "." | ".." => "_".to_owned(),
         part => crate::stage::file_name(part),
     });
-    let parts: Vec<_> = rest.split('/').zip(parts).filter(|(part, _)| !part.is_empty()).map(|(_, part)| part).collect();
+    let parts: Vec<_> =
+        rest.split('/').zip(parts).filter(|(part, _)| !part.is_empty()).map(|(_, part)| part).collect();
     if parts.is_empty() { "output".to_owned() } else { parts.join("/") }
 }
 
@@ -202,7 +202,8 @@ fn fetch(one: &Given, stores: &Stores<'_>, folder: &Path, until: Instant) -> Res
         fs::create_dir_all(above).map_err(|error| of_io(&error))?;
     }
     let (bucket, key) = (&one.output.bucket, &one.output.key);
-    let fetched = stores.with(one.output.provider.as_deref(), until, |s3| s3.get_file(bucket, key, &to, until));
+    let fetched =
+        stores.with(one.output.provider.as_deref(), until, |s3| s3.get_file(bucket, key, &to, until));
     let fetched = fetched.map_err(|error| of_s3(&error, until))?;
     if fetched.bytes == one.output.size {
         return Ok(());

@@ -188,8 +188,7 @@ impl S3 {
         let place = || self.place(call.bucket, call.key);
         let request = self.signed(call).map_err(|error| S3Error::local(&place(), &error))?;
         let reads = matches!(call.method, "GET" | "HEAD" | "DELETE") && !call.query.starts_with("list-type");
-        self.sent[usize::from(reads)]
-            .fetch_add(1, Ordering::Relaxed);
+        self.sent[usize::from(reads)].fetch_add(1, Ordering::Relaxed);
         let sent = match call.payload {
             Payload::Empty if call.method == "GET" || call.method == "DELETE" => {
                 self.agent().run(request.map(|()| SendBody::none()))

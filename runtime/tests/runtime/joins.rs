@@ -89,7 +89,9 @@ fn runs_without_joins_ask_for_nothing() {
             .invoke(&json!({"throng": {"version": 2, "run": RUN, "task": "0"}, "bucket": "in", "key": "x"}))
             .ok
     );
-    assert!(!first.requests().iter().any(|request| request.contains("barrier") || request.contains("list-type")));
+    assert!(
+        !first.requests().iter().any(|request| request.contains("barrier") || request.contains("list-type"))
+    );
     // A barrier that cannot be read fails no task: it is said in the log.
     first.fault(&barrier(), 403);
     assert!(work(&mut first, 0, "good").ok);
@@ -142,7 +144,10 @@ fn a_join_gets_the_list_and_the_files_with_their_folders() {
     let record = rig.records().into_iter().find(|record| record.function == "f").unwrap();
     let task = record.task.unwrap();
     assert_eq!((task.run.as_str(), task.stage, task.task.as_str()), (RUN, 1, "join"));
-    assert_eq!((record.state, record.bytes_in, record.group.as_deref()), (TaskState::Succeeded, 8, Some("all")));
+    assert_eq!(
+        (record.state, record.bytes_in, record.group.as_deref()),
+        (TaskState::Succeeded, 8, Some("all"))
+    );
     assert_eq!((record.bucket.as_str(), record.key.as_str()), ("home", MARKER));
 
     // S3 tells of a marker more than once: it is done once.
@@ -171,7 +176,11 @@ fn what_tmp_cannot_hold_is_refused_before_the_first_byte() {
     assert!(!start(&mut rig).ok);
     let record = rig.records().into_iter().find(|record| record.function == "f").unwrap();
     assert_eq!(record.class, Some(FailureClass::Storage));
-    assert!(record.error.as_deref().is_some_and(|error| error.contains("stage_in: false")), "{:?}", record.error);
+    assert!(
+        record.error.as_deref().is_some_and(|error| error.contains("stage_in: false")),
+        "{:?}",
+        record.error
+    );
     assert!(!rig.requests().iter().any(|request| request.starts_with("GET out/")));
 }
 

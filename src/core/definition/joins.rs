@@ -50,23 +50,22 @@ pub(super) fn waits_for(definition: &Definition, other: &str) -> bool {
 /// Reads what a function waits for, and says where each name stands.
 pub(super) fn read(lambda: &Fields<'_>, definition: &mut Definition, report: &mut Report) -> Vec<Position> {
     let names = lambda.texts("after", report);
-    let when = lambda.word(
-        "when",
-        &[("all-succeeded", When::AllSucceeded), ("all-ended", When::AllEnded)],
-        report,
-    );
+    let when =
+        lambda.word("when", &[("all-succeeded", When::AllSucceeded), ("all-ended", When::AllEnded)], report);
     let stage_in = lambda.flag("stage_in", report);
     if names.is_empty() {
         for name in ["when", "stage_in"] {
             if let Some(node) = lambda.node(name) {
-                let message = "is of a join, and this function is none: name the function that it waits for in `after`";
+                let message =
+                    "is of a join, and this function is none: name the function that it waits for in `after`";
                 report.error(node.at, &lambda.key(name), message);
             }
         }
         return Vec::new();
     }
     if let Some(node) = lambda.node("input") {
-        let message = "a function with `after` has no `input`: what the functions before it have stored is its input";
+        let message =
+            "a function with `after` has no `input`: what the functions before it have stored is its input";
         report.error(node.at, &lambda.key("input"), message);
     }
     if let Some(name) = names.get(MOST) {
@@ -101,7 +100,8 @@ pub(super) fn check(functions: &[ParsedFunction], report: &mut Report) {
             if *name == read.definition.name {
                 report.error(*at, &key, "a function cannot wait for itself");
             } else if !known.contains(&name.as_str()) && known.len() > 1 {
-                let others: Vec<_> = known.iter().copied().filter(|known| *known != read.definition.name).collect();
+                let others: Vec<_> =
+                    known.iter().copied().filter(|known| *known != read.definition.name).collect();
                 let hint = match closest(name, &others) {
                     Some(meant) => format!("did you mean `{meant}`?"),
                     None => format!("its functions: {}", others.join(", ")),
@@ -122,10 +122,11 @@ mod tests {
     fn functions(list: &[(&str, &str)]) -> String {
         let mut text = String::from("functions:\n  aws:\n");
         for (name, more) in list {
-            let begin = format!("  - lambda:\n      name: {name}\n      container: {{image: ubuntu:22.04}}\n");
+            let begin =
+                format!("  - lambda:\n      name: {name}\n      container: {{image: ubuntu:22.04}}\n");
             text.push_str(&begin);
             if !more.is_empty() {
-                text.push_str(&format!("      {more}\n"));
+                text = format!("{text}      {more}\n");
             }
         }
         text
@@ -138,18 +139,32 @@ mod tests {
 
     #[test]
     fn a_join_says_what_it_waits_for_and_is_written_as_it_was_read() {
-        let list =
-            [("detect", ""), ("m", "after: detect"), ("n", "after: [detect, m]\n      when: all-ended\n      stage_in: false")];
-        let all = read(&list).unwrap();
+        let functions = [
+            ("detect", ""),
+            ("m", "after: detect"),
+            ("n", "after: [detect, m]\n      when: all-ended\n      stage_in: false"),
+        ];
+        let all = read(&functions).unwrap();
         let join = |at: usize| all[at].join.clone().unwrap();
         assert_eq!(all[0].join, None);
-        assert_eq!(join(1), JoinRule { after: vec!["detect".into()], when: When::AllSucceeded, stage_in: true });
-        let last = JoinRule { after: vec!["detect".into(), "m".into()], when: When::AllEnded, stage_in: false };
+        assert_eq!(
+            join(1),
+            JoinRule { after: vec!["detect".into()], when: When::AllSucceeded, stage_in: true }
+        );
+        let last =
+            JoinRule { after: vec!["detect".into(), "m".into()], when: When::AllEnded, stage_in: false };
         assert_eq!(join(2), last);
         let text = explain(&all[1]).to_string();
-        assert!(text.contains("waits for detect, and starts once when every task before it has succeeded"), "{text}");
+        assert!(
+            text.contains("waits for detect, and starts once when every task before it has succeeded"),
+            "{text}"
+        );
         assert!(text.contains("notification of the home bucket"), "{text}");
-        assert!(explain(&all[2]).to_string().contains("detect and m, and starts once when every task before it has ended"));
+        assert!(
+            explain(&all[2])
+                .to_string()
+                .contains("detect and m, and starts once when every task before it has ended")
+        );
         let again = parse(&to_yaml(&all[2]), Path::new("/d/f.yaml"), Environment(&|_| None)).unwrap();
         assert_eq!(again.definitions[0].join, Some(last));
     }
@@ -162,8 +177,11 @@ mod tests {
         assert!(said.contains("no function \"detekt\"; did you mean `detect`?"), "{said}");
         assert!(wrong(&[("a", "after: b"), ("b", "after: a")]).contains("start each other for ever"));
         assert!(wrong(&[("a", "when: all-ended")]).contains("name the function that it waits for"));
-        assert!(wrong(&[("a", ""), ("m", "after: a\n      when: soon")]).contains("all-succeeded or all-ended"));
-        let both = wrong(&[("a", ""), ("m", "after: a\n      input: [{storage_provider: s3, path: bucket/in}]")]);
+        assert!(
+            wrong(&[("a", ""), ("m", "after: a\n      when: soon")]).contains("all-succeeded or all-ended")
+        );
+        let both =
+            wrong(&[("a", ""), ("m", "after: a\n      input: [{storage_provider: s3, path: bucket/in}]")]);
         assert!(both.contains("has no `input`"), "{both}");
         // The function before may be deployed by another file.
         assert!(read(&[("m", "after: elsewhere")]).is_ok());

@@ -15,21 +15,20 @@ pub(super) async fn reader(
 ) -> Result<(Definition, Vec<String>), DeployError> {
     let (mut reader, mut notes) = (definition.clone(), Vec::new());
     for name in definition.join.iter().flat_map(|join| &join.after) {
-        let places = match together.get(name) {
-            Some(places) => places.clone(),
-            None => match cloud.lambda().get(name).await? {
-                Some(found) => tags::outputs_of(&found.tags),
-                None => {
-                    notes.push(format!(
-                        "there is no function {name} yet, which this join waits for: deploy {} again after it, so that it may read what \
-                         {name} stores",
-                        definition.name
-                    ));
-                    continue;
-                }
-            },
+        let places = if let Some(places) = together.get(name) {
+            places.clone()
+        } else if let Some(found) = cloud.lambda().get(name).await? {
+            tags::outputs_of(&found.tags)
+        } else {
+            notes.push(format!(
+                "there is no function {name} yet, which this join waits for: deploy {} again after it, so that it may read what \
+                 {name} stores",
+                definition.name
+            ));
+            continue;
         };
-        let rule = |place: Place| InputRule { bucket: place.bucket, path: place.prefix, suffix: String::new() };
+        let rule =
+            |place: Place| InputRule { bucket: place.bucket, path: place.prefix, suffix: String::new() };
         reader.inputs.extend(places.into_iter().map(rule));
     }
     Ok((reader, notes))

@@ -129,7 +129,8 @@ pub(super) fn of_join(join: Option<&JoinRule>) -> Vec<(String, String)> {
 #[must_use]
 pub fn join_of(tags: &BTreeMap<String, String>) -> Option<JoinRule> {
     let after: Vec<String> = tags.get(AFTER)?.split_whitespace().map(str::to_owned).collect();
-    let has = |word: &str| tags.get(JOIN).is_some_and(|words| words.split_whitespace().any(|known| known == word));
+    let has =
+        |word: &str| tags.get(JOIN).is_some_and(|words| words.split_whitespace().any(|known| known == word));
     let when = if has(When::AllEnded.as_str()) { When::AllEnded } else { When::AllSucceeded };
     (!after.is_empty()).then(|| JoinRule { after, when, stage_in: !has(LIST_ONLY) })
 }

@@ -245,7 +245,8 @@ impl<'w> Way<'w> {
         for (member, succeeded) in keys.into_iter().filter_map(parse_marker) {
             *told.entry(member).or_default() |= succeeded;
         }
-        let fates: Option<Vec<bool>> = members.iter().map(|member| told.get(member.as_str()).copied()).collect();
+        let fates: Option<Vec<bool>> =
+            members.iter().map(|member| told.get(member.as_str()).copied()).collect();
         Ok(match fates {
             None => Fate::Open,
             Some(fates) if fates.iter().all(|succeeded| *succeeded) => Fate::Succeeded,

@@ -132,7 +132,9 @@ impl BarrierPlan {
     pub fn joins(&self) -> impl Iterator<Item = JoinSources<'_>> {
         let joins = self.stages.iter().enumerate();
         joins.filter_map(|(at, stage)| {
-            let stages = sources(at, |stage| self.stages.get(stage).map(|stage| (&stage.from[..], stage.join.is_some())));
+            let stages = sources(at, |stage| {
+                self.stages.get(stage).map(|stage| (&stage.from[..], stage.join.is_some()))
+            });
             Some(JoinSources { at, join: stage.join.as_ref()?, stages })
         })
     }
@@ -153,10 +155,17 @@ impl BarrierPlan {
     /// What outputs of a task of a stage start: their ordinals, each with the stage. The first place that fits counts.
     #[must_use]
     pub fn started(&self, stage: usize, outputs: &[OutputObject]) -> Vec<(u32, usize)> {
-        let places = self.stages.iter().enumerate().filter(|(_, next)| next.join.is_none() && next.from.contains(&stage));
-        let places: Vec<_> = places.flat_map(|(at, next)| next.starts.iter().map(move |place| (at, place))).collect();
+        let places = self
+            .stages
+            .iter()
+            .enumerate()
+            .filter(|(_, next)| next.join.is_none() && next.from.contains(&stage));
+        let places: Vec<_> =
+            places.flat_map(|(at, next)| next.starts.iter().map(move |place| (at, place))).collect();
         let started = |output: &OutputObject| {
-            let mut places = places.iter().filter(|(_, place)| output.provider.is_none() && place.holds(&output.bucket, &output.key));
+            let mut places = places
+                .iter()
+                .filter(|(_, place)| output.provider.is_none() && place.holds(&output.bucket, &output.key));
             places.next().map(|(at, _)| *at)
         };
         (0..).zip(outputs).filter_map(|(ordinal, output)| Some((ordinal, started(output)?))).collect()
@@ -195,7 +204,10 @@ impl BarrierPlan {
 }
 
 /// The stages that lead to a join, up to other joins; `stage` gives what a stage comes from and whether it is a join.
-pub(super) fn sources<'a>(join: usize, stage: impl Fn(usize) -> Option<(&'a [usize], bool)>) -> BTreeSet<usize> {
+pub(super) fn sources<'a>(
+    join: usize,
+    stage: impl Fn(usize) -> Option<(&'a [usize], bool)>,
+) -> BTreeSet<usize> {
     let mut all = BTreeSet::new();
     let mut rest: Vec<usize> = stage(join).map(|(from, _)| from.to_vec()).unwrap_or_default();
     while let Some(at) = rest.pop() {

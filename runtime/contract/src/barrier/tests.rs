@@ -1,4 +1,4 @@
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::cast_precision_loss)]
 //! Many tasks finish at once, in any order, some of them twice, some of them never get as far as their marker.
 
 use super::*;
@@ -148,8 +148,7 @@ impl<'p> World<'p> {
             return;
         }
         let task = &record.task.as_ref().unwrap().task;
-        let finished =
-            Finished { run: RUN, stage, task, state: record.state, outputs: &record.outputs };
+        let finished = Finished { run: RUN, stage, task, state: record.state, outputs: &record.outputs };
         let mut climb = Climb::all(self.plan, finished).nth(way).unwrap();
         answers.iter().cloned().for_each(|answer| climb.answer(answer));
         let Some(ask) = climb.next() else { return };
@@ -237,7 +236,7 @@ fn go(plan: &BarrierPlan, choices: &[u16], crashes: bool, failures: bool) -> (Ve
     let mut world = World::new(plan, 3);
     let mut choices = choices.iter().copied().cycle();
     let mut next = || choices.next().unwrap();
-    let mut crashed = false;
+    let mut lost_some = false;
     for round in 0..2_000 {
         if world.is_over() {
             break;
@@ -245,7 +244,7 @@ fn go(plan: &BarrierPlan, choices: &[u16], crashes: bool, failures: bool) -> (Ve
         let climbs = !world.climbing.is_empty() && (world.waiting.is_empty() || next() % 3 > 0);
         if climbs {
             let crash = crashes && next() % 7 == 0;
-            crashed |= crash;
+            lost_some |= crash;
             world.climb(number_of(next(), world.climbing.len()), crash);
         } else {
             let succeeds = !failures || next() % 5 > 0;
@@ -263,11 +262,11 @@ fn go(plan: &BarrierPlan, choices: &[u16], crashes: bool, failures: bool) -> (Ve
         }
         world.climbing.clear();
     }
-    if !crashed {
+    if !lost_some {
         // Nobody needs to follow: whatever may start has started.
         assert_eq!(world.starts, before);
     }
-    (world.starts, world.failed, crashed)
+    (world.starts, world.failed, lost_some)
 }
 
 proptest! {
@@ -329,7 +328,14 @@ fn start_markers_are_told_from_other_keys() {
     let start = Start { function: "Mon_tage-1".into(), task, generation: 2 };
     assert_eq!(start.key(), format!("start/Mon_tage-1/{RUN}.3.join.2"));
     assert_eq!(Start::parse(&start.key()), Some(start));
-    for bad in ["start/f/r.1.join", "start/f/r.1.join.0.1", "start/f/R.1.join.0", "start/f/r.01.join.0", "in/f/r.1.join.0", "start/f/"] {
+    for bad in [
+        "start/f/r.1.join",
+        "start/f/r.1.join.0.1",
+        "start/f/R.1.join.0",
+        "start/f/r.01.join.0",
+        "in/f/r.1.join.0",
+        "start/f/",
+    ] {
         assert_eq!(Start::parse(bad), None, "{bad}");
     }
 }

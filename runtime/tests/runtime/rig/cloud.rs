@@ -88,11 +88,14 @@ fn list(bucket: &str, query: &str, state: &State) -> Response {
         pairs.find(|(known, _)| *known == name).map(|(_, value)| decode(value)).unwrap_or_default()
     };
     let bucket = bucket.trim_end_matches('/');
-    let (prefix, after) = (format!("{bucket}/{}", value("prefix")), format!("{bucket}/{}", value("start-after")));
+    let (prefix, after) =
+        (format!("{bucket}/{}", value("prefix")), format!("{bucket}/{}", value("start-after")));
     let all = state.objects.keys().filter(|key| key.starts_with(&prefix) && **key > after);
     let keys: Vec<_> = all.map(|key| key[bucket.len() + 1..].to_owned()).collect();
-    let shown: String = keys.iter().take(2).map(|key| format!("<Contents><Key>{key}</Key></Contents>")).collect();
-    let body = format!("<ListBucketResult><IsTruncated>{}</IsTruncated>{shown}</ListBucketResult>", keys.len() > 2);
+    let shown: String =
+        keys.iter().take(2).map(|key| format!("<Contents><Key>{key}</Key></Contents>")).collect();
+    let body =
+        format!("<ListBucketResult><IsTruncated>{}</IsTruncated>{shown}</ListBucketResult>", keys.len() > 2);
     (200, Vec::new(), body.into_bytes())
 }
 

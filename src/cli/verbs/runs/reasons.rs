@@ -25,7 +25,9 @@ pub(crate) fn reason(record: &AttemptRecord, memory_mb: Option<u32>) -> String {
 /// Why a task failed of which nothing was ever heard.
 pub(crate) fn unheard(row: &TaskRow) -> Option<&'static str> {
     match row.class.filter(|_| row.attempts == 0)? {
-        FailureClass::Upstream => Some("another task stored its output under the same key before this one began"),
+        FailureClass::Upstream => {
+            Some("another task stored its output under the same key before this one began")
+        }
         FailureClass::Lost => Some("its event was lost"),
         _ => None,
     }

@@ -222,7 +222,8 @@ pub(crate) fn chain_of(run: &RunSummary) -> String {
 /// How a stage stands.
 fn stage_words(stages: &[StageSummary], stage: &StageSummary) -> String {
     if stage.waits {
-        let before = stage.from.iter().filter_map(|from| stages.get(*from)).map(|before| before.function.as_str());
+        let before =
+            stage.from.iter().filter_map(|from| stages.get(*from)).map(|before| before.function.as_str());
         return format!("{} waits for {}", stage.function, before.collect::<Vec<_>>().join(" and "));
     }
     let counts = &stage.counts;

@@ -31,7 +31,11 @@ impl Planner<'_> {
             let ours = permission.sid == statement(&permission.bucket);
             if ours && !self.desired.inputs.contains_key(&permission.bucket) {
                 let markers = permission.bucket == self.desired.home;
-                let why = if markers { "it is no join any more" } else { "the definition has no input there any more" };
+                let why = if markers {
+                    "it is no join any more"
+                } else {
+                    "the definition has no input there any more"
+                };
                 let what = format!("trigger of bucket {}", permission.bucket);
                 let work = vec![Work::Trigger(permission.bucket.clone()), Work::Forbid(permission)];
                 self.step(Action::Remove, what, why, work);

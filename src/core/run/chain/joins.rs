@@ -58,7 +58,9 @@ impl Chain {
 
     /// Whether everything that a join waits for is final, and nothing more will be declared of it.
     fn is_reached(&self, stage: usize) -> bool {
-        self.stages.get(stage).is_some_and(|stage| stage.from.iter().all(|from| self.is_stage_complete(*from)))
+        self.stages
+            .get(stage)
+            .is_some_and(|stage| stage.from.iter().all(|from| self.is_stage_complete(*from)))
     }
 
     /// Whether a stage is a join that still waits for others.

@@ -259,12 +259,8 @@ proptest! {
 /// `split → detect`, and `montage` waits for `detect`.
 fn joined(tasks: u64, when: When) -> Chain {
     let join = Join { task: TaskId::join(0), depth: 2, when, stage_in: true };
-    let montage = LaterStage {
-        function: "montage".into(),
-        from: vec![1],
-        join: Some(join),
-        ..LaterStage::default()
-    };
+    let montage =
+        LaterStage { function: "montage".into(), from: vec![1], join: Some(join), ..LaterStage::default() };
     let mut chain = Chain::new(header(tasks, vec![later("detect", "frames/", &[0]), montage]));
     chain.markers_in("home");
     chain

@@ -47,12 +47,8 @@ impl Follower {
         let mut started = false;
         for stage in late {
             let Some(start) = self.chain.start(stage) else { continue };
-            let put = Put {
-                bucket: self.context.home.clone(),
-                key: start.key(),
-                only_new: true,
-                ..Put::default()
-            };
+            let put =
+                Put { bucket: self.context.home.clone(), key: start.key(), only_new: true, ..Put::default() };
             match self.context.store.put(put).await {
                 Ok(_) => {
                     tracing::info!(run = self.chain.header().id, join = start.function, "started");

@@ -17,8 +17,7 @@ pub(super) async fn write(
     if header.group.is_none() {
         return Ok(());
     }
-    let body =
-        serde_json::to_vec(&plan(header, stored)).map_err(|error| RunError::Io(error.to_string()))?;
+    let body = serde_json::to_vec(&plan(header, stored)).map_err(|error| RunError::Io(error.to_string()))?;
     let put = Put {
         bucket: context.home.clone(),
         key: barrier_key(&header.id),

@@ -309,7 +309,10 @@ mod tests {
                 ("table", vec![3], Some(("join-2".to_owned(), 4))),
             ]
         );
-        assert!(behind.has_joins() && joins.contains_key("elsewhere"), "what is not all there is not waited for");
+        assert!(
+            behind.has_joins() && joins.contains_key("elsewhere"),
+            "what is not all there is not waited for"
+        );
     }
 
     #[test]
