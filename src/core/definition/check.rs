@@ -5,7 +5,7 @@ use super::aws::ParsedFunction;
 use super::fields::show;
 use super::joins;
 use super::overlap::{Hit, hit};
-use super::problem::Report;
+use super::problem::{Report, closest};
 use std::collections::HashMap;
 use throng_contract::OutputRule;
 
@@ -14,7 +14,7 @@ pub(super) fn all(functions: &[ParsedFunction], report: &mut Report) {
     names(functions, report);
     overlaps(functions, report);
     own_loops(functions, report);
-    joins::check(functions, report);
+    join_names(functions, report);
     chains(functions, report);
     provider_loops(functions, report);
 }
@@ -90,6 +90,28 @@ fn own_loops(functions: &[ParsedFunction], report: &mut Report) {
                     report.warn(*at, &key, message);
                 }
                 _ => {}
+            }
+        }
+    }
+}
+
+/// Names within a file: a function that waits for itself, or for one that the file does not have although it is almost called so.
+fn join_names(functions: &[ParsedFunction], report: &mut Report) {
+    let known: Vec<&str> = functions.iter().map(|read| read.definition.name.as_str()).collect();
+    for read in functions {
+        let Some(join) = &read.definition.join else { continue };
+        let key = format!("{}.lambda.after", read.key);
+        for (name, at) in join.after.iter().zip(&read.after) {
+            if *name == read.definition.name {
+                report.error(*at, &key, "a function cannot wait for itself");
+            } else if !known.contains(&name.as_str()) && known.len() > 1 {
+                let others: Vec<_> =
+                    known.iter().copied().filter(|known| *known != read.definition.name).collect();
+                let hint = match closest(name, &others) {
+                    Some(meant) => format!("did you mean `{meant}`?"),
+                    None => format!("its functions: {}", others.join(", ")),
+                };
+                report.error(*at, &key, format!("this file has no function {}; {hint}", show(name)));
             }
         }
     }

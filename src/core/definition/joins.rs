@@ -1,10 +1,9 @@
 //! `after`, `when`, `stage_in`: functions that start when others have ended.
 
 use super::Definition;
-use super::aws::ParsedFunction;
 use super::fields::{Fields, show};
 use super::limits;
-use super::problem::{Position, Report, closest};
+use super::problem::{Position, Report};
 use throng_contract::barrier::When;
 
 /// Most functions that a join waits for: their names are kept in a tag.
@@ -88,28 +87,6 @@ pub(super) fn read(lambda: &Fields<'_>, definition: &mut Definition, report: &mu
         stage_in: stage_in.unwrap_or(true),
     });
     positions
-}
-
-/// Names within a file: a function that waits for itself, or for one that the file does not have although it is almost called so.
-pub(super) fn check(functions: &[ParsedFunction], report: &mut Report) {
-    let known: Vec<&str> = functions.iter().map(|read| read.definition.name.as_str()).collect();
-    for read in functions {
-        let Some(join) = &read.definition.join else { continue };
-        let key = format!("{}.lambda.after", read.key);
-        for (name, at) in join.after.iter().zip(&read.after) {
-            if *name == read.definition.name {
-                report.error(*at, &key, "a function cannot wait for itself");
-            } else if !known.contains(&name.as_str()) && known.len() > 1 {
-                let others: Vec<_> =
-                    known.iter().copied().filter(|known| *known != read.definition.name).collect();
-                let hint = match closest(name, &others) {
-                    Some(meant) => format!("did you mean `{meant}`?"),
-                    None => format!("its functions: {}", others.join(", ")),
-                };
-                report.error(*at, &key, format!("this file has no function {}; {hint}", show(name)));
-            }
-        }
-    }
 }
 
 #[cfg(test)]

@@ -14,6 +14,7 @@
 //! request   what a definition asks of an image
 //! remove    takes a function away with what was made for it; buckets and objects stay
 //! encryption  keys of AWS KMS that its buckets are encrypted with
+//! joins     what a join may read: what the functions before it have stored
 //! rights    whether its role may read objects elsewhere
 //! role      the role it runs as: named, or made for it
 //! secrets   the keys of its storage providers

@@ -92,8 +92,9 @@ fn list(bucket: &str, query: &str, state: &State) -> Response {
         (format!("{bucket}/{}", value("prefix")), format!("{bucket}/{}", value("start-after")));
     let all = state.objects.keys().filter(|key| key.starts_with(&prefix) && **key > after);
     let keys: Vec<_> = all.map(|key| key[bucket.len() + 1..].to_owned()).collect();
-    let shown: String =
+    let shown: Vec<_> =
         keys.iter().take(2).map(|key| format!("<Contents><Key>{key}</Key></Contents>")).collect();
+    let shown = shown.concat();
     let body =
         format!("<ListBucketResult><IsTruncated>{}</IsTruncated>{shown}</ListBucketResult>", keys.len() > 2);
     (200, Vec::new(), body.into_bytes())
