@@ -4,12 +4,15 @@
 //! request that has none: so it can be driven by a runtime, and by a test that lets thousands of them go in any order.
 
 use super::fate::{Fate, fate};
-use super::places::{Start, block, children_key, closed_prefix, parse_marker, top_prefix, word};
+use super::places::{Start, block, children_key, closed_prefix, parse_marker, tens_prefix, top_prefix, word};
 use super::plan::{BarrierPlan, JoinSources, When};
 use crate::keys::{BLOCK, RecordName, block_prefix};
 use crate::{OutputObject, TaskId, TaskRef, TaskState, versions};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::slice;
+
+/// Launched tasks of a group.
+const TEN: u64 = 10;
 
 /// A request.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -161,7 +164,7 @@ impl<'w> Way<'w> {
     fn look_at_group(&mut self, task: &TaskId) -> Steps<()> {
         match (task.parent(), task.as_number()) {
             (Some(parent), _) => self.look_at_children(&parent),
-            (None, Some(number)) => self.look_at_block(number / BLOCK),
+            (None, Some(number)) => self.look_at_ten(number / TEN),
             (None, None) => Ok(()),
         }
     }
@@ -187,12 +190,34 @@ impl<'w> Way<'w> {
         }
     }
 
-    fn look_at_block(&mut self, block: u64) -> Steps<()> {
-        let last = self.plan.tasks.min((block + 1).saturating_mul(BLOCK));
-        let tasks = (block.saturating_mul(BLOCK)..last).map(|number| (TaskId::number(number), 0)).collect();
-        let records = block_prefix(self.run, 0, block);
+    /// Ten tasks whose numbers differ in the last digit: what their names begin with lists them and little else.
+    fn look_at_ten(&mut self, ten: u64) -> Steps<()> {
+        let tasks = (ten * TEN..self.plan.tasks.min((ten + 1).saturating_mul(TEN)))
+            .map(|number| (TaskId::number(number), 0))
+            .collect();
+        let block = ten / (BLOCK / TEN);
+        let digits = if ten == 0 { String::new() } else { ten.to_string() };
+        let folder = block_prefix(self.run, 0, block);
         let closed = closed_prefix(self.run, &self.sources.join.task, 0, block);
-        match self.fate_of(tasks, (&records, &records), &closed)? {
+        let fate =
+            self.fate_of(tasks, (&folder, &format!("{folder}{digits}")), &format!("{closed}{digits}"))?;
+        match fate {
+            Fate::Open => Ok(()),
+            fate => self.close_ten(ten, block, fate == Fate::Succeeded),
+        }
+    }
+
+    /// Ten tasks are final; perhaps their block is.
+    fn close_ten(&mut self, ten: u64, block: u64, succeeded: bool) -> Steps<()> {
+        let first = block * (BLOCK / TEN);
+        let last = self.plan.tasks.min((block + 1).saturating_mul(BLOCK)).div_ceil(TEN);
+        let tens: BTreeSet<String> = (first..last).map(|ten| ten.to_string()).collect();
+        if tens.len() == 1 {
+            return self.close_top(&block.to_string(), succeeded);
+        }
+        let folder = tens_prefix(self.run, &self.sources.join.task, block);
+        self.put(format!("{folder}{ten}.{}", word(succeeded)), String::new())?;
+        match self.markers(&folder, &tens)? {
             Fate::Open => Ok(()),
             fate => self.close_top(&block.to_string(), fate == Fate::Succeeded),
         }

@@ -10,10 +10,12 @@
 //!                  top: a marker for each block
 //!                   ▲                        ▲
 //!        block 0: tasks 0…999        block 1: tasks 1000…1999
-//!         ▲            ▲
-//!      task 0       task 1        closed by the last of its children, or by itself
+//!                ▲         ▲
+//!          tasks 0…9     tasks 10…19
+//!         ▲         ▲
+//!      task 0     task 1        closed by the last of its children, or by itself
 //!      ▲    ▲
-//!   0.0      0.1                  final by the names of their records
+//!   0.0      0.1                final by the names of their records
 //! ```
 //!
 //! Markers only ever say what the ledger says already, so that any may be written twice, late, or never: who crashes between

@@ -23,6 +23,11 @@ pub(super) fn closed_prefix(run: &str, join: &TaskId, depth: u32, block: u64) ->
     format!("{}{depth}/{block}/", folder(run, join))
 }
 
+/// Markers of the groups of ten launched tasks in a block.
+pub(super) fn tens_prefix(run: &str, join: &TaskId, block: u64) -> String {
+    format!("{}tens/{block}/", folder(run, join))
+}
+
 /// Markers of blocks and of other joins.
 pub(super) fn top_prefix(run: &str, join: &TaskId) -> String {
     format!("{}top/", folder(run, join))
