@@ -223,3 +223,29 @@ fn a_chain_goes_on_behind_a_join() {
         "its trigger goes, the home bucket is no matter: {gone}"
     );
 }
+
+/// A launch that was killed goes on with its join, and a join whose start was lost on its way is sent again as any task is.
+#[test]
+fn resuming_sends_what_a_kill_and_a_lost_event_left() {
+    let hang = rule("s3:PutObject", "hang, who = \"user\", path = \"join/in/\", first = 1");
+    let lost = rule("s3:event", "lost, path = \"start/montage\", first = 1");
+    let world = World::new(&format!("{hang}{lost}"));
+    let home = &world.home;
+    deploy(home, "all-succeeded");
+    home.write("in/a.txt", "one two");
+    home.write("in/b.txt", "three");
+    let mut child = world.spawn(&["run", "split", "in"]);
+    wait_for("a hanging request", || world.faults()[0].1 == 1);
+    child.kill().expect("kill -9");
+    child.wait().expect("it is dead");
+    let id = home.json(&["runs"])[0]["id"].as_str().unwrap().to_owned();
+    assert!(home.ok(&["runs", &id]).contains("montage waits for count"));
+    home.ok(&["run", "--resume", &id]);
+    wait_for("the lost start", || world.faults()[1].1 == 1);
+    let run = home.json(&["runs", &id]);
+    assert_eq!(stage(&run, "montage")["counts"]["pending"], 1, "{run}");
+    home.ok(&["run", "--resume", &id, "--wait"]);
+    let run = home.json(&["runs", &id]);
+    assert_eq!((&run["counts"]["succeeded"], &run["settled"]), (&json!(6), &json!(true)), "{run}");
+    assert_eq!((markers(home).len(), read(home, "join/out/list.tsv").lines().count()), (1, 3));
+}
