@@ -130,8 +130,12 @@ pub struct StageSummary {
     pub waiting: u64,
     /// Whether nothing of it will change: the stages before it are complete, and every task is final.
     pub complete: bool,
-    /// The stages whose outputs start it, by their place in the list.
+    /// The stages whose outputs start it, or that it waits for as a join, by their place in the list.
     pub from: Vec<usize>,
+    /// Whether it is a join: it starts once, when those have ended.
+    pub join: bool,
+    /// Whether it still waits for them.
+    pub waits: bool,
 }
 
 /// An object that several tasks of a run have stored: the last one won.
