@@ -71,6 +71,7 @@ impl Counts {
 }
 
 /// A run as a list shows it.
+#[allow(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 #[derive(Clone, Debug, PartialEq)]
 pub struct RunSummary {
     /// Id, sortable by time.
@@ -320,6 +321,7 @@ impl StageView {
     }
 
     /// All tasks.
+    #[must_use]
     pub fn rows(&self) -> impl DoubleEndedIterator<Item = &TaskRow> {
         self.tasks.iter().flat_map(|chunk| chunk.iter())
     }
@@ -330,6 +332,7 @@ impl RunView {
     pub const CHUNK: usize = 1024;
 
     /// The tasks of all stages.
+    #[must_use]
     pub fn rows(&self) -> impl DoubleEndedIterator<Item = &TaskRow> {
         self.stages.iter().flat_map(StageView::rows)
     }

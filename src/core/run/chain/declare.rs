@@ -5,6 +5,7 @@ use crate::cloud::now_ms;
 use crate::model::{OutputObject, TaskState};
 use crate::run::cloud::TriggerPlace;
 use crate::run::tracker::Declared;
+use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::Arc;
 use throng_contract::selection::{self, Candidate};
@@ -155,7 +156,7 @@ impl Chain {
         self.stages = new;
         let cancelled = first.as_ref().and_then(|first| first.tracker.cancelled_ms());
         if let (Some(place), Some(first)) = (self.stages.first_mut(), first) {
-            *place = Stage { declared: Default::default(), ..first };
+            *place = Stage { declared: HashMap::default(), ..first };
             let succeeded = place.tracker.indexes(|row| row.state == TaskState::Succeeded);
             place.unread = succeeded;
         }

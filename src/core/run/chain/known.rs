@@ -32,6 +32,7 @@ impl Chain {
     }
 
     /// Its stages, the launched one first.
+    #[must_use]
     pub fn stages(&self) -> impl ExactSizeIterator<Item = &RunTracker> {
         self.stages.iter().map(|stage| &stage.tracker)
     }

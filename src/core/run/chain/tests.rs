@@ -54,10 +54,10 @@ fn two(tasks: u64) -> Chain {
 
 fn key(task: &str, id: &str, state: TaskState, at: u64) -> String {
     let id_of: TaskId = task.parse().unwrap();
-    let stage = u32::try_from(task.matches('.').count()).unwrap();
+    let depth = u32::try_from(task.matches('.').count()).unwrap();
     let started_ms = START + at;
     record_key(&AttemptRecord {
-        task: Some(TaskRef { stage, task: id_of, ..TaskRef::launched(RUN, 0) }),
+        task: Some(TaskRef { stage: depth, task: id_of, ..TaskRef::launched(RUN, 0) }),
         state,
         ended_ms: started_ms + 5,
         ..AttemptRecord::begun("f", id, started_ms)
@@ -128,9 +128,9 @@ fn what_nobody_declares_is_foreign() {
 #[test]
 fn the_first_success_says_what_is_owed() {
     let mut chain = two(1);
-    let stored = |key: &str| match key.contains("first") {
-        true => vec![output("frames/0")],
-        false => vec![output("frames/0"), output("frames/1")],
+    let stored = |key: &str| {
+        let more = (!key.contains("first")).then(|| output("frames/1"));
+        std::iter::once(output("frames/0")).chain(more).collect()
     };
     chain.see(&key("0", "second", TaskState::Succeeded, 90), None);
     read(&mut chain, stored);

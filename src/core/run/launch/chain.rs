@@ -102,15 +102,14 @@ pub(in crate::run) async fn behind(
                     Hit::ByFolder if known == Some(at) => continue,
                     Hit::ByFolder | Hit::Surely => {}
                 }
-                let to = match known {
-                    Some(to) => to,
-                    None => {
-                        // Who was deleted is started by nobody.
-                        let Some(facts) = context.functions.facts(&name).await? else { continue };
-                        refuse_other_contract(&name, &facts)?;
-                        nodes.push(node(&name, facts, false));
-                        nodes.len() - 1
-                    }
+                let to = if let Some(to) = known {
+                    to
+                } else {
+                    // Who was deleted is started by nobody.
+                    let Some(facts) = context.functions.facts(&name).await? else { continue };
+                    refuse_other_contract(&name, &facts)?;
+                    nodes.push(node(&name, facts, false));
+                    nodes.len() - 1
                 };
                 // Who is before this function already is not started by a chance.
                 if hit(output, &place) == Hit::ByFolder && is_before(&nodes, to, at) {

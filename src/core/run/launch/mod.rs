@@ -124,6 +124,7 @@ impl LaunchRequest {
 }
 
 /// What a person chose of a launch.
+#[allow(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct LaunchOptions {
     /// Every input, whatever the rules of the function's `input` say.
