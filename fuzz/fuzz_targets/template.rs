@@ -36,7 +36,8 @@ fuzz_target!(|data: &[u8]| {
     assert!(format!("{out}/").starts_with(&begin) && begin.starts_with(&template.fixed()));
     assert!(out.starts_with(&template.shared(&values).expect("a part of what can be made")));
     let own = path.split('/').filter(|part| !part.is_empty() && *part != "{dir}").count();
-    let folders = if path.contains("{dir}") { dir.matches('/').count() + usize::from(!dir.is_empty()) } else { 0 };
+    let folders =
+        if path.contains("{dir}") { dir.matches('/').count() + usize::from(!dir.is_empty()) } else { 0 };
     let dirs = path.split('/').filter(|part| *part == "{dir}").count();
     assert_eq!(out.split('/').filter(|part| !part.is_empty()).count(), own + dirs * folders, "{path} {out}");
 });
