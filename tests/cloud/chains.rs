@@ -1,8 +1,10 @@
 //! Chains: functions whose outputs start others are one run with stages.
 
+use crate::support::processes::kill;
 use crate::support::{Home, between, wait_for};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
+use std::process::Stdio;
 
 /// `split` writes the words of its input as files; `count` counts letters, and fails for the word `bad`; `mark` notes what
 /// it was given.
@@ -102,7 +104,11 @@ fn outputs_under_one_key_are_told_and_nothing_waits_for_what_is_gone() {
     assert!(text.contains("mid/same  tasks 0, 1, 2"), "{text}");
     // Which of them were overwritten before they began depends on time; what was is told so.
     let failed = home.ok(&["tasks", "last", "--state", "failed"]);
-    assert_eq!(failed.matches("upstream").count(), failed.matches("under the same key").count(), "{failed}");
+    assert_eq!(
+        failed.matches("upstream").count(),
+        failed.matches("its input was replaced").count(),
+        "{failed}"
+    );
 }
 
 /// What arrives by itself is a run, too: of the day, with the stages that it starts.
@@ -155,4 +161,85 @@ fn objects_that_nobody_launched_belong_to_a_standing_run() {
     assert_eq!(totals(&again)[0], ("split".to_owned(), 1, 1), "the input whose word was bad: {again}");
     let last = home.json(&["runs", "last"]);
     assert_eq!(last["id"], again["id"], "the last run is the last that was launched");
+}
+
+/// `first` stores below `mid`, in a folder of the run where that is asked for; `second` is slow.
+fn two(home: &Home, middle: &str) {
+    let copy = "#!/bin/sh\ncp \"$INPUT_FILE_PATH\" \"$TMP_OUTPUT_DIR/\"\n";
+    let slow = "#!/bin/sh\nsleep 1\ncp \"$INPUT_FILE_PATH\" \"$TMP_OUTPUT_DIR/\"\n";
+    let small = "      memory: 128\n      timeout: 20\n";
+    let place = |input: &str, output: &str| {
+        format!(
+            "{small}      input: [{{storage_provider: s3, path: {input}}}]\n      \
+             output: [{{storage_provider: s3, path: '{output}'}}]\n"
+        )
+    };
+    let files = [
+        home.function("first", copy, &place("two/in", middle)),
+        home.function("second", slow, &place("two/mid", "two/out/{run}/{dir}")),
+    ];
+    for file in files {
+        home.ok(&["deploy", &file]);
+    }
+}
+
+/// Two runs of one chain at once: with `{run}` between the stages they do not mix, without it the second is refused.
+#[test]
+fn two_runs_of_a_chain_do_not_mix() {
+    let home = Home::new();
+    two(&home, "two/mid/{run}");
+    for name in ["a", "b", "c"] {
+        home.write(&format!("in/{name}"), name);
+    }
+    let runs: Vec<Value> = (0..2).map(|_| home.json(&["run", "first", "in"])).collect();
+    for run in &runs {
+        let id = run["id"].as_str().unwrap();
+        let output = home.run(&["runs", id, "--wait", "--output", "json"]);
+        let shown: Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!(totals(&shown), [("first".to_owned(), 3, 3), ("second".to_owned(), 3, 3)], "{shown}");
+        assert!(output.status.success(), "{shown}");
+        let tasks = home.json(&["tasks", id, "--stage", "second"]);
+        let own = |task: &Value| task["key"].as_str().unwrap().starts_with(&format!("mid/{id}/"));
+        assert!(tasks.as_array().unwrap().iter().all(own), "{tasks}");
+    }
+
+    two(&home, "two/mid");
+    let open = home.json(&["run", "first", "in"]);
+    let refused = home.run(&["run", "first", "in"]);
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(!refused.status.success() && said.contains(open["id"].as_str().unwrap()), "{said}");
+    assert!(said.contains("has no {run} in its path"), "{said}");
+    home.ok(&["run", "first", "in", "--force"]);
+}
+
+/// The client and the daemon are killed in the middle of each stage; the run ends as if nothing had been.
+#[test]
+fn kills_in_the_middle_of_each_stage_lose_nothing() {
+    let home = Home::new();
+    two(&home, "two/mid/{run}");
+    for number in 0..6 {
+        home.write(&format!("in/{number}"), "x");
+    }
+    let run = home.json(&["run", "first", "in"]);
+    let id = run["id"].as_str().unwrap();
+    for stage in 0..2 {
+        let mut client = home
+            .command(&["runs", id, "--wait"])
+            .stderr(Stdio::null())
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap();
+        wait_for("the stage", || {
+            let shown = home.json(&["runs", id]);
+            let counts = &shown["stages"][stage]["counts"];
+            counts["succeeded"].as_u64().unwrap() > 0 || counts["running"].as_u64().unwrap() > 0
+        });
+        client.kill().unwrap();
+        client.wait().unwrap();
+        kill(home.daemon().unwrap());
+    }
+    let output = home.run(&["runs", id, "--wait", "--output", "json"]);
+    let shown: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(totals(&shown), [("first".to_owned(), 6, 6), ("second".to_owned(), 6, 6)], "{shown}");
+    assert!(output.status.success(), "{shown}");
 }

@@ -60,6 +60,9 @@ pub struct Choice {
     /// Leave out what is too large for the function's /tmp; without it the launch is refused
     #[arg(long)]
     pub skip_too_large: bool,
+    /// Launch beside an open run of the same chain, although both store under the same keys between its stages
+    #[arg(long)]
+    pub force: bool,
 }
 
 /// Variables of a run.

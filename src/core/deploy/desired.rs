@@ -107,9 +107,8 @@ fn all_tags(cloud: &Cloud, definition: &Definition, settings: &FunctionSettings)
         .map(|output| Place { bucket: output.bucket.clone(), prefix: output.fixed_path() })
         .collect();
     all.insert(tags::NAMES.into(), tags::names_tag(definition::keeps_apart(definition)));
-    if definition::keeps_runs_apart(definition) {
-        all.insert(tags::RUNS.into(), tags::names_tag(true));
-    }
+    // Always said: a tag of an earlier deployment stays otherwise.
+    all.insert(tags::RUNS.into(), tags::names_tag(definition::keeps_runs_apart(definition)));
     if let Some(value) = tags::output_tag(&outputs) {
         all.insert(tags::OUTPUT.into(), value);
     }

@@ -86,8 +86,10 @@ impl FromStr for TaskName {
 
     fn from_str(text: &str) -> Result<Self, NoTaskName> {
         // People may write `#7`, as logs do.
-        let id: TaskId = text.strip_prefix('#').unwrap_or(text).parse().map_err(|_| NoTaskName)?;
-        Ok(Self::from(&id))
+        let text = text.strip_prefix('#').unwrap_or(text);
+        let counts = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
+        let id = text.parse().ok().filter(|_| !text.starts_with('.') && text.split('.').skip(1).all(counts));
+        id.as_ref().map(Self::from).ok_or(NoTaskName)
     }
 }
 
@@ -159,7 +161,9 @@ mod tests {
         assert_eq!((deep.parent(), deep.root()), (Some(name("7.2")), Some(7)));
         assert_eq!((name("7.2").parent(), name("7").parent()), (Some(name("7")), None));
         assert_eq!(name("#7"), TaskName::Number(7), "as logs have it");
-        assert!("a/b".parse::<TaskName>().is_err());
+        for bad in ["a/b", "bad.txt", "7.", ".7", ""] {
+            assert!(bad.parse::<TaskName>().is_err(), "{bad}");
+        }
     }
 
     #[test]

@@ -26,7 +26,7 @@ pub(crate) fn reason(record: &AttemptRecord, memory_mb: Option<u32>) -> String {
 pub(crate) fn unheard(row: &TaskRow) -> Option<&'static str> {
     match row.class.filter(|_| row.attempts == 0)? {
         FailureClass::Upstream => {
-            Some("another task stored its output under the same key before this one began")
+            Some("its input was replaced before it began: another task or run stored under the same key")
         }
         FailureClass::Lost => Some("its event was lost"),
         _ => None,

@@ -117,6 +117,11 @@ impl Chain {
         self.stages.iter_mut().fold(false, tell)
     }
 
+    /// The input of a launched task was replaced before it began. Returns whether that is new.
+    pub fn replaced(&mut self, index: u64) -> bool {
+        self.stages.first_mut().is_some_and(|first| first.tracker.overwritten(index))
+    }
+
     /// Tasks were sent once more: what was lost is waited for again.
     pub fn opened_again(&mut self, at_ms: Millis) -> bool {
         let tell = |changed, stage: &mut super::Stage| stage.tracker.opened_again(at_ms) | changed;

@@ -47,10 +47,8 @@ impl Follower {
         let Some(quiet) = self.options.resend_after.filter(|_| !self.chain.is_standing()) else {
             return false;
         };
-        if !self.may_have_lost(quiet) || !self.resent.looked.is_due(quiet / LOOKS) {
-            return false;
-        }
-        match self.look_for_lost(quiet).await {
+        let due = self.may_have_lost(quiet) && self.resent.looked.is_due(quiet / LOOKS);
+        match self.look(due.then_some(quiet)).await {
             Ok(sent) => {
                 self.resent.tasks += sent;
                 sent > 0
@@ -75,11 +73,35 @@ impl Follower {
             && !plan::is_there(&self.context.folder(&header.id))
     }
 
+    /// Looks for inputs that were replaced and, when that is due, for events that are lost. Gives how many tasks were sent.
+    async fn look(&mut self, lost: Option<Duration>) -> Result<u64, RunError> {
+        let replaced = self.look_for_replaced().await?;
+        match lost {
+            Some(quiet) => Ok(replaced + self.look_for_lost(quiet).await?),
+            None => Ok(replaced),
+        }
+    }
+
+    /// Sends tasks once more whose input another run has replaced.
+    async fn look_for_replaced(&mut self) -> Result<u64, RunError> {
+        let mut rows = self.replaced().await?;
+        if rows.is_empty() {
+            return Ok(0);
+        }
+        let (known, before) = self.sent_before().await?;
+        rows.retain(|row| !before.contains(&row.task));
+        self.send_once(vec![(0, rows)], known).await
+    }
+
+    /// How often tasks were sent once more, and which by a throng itself.
+    async fn sent_before(&self) -> Result<(u32, HashSet<TaskName>), RunError> {
+        let (known, agains) = agains(&self.context, &self.chain.header().id).await?;
+        Ok((known, agains.iter().flat_map(|again| again.tasks.iter().cloned()).collect()))
+    }
+
     async fn look_for_lost(&mut self, quiet: Duration) -> Result<u64, RunError> {
         self.load_inputs().await?;
-        let run = self.chain.header().id.clone();
-        let (known, agains) = agains(&self.context, &run).await?;
-        let before: HashSet<TaskName> = agains.iter().flat_map(|again| again.tasks.iter().cloned()).collect();
+        let (known, before) = self.sent_before().await?;
         let mut lost = Vec::new();
         for (at, stage) in self.chain.stages().enumerate() {
             let silent = silent(stage, &before);
@@ -90,6 +112,12 @@ impl Follower {
             };
             lost.push((at, of_stage));
         }
+        self.send_once(lost, known).await
+    }
+
+    /// Says that these tasks are sent, by stage, and sends them, unless somebody else has said something since.
+    async fn send_once(&mut self, lost: Vec<(usize, Vec<TaskRow>)>, known: u32) -> Result<u64, RunError> {
+        let run = self.chain.header().id.clone();
         let tasks: Vec<_> =
             lost.iter().flat_map(|(_, rows)| rows.iter().map(|row| row.task.clone())).collect();
         if tasks.is_empty() {
@@ -169,12 +197,16 @@ mod tests {
     #![allow(clippy::unwrap_used)]
 
     use super::*;
+    use crate::dataset::Objects as _;
+    use crate::dataset::objects::Put;
+    use crate::model::FailureClass;
     use crate::run::follow::FollowOptions;
     use crate::run::launch_tests::{World, trigger};
     use crate::run::{cancel, send_again};
     use std::sync::atomic::Ordering;
     use throng_contract::keys::{cancel_key, record_key};
-    use throng_contract::{AttemptRecord, TaskRef, TaskState};
+    use throng_contract::layout::META_LINEAGE;
+    use throng_contract::{AttemptRecord, Lineage, TaskId, TaskRef, TaskState};
 
     const QUIET: Duration = Duration::from_mins(10);
     const HOUR_MS: Millis = 3_600_000;
@@ -255,6 +287,40 @@ mod tests {
         // A person may.
         send_again(&world.context, &run, Arc::default(), &CancellationToken::new()).await.unwrap();
         assert_eq!(world.functions.invoked.lock().unwrap().len(), 4);
+    }
+
+    /// Another run has stored over two inputs before their tasks began, one of them with something else.
+    #[tokio::test]
+    async fn what_another_run_has_stored_over_is_done_by_name_or_told() {
+        let world = World::new(vec![trigger("in", "", "")]);
+        let mut follower = launched(&world, 3).await;
+        let run = follower.chain().header().id.clone();
+        ended(&world, &run, 0, now_ms() - 600_000);
+        let size = world.store.get("in", &key(1)).unwrap().body.len();
+        for (task, size) in [(1, size), (2, size + 1)] {
+            let lineage = Lineage {
+                run: "20261123-214500123-k3x9".into(),
+                stage: 0,
+                task: TaskId::number(task),
+                output: None,
+                group: None,
+            };
+            let metadata = vec![(META_LINEAGE, lineage.header("in", &key(task)))];
+            let body = vec![0; size].into();
+            let put = Put { bucket: "in".into(), key: key(task), body, metadata, ..Put::default() };
+            world.store.put(put).await.unwrap();
+        }
+        assert_eq!(looked(&world, &mut follower).await, [1], "by an event that names it");
+        let row = follower.chain().row(&2.into()).unwrap();
+        assert_eq!((row.state, row.class), (TaskState::Failed, Some(FailureClass::Upstream)));
+        ended(&world, &run, 1, now_ms());
+        follower.look_again();
+        follower.poll().await.unwrap();
+        assert!(follower.is_settled(), "nothing is waited for in vain");
+        // Who opens the run later is told the same.
+        let mut other = Follower::open(&world.context, &run).await.unwrap();
+        other.read().await.unwrap();
+        assert_eq!(other.summary().counts.failed + other.summary().counts.pending, 1);
     }
 
     #[tokio::test]

@@ -13,6 +13,7 @@
 //! lost      tasks whose events are provably lost, sent once more
 //! options   how to follow
 //! outputs   what tasks have stored, as their records say
+//! replaced  inputs that another run has stored over
 //! shown     what is shown of a run that is followed
 //! summary   ten thousand tasks whose blocks are final, as one object
 //! ```
@@ -40,6 +41,7 @@ mod first;
 mod lost;
 mod options;
 mod outputs;
+mod replaced;
 mod shown;
 mod summary;
 
@@ -94,6 +96,7 @@ pub struct Follower {
     /// When tasks were last sent once more.
     sent_again_ms: Millis,
     resent: lost::Resent,
+    replaced: replaced::Looked,
     settled: bool,
     pause: Duration,
     quiet_since_ms: Millis,
@@ -176,6 +179,7 @@ impl Follower {
             has_end: false,
             sent_again_ms: 0,
             resent: lost::Resent::default(),
+            replaced: replaced::Looked::default(),
             settled: false,
             pause: options.fast,
         }

@@ -2,10 +2,10 @@
 
 use super::{are_too_new, refuse_other_contract};
 use crate::cloud::{CloudError, ErrorKind};
-use crate::model::Place;
+use crate::model::{Place, RunSummary};
 use crate::run::cloud::{FunctionFacts, TriggerPlace};
 use crate::run::header::LaterStage;
-use crate::run::{RunContext, RunError};
+use crate::run::{Lister, RunContext, RunError};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Most stages of a chain: more is a mistake, or somebody else's notifications.
@@ -18,6 +18,33 @@ pub(in crate::run) struct Behind {
     pub stages: Vec<LaterStage>,
     /// Functions whose triggers are so new that S3 may not act on them yet.
     pub too_new: Vec<String>,
+    /// A function whose outputs start another under keys that two runs share.
+    pub mixes: Option<String>,
+}
+
+/// Runs that are looked at for one of the same chain that is open.
+const LOOKED_AT: usize = 50;
+
+impl Behind {
+    /// Refuses a launch beside an open run of the chain, where the outputs of both would have the same keys between stages.
+    ///
+    /// # Errors
+    /// [`RunError::Refused`]; the cloud does not answer.
+    pub async fn refuse_mixing(&self, context: &RunContext, function: &str) -> Result<(), RunError> {
+        let Some(mixes) = &self.mixes else { return Ok(()) };
+        let runs = Lister::new(context.clone()).list(LOOKED_AT).await?;
+        let of_chain = |run: &RunSummary| {
+            run.is_of(function) || self.stages.iter().any(|stage| run.is_of(&stage.function))
+        };
+        let is_open = |run: &&RunSummary| !run.standing && run.ended_ms.is_none() && run.trouble.is_none();
+        let Some(open) = runs.iter().filter(is_open).find(|run| of_chain(run)) else { return Ok(()) };
+        Err(RunError::Refused(format!(
+            "run `{}` of this chain is open, and what `{mixes}` stores between the stages has no {{run}} in its path: the two \
+             runs would overwrite each other's. Wait for its end (`throng runs {} --wait`), put {{run}} into the path and deploy, \
+             or launch with --force",
+            open.id, open.id
+        )))
+    }
 }
 
 /// A function of the chain.
@@ -88,6 +115,9 @@ fn is_before(nodes: &[Node], first: usize, other: usize) -> bool {
 
 fn behind_first(nodes: &[Node], order: &[usize]) -> Behind {
     let mut behind = Behind::default();
+    let starts_others = |at: &usize| nodes.iter().any(|node| node.started.contains_key(at));
+    let mixing = |at: &&usize| !nodes[**at].facts.keeps_runs_apart && starts_others(at);
+    behind.mixes = order.iter().find(mixing).map(|at| nodes[*at].function.clone());
     for at in order.iter().skip(1) {
         let Node { function, facts, started } = &nodes[*at];
         let mut starts: Vec<TriggerPlace> = Vec::new();
@@ -222,6 +252,11 @@ mod tests {
             stages.iter().map(|stage| (stage.function.as_str(), stage.from.clone())).collect();
         assert_eq!(named, [("b", vec![0]), ("late", vec![0, 1])]);
         assert_eq!(stages[1].starts.len(), 1, "the same place twice is one");
+        assert_eq!(behind_first(&nodes, &order).mixes.as_deref(), Some("a"), "no path has the run in it");
+        let apart =
+            |node: Node| Node { facts: FunctionFacts { keeps_runs_apart: true, ..node.facts }, ..node };
+        let nodes = nodes.map(apart);
+        assert_eq!(behind_first(&nodes, &order).mixes, None);
     }
 
     #[test]

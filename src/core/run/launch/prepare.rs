@@ -35,6 +35,9 @@ pub async fn prepare(
     let mut facts = facts_of(context, &request.function).await?;
     refuse_other_contract(&request.function, &facts)?;
     let behind = behind(context, &request.function, &facts).await?;
+    if !request.options.force {
+        behind.refuse_mixing(context, &request.function).await?;
+    }
     request.sets.check(&request.parameters)?;
     if !request.is_plain() {
         refuse_trigger_place(&request, &facts)?;

@@ -2,7 +2,7 @@
 
 use super::RunTracker;
 use super::attempt::Task;
-use crate::model::{Counts, InvocationInfo, Millis, TaskRow, TaskState};
+use crate::model::{Counts, FailureClass, InvocationInfo, Millis, TaskRow, TaskState};
 use crate::run::failure::FailedEvent;
 use crate::run::header::RunHeader;
 use std::collections::HashSet;
@@ -63,7 +63,8 @@ impl RunTracker {
         let first = block * BLOCK;
         let mut rows = (first..self.header.tasks.min(first + BLOCK)).filter_map(|task| self.row(task));
         rows.try_fold(true, |all, row| {
-            let is_final = row.state.is_final() && row.record_key.is_some();
+            let replaced = row.class == Some(FailureClass::Upstream);
+            let is_final = row.state.is_final() && (row.record_key.is_some() || replaced);
             is_final.then_some(all && row.state == TaskState::Succeeded)
         })
     }
