@@ -62,14 +62,18 @@ fn succeeded(run: &Value) -> Vec<(&str, u64)> {
 }
 
 /// Runs an example over its inputs with `--to`, and its loop beside that: gives the run and the folders of both.
-fn by_throng_and_by_loop(home: &Home, folder: &Path, inputs: &str) -> (Value, PathBuf, PathBuf) {
+fn by_throng_and_by_loop(
+    home: &Home,
+    folder: &Path,
+    function: &str,
+    inputs: &str,
+) -> (Value, PathBuf, PathBuf) {
     done(Command::new("sh").args(["loop.sh", "loop"]).current_dir(folder));
     let name = folder.file_name().unwrap().to_str().unwrap();
     let path = |below: &str| format!("{name}/{below}");
     home.ok(&["deploy", &path("function.yaml")]);
     let results = path("results");
-    let run =
-        home.json(&["run", &path("function.yaml"), &path(inputs), "--wait", "--to", &results]);
+    let run = home.json(&["run", function, &path(inputs), "--wait", "--to", &results]);
     (run, home.path().join(&results), folder.join("loop"))
 }
 
@@ -78,7 +82,7 @@ fn two_videos_become_one_montage_as_by_a_loop() {
     let home = Home::new();
     let folder = write_out(&home, "keyframes");
     done(Command::new("sh").arg("videos.sh").current_dir(&folder));
-    let (run, results, by_loop) = by_throng_and_by_loop(&home, &folder, "videos");
+    let (run, results, by_loop) = by_throng_and_by_loop(&home, &folder, "keyframes-split", "videos");
 
     for end in [".jpg", ".png"] {
         let mut expected = files(&by_loop, end);
@@ -116,7 +120,7 @@ fn volumes_become_a_table_and_a_figure_as_by_a_loop() {
     let home = Home::new();
     let folder = write_out(&home, "medical-images");
     done(Command::new("sh").args(["in-root", "./volumes.py"]).current_dir(&folder));
-    let (run, results, by_loop) = by_throng_and_by_loop(&home, &folder, "volumes");
+    let (run, results, by_loop) = by_throng_and_by_loop(&home, &folder, "ivim-fit", "volumes");
 
     for (end, number) in [("_ivim.nii.gz", 12), ("_maps.png", 12), ("_measures.json", 12)] {
         let plain = |folder: &Path| files(folder, end).into_iter().map(|((_, name), bytes)| (name, bytes));
@@ -128,7 +132,9 @@ fn volumes_become_a_table_and_a_figure_as_by_a_loop() {
     let (fitted, truth) = (rows(&table), rows(&fs::read_to_string(folder.join("truth.csv")).unwrap()));
     assert_eq!((fitted.len(), truth.len()), (12, 12));
     for (subject, truth) in &truth {
-        for (measure, within) in [("tissue_D", 0.03), ("lesion_D", 0.15), ("tissue_f", 0.1), ("lesion_f", 0.1)] {
+        for (measure, within) in
+            [("tissue_D", 0.03), ("lesion_D", 0.15), ("tissue_f", 0.1), ("lesion_f", 0.1)]
+        {
             let (got, true_value) = (fitted[subject][measure], truth[measure]);
             assert!((got / true_value - 1.0).abs() < within, "{subject} {measure}: {got}, {true_value}");
         }
