@@ -1,5 +1,5 @@
 //! The two case studies of the paper with their real tools: a chain and a join give, byte for byte, what a plain loop over the same
-//! scripts gives without throng. Their root filesystems are made of Debian's and PyPI's packages, once, in `target/interop`.
+//! scripts gives without throng. Their root filesystems are made of Debian's and `PyPI`'s packages, once, in `target/interop`.
 
 use crate::support::{Home, tools};
 use serde_json::Value;
