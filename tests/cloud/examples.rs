@@ -78,6 +78,17 @@ fn a_model_is_there_for_every_task() {
 }
 
 #[test]
+fn stanzas_are_counted_and_joined_in_one_table() {
+    let home = Home::new();
+    home.json(&["new", "stats", "--example", "text-stats"]);
+    home.ok(&["deploy", "stats/function.yaml"]);
+    let run = home.json(&["run", "stats-split", "stats/poems", "--wait", "--to", "results"]);
+    assert_eq!(run["counts"]["succeeded"], 2 + 4 + 1, "{run}");
+    let table = std::fs::read_to_string(find(&home.path().join("results"), "table.tsv")).unwrap();
+    assert_eq!(table, "daffodils\t2\t12\t75\ntyger\t2\t8\t45\n");
+}
+
+#[test]
 fn the_demo_can_be_written_out_and_run_as_ones_own() {
     let home = Home::new();
     let results = run_example(&home, "demo", "throng-demo-slices", "images");
