@@ -7,6 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
+use throng_contract::barrier::Start;
 use throng_contract::{EventRef, S3ObjectRef, TaskEvent, TaskRef, object_keys_from_s3_event, s3_event_id};
 
 /// How many wrappers are taken off an event.
@@ -44,6 +45,8 @@ pub struct Job {
     pub variables: BTreeMap<String, String>,
     /// Which set of parameters they are of.
     pub parameters: Option<String>,
+    /// The start marker that the event is about: the job is a join.
+    pub start: Option<Start>,
     /// For the variable `EVENT`.
     pub event: Option<String>,
     /// For the variable `EVENT_TIME`.
@@ -102,6 +105,7 @@ fn plain(bytes: Vec<u8>) -> Job {
         group: None,
         variables: BTreeMap::new(),
         parameters: None,
+        start: None,
         event: None,
         time: None,
         origin: Origin::Own,
@@ -144,6 +148,7 @@ fn read_value(value: Value, raw: &[u8], now: &str, request: &mut Request, depth:
                 group: None,
                 variables: BTreeMap::new(),
                 parameters: None,
+                start: None,
                 event: Some(json!({"Records": [&object.record]}).to_string()),
                 time: Some(object.event_time.unwrap_or_else(|| now.to_owned())),
                 origin: match object.record.get("eventSource").and_then(Value::as_str) {
@@ -238,6 +243,7 @@ fn own_event(value: &Value, now: &str) -> Option<Job> {
         sequencer: None,
         size: None,
         group: event.group,
+        start: None,
         variables: event.variables,
         parameters: event.parameters,
         task: event.task,

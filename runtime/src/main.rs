@@ -7,6 +7,7 @@
 //!
 //! ```text
 //! api          the Lambda Runtime API
+//! barrier      joins are started by whoever finishes the last task before them
 //! clean        nothing of one task is visible to the next
 //! clock        dates as text, in UTC
 //! config       what the runtime knows when it starts: the function's configuration and Lambda's environment
@@ -15,6 +16,7 @@
 //! event        what an invocation asks for
 //! execute      runs a program: its output into the log, its time limited, nothing of it left
 //! http         the HTTP client: blocking, keep-alive
+//! join         what a join gets: the list of everything before it, and the files
 //! ledger       what goes into the home bucket: records, markers, headers of standing runs
 //! logs         every line as one JSON object
 //! memory       evidence for what ended a script: memory, storage, or another limit of Lambda
@@ -38,6 +40,8 @@
 #[cfg(target_os = "linux")]
 mod api;
 #[cfg(target_os = "linux")]
+mod barrier;
+#[cfg(target_os = "linux")]
 mod clean;
 #[cfg(target_os = "linux")]
 mod clock;
@@ -53,6 +57,8 @@ mod event;
 mod execute;
 #[cfg(target_os = "linux")]
 mod http;
+#[cfg(target_os = "linux")]
+mod join;
 #[cfg(target_os = "linux")]
 mod ledger;
 #[cfg(target_os = "linux")]

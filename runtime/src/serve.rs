@@ -1,6 +1,7 @@
 //! The loop: init, then event after event.
 
 use crate::api::{Api, Invocation};
+use crate::barrier::Barrier;
 use crate::clean::Cleaner;
 use crate::clock;
 use crate::config::RuntimeSettings;
@@ -13,7 +14,7 @@ use crate::room::{self, Room};
 use crate::s3::S3;
 use crate::stores::Stores;
 use crate::task::{Attempt, TaskOutcome, Worker, error_type};
-use crate::{event, processes, response, selected, variables};
+use crate::{event, join, processes, response, selected, variables};
 use std::ffi::OsString;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -67,8 +68,18 @@ fn serve(api: &Api, settings: &RuntimeSettings, begin: Instant) -> String {
         base.get(&OsString::from("PATH")).map_or_else(String::new, |path| path.to_string_lossy().into());
     let chooser = Chooser::new(settings, search);
     let ledger = Ledger::new(stores.own(), settings.home_bucket.as_deref(), &settings.function.name);
-    let mut worker =
-        Worker { settings, stores: &stores, ledger, chooser, base, room, credentials, oom: OomWatch::new() };
+    let barrier = Barrier::new(stores.own(), settings.home_bucket.as_deref(), &settings.function.name);
+    let mut worker = Worker {
+        settings,
+        stores: &stores,
+        ledger,
+        barrier,
+        chooser,
+        base,
+        room,
+        credentials,
+        oom: OomWatch::new(),
+    };
     let mut init = Some(begin.elapsed());
     loop {
         let invocation = match api.next() {
@@ -99,6 +110,7 @@ fn handle(
     let limit = Duration::from_millis(invocation.deadline_ms.saturating_sub(now_ms));
     let (limits, end) = times(received, limit, worker.settings.function.timeout_threshold);
     let mut request = event::read(&invocation.payload, &clock::rfc3339(now_ms));
+    request.jobs.iter_mut().for_each(|job| join::recognise(job, worker.settings));
     let entries = &worker.settings.function.selections;
     selected::take_out(&mut request, entries, worker.stores, &invocation.request_id);
     let mut attempt = Attempt {

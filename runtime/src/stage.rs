@@ -35,6 +35,11 @@ impl Folders {
         Ok(Self { root, input, output, script })
     }
 
+    /// A file of the runtime's own, outside the folders that scripts look into.
+    pub fn beside(&self, name: &str) -> PathBuf {
+        self.root.join(name)
+    }
+
     /// Leaves the files in which scripts of SCAR v1 and v2 find the event: `event.json`, and `api_event.json` for the
     /// body of an HTTP request. A script that does not look for them does not miss them: it is not a failure when they
     /// cannot be written.
@@ -101,7 +106,8 @@ pub fn stage(
     }
 }
 
-fn of_s3(error: &S3Error, until: Instant) -> StageError {
+/// What an error of storage during stage in is.
+pub fn of_s3(error: &S3Error, until: Instant) -> StageError {
     let class = match error.kind {
         S3ErrorKind::NoSpace => FailureClass::Storage,
         _ if Instant::now() >= until => FailureClass::Timeout,
@@ -120,7 +126,7 @@ pub fn of_io(error: &io::Error) -> StageError {
 }
 
 /// The last part of a key as a file name: never a path, never empty, never too long.
-fn file_name(key: &str) -> String {
+pub fn file_name(key: &str) -> String {
     let name = key.trim_end_matches('/').rsplit('/').next().unwrap_or("").replace('\0', "_");
     match name.as_str() {
         "" | "." | ".." => "input".into(),

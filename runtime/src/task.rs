@@ -1,10 +1,12 @@
 //! One task from begin to end: stage in, execute, stage out, record.
 
+use crate::barrier::Barrier;
 use crate::clock::{self, millis};
 use crate::config::RuntimeSettings;
 use crate::credentials::ScriptCredentials;
 use crate::event::{Input, Job, Request};
 use crate::execute::{self, Alarm, Ended, Limits};
+use crate::join;
 use crate::ledger::Ledger;
 use crate::logs::Log;
 use crate::memory::{self, OomWatch};
@@ -13,7 +15,7 @@ use crate::program::Chooser;
 use crate::results::Left;
 use crate::room::{self, Room};
 use crate::s3::Origin;
-use crate::stage::{self, Folders};
+use crate::stage::{self, Folders, StageError, Staged};
 use crate::stores::Stores;
 use crate::variables::{self, Places};
 use sha2::{Digest as _, Sha256};
@@ -32,6 +34,8 @@ pub struct Worker<'a> {
     pub stores: &'a Stores<'a>,
     /// The home bucket.
     pub ledger: Ledger<'a>,
+    /// What joins wait for.
+    pub barrier: Barrier<'a>,
     /// Chooses what is executed.
     pub chooser: Chooser<'a>,
     /// Variables that are the same for every task.
@@ -124,6 +128,10 @@ impl Worker<'_> {
     /// Does one job. Records of one invocation end at different milliseconds, later than `after_ms`.
     pub fn work(&mut self, attempt: &Attempt<'_>, job: &Job, after_ms: u64) -> TaskOutcome {
         let mut log = Log::new(attempt.request_id, job.task.clone());
+        if self.is_done(attempt, job) {
+            log.note("WARN", "the join has succeeded already: its script was not started again");
+            return TaskOutcome { failure: None, body: Vec::new(), ended_ms: after_ms };
+        }
         let mut record = self.blank_record(attempt, job);
         let mut files = Vec::new();
         let requests = self.stores.requests();
@@ -157,6 +165,8 @@ impl Worker<'_> {
         if let Err(message) = self.ledger.store(&record, attempt.end) {
             log.note("ERROR", &message);
             failure = failure.or_else(|| Some(Failure::new(FailureClass::Output, message)));
+        } else if let Err(message) = self.barrier.finished(&record, attempt.end) {
+            log.note("WARN", &message);
         }
         let plain = matches!(job.input, Input::Bytes(_));
         let made = crate::response::made(self.settings, plain, &files).unwrap_or_else(|message| {
@@ -222,8 +232,7 @@ impl Worker<'_> {
         let begin = Instant::now();
         let folders = Folders::make(&self.settings.tmp, attempt.request_id)
             .map_err(|error| Failure::of_stage(stage::of_io(&error)))?;
-        let staged = stage::stage(job, &folders, self.stores, attempt.request_id, attempt.limits.until)
-            .map_err(Failure::of_stage)?;
+        let staged = self.stage(attempt, job, &folders).map_err(Failure::of_stage)?;
         folders.leave_event(job, attempt.payload, &staged.file);
         record.phases.stage_in_ms = millis(begin.elapsed());
         record.bytes_in = staged.fetched.bytes;
@@ -263,6 +272,21 @@ impl Worker<'_> {
             }
             None => stored.map(|()| Done::Finished),
         }
+    }
+
+    fn stage(&self, attempt: &Attempt<'_>, job: &Job, folders: &Folders) -> Result<Staged, StageError> {
+        let until = attempt.limits.until;
+        let (Some(start), Some(home)) = (&job.start, &self.settings.home_bucket) else {
+            return stage::stage(job, folders, self.stores, attempt.request_id, until);
+        };
+        let plan = self.barrier.plan(&start.task.run, until).map_err(|error| stage::of_s3(&error, until))?;
+        join::stage(&start.task, plan.as_deref(), (self.stores, home), folders, until)
+    }
+
+    /// Whether a job is a join that was done before.
+    fn is_done(&self, attempt: &Attempt<'_>, job: &Job) -> bool {
+        let (Some(start), Some(home)) = (&job.start, &self.settings.home_bucket) else { return false };
+        join::is_done(self.stores.own(), home, &start.task, attempt.end)
     }
 
     /// Digest of what decides the result, when the function's part of it is known.

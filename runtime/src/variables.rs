@@ -17,9 +17,10 @@ const HIDDEN: [&str; 5] =
 
 /// Names that an HTTP request's parameters do not get as they are: the runtime's own, whether they are set or not, and
 /// those that change what programs load or where they send their requests.
-const RESERVED: [&str; 27] = [
+const RESERVED: [&str; 28] = [
     layout::ENV_FILES,
     "INPUT_FILE_PATH",
+    "INPUT_LIST",
     "TMP_INPUT_DIR",
     "TMP_OUTPUT_DIR",
     "SCAR_INPUT_FILE",
@@ -133,7 +134,9 @@ pub fn of_task(
     set("TMP_OUTPUT_DIR", places.output.into());
     set("SCAR_INPUT_DIR", places.input.into());
     set("SCAR_OUTPUT_DIR", places.output.into());
-    if let crate::event::Input::Object { key, .. } = &job.input {
+    if job.start.is_some() {
+        set("INPUT_LIST", places.file.into());
+    } else if let crate::event::Input::Object { key, .. } = &job.input {
         set("STORAGE_OBJECT_KEY", key.replace('\0', "\u{fffd}").into());
     }
     if let Some(time) = &job.time {
@@ -171,6 +174,7 @@ mod tests {
             group: None,
             variables: BTreeMap::new(),
             parameters: None,
+            start: None,
             event: None,
             time: None,
             json_body: false,

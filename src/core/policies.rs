@@ -78,6 +78,8 @@ pub struct Scope {
     pub network: bool,
     /// ARNs of access points of EFS that functions mount.
     pub access_points: Vec<String>,
+    /// Whether the function is a join, or may be one: it reads what the records of others say.
+    pub joins: bool,
     /// ARN of the role that functions run as: of a person's policy, when throng does not make it; of a function's, its own.
     pub role: Option<String>,
 }
@@ -182,6 +184,7 @@ fn expanded(text: &str, scope: &Scope) -> Vec<String> {
         // Network interfaces have no names before they are made.
         "${NETWORK}" => scope.network.then(|| "*".to_owned()).into_iter().collect(),
         "${FILE_SYSTEMS}" => scope.access_points.iter().filter_map(|arn| file_systems_of(arn)).collect(),
+        "${RECORDS}" => scope.joins.then(|| format!("{}/l/*", bucket(&scope.home))).into_iter().collect(),
         _ => {
             let function = scope.function.as_deref().unwrap_or("*");
             vec![
@@ -237,6 +240,9 @@ mod tests {
         assert_eq!(resources(&encrypted, "UseKeysOfBuckets"), keys);
         assert!(encrypted.to_string().contains("\"kms:ViaService\": \"s3.cn-north-1.amazonaws.com.cn\""));
         assert!(resources(&policy, "UseKeysOfBuckets").is_empty());
+        let records = "arn:aws-cn:s3:::home/l/0f/r/0/0/7_id.a_succeeded";
+        assert!(!policy.allows("s3:GetObject", records), "only joins read records");
+        assert!(function(&Scope { joins: true, ..scope() }).allows("s3:GetObject", records));
         let none = function(&Scope { outputs: Vec::new(), ..scope() });
         assert!(resources(&none, "StoreOutputs").is_empty(), "no statement without resources: {none}");
     }
@@ -295,6 +301,8 @@ mod tests {
             ("home/inputs/20260101-000000000-aaaa/x", true),
             ("home/runs/r/cancel.json", true),
             ("home/runs/r/run.json", false),
+            ("home/runs/r/barrier.json", true),
+            ("home/runs/r/barrier/join/children/7", true),
             ("elsewhere/a", false),
         ] {
             assert_eq!(policy.allows("s3:GetObject", &format!("arn:aws-cn:s3:::{object}")), may, "{object}");

@@ -156,6 +156,8 @@ fn objects_that_nobody_launched_belong_to_a_standing_run() {
     let refused = home.run(&["cancel", id]);
     let said = String::from_utf8_lossy(&refused.stderr).into_owned();
     assert!(!refused.status.success() && said.contains("cannot be cancelled"), "{said}");
+    let waits = home.run(&["runs", id, "--wait"]);
+    assert!(String::from_utf8_lossy(&waits.stderr).contains("open as long as its day"));
     let again = home.run(&["run", "--again", id, "--wait", "--output", "json"]);
     let again: Value = serde_json::from_slice(&again.stdout).unwrap();
     assert_eq!(totals(&again)[0], ("split".to_owned(), 1, 1), "the input whose word was bad: {again}");

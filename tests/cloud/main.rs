@@ -22,6 +22,7 @@ mod formats;
 mod front_ends;
 mod full_disk;
 mod images;
+mod joins;
 mod json;
 mod names;
 mod owner;

@@ -3,6 +3,7 @@
 
 use serde_json::Value;
 use std::collections::BTreeMap;
+use throng_contract::barrier::barrier_key;
 use throng_contract::keys::{self, first};
 use throng_core::model::Place;
 use throng_core::policies::{self, Scope};
@@ -187,6 +188,8 @@ impl World {
             self.s3("pictures/in/a.png"),
             self.home(&format!("{}/a.png", keys::inputs_folder(RUN))),
             self.home(&keys::cancel_key(RUN)),
+            self.home(&barrier_key(RUN)),
+            self.home(&format!("{}{RUN}/barrier/join/children/7", keys::RUNS)),
             self.home(&keys::manifest_key(RUN, 0)),
             self.home(&keys::providers_key(FUNCTION)),
         ];
@@ -196,7 +199,8 @@ impl World {
             self.s3("archive/a.png"),
             self.home(&format!("{}7_id.a_succeeded", keys::block_prefix(RUN, 0, 0))),
             self.home(&keys::day_key(FUNCTION, "20261123")),
-            self.home(&keys::start_key("next", RUN, 1, "all", 0)),
+            self.home(&keys::start_key("next", RUN, 1, "join", 0)),
+            self.home(&format!("{}{RUN}/barrier/join/top/0.ok", keys::RUNS)),
             self.home(&format!("{}{RUN}/0.1", keys::PACKS)),
             self.home(&format!("{}{FUNCTION}/hash", keys::REQUESTS)),
             self.home(&format!("{}name", first::records_prefix(RUN))),
@@ -276,7 +280,7 @@ fn folders() -> [&'static str; 10] {
 }
 
 /// What throng writes of a run on a person's machine.
-fn of_launches() -> [String; 6] {
+fn of_launches() -> [String; 7] {
     [
         keys::run_key(RUN),
         keys::end_key(RUN),
@@ -284,6 +288,7 @@ fn of_launches() -> [String; 6] {
         keys::manifest_key(RUN, 0),
         keys::summary_key(RUN, 0, 0, 0),
         keys::again_key(RUN, 0),
+        barrier_key(RUN),
     ]
 }
 

@@ -7,6 +7,8 @@ use std::str::FromStr;
 
 /// Longest id of a task.
 const LONGEST: usize = 48;
+/// How ids of joins begin. No number and no hash does.
+const JOIN: &str = "join";
 
 /// Names a task within a stage of a run: letters `[0-9a-z.-]`, at most 48. A launched task has its number in the
 /// manifest; what an output starts in the next stage is `<task>.<ordinal>`.
@@ -31,6 +33,33 @@ impl TaskId {
     #[must_use]
     pub fn child(&self, ordinal: u32) -> Option<Self> {
         format!("{}.{ordinal}", self.0).parse().ok()
+    }
+
+    /// The only task of the n-th join of a run, counted from 0: `join`, `join-2` and so on.
+    #[must_use]
+    pub fn join(number: usize) -> Self {
+        Self(if number == 0 { JOIN.to_owned() } else { format!("{JOIN}-{}", number.saturating_add(1)) })
+    }
+
+    /// The task of a join that this one is, or came of.
+    #[must_use]
+    pub fn of_join(&self) -> Option<Self> {
+        let root = self.0.split('.').next()?;
+        let number = root.strip_prefix(JOIN)?;
+        let is_join = number.is_empty() || number.strip_prefix('-').and_then(plain_number).is_some();
+        is_join.then(|| Self(root.to_owned()))
+    }
+
+    /// The task whose output started this one, if one did.
+    #[must_use]
+    pub fn parent(&self) -> Option<Self> {
+        self.0.rsplit_once('.').map(|(parent, _)| Self(parent.to_owned()))
+    }
+
+    /// How many outputs lead to it from a task that none did.
+    #[must_use]
+    pub fn outputs(&self) -> u32 {
+        u32::try_from(self.0.matches('.').count()).unwrap_or(u32::MAX)
     }
 
     /// As it stands in keys.
@@ -175,6 +204,18 @@ mod tests {
             assert_eq!(bad.parse::<TaskId>(), Err(ParseIdError), "{bad}");
         }
         assert_eq!("007".parse::<TaskId>().expect("an id").as_number(), None, "not a second name of task 7");
+    }
+
+    #[test]
+    fn joins_have_names_that_no_other_task_has() {
+        let names: Vec<_> = (0..3).map(|number| TaskId::join(number).to_string()).collect();
+        assert_eq!(names, ["join", "join-2", "join-3"]);
+        let child = TaskId::join(1).child(7).expect("short enough");
+        assert_eq!((child.of_join(), child.outputs()), (Some(TaskId::join(1)), 1));
+        assert_eq!((child.parent(), TaskId::join(1).parent()), (Some(TaskId::join(1)), None));
+        for other in ["7", "7.1", "joiner", "join-x", "join-02", "0123456789abcdef"] {
+            assert_eq!(other.parse::<TaskId>().expect("an id").of_join(), None, "{other}");
+        }
     }
 
     #[test]

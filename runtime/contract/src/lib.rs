@@ -5,6 +5,7 @@
 //! Nothing here does input or output.
 //!
 //! ```text
+//! barrier       joins: what starts a function when everything before it has ended
 //! config        the function's configuration, as the engine puts it into the image
 //! content       content types: from names and first bytes
 //! event         what an invocation can be about
@@ -26,6 +27,7 @@
 //! template      paths with words in braces
 //! ```
 
+pub mod barrier;
 mod config;
 mod content;
 mod event;

@@ -24,10 +24,10 @@ pub enum S3ErrorKind {
     NoSpace,
     /// The keys are wrong, or may not do this.
     Denied,
+    /// There is no such object, or, at servers of `WebDAV`, no folder for it.
+    Missing,
     /// Something is there already.
     Exists,
-    /// A folder is not there; only servers of `WebDAV` have any.
-    Missing,
     /// It will stay.
     Permanent,
 }
@@ -88,12 +88,16 @@ impl S3Error {
         let kind = match region {
             Some(region) if misplaced => S3ErrorKind::Elsewhere(region.to_owned()),
             _ if is_busy(status)
-                || matches!(code.as_str(), "SlowDown" | "RequestTimeout" | "InternalError") =>
+                || matches!(
+                    code.as_str(),
+                    "SlowDown" | "RequestTimeout" | "InternalError" | "ConditionalRequestConflict"
+                ) =>
             {
                 S3ErrorKind::Transient
             }
             _ if code == "InvalidObjectState" => S3ErrorKind::Permanent,
             _ if matches!(status.as_u16(), 401 | 403) => S3ErrorKind::Denied,
+            _ if code == "NoSuchKey" => S3ErrorKind::Missing,
             _ if status == StatusCode::PRECONDITION_FAILED => S3ErrorKind::Exists,
             _ => S3ErrorKind::Permanent,
         };

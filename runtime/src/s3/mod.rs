@@ -3,11 +3,13 @@
 //! ```text
 //! error   what can go wrong with S3
 //! get     objects to files
+//! list    keys below a prefix
 //! put     bytes and files to objects
 //! ```
 
 mod error;
 mod get;
+mod list;
 mod put;
 
 pub use error::{S3Error, S3ErrorKind};
@@ -186,8 +188,8 @@ impl S3 {
     fn call_once(&self, call: &Call<'_>) -> Result<Response<Body>, S3Error> {
         let place = || self.place(call.bucket, call.key);
         let request = self.signed(call).map_err(|error| S3Error::local(&place(), &error))?;
-        self.sent[usize::from(matches!(call.method, "GET" | "HEAD" | "DELETE"))]
-            .fetch_add(1, Ordering::Relaxed);
+        let reads = matches!(call.method, "GET" | "HEAD" | "DELETE") && !call.query.starts_with("list-type");
+        self.sent[usize::from(reads)].fetch_add(1, Ordering::Relaxed);
         let sent = match call.payload {
             Payload::Empty if call.method == "GET" || call.method == "DELETE" => {
                 self.agent().run(request.map(|()| SendBody::none()))
@@ -287,8 +289,12 @@ pub fn jittered(pause: Duration) -> Duration {
 pub fn element(xml: &str, name: &str) -> Option<String> {
     let start = xml.find(&format!("<{name}>"))? + name.len() + 2;
     let end = start + xml[start..].find(&format!("</{name}>"))?;
-    let text = &xml[start..end];
-    Some(text.replace("&lt;", "<").replace("&gt;", ">").replace("&quot;", "\"").replace("&amp;", "&"))
+    Some(plain(&xml[start..end]))
+}
+
+/// The text of an element as it is meant.
+fn plain(text: &str) -> String {
+    text.replace("&lt;", "<").replace("&gt;", ">").replace("&quot;", "\"").replace("&amp;", "&")
 }
 
 /// Whether S3 asks to come back later.

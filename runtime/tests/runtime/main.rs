@@ -4,6 +4,7 @@
 //! answers       what a plain invocation answers: files, archives, HTTP
 //! credentials   credentials of scripts
 //! ends          how a task ends: timeouts, cancelled runs, processes and files that would stay
+//! joins         who starts a join, and what it gets
 //! names         what outputs are called, which are left out, and what is expected of them
 //! outputs       what becomes of outputs: of files, and of what is printed
 //! provider      storage providers: a second S3 with keys of its own
@@ -21,6 +22,7 @@
 mod answers;
 mod credentials;
 mod ends;
+mod joins;
 mod names;
 mod outputs;
 mod provider;

@@ -49,6 +49,7 @@ pub struct Run {
 }
 
 /// Which inputs become tasks.
+#[allow(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 #[derive(Debug, Default, Args)]
 pub struct Choice {
     /// Take every input, also what the rules of the function's `input` (suffix, prefix, exclude and the others) leave out

@@ -45,16 +45,14 @@ pub fn runnable(text: &str) -> Result<(Document, usize), Fail> {
     let path = Path::new(text);
     let document = warned_or(definition::load(path), |errors| not_deployable(errors, path))?;
     let heads = document.heads();
-    match heads[..] {
-        [only] => Ok((document, only)),
-        _ => {
-            let names: Vec<_> = heads.iter().map(|at| document.definitions[*at].name.as_str()).collect();
-            let names = names.join(", ");
-            Err(Fail::usage(format!(
-                "{text} has several functions to begin with ({names}): deploy it, then name one"
-            )))
-        }
+    if let [only] = heads[..] {
+        return Ok((document, only));
     }
+    let names: Vec<_> = heads.iter().map(|at| document.definitions[*at].name.as_str()).collect();
+    let names = names.join(", ");
+    Err(Fail::usage(format!(
+        "{text} has several functions to begin with ({names}): deploy it, then name one"
+    )))
 }
 
 /// A file is deployed first, which needs its secrets; what is deployed does not.

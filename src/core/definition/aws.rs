@@ -6,7 +6,7 @@ use super::problem::{Position, Report};
 use super::providers::{self, Providers};
 use super::secrets::{Environment, expand};
 use super::{
-    Architecture, Definition, OnFailure, expect, files, flows, limits, network, script, shared_memory,
+    Architecture, Definition, OnFailure, expect, files, flows, joins, limits, network, script, shared_memory,
     variables,
 };
 use crate::image::Source;
@@ -53,6 +53,9 @@ const LAMBDA: &[&str] = &[
     "secrets",
     "workdir",
     "files",
+    "after",
+    "when",
+    "stage_in",
 ];
 const CONTAINER: &[&str] =
     &["image", "image_file", "environment", "timeout_threshold", "alpine", "create_image"];
@@ -110,6 +113,8 @@ pub(super) struct ParsedFunction {
     pub at: Position,
     pub inputs: Vec<Position>,
     pub outputs: Vec<Position>,
+    /// Of each function that it waits for.
+    pub after: Vec<Position>,
     /// Of `region`.
     pub region: Option<SettingPosition>,
 }
@@ -145,11 +150,12 @@ pub(super) fn read(node: &Node, key: &str, context: &Context<'_>, report: &mut R
     definition.expect = expect::read(&lambda, report);
     note_unused(&entry, &lambda, &container, report);
     let inputs = flows::inputs(&lambda, context.providers, &mut definition, report);
+    let after = joins::read(&lambda, &mut definition, report);
     let outputs = flows::outputs(&lambda, context.providers, &mut definition, report);
     definition.providers =
         providers::used(context.providers, &definition.provider_inputs, &definition.outputs);
     let region = lambda.node("region").map(|node| SettingPosition { at: node.at, key: lambda.key("region") });
-    ParsedFunction { definition, key: key.to_owned(), at, inputs, outputs, region }
+    ParsedFunction { definition, key: key.to_owned(), at, inputs, outputs, after, region }
 }
 
 fn read_name(lambda: &Fields<'_>, at: Position, report: &mut Report) -> String {

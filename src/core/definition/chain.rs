@@ -7,12 +7,13 @@ use super::{Definition, Document};
 const WAYS: usize = 16;
 
 impl Document {
-    /// The functions that outputs of a function start, by their places in the file.
+    /// The functions that outputs of a function start, or that wait for it as joins, by their places in the file.
     fn started_by(&self, from: usize) -> Vec<usize> {
         let starts = |to: &Definition| {
             let from = &self.definitions[from];
             let hits = |output| to.inputs.iter().any(|input| hit(output, input) == Hit::Plainly);
-            from.outputs.iter().any(hits)
+            let joins = to.join.as_ref().is_some_and(|join| join.after.contains(&from.name));
+            joins || from.outputs.iter().any(hits)
         };
         let others = self.definitions.iter().enumerate();
         others.filter(|(at, to)| *at != from && starts(to)).map(|(at, _)| at).collect()
@@ -50,17 +51,19 @@ impl Document {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use crate::definition::{Document, Environment, parse};
+    use std::fmt::Write as _;
     use std::path::Path;
 
     fn document(functions: &[(&str, &str, &[&str])]) -> Document {
         let mut text = String::from("functions:\n  aws:\n");
         for (name, input, outputs) in functions {
-            text.push_str(&format!(
+            let _ = write!(
+                text,
                 "  - lambda:\n      name: {name}\n      container: {{image: 'a/b:1'}}\n      \
                  input: [{{storage_provider: s3, path: {input}}}]\n      output:\n"
-            ));
+            );
             for output in *outputs {
-                text.push_str(&format!("      - {{storage_provider: s3, path: {output}}}\n"));
+                let _ = writeln!(text, "      - {{storage_provider: s3, path: {output}}}");
             }
         }
         parse(&text, Path::new("f.yaml"), Environment(&|_| None)).unwrap()
@@ -74,6 +77,13 @@ mod tests {
             ("detect", "box/frames", &["box/found"]),
         ]);
         assert_eq!((line.heads(), line.chains()), (vec![1], vec!["split → detect → montage".to_owned()]));
+        let joined = parse(
+            "functions:\n  aws:\n  - lambda:\n      name: all\n      container: {image: 'a/b:1'}\n      after: one\n  - lambda:\n      name: one\n      container: {image: 'a/b:1'}\n      input: [{storage_provider: s3, path: box/in}]\n",
+            Path::new("f.yaml"),
+            Environment(&|_| None),
+        );
+        let joined = joined.unwrap();
+        assert_eq!((joined.heads(), joined.chains()), (vec![1], vec!["one → all".to_owned()]));
         let branches = document(&[
             ("a", "box/in", &["box/x", "box/y"]),
             ("b", "box/x", &["box/z"]),

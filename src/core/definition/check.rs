@@ -3,8 +3,9 @@
 use super::InputRule;
 use super::aws::ParsedFunction;
 use super::fields::show;
+use super::joins;
 use super::overlap::{Hit, hit};
-use super::problem::Report;
+use super::problem::{Report, closest};
 use super::templates;
 use std::collections::HashMap;
 use throng_contract::{OutputRule, Word};
@@ -14,6 +15,7 @@ pub(super) fn all(functions: &[ParsedFunction], report: &mut Report) {
     names(functions, report);
     overlaps(functions, report);
     own_loops(functions, report);
+    join_names(functions, report);
     chains(functions, report);
     between_stages(functions, report);
     provider_loops(functions, report);
@@ -106,13 +108,36 @@ fn own_loops(functions: &[ParsedFunction], report: &mut Report) {
     }
 }
 
+/// Names within a file: a function that waits for itself, or for one that the file does not have although it is almost called so.
+fn join_names(functions: &[ParsedFunction], report: &mut Report) {
+    let known: Vec<&str> = functions.iter().map(|read| read.definition.name.as_str()).collect();
+    for read in functions {
+        let Some(join) = &read.definition.join else { continue };
+        let key = format!("{}.lambda.after", read.key);
+        for (name, at) in join.after.iter().zip(&read.after) {
+            if *name == read.definition.name {
+                report.error(*at, &key, "a function cannot wait for itself");
+            } else if !known.contains(&name.as_str()) && known.len() > 1 {
+                let others: Vec<_> =
+                    known.iter().copied().filter(|known| *known != read.definition.name).collect();
+                let hint = match closest(name, &others) {
+                    Some(meant) => format!("did you mean `{meant}`?"),
+                    None => format!("its functions: {}", others.join(", ")),
+                };
+                report.error(*at, &key, format!("this file has no function {}; {hint}", show(name)));
+            }
+        }
+    }
+}
+
 /// Functions of a file that start each other in a circle.
 fn chains(functions: &[ParsedFunction], report: &mut Report) {
     let starts = |from: &ParsedFunction, to: &ParsedFunction| {
         let outputs = &from.definition.outputs;
-        outputs
-            .iter()
-            .any(|output| to.definition.inputs.iter().any(|input| hit(output, input) == Hit::Plainly))
+        joins::waits_for(&to.definition, &from.definition.name)
+            || outputs
+                .iter()
+                .any(|output| to.definition.inputs.iter().any(|input| hit(output, input) == Hit::Plainly))
     };
     let next: Vec<Vec<usize>> = functions
         .iter()
@@ -127,9 +152,10 @@ fn chains(functions: &[ParsedFunction], report: &mut Report) {
         if let Some(path) = circle(start, &next) {
             let names: Vec<&str> = path.iter().map(|i| functions[*i].definition.name.as_str()).collect();
             let read = &functions[start];
-            let at = read.outputs.first().copied().unwrap_or(read.at);
+            let at = read.outputs.first().or(read.after.first()).copied().unwrap_or(read.at);
             let message = format!("the functions start each other for ever: {}", names.join(" → "));
-            report.error(at, &format!("{}.lambda.output", read.key), message);
+            let key = if read.outputs.is_empty() { "after" } else { "output" };
+            report.error(at, &format!("{}.lambda.{key}", read.key), message);
         }
     }
 }

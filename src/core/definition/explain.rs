@@ -88,13 +88,14 @@ fn image_lines(definition: &Definition) -> Vec<String> {
 }
 
 fn script_lines(definition: &Definition) -> Vec<String> {
+    let each = if definition.join.is_some() { "runs once" } else { "runs for each input" };
     if let Some(script) = &definition.inline_script {
         let lines = script.lines().count();
         return vec![format!("the definition holds it ({lines} lines): it runs for each input")];
     }
     let script = definition.script.as_ref().map_or_else(
-        || "none: the image's own entry point runs for each input".to_owned(),
-        |script| format!("{} runs for each input", script.display()),
+        || format!("none: the image's own entry point {each}"),
+        |script| format!("{} {each}", script.display()),
     );
     let start = definition.workdir.as_deref().map(|folder| match folder {
         FunctionConfig::TASK_FOLDER => "it starts in a fresh folder for each task".to_owned(),
@@ -170,6 +171,9 @@ fn network_lines(definition: &Definition) -> Vec<String> {
 }
 
 fn input_lines(definition: &Definition) -> Vec<String> {
+    if let Some(join) = &definition.join {
+        return join.lines();
+    }
     if definition.inputs.is_empty() && definition.provider_inputs.is_empty() {
         return vec!["no trigger: inputs are sent by `throng run` and `throng invoke`".into()];
     }
@@ -290,6 +294,11 @@ fn created_lines(definition: &Definition) -> Vec<String> {
     }
     if !definition.inputs.is_empty() {
         lines.push("permission for S3 to invoke it, and a notification for each input".into());
+    }
+    if definition.join.is_some() {
+        let line = "permission for S3 to invoke it, and a notification of the home bucket for its start markers (a bucket has at \
+                    most 100 notifications)";
+        lines.push(line.into());
     }
     if let Some(role) = &definition.role {
         lines.push(format!("it runs as {role}"));

@@ -47,6 +47,9 @@
 //! | `files` | none | **ours**: files and folders that scripts find at `$FILES_DIR`; SCAR's `extra_payload` is one |
 //! | `workdir` | the image's | **ours**: where scripts start: an absolute path, or `task`: a fresh folder for each task |
 //! | `credentials` | `ask` | **ours**: where a script gets credentials of AWS from: `ask`, `env`, `none`, `role` |
+//! | `after` | none | **ours**: a function, or several: this one is a join, which starts once when all their tasks have ended |
+//! | `when` | `all-succeeded` | **ours**, of a join: or `all-ended` |
+//! | `stage_in` | true | **ours**, of a join: `false` gives it the list of what is before it, without the files |
 //! | `output[].path` | | **ours**: words in braces, such as `{dir}`, so that equal names do not overwrite each other |
 //! | `expect.files`, `.suffix`, `.min_bytes` | none | **ours**: what a task must have left to have succeeded |
 //! | `input[].prefix`, `.suffix` | none | **ours**: only names that begin or end so; text or a list |
@@ -85,6 +88,7 @@
 //! fields      typed access to a map; unknown keys are warned about
 //! flows       input and output of a function
 //! form        a definition from a form of the screen
+//! joins       after, when, stage_in: functions that start when others have ended
 //! limits      what Lambda, S3 and the log service allow
 //! migrate     writes a file of any dialect in today's form
 //! network     VPC and file systems of EFS
@@ -117,6 +121,7 @@ mod fields;
 mod files;
 mod flows;
 mod form;
+mod joins;
 mod limits;
 mod migrate;
 mod network;
@@ -136,6 +141,7 @@ mod variables;
 mod webdav;
 mod write;
 
+use crate::model::Place;
 use crate::regular;
 use problem::Unset;
 use std::collections::BTreeMap;
@@ -146,6 +152,7 @@ pub use crate::model::Architecture;
 pub use dialects::{Dialect, Note, Origin};
 pub use explain::{Explanation, Section, explain, explain_all};
 pub use form::from_form;
+pub use joins::JoinRule;
 pub(crate) use limits::SCRIPT_BYTES;
 pub use limits::bucket as bucket_name;
 pub use migrate::{Migration, migrate, migrate_text};
@@ -198,6 +205,8 @@ pub struct Definition {
     pub inputs: Vec<InputRule>,
     /// What of its input places is an input: every entry of `input`, in order, with its rules.
     pub selections: Vec<throng_contract::Selection>,
+    /// What it waits for, when it is a join: then it has no inputs.
+    pub join: Option<JoinRule>,
     /// Inputs at storage providers: nothing there starts it by itself.
     pub provider_inputs: Vec<throng_contract::ProviderInput>,
     /// Where outputs go.
@@ -245,6 +254,16 @@ impl Definition {
         if rules { &self.selections } else { &[] }
     }
 
+    /// The folders of its own storage that its outputs go to.
+    #[must_use]
+    pub fn own_places(&self) -> Vec<Place> {
+        let place = |output: &throng_contract::OutputRule| Place {
+            bucket: output.bucket.clone(),
+            prefix: output.fixed_path(),
+        };
+        self.own_outputs().map(place).collect()
+    }
+
     /// A definition with defaults only. It has no image yet.
     #[must_use]
     pub fn named(name: impl Into<String>, base: &Path) -> Self {
@@ -267,6 +286,7 @@ impl Definition {
             script_secrets: BTreeMap::new(),
             inputs: Vec::new(),
             selections: Vec::new(),
+            join: None,
             provider_inputs: Vec::new(),
             outputs: Vec::new(),
             providers: BTreeMap::new(),
@@ -306,6 +326,7 @@ impl fmt::Debug for Definition {
             .field("script_secrets", &self.script_secrets.keys())
             .field("inputs", &self.inputs)
             .field("selections", &self.selections)
+            .field("join", &self.join)
             .field("provider_inputs", &self.provider_inputs)
             .field("outputs", &self.outputs)
             .field("providers", &self.providers.keys())

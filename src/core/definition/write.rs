@@ -4,6 +4,7 @@ use super::{Architecture, Definition, OnFailure, ScriptSecret, expect, selection
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::Path;
+use throng_contract::barrier::When;
 use throng_contract::{Credentials, Protocol};
 
 /// The definition as a file that reads back as itself. Secrets are written as `${NAME}`.
@@ -40,6 +41,16 @@ pub fn to_yaml(definition: &Definition) -> String {
         Credentials::Role => line("credentials: role".into()),
     }
     definition.expect.iter().flat_map(|expect| expect::yaml(expect, quote)).for_each(&mut line);
+    if let Some(join) = &definition.join {
+        let after: Vec<_> = join.after.iter().map(|name| quote(name)).collect();
+        line(format!("after: [{}]", after.join(", ")));
+        if join.when != When::default() {
+            line(format!("when: {}", join.when));
+        }
+        if !join.stage_in {
+            line("stage_in: false".into());
+        }
+    }
     if definition.architecture == Architecture::Arm64 {
         line("architectures: [arm64]".into());
     }

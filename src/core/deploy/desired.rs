@@ -4,10 +4,10 @@ use super::role::Role;
 use super::{DeployError, tags};
 use crate::cloud::{Cloud, EventInvoke, FunctionSettings, Trigger};
 use crate::definition::{self, Definition};
-use crate::model::Place;
 use sha2::{Digest as _, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
+use throng_contract::keys::STARTS;
 use throng_contract::layout::{ENV_HOME_BUCKET, ENV_ROLE, TAG_CONTRACT};
 use throng_contract::partition::partition;
 use throng_contract::versions;
@@ -45,6 +45,10 @@ impl Desired {
         for input in &definition.inputs {
             let filter = (input.key_prefix(), input.suffix.clone());
             inputs.entry(input.bucket.clone()).or_default().push(filter);
+        }
+        if definition.join.is_some() {
+            let markers = (format!("{STARTS}{}/", definition.name), String::new());
+            inputs.entry(home.clone()).or_default().push(markers);
         }
         // The local cloud has neither, and refuses both.
         let network = definition.network.as_ref().filter(|_| !cloud.is_local());
@@ -102,16 +106,13 @@ fn all_tags(cloud: &Cloud, definition: &Definition, settings: &FunctionSettings)
     all.insert(tags::CREATED_BY.into(), tags::THRONG.into());
     all.insert(TAG_CONTRACT.into(), versions::CONTRACT.to_string());
     all.insert(tags::DEFINITION.into(), definition_digest(definition, settings));
-    let outputs: Vec<_> = definition
-        .own_outputs()
-        .map(|output| Place { bucket: output.bucket.clone(), prefix: output.fixed_path() })
-        .collect();
     all.insert(tags::NAMES.into(), tags::names_tag(definition::keeps_apart(definition)));
     // Always said: a tag of an earlier deployment stays otherwise.
     all.insert(tags::RUNS.into(), tags::names_tag(definition::keeps_runs_apart(definition)));
-    if let Some(value) = tags::output_tag(&outputs) {
+    if let Some(value) = tags::output_tag(&definition.own_places()) {
         all.insert(tags::OUTPUT.into(), value);
     }
+    all.extend(tags::of_join(definition.join.as_ref()));
     all.extend(tags::select_tags(definition.selections_with_rules()));
     all
 }
@@ -122,7 +123,7 @@ fn definition_digest(definition: &Definition, settings: &FunctionSettings) -> St
     let image = super::diff::digest(&settings.image);
     let names: Vec<_> = settings.env.keys().collect();
     let mut text = format!(
-        "{image}|{}|{}|{}|{}|{names:?}|{:?}|{:?}|{:?}|{}|{:?}|{:?}",
+        "{image}|{}|{}|{}|{}|{names:?}|{:?}|{:?}|{:?}|{}|{:?}|{:?}{}",
         settings.memory_mb,
         settings.timeout_s,
         settings.tmp_mb,
@@ -133,6 +134,7 @@ fn definition_digest(definition: &Definition, settings: &FunctionSettings) -> St
         definition.retries,
         definition.concurrency,
         definition.expect,
+        definition.join.as_ref().map_or_else(String::new, |join| format!("|{join:?}")),
     );
     // Added where there are any, so that the digests of other definitions stay.
     if definition.network.is_some() || !definition.script_secrets.is_empty() {

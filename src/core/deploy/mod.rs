@@ -14,6 +14,7 @@
 //! request   what a definition asks of an image
 //! remove    takes a function away with what was made for it; buckets and objects stay
 //! encryption  keys of AWS KMS that its buckets are encrypted with
+//! joins     what a join may read: what the functions before it have stored
 //! rights    whether its role may read objects elsewhere
 //! role      the role it runs as: named, or made for it
 //! secrets   the keys of its storage providers
@@ -32,6 +33,7 @@ mod desired;
 mod diff;
 mod encryption;
 mod error;
+mod joins;
 mod keys;
 mod make;
 mod network;
@@ -58,13 +60,16 @@ pub use request::compose_request;
 pub use rights::{Unreadable, unreadable};
 pub use step::{Action, Step};
 pub use tags::{
-    contract_of, is_ours, keeps_apart, keeps_runs_apart, outputs_of, selections_of, triggers_apply_from_ms,
+    contract_of, is_ours, join_of, keeps_apart, keeps_runs_apart, outputs_of, selections_of,
+    triggers_apply_from_ms,
 };
 pub use target::{Ecr, ImageDestination, images, place_of, remove_image};
 pub use undo::{Undo, undo};
 pub use upgrade::upgrade;
 
 use crate::image::{Cache, ProgramOf};
+use crate::model::Place;
+use std::collections::BTreeMap;
 
 /// What a deployment needs beside the cloud.
 #[derive(Clone, Debug)]
@@ -73,12 +78,14 @@ pub struct DeployOptions {
     pub cache: Cache,
     /// The runtime to put into images.
     pub runtime: ProgramOf,
+    /// Where functions that are deployed together store their outputs, by name: joins among them read there.
+    pub together: BTreeMap<String, Vec<Place>>,
 }
 
 impl DeployOptions {
     /// With the person's cache.
     #[must_use]
     pub fn new(dirs: &crate::dirs::Dirs, runtime: ProgramOf) -> Self {
-        Self { cache: Cache::of(dirs), runtime }
+        Self { cache: Cache::of(dirs), runtime, together: BTreeMap::new() }
     }
 }

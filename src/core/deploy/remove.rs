@@ -58,7 +58,9 @@ pub async fn buckets_of(cloud: &Cloud, function: &str) -> Result<Vec<String>, Cl
     let Some(detail) = cloud.lambda().get(function).await? else { return Ok(Vec::new()) };
     let triggers = cloud.lambda().bucket_permissions(function).await?;
     let outputs = tags::outputs_of(&detail.tags).into_iter().map(|place| place.bucket);
-    let all: BTreeSet<_> = triggers.into_iter().map(|permission| permission.bucket).chain(outputs).collect();
+    let home = cloud.home_bucket()?;
+    let triggers = triggers.into_iter().map(|permission| permission.bucket).filter(|bucket| bucket != home);
+    let all: BTreeSet<_> = triggers.chain(outputs).collect();
     Ok(all.into_iter().collect())
 }
 
@@ -122,7 +124,10 @@ async fn triggers(
         if permission.sid == plan::statement(&bucket) {
             cloud.lambda().remove_permission(function, &permission.sid).await?;
         }
-        buckets.insert(bucket);
+        // Start markers of a join arrive there.
+        if bucket != cloud.home_bucket()? {
+            buckets.insert(bucket);
+        }
     }
     Ok(())
 }

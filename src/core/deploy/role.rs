@@ -120,7 +120,8 @@ fn scope(cloud: &Cloud, definition: &Definition, account: String) -> Result<Scop
         home: cloud.home_bucket()?.to_owned(),
         function: Some(definition.name.clone()),
         inputs: definition.inputs.iter().map(|input| place(&input.bucket, &input.path)).collect(),
-        outputs: definition.own_outputs().map(|output| place(&output.bucket, &output.fixed_path())).collect(),
+        outputs: definition.own_places(),
+        joins: definition.join.is_some(),
         network: definition.network.is_some() && !cloud.is_local(),
         access_points: if cloud.is_local() {
             Vec::new()

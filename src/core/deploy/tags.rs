@@ -2,11 +2,13 @@
 
 use super::DeployError;
 use crate::cloud::FunctionDetail;
+use crate::definition::JoinRule;
 use crate::model::{Millis, Place};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use std::collections::BTreeMap;
 use throng_contract::Selection;
+use throng_contract::barrier::When;
 use throng_contract::layout::TAG_CONTRACT;
 
 /// Says that throng made it.
@@ -25,6 +27,10 @@ pub(super) const NAMES: &str = "throng:names";
 pub(super) const RUNS: &str = "throng:runs";
 /// Values of [`NAMES`].
 const APART: [&str; 2] = ["together", "apart"];
+/// The functions that a join waits for, with a space between them; empty for a function that was one.
+pub(super) const AFTER: &str = "throng:after";
+/// What else there is to say of a join: `all-ended`, `list-only`.
+pub(super) const JOIN: &str = "throng:join";
 /// When the function's triggers were last written, in seconds since 1970.
 pub(super) const TRIGGERED: &str = "throng:triggered";
 /// S3 may take five minutes to act on new notifications (S3 user guide, "Event notifications").
@@ -33,6 +39,8 @@ const TRIGGERS_APPLY_AFTER_S: u64 = 300;
 const SELECT: &str = "throng:select";
 /// How many tags that may take: twice what a definition may say.
 const SELECT_TAGS: usize = 8;
+/// In [`JOIN`]: the join gets no files.
+const LIST_ONLY: &str = "list-only";
 /// Longest value of a tag (Lambda, `TagResource`).
 const LONGEST: usize = 256;
 
@@ -170,6 +178,24 @@ pub(super) fn output_tag(places: &[Place]) -> Option<String> {
     (!value.is_empty()).then_some(value)
 }
 
+/// The tags of a join; none for any other function.
+pub(super) fn of_join(join: Option<&JoinRule>) -> Vec<(String, String)> {
+    let Some(join) = join else { return Vec::new() };
+    let when = (join.when != When::default()).then_some(join.when.as_str());
+    let words: Vec<_> = when.into_iter().chain((!join.stage_in).then_some(LIST_ONLY)).collect();
+    vec![(AFTER.to_owned(), join.after.join(" ")), (JOIN.to_owned(), words.join(" "))]
+}
+
+/// What a function with these tags waits for, when it is a join.
+#[must_use]
+pub fn join_of(tags: &BTreeMap<String, String>) -> Option<JoinRule> {
+    let after: Vec<String> = tags.get(AFTER)?.split_whitespace().map(str::to_owned).collect();
+    let has =
+        |word: &str| tags.get(JOIN).is_some_and(|words| words.split_whitespace().any(|known| known == word));
+    let when = if has(When::AllEnded.as_str()) { When::AllEnded } else { When::AllSucceeded };
+    (!after.is_empty()).then(|| JoinRule { after, when, stage_in: !has(LIST_ONLY) })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -222,6 +248,15 @@ mod tests {
         left.extend(select_tags(&[]));
         assert_eq!(selections_of(&left), Some(Vec::new()), "what an earlier deployment left says nothing");
         assert_eq!(selections_of(&BTreeMap::new()), None);
+    }
+
+    #[test]
+    fn joins_round_trip_through_tags() {
+        for (when, stage_in) in [(When::AllSucceeded, true), (When::AllEnded, false)] {
+            let join = JoinRule { after: vec!["a".into(), "B-2".into()], when, stage_in };
+            assert_eq!(join_of(&of_join(Some(&join)).into_iter().collect()), Some(join));
+        }
+        assert_eq!(join_of(&BTreeMap::new()), None);
     }
 
     #[test]

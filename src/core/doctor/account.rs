@@ -101,6 +101,7 @@ pub async fn policy_scope(cloud: &Cloud, buckets: &[String]) -> Result<Scope, Cl
         // What a function needs in a VPC, a deployment gives its role.
         network: false,
         access_points: Vec::new(),
+        joins: true,
         role: cloud.context().role.clone(),
     })
 }

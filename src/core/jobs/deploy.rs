@@ -3,7 +3,7 @@
 use super::{Job, JobContext, JobError, JobEvent, Observer};
 use crate::cloud::Cloud;
 use crate::definition::{Definition, Document, Problem};
-use crate::deploy::{self, Applied, Plan};
+use crate::deploy::{self, Applied, DeployOptions, Plan};
 use std::sync::Arc;
 
 /// Functions to be deployed, as they were read.
@@ -58,9 +58,10 @@ pub async fn plan(
     if let Some(problem) = definitions.elsewhere(context.cloud()).first() {
         return Err(JobError::usage(problem));
     }
-    let options = context.deploy();
-    let mut plans = Vec::new();
     let functions = definitions.functions();
+    let together = functions.iter().map(|definition| (definition.name.clone(), definition.own_places()));
+    let options = DeployOptions { together: together.collect(), ..context.deploy() };
+    let mut plans = Vec::new();
     for definition in functions {
         observer.doing(format!("deploy {}: make the image", definition.name));
         let planned = deploy::plan(context.cloud(), definition, &options, observer.token());

@@ -71,6 +71,7 @@ impl Counts {
 }
 
 /// A run as a list shows it.
+#[allow(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 #[derive(Clone, Debug, PartialEq)]
 pub struct RunSummary {
     /// Id, sortable by time.
@@ -130,8 +131,12 @@ pub struct StageSummary {
     pub waiting: u64,
     /// Whether nothing of it will change: the stages before it are complete, and every task is final.
     pub complete: bool,
-    /// The stages whose outputs start it, by their place in the list.
+    /// The stages whose outputs start it, or that it waits for as a join, by their place in the list.
     pub from: Vec<usize>,
+    /// Whether it is a join: it starts once, when those have ended.
+    pub join: bool,
+    /// Whether it still waits for them.
+    pub waits: bool,
 }
 
 /// An object that several tasks of a run have stored: the last one won.
@@ -316,6 +321,7 @@ impl StageView {
     }
 
     /// All tasks.
+    #[must_use]
     pub fn rows(&self) -> impl DoubleEndedIterator<Item = &TaskRow> {
         self.tasks.iter().flat_map(|chunk| chunk.iter())
     }
@@ -326,6 +332,7 @@ impl RunView {
     pub const CHUNK: usize = 1024;
 
     /// The tasks of all stages.
+    #[must_use]
     pub fn rows(&self) -> impl DoubleEndedIterator<Item = &TaskRow> {
         self.stages.iter().flat_map(StageView::rows)
     }

@@ -2,6 +2,7 @@
 
 use super::reports::{self, FailedAttempt, LogPlace};
 use crate::cloud::{Cloud, CloudError, FunctionDetail};
+use crate::definition::JoinRule;
 use crate::deploy::{self, Unreadable};
 use crate::logs::{LogClient, LogGroup};
 use crate::model::{FunctionInfo, Millis, Place};
@@ -9,6 +10,7 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 use throng_contract::Selection;
+use throng_contract::keys::STARTS;
 
 /// Objects in this place start the function.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -72,6 +74,8 @@ pub struct FunctionFacts {
     pub keeps_apart: Option<bool>,
     /// Whether results of two of its runs never have the same keys.
     pub keeps_runs_apart: bool,
+    /// What it waits for, when it is a join.
+    pub join: Option<JoinRule>,
     /// Which contract its runtime keeps; `None` when that cannot be known, because throng did not deploy it.
     pub contract: Option<u32>,
 }
@@ -137,6 +141,7 @@ impl FunctionApi for Cloud {
         let lambda = self.lambda();
         let Some(detail) = lambda.get(function).await? else { return Ok(None) };
         let mut triggers = Vec::new();
+        let is_home = |bucket: &str| self.home_bucket().is_ok_and(|home| home == bucket);
         for permission in lambda.bucket_permissions(function).await? {
             let notifications = match self.s3().notifications(&permission.bucket).await {
                 Ok(notifications) => notifications,
@@ -150,7 +155,9 @@ impl FunctionApi for Cloud {
                     prefix: trigger.prefix,
                     suffix: trigger.suffix,
                 };
-                if is_created(&trigger.events) && !triggers.contains(&place) {
+                // What starts a join is no place for inputs.
+                let marks = is_home(&place.bucket) && place.prefix.starts_with(STARTS);
+                if is_created(&trigger.events) && !triggers.contains(&place) && !marks {
                     triggers.push(place);
                 }
             }
@@ -166,6 +173,7 @@ impl FunctionApi for Cloud {
         let (role, tmp_mb) = (detail.settings.role, detail.settings.tmp_mb);
         Ok(Some(FunctionFacts {
             outputs: deploy::outputs_of(&detail.tags),
+            join: deploy::join_of(&detail.tags),
             image,
             state,
             role,

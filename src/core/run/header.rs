@@ -5,6 +5,7 @@ use super::sets::SetsHeader;
 use crate::model::{Collision, Counts, FailureClass, Millis, RunStatistics, StageSummary};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use throng_contract::barrier::Join;
 use throng_contract::{Selection, TaskRef, TaskState};
 
 /// How tasks are started.
@@ -71,6 +72,9 @@ pub struct RunHeader {
     /// Version of the throng that launched it.
     #[serde(default)]
     pub throng: String,
+    /// The group of its tasks, of a run with joins.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group: Option<String>,
     /// What the outputs of its tasks start: the functions of the chain behind the launched one.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub stages: Vec<LaterStage>,
@@ -96,6 +100,9 @@ pub struct LaterStage {
     /// Stages whose outputs go there: 0 is the launched one, 1 the first of [`RunHeader::stages`].
     #[serde(default)]
     pub from: Vec<usize>,
+    /// What makes it a join: it waits for the stages in [`LaterStage::from`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub join: Option<Join>,
 }
 
 /// Inputs that a launch left out because they could not be run.

@@ -62,7 +62,7 @@ fn cell(stages: &[StageSummary], at: usize, is_open: bool, look: &RenderContext)
     let mut spans = vec![Span::styled(Clean::new(&stage.function), name)];
     let symbol = |state: TaskState| theme.symbols.state(state);
     let counts = &stage.counts;
-    if counts.total() == 0 && !stage.complete {
+    if (counts.total() == 0 && !stage.complete) || stage.waits {
         let before = stage.from.iter().filter_map(|from| stages.get(*from)).find(|before| !before.complete);
         let waits = before.map_or_else(String::new, |before| format!(" waits for {}", before.function));
         spans.push(Span::styled(clean!(" {}{}", symbol(TaskState::Pending), Clean::new(&waits)), theme.dim));

@@ -83,6 +83,25 @@ fn runtime_api(call: &str, request: &Request, (lock, changed): &(Mutex<State>, C
     (202, Vec::new(), Vec::new())
 }
 
+/// Pages of two keys.
+fn list(bucket: &str, query: &str, state: &State) -> Response {
+    let value = |name: &str| {
+        let mut pairs = query.split('&').filter_map(|pair| pair.split_once('='));
+        pairs.find(|(known, _)| *known == name).map(|(_, value)| decode(value)).unwrap_or_default()
+    };
+    let bucket = bucket.trim_end_matches('/');
+    let (prefix, after) =
+        (format!("{bucket}/{}", value("prefix")), format!("{bucket}/{}", value("start-after")));
+    let all = state.objects.keys().filter(|key| key.starts_with(&prefix) && **key > after);
+    let keys: Vec<_> = all.map(|key| key[bucket.len() + 1..].to_owned()).collect();
+    let shown: Vec<_> =
+        keys.iter().take(2).map(|key| format!("<Contents><Key>{key}</Key></Contents>")).collect();
+    let shown = shown.concat();
+    let body =
+        format!("<ListBucketResult><IsTruncated>{}</IsTruncated>{shown}</ListBucketResult>", keys.len() > 2);
+    (200, Vec::new(), body.into_bytes())
+}
+
 fn s3(request: &Request, state: &mut State) -> Response {
     let (path, query) = request.path.split_once('?').unwrap_or((&request.path, ""));
     let key = decode(path.trim_start_matches('/'));
@@ -98,6 +117,7 @@ fn s3(request: &Request, state: &mut State) -> Response {
         state.kinds.insert(key.clone(), kind.clone());
     }
     match (request.method.as_str(), query) {
+        ("GET", query) if query.starts_with("list-type=2&") => list(&key, query, state),
         ("GET", _) => match state.objects.get(&key) {
             Some(object) => {
                 let headers = object.metadata.iter();

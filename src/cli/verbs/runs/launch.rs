@@ -33,7 +33,7 @@ pub async fn launch(session: &Session, args: args::Run) -> CliResult {
                  without --resume",
             ));
         }
-        return resume(session, &args, run).await;
+        return Box::pin(resume(session, &args, run)).await;
     }
     if let Some(run) = &args.again {
         return again(session, &args, run).await;

@@ -21,7 +21,12 @@ pub async fn list(session: &Session, args: args::Runs) -> CliResult {
     let job = session.job(Job::Look).await?;
     let context = job.runs()?;
     if let Some(run) = &args.run {
-        let mut follower = Follower::open(&context, &resolve(&context, run).await?).await?;
+        let run = resolve(&context, run).await?;
+        if args.wait {
+            let instead = format!("it is open as long as its day; `throng runs {run}` shows it");
+            run::refuse_standing(&run, "waited for", &instead)?;
+        }
+        let mut follower = Follower::open(&context, &run).await?;
         if args.wait {
             follower.resend_after(job.resend_after().filter(|_| !args.no_resend));
             let summary = follow(session, &mut follower).await?;
@@ -123,7 +128,7 @@ fn counts_document(counts: &Counts) -> Value {
 fn stage_document(stage: &StageSummary) -> Value {
     json!({
         "function": stage.function, "counts": counts_document(&stage.counts), "waiting": stage.waiting,
-        "complete": stage.complete, "from": stage.from,
+        "complete": stage.complete, "from": stage.from, "join": stage.join,
     })
 }
 
@@ -194,7 +199,7 @@ pub(crate) fn one(run: &RunSummary) -> Lines {
     }
     let _ = writeln!(text, "  total     {}", counts.total());
     for stage in &run.stages {
-        let _ = writeln!(text, "  stage     {}", Clean::new(&stage_words(stage)));
+        let _ = writeln!(text, "  stage     {}", Clean::new(&stage_words(&run.stages, stage)));
     }
     let classes: Vec<_> = run.classes.iter().map(|(class, count)| format!("{class} {count}")).collect();
     if !classes.is_empty() {
@@ -216,7 +221,12 @@ pub(crate) fn one(run: &RunSummary) -> Lines {
 const OVERWRITTEN: usize = 5;
 
 /// How a stage stands.
-fn stage_words(stage: &StageSummary) -> String {
+fn stage_words(stages: &[StageSummary], stage: &StageSummary) -> String {
+    if stage.waits {
+        let before =
+            stage.from.iter().filter_map(|from| stages.get(*from)).map(|before| before.function.as_str());
+        return format!("{} waits for {}", stage.function, before.collect::<Vec<_>>().join(" and "));
+    }
     let counts = &stage.counts;
     let mut text = format!("{} {}/{}", stage.function, counts.done(), counts.total());
     for (count, word) in [(counts.unsuccessful(), "not succeeded"), (counts.running, "running")] {

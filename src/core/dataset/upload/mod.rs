@@ -87,6 +87,8 @@ pub struct UploadRun {
     pub id: String,
     /// Version of its ledger's layout, which decides how an input says whose it is.
     pub ledger: u32,
+    /// The group of its tasks, of a run with joins.
+    pub group: Option<String>,
 }
 
 impl UploadRun {
@@ -96,7 +98,7 @@ impl UploadRun {
             return vec![(META_RUN, self.id.clone()), (META_TASK, number.to_string())];
         }
         let (run, task) = (self.id.clone(), TaskId::number(number));
-        let lineage = Lineage { run, stage: 0, task, output: None, group: None };
+        let lineage = Lineage { run, stage: 0, task, output: None, group: self.group.clone() };
         vec![(META_LINEAGE, lineage.header(bucket, key))]
     }
 }

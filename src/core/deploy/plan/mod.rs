@@ -14,7 +14,7 @@ use super::request::compose_request;
 use super::role::{self, Role};
 use super::step::{Action, Step, Work};
 use super::target;
-use super::{DeployError, DeployOptions, diff, network, secrets, tags, wait};
+use super::{DeployError, DeployOptions, diff, joins, network, secrets, tags, wait};
 use crate::cloud::{AccountLimits, Cloud, FunctionDetail, FunctionSettings};
 use crate::cost::{Guess, Prices, Shape};
 use crate::definition::Definition;
@@ -134,9 +134,11 @@ async fn make(
     }
     let image = target.image(&composed.digest);
     let account = cloud.identity().await?.account.clone();
-    let keys = BucketKeys::of(cloud, definition, &account).await;
-    let role = Role::of(cloud, definition, &keys).await?;
+    let (reader, unread) = joins::reader(cloud, definition, &options.together).await?;
+    let keys = BucketKeys::of(cloud, &reader, &account).await;
+    let role = Role::of(cloud, &reader, &keys).await?;
     let mut notes = role::key_notes(&role, &keys);
+    notes.extend(unread);
     notes.extend(role::note(cloud, definition, &role));
     let mut desired = Desired::of(cloud, definition, &image, role)?;
     let existing = cloud.lambda().get(&definition.name).await?;
@@ -265,10 +267,15 @@ impl Planner<'_> {
             words.extend(changes);
             work.push(Work::Configure(Box::new(wanted.clone())));
         }
-        let same_tags = self.desired.tags.iter().all(|(name, value)| existing.tags.get(name) == Some(value));
+        let mut wanted_tags = self.desired.tags.clone();
+        if existing.tags.contains_key(tags::AFTER) {
+            // What was a join and is none any more says so.
+            wanted_tags.entry(tags::AFTER.to_owned()).or_default();
+        }
+        let same_tags = wanted_tags.iter().all(|(name, value)| existing.tags.get(name) == Some(value));
         if !same_tags {
             words.push("tags".into());
-            work.push(Work::Tag(self.desired.tags.clone()));
+            work.push(Work::Tag(wanted_tags));
         }
         let action = if work.is_empty() { Action::Keep } else { Action::Change };
         self.step(action, what, words.join("; "), work);

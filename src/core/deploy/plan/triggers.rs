@@ -7,6 +7,9 @@ use crate::deploy::step::{Action, Work};
 use throng_contract::local::ACCOUNT;
 use throng_contract::partition::partition;
 
+/// Notifications of a bucket, at most (S3, quotas).
+const MOST: usize = 100;
+
 impl Planner<'_> {
     pub(super) async fn triggers(&mut self) -> Result<(), DeployError> {
         let name = self.desired.settings.name.clone();
@@ -27,9 +30,15 @@ impl Planner<'_> {
         for permission in permissions {
             let ours = permission.sid == statement(&permission.bucket);
             if ours && !self.desired.inputs.contains_key(&permission.bucket) {
+                let markers = permission.bucket == self.desired.home;
+                let why = if markers {
+                    "it is no join any more"
+                } else {
+                    "the definition has no input there any more"
+                };
                 let what = format!("trigger of bucket {}", permission.bucket);
                 let work = vec![Work::Trigger(permission.bucket.clone()), Work::Forbid(permission)];
-                self.step(Action::Remove, what, "the definition has no input there any more", work);
+                self.step(Action::Remove, what, why, work);
             }
         }
         Ok(())
@@ -42,7 +51,9 @@ impl Planner<'_> {
         permissions: &[BucketPermission],
     ) -> Result<(), DeployError> {
         let wanted = self.desired.triggers(bucket, arn);
-        let (what, detail) = (format!("trigger of bucket {bucket}"), describe(&wanted));
+        let kind = if bucket == self.desired.home { "start markers in" } else { "trigger of" };
+        let what = format!("{kind} bucket {bucket}");
+        let detail = describe(&wanted);
         let mut work = Vec::new();
         let sid = statement(bucket);
         if !permissions.iter().any(|permission| permission.sid == sid) {
@@ -59,6 +70,13 @@ impl Planner<'_> {
         };
         let is = notifications.of(arn);
         // Refused here, before anything is made.
+        let others = notifications.triggers().len() - is.len();
+        if others + wanted.len() > MOST {
+            return Err(DeployError::Unfit(format!(
+                "bucket {bucket} has {others} notifications of others, and S3 takes {MOST} in all: remove functions that are not \
+                 needed, or use another bucket"
+            )));
+        }
         notifications
             .replace(arn, &wanted)
             .map_err(|error| CloudError { what: bucket.to_owned(), ..error })?;

@@ -5,6 +5,7 @@ use crate::cloud::now_ms;
 use crate::model::{OutputObject, TaskState};
 use crate::run::cloud::TriggerPlace;
 use crate::run::tracker::Declared;
+use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::Arc;
 use throng_contract::selection::{self, Candidate};
@@ -42,6 +43,7 @@ impl Chain {
                 }));
             }
         }
+        self.judge_joins();
         taken
     }
 
@@ -68,12 +70,15 @@ impl Chain {
         let tasks = self.tasks_of(stage, &parent, outputs);
         if before && self.has_others(&parent, &tasks) {
             // The first success counts, and another was known before it: what that one declared is not owed.
-            return self.rebuild();
+            self.rebuild();
+            self.judge_joins();
+            return;
         }
         for (to, declared) in &tasks {
             self.add(*to, declared);
         }
         self.stages[of.stage].declared.insert(of.index, of.key.clone());
+        self.judge_joins();
     }
 
     /// Whether a task was declared that is none of these.
@@ -87,7 +92,7 @@ impl Chain {
         children.any(|child| tasks.iter().all(|(_, declared)| declared.task != child))
     }
 
-    fn add(&mut self, to: usize, declared: &Declared) {
+    pub(super) fn add(&mut self, to: usize, declared: &Declared) {
         let Some(stage) = self.stages.get_mut(to) else { return };
         let Some(index) = stage.tracker.declare(declared) else { return };
         let mut hasher = DefaultHasher::new();
@@ -97,7 +102,7 @@ impl Chain {
         if first != (to, index) {
             self.shared.entry(input).or_insert_with(|| vec![first]).push((to, index));
         }
-        let place = (depth_of(&declared.task), super::told::block(&declared.task));
+        let place = (self.depth_of(&declared.task), super::told::block(&declared.task));
         self.blocks.entry(place).or_default().push((to, index));
         for early in self.early.remove(&declared.task).unwrap_or_default() {
             self.tell(to, &early);
@@ -121,7 +126,7 @@ impl Chain {
                 }
             }
         }
-        changed
+        changed | self.judge_joins()
     }
 
     /// The tasks that outputs of a task start, each with its stage.
@@ -151,7 +156,7 @@ impl Chain {
         self.stages = new;
         let cancelled = first.as_ref().and_then(|first| first.tracker.cancelled_ms());
         if let (Some(place), Some(first)) = (self.stages.first_mut(), first) {
-            *place = Stage { declared: Default::default(), ..first };
+            *place = Stage { declared: HashMap::default(), ..first };
             let succeeded = place.tracker.indexes(|row| row.state == TaskState::Succeeded);
             place.unread = succeeded;
         }
@@ -167,6 +172,7 @@ impl Chain {
         self.blocks.clear();
         self.places.clear();
         self.shared.clear();
+        self.declare_joins();
     }
 
     /// How often later stages were begun anew, so that what was read of them is to be read again.
@@ -174,11 +180,6 @@ impl Chain {
     pub const fn rebuilt(&self) -> u32 {
         self.rebuilt
     }
-}
-
-/// How many outputs lead to a task.
-pub(super) fn depth_of(task: &TaskId) -> u32 {
-    u32::try_from(task.as_str().matches('.').count()).unwrap_or(u32::MAX)
 }
 
 /// What a rule of time says of an output is not asked here: it was stored just now.

@@ -1,7 +1,6 @@
 //! What is asked of a chain.
 
 use super::Chain;
-use super::declare::depth_of;
 use crate::cloud::now_ms;
 use crate::model::{Counts, InvocationInfo, Millis, TaskName, TaskRow, TaskState};
 use crate::run::failure::FailedEvent;
@@ -33,6 +32,7 @@ impl Chain {
     }
 
     /// Its stages, the launched one first.
+    #[must_use]
     pub fn stages(&self) -> impl ExactSizeIterator<Item = &RunTracker> {
         self.stages.iter().map(|stage| &stage.tracker)
     }
@@ -180,7 +180,7 @@ impl Chain {
         Some(TaskRef {
             version: self.header.version,
             run: self.header.id.clone(),
-            stage: depth_of(&id),
+            stage: self.depth_of(&id),
             task: id,
         })
     }
@@ -209,17 +209,22 @@ impl Chain {
             return first.end_of_block(block).map_or(BlockState::Open, |done| BlockState::Final { done });
         }
         let tasks = self.blocks.get(&(depth, block)).map(Vec::as_slice).unwrap_or_default();
-        let mut all = true;
+        let (mut all, mut waits) = (true, false);
         for (stage, index) in tasks {
             let Some(tracker) = self.stage(*stage) else { continue };
             if !tracker.is_final(*index) {
+                // A join that waits has told nothing yet.
+                if self.is_waiting(*stage) {
+                    waits = true;
+                    continue;
+                }
                 return BlockState::Open;
             }
             all &= tracker.row(*index).is_some_and(|row| row.state == TaskState::Succeeded);
         }
         let before = self.block(depth - 1, block);
         let BlockState::Final { done } = before else { return BlockState::Idle };
-        if self.has_unread_in(depth - 1, block) {
+        if waits || self.has_unread_in(depth - 1, block) {
             BlockState::Idle
         } else {
             BlockState::Final { done: done && all }
@@ -230,7 +235,7 @@ impl Chain {
     fn has_unread_in(&self, depth: u32, block: u64) -> bool {
         self.stages.iter().filter(|stage| stage.depths.contains(&depth)).any(|stage| {
             let ids = stage.unread.iter().filter_map(|index| stage.tracker.row(*index)?.task.id());
-            ids.into_iter().any(|id| depth_of(&id) == depth && super::told::block(&id) == block)
+            ids.into_iter().any(|id| self.depth_of(&id) == depth && super::told::block(&id) == block)
         })
     }
 

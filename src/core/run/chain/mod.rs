@@ -10,6 +10,7 @@
 //!
 //! ```text
 //! declare   outputs of records become tasks of later stages
+//! joins     stages that begin when others have ended
 //! known     what is asked of a chain
 //! shown     what is shown of a run: its end, its summary and view
 //! told      what a chain is told: records, markers, what Lambda and the platform's log say
@@ -21,9 +22,11 @@ use super::tracker::RunTracker;
 use crate::model::Millis;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
+use throng_contract::barrier::Join;
 use throng_contract::{Selection, TaskId};
 
 mod declare;
+mod joins;
 mod known;
 mod shown;
 mod told;
@@ -33,6 +36,8 @@ pub use known::BlockState;
 
 /// Tasks of a standing run whose inputs are named: each costs a request.
 const NAMED: usize = 5_000;
+/// Most outputs and joins that lead to a join: more is no launch of ours.
+const DEEPEST: u32 = 256;
 
 /// One stage.
 #[derive(Clone, Debug)]
@@ -50,6 +55,8 @@ struct Stage {
     declared: HashMap<u64, Arc<str>>,
     /// Successes whose outputs are to be read.
     unread: Vec<u64>,
+    /// What makes it a join: then its only task is known from the start.
+    join: Option<Join>,
 }
 
 impl Stage {
@@ -83,6 +90,8 @@ pub struct Chain {
     places: HashMap<u64, (usize, u64)>,
     shared: HashMap<u64, Vec<(usize, u64)>>,
     same_clock: bool,
+    /// The bucket of start markers.
+    home: String,
     /// How often later stages were begun anew.
     rebuilt: u32,
     /// Of a standing run: when nothing more can come.
@@ -94,7 +103,7 @@ impl Chain {
     #[must_use]
     pub fn new(header: RunHeader) -> Self {
         let stages = stages_of(&header);
-        Self {
+        let mut chain = Self {
             header,
             stages,
             early: HashMap::new(),
@@ -102,9 +111,12 @@ impl Chain {
             places: HashMap::new(),
             shared: HashMap::new(),
             same_clock: false,
+            home: String::new(),
             rebuilt: 0,
             open_until_ms: None,
-        }
+        };
+        chain.declare_joins();
+        chain
     }
 
     /// A standing run, which nobody has launched; it is open until then.
@@ -130,15 +142,16 @@ impl Chain {
 fn stages_of(header: &RunHeader) -> Vec<Stage> {
     let first = RunHeader { stages: Vec::new(), ..header.clone() };
     let mut stages = vec![stage(RunTracker::new(first.clone()), Vec::new())];
-    for LaterStage { function, image, retries, from, selections, .. } in &header.stages {
+    for LaterStage { function, image, retries, from, selections, join, .. } in &header.stages {
         let own = RunHeader {
             function: function.clone(),
             image: image.clone(),
             retries: Some(*retries),
             ..first.clone()
         };
+        let join = join.clone().filter(|join| join.depth <= DEEPEST);
         let later = stage(RunTracker::later(own), from.clone());
-        stages.push(Stage { selections: selections.clone(), ..later });
+        stages.push(Stage { join, selections: selections.clone(), ..later });
     }
     for (at, LaterStage { starts, from, .. }) in (1..).zip(&header.stages) {
         for from in from.iter().filter(|from| **from != at) {
@@ -156,7 +169,10 @@ fn stages_of(header: &RunHeader) -> Vec<Stage> {
             let before = stages[at].from.iter().filter_map(|from| stages.get(*from));
             let depths: BTreeSet<u32> =
                 before.flat_map(|stage| stage.depths.iter().map(|depth| depth + 1)).collect();
-            stages[at].depths = depths;
+            stages[at].depths = match &stages[at].join {
+                Some(join) => BTreeSet::from([join.depth]),
+                None => depths,
+            };
         }
     }
     stages
@@ -171,6 +187,7 @@ fn stage(tracker: RunTracker, from: Vec<usize>) -> Stage {
         depths: BTreeSet::new(),
         declared: HashMap::new(),
         unread: Vec::new(),
+        join: None,
     }
 }
 

@@ -55,6 +55,8 @@ impl Chain {
             waiting: stage.tracker.waiting(),
             complete: self.is_stage_complete(at),
             from: stage.from.clone(),
+            join: stage.join.is_some(),
+            waits: self.is_waiting(at),
         };
         self.stages.iter().enumerate().map(summary).collect()
     }

@@ -1,9 +1,10 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 use super::*;
-use crate::model::{Counts, OutputObject, TaskName, TaskState};
+use crate::model::{Counts, FailureClass, OutputObject, TaskName, TaskState};
 use crate::run::header::StartedBy;
 use proptest::prelude::*;
 use std::collections::BTreeMap;
+use throng_contract::barrier::When;
 use throng_contract::keys::record_key;
 use throng_contract::{AttemptRecord, TaskRef, versions};
 
@@ -28,6 +29,7 @@ fn header(tasks: u64, stages: Vec<LaterStage>) -> RunHeader {
         bucket: "in".into(),
         provider: None,
         files: false,
+        group: None,
         started_by: StartedBy::Invoke,
         throng: String::new(),
         retries: Some(0),
@@ -52,10 +54,10 @@ fn two(tasks: u64) -> Chain {
 
 fn key(task: &str, id: &str, state: TaskState, at: u64) -> String {
     let id_of: TaskId = task.parse().unwrap();
-    let stage = u32::try_from(task.matches('.').count()).unwrap();
+    let depth = u32::try_from(task.matches('.').count()).unwrap();
     let started_ms = START + at;
     record_key(&AttemptRecord {
-        task: Some(TaskRef { stage, task: id_of, ..TaskRef::launched(RUN, 0) }),
+        task: Some(TaskRef { stage: depth, task: id_of, ..TaskRef::launched(RUN, 0) }),
         state,
         ended_ms: started_ms + 5,
         ..AttemptRecord::begun("f", id, started_ms)
@@ -126,9 +128,9 @@ fn what_nobody_declares_is_foreign() {
 #[test]
 fn the_first_success_says_what_is_owed() {
     let mut chain = two(1);
-    let stored = |key: &str| match key.contains("first") {
-        true => vec![output("frames/0")],
-        false => vec![output("frames/0"), output("frames/1")],
+    let stored = |key: &str| {
+        let more = (!key.contains("first")).then(|| output("frames/1"));
+        std::iter::once(output("frames/0")).chain(more).collect()
     };
     chain.see(&key("0", "second", TaskState::Succeeded, 90), None);
     read(&mut chain, stored);
@@ -263,4 +265,74 @@ proptest! {
         };
         prop_assert_eq!(names(&sorted), names(&chain));
     }
+}
+
+/// `split → detect`, and `montage` waits for `detect`.
+fn joined(tasks: u64, when: When) -> Chain {
+    let join = Join { task: TaskId::join(0), depth: 2, when, stage_in: true };
+    let montage =
+        LaterStage { function: "montage".into(), from: vec![1], join: Some(join), ..LaterStage::default() };
+    let mut chain = Chain::new(header(tasks, vec![later("detect", "frames/", &[0]), montage]));
+    chain.markers_in("home");
+    chain
+}
+
+fn join_key(id: &str, state: TaskState, at: u64) -> String {
+    let started_ms = START + at;
+    record_key(&AttemptRecord {
+        task: Some(TaskRef { stage: 2, task: TaskId::join(0), ..TaskRef::launched(RUN, 0) }),
+        state,
+        ended_ms: started_ms + 5,
+        ..AttemptRecord::begun("montage", id, started_ms)
+    })
+}
+
+#[test]
+fn a_join_waits_until_everything_before_it_is_known_and_has_ended() {
+    let mut chain = joined(2, When::AllSucceeded);
+    assert_eq!((chain.counts().total(), chain.is_waiting(2), chain.due_joins()), (3, true, vec![]));
+    let row = chain.stage(2).unwrap().row(0).unwrap().clone();
+    let start = chain.start(2).unwrap().key();
+    assert_eq!((row.bucket.as_ref(), row.key.as_ref()), ("home", start.as_str()));
+    for task in ["0", "1"] {
+        chain.see(&key(task, task, TaskState::Succeeded, 10), None);
+    }
+    assert!(chain.is_waiting(2), "what they have stored is not known yet");
+    read(&mut chain, |_| vec![output("frames/x")]);
+    assert_eq!((chain.counts().total(), chain.is_waiting(2)), (5, true));
+    chain.see(&key("0.0", "c", TaskState::Succeeded, 20), None);
+    assert_eq!(chain.block(2, 0), BlockState::Idle, "nothing of it is listed before");
+    chain.see(&key("1.0", "d", TaskState::Succeeded, 20), None);
+    assert_eq!((chain.is_waiting(2), chain.due_joins(), chain.is_complete()), (false, vec![2], false));
+    assert_eq!(chain.block(2, 0), BlockState::Open);
+    chain.see(&join_key("e", TaskState::Succeeded, 30), None);
+    assert!(chain.is_complete() && chain.due_joins().is_empty());
+    read(&mut chain, |_| Vec::new());
+    assert_eq!(chain.block(2, 0), BlockState::Final { done: true });
+}
+
+#[test]
+fn a_join_whose_inputs_did_not_succeed_is_cancelled_until_they_have() {
+    let mut chain = joined(1, When::AllSucceeded);
+    chain.see(&key("0", "a", TaskState::Failed, 10), None);
+    let join = |chain: &Chain| chain.stage(2).unwrap().row(0).map(|row| (row.state, row.class)).unwrap();
+    assert_eq!(join(&chain), (TaskState::Cancelled, Some(FailureClass::Upstream)));
+    assert!(chain.is_complete() && chain.due_joins().is_empty());
+    // Somebody did it again.
+    chain.see(&key("0", "b", TaskState::Succeeded, 20), None);
+    assert!(!chain.is_complete());
+    read(&mut chain, |_| Vec::new());
+    assert_eq!((join(&chain), chain.due_joins()), ((TaskState::Pending, None), vec![2]));
+
+    let mut ended = joined(1, When::AllEnded);
+    ended.see(&key("0", "a", TaskState::Failed, 10), None);
+    assert_eq!((ended.due_joins(), ended.is_complete()), (vec![2], false), "it waits for ends alone");
+    // What is lost has ended; the join that may begin then has its own time.
+    let mut lost = joined(1, When::AllEnded);
+    lost.overdue(START + 1_000_000, &[]);
+    assert_eq!((lost.due_joins(), lost.is_complete()), (vec![2], false));
+    lost.overdue(START + 1_000_000, &[2]);
+    assert_eq!(lost.due_joins(), [2]);
+    lost.overdue(START + 9_000_000, &[]);
+    assert!(lost.is_complete());
 }

@@ -1,6 +1,5 @@
 //! What a chain is told. The order does not matter.
 
-use super::declare::depth_of;
 use super::{Chain, Early, Unread};
 use crate::model::{Millis, TaskRow, TaskState};
 use crate::run::failure::FailedEvent;
@@ -32,12 +31,12 @@ impl Chain {
             return self.tell(0, &early());
         }
         let Some(task) = RecordName::parse(key).and_then(|name| name.task) else { return false };
-        if depth_of(&task) == 0 {
-            return self.tell(0, &early());
+        if self.depth_of(&task) == 0 {
+            return self.tell(0, &early()) | self.judge_joins();
         }
         let known = self.stages.iter().position(|stage| stage.tracker.index_of(&task).is_some());
         if let Some(stage) = known {
-            return self.tell(stage, &early());
+            return self.tell(stage, &early()) | self.judge_joins();
         }
         let seen = self.early.len();
         match self.early.get_mut(&task) {
@@ -85,7 +84,7 @@ impl Chain {
 
     /// Lambda gave up on an event of a stage; `key` is that of its record. Returns whether it concerns this run and is new.
     pub fn gave_up(&mut self, stage: usize, event: &FailedEvent, key: &str) -> bool {
-        self.stages.get_mut(stage).is_some_and(|stage| stage.tracker.gave_up(event, key))
+        self.stages.get_mut(stage).is_some_and(|stage| stage.tracker.gave_up(event, key)) | self.judge_joins()
     }
 
     /// As [`Chain::gave_up`], of the stage that knows the event's task.
@@ -97,24 +96,31 @@ impl Chain {
 
     /// The platform's log tells that an attempt of a stage ended badly. Returns whether that is new.
     pub fn ended_badly(&mut self, stage: usize, end: &FailedAttempt) -> bool {
-        self.stages.get_mut(stage).is_some_and(|stage| stage.tracker.ended_badly(end))
+        self.stages.get_mut(stage).is_some_and(|stage| stage.tracker.ended_badly(end)) | self.judge_joins()
     }
 
     /// All markers of a stage were listed; `at_ms` is when that began. Returns whether that ends it.
     pub fn markers_read(&mut self, stage: usize, at_ms: Millis) -> bool {
-        self.stages.get_mut(stage).is_some_and(|stage| stage.tracker.markers_read(at_ms))
+        self.stages.get_mut(stage).is_some_and(|stage| stage.tracker.markers_read(at_ms)) | self.judge_joins()
     }
 
     /// The run was cancelled: tasks without a sign of life are cancelled.
     pub fn cancelled(&mut self, at_ms: Millis) -> bool {
         let tell = |changed, stage: &mut super::Stage| stage.tracker.cancelled(at_ms) | changed;
-        self.stages.iter_mut().fold(false, tell)
+        self.stages.iter_mut().fold(false, tell) | self.judge_joins()
     }
 
-    /// Every due time has passed: tasks that are still open are lost. A late record wins over it.
-    pub fn overdue(&mut self, at_ms: Millis) -> bool {
-        let tell = |changed, stage: &mut super::Stage| stage.tracker.overdue(at_ms) | changed;
-        self.stages.iter_mut().fold(false, tell)
+    /// Every due time has passed: tasks that are still open are lost, but for those of some stages, which have their time still.
+    /// A late record wins over it.
+    pub fn overdue(&mut self, at_ms: Millis, spared: &[usize]) -> bool {
+        // A join that waits for others was never due.
+        let waiting: Vec<_> =
+            (0..self.stages.len()).map(|at| self.is_waiting(at) || spared.contains(&at)).collect();
+        let mut changed = false;
+        for (stage, _) in self.stages.iter_mut().zip(waiting).filter(|(_, waiting)| !waiting) {
+            changed |= stage.tracker.overdue(at_ms);
+        }
+        changed | self.judge_joins()
     }
 
     /// The input of a launched task was replaced before it began. Returns whether that is new.
@@ -125,6 +131,6 @@ impl Chain {
     /// Tasks were sent once more: what was lost is waited for again.
     pub fn opened_again(&mut self, at_ms: Millis) -> bool {
         let tell = |changed, stage: &mut super::Stage| stage.tracker.opened_again(at_ms) | changed;
-        self.stages.iter_mut().fold(false, tell)
+        self.stages.iter_mut().fold(false, tell) | self.judge_joins()
     }
 }

@@ -29,6 +29,7 @@ const FINAL_EVERY: Duration = Duration::from_mins(2);
 const GROWTH: f64 = 1.6;
 
 /// One block.
+#[allow(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 #[derive(Clone, Debug, Default)]
 struct Block {
     /// When its last list began, by our clock and as a moment.
@@ -175,7 +176,9 @@ impl Reader {
                     && summary::write(context, chain, outputs, (depth, part), generation).await
                 {
                     self.generations.insert((depth, part), generation);
-                    blocks.iter_mut().for_each(|block| block.stale = false);
+                    for block in blocks {
+                        block.stale = false;
+                    }
                 }
             }
         }

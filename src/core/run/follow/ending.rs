@@ -16,7 +16,8 @@ impl Follower {
         let heard = self.chain.last_ended_ms().max(began);
         let late = self.unsent() == 0 && now.saturating_sub(heard) > due;
         // What this machine has still to send is not lost.
-        late && !plan::is_there(&self.context.folder(&self.chain.header().id)) && self.chain.overdue(now)
+        late && !plan::is_there(&self.context.folder(&self.chain.header().id))
+            && self.chain.overdue(now, &self.young_joins())
     }
 
     /// Tasks whose input was replaced before they began. Their events are long gone when nothing is heard for a while.

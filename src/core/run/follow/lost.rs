@@ -104,6 +104,9 @@ impl Follower {
         let (known, before) = self.sent_before().await?;
         let mut lost = Vec::new();
         for (at, stage) in self.chain.stages().enumerate() {
+            if self.chain.is_waiting(at) {
+                continue;
+            }
             let silent = silent(stage, &before);
             let of_stage = if silent.is_empty() || self.is_idle(stage, quiet).await? {
                 silent

@@ -10,6 +10,7 @@
 //! drive     looks again and again, until the run or the person who watches has ended
 //! ending    when tasks are lost, when everything is read, and the end.json that is written then
 //! first     reads the first layout
+//! joins     joins that nobody has started are started by whoever follows the run
 //! lost      tasks whose events are provably lost, sent once more
 //! options   how to follow
 //! outputs   what tasks have stored, as their records say
@@ -38,6 +39,7 @@ mod days;
 mod drive;
 mod ending;
 mod first;
+mod joins;
 mod lost;
 mod options;
 mod outputs;
@@ -48,6 +50,8 @@ mod summary;
 pub use drive::{follow, wait};
 pub use options::FollowOptions;
 
+/// Stages that a run can have: no launch makes more, and anybody may write into a bucket.
+const MOST_STAGES: usize = 64;
 /// Pause of somebody who waits for everything to be read.
 const READ_PAUSE: Duration = Duration::from_millis(50);
 
@@ -97,6 +101,7 @@ pub struct Follower {
     sent_again_ms: Millis,
     resent: lost::Resent,
     replaced: replaced::Looked,
+    joins: joins::Joins,
     settled: bool,
     pause: Duration,
     quiet_since_ms: Millis,
@@ -122,7 +127,7 @@ pub(super) async fn read_header(context: &RunContext, run: &str) -> Result<RunHe
     if header.version > throng_contract::versions::LEDGER {
         return Err(damaged("it was launched by a newer throng: update this one".into()));
     }
-    if header.id != run || header.tasks > u64::from(u32::MAX) {
+    if header.id != run || header.tasks > u64::from(u32::MAX) || header.stages.len() > MOST_STAGES {
         return Err(damaged("its run.json is about something else".into()));
     }
     Ok(header)
@@ -153,6 +158,7 @@ impl Follower {
             Some(until) => Chain::standing(header, until),
             None => Chain::new(header),
         };
+        chain.markers_in(&context.home);
         if context.local {
             chain.same_clock();
         }
@@ -180,6 +186,7 @@ impl Follower {
             sent_again_ms: 0,
             resent: lost::Resent::default(),
             replaced: replaced::Looked::default(),
+            joins: joins::Joins::default(),
             settled: false,
             pause: options.fast,
         }
@@ -285,6 +292,7 @@ impl Follower {
             let heard = self.chain.last_ended_ms().min(now_ms()).max(self.quiet_since_ms);
             self.quiet_since_ms = if first { heard } else { now_ms() };
         }
+        self.note_joins();
         changed |= self.check_overwritten();
         changed |= self.check_overdue();
         changed |= self.settle().await?;

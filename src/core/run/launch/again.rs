@@ -7,6 +7,7 @@ use crate::dataset::pace::Pace;
 use crate::dataset::upload::NotSent;
 use crate::model::{FailureClass, TaskRow, TaskState};
 use crate::run::chain::Chain;
+use crate::run::tracker::RunTracker;
 use crate::run::{Follower, RunContext, RunError, RunHeader, Sets, Store, Stores, sets_of};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -92,7 +93,12 @@ fn silent(chain: &Chain) -> Vec<(usize, Vec<TaskRow>)> {
     let silent = |row: &&TaskRow| {
         row.attempts == 0 && (row.state == TaskState::Pending || row.class == Some(FailureClass::Lost))
     };
-    chain.stages().map(|stage| stage.rows().filter(silent).cloned().collect()).enumerate().collect()
+    let rows = |(at, stage): (usize, &RunTracker)| {
+        // A join that waits for others was not sent yet.
+        let rows = stage.rows().filter(|_| !chain.is_waiting(at)).filter(silent);
+        (at, rows.cloned().collect())
+    };
+    chain.stages().enumerate().map(rows).collect()
 }
 
 /// Where inputs are and what is invoked for them.

@@ -7,15 +7,20 @@ use crate::run::cloud::{FunctionFacts, TriggerPlace};
 use crate::run::header::LaterStage;
 use crate::run::{Lister, RunContext, RunError};
 use std::collections::{BTreeMap, BTreeSet};
+use throng_contract::TaskId;
+use throng_contract::barrier::Join;
+use throng_contract::keys::STARTS;
 
 /// Most stages of a chain: more is a mistake, or somebody else's notifications.
 const MOST: usize = 64;
 
-/// The functions that outputs of a launched one start, and those that theirs do.
+/// The functions that outputs of a launched one start, those that theirs do, and the joins that wait for them.
 #[derive(Debug, Default)]
 pub(in crate::run) struct Behind {
     /// In an order in which each comes after those that start it.
     pub stages: Vec<LaterStage>,
+    /// Where the stages store their outputs, the launched one first.
+    pub stored: Vec<Vec<Place>>,
     /// Functions whose triggers are so new that S3 may not act on them yet.
     pub too_new: Vec<String>,
     /// A function whose outputs start another under keys that two runs share.
@@ -47,12 +52,21 @@ impl Behind {
     }
 }
 
+impl Behind {
+    /// Whether a stage is a join.
+    pub fn has_joins(&self) -> bool {
+        self.stages.iter().any(|stage| stage.join.is_some())
+    }
+}
+
 /// A function of the chain.
 struct Node {
     function: String,
     facts: FunctionFacts,
-    /// Whose outputs start it, and in which places.
+    /// Whose outputs start it, and in which places; of a join, whom it waits for.
     started: BTreeMap<usize, Vec<TriggerPlace>>,
+    /// Whether it is started as a join. Launched or started by objects, a join's function does its work like any.
+    joins: bool,
 }
 
 /// Looks for them.
@@ -64,10 +78,20 @@ pub(in crate::run) async fn behind(
     function: &str,
     facts: &FunctionFacts,
 ) -> Result<Behind, RunError> {
-    let first = Node { function: function.to_owned(), facts: facts.clone(), started: BTreeMap::new() };
+    let first = node(function, facts.clone(), false);
     let (mut nodes, mut started) = (vec![first], Started::default());
+    let mut joins = deployed_joins(context, &mut started).await?;
     let mut at = 0;
-    while at < nodes.len() && nodes.len() <= MOST {
+    while nodes.len() <= MOST {
+        if at == nodes.len() {
+            // What waits for the functions that are known now is one of them, and its outputs may start more.
+            let before = nodes.len();
+            add_joins(&mut nodes, &mut joins)?;
+            if nodes.len() == before {
+                break;
+            }
+            continue;
+        }
         let outputs = nodes[at].facts.outputs.clone();
         for output in &outputs {
             for (name, place) in started.in_bucket(context, &output.bucket).await? {
@@ -78,15 +102,14 @@ pub(in crate::run) async fn behind(
                     Hit::ByFolder if known == Some(at) => continue,
                     Hit::ByFolder | Hit::Surely => {}
                 }
-                let to = match known {
-                    Some(to) => to,
-                    None => {
-                        // Who was deleted is started by nobody.
-                        let Some(facts) = context.functions.facts(&name).await? else { continue };
-                        refuse_other_contract(&name, &facts)?;
-                        nodes.push(Node { function: name, facts, started: BTreeMap::new() });
-                        nodes.len() - 1
-                    }
+                let to = if let Some(to) = known {
+                    to
+                } else {
+                    // Who was deleted is started by nobody.
+                    let Some(facts) = context.functions.facts(&name).await? else { continue };
+                    refuse_other_contract(&name, &facts)?;
+                    nodes.push(node(&name, facts, false));
+                    nodes.len() - 1
                 };
                 // Who is before this function already is not started by a chance.
                 if hit(output, &place) == Hit::ByFolder && is_before(&nodes, to, at) {
@@ -113,13 +136,56 @@ fn is_before(nodes: &[Node], first: usize, other: usize) -> bool {
     seen.contains(&first)
 }
 
+fn node(function: &str, facts: FunctionFacts, joins: bool) -> Node {
+    Node { function: function.to_owned(), facts, started: BTreeMap::new(), joins }
+}
+
+/// The joins of the context: the functions that start markers in the home bucket start, with what they wait for.
+async fn deployed_joins(
+    context: &RunContext,
+    started: &mut Started,
+) -> Result<BTreeMap<String, FunctionFacts>, RunError> {
+    let mut joins = BTreeMap::new();
+    for (name, place) in started.in_bucket(context, &context.home).await? {
+        if place.prefix != format!("{STARTS}{name}/") || joins.contains_key(&name) {
+            continue;
+        }
+        if let Some(facts) = context.functions.facts(&name).await?.filter(|facts| facts.join.is_some()) {
+            joins.insert(name, facts);
+        }
+    }
+    Ok(joins)
+}
+
+/// Adds the joins of which every function is there that they wait for.
+fn add_joins(nodes: &mut Vec<Node>, joins: &mut BTreeMap<String, FunctionFacts>) -> Result<(), RunError> {
+    let names: Vec<String> = joins.keys().cloned().collect();
+    for name in names {
+        let Some(facts) = joins.get(&name) else { continue };
+        let after = facts.join.iter().flat_map(|join| &join.after);
+        let places: Option<Vec<usize>> =
+            after.map(|after| nodes.iter().position(|node| node.function == *after)).collect();
+        // Who was launched, or is started by objects, is not started a second time.
+        let is_known = nodes.iter().any(|node| node.function == name);
+        let Some(places) = places.filter(|places| !places.is_empty() && !is_known) else { continue };
+        let Some(facts) = joins.remove(&name) else { continue };
+        refuse_other_contract(&name, &facts)?;
+        let started = places.into_iter().map(|from| (from, Vec::new())).collect();
+        nodes.push(Node { started, ..node(&name, facts, true) });
+    }
+    Ok(())
+}
+
 fn behind_first(nodes: &[Node], order: &[usize]) -> Behind {
-    let mut behind = Behind::default();
+    let stored = order.iter().map(|at| nodes[*at].facts.outputs.clone()).collect();
+    let mut behind = Behind { stored, ..Behind::default() };
+    let mut deepest: Vec<u32> = vec![0];
+    let mut joins = 0;
     let starts_others = |at: &usize| nodes.iter().any(|node| node.started.contains_key(at));
     let mixing = |at: &&usize| !nodes[**at].facts.keeps_runs_apart && starts_others(at);
     behind.mixes = order.iter().find(mixing).map(|at| nodes[*at].function.clone());
     for at in order.iter().skip(1) {
-        let Node { function, facts, started } = &nodes[*at];
+        let Node { function, facts, started, .. } = &nodes[*at];
         let mut starts: Vec<TriggerPlace> = Vec::new();
         for place in started.values().flatten() {
             if !starts.contains(place) {
@@ -127,13 +193,25 @@ fn behind_first(nodes: &[Node], order: &[usize]) -> Behind {
             }
         }
         let from = started.keys().filter_map(|from| order.iter().position(|at| at == from));
+        let from: Vec<usize> = from.collect();
+        let before = from.iter().filter_map(|from| deepest.get(*from)).max().copied().unwrap_or(0);
+        deepest.push(before + 1);
+        let rule = facts.join.as_ref().filter(|_| nodes[*at].joins);
+        let join = rule.map(|rule| Join {
+            task: TaskId::join(joins),
+            depth: before + 1,
+            when: rule.when,
+            stage_in: rule.stage_in,
+        });
+        joins += usize::from(join.is_some());
         behind.stages.push(LaterStage {
             function: function.clone(),
             image: facts.image.clone(),
             retries: facts.retries,
             starts,
             selections: facts.selections.clone(),
-            from: from.collect(),
+            from,
+            join,
         });
         if are_too_new(facts) {
             behind.too_new.push(function.clone());
@@ -233,12 +311,14 @@ impl Started {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use crate::definition::JoinRule;
+    use throng_contract::barrier::When;
 
     fn node(function: &str, from: &[usize]) -> Node {
         let place =
             TriggerPlace { bucket: "b".into(), prefix: format!("{function}/"), suffix: String::new() };
         let started = from.iter().map(|from| (*from, vec![place.clone()])).collect();
-        Node { function: function.into(), facts: FunctionFacts::default(), started }
+        Node { started, ..super::node(function, FunctionFacts::default(), false) }
     }
 
     #[test]
@@ -257,6 +337,48 @@ mod tests {
             |node: Node| Node { facts: FunctionFacts { keeps_runs_apart: true, ..node.facts }, ..node };
         let nodes = nodes.map(apart);
         assert_eq!(behind_first(&nodes, &order).mixes, None);
+    }
+
+    #[test]
+    fn a_join_comes_after_everything_it_waits_for() {
+        let mut nodes = vec![node("split", &[]), node("detect", &[0]), node("mark", &[1])];
+        let rule = |after: &[&str]| FunctionFacts {
+            join: Some(JoinRule {
+                after: after.iter().map(ToString::to_string).collect(),
+                when: When::AllEnded,
+                stage_in: false,
+            }),
+            ..FunctionFacts::default()
+        };
+        let mut joins = BTreeMap::from([
+            ("montage".to_owned(), rule(&["split", "mark"])),
+            ("elsewhere".to_owned(), rule(&["detect", "other"])),
+            ("table".to_owned(), rule(&["montage"])),
+        ]);
+        add_joins(&mut nodes, &mut joins).unwrap();
+        add_joins(&mut nodes, &mut joins).unwrap();
+        let behind = behind_first(&nodes, &in_order(&nodes).unwrap());
+        let told: Vec<_> = behind
+            .stages
+            .iter()
+            .map(|stage| {
+                let join = stage.join.as_ref().map(|join| (join.task.to_string(), join.depth));
+                (stage.function.as_str(), stage.from.clone(), join)
+            })
+            .collect();
+        assert_eq!(
+            told,
+            [
+                ("detect", vec![0], None),
+                ("mark", vec![1], None),
+                ("montage", vec![0, 2], Some(("join".to_owned(), 3))),
+                ("table", vec![3], Some(("join-2".to_owned(), 4))),
+            ]
+        );
+        assert!(
+            behind.has_joins() && joins.contains_key("elsewhere"),
+            "what is not all there is not waited for"
+        );
     }
 
     #[test]

@@ -16,10 +16,12 @@
 //! again     what was sent and never began
 //! reopen    a run whose tasks are sent once more is open again
 //! rerun     what did not succeed of a run that has ended, as the inputs of a new one
+//! barrier   what joins of the run wait for, written where its tasks find it
 //! cancel    cancel.json, written and watched for
 //! ```
 
 mod again;
+mod barrier;
 mod cancel;
 mod chain;
 mod inputs;
@@ -122,6 +124,7 @@ impl LaunchRequest {
 }
 
 /// What a person chose of a launch.
+#[allow(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct LaunchOptions {
     /// Every input, whatever the rules of the function's `input` say.
@@ -162,6 +165,8 @@ pub struct Launch {
     told: Vec<String>,
     /// Whether S3 may not start the function yet.
     triggers_too_new: bool,
+    /// Where its stages store their outputs, the launched one first.
+    stored: Vec<Vec<Place>>,
     /// Functions of later stages whose triggers S3 may not act on yet.
     later_too_new: Vec<String>,
     /// Why its tasks may not be able to read their inputs.
@@ -302,7 +307,7 @@ fn event(
         task,
         send,
         retries: header.retries,
-        group: None,
+        group: header.group.clone(),
         variables: number.map(|number| sets.all_variables(header, number)).unwrap_or_default(),
         parameters: number.and_then(|number| sets.of_task(number).1).map(|set| set.to_string()),
         bucket: if header.without_inputs { String::new() } else { bucket.to_owned() },

@@ -19,6 +19,7 @@ use crate::run::manifest::write_manifest;
 use crate::run::{RunContext, RunError, Stores, plan};
 use std::collections::HashSet;
 use std::sync::Arc;
+use throng_contract::barrier::ALL;
 use throng_contract::keys::{inputs_folder, run_key};
 use throng_contract::versions;
 use tokio_util::sync::CancellationToken;
@@ -77,6 +78,7 @@ pub async fn prepare(
             started_by: StartedBy::Trigger,
             retries: Some(facts.retries),
             throng: env!("CARGO_PKG_VERSION").to_owned(),
+            group: behind.has_joins().then(|| ALL.to_owned()),
             stages: behind.stages,
         },
         context: context.clone(),
@@ -85,6 +87,7 @@ pub async fn prepare(
         place,
         triggers_too_new: files && are_too_new(&facts),
         triggers: facts.triggers,
+        stored: behind.stored,
         later_too_new: behind.too_new,
         absent,
         told,
@@ -258,6 +261,7 @@ impl Launch {
         }
         self.sets.store(context, header).await?;
         write_manifest(context, &header.id, header.tasks, |task| self.entry(task)).await?;
+        super::barrier::write(context, header, &self.stored).await?;
         let body = serde_json::to_vec_pretty(header).map_err(|error| RunError::Io(error.to_string()))?;
         let put = Put {
             bucket: context.home.clone(),

@@ -67,6 +67,7 @@ pub async fn resume(context: &RunContext, run: &str) -> Result<Launch, RunError>
         place,
         triggers,
         triggers_too_new: false,
+        stored: Vec::new(),
         later_too_new: Vec::new(),
         doubt: None,
         absent: 0,

@@ -63,8 +63,11 @@ impl Launch {
             files: self.inputs.clone(),
             place: self.place.clone(),
             // A file of several tasks is the input of none of them alone: their events say whose it is.
-            run: (self.sets.per_input() == 1)
-                .then(|| UploadRun { id: self.header.id.clone(), ledger: self.header.version }),
+            run: (self.sets.per_input() == 1).then(|| UploadRun {
+                id: self.header.id.clone(),
+                ledger: self.header.version,
+                group: self.header.group.clone(),
+            }),
             journal: self.context.folder(&self.header.id).join("sent.journal"),
             options: self.context.upload,
             after,

@@ -146,6 +146,8 @@ fn stages_of(header: &RunHeader, end: &RunEnd) -> Vec<StageSummary> {
         waiting: 0,
         complete: true,
         from: from(at),
+        join: header.stages.get(at.wrapping_sub(1)).is_some_and(|stage| stage.join.is_some()),
+        waits: false,
     };
     end.stages.iter().enumerate().map(stage).collect()
 }

@@ -36,6 +36,9 @@ impl RunTracker {
             (TaskState::Pending, _, _) if self.overwritten.contains(&task) => {
                 (TaskState::Failed, Some(FailureClass::Upstream))
             }
+            (TaskState::Pending, None, _) if self.withheld => {
+                (TaskState::Cancelled, Some(FailureClass::Upstream))
+            }
             (TaskState::Pending, Some(_), _) => (TaskState::Cancelled, None),
             (TaskState::Pending | TaskState::Running, _, Some(_)) => {
                 (TaskState::Failed, Some(FailureClass::Lost))

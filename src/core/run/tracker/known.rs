@@ -75,6 +75,7 @@ impl RunTracker {
     }
 
     /// All tasks.
+    #[must_use]
     pub fn rows(&self) -> impl DoubleEndedIterator<Item = &TaskRow> {
         self.chunks.iter().flat_map(|chunk| chunk.iter())
     }

@@ -73,6 +73,13 @@ impl RunTracker {
         }
     }
 
+    /// The bucket that the input of a task is in, when that is known later than its key.
+    pub fn input_in(&mut self, index: u64, bucket: &str) {
+        if let Some(row) = self.row_mut(index) {
+            row.bucket = bucket.into();
+        }
+    }
+
     /// Another task's output has replaced the input of this one, and nothing was ever heard of it: its event found the other's
     /// object. Returns whether that is new; a record that comes after all wins.
     pub fn overwritten(&mut self, index: u64) -> bool {
@@ -84,11 +91,21 @@ impl RunTracker {
         true
     }
 
+    /// Whether the join of this stage will never begin, because what it waits for did not succeed. Returns whether that is new.
+    pub fn withheld(&mut self, withheld: bool) -> bool {
+        if self.withheld == withheld {
+            return false;
+        }
+        self.withheld = withheld;
+        self.indexes(|row| row.attempts == 0).into_iter().for_each(|task| self.decide_one(task));
+        true
+    }
+
     /// Whether a task is final by the ledger.
     #[must_use]
     pub fn is_final(&self, index: u64) -> bool {
         let row = self.row(index).filter(|row| row.state.is_final());
-        row.is_some_and(|row| row.record_key.is_some() || self.overwritten.contains(&index))
+        row.is_some_and(|row| row.record_key.is_some() || self.overwritten.contains(&index) || self.withheld)
     }
 
     /// An output of another stage declares a task. Gives its index; `None` when it was known, or this is the first stage.

@@ -70,6 +70,8 @@ pub struct RunTracker {
     reported: u64,
     /// Tasks whose input another task's output has replaced before they began.
     overwritten: HashSet<u64>,
+    /// What the join of this stage waits for did not succeed: it will not begin.
+    withheld: bool,
     /// Tasks that failed and will be tried again by Lambda.
     waiting: u64,
     /// How far the cloud's clock may be behind that of who launched.
@@ -107,6 +109,7 @@ impl RunTracker {
             reported: 0,
             waiting: 0,
             overwritten: HashSet::new(),
+            withheld: false,
             clocks_ms: CLOCKS_MS,
             names: None,
             grows: false,

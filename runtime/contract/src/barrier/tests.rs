@@ -1,0 +1,359 @@
+#![allow(clippy::unwrap_used, clippy::cast_precision_loss)]
+//! Many tasks finish at once, in any order, some of them twice, some of them never get as far as their marker.
+
+use super::*;
+use crate::keys::{BLOCK, record_key};
+use crate::{AttemptRecord, EventRef, OutputObject, TaskId, TaskRef, TaskState};
+use proptest::prelude::*;
+use std::collections::BTreeMap;
+
+const RUN: &str = "20261130-183000000-abcd";
+
+fn place(prefix: &str) -> Stored {
+    Stored { bucket: "b".into(), prefix: prefix.into(), suffix: String::new() }
+}
+
+fn stage(function: &str, from: &[usize], retries: u32) -> BarrierStage {
+    BarrierStage {
+        function: function.into(),
+        retries,
+        starts: if from.is_empty() { Vec::new() } else { vec![place(&format!("{function}/"))] },
+        from: from.to_vec(),
+        outputs: Vec::new(),
+        join: None,
+    }
+}
+
+fn join(function: &str, number: usize, from: &[usize], depth: u32, when: When) -> BarrierStage {
+    let join = Join { task: TaskId::join(number), depth, when, stage_in: true };
+    BarrierStage { starts: Vec::new(), join: Some(join), ..stage(function, from, 0) }
+}
+
+/// `split` starts `detect`, which is tried twice; `montage` joins it; `print` takes what that stores; `total` joins all of it.
+fn plan(tasks: u64, when: When) -> BarrierPlan {
+    let stages = vec![
+        stage("split", &[], 0),
+        stage("detect", &[0], 1),
+        join("montage", 0, &[1], 2, when),
+        stage("print", &[2], 0),
+        join("total", 1, &[3, 1], 4, when),
+    ];
+    BarrierPlan { version: BarrierPlan::VERSION, tasks, stages }
+}
+
+fn number_of(choice: u16, most: usize) -> usize {
+    usize::from(choice) % most.max(1)
+}
+
+/// An attempt that is on its way.
+struct Attempt {
+    task: TaskId,
+    stage: usize,
+    tries: u32,
+}
+
+/// What happens, by whom is chosen at random.
+struct World<'p> {
+    plan: &'p BarrierPlan,
+    page: usize,
+    objects: BTreeMap<String, Vec<u8>>,
+    waiting: Vec<Attempt>,
+    climbing: Vec<(AttemptRecord, usize, usize, Vec<Answer>)>,
+    /// Tasks that have begun and are not final.
+    open: Vec<TaskId>,
+    failed: bool,
+    starts: Vec<String>,
+    lists: usize,
+    listed: usize,
+    requests: usize,
+    at_ms: u64,
+    /// How many outputs tasks have stored: the same script makes the same of the same.
+    made: BTreeMap<TaskId, usize>,
+}
+
+impl<'p> World<'p> {
+    fn new(plan: &'p BarrierPlan, page: usize) -> Self {
+        let attempt = |number| Attempt { task: TaskId::number(number), stage: 0, tries: 0 };
+        Self {
+            plan,
+            page,
+            objects: BTreeMap::new(),
+            waiting: (0..plan.tasks).map(attempt).collect(),
+            climbing: Vec::new(),
+            open: (0..plan.tasks).map(TaskId::number).collect(),
+            failed: false,
+            starts: Vec::new(),
+            lists: 0,
+            listed: 0,
+            requests: 0,
+            at_ms: 1,
+            made: BTreeMap::new(),
+        }
+    }
+
+    /// An attempt ends: its outputs start others before its record is there.
+    fn end(&mut self, at: usize, succeeds: bool, outputs: usize, again: bool) {
+        let Attempt { task, stage, tries } = self.waiting.swap_remove(at);
+        let outputs = *self.made.entry(task.clone()).or_insert(outputs);
+        let next = ["detect/", "else/", "print/", "else/", "else/"][stage];
+        let output = |n: usize| OutputObject {
+            bucket: "b".into(),
+            key: format!("{}{task}-{n}", if n % 3 == 2 { "else/" } else { next }),
+            size: 1,
+            sha256: String::new(),
+            provider: None,
+            place: None,
+        };
+        let outputs: Vec<_> = if succeeds { (0..outputs).map(output).collect() } else { Vec::new() };
+        self.at_ms += 1;
+        let record = AttemptRecord {
+            task: Some(TaskRef {
+                version: 2,
+                run: RUN.into(),
+                stage: self.plan.depth_of(&task),
+                task: task.clone(),
+            }),
+            state: if succeeds { TaskState::Succeeded } else { TaskState::Failed },
+            event: Some(EventRef { id: task.to_string(), retries: None }),
+            outputs: outputs.clone(),
+            ended_ms: self.at_ms,
+            ..AttemptRecord::begun("f", &format!("r{}", self.at_ms), self.at_ms - 1)
+        };
+        let (was_open, last) = (self.open.contains(&task), tries >= self.plan.stages[stage].retries);
+        if was_open && succeeds {
+            for (ordinal, stage) in self.plan.started(stage, &outputs) {
+                let task = task.child(ordinal).unwrap();
+                self.open.push(task.clone());
+                self.waiting.push(Attempt { task, stage, tries: 0 });
+            }
+        }
+        if was_open && (succeeds || last) {
+            self.open.retain(|open| *open != task);
+            self.failed |= !succeeds;
+        } else if was_open {
+            self.waiting.push(Attempt { task: task.clone(), stage, tries: tries + 1 });
+        }
+        if again && succeeds {
+            // Delivered twice: it stores the same again, and what that starts is there already.
+            self.waiting.push(Attempt { task, stage, tries });
+        }
+        self.objects.insert(record_key(&record), Vec::new());
+        let ways = self.plan.joins().filter(|sources| sources.stages.contains(&stage)).count();
+        for way in 0..ways {
+            self.climbing.push((record.clone(), stage, way, Vec::new()));
+        }
+    }
+
+    /// One of those who climb makes their next request, or is gone.
+    fn climb(&mut self, at: usize, crashes: bool) {
+        let (record, stage, way, answers) = self.climbing.swap_remove(at);
+        if crashes {
+            return;
+        }
+        let task = &record.task.as_ref().unwrap().task;
+        let finished = Finished { run: RUN, stage, task, state: record.state, outputs: &record.outputs };
+        let mut climb = Climb::all(self.plan, finished).nth(way).unwrap();
+        answers.iter().cloned().for_each(|answer| climb.answer(answer));
+        let Some(ask) = climb.next() else { return };
+        let answer = self.do_it(ask);
+        let mut answers = answers;
+        answers.push(answer);
+        self.climbing.push((record, stage, way, answers));
+    }
+
+    fn do_it(&mut self, ask: Ask) -> Answer {
+        self.requests += 1;
+        match ask {
+            Ask::List { prefix, after } => {
+                self.lists += 1;
+                let begin = after.unwrap_or_default();
+                let all = self.objects.range(prefix.clone()..).map(|(key, _)| key);
+                let all = all.take_while(|key| key.starts_with(&prefix)).filter(|key| **key > begin);
+                let mut keys: Vec<String> = all.take(self.page + 1).cloned().collect();
+                let more = keys.len() > self.page;
+                keys.truncate(self.page);
+                self.listed += keys.len();
+                Answer::Page { keys, more }
+            }
+            Ask::Get { key } => Answer::Body(self.objects.get(&key).cloned()),
+            Ask::Put { key, body } => {
+                if !self.objects.contains_key(&key) {
+                    self.objects.insert(key.clone(), body.into_bytes());
+                    if let Some(start) = Start::parse(&key) {
+                        self.start(start);
+                    }
+                }
+                Answer::Stored
+            }
+        }
+    }
+
+    /// A start marker was stored: S3 starts the join.
+    fn start(&mut self, start: Start) {
+        let sources = self.plan.join_of(&start.task.task).unwrap();
+        let open: Vec<_> = self.open.iter().filter(|task| self.is_source(task, &sources)).collect();
+        assert_eq!(open, Vec::<&TaskId>::new(), "{} began before these had ended", start.function);
+        if sources.join.when == When::AllSucceeded {
+            assert!(!self.failed, "{} began although something had failed", start.function);
+        }
+        assert_eq!(start.task.stage, sources.join.depth);
+        self.starts.push(start.function);
+        self.open.push(start.task.task.clone());
+        self.waiting.push(Attempt { task: start.task.task, stage: sources.at, tries: 0 });
+    }
+
+    fn is_source(&self, task: &TaskId, sources: &JoinSources<'_>) -> bool {
+        let depth = self.plan.depth_of(task);
+        let stage = if task.of_join().is_some() { [2, 3][task.outputs() as usize] } else { depth as usize };
+        sources.stages.contains(&stage)
+    }
+
+    fn is_over(&self) -> bool {
+        self.waiting.is_empty() && self.climbing.is_empty()
+    }
+
+    /// Somebody follows the run: what is final and was not started is started.
+    fn sweep(&mut self) {
+        for sources in self.plan.joins() {
+            let is_open = self.open.iter().any(|task| self.is_source(task, &sources));
+            let began = |stage: usize| match &self.plan.stages[stage].join {
+                Some(_) => self.starts.contains(&self.plan.stages[stage].function),
+                None => true,
+            };
+            let met = sources.join.when == When::AllEnded || !self.failed;
+            if met && !is_open && sources.stages.iter().all(|stage| began(*stage)) && began(3) {
+                let task = TaskRef {
+                    version: 2,
+                    run: RUN.into(),
+                    stage: sources.join.depth,
+                    task: sources.join.task.clone(),
+                };
+                let function = self.plan.stages[sources.at].function.clone();
+                let key = Start { function, task, generation: 0 }.key();
+                self.do_it(Ask::Put { key, body: String::new() });
+            }
+        }
+    }
+}
+
+fn go(plan: &BarrierPlan, choices: &[u16], crashes: bool, failures: bool) -> (Vec<String>, bool, bool) {
+    let mut world = World::new(plan, 3);
+    let mut choices = choices.iter().copied().cycle();
+    let mut next = || choices.next().unwrap();
+    let mut lost_some = false;
+    for round in 0..20_000 {
+        if world.is_over() {
+            break;
+        }
+        let climbs = !world.climbing.is_empty() && (world.waiting.is_empty() || next() % 3 > 0);
+        if climbs {
+            let crash = crashes && next() % 7 == 0;
+            lost_some |= crash;
+            world.climb(number_of(next(), world.climbing.len()), crash);
+        } else {
+            let succeeds = !failures || next() % 5 > 0;
+            let again = round < 200 && next() % 11 == 0;
+            let outputs = number_of(next(), 5);
+            world.end(number_of(next(), world.waiting.len()), succeeds, outputs, again);
+        }
+    }
+    assert!(world.is_over(), "nothing goes on for ever");
+    let before = world.starts.clone();
+    for _ in 0..3 {
+        world.sweep();
+        while let Some(at) = world.waiting.len().checked_sub(1) {
+            world.end(at, true, 2, false);
+        }
+        world.climbing.clear();
+    }
+    if !lost_some {
+        // Nobody needs to follow: whatever may start has started.
+        assert_eq!(world.starts, before);
+    }
+    (world.starts, world.failed, lost_some)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+    #[test]
+    fn a_join_starts_once_and_never_early(
+        tasks in prop_oneof![4 => 1..7_u64, 1 => 9..24_u64], ended in any::<bool>(), crashes in any::<bool>(), failures in any::<bool>(),
+        choices in proptest::collection::vec(any::<u16>(), 40..200),
+    ) {
+        let when = if ended { When::AllEnded } else { When::AllSucceeded };
+        let plan = plan(tasks, when);
+        let (mut starts, failed, _) = go(&plan, &choices, crashes, failures);
+        starts.sort();
+        // With `all-succeeded`, what fails after the first join has begun holds back the second.
+        let first = starts == ["montage"] && failed && when == When::AllSucceeded;
+        let both = starts == ["montage", "total"];
+        let none = starts.is_empty() && failed && when == When::AllSucceeded;
+        prop_assert!(both || first || none, "{:?} failed: {}", starts, failed);
+    }
+}
+
+/// More than one block, a join behind the launched function alone: one list for each task, and one start.
+#[test]
+fn blocks_of_a_large_run_meet_at_the_top() {
+    let tasks = 2 * BLOCK + 3;
+    let stages = vec![stage("detect", &[], 0), join("montage", 0, &[0], 1, When::AllSucceeded)];
+    let plan = BarrierPlan { version: 1, tasks, stages };
+    let mut world = World::new(&plan, 1_000);
+    let mut at = 12_345_usize;
+    let mut random = |most: usize| {
+        at = at.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (at >> 33) % most
+    };
+    while !world.waiting.iter().all(|attempt| attempt.stage == 1) || !world.climbing.is_empty() {
+        let tasks = world.waiting.len();
+        if world.climbing.len() > 20 || tasks == 0 {
+            let at = random(world.climbing.len());
+            world.climb(at, false);
+        } else if world.waiting.iter().any(|attempt| attempt.stage == 0) {
+            world.end(random(tasks), true, 1, false);
+        } else {
+            let at = random(world.climbing.len());
+            world.climb(at, false);
+        }
+        if !world.starts.is_empty() && world.climbing.is_empty() {
+            break;
+        }
+    }
+    assert_eq!(world.starts, ["montage"]);
+    let lists = world.lists as f64 / tasks as f64;
+    assert!(lists <= 1.11, "{lists} lists a task");
+    let keys = world.listed as f64 / world.lists as f64;
+    assert!(keys < 30.0, "{keys} keys a list");
+    assert!(world.requests as f64 / tasks as f64 <= 1.25, "{} requests", world.requests);
+}
+
+#[test]
+fn start_markers_are_told_from_other_keys() {
+    let task = TaskRef { stage: 3, task: TaskId::join(0), ..TaskRef::launched(RUN, 0) };
+    let start = Start { function: "Mon_tage-1".into(), task, generation: 2 };
+    assert_eq!(start.key(), format!("start/Mon_tage-1/{RUN}.3.join.2"));
+    assert_eq!(Start::parse(&start.key()), Some(start));
+    for bad in [
+        "start/f/r.1.join",
+        "start/f/r.1.join.0.1",
+        "start/f/R.1.join.0",
+        "start/f/r.01.join.0",
+        "in/f/r.1.join.0",
+        "start/f/",
+    ] {
+        assert_eq!(Start::parse(bad), None, "{bad}");
+    }
+}
+
+#[test]
+fn plans_are_read_as_they_are_written() {
+    let plan = plan(3, When::AllEnded);
+    let text = serde_json::to_string(&plan).unwrap();
+    assert_eq!(serde_json::from_str::<BarrierPlan>(&text).unwrap(), plan);
+    assert!(text.contains("\"when\":\"all-ended\""), "{text}");
+    let total = plan.joins().nth(1).unwrap();
+    assert_eq!(total.stages, [0, 1, 2, 3].into(), "a join waits for those before it up to other joins");
+    assert_eq!(plan.depth_of(&TaskId::join(0).child(2).unwrap()), 3);
+    assert_eq!(plan.depth_of(&"5.1".parse().unwrap()), 1);
+}

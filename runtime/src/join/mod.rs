@@ -1,0 +1,271 @@
+//! What a join gets: a list of everything that the stages before it have stored, and the files.
+//!
+//! ```text
+//! key <tab> size <tab> sha256 <tab> task <tab> file <tab> bucket
+//! ```
+//!
+//! One line for each output, in order of tasks, then of keys. `file` is the path below `TMP_INPUT_DIR`, empty when files are not
+//! staged; a bucket at a storage provider is `minio.lab://bucket`. A tab, an end of line or a backslash in a name is written
+//! `\t`, `\n`, `\r`, `\\`.
+//!
+//! ```text
+//! gather   the outputs of the stages before, from their records
+//! ```
+
+mod gather;
+
+use crate::config::RuntimeSettings;
+use crate::event::{Input, Job};
+use crate::s3::{Fetched, S3};
+use crate::stage::{Folders, StageError, Staged, of_io, of_s3};
+use crate::stores::Stores;
+use gather::Given;
+use sha2::{Digest as _, Sha256};
+use std::collections::HashSet;
+use std::fmt::Write as _;
+use std::fs;
+use std::path::Path;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Instant;
+use throng_contract::barrier::{ALL, BarrierPlan, Join, Start, first_success};
+use throng_contract::keys::{RecordName, records_prefix};
+use throng_contract::{FailureClass, TaskRef};
+
+/// Name of the list, beside the input folder.
+const LIST: &str = "inputs.tsv";
+/// Files that are fetched at a time.
+const AT_ONCE: usize = 8;
+/// Kept free of what `/tmp` has, in bytes: the script must be able to begin.
+const RESERVE: u64 = 1 << 20;
+
+/// An event about a start marker of this function is the start of a join, not an input.
+pub fn recognise(job: &mut Job, settings: &RuntimeSettings) {
+    let Input::Object { bucket, key } = &job.input else { return };
+    if settings.home_bucket.as_deref() != Some(bucket) {
+        return;
+    }
+    let Some(start) = Start::parse(key).filter(|start| start.function == settings.function.name) else {
+        return;
+    };
+    job.task = Some(start.task.clone());
+    job.group = Some(ALL.to_owned());
+    job.start = Some(start);
+}
+
+/// Whether a join has succeeded already: events come more than once. Who cannot know it does it again.
+pub fn is_done(s3: &S3, home: &str, task: &TaskRef, until: Instant) -> bool {
+    let prefix = format!("{}{}_", records_prefix(task), task.task);
+    let keys = s3.list_all(home, &prefix, until).unwrap_or_default();
+    let names: Vec<_> = keys.iter().filter_map(|key| Some((RecordName::parse(key)?, key.as_str()))).collect();
+    first_success(names.iter().map(|(name, key)| (name, *key))).is_some()
+}
+
+/// Writes the list, and stages the files unless the join does without.
+pub fn stage(
+    task: &TaskRef,
+    plan: Option<&BarrierPlan>,
+    (stores, home): (&Stores<'_>, &str),
+    folders: &Folders,
+    until: Instant,
+) -> Result<Staged, StageError> {
+    let input = |message: String| StageError { class: FailureClass::Input, message };
+    let sources = plan.and_then(|plan| Some((plan, plan.join_of(&task.task)?)));
+    let Some((plan, sources)) = sources else {
+        return Err(input(format!("the run {} has no such join (any more)", task.run)));
+    };
+    let mut given = gather::given(stores.own(), home, (plan, &sources), &task.run, until)
+        .map_err(|error| of_s3(&error, until))?;
+    let Join { stage_in, .. } = *sources.join;
+    let mut bytes = 0;
+    if stage_in {
+        name_files(&mut given);
+        bytes = given.iter().map(|given| given.output.size).sum();
+        refuse_too_large(bytes, given.len(), &folders.input)?;
+        fetch_all(&given, stores, &folders.input, until)?;
+    } else {
+        for given in &mut given {
+            given.file.clear();
+        }
+    }
+    let text = list(&given);
+    let file = folders.beside(LIST);
+    fs::write(&file, &text).map_err(|error| of_io(&error))?;
+    let etag = hex::encode(Sha256::digest(text.as_bytes()));
+    Ok(Staged { file, fetched: Fetched { bytes, etag, ..Fetched::default() } })
+}
+
+fn list(given: &[Given]) -> String {
+    let mut text = String::new();
+    for Given { task, output, file } in given {
+        let bucket = match &output.provider {
+            Some(provider) => format!("{provider}://{}", output.bucket),
+            None => output.bucket.clone(),
+        };
+        let (key, file) = (escaped(&output.key), escaped(file));
+        let _ =
+            writeln!(text, "{key}\t{}\t{}\t{task}\t{file}\t{}", output.size, output.sha256, escaped(&bucket));
+    }
+    text
+}
+
+fn escaped(text: &str) -> String {
+    text.replace('\\', "\\\\").replace('\t', "\\t").replace('\n', "\\n").replace('\r', "\\r")
+}
+
+/// Gives each file a path of its own below the input folder: that below the place where its task stores, and where several
+/// would be one, a folder named after the task.
+fn name_files(given: &mut [Given]) {
+    let mut seen: HashSet<String> = HashSet::new();
+    // A file cannot be where another has a folder.
+    let mut folders: HashSet<String> = HashSet::new();
+    for (number, one) in given.iter_mut().enumerate() {
+        let path = relative(&one.file, &one.output.key);
+        let ways = [path.clone(), format!("{}/{path}", one.task), format!("{}-{number}/{path}", one.task)];
+        let free = ways.iter().find(|way| {
+            let above = ancestors(way);
+            !seen.contains(*way) && !folders.contains(*way) && above.iter().all(|above| !seen.contains(above))
+        });
+        let path = free.unwrap_or(&ways[2]).clone();
+        folders.extend(ancestors(&path));
+        seen.insert(path.clone());
+        one.file = path;
+    }
+}
+
+fn ancestors(path: &str) -> Vec<String> {
+    path.match_indices('/').map(|(at, _)| path[..at].to_owned()).collect()
+}
+
+/// A key as a path below a folder: without the place that it is below, and without anything that leads elsewhere.
+fn relative(place: &str, key: &str) -> String {
+    let rest = key.strip_prefix(place).unwrap_or(key);
+    let parts = rest.split('/').map(|part| match part {
+        "." | ".." => "_".to_owned(),
+        part => crate::stage::file_name(part),
+    });
+    let parts: Vec<_> =
+        rest.split('/').zip(parts).filter(|(part, _)| !part.is_empty()).map(|(_, part)| part).collect();
+    if parts.is_empty() { "output".to_owned() } else { parts.join("/") }
+}
+
+/// An error when `/tmp` cannot hold so many bytes, before the first is written.
+fn refuse_too_large(bytes: u64, files: usize, folder: &Path) -> Result<(), StageError> {
+    let Ok(space) = rustix::fs::statvfs(folder) else { return Ok(()) };
+    let free = space.f_bavail.saturating_mul(space.f_frsize);
+    // A file takes whole blocks.
+    let wanted = bytes.saturating_add((files as u64).saturating_mul(space.f_frsize)).saturating_add(RESERVE);
+    if wanted <= free {
+        return Ok(());
+    }
+    Err(StageError {
+        class: FailureClass::Storage,
+        message: format!(
+            "the {files} files before this join have {bytes} bytes, and /tmp has {free} left; write `stage_in: false` and fetch what \
+             is needed by INPUT_LIST, or give the function more ephemeral storage"
+        ),
+    })
+}
+
+fn fetch_all(given: &[Given], stores: &Stores<'_>, folder: &Path, until: Instant) -> Result<(), StageError> {
+    let next = AtomicUsize::new(0);
+    let failed: Mutex<Option<StageError>> = Mutex::new(None);
+    let fail = |error: StageError| {
+        next.store(usize::MAX / 2, Ordering::Relaxed);
+        if let Ok(mut first) = failed.lock() {
+            first.get_or_insert(error);
+        }
+    };
+    let work = || {
+        while let Some(one) = given.get(next.fetch_add(1, Ordering::Relaxed)) {
+            if let Err(error) = fetch(one, stores, folder, until) {
+                return fail(error);
+            }
+        }
+    };
+    std::thread::scope(|scope| {
+        for _ in 1..AT_ONCE.min(given.len()) {
+            scope.spawn(work);
+        }
+        work();
+    });
+    match failed.into_inner() {
+        Ok(None) => Ok(()),
+        Ok(Some(error)) => Err(error),
+        Err(_) => Err(StageError { class: FailureClass::Input, message: "a fetcher ended early".into() }),
+    }
+}
+
+fn fetch(one: &Given, stores: &Stores<'_>, folder: &Path, until: Instant) -> Result<(), StageError> {
+    let to = folder.join(&one.file);
+    if let Some(above) = to.parent() {
+        fs::create_dir_all(above).map_err(|error| of_io(&error))?;
+    }
+    let (bucket, key) = (&one.output.bucket, &one.output.key);
+    let fetched =
+        stores.with(one.output.provider.as_deref(), until, |s3| s3.get_file(bucket, key, &to, until));
+    let fetched = fetched.map_err(|error| of_s3(&error, until))?;
+    if fetched.bytes == one.output.size {
+        return Ok(());
+    }
+    Err(StageError {
+        class: FailureClass::Input,
+        message: format!(
+            "s3://{bucket}/{key} has {} bytes, and task {} has stored {}: something has overwritten it since",
+            fetched.bytes, one.task, one.output.size
+        ),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use throng_contract::{OutputObject, TaskId};
+
+    fn given(task: u64, place: &str, key: &str) -> Given {
+        let output = OutputObject {
+            bucket: "b".into(),
+            key: key.into(),
+            size: 1,
+            sha256: "00".into(),
+            provider: None,
+            place: None,
+        };
+        Given { task: TaskId::number(task), output, file: place.into() }
+    }
+
+    #[test]
+    fn files_keep_their_folders_and_never_leave_theirs() {
+        for (place, key, path) in [
+            ("out/", "out/sub/a.png", "sub/a.png"),
+            ("out/", "else/a.png", "else/a.png"),
+            ("", "a", "a"),
+            ("", "../../etc/passwd", "_/_/etc/passwd"),
+            ("out/", "out//x/./y", "x/_/y"),
+            ("out/", "out/", "output"),
+        ] {
+            assert_eq!(relative(place, key), path, "{key}");
+        }
+    }
+
+    #[test]
+    fn equal_names_get_the_folder_of_their_task() {
+        let mut all = vec![
+            given(0, "a/", "a/x"),
+            given(1, "b/", "b/x"),
+            given(1, "c/", "c/x"),
+            given(2, "a/", "a/x/y"),
+            given(3, "a/", "a/1"),
+        ];
+        name_files(&mut all);
+        let paths: Vec<_> = all.iter().map(|one| one.file.as_str()).collect();
+        assert_eq!(paths, ["x", "1/x", "1-2/x", "2/x/y", "3/1"]);
+    }
+
+    #[test]
+    fn a_line_is_a_line_whatever_the_name() {
+        let mut one = given(7, "", "odd\tname\nwith\\all");
+        one.file = "odd\tname".into();
+        assert_eq!(list(&[one]), "odd\\tname\\nwith\\\\all\t1\t00\t7\todd\\tname\tb\n");
+    }
+}
