@@ -48,6 +48,47 @@ fn pictures_become_gray() {
 }
 
 #[test]
+fn a_sweep_runs_every_input_with_every_value() {
+    let home = Home::new();
+    home.json(&["new", "rates", "--example", "sweep"]);
+    home.ok(&["deploy", "rates/function.yaml"]);
+    let sweep = ["--sweep", "RATE=2.5,3.2,3.5,3.9", "--sweep", "YEARS=500"];
+    let arguments = [&["run", "sweep", "rates/starts"][..], &sweep, &["--wait", "--to", "results"]].concat();
+    let run = home.json(&arguments);
+    assert_eq!(run["counts"]["succeeded"], 8, "{run}");
+    for (rate, different) in [("2.5", 1), ("3.2", 2), ("3.5", 4), ("3.9", 32)] {
+        for start in ["few", "many"] {
+            let path = find(&home.path().join("results"), &format!("{start}-rate-{rate}-years-500.tsv"));
+            let text = std::fs::read_to_string(path).unwrap();
+            assert!(text.ends_with(&format!("values\t{different}\n")), "{start}, {rate}: {text}");
+        }
+    }
+}
+
+#[test]
+fn a_model_is_there_for_every_task() {
+    let home = Home::new();
+    let results = run_example(&home, "shared-model", "shared-model", "messages");
+    let expected =
+        [("monday", "good\t0.994\t4"), ("tuesday", "bad\t0.005\t3"), ("wednesday", "good\t0.550\t2")];
+    for (name, judged) in expected {
+        let text = std::fs::read_to_string(find(&results, &format!("{name}.tsv"))).unwrap();
+        assert_eq!(text, format!("{name}\t{judged}\n"));
+    }
+}
+
+#[test]
+fn stanzas_are_counted_and_joined_in_one_table() {
+    let home = Home::new();
+    home.json(&["new", "stats", "--example", "text-stats"]);
+    home.ok(&["deploy", "stats/function.yaml"]);
+    let run = home.json(&["run", "stats-split", "stats/poems", "--wait", "--to", "results"]);
+    assert_eq!(run["counts"]["succeeded"], 2 + 4 + 1, "{run}");
+    let table = std::fs::read_to_string(find(&home.path().join("results"), "table.tsv")).unwrap();
+    assert_eq!(table, "daffodils\t2\t12\t75\ntyger\t2\t8\t45\n");
+}
+
+#[test]
 fn the_demo_can_be_written_out_and_run_as_ones_own() {
     let home = Home::new();
     let results = run_example(&home, "demo", "throng-demo-slices", "images");
@@ -59,7 +100,17 @@ fn examples_are_listed_and_never_written_over_anything() {
     let home = Home::new();
     let list = home.json(&["new", "--list"]);
     let names: Vec<_> = list.as_array().unwrap().iter().map(|row| row["name"].as_str().unwrap()).collect();
-    assert_eq!(names, ["grayscale", "text-statistics", "demo"]);
+    let expected = [
+        "grayscale",
+        "keyframes",
+        "medical-images",
+        "shared-model",
+        "sweep",
+        "text-statistics",
+        "text-stats",
+        "demo",
+    ];
+    assert_eq!(names, expected);
     home.write("mine/notes.txt", "mine");
     let refused = home.run(&["new", "mine"]);
     assert_eq!(refused.status.code(), Some(2));

@@ -12,6 +12,7 @@ mod contexts;
 mod convert;
 mod deploy;
 mod doctor;
+mod examples;
 mod images;
 #[cfg(target_arch = "x86_64")]
 mod ministack;

@@ -14,6 +14,7 @@ use include_dir::{Dir, include_dir};
 use serde_json::json;
 use std::fmt::Write as _;
 use std::io;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use throng_core::image::Programs;
 use throng_core::lines;
@@ -30,6 +31,8 @@ const DEFINITION: &str = "function.yaml";
 const LOCAL_IMAGE: &str = "image: rootfs:root";
 /// The image in its place where this machine has no programs for one.
 const REGISTRY_IMAGE: &str = "image: docker.io/library/busybox:stable";
+/// The script of an example whose image needs more than this machine's programs: it makes `root`, when a person runs it.
+const BUILD_ROOT: &str = "build-root.sh";
 /// The line of a definition that says for which machines its image is.
 const ARCHITECTURES: &str = "architectures: [x86_64]";
 
@@ -41,8 +44,17 @@ pub fn names() -> Vec<&'static str> {
 /// What was written.
 struct Written {
     files: Vec<PathBuf>,
-    /// Why the definition names an image of a registry.
-    without_root: Option<String>,
+    image: Image,
+}
+
+/// Where the image of what was written comes from.
+enum Image {
+    /// It is there.
+    Here,
+    /// The definition names one of a registry, and why.
+    OfRegistry(String),
+    /// [`BUILD_ROOT`] makes it.
+    ToBuild,
 }
 
 pub fn new(args: &args::New, format: args::Format, programs: Programs) -> CliResult {
@@ -53,14 +65,19 @@ pub fn new(args: &args::New, format: args::Format, programs: Programs) -> CliRes
     refuse_to_overwrite(folder)?;
     let written = write(folder, &args.example, programs)
         .map_err(|error| Fail::new(SOME_FAILED, format!("{}: {error}", folder.display())))?;
-    if let Some(why) = &written.without_root {
-        print::note(lines!(
+    match &written.image {
+        Image::Here => {}
+        Image::OfRegistry(why) => print::note(lines!(
             "no image could be made from this machine's programs ({why}): the definition names one of a registry, which \
              is downloaded when it is deployed"
-        ));
+        )),
+        Image::ToBuild => print::note(lines!(
+            "its image is yet to be made: {}/{BUILD_ROOT} does that, from packages",
+            folder.display()
+        )),
     }
     let document = json!({"example": args.example, "folder": folder, "files": written.files,
-        "needs_network": written.without_root.is_some()});
+        "needs_network": !matches!(written.image, Image::Here)});
     print::result(format, &document, || {
         let mut text = format!("{}\n", folder.display());
         for file in &written.files {
@@ -105,31 +122,30 @@ fn refuse_to_overwrite(folder: &Path) -> CliResult {
 }
 
 fn write(folder: &Path, example: &str, programs: Programs) -> io::Result<Written> {
-    let without_root = if let Some(files) = EXAMPLES.get_dir(example) {
+    let image = if let Some(files) = EXAMPLES.get_dir(example) {
         write_script(folder, files)?
     } else {
         demo::unpack(folder, programs)?;
-        None
+        Image::Here
     };
     let mut files = Vec::new();
     list_files(folder, Path::new(""), &mut files)?;
-    Ok(Written { files, without_root })
+    Ok(Written { files, image })
 }
 
-/// Writes an example whose image is a root filesystem; gives why there is none.
-fn write_script(folder: &Path, files: &Dir<'_>) -> io::Result<Option<String>> {
+/// Writes an example whose image is a root filesystem.
+fn write_script(folder: &Path, files: &Dir<'_>) -> io::Result<Image> {
     for file in all_files(files) {
         let name = file.path().strip_prefix(files.path()).unwrap_or(file.path());
-        let to = folder.join(name);
-        if let Some(parent) = to.parent() {
-            std::fs::create_dir_all(parent)?;
-        }
-        std::fs::write(to, file.contents())?;
+        write_file(&folder.join(name), file.contents())?;
     }
+    if folder.join(BUILD_ROOT).exists() {
+        return Ok(Image::ToBuild);
+    }
+    let image = root::make(&folder.join("root"));
     let definition = folder.join(DEFINITION);
     let mut text = std::fs::read_to_string(&definition)?;
-    let made = root::make(&folder.join("root"));
-    match &made {
+    match &image {
         Ok(()) => {
             let here = format!("architectures: [{}]", Architecture::host().as_aws());
             text = text.replace(ARCHITECTURES, &here);
@@ -137,7 +153,22 @@ fn write_script(folder: &Path, files: &Dir<'_>) -> io::Result<Option<String>> {
         Err(_) => text = text.replace(LOCAL_IMAGE, REGISTRY_IMAGE),
     }
     std::fs::write(&definition, text)?;
-    Ok(made.err().map(|error| error.to_string()))
+    Ok(image.err().map_or(Image::Here, |error| Image::OfRegistry(error.to_string())))
+}
+
+/// Writes a file; what begins as a script does can be run.
+fn write_file(to: &Path, contents: &[u8]) -> io::Result<()> {
+    if let Some(parent) = to.parent() {
+        std::fs::create_dir_all(parent)?;
+    }
+    std::fs::write(to, contents)?;
+    if contents.starts_with(b"#!") {
+        let mut permissions = std::fs::metadata(to)?.permissions();
+        // Whoever may read it: what the umask took away stays away.
+        permissions.set_mode(permissions.mode() | (permissions.mode() & 0o444) >> 2);
+        std::fs::set_permissions(to, permissions)?;
+    }
+    Ok(())
 }
 
 fn all_files<'a>(folder: &'a Dir<'_>) -> Vec<&'a include_dir::File<'a>> {
@@ -175,7 +206,17 @@ mod tests {
 
     #[test]
     fn every_example_has_what_a_person_needs() {
-        assert_eq!(names(), ["grayscale", "text-statistics", "demo"]);
+        let expected = [
+            "grayscale",
+            "keyframes",
+            "medical-images",
+            "shared-model",
+            "sweep",
+            "text-statistics",
+            "text-stats",
+            "demo",
+        ];
+        assert_eq!(names(), expected);
         for name in names() {
             let about = about(name);
             assert!(about.len() > 20 && !about.starts_with('#'), "{name}: {about}");
@@ -190,6 +231,15 @@ mod tests {
                 assert!(text.contains(LOCAL_IMAGE) && text.contains(ARCHITECTURES), "{name}");
                 let readme = std::fs::read_to_string(home.path().join("README.md")).unwrap();
                 assert!(readme.contains("throng new"), "{name}");
+                for file in
+                    written.files.iter().filter(|file| file.extension().is_some_and(|end| end == "sh"))
+                {
+                    let mode = std::fs::metadata(home.path().join(file)).unwrap().permissions().mode();
+                    assert_eq!(mode & 0o500, 0o500, "{name}: {}", file.display());
+                }
+                let to_build = written.files.contains(&PathBuf::from(BUILD_ROOT));
+                assert_eq!(matches!(written.image, Image::ToBuild), to_build, "{name}");
+                assert!(!to_build || !home.path().join("root").exists(), "{name}: nothing stands in its way");
             }
         }
     }
