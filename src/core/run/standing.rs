@@ -2,7 +2,7 @@
 //! of the day writes; what they have is what lies in their folders.
 
 use super::launch::behind;
-use super::{RunContext, RunError, RunHeader, StartedBy};
+use super::{LaterStage, RunContext, RunError, RunHeader, StartedBy};
 use crate::dataset::objects::{List, each_page, read};
 use crate::model::Millis;
 use serde::Deserialize;
@@ -111,6 +111,7 @@ pub(super) async fn header(context: &RunContext, run: &str) -> Result<RunHeader,
     let facts = context.functions.facts(&function).await?.unwrap_or_default();
     // A chain that could not be launched now still shows what its first function did.
     let stages = behind(context, &function, &facts).await.map(|behind| behind.stages).unwrap_or_default();
+    let stages = without_joins(stages);
     Ok(RunHeader {
         version: versions::LEDGER,
         id: run.to_owned(),
@@ -136,9 +137,42 @@ pub(super) async fn header(context: &RunContext, run: &str) -> Result<RunHeader,
     })
 }
 
+/// The stages that arrivals start: a join waits for the end of a launch, which a standing run has not, and so does all behind it.
+fn without_joins(stages: Vec<LaterStage>) -> Vec<LaterStage> {
+    let mut kept: Vec<LaterStage> = Vec::new();
+    // Where each stage is now; the launched one stays.
+    let mut places = vec![Some(0)];
+    for stage in stages {
+        let from: Vec<usize> =
+            stage.from.iter().filter_map(|from| places.get(*from).copied().flatten()).collect();
+        let stays = stage.join.is_none() && !from.is_empty();
+        places.push(stays.then_some(kept.len() + 1));
+        if stays {
+            kept.push(LaterStage { from, ..stage });
+        }
+    }
+    kept
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use throng_contract::TaskId;
+    use throng_contract::barrier::{Join, When};
+
+    #[test]
+    fn what_waits_for_a_launch_is_no_stage_of_a_day() {
+        let stage = |function: &str, from: &[usize]| LaterStage {
+            function: function.into(),
+            from: from.to_vec(),
+            ..LaterStage::default()
+        };
+        let join = Join { task: TaskId::number(0), depth: 1, when: When::default(), stage_in: true };
+        let join = LaterStage { join: Some(join), ..stage("join", &[0]) };
+        let kept = without_joins(vec![join, stage("after", &[1]), stage("count", &[0]), stage("mark", &[3])]);
+        let kept: Vec<_> = kept.into_iter().map(|stage| (stage.function, stage.from)).collect();
+        assert_eq!(kept, [("count".to_owned(), vec![0]), ("mark".to_owned(), vec![1])]);
+    }
 
     #[test]
     fn a_day_is_open_until_its_last_event_is_gone() {
