@@ -26,6 +26,8 @@ fuzz_target!(|data: &[u8]| {
                 assert_eq!((&object.bucket, &object.key), (bucket, key));
                 assert!(job.time.is_some() && !job.json_body);
             }
+            // A task without an input, which only an event of ours can be.
+            Input::Nothing => assert!(job.event.is_none() && !job.json_body),
             Input::Bytes(bytes) => {
                 assert!(job.task.is_none() && job.event.is_none());
                 // What is decoded from base64 or from JSON's escapes gets shorter, never longer.
@@ -50,11 +52,18 @@ fn ours_is_understood(data: &[u8]) {
         send: 1,
         retries: Some(2),
         group: None,
+        variables: [("ALPHA".to_owned(), "0.1".to_owned())].into(),
+        parameters: Some("3".to_owned()),
         bucket: "bucket".into(),
         key: key.clone(),
         provider: None,
     };
     let request = read(&serde_json::to_vec(&sent).expect("JSON"), "now");
     let [job] = &request.jobs[..] else { panic!("{} jobs", request.jobs.len()) };
-    assert_eq!((&job.task, &job.input), (&task, &Input::Object { bucket: "bucket".into(), key }));
+    let input = match key.as_str() {
+        "" => Input::Nothing,
+        _ => Input::Object { bucket: "bucket".into(), key },
+    };
+    assert_eq!((&job.task, &job.input), (&task, &input));
+    assert_eq!((&job.variables, &job.parameters), (&sent.variables, &sent.parameters));
 }

@@ -5,7 +5,7 @@
 use throng_contract::{LogLine, Source, TaskId};
 use throng_core::clean;
 use throng_core::logs::{Bound, LogBuffer, Origin, Parser, RawEvent};
-use throng_core::model::{LogEntry, LogView, Report};
+use throng_core::model::{LogEntry, LogView, Report, TaskName};
 use throng_core::run::fuzzing::end_in_log;
 use throng_fuzz::fuzz_target;
 use throng_fuzz::is_obeyed;
@@ -70,6 +70,6 @@ fn ours_come_back(parser: &mut Parser, text: &str) {
     assert_eq!((&*entry.message, entry.request_id.as_deref()), (text, Some(line.request_id.as_str())));
     assert_eq!(
         (entry.task, entry.source, entry.platform),
-        (line.task.as_ref().and_then(TaskId::as_number), Some(Source::Stderr), false)
+        (line.task.as_ref().map(TaskName::from), Some(Source::Stderr), false)
     );
 }
