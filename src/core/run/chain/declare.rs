@@ -6,7 +6,7 @@ use crate::model::{OutputObject, TaskState};
 use crate::run::cloud::TriggerPlace;
 use crate::run::tracker::Declared;
 use std::collections::HashMap;
-use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::hash::{DefaultHasher, Hash, Hasher as _};
 use std::sync::Arc;
 use throng_contract::selection::{self, Candidate};
 use throng_contract::{Selection, TaskId};
@@ -95,9 +95,7 @@ impl Chain {
     pub(super) fn add(&mut self, to: usize, declared: &Declared) {
         let Some(stage) = self.stages.get_mut(to) else { return };
         let Some(index) = stage.tracker.declare(declared) else { return };
-        let mut hasher = DefaultHasher::new();
-        (&declared.bucket, &declared.key).hash(&mut hasher);
-        let input = hasher.finish();
+        let input = digest((&declared.bucket, &declared.key));
         let first = *self.places.entry(input).or_insert((to, index));
         if first != (to, index) {
             self.shared.entry(input).or_insert_with(|| vec![first]).push((to, index));
@@ -105,7 +103,7 @@ impl Chain {
         let place = (self.depth_of(&declared.task), super::told::block(&declared.task));
         self.blocks.entry(place).or_default().push((to, index));
         for early in self.early.remove(&declared.task).unwrap_or_default() {
-            self.tell(to, &early);
+            self.tell(to, &early.key, early.at_ms);
         }
     }
 
@@ -180,6 +178,13 @@ impl Chain {
     pub const fn rebuilt(&self) -> u32 {
         self.rebuilt
     }
+}
+
+/// Tells places apart in the memory of this process: a number in place of their names.
+pub fn digest(place: impl Hash) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    place.hash(&mut hasher);
+    hasher.finish()
 }
 
 /// What a rule of time says of an output is not asked here: it was stored just now.

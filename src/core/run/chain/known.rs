@@ -55,12 +55,6 @@ impl Chain {
         depths.max().map_or(1, |depth| depth + 1)
     }
 
-    /// Whether outputs of a stage start others.
-    #[must_use]
-    pub fn starts_others(&self, stage: usize) -> bool {
-        self.stages.get(stage).is_some_and(|stage| !stage.next.is_empty())
-    }
-
     /// Tasks of all stages by state.
     #[must_use]
     pub fn counts(&self) -> Counts {

@@ -31,7 +31,7 @@ mod known;
 mod shown;
 mod told;
 
-pub use declare::Unread;
+pub use declare::{Unread, digest};
 pub use known::BlockState;
 
 /// Tasks of a standing run whose inputs are named: each costs a request.

@@ -26,35 +26,46 @@ impl Chain {
 
     /// The key of a record or marker was seen, stored at `at_ms`. Returns whether anything changed.
     pub fn see(&mut self, key: &str, at_ms: Option<Millis>) -> bool {
-        let early = || Early { key: key.to_owned(), at_ms };
         if self.stages.len() == 1 {
-            return self.tell(0, &early());
+            return self.tell(0, key, at_ms);
         }
         let Some(task) = RecordName::parse(key).and_then(|name| name.task) else { return false };
-        if self.depth_of(&task) == 0 {
-            return self.tell(0, &early()) | self.judge_joins();
+        let known = if self.depth_of(&task) == 0 {
+            Some(0)
+        } else {
+            self.stages.iter().position(|stage| stage.tracker.index_of(&task).is_some())
+        };
+        let Some(stage) = known else {
+            self.keep(task, Early { key: key.to_owned(), at_ms });
+            return false;
+        };
+        // Open blocks are listed again and again: most names tell nothing new, and move no join.
+        let told = self.tell(stage, key, at_ms);
+        if told {
+            self.judge_joins();
         }
-        let known = self.stages.iter().position(|stage| stage.tracker.index_of(&task).is_some());
-        if let Some(stage) = known {
-            return self.tell(stage, &early()) | self.judge_joins();
-        }
+        told
+    }
+
+    /// Keeps what was told of a task until somebody declares it.
+    fn keep(&mut self, task: TaskId, early: Early) {
         let seen = self.early.len();
         match self.early.get_mut(&task) {
-            Some(known) if known.iter().any(|known| known.key == key && known.at_ms >= at_ms) => {}
-            Some(known) => known.push(early()),
-            None if seen < MOST_EARLY => drop(self.early.insert(task, vec![early()])),
+            Some(known) if known.iter().any(|known| known.key == early.key && known.at_ms >= early.at_ms) => {
+            }
+            Some(known) => known.push(early),
+            None if seen < MOST_EARLY => drop(self.early.insert(task, vec![early])),
             None => {}
         }
-        false
     }
 
     /// Tells a stage: one of them it is, an end or a begin.
-    pub(super) fn tell(&mut self, at: usize, told: &Early) -> bool {
+    pub(super) fn tell(&mut self, at: usize, key: &str, at_ms: Option<Millis>) -> bool {
         let standing = at == 0 && self.open_until_ms.is_some();
         let Some(stage) = self.stages.get_mut(at) else { return false };
-        let ended = stage.tracker.record(&told.key);
+        let ended = stage.tracker.record(key);
         if ended {
-            let task = RecordName::parse(&told.key).and_then(|name| name.task);
+            let task = RecordName::parse(key).and_then(|name| name.task);
             let index = task.and_then(|task| stage.tracker.index_of(&task));
             let success = index.filter(|index| {
                 // What failed in a standing run is read for the name of its input.
@@ -66,7 +77,7 @@ impl Chain {
             });
             stage.unread.extend(success);
         }
-        ended || stage.tracker.marker(&told.key, told.at_ms)
+        ended || stage.tracker.marker(key, at_ms)
     }
 
     /// What a record says of its task's input, in a standing run.

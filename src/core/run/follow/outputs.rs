@@ -5,10 +5,9 @@ use super::Follower;
 use crate::dataset::objects::read;
 use crate::model::{Collision, OutputObject, TaskName, TaskState};
 use crate::run::RunError;
-use crate::run::chain::{Chain, Unread};
+use crate::run::chain::{Chain, Unread, digest};
 use futures::StreamExt as _;
 use std::collections::{BTreeSet, HashMap};
-use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use throng_contract::AttemptRecord;
 
 /// Records that are read at a time.
@@ -49,9 +48,7 @@ impl Outputs {
         chain.declare(of, &outputs);
         let task = (of.stage, of.index);
         for output in &outputs {
-            let mut hasher = DefaultHasher::new();
-            (&output.provider, &output.bucket, &output.key).hash(&mut hasher);
-            let place = hasher.finish();
+            let place = digest((&output.provider, &output.bucket, &output.key));
             let first = *self.places.entry(place).or_insert(task);
             if first != task {
                 let (_, tasks) =

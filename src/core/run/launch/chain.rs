@@ -50,9 +50,7 @@ impl Behind {
             open.id, open.id
         )))
     }
-}
 
-impl Behind {
     /// Whether a stage is a join.
     pub fn has_joins(&self) -> bool {
         self.stages.iter().any(|stage| stage.join.is_some())
@@ -96,7 +94,8 @@ pub(in crate::run) async fn behind(
         for output in &outputs {
             for (name, place) in started.in_bucket(context, &output.bucket).await? {
                 let known = nodes.iter().position(|node| node.function == name);
-                match hit(output, &place) {
+                let hit = hit(output, &place);
+                match hit {
                     Hit::Never => continue,
                     // A script could write into its own input folder: that is no chain.
                     Hit::ByFolder if known == Some(at) => continue,
@@ -112,7 +111,7 @@ pub(in crate::run) async fn behind(
                     nodes.len() - 1
                 };
                 // Who is before this function already is not started by a chance.
-                if hit(output, &place) == Hit::ByFolder && is_before(&nodes, to, at) {
+                if hit == Hit::ByFolder && is_before(&nodes, to, at) {
                     continue;
                 }
                 let places = nodes[to].started.entry(at).or_default();
