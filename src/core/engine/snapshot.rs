@@ -8,6 +8,7 @@ use crate::model::{
     AttemptRecord, BucketInfo, FunctionInfo, InvocationInfo, LogView, Millis, ObjectInfo, ObjectPlace,
     Progress, RunSummary, RunView, TaskName, TaskRow,
 };
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Everything, at one moment.
@@ -164,6 +165,8 @@ pub struct TaskView {
     pub row: Option<TaskRow>,
     /// What its outputs have started, with the function of each.
     pub children: Vec<(String, TaskName)>,
+    /// Of a launched task: the values of the run and of its set of parameters, by name.
+    pub variables: BTreeMap<String, String>,
     /// Records of its attempts, newest first.
     pub records: Listing<AttemptRecord>,
 }

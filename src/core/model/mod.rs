@@ -5,6 +5,7 @@
 //! functions     functions, running invocations, the form
 //! storage       buckets, objects, places
 //! runs          runs, tasks, counts, an open run
+//! sets          sets of parameters of a run
 //! task_name     how people and documents name a task
 //! progress      what takes a while
 //! logs          lines, queries, what is followed
@@ -18,6 +19,7 @@ mod logs;
 mod progress;
 mod report;
 mod runs;
+mod sets;
 mod storage;
 mod task_name;
 mod variables;
@@ -31,6 +33,7 @@ pub use runs::{
     Collision, Counts, RunStatistics, RunSummary, RunTrouble, RunView, StageSummary, StageView, TaskRow,
     Waiting,
 };
+pub use sets::Sets;
 pub use storage::{BucketInfo, ObjectInfo, ObjectPlace, Place, ProviderOf};
 pub use task_name::{NoTaskName, TaskName};
 pub use throng_contract::{AttemptRecord, FailureClass, OutputObject, Phases, Source, TaskState};

@@ -52,6 +52,7 @@ mod tracker;
 mod variables;
 mod verify;
 
+pub use crate::model::Sets;
 pub use chain::Chain;
 pub use cloud::{FunctionApi, FunctionFacts, TriggerPlace};
 pub use failure::{FailedEvent, is_measured, reason};
@@ -68,8 +69,8 @@ pub use list::Lister;
 pub use manifest::{ManifestEntry, read_manifest};
 pub use provider::{Store, Stores};
 pub use reports::{FailedAttempt, LogPlace};
-pub use results::{Results, nothing_left, results};
-pub use sets::{Sets, SetsHeader, read_axis, sets_of};
+pub use results::{NO_OUTPUTS, Results, nothing_left, results};
+pub use sets::{SetsHeader, read_axis, sets_of};
 pub use standing::refuse_standing;
 pub use task::{Attempt, attempts};
 pub use tracker::RunTracker;

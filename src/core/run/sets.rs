@@ -3,6 +3,7 @@
 use super::{RunContext, RunError, RunHeader, variables};
 use crate::dataset::objects::{Put, read};
 use crate::dataset::pace::Pace;
+use crate::model::Sets;
 use crate::regular;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashSet};
@@ -15,18 +16,6 @@ const MOST: usize = 1_000_000;
 const TABLE: u64 = 64 << 20;
 /// Up to so many bytes of JSON they stand in run.json itself, which every list of runs reads.
 const INLINE: usize = 4096;
-
-/// Sets of parameters. Without any, a task is an input alone.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Sets {
-    /// Names of the variables.
-    pub names: Vec<String>,
-    /// A set each: values in the order of the names.
-    pub rows: Vec<Vec<String>>,
-    /// The first input has the first set and no other, the second the second; else every input has every set.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub paired: bool,
-}
 
 /// What run.json says of a run's sets.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -119,32 +108,6 @@ impl Sets {
             return Err("there is no line below that with the names".to_owned());
         }
         Ok(sets)
-    }
-
-    /// Whether there are none.
-    #[must_use]
-    pub const fn is_empty(&self) -> bool {
-        self.rows.is_empty()
-    }
-
-    /// How many tasks each input becomes.
-    #[must_use]
-    pub fn per_input(&self) -> u64 {
-        if self.paired { 1 } else { (self.rows.len() as u64).max(1) }
-    }
-
-    /// The numbers of a task's input and set.
-    #[must_use]
-    pub fn of_task(&self, task: u64) -> (u64, Option<u64>) {
-        let per_input = self.per_input();
-        let set = if self.paired { task } else { task % per_input };
-        (task / per_input, (!self.is_empty()).then_some(set))
-    }
-
-    /// A set's variables.
-    pub fn variables(&self, set: u64) -> impl Iterator<Item = (&str, &str)> {
-        let row = usize::try_from(set).ok().and_then(|set| self.rows.get(set)).map_or(&[][..], Vec::as_slice);
-        self.names.iter().map(String::as_str).zip(row.iter().map(String::as_str))
     }
 
     /// All variables of a task of a run, by name.

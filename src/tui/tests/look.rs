@@ -5,6 +5,7 @@
 
 use crate::fixtures::*;
 use crate::{TuiOptions, run};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use throng_core::engine::{Command, Preview, Scope, Severity, TaskView};
 use throng_core::model::TaskState;
@@ -38,7 +39,13 @@ fn at_the_screens() {
                             if row.state == TaskState::Succeeded { row.state } else { TaskState::Failed };
                         let mut records = snapshot.task.take().unwrap().records;
                         records.items = Arc::new(vec![record(number, state)]);
-                        snapshot.task = Some(TaskView { run, row: Some(row), children: Vec::new(), records });
+                        snapshot.task = Some(TaskView {
+                            run,
+                            row: Some(row),
+                            children: Vec::new(),
+                            variables: BTreeMap::new(),
+                            records,
+                        });
                     }
                     Command::Preview(place) => {
                         let image = image::RgbImage::from_fn(160, 120, |x, y| {

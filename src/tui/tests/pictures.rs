@@ -7,6 +7,7 @@ use crate::fixtures::*;
 use crate::theme::Depth;
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use throng_core::cloud::Slowed;
 use throng_core::engine::{
@@ -98,6 +99,21 @@ fn run_chained() {
     pictures("runs_chained", &snapshot, "3");
 }
 
+/// A sweep: a column for each variable, and what succeeded with nothing to show for it.
+#[test]
+fn run_swept() {
+    let mut snapshot = busy();
+    let mut view = swept();
+    let chunk = Arc::make_mut(&mut Arc::make_mut(&mut view.stages[0].tasks)[0]);
+    chunk[1].record_key = Some("l/00/r/0/0/1_id.1_succeeded_-_1130_900_0123abcd_00000000.json".into());
+    snapshot.run = Some(view);
+    pictures("run_swept", &snapshot, "3<enter>");
+    let task = snapshot.task.as_mut().unwrap();
+    task.variables =
+        [("ALPHA", "0.25"), ("MODE", "exact")].map(|(name, value)| (name.into(), value.into())).into();
+    pictures("task_swept", &snapshot, "3<enter>jj<enter>");
+}
+
 #[test]
 fn task_succeeded() {
     pictures("task", &busy(), "3<enter>jj<enter>");
@@ -115,6 +131,7 @@ fn task_failed() {
         run: "20261123-115800-k3xq".into(),
         row: Some(task(7)),
         children: Vec::new(),
+        variables: BTreeMap::new(),
         records,
     });
     pictures("task_failed", &snapshot, "3<enter>jjjjjjj<enter>");

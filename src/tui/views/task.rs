@@ -116,6 +116,8 @@ pub fn facts(
     if let Some(row) = &view.row {
         facts.add("input", &clean!("{}/{}  ({})", row.bucket, row.key, words::bytes(row.size)));
     }
+    let variables = view.variables.iter().map(|(name, value)| format!("{name}={value}"));
+    facts.add("values", &variables.collect::<Vec<_>>().join("  "));
     lineage(&mut facts, view);
     let records = &view.records.items;
     let Some(record) = records.get(attempt.min(records.len().saturating_sub(1))) else {

@@ -234,6 +234,11 @@ impl Launch {
         first.chain(self.doubt.clone()).chain(invoked).chain(later).collect()
     }
 
+    /// Sets of parameters of its tasks.
+    pub(super) fn sets(&self) -> Arc<Sets> {
+        Arc::clone(&self.sets)
+    }
+
     /// The inputs, for a follower that need not read them again.
     #[must_use]
     pub fn manifest(&self) -> Vec<ManifestEntry> {
