@@ -8,7 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use throng_contract::barrier::Start;
-use throng_contract::{EventRef, S3ObjectRef, TaskEvent, TaskRef, object_keys_from_s3_event, s3_event_id};
+use throng_contract::{EventFiles, EventRef, S3ObjectRef, TaskEvent, TaskRef, object_keys_from_s3_event, s3_event_id};
 
 /// How many wrappers are taken off an event.
 const DEPTH: usize = 4;
@@ -55,6 +55,8 @@ pub struct Job {
     pub origin: Origin,
     /// Whether it is the body of an HTTP request, and JSON.
     pub json_body: bool,
+    /// All files, of a task that has several.
+    pub files: Option<EventFiles>,
 }
 
 /// Which storage an input is in.
@@ -110,6 +112,7 @@ fn plain(bytes: Vec<u8>) -> Job {
         time: None,
         origin: Origin::Own,
         json_body: false,
+        files: None,
     }
 }
 
@@ -157,6 +160,7 @@ fn read_value(value: Value, raw: &[u8], now: &str, request: &mut Request, depth:
                 },
                 input: Input::Object { bucket: object.bucket, key: object.key },
                 json_body: false,
+                files: None,
             }
         }));
         return;
@@ -253,6 +257,7 @@ fn own_event(value: &Value, now: &str) -> Option<Job> {
             _ => Input::Object { bucket: event.bucket, key: event.key },
         },
         json_body: false,
+        files: event.files,
     })
 }
 

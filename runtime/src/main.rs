@@ -15,6 +15,7 @@
 //! dns          name lookup without libc
 //! event        what an invocation asks for
 //! execute      runs a program: its output into the log, its time limited, nothing of it left
+//! group        tasks of several files: which they are, and how they come into the input folder
 //! http         the HTTP client: blocking, keep-alive
 //! join         what a join gets: the list of everything before it, and the files
 //! ledger       what goes into the home bucket: records, markers, headers of standing runs
@@ -29,6 +30,7 @@
 //! s3           objects to files, files to objects
 //! selected     which objects of a notification are inputs at all
 //! serve        the loop: init, then event after event
+//! several      several files at once into the input folder of one task
 //! sigv4        AWS Signature Version 4 for S3
 //! stage        stage in: the folders of a task, and its input in a file
 //! stores       where objects are: the function's own storage, or a storage provider
@@ -56,6 +58,8 @@ mod event;
 #[cfg(target_os = "linux")]
 mod execute;
 #[cfg(target_os = "linux")]
+mod group;
+#[cfg(target_os = "linux")]
 mod http;
 #[cfg(target_os = "linux")]
 mod join;
@@ -82,6 +86,8 @@ mod s3;
 mod selected;
 #[cfg(target_os = "linux")]
 mod serve;
+#[cfg(target_os = "linux")]
+mod several;
 #[cfg(target_os = "linux")]
 mod sigv4;
 #[cfg(target_os = "linux")]

@@ -6,7 +6,7 @@ use crate::output::{self, Found};
 use crate::stage::Folders;
 use crate::task::{Attempt, Failure, Worker};
 use throng_contract::{
-    AttemptId, AttemptRecord, FailureClass, Lineage, OnFailure, TaskRef, TaskRule, Values, folder_below,
+    AttemptId, AttemptRecord, FailureClass, Lineage, OnFailure, TaskFiles, TaskRef, TaskRule, Values, folder_below,
     without_run,
 };
 
@@ -15,6 +15,8 @@ pub struct Left<'a> {
     pub attempt: &'a Attempt<'a>,
     pub job: &'a Job,
     pub folders: &'a Folders,
+    /// Its files, when it has several.
+    pub files: Option<&'a TaskFiles>,
     /// Whether it failed.
     pub failed: bool,
 }
@@ -90,13 +92,18 @@ impl Worker<'_> {
         let run = task.map_or("", |task| &task.run);
         let mut variables = function.env.clone();
         variables.extend(left.job.variables.clone());
-        let made;
+        let (made, inside);
+        // A group is called as its folder.
+        let group = left.files.filter(|files| !files.folder.is_empty());
+        let group = group.map(|files| format!("{}{}", files.root, files.folder));
         let (dir, name) = match &left.job.input {
             Input::Object { bucket, key } => {
                 let places = (&function.inputs[..], &function.provider_inputs[..]);
-                let object = (record.provider.as_deref(), bucket.as_str(), key.as_str());
+                inside = group.as_ref().map_or_else(|| key.clone(), |folder| format!("{folder}/-"));
+                let object = (record.provider.as_deref(), bucket.as_str(), inside.as_str());
                 let dir = folder_below(places, self.settings.home_bucket.as_deref(), object);
-                (dir, key.trim_end_matches('/').rsplit('/').next().unwrap_or_default())
+                let named = group.as_ref().unwrap_or(key);
+                (dir, named.trim_end_matches('/').rsplit('/').next().unwrap_or_default())
             }
             Input::Bytes(_) | Input::Nothing => {
                 made = format!("event-file-{request_id}");

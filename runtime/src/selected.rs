@@ -4,13 +4,14 @@ use crate::clock;
 use crate::event::{Input, Job, Request};
 use crate::logs::Log;
 use crate::stores::Stores;
-use throng_contract::Selection;
 use throng_contract::selection::{Candidate, leaves_out};
+use throng_contract::{FunctionConfig, Selection};
 
 /// Takes out of a request what arrived by itself and is no input. Nothing is run for it and no record is written; the log
-/// says so. What a launch sends was selected there.
-pub fn take_out(request: &mut Request, entries: &[Selection], stores: &Stores<'_>, request_id: &str) {
-    if entries.is_empty() {
+/// says so. What a launch sends was selected there; what completes a group need not be an input itself.
+pub fn take_out(request: &mut Request, function: &FunctionConfig, stores: &Stores<'_>, request_id: &str) {
+    let entries = &function.selections;
+    if entries.is_empty() || function.grouping.is_some() {
         return;
     }
     let now_ms = clock::now_ms();

@@ -111,8 +111,7 @@ fn handle(
     let (limits, end) = times(received, limit, worker.settings.function.timeout_threshold);
     let mut request = event::read(&invocation.payload, &clock::rfc3339(now_ms));
     request.jobs.iter_mut().for_each(|job| join::recognise(job, worker.settings));
-    let entries = &worker.settings.function.selections;
-    selected::take_out(&mut request, entries, worker.stores, &invocation.request_id);
+    selected::take_out(&mut request, &worker.settings.function, worker.stores, &invocation.request_id);
     let mut attempt = Attempt {
         request_id: &invocation.request_id,
         trace_id: invocation.trace_id.as_deref(),

@@ -3,11 +3,12 @@
 use crate::event::{Input, Job};
 use crate::s3::{Fetched, S3Error, S3ErrorKind};
 use crate::stores::Stores;
+use std::ffi::OsString;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
-use throng_contract::FailureClass;
+use throng_contract::{FailureClass, TaskFiles};
 
 /// Longest file name that file systems take.
 const LONGEST_NAME: usize = 255;
@@ -68,6 +69,17 @@ pub struct Staged {
     pub file: PathBuf,
     /// What was fetched.
     pub fetched: Fetched,
+    /// Of a task of several files: variables that name them.
+    pub variables: Vec<(OsString, OsString)>,
+    /// The files, when there are several.
+    pub files: Option<TaskFiles>,
+}
+
+impl Staged {
+    /// One input.
+    pub const fn one(file: PathBuf, fetched: Fetched) -> Self {
+        Self { file, fetched, variables: Vec::new(), files: None }
+    }
 }
 
 /// Why an input is not there.
@@ -95,13 +107,13 @@ pub fn stage(
                     stores.with(name, until, |storage| storage.get_file(bucket, key, &file, until))
                 })
                 .map_err(|error| of_s3(&error, until))?;
-            Ok(Staged { file, fetched })
+            Ok(Staged::one(file, fetched))
         }
-        Input::Nothing => Ok(Staged { file: folders.input.clone(), fetched: Fetched::default() }),
+        Input::Nothing => Ok(Staged::one(folders.input.clone(), Fetched::default())),
         Input::Bytes(bytes) => {
             let file = folders.input.join(format!("event-file-{id}"));
             fs::write(&file, bytes).map_err(|error| of_io(&error))?;
-            Ok(Staged { file, fetched: Fetched { bytes: bytes.len() as u64, ..Fetched::default() } })
+            Ok(Staged::one(file, Fetched { bytes: bytes.len() as u64, ..Fetched::default() }))
         }
     }
 }

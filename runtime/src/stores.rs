@@ -64,6 +64,16 @@ impl Storage<'_> {
         }
     }
 
+    /// The objects whose keys begin so, with their sizes in bytes.
+    pub fn list_sizes(self, bucket: &str, prefix: &str, until: Instant) -> Result<Vec<(String, u64)>, S3Error> {
+        match self {
+            Self::S3(client) => client.list_sizes(bucket, prefix, until),
+            Self::Webdav(_) => Err(S3Error::permanent(
+                "the folders of a server of WebDAV are not listed by functions: launch groups with `throng run`",
+            )),
+        }
+    }
+
     /// Stores a file, with a line about where it came from, where there is room for such.
     pub fn put_file(
         self,

@@ -6,6 +6,7 @@ use crate::config::RuntimeSettings;
 use crate::credentials::ScriptCredentials;
 use crate::event::{Input, Job, Request};
 use crate::execute::{self, Alarm, Ended, Limits};
+use crate::group;
 use crate::join;
 use crate::ledger::Ledger;
 use crate::logs::Log;
@@ -232,13 +233,13 @@ impl Worker<'_> {
         let begin = Instant::now();
         let folders = Folders::make(&self.settings.tmp, attempt.request_id)
             .map_err(|error| Failure::of_stage(stage::of_io(&error)))?;
-        let staged = self.stage(attempt, job, &folders).map_err(Failure::of_stage)?;
+        let mut staged = self.stage(attempt, job, &folders).map_err(Failure::of_stage)?;
         folders.leave_event(job, attempt.payload, &staged.file);
         record.phases.stage_in_ms = millis(begin.elapsed());
         record.bytes_in = staged.fetched.bytes;
         record.fingerprint = self.fingerprint(&staged.fetched.etag, job);
         if record.task.is_none() {
-            let Origin { task, parent, group } = staged.fetched.origin;
+            let Origin { task, parent, group } = std::mem::take(&mut staged.fetched.origin);
             let task =
                 task.unwrap_or_else(|| self.ledger.standing(job, attempt.request_id, record.started_ms));
             log.set_task(Some(task.clone()));
@@ -251,7 +252,7 @@ impl Worker<'_> {
             return Ok(Done::Cancelled);
         }
         let begin = Instant::now();
-        let mut command = self.command(attempt, job, &folders, &staged.file, record.task.as_ref(), log)?;
+        let mut command = self.command(attempt, job, &folders, &staged, record.task.as_ref(), log)?;
         let ended = self.execute(&mut command, attempt, log, record);
         room::leave();
         record.phases.run_ms = millis(begin.elapsed());
@@ -260,7 +261,8 @@ impl Worker<'_> {
         let failure = self.judge(&ended, attempt, log, record);
 
         let begin = Instant::now();
-        let left = Left { attempt, job, folders: &folders, failed: failure.is_some() };
+        let files_in = staged.files.as_ref();
+        let left = Left { attempt, job, folders: &folders, files: files_in, failed: failure.is_some() };
         let stored = self.stage_out(&left, log, record, files);
         record.phases.stage_out_ms = millis(begin.elapsed());
         match failure {
@@ -277,6 +279,10 @@ impl Worker<'_> {
     fn stage(&self, attempt: &Attempt<'_>, job: &Job, folders: &Folders) -> Result<Staged, StageError> {
         let until = attempt.limits.until;
         let (Some(start), Some(home)) = (&job.start, &self.settings.home_bucket) else {
+            let stores = (self.stores, self.settings.home_bucket.as_deref());
+            if let Some(files) = group::files_of(job, &self.settings.function, stores, until)? {
+                return group::stage(files, job, folders, self.stores, until);
+            }
             return stage::stage(job, folders, self.stores, attempt.request_id, until);
         };
         let plan = self.barrier.plan(&start.task.run, until).map_err(|error| stage::of_s3(&error, until))?;
@@ -312,7 +318,7 @@ impl Worker<'_> {
         attempt: &Attempt<'_>,
         job: &Job,
         folders: &Folders,
-        file: &Path,
+        staged: &Staged,
         task: Option<&TaskRef>,
         log: &mut Log<'_>,
     ) -> Result<Command, Failure> {
@@ -321,7 +327,7 @@ impl Worker<'_> {
             .chooser
             .choose(attempt.request, &folders.script)
             .map_err(|message| Failure::new(FailureClass::Init, message))?;
-        let places = Places { input: &folders.input, output: &folders.output, file };
+        let places = Places { input: &folders.input, output: &folders.output, file: &staged.file };
         let (own, left_out) = variables::of_task(job, &places, &attempt.request.query, &self.base);
         if left_out {
             log.note("WARN", "the event is too long for the variable EVENT, which is not set");
@@ -334,6 +340,7 @@ impl Worker<'_> {
         let room = self.room.enter(&folders.root, log);
         let room = room.map_err(|error| Failure::of_stage(stage::of_io(&error)))?;
         command.args(&program.arguments).env_clear().envs(&self.base).envs(room).envs(own).process_group(0);
+        command.envs(staged.variables.iter().cloned());
         // After what came with the event: no parameter of a request takes the place of a secret.
         command.envs(secrets);
         command.env("REQUEST_ID", attempt.request_id).env("AWS_LAMBDA_REQUEST_ID", attempt.request_id);

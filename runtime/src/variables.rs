@@ -17,8 +17,9 @@ const HIDDEN: [&str; 5] =
 
 /// Names that an HTTP request's parameters do not get as they are: the runtime's own, whether they are set or not, and
 /// those that change what programs load or where they send their requests.
-const RESERVED: [&str; 28] = [
+const RESERVED: [&str; 29] = [
     layout::ENV_FILES,
+    layout::ENV_INPUT_DIR,
     "INPUT_FILE_PATH",
     "INPUT_LIST",
     "TMP_INPUT_DIR",
@@ -178,6 +179,7 @@ mod tests {
             event: None,
             time: None,
             json_body: false,
+            files: None,
         };
         let (here, file) = (Path::new("/t"), Path::new("/t/f"));
         let places = Places { input: here, output: here, file };

@@ -1,6 +1,6 @@
 //! The function's configuration, as the engine puts it into the image.
 
-use super::{InputPlace, ProviderInput, Selection, StorageProvider, Template, Values};
+use super::{Grouping, InputPlace, ProviderInput, Selection, StorageProvider, Template, Values};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -54,6 +54,9 @@ pub struct FunctionConfig {
     /// event of our own.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub selections: Vec<Selection>,
+    /// How its inputs become tasks, where a task has several files.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub grouping: Option<Grouping>,
     /// Where scripts get credentials from.
     #[serde(default)]
     pub credentials: Credentials,

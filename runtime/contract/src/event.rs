@@ -1,6 +1,6 @@
 //! What an invocation can be about.
 
-use super::TaskId;
+use super::{EventFiles, TaskId};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -73,6 +73,9 @@ pub struct TaskEvent {
     /// The storage provider that the bucket is at, as `minio.lab`; the function's own storage when `None`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub provider: Option<String>,
+    /// All files of the task, when it has several; the input is the first of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub files: Option<EventFiles>,
 }
 
 impl TaskEvent {

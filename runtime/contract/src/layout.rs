@@ -13,12 +13,15 @@ pub const FILES: &str = "/opt/throng/files";
 /// Set for the script: the folder of the definition's `files`.
 pub const ENV_FILES: &str = "FILES_DIR";
 
+/// Set for the script of a task of several files: the folder that they are in.
+pub const ENV_INPUT_DIR: &str = "INPUT_DIR";
 /// Set for the script of a launched task: its number within the run, from 0.
 pub const ENV_TASK_INDEX: &str = "TASK_INDEX";
 /// Variables that the runtime sets for a script, beside those that begin with `AWS_`, `THRONG_` and `LAMBDA_`: a launch gives them no
 /// other value.
-pub const OWN_VARIABLES: [&str; 14] = [
+pub const OWN_VARIABLES: [&str; 15] = [
     "INPUT_FILE_PATH",
+    ENV_INPUT_DIR,
     "TMP_INPUT_DIR",
     "TMP_OUTPUT_DIR",
     "SCAR_INPUT_FILE",

@@ -17,6 +17,7 @@ mod gather;
 use crate::config::RuntimeSettings;
 use crate::event::{Input, Job};
 use crate::s3::{Fetched, S3};
+use crate::several::{fetch_all, refuse_too_large, relative};
 use crate::stage::{Folders, StageError, Staged, of_io, of_s3};
 use crate::stores::Stores;
 use gather::Given;
@@ -25,8 +26,6 @@ use std::collections::HashSet;
 use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 use throng_contract::barrier::{ALL, BarrierPlan, Join, Start, first_success};
 use throng_contract::keys::{RecordName, records_prefix};
@@ -34,10 +33,8 @@ use throng_contract::{FailureClass, TaskRef};
 
 /// Name of the list, beside the input folder.
 const LIST: &str = "inputs.tsv";
-/// Files that are fetched at a time.
-const AT_ONCE: usize = 8;
-/// Kept free of what `/tmp` has, in bytes: the script must be able to begin.
-const RESERVE: u64 = 1 << 20;
+/// What to do about files that have no room.
+const ADVICE: &str = "write `stage_in: false` and fetch what is needed by INPUT_LIST, or give the function more ephemeral storage";
 
 /// An event about a start marker of this function is the start of a join, not an input.
 pub fn recognise(job: &mut Job, settings: &RuntimeSettings) {
@@ -81,8 +78,8 @@ pub fn stage(
     if stage_in {
         name_files(&mut given);
         bytes = given.iter().map(|given| given.output.size).sum();
-        refuse_too_large(bytes, given.len(), &folders.input)?;
-        fetch_all(&given, stores, &folders.input, until)?;
+        refuse_too_large(bytes, given.len(), &folders.input, ("before this join", ADVICE))?;
+        fetch_all(&given, |one| fetch(one, stores, &folders.input, until))?;
     } else {
         for given in &mut given {
             given.file.clear();
@@ -92,7 +89,7 @@ pub fn stage(
     let file = folders.beside(LIST);
     fs::write(&file, &text).map_err(|error| of_io(&error))?;
     let etag = hex::encode(Sha256::digest(text.as_bytes()));
-    Ok(Staged { file, fetched: Fetched { bytes, etag, ..Fetched::default() } })
+    Ok(Staged::one(file, Fetched { bytes, etag, ..Fetched::default() }))
 }
 
 fn list(given: &[Given]) -> String {
@@ -137,65 +134,6 @@ fn ancestors(path: &str) -> Vec<String> {
     path.match_indices('/').map(|(at, _)| path[..at].to_owned()).collect()
 }
 
-/// A key as a path below a folder: without the place that it is below, and without anything that leads elsewhere.
-fn relative(place: &str, key: &str) -> String {
-    let rest = key.strip_prefix(place).unwrap_or(key);
-    let parts = rest.split('/').map(|part| match part {
-        "." | ".." => "_".to_owned(),
-        part => crate::stage::file_name(part),
-    });
-    let parts: Vec<_> =
-        rest.split('/').zip(parts).filter(|(part, _)| !part.is_empty()).map(|(_, part)| part).collect();
-    if parts.is_empty() { "output".to_owned() } else { parts.join("/") }
-}
-
-/// An error when `/tmp` cannot hold so many bytes, before the first is written.
-fn refuse_too_large(bytes: u64, files: usize, folder: &Path) -> Result<(), StageError> {
-    let Ok(space) = rustix::fs::statvfs(folder) else { return Ok(()) };
-    let free = space.f_bavail.saturating_mul(space.f_frsize);
-    // A file takes whole blocks.
-    let wanted = bytes.saturating_add((files as u64).saturating_mul(space.f_frsize)).saturating_add(RESERVE);
-    if wanted <= free {
-        return Ok(());
-    }
-    Err(StageError {
-        class: FailureClass::Storage,
-        message: format!(
-            "the {files} files before this join have {bytes} bytes, and /tmp has {free} left; write `stage_in: false` and fetch what \
-             is needed by INPUT_LIST, or give the function more ephemeral storage"
-        ),
-    })
-}
-
-fn fetch_all(given: &[Given], stores: &Stores<'_>, folder: &Path, until: Instant) -> Result<(), StageError> {
-    let next = AtomicUsize::new(0);
-    let failed: Mutex<Option<StageError>> = Mutex::new(None);
-    let fail = |error: StageError| {
-        next.store(usize::MAX / 2, Ordering::Relaxed);
-        if let Ok(mut first) = failed.lock() {
-            first.get_or_insert(error);
-        }
-    };
-    let work = || {
-        while let Some(one) = given.get(next.fetch_add(1, Ordering::Relaxed)) {
-            if let Err(error) = fetch(one, stores, folder, until) {
-                return fail(error);
-            }
-        }
-    };
-    std::thread::scope(|scope| {
-        for _ in 1..AT_ONCE.min(given.len()) {
-            scope.spawn(work);
-        }
-        work();
-    });
-    match failed.into_inner() {
-        Ok(None) => Ok(()),
-        Ok(Some(error)) => Err(error),
-        Err(_) => Err(StageError { class: FailureClass::Input, message: "a fetcher ended early".into() }),
-    }
-}
-
 fn fetch(one: &Given, stores: &Stores<'_>, folder: &Path, until: Instant) -> Result<(), StageError> {
     let to = folder.join(&one.file);
     if let Some(above) = to.parent() {
@@ -232,20 +170,6 @@ mod tests {
             place: None,
         };
         Given { task: TaskId::number(task), output, file: place.into() }
-    }
-
-    #[test]
-    fn files_keep_their_folders_and_never_leave_theirs() {
-        for (place, key, path) in [
-            ("out/", "out/sub/a.png", "sub/a.png"),
-            ("out/", "else/a.png", "else/a.png"),
-            ("", "a", "a"),
-            ("", "../../etc/passwd", "_/_/etc/passwd"),
-            ("out/", "out//x/./y", "x/_/y"),
-            ("out/", "out/", "output"),
-        ] {
-            assert_eq!(relative(place, key), path, "{key}");
-        }
     }
 
     #[test]

@@ -46,6 +46,22 @@ impl S3 {
         read.map_err(|error| S3Error::broken(&self.place(bucket, key), &error.to_string()))
     }
 
+    /// So many bytes of an object, from an offset on.
+    pub fn get_range(
+        &self,
+        bucket: &str,
+        key: &str,
+        (offset, length): (u64, u64),
+        until: Instant,
+    ) -> Result<Vec<u8>, S3Error> {
+        let range = format!("bytes={offset}-{}", offset.saturating_add(length.max(1) - 1));
+        let headers = &[("range", range.as_str())][..];
+        let call = Call { method: "GET", bucket, key, query: "", headers, payload: Payload::Empty, until };
+        let mut response = self.call(&call)?;
+        let read = response.body_mut().with_config().limit(length).read_to_vec();
+        read.map_err(|error| S3Error::broken(&self.place(bucket, key), &error.to_string()))
+    }
+
     /// Streams an object into a new file. A broken connection is taken up where it broke.
     pub fn get_file(&self, bucket: &str, key: &str, to: &Path, until: Instant) -> Result<Fetched, S3Error> {
         let place = self.place(bucket, key);

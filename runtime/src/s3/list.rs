@@ -9,6 +9,8 @@ use std::time::Instant;
 pub struct Page {
     /// The keys, in order; at most 1,000.
     pub keys: Vec<String>,
+    /// Their objects' sizes in bytes.
+    pub sizes: Vec<u64>,
     /// Whether there are more after them.
     pub more: bool,
 }
@@ -44,9 +46,28 @@ impl S3 {
         let mut all = Vec::new();
         loop {
             let after = all.last().map(String::as_str);
-            let Page { keys, more } = self.list(bucket, prefix, after, until)?;
+            let Page { keys, more, .. } = self.list(bucket, prefix, after, until)?;
             let nothing = keys.is_empty();
             all.extend(keys);
+            if !more || nothing {
+                return Ok(all);
+            }
+        }
+    }
+
+    /// All keys of a bucket that begin so, with the sizes of their objects in bytes.
+    pub fn list_sizes(
+        &self,
+        bucket: &str,
+        prefix: &str,
+        until: Instant,
+    ) -> Result<Vec<(String, u64)>, S3Error> {
+        let mut all: Vec<(String, u64)> = Vec::new();
+        loop {
+            let after = all.last().map(|(key, _)| key.as_str());
+            let Page { keys, sizes, more } = self.list(bucket, prefix, after, until)?;
+            let nothing = keys.is_empty();
+            all.extend(keys.into_iter().zip(sizes));
             if !more || nothing {
                 return Ok(all);
             }
@@ -56,8 +77,12 @@ impl S3 {
 
 /// Reads a page.
 fn page(xml: &str) -> Page {
-    let keys = xml.split("<Key>").skip(1).filter_map(|rest| Some(plain(rest.split_once("</Key>")?.0)));
-    Page { keys: keys.collect(), more: element(xml, "IsTruncated").is_some_and(|said| said == "true") }
+    let mut page = Page { more: element(xml, "IsTruncated").is_some_and(|said| said == "true"), ..Page::default() };
+    for (key, rest) in xml.split("<Key>").skip(1).filter_map(|rest| rest.split_once("</Key>")) {
+        page.keys.push(plain(key));
+        page.sizes.push(element(rest, "Size").and_then(|size| size.parse().ok()).unwrap_or(0));
+    }
+    page
 }
 
 #[cfg(test)]
@@ -68,7 +93,7 @@ mod tests {
     fn pages_are_read() {
         let xml = "<ListBucketResult><IsTruncated>true</IsTruncated><Contents><Key>a/1</Key><Size>2</Size></Contents>\
                    <Contents><Key>a/2&amp;3</Key></Contents></ListBucketResult>";
-        assert_eq!(page(xml), Page { keys: vec!["a/1".into(), "a/2&3".into()], more: true });
+        assert_eq!(page(xml), Page { keys: vec!["a/1".into(), "a/2&3".into()], sizes: vec![2, 0], more: true });
         assert_eq!(page("<ListBucketResult/>"), Page::default());
     }
 }

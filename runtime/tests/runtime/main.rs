@@ -4,6 +4,7 @@
 //! answers       what a plain invocation answers: files, archives, HTTP
 //! credentials   credentials of scripts
 //! ends          how a task ends: timeouts, cancelled runs, processes and files that would stay
+//! groups        tasks of several files
 //! joins         who starts a join, and what it gets
 //! names         what outputs are called, which are left out, and what is expected of them
 //! outputs       what becomes of outputs: of files, and of what is printed
@@ -22,6 +23,7 @@
 mod answers;
 mod credentials;
 mod ends;
+mod groups;
 mod joins;
 mod names;
 mod outputs;

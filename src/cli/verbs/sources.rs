@@ -8,15 +8,15 @@ use throng_core::run::Inputs;
 
 /// The places of a function's inputs; `None` when it has none. What of them is an input the launch knows.
 pub fn at_inputs(definition: &Definition) -> Result<Option<Inputs>, Fail> {
-    let Some(first) = definition.inputs.first() else { return at_providers(definition) };
-    if definition.inputs.iter().any(|rule| rule.bucket != first.bucket) {
+    let Some((first, _)) = definition.input_places().next() else { return at_providers(definition) };
+    if definition.input_places().any(|(bucket, _)| bucket != first) {
         return Err(Fail::usage(
             "its inputs are in several buckets: name one, `throng run FUNCTION s3://BUCKET/FOLDER/`",
         ));
     }
-    let folders: BTreeSet<_> = definition.inputs.iter().map(|rule| folder(&rule.path)).collect();
+    let folders: BTreeSet<_> = definition.input_places().map(|(_, path)| folder(path)).collect();
     let keys = folders.into_iter().collect();
-    Ok(Some(Inputs::Objects { provider: None, bucket: first.bucket.clone(), keys }))
+    Ok(Some(Inputs::Objects { provider: None, bucket: first.to_owned(), keys }))
 }
 
 fn folder(path: &str) -> String {

@@ -6,7 +6,7 @@ use super::problem::{Position, Report};
 use super::providers::{self, Providers};
 use super::secrets::{Environment, expand};
 use super::{
-    Architecture, Definition, OnFailure, expect, files, flows, joins, limits, network, script, shared_memory,
+    Architecture, Definition, OnFailure, expect, files, flows, groups, joins, limits, network, script, shared_memory,
     variables,
 };
 use crate::image::Source;
@@ -56,6 +56,9 @@ const LAMBDA: &[&str] = &[
     "after",
     "when",
     "stage_in",
+    "group",
+    "with",
+    "trigger_on",
 ];
 const CONTAINER: &[&str] =
     &["image", "image_file", "environment", "timeout_threshold", "alpine", "create_image"];
@@ -149,7 +152,8 @@ pub(super) fn read(node: &Node, key: &str, context: &Context<'_>, report: &mut R
     read_rest(&entry, &lambda, context, &mut definition, report);
     definition.expect = expect::read(&lambda, report);
     note_unused(&entry, &lambda, &container, report);
-    let inputs = flows::inputs(&lambda, context.providers, &mut definition, report);
+    let mut inputs = flows::inputs(&lambda, context.providers, &mut definition, report);
+    groups::read(&lambda, &mut inputs, &mut definition, report);
     let after = joins::read(&lambda, &mut definition, report);
     let outputs = flows::outputs(&lambda, context.providers, &mut definition, report);
     definition.providers =

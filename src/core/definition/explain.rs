@@ -1,6 +1,6 @@
 //! What a definition would make, in words.
 
-use super::{Definition, Dialect, Document, OnFailure, Origin, expect, files, selection};
+use super::{Definition, Dialect, Document, OnFailure, Origin, expect, files, groups, selection};
 use crate::image::Source;
 use std::fmt::{self, Write as _};
 use throng_contract::{Credentials, FunctionConfig, Protocol, Selection, Template, Word};
@@ -174,7 +174,11 @@ fn input_lines(definition: &Definition) -> Vec<String> {
     if let Some(join) = &definition.join {
         return join.lines();
     }
-    if definition.inputs.is_empty() && definition.provider_inputs.is_empty() {
+    let grouping = definition.grouping.iter().flat_map(groups::lines);
+    if definition.selections.is_empty() {
+        if definition.grouping.is_some() {
+            return grouping.collect();
+        }
         return vec!["no trigger: inputs are sent by `throng run` and `throng invoke`".into()];
     }
     let line = |entry: &Selection| {
@@ -182,6 +186,9 @@ fn input_lines(definition: &Definition) -> Vec<String> {
         match &entry.provider {
             None => {
                 let slash = if entry.path.is_empty() { "" } else { "/" };
+                if definition.grouping.is_some() {
+                    return format!("what is in s3://{}/{}{slash}{rules}", entry.bucket, entry.path);
+                }
                 format!("new objects in s3://{}/{}{slash}{rules} start it", entry.bucket, entry.path)
             }
             Some(provider) => {
@@ -195,7 +202,7 @@ fn input_lines(definition: &Definition) -> Vec<String> {
             }
         }
     };
-    definition.selections.iter().map(line).collect()
+    definition.selections.iter().map(line).chain(grouping).collect()
 }
 
 fn output_lines(definition: &Definition) -> Vec<String> {
@@ -279,7 +286,7 @@ fn failure_lines(definition: &Definition) -> Vec<String> {
 }
 
 fn created_lines(definition: &Definition) -> Vec<String> {
-    let mut buckets: Vec<&str> = definition.inputs.iter().map(|rule| rule.bucket.as_str()).collect();
+    let mut buckets: Vec<&str> = definition.input_places().map(|(bucket, _)| bucket).collect();
     buckets.extend(definition.own_outputs().map(|rule| rule.bucket.as_str()));
     buckets.sort_unstable();
     buckets.dedup();

@@ -51,6 +51,9 @@
 //! | `when` | `all-succeeded` | **ours**, of a join: or `all-ended` |
 //! | `stage_in` | true | **ours**, of a join: `false` gives it the list of what is before it, without the files |
 //! | `output[].path` | | **ours**: words in braces, such as `{dir}`, so that equal names do not overwrite each other |
+//! | `group` | none | **ours**: a glob of folders below the input place: each folder is a task |
+//! | `with` | none | **ours**: names and paths of files that belong to each input; `{path: …, optional: true}` |
+//! | `trigger_on` | none | **ours**, with `group` or `with`: the end of the name of the file that completes a task and starts it |
 //! | `expect.files`, `.suffix`, `.min_bytes` | none | **ours**: what a task must have left to have succeeded |
 //! | `input[].prefix`, `.suffix` | none | **ours**: only names that begin or end so; text or a list |
 //! | `input[].exclude`, `.min_size`, `.newer` | none | **ours**: globs, an amount of bytes, a time or a duration |
@@ -88,6 +91,7 @@
 //! fields      typed access to a map; unknown keys are warned about
 //! flows       input and output of a function
 //! form        a definition from a form of the screen
+//! groups      group, with, trigger_on: tasks of several files
 //! joins       after, when, stage_in: functions that start when others have ended
 //! limits      what Lambda, S3 and the log service allow
 //! migrate     writes a file of any dialect in today's form
@@ -121,6 +125,7 @@ mod fields;
 mod files;
 mod flows;
 mod form;
+mod groups;
 mod joins;
 mod limits;
 mod migrate;
@@ -152,6 +157,7 @@ pub use crate::model::Architecture;
 pub use dialects::{Dialect, Note, Origin};
 pub use explain::{Explanation, Section, explain, explain_all};
 pub use form::from_form;
+pub(crate) use groups::counted;
 pub use joins::JoinRule;
 pub(crate) use limits::SCRIPT_BYTES;
 pub use limits::bucket as bucket_name;
@@ -205,6 +211,8 @@ pub struct Definition {
     pub inputs: Vec<InputRule>,
     /// What of its input places is an input: every entry of `input`, in order, with its rules.
     pub selections: Vec<throng_contract::Selection>,
+    /// How its inputs become tasks, where a task has several files.
+    pub grouping: Option<throng_contract::Grouping>,
     /// What it waits for, when it is a join: then it has no inputs.
     pub join: Option<JoinRule>,
     /// Inputs at storage providers: nothing there starts it by itself.
@@ -247,6 +255,18 @@ impl Definition {
         self.outputs.iter().filter(|output| output.provider.is_none())
     }
 
+    /// Places of its own storage that it reads: bucket and folder, each once. Not all of them start it.
+    pub fn input_places(&self) -> impl Iterator<Item = (&str, &str)> {
+        let own = self.selections.iter().filter(|entry| entry.provider.is_none());
+        let mut places: Vec<(&str, &str)> = Vec::new();
+        for place in own.map(|entry| (entry.bucket.as_str(), entry.path.as_str())) {
+            if !places.contains(&place) {
+                places.push(place);
+            }
+        }
+        places.into_iter()
+    }
+
     /// What of its input places is an input; empty when everything is.
     #[must_use]
     pub fn selections_with_rules(&self) -> &[throng_contract::Selection] {
@@ -286,6 +306,7 @@ impl Definition {
             script_secrets: BTreeMap::new(),
             inputs: Vec::new(),
             selections: Vec::new(),
+            grouping: None,
             join: None,
             provider_inputs: Vec::new(),
             outputs: Vec::new(),
@@ -326,6 +347,7 @@ impl fmt::Debug for Definition {
             .field("script_secrets", &self.script_secrets.keys())
             .field("inputs", &self.inputs)
             .field("selections", &self.selections)
+            .field("grouping", &self.grouping)
             .field("join", &self.join)
             .field("provider_inputs", &self.provider_inputs)
             .field("outputs", &self.outputs)

@@ -38,7 +38,7 @@ impl Desired {
         let mut env = definition.lambda_env.clone();
         env.insert(ENV_HOME_BUCKET.into(), home.clone());
         env.insert(ENV_ROLE.into(), role.arn().to_owned());
-        let mut buckets: BTreeSet<_> = definition.inputs.iter().map(|input| input.bucket.clone()).collect();
+        let mut buckets: BTreeSet<_> = definition.input_places().map(|(bucket, _)| bucket.to_owned()).collect();
         buckets.extend(definition.own_outputs().map(|output| output.bucket.clone()));
         buckets.remove(&home);
         let mut inputs = BTreeMap::<_, Vec<_>>::new();
@@ -114,6 +114,7 @@ fn all_tags(cloud: &Cloud, definition: &Definition, settings: &FunctionSettings)
     }
     all.extend(tags::of_join(definition.join.as_ref()));
     all.extend(tags::select_tags(definition.selections_with_rules()));
+    all.extend(tags::group_tags(definition.grouping.as_ref()));
     all
 }
 
@@ -136,6 +137,9 @@ fn definition_digest(definition: &Definition, settings: &FunctionSettings) -> St
         definition.expect,
         definition.join.as_ref().map_or_else(String::new, |join| format!("|{join:?}")),
     );
+    if let Some(grouping) = &definition.grouping {
+        let _ = write!(text, "|{grouping:?}");
+    }
     // Added where there are any, so that the digests of other definitions stay.
     if definition.network.is_some() || !definition.script_secrets.is_empty() {
         let secrets: Vec<_> = definition.script_secrets.keys().collect();

@@ -38,9 +38,13 @@ pub fn compose_request(definition: &Definition, runtime: Bytes) -> Result<Compos
             .iter()
             .map(|(name, provider)| (name.clone(), provider.storage.clone()))
             .collect(),
-        inputs: input_places(definition),
+        inputs: definition
+            .input_places()
+            .map(|(bucket, path)| InputPlace { bucket: bucket.to_owned(), path: path.to_owned() })
+            .collect(),
         provider_inputs: definition.provider_inputs.clone(),
         selections: definition.selections_with_rules().to_vec(),
+        grouping: definition.grouping.clone(),
         credentials: definition.credentials,
         secrets: definition.script_secrets.keys().cloned().collect(),
         fingerprint: String::new(),
@@ -55,18 +59,6 @@ pub fn compose_request(definition: &Definition, runtime: Bytes) -> Result<Compos
         config,
         function_variables: definition.lambda_env.keys().cloned().collect(),
     })
-}
-
-/// Each place once: several suffixes are several triggers.
-fn input_places(definition: &Definition) -> Vec<InputPlace> {
-    let mut places: Vec<InputPlace> = Vec::new();
-    for input in &definition.inputs {
-        let place = InputPlace { bucket: input.bucket.clone(), path: input.path.clone() };
-        if !places.contains(&place) {
-            places.push(place);
-        }
-    }
-    places
 }
 
 /// A file or folder under its own name.

@@ -119,7 +119,7 @@ fn scope(cloud: &Cloud, definition: &Definition, account: String) -> Result<Scop
         account,
         home: cloud.home_bucket()?.to_owned(),
         function: Some(definition.name.clone()),
-        inputs: definition.inputs.iter().map(|input| place(&input.bucket, &input.path)).collect(),
+        inputs: definition.input_places().map(|(bucket, path)| place(bucket, path)).collect(),
         outputs: definition.own_places(),
         joins: definition.join.is_some(),
         network: definition.network.is_some() && !cloud.is_local(),

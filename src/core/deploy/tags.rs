@@ -6,10 +6,11 @@ use crate::definition::JoinRule;
 use crate::model::{Millis, Place};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::Serialize;
 use std::collections::BTreeMap;
-use throng_contract::Selection;
 use throng_contract::barrier::When;
 use throng_contract::layout::TAG_CONTRACT;
+use throng_contract::{Grouping, Selection};
 
 /// Says that throng made it.
 pub(super) const CREATED_BY: &str = "createdby";
@@ -37,8 +38,10 @@ pub(super) const TRIGGERED: &str = "throng:triggered";
 const TRIGGERS_APPLY_AFTER_S: u64 = 300;
 /// What of its input places is an input: how many tags say it, a dot, base64 of JSON; `…-1` and so on go on with it.
 const SELECT: &str = "throng:select";
-/// How many tags that may take: twice what a definition may say.
-const SELECT_TAGS: usize = 8;
+/// How its inputs become tasks of several files, likewise.
+const GROUP: &str = "throng:group";
+/// How many tags such a value may take: a definition says less.
+const MOST_TAGS: usize = 8;
 /// In [`JOIN`]: the join gets no files.
 const LIST_ONLY: &str = "list-only";
 /// Longest value of a tag (Lambda, `TagResource`).
@@ -131,34 +134,53 @@ pub(super) fn names_tag(apart: bool) -> String {
     APART[usize::from(apart)].to_owned()
 }
 
-/// Tags by which a launch knows what is an input. More than they have room for is refused when a definition is read. How many
-/// count stands in the first, so that what a former deployment left beside them says nothing.
+/// Tags by which a launch knows what is an input. More than they have room for is refused when a definition is read.
 pub(super) fn select_tags(entries: &[Selection]) -> BTreeMap<String, String> {
-    let json = if entries.is_empty() { Vec::new() } else { serde_json::to_vec(entries).unwrap_or_default() };
+    spread(SELECT, (!entries.is_empty()).then_some(entries))
+}
+
+/// Tags by which a launch knows how inputs become tasks of several files.
+pub(super) fn group_tags(grouping: Option<&Grouping>) -> BTreeMap<String, String> {
+    spread(GROUP, grouping)
+}
+
+/// A value in as many tags as it needs. How many count stands in the first, so that what a former deployment left beside them
+/// says nothing.
+fn spread<T: Serialize + ?Sized>(name: &str, value: Option<&T>) -> BTreeMap<String, String> {
+    let json = value.map_or_else(Vec::new, |value| serde_json::to_vec(value).unwrap_or_default());
     let text = URL_SAFE_NO_PAD.encode(json);
     let parts: Vec<&[u8]> = text.as_bytes().chunks(LONGEST - "8.".len()).collect();
     let part = |number: usize| String::from_utf8_lossy(parts.get(number).copied().unwrap_or_default());
-    let mut tags = BTreeMap::from([(select_tag(0), format!("{}.{}", parts.len(), part(0)))]);
-    tags.extend((1..parts.len()).map(|number| (select_tag(number), part(number).into_owned())));
+    let mut tags = BTreeMap::from([(spread_tag(name, 0), format!("{}.{}", parts.len(), part(0)))]);
+    tags.extend((1..parts.len()).map(|number| (spread_tag(name, number), part(number).into_owned())));
     tags
 }
 
-fn select_tag(number: usize) -> String {
-    if number == 0 { SELECT.to_owned() } else { format!("{SELECT}-{number}") }
+fn spread_tag(name: &str, number: usize) -> String {
+    if number == 0 { name.to_owned() } else { format!("{name}-{number}") }
+}
+
+/// The text of a value that is spread over tags: empty when there is none. `None` when the tags do not say.
+fn spread_text(tags: &BTreeMap<String, String>, name: &str) -> Option<Vec<u8>> {
+    let (count, first) = tags.get(name)?.split_once('.')?;
+    let count: usize = count.parse().ok().filter(|count| *count <= MOST_TAGS)?;
+    let rest = (1..count).map(|number| tags.get(&spread_tag(name, number)).map(String::as_str));
+    let text: String = std::iter::once(Some(first)).chain(rest).collect::<Option<_>>()?;
+    URL_SAFE_NO_PAD.decode(text).ok()
 }
 
 /// What of its input places is an input of a function with these tags: everything when the list is empty. `None` when they do
 /// not say.
 #[must_use]
 pub fn selections_of(tags: &BTreeMap<String, String>) -> Option<Vec<Selection>> {
-    let (count, first) = tags.get(SELECT)?.split_once('.')?;
-    let count: usize = count.parse().ok().filter(|count| *count <= SELECT_TAGS)?;
-    let rest = (1..count).map(|number| tags.get(&select_tag(number)).map(String::as_str));
-    let text: String = std::iter::once(Some(first)).chain(rest).collect::<Option<_>>()?;
-    if text.is_empty() {
-        return Some(Vec::new());
-    }
-    serde_json::from_slice(&URL_SAFE_NO_PAD.decode(text).ok()?).ok()
+    let text = spread_text(tags, SELECT)?;
+    if text.is_empty() { Some(Vec::new()) } else { serde_json::from_slice(&text).ok() }
+}
+
+/// How the inputs of a function with these tags become tasks of several files; `None` when each is a task.
+#[must_use]
+pub fn grouping_of(tags: &BTreeMap<String, String>) -> Option<Grouping> {
+    serde_json::from_slice(&spread_text(tags, GROUP)?).ok()
 }
 
 /// The value of [`OUTPUT`]: as many places as a tag can hold.
@@ -248,6 +270,19 @@ mod tests {
         left.extend(select_tags(&[]));
         assert_eq!(selections_of(&left), Some(Vec::new()), "what an earlier deployment left says nothing");
         assert_eq!(selections_of(&BTreeMap::new()), None);
+    }
+
+    #[test]
+    fn groups_round_trip_through_tags() {
+        let partner = |path: String| throng_contract::Partner { name: "mask".into(), path, optional: true };
+        let long = Grouping { with: vec![partner("é/".repeat(300))], ..Grouping::default() };
+        let folder = Grouping { folder: Some("sub-*".into()), ..Grouping::default() };
+        for grouping in [folder, long] {
+            let tags = group_tags(Some(&grouping));
+            assert!(tags.values().all(|value| value.len() <= LONGEST), "{tags:?}");
+            assert_eq!(grouping_of(&tags), Some(grouping));
+        }
+        assert_eq!((grouping_of(&group_tags(None)), grouping_of(&BTreeMap::new())), (None, None));
     }
 
     #[test]

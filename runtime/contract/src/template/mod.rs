@@ -229,6 +229,23 @@ impl Template {
         Self { parts: parts.cloned().collect() }
     }
 
+    /// The path for an input in a folder, with the values as they are; `None` when it has words that say nothing of an input.
+    #[must_use]
+    pub fn plain(&self, dir: &str, name: &str) -> Option<String> {
+        let (stem, ext) = stem_and_ext(name);
+        let value = |piece: &Piece| match piece {
+            Piece::Text(text) => Some(text.clone()),
+            Piece::Word(Word::Dir) => Some(dir.to_owned()),
+            Piece::Word(Word::Name) => Some(name.to_owned()),
+            Piece::Word(Word::Stem) => Some(stem.to_owned()),
+            Piece::Word(Word::Ext) => Some(ext.to_owned()),
+            Piece::Word(_) => None,
+        };
+        let parts = self.parts.iter().map(|pieces| pieces.iter().map(value).collect::<Option<String>>());
+        let parts: Option<Vec<String>> = parts.collect();
+        Some(parts?.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("/"))
+    }
+
     /// The path for one attempt.
     ///
     /// # Errors

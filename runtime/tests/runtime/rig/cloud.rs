@@ -94,12 +94,19 @@ fn list(bucket: &str, query: &str, state: &State) -> Response {
         (format!("{bucket}/{}", value("prefix")), format!("{bucket}/{}", value("start-after")));
     let all = state.objects.keys().filter(|key| key.starts_with(&prefix) && **key > after);
     let keys: Vec<_> = all.map(|key| key[bucket.len() + 1..].to_owned()).collect();
+    let size = |key: &String| state.objects[&format!("{bucket}/{key}")].bytes.len();
     let shown: Vec<_> =
-        keys.iter().take(2).map(|key| format!("<Contents><Key>{key}</Key></Contents>")).collect();
+        keys.iter().take(2).map(|key| format!("<Contents><Key>{key}</Key><Size>{}</Size></Contents>", size(key))).collect();
     let shown = shown.concat();
     let body =
         format!("<ListBucketResult><IsTruncated>{}</IsTruncated>{shown}</ListBucketResult>", keys.len() > 2);
     (200, Vec::new(), body.into_bytes())
+}
+
+/// `bytes=FIRST-LAST`
+fn range_of(text: &str) -> Option<(usize, usize)> {
+    let (first, last) = text.strip_prefix("bytes=")?.split_once('-')?;
+    Some((first.parse().ok()?, last.parse().ok()?))
 }
 
 fn s3(request: &Request, state: &mut State) -> Response {
@@ -122,7 +129,11 @@ fn s3(request: &Request, state: &mut State) -> Response {
             Some(object) => {
                 let headers = object.metadata.iter();
                 let headers = headers.map(|(name, value)| (format!("x-amz-meta-{name}"), value.clone()));
-                (200, headers.chain([("etag".into(), "\"e\"".into())]).collect(), object.bytes.clone())
+                let (status, bytes) = match request.headers.get("range").and_then(|range| range_of(range)) {
+                    Some((first, last)) => (206, object.bytes[first..=last.min(object.bytes.len() - 1)].to_vec()),
+                    None => (200, object.bytes.clone()),
+                };
+                (status, headers.chain([("etag".into(), "\"e\"".into())]).collect(), bytes)
             }
             None => {
                 (404, Vec::new(), b"<Error><Code>NoSuchKey</Code><Message>gone</Message></Error>".to_vec())

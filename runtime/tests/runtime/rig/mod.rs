@@ -62,6 +62,7 @@ pub fn function(script: bool) -> FunctionConfig {
         inputs: Vec::new(),
         provider_inputs: Vec::new(),
         selections: Vec::new(),
+        grouping: None,
         credentials: Credentials::default(),
         secrets: Vec::new(),
         fingerprint: "function".into(),
