@@ -6,8 +6,8 @@ use super::problem::{Position, Report};
 use super::providers::{self, Providers};
 use super::secrets::{Environment, expand};
 use super::{
-    Architecture, Definition, OnFailure, expect, files, flows, groups, joins, limits, network, script, shared_memory,
-    variables,
+    Architecture, Definition, OnFailure, expect, files, flows, groups, joins, limits, network, script,
+    shared_memory, sweep, variables,
 };
 use crate::image::Source;
 use std::path::Path;
@@ -59,6 +59,7 @@ const LAMBDA: &[&str] = &[
     "group",
     "with",
     "trigger_on",
+    "sweep",
 ];
 const CONTAINER: &[&str] =
     &["image", "image_file", "environment", "timeout_threshold", "alpine", "create_image"];
@@ -154,6 +155,7 @@ pub(super) fn read(node: &Node, key: &str, context: &Context<'_>, report: &mut R
     note_unused(&entry, &lambda, &container, report);
     let mut inputs = flows::inputs(&lambda, context.providers, &mut definition, report);
     groups::read(&lambda, &mut inputs, &mut definition, report);
+    sweep::read(&lambda, &mut inputs, &mut definition, report);
     let after = joins::read(&lambda, &mut definition, report);
     let outputs = flows::outputs(&lambda, context.providers, &mut definition, report);
     definition.providers =

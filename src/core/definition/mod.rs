@@ -54,6 +54,7 @@
 //! | `group` | none | **ours**: a glob of folders below the input place: each folder is a task |
 //! | `with` | none | **ours**: names and paths of files that belong to each input; `{path: …, optional: true}` |
 //! | `trigger_on` | none | **ours**, with `group` or `with`: the end of the name of the file that completes a task and starts it |
+//! | `sweep` | none | **ours**: a map of variables and their values: a list, or `1:10` |
 //! | `expect.files`, `.suffix`, `.min_bytes` | none | **ours**: what a task must have left to have succeeded |
 //! | `input[].prefix`, `.suffix` | none | **ours**: only names that begin or end so; text or a list |
 //! | `input[].exclude`, `.min_size`, `.newer` | none | **ours**: globs, an amount of bytes, a time or a duration |
@@ -106,6 +107,7 @@
 //! shared_memory  scripts that want shared memory, which functions do not have
 //! selection   which objects of an input's place are inputs
 //! settings    settings given one by one, as options of a command line
+//! sweep       the values with which each input is processed
 //! telltale    variables that look like secrets
 //! templates   words in braces in the paths of outputs
 //! variables   variables of a function, and secrets
@@ -140,6 +142,7 @@ mod secrets;
 mod selection;
 mod settings;
 mod shared_memory;
+mod sweep;
 mod telltale;
 mod templates;
 mod variables;
@@ -213,6 +216,8 @@ pub struct Definition {
     pub selections: Vec<throng_contract::Selection>,
     /// How its inputs become tasks, where a task has several files.
     pub grouping: Option<throng_contract::Grouping>,
+    /// Variables and their values: each input is processed with every combination when a launch names none.
+    pub sweep: Vec<crate::model::Axis>,
     /// What it waits for, when it is a join: then it has no inputs.
     pub join: Option<JoinRule>,
     /// Inputs at storage providers: nothing there starts it by itself.
@@ -307,6 +312,7 @@ impl Definition {
             inputs: Vec::new(),
             selections: Vec::new(),
             grouping: None,
+            sweep: Vec::new(),
             join: None,
             provider_inputs: Vec::new(),
             outputs: Vec::new(),
@@ -348,6 +354,7 @@ impl fmt::Debug for Definition {
             .field("inputs", &self.inputs)
             .field("selections", &self.selections)
             .field("grouping", &self.grouping)
+            .field("sweep", &self.sweep)
             .field("join", &self.join)
             .field("provider_inputs", &self.provider_inputs)
             .field("outputs", &self.outputs)

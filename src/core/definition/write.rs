@@ -1,6 +1,6 @@
 //! A definition as YAML, so that a form can be saved.
 
-use super::{Architecture, Definition, OnFailure, ScriptSecret, expect, groups, selection};
+use super::{Architecture, Definition, OnFailure, ScriptSecret, expect, groups, selection, sweep};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::Path;
@@ -42,6 +42,7 @@ pub fn to_yaml(definition: &Definition) -> String {
     }
     definition.expect.iter().flat_map(|expect| expect::yaml(expect, quote)).for_each(&mut line);
     definition.grouping.iter().flat_map(|grouping| groups::yaml(grouping, quote)).for_each(&mut line);
+    sweep::yaml(&definition.sweep, quote).into_iter().for_each(&mut line);
     if let Some(join) = &definition.join {
         let after: Vec<_> = join.after.iter().map(|name| quote(name)).collect();
         line(format!("after: [{}]", after.join(", ")));

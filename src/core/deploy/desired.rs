@@ -38,7 +38,8 @@ impl Desired {
         let mut env = definition.lambda_env.clone();
         env.insert(ENV_HOME_BUCKET.into(), home.clone());
         env.insert(ENV_ROLE.into(), role.arn().to_owned());
-        let mut buckets: BTreeSet<_> = definition.input_places().map(|(bucket, _)| bucket.to_owned()).collect();
+        let mut buckets: BTreeSet<_> =
+            definition.input_places().map(|(bucket, _)| bucket.to_owned()).collect();
         buckets.extend(definition.own_outputs().map(|output| output.bucket.clone()));
         buckets.remove(&home);
         let mut inputs = BTreeMap::<_, Vec<_>>::new();
@@ -115,6 +116,7 @@ fn all_tags(cloud: &Cloud, definition: &Definition, settings: &FunctionSettings)
     all.extend(tags::of_join(definition.join.as_ref()));
     all.extend(tags::select_tags(definition.selections_with_rules()));
     all.extend(tags::group_tags(definition.grouping.as_ref()));
+    all.extend(tags::sweep_tags(&definition.sweep));
     all
 }
 
@@ -139,6 +141,9 @@ fn definition_digest(definition: &Definition, settings: &FunctionSettings) -> St
     );
     if let Some(grouping) = &definition.grouping {
         let _ = write!(text, "|{grouping:?}");
+    }
+    if !definition.sweep.is_empty() {
+        let _ = write!(text, "|{:?}", definition.sweep);
     }
     // Added where there are any, so that the digests of other definitions stay.
     if definition.network.is_some() || !definition.script_secrets.is_empty() {

@@ -3,7 +3,7 @@
 use super::DeployError;
 use crate::cloud::FunctionDetail;
 use crate::definition::JoinRule;
-use crate::model::{Millis, Place};
+use crate::model::{Axis, Millis, Place};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Serialize;
@@ -40,6 +40,8 @@ const TRIGGERS_APPLY_AFTER_S: u64 = 300;
 const SELECT: &str = "throng:select";
 /// How its inputs become tasks of several files, likewise.
 const GROUP: &str = "throng:group";
+/// With which values each input is processed, likewise.
+const SWEEP: &str = "throng:sweep";
 /// How many tags such a value may take: a definition says less.
 const MOST_TAGS: usize = 8;
 /// In [`JOIN`]: the join gets no files.
@@ -144,6 +146,11 @@ pub(super) fn group_tags(grouping: Option<&Grouping>) -> BTreeMap<String, String
     spread(GROUP, grouping)
 }
 
+/// Tags by which a launch knows with which values each input is processed.
+pub(super) fn sweep_tags(sweep: &[Axis]) -> BTreeMap<String, String> {
+    spread(SWEEP, (!sweep.is_empty()).then_some(sweep))
+}
+
 /// A value in as many tags as it needs. How many count stands in the first, so that what a former deployment left beside them
 /// says nothing.
 fn spread<T: Serialize + ?Sized>(name: &str, value: Option<&T>) -> BTreeMap<String, String> {
@@ -181,6 +188,12 @@ pub fn selections_of(tags: &BTreeMap<String, String>) -> Option<Vec<Selection>> 
 #[must_use]
 pub fn grouping_of(tags: &BTreeMap<String, String>) -> Option<Grouping> {
     serde_json::from_slice(&spread_text(tags, GROUP)?).ok()
+}
+
+/// With which values each input of a function with these tags is processed when a launch names none.
+#[must_use]
+pub fn sweep_of(tags: &BTreeMap<String, String>) -> Vec<Axis> {
+    spread_text(tags, SWEEP).and_then(|text| serde_json::from_slice(&text).ok()).unwrap_or_default()
 }
 
 /// The value of [`OUTPUT`]: as many places as a tag can hold.

@@ -5,7 +5,7 @@ use crate::cloud::{Cloud, CloudError, FunctionDetail};
 use crate::definition::JoinRule;
 use crate::deploy::{self, Unreadable};
 use crate::logs::{LogClient, LogGroup};
-use crate::model::{FunctionInfo, Millis, Place};
+use crate::model::{Axis, FunctionInfo, Millis, Place};
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -64,6 +64,8 @@ pub struct FunctionFacts {
     pub triggers_apply_from_ms: Millis,
     /// What of its input places is an input; everything when there are none.
     pub selections: Vec<Selection>,
+    /// With which values each input is processed when a launch names none.
+    pub sweep: Vec<Axis>,
     /// Memory in MiB.
     pub memory_mb: u32,
     /// /tmp in MiB; 0 when unknown.
@@ -173,6 +175,7 @@ impl FunctionApi for Cloud {
         let (role, tmp_mb) = (detail.settings.role, detail.settings.tmp_mb);
         Ok(Some(FunctionFacts {
             outputs: deploy::outputs_of(&detail.tags),
+            sweep: deploy::sweep_of(&detail.tags),
             join: deploy::join_of(&detail.tags),
             image,
             state,

@@ -262,6 +262,11 @@ fn everything() -> Snapshot {
         }),
         running: listed(invocation),
         logs: Some(logs()),
+        starts: Some(StartsView {
+            paths: vec![evil().into()],
+            to: Place { bucket: evil(), prefix: evil() },
+            functions: BTreeMap::from([(evil(), 2)]),
+        }),
         preview: Some(Preview {
             place: ObjectPlace { from: None, bucket: evil(), key: evil() },
             size: 100,

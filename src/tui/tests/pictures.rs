@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use throng_core::cloud::Slowed;
 use throng_core::engine::{
-    Connection, Listing, ListingState, PlanView, Preview, Severity, Snapshot, TaskView,
+    Command, Connection, Listing, ListingState, PlanView, Preview, Severity, Snapshot, StartsView, TaskView,
 };
 use throng_core::model::{Arrival, LogMode, LogView, ObjectPlace, TaskRow, TaskState};
 
@@ -273,6 +273,17 @@ fn dropped_files() {
     let text = picture(&mut fake, (80, 24));
     assert!(text.contains("42 files, 115 KiB"), "{text}");
     assert!(text.contains("process each with  grayscale"), "{text}");
+    fake.keys("<esc>2");
+    crate::input::paste(&mut fake.app, &format!("{} ", folder.path().display()));
+    picture(&mut fake, (80, 24));
+    let asked = fake.asked();
+    let [.., Command::WhatStarts { paths, to }] = &asked[..] else { panic!("{asked:?}") };
+    let mut snapshot = busy();
+    let functions = [("mri-slices".to_owned(), 42)].into();
+    snapshot.starts = Some(StartsView { paths: paths.clone(), to: to.clone(), functions });
+    fake.app.take(Arc::new(snapshot));
+    let text = picture(&mut fake, (80, 24));
+    assert!(text.contains("→ starts mri-slices on 42 files"), "{text}");
     fake.keys("<esc>");
     crate::input::paste(&mut fake.app, "/Users/me/scan.nii.gz");
     let text = picture(&mut fake, (80, 24));

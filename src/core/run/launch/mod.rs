@@ -133,6 +133,8 @@ pub struct LaunchOptions {
     pub skip_unreadable: bool,
     /// Leave out what is larger than the function's /tmp, and say so; else the launch is refused.
     pub skip_too_large: bool,
+    /// Leave out the values of the function's `sweep`.
+    pub no_sweep: bool,
     /// Launch although an open run of the chain stores under the same keys.
     pub force: bool,
 }

@@ -11,7 +11,7 @@ use crate::dataset::FileList;
 use crate::dataset::objects::Put;
 use crate::dataset::pace::Pace;
 use crate::deploy::Unreadable;
-use crate::model::Place;
+use crate::model::{Place, Sets};
 use crate::private;
 use crate::run::cloud::{FunctionFacts, TriggerPlace};
 use crate::run::header::{RunHeader, StartedBy, new_run_id};
@@ -39,6 +39,7 @@ pub async fn prepare(
     if !request.options.force {
         behind.refuse_mixing(context, &request.function).await?;
     }
+    let swept = with_sweep(&mut request, &facts)?;
     request.sets.check(&request.parameters)?;
     if !request.is_plain() {
         refuse_trigger_place(&request, &facts)?;
@@ -53,6 +54,7 @@ pub async fn prepare(
     let (skipped, mut told) = skip(&mut inputs, &facts, request.options)?;
     let tasks = without.unwrap_or(inputs.len() as u64).saturating_mul(request.sets.per_input());
     refuse_count(tasks)?;
+    told.extend(swept);
     told.extend(sieve.told());
     let place = Place { prefix: place.prefix.trim_matches('/').to_owned(), ..place };
     let equal = (facts.keeps_apart == Some(false)).then(|| inputs.equal_names()).flatten();
@@ -103,6 +105,25 @@ pub async fn prepare(
     }
     launch.write().await?;
     Ok(launch)
+}
+
+/// Adds the values of the function's `sweep`, but for variables that the launch gives itself. Says so.
+fn with_sweep(request: &mut LaunchRequest, facts: &FunctionFacts) -> Result<Option<String>, RunError> {
+    // What did not succeed brings the sets along that it had.
+    if request.options.no_sweep || matches!(request.inputs, Inputs::Unsuccessful { .. }) {
+        return Ok(None);
+    }
+    let given = |name: &String| request.parameters.contains_key(name) || request.sets.names.contains(name);
+    let axes: Vec<_> = facts.sweep.iter().filter(|(name, _)| !given(name)).cloned().collect();
+    if axes.is_empty() {
+        return Ok(None);
+    }
+    let names: Vec<_> = axes.iter().map(|(name, _)| name.as_str()).collect();
+    let told =
+        format!("swept over {}, as the function's definition says (--no-sweep: not)", names.join(", "));
+    let sweep = Sets::grid(axes).map_err(RunError::Refused)?;
+    request.sets = sweep.times(std::mem::take(&mut request.sets)).map_err(RunError::Refused)?;
+    Ok(Some(told))
 }
 
 /// The inputs of a run, and where they are.

@@ -80,6 +80,7 @@ impl World {
                     triggers,
                     outputs: Vec::new(),
                     selections: Vec::new(),
+                    sweep: Vec::new(),
                     join: None,
                     memory_mb: 256,
                     tmp_mb: 512,
