@@ -24,7 +24,7 @@ impl BucketKeys {
             return keys;
         }
         let mut buckets: BTreeSet<&str> =
-            definition.inputs.iter().map(|input| input.bucket.as_str()).collect();
+            definition.input_places().map(|(bucket, _)| bucket).collect();
         buckets.extend(definition.own_outputs().map(|output| output.bucket.as_str()));
         buckets.extend(cloud.home_bucket());
         for bucket in buckets {

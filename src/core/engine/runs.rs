@@ -171,6 +171,9 @@ async fn follow_task(
     follower.read().await?;
     follower.load_inputs().await?;
     let mut known: Option<Vec<_>> = None;
+    let header = follower.chain().header().clone();
+    let listed = run::files_of(&context, &header, task.number()).await?;
+    let files = listed.into_values().next().map(Arc::new);
     loop {
         let keys = follower.chain().attempt_keys(task);
         let row = follower.chain().row(task).cloned();
@@ -184,7 +187,8 @@ async fn follow_task(
             let attempts = run::attempts(&context, follower.chain(), task).await?;
             let records = ready(attempts.into_iter().map(|attempt| attempt.record).collect());
             let children = children(follower.chain(), task);
-            let view = TaskView { run: run.to_owned(), row, children, records };
+            let files = files.clone();
+            let view = TaskView { run: run.to_owned(), row, files, children, records };
             ctx.show(move |snap| snap.task = Some(view));
             known = Some(keys);
         }

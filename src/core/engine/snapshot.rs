@@ -9,6 +9,7 @@ use crate::model::{
     Progress, RunSummary, RunView, TaskName, TaskRow,
 };
 use std::sync::Arc;
+use throng_contract::TaskFiles;
 
 /// Everything, at one moment.
 #[derive(Clone, Debug, Default)]
@@ -162,6 +163,8 @@ pub struct TaskView {
     pub run: String,
     /// The task, when the run's manifest has been read.
     pub row: Option<TaskRow>,
+    /// Its files, when it has several.
+    pub files: Option<Arc<TaskFiles>>,
     /// What its outputs have started, with the function of each.
     pub children: Vec<(String, TaskName)>,
     /// Records of its attempts, newest first.

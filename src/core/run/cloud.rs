@@ -9,8 +9,8 @@ use crate::model::{FunctionInfo, Millis, Place};
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
-use throng_contract::Selection;
 use throng_contract::keys::STARTS;
+use throng_contract::{Grouping, Selection};
 
 /// Objects in this place start the function.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -64,6 +64,8 @@ pub struct FunctionFacts {
     pub triggers_apply_from_ms: Millis,
     /// What of its input places is an input; everything when there are none.
     pub selections: Vec<Selection>,
+    /// How its inputs become tasks of several files; `None` when each is a task.
+    pub grouping: Option<Grouping>,
     /// Memory in MiB.
     pub memory_mb: u32,
     /// /tmp in MiB; 0 when unknown.
@@ -173,6 +175,7 @@ impl FunctionApi for Cloud {
         let (role, tmp_mb) = (detail.settings.role, detail.settings.tmp_mb);
         Ok(Some(FunctionFacts {
             outputs: deploy::outputs_of(&detail.tags),
+            grouping: deploy::grouping_of(&detail.tags),
             join: deploy::join_of(&detail.tags),
             image,
             state,

@@ -91,6 +91,7 @@ fn task() -> TaskRow {
         bucket: evil_arc(),
         key: evil_arc(),
         size: 1,
+        files: 0,
         state: TaskState::Failed,
         class: Some(FailureClass::Script),
         attempts: 1,
@@ -255,7 +256,7 @@ fn everything() -> Snapshot {
         task: Some(TaskView {
             run: evil(),
             row: Some(task()),
-            children: vec![(evil(), 7.into())],
+            files: None, children: vec![(evil(), 7.into())],
             records: listed(record()),
         }),
         running: listed(invocation),

@@ -84,5 +84,5 @@ fn show_task(snap: &mut Snapshot, run: &str, task: &TaskName) {
     let row = row.and_then(|view| view.find(task).cloned());
     let mut records = Listing::default();
     reading(&mut records);
-    snap.task = Some(TaskView { run: run.to_owned(), row, children: Vec::new(), records });
+    snap.task = Some(TaskView { run: run.to_owned(), row, files: None, children: Vec::new(), records });
 }
