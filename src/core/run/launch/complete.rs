@@ -11,7 +11,7 @@ use crate::run::{FunctionApi, RunError, RunHeader, Sets};
 use async_trait::async_trait;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Invokes the function for groups that are complete.
 pub(super) struct Completed {
@@ -37,6 +37,8 @@ struct Progress {
     taken: Vec<bool>,
     /// Of these, those that an earlier process has invoked.
     before: u64,
+    /// How many of a group's tasks are invoked, while not all are.
+    tasks: HashMap<u32, u64>,
 }
 
 impl Completed {
@@ -59,6 +61,7 @@ impl Completed {
             taken: vec![false; groups.len()],
             open,
             before: 0,
+            tasks: HashMap::new(),
         };
         Self {
             functions: launch.context.functions.clone(),
@@ -76,7 +79,7 @@ impl Completed {
 
     /// Groups invoked now, and those that had been before.
     pub fn counted(&self) -> (u64, u64) {
-        let before = self.progress.lock().unwrap_or_else(PoisonError::into_inner).before;
+        let before = self.progress().before;
         (self.invoked.load(Ordering::Relaxed), before)
     }
 
@@ -88,7 +91,7 @@ impl Completed {
 
     /// Notes that a file is there. Returns groups that are complete by now and that nobody invokes yet: whoever asks does.
     fn note(&self, index: u64) -> Vec<u32> {
-        let mut guard = self.progress.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut guard = self.progress();
         let progress = &mut *guard;
         let groups = self.groups_of(index);
         let at = usize::try_from(index).unwrap_or(usize::MAX);
@@ -104,18 +107,27 @@ impl Completed {
         ready
     }
 
-    /// Makes the invocations of a group: one for each set of parameters.
+    fn progress(&self) -> MutexGuard<'_, Progress> {
+        self.progress.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Makes the invocations of a group that were not made yet: one for each set of parameters.
     async fn invoke(&self, group: u32) -> Result<(), CloudError> {
         let each = self.sets.per_input();
         let first = u64::from(group) * each;
         let files = self.groups.files(u64::from(group), &self.files, &self.place);
         let input = files.as_ref().and_then(|files| Some(files.key(files.list.first()?)));
         let key = input.unwrap_or_default();
-        for task in first..first + each {
+        let begin = self.progress().tasks.remove(&group).unwrap_or(0);
+        for done in begin..each {
+            let task = first + done;
             let at = (self.place.bucket.as_str(), key.as_str());
             let event = self.events.of(Some(self.header.task(task)), 0, at, files.clone()).await;
             let event = event.map_err(RunError::into_cloud)?;
-            self.functions.invoke_async(&self.header.function, event).await?;
+            if let Err(error) = self.functions.invoke_async(&self.header.function, event).await {
+                self.progress().tasks.insert(group, done);
+                return Err(error);
+            }
         }
         Ok(())
     }
@@ -128,7 +140,7 @@ impl AfterPut for Completed {
         while let Some(group) = ready.next() {
             if let Err(error) = self.invoke(group).await {
                 // Tried again with this file.
-                let mut progress = self.progress.lock().unwrap_or_else(PoisonError::into_inner);
+                let mut progress = self.progress();
                 for group in std::iter::once(group).chain(ready) {
                     progress.taken[group as usize] = false;
                 }
@@ -142,6 +154,6 @@ impl AfterPut for Completed {
     /// Whose files are all noted was invoked: that comes before the note.
     fn was_sent(&self, index: u64) {
         let complete = self.note(index).len() as u64;
-        self.progress.lock().unwrap_or_else(PoisonError::into_inner).before += complete;
+        self.progress().before += complete;
     }
 }
