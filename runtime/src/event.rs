@@ -8,7 +8,9 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use throng_contract::barrier::Start;
-use throng_contract::{EventFiles, EventRef, S3ObjectRef, TaskEvent, TaskRef, object_keys_from_s3_event, s3_event_id};
+use throng_contract::{
+    EventFiles, EventRef, S3ObjectRef, TaskEvent, TaskRef, object_keys_from_s3_event, s3_event_id,
+};
 
 /// How many wrappers are taken off an event.
 const DEPTH: usize = 4;

@@ -106,10 +106,10 @@ fn arrived(
     let found = found.map_err(|error| of_s3(&error, until))?;
     let is_input = |key: &str, size: u64| {
         let found = Candidate { name: key, size: Some(size), modified_ms: None };
-        !key.ends_with('/')
-            && leaves_out(&function.selections, (provider, bucket), key, found, 0).is_none()
+        !key.ends_with('/') && leaves_out(&function.selections, (provider, bucket), key, found, 0).is_none()
     };
-    let file = |(key, size): (String, u64)| TaskFile { name: key[prefix.len()..].to_owned(), size, with: None };
+    let file =
+        |(key, size): (String, u64)| TaskFile { name: key[prefix.len()..].to_owned(), size, with: None };
     let list: Vec<_> = found.into_iter().filter(|(key, size)| is_input(key, *size)).map(file).collect();
     if list.is_empty() {
         return Err(of_input(format!("there is no input in {bucket}/{prefix}, whose group {key} completes")));

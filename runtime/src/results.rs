@@ -6,8 +6,8 @@ use crate::output::{self, Found};
 use crate::stage::Folders;
 use crate::task::{Attempt, Failure, Worker};
 use throng_contract::{
-    AttemptId, AttemptRecord, FailureClass, Lineage, OnFailure, TaskFiles, TaskRef, TaskRule, Values, folder_below,
-    without_run,
+    AttemptId, AttemptRecord, FailureClass, Lineage, OnFailure, TaskFiles, TaskRef, TaskRule, Values,
+    folder_below, without_run,
 };
 
 /// What a script has left.

@@ -65,7 +65,12 @@ impl Storage<'_> {
     }
 
     /// The objects whose keys begin so, with their sizes in bytes.
-    pub fn list_sizes(self, bucket: &str, prefix: &str, until: Instant) -> Result<Vec<(String, u64)>, S3Error> {
+    pub fn list_sizes(
+        self,
+        bucket: &str,
+        prefix: &str,
+        until: Instant,
+    ) -> Result<Vec<(String, u64)>, S3Error> {
         match self {
             Self::S3(client) => client.list_sizes(bucket, prefix, until),
             Self::Webdav(_) => Err(S3Error::permanent(

@@ -92,7 +92,8 @@ fn stanzas_are_counted_and_joined_in_one_table() {
 fn subjects_of_a_study_are_tasks_and_make_one_table() {
     let home = Home::new();
     home.json(&["new", "bids", "--example", "bids-subjects"]);
-    let made = std::process::Command::new("sh").arg("study.sh").current_dir(home.path().join("bids")).status();
+    let made =
+        std::process::Command::new("sh").arg("study.sh").current_dir(home.path().join("bids")).status();
     assert!(made.unwrap().success());
     let told = home.ok(&["check", "bids/function.yaml", "bids/study"]);
     assert!(told.contains("4 groups of 16 files"), "{told}");
@@ -102,7 +103,10 @@ fn subjects_of_a_study_are_tasks_and_make_one_table() {
     assert_eq!(run["counts"]["succeeded"], 4 * 3 + 1, "{run}");
     let table = std::fs::read_to_string(find(&home.path().join("results"), "table.tsv")).unwrap();
     let lines: Vec<_> = table.lines().collect();
-    assert_eq!((lines.len(), lines[0]), (13, "subject\tcutoff\ttrials\tlate\tcongruent\tincongruent\teffect"));
+    assert_eq!(
+        (lines.len(), lines[0]),
+        (13, "subject\tcutoff\ttrials\tlate\tcongruent\tincongruent\teffect")
+    );
     for line in ["sub-01\t700\t72\t8\t478.8\t532.1\t53.4", "sub-04\t1200\t80\t0\t524.1\t708.1\t184.0"] {
         assert!(lines.contains(&line), "{table}");
     }

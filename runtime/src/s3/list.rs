@@ -77,7 +77,8 @@ impl S3 {
 
 /// Reads a page.
 fn page(xml: &str) -> Page {
-    let mut page = Page { more: element(xml, "IsTruncated").is_some_and(|said| said == "true"), ..Page::default() };
+    let mut page =
+        Page { more: element(xml, "IsTruncated").is_some_and(|said| said == "true"), ..Page::default() };
     for (key, rest) in xml.split("<Key>").skip(1).filter_map(|rest| rest.split_once("</Key>")) {
         page.keys.push(plain(key));
         page.sizes.push(element(rest, "Size").and_then(|size| size.parse().ok()).unwrap_or(0));
@@ -93,7 +94,10 @@ mod tests {
     fn pages_are_read() {
         let xml = "<ListBucketResult><IsTruncated>true</IsTruncated><Contents><Key>a/1</Key><Size>2</Size></Contents>\
                    <Contents><Key>a/2&amp;3</Key></Contents></ListBucketResult>";
-        assert_eq!(page(xml), Page { keys: vec!["a/1".into(), "a/2&3".into()], sizes: vec![2, 0], more: true });
+        assert_eq!(
+            page(xml),
+            Page { keys: vec!["a/1".into(), "a/2&3".into()], sizes: vec![2, 0], more: true }
+        );
         assert_eq!(page("<ListBucketResult/>"), Page::default());
     }
 }

@@ -65,7 +65,11 @@ fn the_manifest_says_the_files_for_which_an_event_has_no_room() {
     assert_eq!(rig.printed(), ["dir first /a mask /masks/a", "./a", "./masks/a", "input"]);
 
     let wrong = launched(&mut rig, "a", &slice(3));
-    assert!(!wrong.ok && wrong.body.to_string().contains("does not name the task's files"), "{:?}", wrong.body);
+    assert!(
+        !wrong.ok && wrong.body.to_string().contains("does not name the task's files"),
+        "{:?}",
+        wrong.body
+    );
     assert_eq!(rig.record().class, Some(FailureClass::Input));
 }
 
@@ -96,22 +100,15 @@ fn what_is_missing_or_has_no_room_fails_before_the_script() {
 
 #[test]
 fn a_file_that_completes_a_group_starts_it() {
-    let grouping = Grouping {
-        folder: Some("sub-*".into()),
-        trigger_on: Some("done.txt".into()),
-        ..Grouping::default()
-    };
+    let grouping =
+        Grouping { folder: Some("sub-*".into()), trigger_on: Some("done.txt".into()), ..Grouping::default() };
     let nii = Selection {
         bucket: "in".into(),
         path: "study".into(),
         suffix: vec![".nii".into()],
         ..Selection::default()
     };
-    let config = FunctionConfig {
-        grouping: Some(grouping),
-        selections: vec![nii],
-        ..named_by("out/{dir}")
-    };
+    let config = FunctionConfig { grouping: Some(grouping), selections: vec![nii], ..named_by("out/{dir}") };
     let mut rig = Rig::start(&config, Some(SCRIPT), &[]);
     for (key, body) in [("b.nii", "bb"), ("a/a.nii", "a"), ("notes.md", "no input"), ("done.txt", "")] {
         rig.put(&format!("in/study/sub-7/{key}"), body.as_bytes());
@@ -124,9 +121,10 @@ fn a_file_that_completes_a_group_starts_it() {
     );
     assert_eq!(rig.record().outputs[0].key, "out/sub-7/x");
 
-    for (key, why) in
-        [("study/done.txt", "fits `group: sub-*/`"), ("study/sub-7/b.nii", "nothing says that it completes it")]
-    {
+    for (key, why) in [
+        ("study/done.txt", "fits `group: sub-*/`"),
+        ("study/sub-7/b.nii", "nothing says that it completes it"),
+    ] {
         assert!(!rig.notify(&[key]).ok);
         let record = rig.record();
         assert_eq!(record.class, Some(FailureClass::Input));
@@ -136,11 +134,10 @@ fn a_file_that_completes_a_group_starts_it() {
 
 #[test]
 fn an_input_that_arrives_finds_its_partners() {
-    let partner = |name: &str, path: &str, optional| Partner { name: name.into(), path: path.into(), optional };
-    let with = vec![
-        partner("mask", "{dir}/{stem}_mask.nii", false),
-        partner("notes", "{dir}/{stem}.md", true),
-    ];
+    let partner =
+        |name: &str, path: &str, optional| Partner { name: name.into(), path: path.into(), optional };
+    let with =
+        vec![partner("mask", "{dir}/{stem}_mask.nii", false), partner("notes", "{dir}/{stem}.md", true)];
     let grouping = Grouping { with, trigger_on: Some("_t1.nii".into()), ..Grouping::default() };
     let config = FunctionConfig { grouping: Some(grouping), ..named_by("out/{dir}/{stem}") };
     let mut rig = Rig::start(&config, Some(SCRIPT), &[]);

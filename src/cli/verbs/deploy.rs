@@ -214,7 +214,9 @@ pub fn check(session: &Session, args: &args::Check) -> CliResult {
         }
         for definition in &document.definitions {
             match run::groups_of_files(definition, &args.inputs, &inputs) {
-                Some(Ok(told)) => grouped.extend(told.into_iter().map(|told| (definition.name.clone(), told))),
+                Some(Ok(told)) => {
+                    grouped.extend(told.into_iter().map(|told| (definition.name.clone(), told)))
+                }
                 Some(Err(why)) => {
                     print::note(lines!("warning: {}: {why}", definition.name));
                     warnings.push(format!("{}: {why}", definition.name));

@@ -6,8 +6,8 @@ use super::problem::{Position, Report};
 use super::providers::{self, Providers};
 use super::secrets::{Environment, expand};
 use super::{
-    Architecture, Definition, OnFailure, expect, files, flows, groups, joins, limits, network, script, shared_memory,
-    variables,
+    Architecture, Definition, OnFailure, expect, files, flows, groups, joins, limits, network, script,
+    shared_memory, variables,
 };
 use crate::image::Source;
 use std::path::Path;

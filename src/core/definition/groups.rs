@@ -171,7 +171,8 @@ fn checked(path: &Spanned<String>, key: &str, report: &mut Report) -> Option<Str
     };
     let known = |word: &&Word| !matches!(word, Word::Dir | Word::Name | Word::Stem | Word::Ext);
     if let Some(word) = template.words().find(known) {
-        let message = format!("`{word}` says nothing of an input: {{dir}}, {{name}}, {{stem}} and {{ext}} do");
+        let message =
+            format!("`{word}` says nothing of an input: {{dir}}, {{name}}, {{stem}} and {{ext}} do");
         report.error(path.at, key, message);
         return None;
     }
@@ -200,7 +201,10 @@ pub(super) fn lines(grouping: &Grouping) -> Vec<String> {
     }
     lines.push(match &grouping.trigger_on {
         Some(end) => format!("objects whose names end with {end} complete a task and start it"),
-        None => "nothing that arrives starts it: `throng run` does (`trigger_on` names what completes a task)".to_owned(),
+        None => {
+            "nothing that arrives starts it: `throng run` does (`trigger_on` names what completes a task)"
+                .to_owned()
+        }
     });
     lines
 }
@@ -231,7 +235,9 @@ pub(super) fn yaml(grouping: &Grouping, quote: impl Fn(&str) -> String) -> Vec<S
 pub(crate) fn counted(grouping: &Grouping, groups: u64, files: u64) -> String {
     let files = words::plural(files, "file");
     match &grouping.folder {
-        Some(folder) => format!("{} of {files}, a task for each folder `{folder}/`", words::plural(groups, "group")),
+        Some(folder) => {
+            format!("{} of {files}, a task for each folder `{folder}/`", words::plural(groups, "group"))
+        }
         None => {
             let names: Vec<_> = grouping.with.iter().map(|partner| partner.name.as_str()).collect();
             format!("{} with {}: {files}", words::plural(groups, "input"), names.join(", "))

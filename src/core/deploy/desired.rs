@@ -38,7 +38,8 @@ impl Desired {
         let mut env = definition.lambda_env.clone();
         env.insert(ENV_HOME_BUCKET.into(), home.clone());
         env.insert(ENV_ROLE.into(), role.arn().to_owned());
-        let mut buckets: BTreeSet<_> = definition.input_places().map(|(bucket, _)| bucket.to_owned()).collect();
+        let mut buckets: BTreeSet<_> =
+            definition.input_places().map(|(bucket, _)| bucket.to_owned()).collect();
         buckets.extend(definition.own_outputs().map(|output| output.bucket.clone()));
         buckets.remove(&home);
         let mut inputs = BTreeMap::<_, Vec<_>>::new();

@@ -57,12 +57,14 @@ pub use cloud::{FunctionApi, FunctionFacts, TriggerPlace};
 pub use failure::{FailedEvent, is_measured, reason};
 pub use follow::{FollowOptions, Follower, follow, wait};
 pub use header::{
-    Cancelled, GroupsHeader, LaterStage, RunEnd, RunHeader, Skipped, SkippedInput, StartedBy, is_run_id, new_run_id,
+    Cancelled, GroupsHeader, LaterStage, RunEnd, RunHeader, Skipped, SkippedInput, StartedBy, is_run_id,
+    new_run_id,
 };
 #[cfg(test)]
 pub(crate) use launch::tests as launch_tests;
 pub use launch::{
-    Inputs, Launch, LaunchOptions, LaunchRequest, SendReport, cancel, groups_of_files, prepare, resume, send_again, unsent,
+    Inputs, Launch, LaunchOptions, LaunchRequest, SendReport, cancel, groups_of_files, prepare, resume,
+    send_again, unsent,
 };
 pub use list::Lister;
 pub use manifest::{ManifestEntry, files_of, read_manifest};
@@ -208,7 +210,9 @@ impl RunError {
     fn into_cloud(self) -> CloudError {
         match self {
             Self::Cloud(error) => error,
-            other => CloudError::new(ErrorKind::Other, "s3:GetObject", "the run's manifest", other.to_string()),
+            other => {
+                CloudError::new(ErrorKind::Other, "s3:GetObject", "the run's manifest", other.to_string())
+            }
         }
     }
 }

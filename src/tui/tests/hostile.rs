@@ -256,7 +256,8 @@ fn everything() -> Snapshot {
         task: Some(TaskView {
             run: evil(),
             row: Some(task()),
-            files: None, children: vec![(evil(), 7.into())],
+            files: None,
+            children: vec![(evil(), 7.into())],
             records: listed(record()),
         }),
         running: listed(invocation),

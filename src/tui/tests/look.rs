@@ -38,7 +38,13 @@ fn at_the_screens() {
                             if row.state == TaskState::Succeeded { row.state } else { TaskState::Failed };
                         let mut records = snapshot.task.take().unwrap().records;
                         records.items = Arc::new(vec![record(number, state)]);
-                        snapshot.task = Some(TaskView { run, row: Some(row), files: None, children: Vec::new(), records });
+                        snapshot.task = Some(TaskView {
+                            run,
+                            row: Some(row),
+                            files: None,
+                            children: Vec::new(),
+                            records,
+                        });
                     }
                     Command::Preview(place) => {
                         let image = image::RgbImage::from_fn(160, 120, |x, y| {

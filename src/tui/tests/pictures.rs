@@ -114,7 +114,8 @@ fn task_failed() {
     snapshot.task = Some(TaskView {
         run: "20261123-115800-k3xq".into(),
         row: Some(task(7)),
-        files: None, children: Vec::new(),
+        files: None,
+        children: Vec::new(),
         records,
     });
     pictures("task_failed", &snapshot, "3<enter>jjjjjjj<enter>");

@@ -38,7 +38,8 @@ fn a_kill_for_want_of_memory_is_explained_and_what_is_unknown_is_not_zero() {
     let view = TaskView {
         run: "20261123-115800-k3xq".into(),
         row: Some(row),
-        files: None, children: Vec::new(),
+        files: None,
+        children: Vec::new(),
         records: listing(vec![record]),
     };
     snapshot.task = Some(view);
@@ -67,7 +68,8 @@ fn a_long_error_of_a_task_can_be_read() {
     snapshot.task = Some(TaskView {
         run: "20261123-115800-k3xq".into(),
         row: Some(task(7)),
-        files: None, children: Vec::new(),
+        files: None,
+        children: Vec::new(),
         records: listing(vec![record]),
     });
     let text = screen(Fake::new(snapshot).keys("3<enter>jjjjjjj<enter>"), 80);

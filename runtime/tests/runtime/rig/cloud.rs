@@ -95,8 +95,11 @@ fn list(bucket: &str, query: &str, state: &State) -> Response {
     let all = state.objects.keys().filter(|key| key.starts_with(&prefix) && **key > after);
     let keys: Vec<_> = all.map(|key| key[bucket.len() + 1..].to_owned()).collect();
     let size = |key: &String| state.objects[&format!("{bucket}/{key}")].bytes.len();
-    let shown: Vec<_> =
-        keys.iter().take(2).map(|key| format!("<Contents><Key>{key}</Key><Size>{}</Size></Contents>", size(key))).collect();
+    let shown: Vec<_> = keys
+        .iter()
+        .take(2)
+        .map(|key| format!("<Contents><Key>{key}</Key><Size>{}</Size></Contents>", size(key)))
+        .collect();
     let shown = shown.concat();
     let body =
         format!("<ListBucketResult><IsTruncated>{}</IsTruncated>{shown}</ListBucketResult>", keys.len() > 2);
@@ -130,7 +133,9 @@ fn s3(request: &Request, state: &mut State) -> Response {
                 let headers = object.metadata.iter();
                 let headers = headers.map(|(name, value)| (format!("x-amz-meta-{name}"), value.clone()));
                 let (status, bytes) = match request.headers.get("range").and_then(|range| range_of(range)) {
-                    Some((first, last)) => (206, object.bytes[first..=last.min(object.bytes.len() - 1)].to_vec()),
+                    Some((first, last)) => {
+                        (206, object.bytes[first..=last.min(object.bytes.len() - 1)].to_vec())
+                    }
                     None => (200, object.bytes.clone()),
                 };
                 (status, headers.chain([("etag".into(), "\"e\"".into())]).collect(), bytes)

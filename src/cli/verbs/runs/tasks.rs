@@ -225,7 +225,12 @@ fn files_text(text: &mut Lines, files: &TaskFiles) {
     let _ = writeln!(text, "{count} ({}):", words::bytes(files.bytes()));
     for file in &files.list {
         let with = file.with.as_deref().map(|with| format!(", {with}")).unwrap_or_default();
-        let _ = writeln!(text, "  file      {} ({}{with})", Clean::new(&files.key(file)), words::bytes(file.size));
+        let _ = writeln!(
+            text,
+            "  file      {} ({}{with})",
+            Clean::new(&files.key(file)),
+            words::bytes(file.size)
+        );
     }
 }
 

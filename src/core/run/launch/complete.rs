@@ -1,8 +1,8 @@
 //! Tasks of several files that are uploaded: each is invoked when the last of its files is stored.
 
+use super::Launch;
 use super::events::Events;
 use super::groups::Groups;
-use super::Launch;
 use crate::cloud::CloudError;
 use crate::dataset::FileList;
 use crate::dataset::upload::AfterPut;

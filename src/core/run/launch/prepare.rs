@@ -51,11 +51,24 @@ pub async fn prepare(
     let source = source_of(&request.inputs);
     let mut sieve = Sieve::of(&facts, request.options.everything, started_ms);
     let fixed = fix(context, &mut request, &facts, &id, &mut sieve, cancel).await?;
-    let Fixed { mut inputs, mut groups, outside, told: grouped, provider, place, files, absent, doubt, without } = fixed;
+    let Fixed {
+        mut inputs,
+        mut groups,
+        outside,
+        told: grouped,
+        provider,
+        place,
+        files,
+        absent,
+        doubt,
+        without,
+    } = fixed;
     let (skipped, mut told) = skip(&mut inputs, &mut groups, &facts, request.options)?;
     let groups = groups.map(|(groups, _)| groups);
     told.extend(grouped);
-    told.extend(groups.as_ref().map(|groups| counted(&groups.rule, groups.len() as u64, inputs.len() as u64)));
+    told.extend(
+        groups.as_ref().map(|groups| counted(&groups.rule, groups.len() as u64, inputs.len() as u64)),
+    );
     let count = groups.as_ref().map_or(inputs.len(), Groups::len) as u64;
     let tasks = without.unwrap_or(count).saturating_mul(request.sets.per_input());
     refuse_count(tasks)?;
@@ -191,7 +204,8 @@ async fn fix(
             let at = (provider.as_deref(), bucket.as_str());
             sieve.aside = looks_for_partners.then(Vec::new);
             let list = list_objects(&store, at, &keys, sieve, cancel).await?;
-            let others = sieve.aside.take().into_iter().flatten().map(|(key, size)| (key, (0, size))).collect();
+            let others =
+                sieve.aside.take().into_iter().flatten().map(|(key, size)| (key, (0, size))).collect();
             let roots = Roots::of_keys(&keys, facts, &bucket);
             let fixed = Fixed { provider, ..Fixed::at(list, bucket.clone()) };
             let fixed = fixed.grouped(facts, roots, others, Some((&store, &bucket))).await?;

@@ -79,8 +79,7 @@ pub(super) async fn unsuccessful(
     });
     let look = look.buffered(AT_ONCE).try_collect::<Vec<_>>();
     let found = cancel.run_until_cancelled(look).await.ok_or(RunError::Cancelled)?;
-    let found: Vec<Found> =
-        found.map_err(|error| store.error(error))?.into_iter().flatten().collect();
+    let found: Vec<Found> = found.map_err(|error| store.error(error))?.into_iter().flatten().collect();
     let mut sets = Paired::of(&known, without_inputs);
     found.iter().for_each(|found| sets.add(found.row.task.number().unwrap_or(0)));
     let (inputs, lists) = listed(&found);

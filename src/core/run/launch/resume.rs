@@ -1,7 +1,7 @@
 //! Goes on with a run whose sending broke off.
 
-use super::reopen::reopen;
 use super::groups::Groups;
+use super::reopen::reopen;
 use super::{Launch, facts_of};
 use crate::dataset::FileList;
 use crate::dataset::objects::read;
@@ -58,7 +58,10 @@ pub async fn resume(context: &RunContext, run: &str) -> Result<Launch, RunError>
     };
     let (inputs, place) = match planned {
         Some(plan) => (plan.files, Place { bucket: plan.bucket, prefix: plan.prefix }),
-        None => (listed(&entries, sets.per_input()), Place { bucket: header.bucket.clone(), prefix: String::new() }),
+        None => (
+            listed(&entries, sets.per_input()),
+            Place { bucket: header.bucket.clone(), prefix: String::new() },
+        ),
     };
     let groups = groups_of(&header, entries, &inputs, &place)?;
     let triggers = facts_of(context, &header.function).await?.triggers;
@@ -111,8 +114,7 @@ fn groups_of(
     place: &Place,
 ) -> Result<Option<Groups>, RunError> {
     let Some(groups) = &header.groups else { return Ok(None) };
-    let numbers: HashMap<String, u32> =
-        inputs.iter().map(|file| place.key(file.name)).zip(0..).collect();
+    let numbers: HashMap<String, u32> = inputs.iter().map(|file| place.key(file.name)).zip(0..).collect();
     let lists = entries.into_iter().filter_map(|entry| entry.files);
     let damaged = |what| RunError::Damaged { run: header.id.clone(), what };
     let mut read = Groups::read(&groups.rule, lists, &numbers).map_err(damaged)?;

@@ -97,7 +97,12 @@ impl Launch {
             }
         };
         self.record_failures(&failed).await?;
-        Ok(SendReport { sent: sent * each, skipped: skipped * each, failed: uploaded.failed, cancelled: false })
+        Ok(SendReport {
+            sent: sent * each,
+            skipped: skipped * each,
+            failed: uploaded.failed,
+            cancelled: false,
+        })
     }
 
     /// A file that cannot be sent is a task that failed: without a record it would be pending for ever.

@@ -82,11 +82,7 @@ fn too_large(
     }
     let Some(what) = large.told(facts.tmp_mb) else { return Ok(()) };
     if !options.skip_too_large {
-        let rest = if large.count < all {
-            ", or leave out what is too large: --skip-too-large"
-        } else {
-            ""
-        };
+        let rest = if large.count < all { ", or leave out what is too large: --skip-too-large" } else { "" };
         return Err(RunError::Refused(format!("{what}, and nothing was sent: {}{rest}", large.advice())));
     }
     if large.count == all {
@@ -198,7 +194,8 @@ mod tests {
     #[test]
     fn what_has_no_room_is_refused_with_what_to_do_or_left_out_by_name() {
         let mut mixed = list(&[("small", 1), ("big", 600), ("bigger", 900), ("middle", 300)]);
-        let refused = skip(&mut mixed.clone(), &mut None, &facts(), LaunchOptions::default()).unwrap_err().to_string();
+        let refused =
+            skip(&mut mixed.clone(), &mut None, &facts(), LaunchOptions::default()).unwrap_err().to_string();
         assert!(refused.contains("`big` (600 MiB), `bigger` (900 MiB) are too large"), "{refused}");
         assert!(
             refused.contains("ephemeral_storage: 2048") && refused.contains("--skip-too-large"),
@@ -216,7 +213,8 @@ mod tests {
     #[test]
     fn when_nothing_else_is_there_leaving_out_is_no_way() {
         let options = LaunchOptions { skip_too_large: true, ..LaunchOptions::default() };
-        let refused = skip(&mut list(&[("big", 20_000)]), &mut None, &facts(), options).unwrap_err().to_string();
+        let refused =
+            skip(&mut list(&[("big", 20_000)]), &mut None, &facts(), options).unwrap_err().to_string();
         assert!(refused.contains("nothing else") && refused.contains("split it"), "{refused}");
         let unknown = FunctionFacts::default();
         assert!(skip(&mut list(&[("big", 20_000)]), &mut None, &unknown, options).unwrap().0.is_none());

@@ -100,7 +100,11 @@ impl Groups {
             Some(TaskFile { name, size: file.size, with: with.map(|partner| partner.name.clone()) })
         };
         let files = group.files.iter().map(file).collect::<Option<_>>()?;
-        let root = if place.prefix.is_empty() && group.root.is_empty() { String::new() } else { place.key(&group.root) };
+        let root = if place.prefix.is_empty() && group.root.is_empty() {
+            String::new()
+        } else {
+            place.key(&group.root)
+        };
         Some(TaskFiles { root, folder: group.folder.clone(), list: files })
     }
 
@@ -177,7 +181,10 @@ impl Groups {
         let of_path = |path: &str| {
             let path = std::path::Path::new(path);
             let names = list.bases().iter().filter_map(|base| path.strip_prefix(base).ok()?.to_str());
-            names.flat_map(|name| roots.folder(&self.rule, name)).map(|(root, folder)| format!("{root}{folder}")).next()
+            names
+                .flat_map(|name| roots.folder(&self.rule, name))
+                .map(|(root, folder)| format!("{root}{folder}"))
+                .next()
         };
         let bad: Vec<String> = list.problems.iter().filter_map(|problem| of_path(&problem.path)).collect();
         Ok((0..self.len()).filter(|group| bad.contains(&self.name(*group, list))).collect())

@@ -34,8 +34,7 @@ pub(in crate::run::launch) async fn by_partner(
         others.insert(file.name.to_owned(), (base, file.size));
     }
     look(list, rule, roots, &mut others, store).await?;
-    let choices: Vec<Choice> =
-        list.iter().map(|file| Choice::of(file.name, rule, roots, &others)).collect();
+    let choices: Vec<Choice> = list.iter().map(|file| Choice::of(file.name, rule, roots, &others)).collect();
     let partners: HashSet<&str> =
         choices.iter().flat_map(|choice| choice.partners.iter().flatten()).map(String::as_str).collect();
     let tasks: Vec<&Choice> =
@@ -234,7 +233,12 @@ mod tests {
     async fn a_missing_partner_is_named_unless_it_is_optional() {
         let needed = rule(&[("mask", "{dir}/{stem}_mask.nii", false)]);
         let said = paired(&["s/a.nii", "s/b.nii", "s/b_mask.nii"], &[], &needed).await.unwrap_err();
-        assert!(said.contains("1 input without a partner, and nothing was sent: `s/a.nii` has no mask (`s/a_mask.nii`)"), "{said}");
+        assert!(
+            said.contains(
+                "1 input without a partner, and nothing was sent: `s/a.nii` has no mask (`s/a_mask.nii`)"
+            ),
+            "{said}"
+        );
         let optional = rule(&[("mask", "{dir}/{stem}_mask.nii", true)]);
         let found = paired(&["s/a.nii", "s/b.nii", "s/b_mask.nii"], &[], &optional).await;
         assert_eq!(found.unwrap(), ["s/a.nii", "s/b.nii mask=s/b_mask.nii"]);

@@ -35,7 +35,8 @@ impl Roots {
         };
         let folder = |key: &str| key[..key.rfind('/').map_or(0, |slash| slash + 1)].to_owned();
         keys.iter().for_each(|key| add(folder(key)));
-        for entry in facts.selections.iter().filter(|entry| entry.bucket == bucket && !entry.path.is_empty()) {
+        for entry in facts.selections.iter().filter(|entry| entry.bucket == bucket && !entry.path.is_empty())
+        {
             add(format!("{}/", entry.path));
         }
         keys.iter().for_each(|key| add(folder(folder(key).trim_end_matches('/'))));
@@ -91,7 +92,10 @@ mod tests {
             Roots::of_keys(&keys, &facts, "b")
         };
         assert_eq!(folder(&of(&["in/study/"]), "in/study/sub-1/t1").as_deref(), Some("in/study/|sub-1"));
-        assert_eq!(folder(&of(&["in/study/sub-1/"]), "in/study/sub-1/t1").as_deref(), Some("in/study/|sub-1"));
+        assert_eq!(
+            folder(&of(&["in/study/sub-1/"]), "in/study/sub-1/t1").as_deref(),
+            Some("in/study/|sub-1")
+        );
         assert_eq!(folder(&of(&[""]), "sub-1/t1").as_deref(), Some("|sub-1"));
         assert_eq!(folder(&of(&["in/"]), "in/study/sub-1/t1"), None);
     }
