@@ -224,7 +224,7 @@ fn files_text(text: &mut Lines, files: &TaskFiles) {
     let count = words::plural(files.list.len() as u64, "file");
     let _ = writeln!(text, "{count} ({}):", words::bytes(files.bytes()));
     for file in &files.list {
-        let with = file.with.as_deref().map(|with| format!(", {with}")).unwrap_or_default();
+        let with = file.with.as_deref().map(|with| format!(", {}", Clean::new(with))).unwrap_or_default();
         let _ = writeln!(
             text,
             "  file      {} ({}{with})",
