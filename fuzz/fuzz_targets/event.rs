@@ -2,7 +2,7 @@
 //! Scripts are shown the object that is fetched, and an event that is none of these is an input as it came.
 #![cfg_attr(feature = "libfuzzer", no_main)]
 
-use throng_contract::{TaskEvent, TaskRef, object_keys_from_s3_event};
+use throng_contract::{EventFiles, TaskEvent, TaskFile, TaskFiles, TaskRef, object_keys_from_s3_event};
 use throng_fuzz::fuzz_target;
 
 #[path = "../../runtime/src/event.rs"]
@@ -57,6 +57,11 @@ fn ours_is_understood(data: &[u8]) {
         bucket: "bucket".into(),
         key: key.clone(),
         provider: None,
+        files: Some(EventFiles::Inline(TaskFiles {
+            root: "in/".into(),
+            folder: String::new(),
+            list: vec![TaskFile { name: key.clone(), size: 1, with: None }],
+        })),
     };
     let request = read(&serde_json::to_vec(&sent).expect("JSON"), "now");
     let [job] = &request.jobs[..] else { panic!("{} jobs", request.jobs.len()) };
@@ -65,5 +70,6 @@ fn ours_is_understood(data: &[u8]) {
         _ => Input::Object { bucket: "bucket".into(), key },
     };
     assert_eq!((&job.task, &job.input), (&task, &input));
+    assert_eq!(job.files, sent.files);
     assert_eq!((&job.variables, &job.parameters), (&sent.variables, &sent.parameters));
 }

@@ -86,6 +86,7 @@ fn task() -> TaskRow {
         bucket: EVIL.into(),
         key: EVIL.into(),
         size: 1,
+        files: 0,
         state: TaskState::Failed,
         class: Some(FailureClass::Script),
         attempts: 1,

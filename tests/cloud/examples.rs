@@ -89,6 +89,31 @@ fn stanzas_are_counted_and_joined_in_one_table() {
 }
 
 #[test]
+fn subjects_of_a_study_are_tasks_and_make_one_table() {
+    let home = Home::new();
+    home.json(&["new", "bids", "--example", "bids-subjects"]);
+    let made =
+        std::process::Command::new("sh").arg("study.sh").current_dir(home.path().join("bids")).status();
+    assert!(made.unwrap().success());
+    let told = home.ok(&["check", "bids/function.yaml", "bids/study"]);
+    assert!(told.contains("4 groups of 16 files"), "{told}");
+    home.ok(&["deploy", "bids/function.yaml"]);
+    let sweep = ["--sweep", "CUTOFF=700,900,1200", "--wait", "--to", "results"];
+    let run = home.json(&[&["run", "bids-subject", "bids/study"][..], &sweep].concat());
+    assert_eq!(run["counts"]["succeeded"], 4 * 3 + 1, "{run}");
+    let table = std::fs::read_to_string(find(&home.path().join("results"), "table.tsv")).unwrap();
+    let lines: Vec<_> = table.lines().collect();
+    assert_eq!(
+        (lines.len(), lines[0]),
+        (13, "subject\tcutoff\ttrials\tlate\tcongruent\tincongruent\teffect")
+    );
+    for line in ["sub-01\t700\t72\t8\t478.8\t532.1\t53.4", "sub-04\t1200\t80\t0\t524.1\t708.1\t184.0"] {
+        assert!(lines.contains(&line), "{table}");
+    }
+    assert!(find(&home.path().join("results"), "sub-03").join("flanker-900.tsv").exists());
+}
+
+#[test]
 fn the_demo_can_be_written_out_and_run_as_ones_own() {
     let home = Home::new();
     let results = run_example(&home, "demo", "throng-demo-slices", "images");
@@ -101,6 +126,7 @@ fn examples_are_listed_and_never_written_over_anything() {
     let list = home.json(&["new", "--list"]);
     let names: Vec<_> = list.as_array().unwrap().iter().map(|row| row["name"].as_str().unwrap()).collect();
     let expected = [
+        "bids-subjects",
         "grayscale",
         "keyframes",
         "medical-images",

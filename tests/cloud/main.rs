@@ -21,6 +21,7 @@ mod faults;
 mod formats;
 mod front_ends;
 mod full_disk;
+mod groups;
 mod images;
 mod joins;
 mod json;

@@ -220,7 +220,7 @@ async fn measure_small_files() {
         let upload = Upload {
             files: files.clone(),
             place: Place { bucket: "input".into(), prefix: format!("c{concurrency}") },
-            run: Some(UploadRun { id: "r".into(), ledger: 2, group: None }),
+            run: Some(UploadRun { id: "r".into(), ledger: 2, group: None, one_each: true }),
             journal: world.dir.path().join("u.journal"),
             options: UploadOptions { concurrency, ..UploadOptions::default() },
             after: None,

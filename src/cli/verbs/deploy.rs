@@ -14,6 +14,7 @@ use throng_core::definition::{self, DefinitionErrors, Document};
 use throng_core::deploy::{Applied, Plan};
 use throng_core::jobs::{self, Definitions, Job, JobContext, JobEvent};
 use throng_core::lines;
+use throng_core::run;
 use throng_core::words::{Clean, Lines};
 
 /// Reads a definition file; its warnings go to standard error.
@@ -203,12 +204,25 @@ pub fn check(session: &Session, args: &args::Check) -> CliResult {
             warnings.push(problem.to_string());
         }
     }
+    let mut grouped = Vec::new();
     if !args.inputs.is_empty() {
         let inputs = dataset::scan(&args.inputs, &mut |_| true).map_err(Fail::usage)?;
         let equal = inputs.equal_names().map(|equal| equal.to_string());
         for problem in equal.iter().flat_map(|message| document.not_kept_apart(message)) {
             print::note(lines!("warning: {problem}"));
             warnings.push(problem.to_string());
+        }
+        for definition in &document.definitions {
+            match run::groups_of_files(definition, &args.inputs, &inputs) {
+                Some(Ok(told)) => {
+                    grouped.extend(told.into_iter().map(|told| (definition.name.clone(), told)))
+                }
+                Some(Err(why)) => {
+                    print::note(lines!("warning: {}: {why}", definition.name));
+                    warnings.push(format!("{}: {why}", definition.name));
+                }
+                None => {}
+            }
         }
     }
     let explanations = definition::explain_all(&document);
@@ -235,6 +249,10 @@ pub fn check(session: &Session, args: &args::Check) -> CliResult {
     if !chains.is_empty() {
         shown["chains"] = json!(chains);
     }
+    if !grouped.is_empty() {
+        let told = grouped.iter().map(|(function, told)| json!({"function": function, "told": told}));
+        shown["groups"] = told.collect();
+    }
     print::result(session.format, &shown, || {
         let mut text = Lines::default();
         for explanation in &explanations {
@@ -242,6 +260,9 @@ pub fn check(session: &Session, args: &args::Check) -> CliResult {
         }
         for chain in &chains {
             text.push(&lines!("chain {chain}\n"));
+        }
+        for (function, told) in &grouped {
+            text.push(&lines!("{function}: {told}\n"));
         }
         text
     });

@@ -69,7 +69,8 @@ impl Document {
             message: message.to_owned(),
             kind: ProblemKind::Content,
         };
-        self.definitions.iter().filter(|definition| !keeps_apart(definition)).map(problem).collect()
+        let plain = self.definitions.iter().filter(|definition| definition.grouping.is_none());
+        plain.filter(|definition| !keeps_apart(definition)).map(problem).collect()
     }
 }
 

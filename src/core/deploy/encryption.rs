@@ -23,8 +23,7 @@ impl BucketKeys {
         if cloud.is_local() {
             return keys;
         }
-        let mut buckets: BTreeSet<&str> =
-            definition.inputs.iter().map(|input| input.bucket.as_str()).collect();
+        let mut buckets: BTreeSet<&str> = definition.input_places().map(|(bucket, _)| bucket).collect();
         buckets.extend(definition.own_outputs().map(|output| output.bucket.as_str()));
         buckets.extend(cloud.home_bucket());
         for bucket in buckets {

@@ -2,9 +2,10 @@
 
 use super::{DeployError, tags};
 use crate::cloud::Cloud;
-use crate::definition::{Definition, InputRule};
+use crate::definition::Definition;
 use crate::model::Place;
 use std::collections::BTreeMap;
+use throng_contract::Selection;
 
 /// The definition with the places that a join reads among its inputs, for its role; and what a person should know of them.
 /// `together` has the places of functions that are deployed with it.
@@ -27,13 +28,9 @@ pub(super) async fn reader(
             ));
             continue;
         };
-        let rule = |place: Place| InputRule {
-            bucket: place.bucket,
-            path: place.prefix,
-            prefix: String::new(),
-            suffix: String::new(),
-        };
-        reader.inputs.extend(places.into_iter().map(rule));
+        let entry =
+            |place: Place| Selection { bucket: place.bucket, path: place.prefix, ..Selection::default() };
+        reader.selections.extend(places.into_iter().map(entry));
     }
     Ok((reader, notes))
 }

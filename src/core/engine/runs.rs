@@ -171,6 +171,9 @@ async fn follow_task(
     follower.read().await?;
     follower.load_inputs().await?;
     let mut known: Option<Vec<_>> = None;
+    let header = follower.chain().header().clone();
+    let listed = run::files_of(&context, &header, task.number()).await?;
+    let files = listed.into_values().next().map(Arc::new);
     loop {
         let keys = follower.chain().attempt_keys(task);
         let row = follower.chain().row(task).cloned();
@@ -184,10 +187,11 @@ async fn follow_task(
             let attempts = run::attempts(&context, follower.chain(), task).await?;
             let records = ready(attempts.into_iter().map(|attempt| attempt.record).collect());
             let children = children(follower.chain(), task);
+            let files = files.clone();
             let (header, number) = (follower.chain().header(), task.number());
             let variables = number.map(|number| follower.sets().all_variables(header, number));
             let variables = variables.unwrap_or_default();
-            let view = TaskView { run: run.to_owned(), row, children, variables, records };
+            let view = TaskView { run: run.to_owned(), row, files, children, variables, records };
             ctx.show(move |snap| snap.task = Some(view));
             known = Some(keys);
         }

@@ -11,6 +11,7 @@ use crate::model::{
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
+use throng_contract::TaskFiles;
 
 /// Everything, at one moment.
 #[derive(Clone, Debug, Default)]
@@ -166,6 +167,8 @@ pub struct TaskView {
     pub run: String,
     /// The task, when the run's manifest has been read.
     pub row: Option<TaskRow>,
+    /// Its files, when it has several.
+    pub files: Option<Arc<TaskFiles>>,
     /// What its outputs have started, with the function of each.
     pub children: Vec<(String, TaskName)>,
     /// Of a launched task: the values of the run and of its set of parameters, by name.

@@ -215,8 +215,10 @@ pub struct TaskRow {
     pub bucket: Arc<str>,
     /// Input key.
     pub key: Arc<str>,
-    /// Input size in bytes.
+    /// Input size in bytes; of all its files, when there are several.
     pub size: u64,
+    /// How many files it has, when there are several: the key is the first of them. 0 for a single input.
+    pub files: u32,
     /// What it is doing, or how it ended.
     pub state: TaskState,
     /// Why it did not succeed.

@@ -9,8 +9,8 @@ use crate::model::{Axis, FunctionInfo, Millis, Place};
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
-use throng_contract::Selection;
 use throng_contract::keys::STARTS;
+use throng_contract::{Grouping, Selection};
 
 /// Objects in this place start the function.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -66,6 +66,8 @@ pub struct FunctionFacts {
     pub selections: Vec<Selection>,
     /// With which values each input is processed when a launch names none.
     pub sweep: Vec<Axis>,
+    /// How its inputs become tasks of several files; `None` when each is a task.
+    pub grouping: Option<Grouping>,
     /// Memory in MiB.
     pub memory_mb: u32,
     /// /tmp in MiB; 0 when unknown.
@@ -176,6 +178,7 @@ impl FunctionApi for Cloud {
         Ok(Some(FunctionFacts {
             outputs: deploy::outputs_of(&detail.tags),
             sweep: deploy::sweep_of(&detail.tags),
+            grouping: deploy::grouping_of(&detail.tags),
             join: deploy::join_of(&detail.tags),
             image,
             state,

@@ -6,7 +6,7 @@ use crate::model::{Collision, Counts, FailureClass, Millis, RunStatistics, Stage
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use throng_contract::barrier::Join;
-use throng_contract::{Selection, TaskRef, TaskState};
+use throng_contract::{Grouping, Selection, TaskRef, TaskState};
 
 /// How tasks are started.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -58,6 +58,9 @@ pub struct RunHeader {
     /// Whether the inputs are files of the launching machine, to be uploaded.
     #[serde(default)]
     pub files: bool,
+    /// Of a run whose tasks have several files: how they were grouped.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub groups: Option<GroupsHeader>,
     /// Inputs that were given and are no tasks, because they could not be run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub skipped: Option<Skipped>,
@@ -78,6 +81,17 @@ pub struct RunHeader {
     /// What the outputs of its tasks start: the functions of the chain behind the launched one.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub stages: Vec<LaterStage>,
+}
+
+/// How the inputs of a run became tasks of several files.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GroupsHeader {
+    /// The rule.
+    pub rule: Grouping,
+    /// How many groups: tasks, but for sets of parameters.
+    pub count: u64,
+    /// How many files, each counted once.
+    pub files: u64,
 }
 
 /// A function that outputs of the run start, as it was when the run was launched.
@@ -275,6 +289,13 @@ impl RunHeader {
     #[must_use]
     pub fn task(&self, number: u64) -> TaskRef {
         TaskRef { version: self.version, ..TaskRef::launched(&self.id, number) }
+    }
+
+    /// The task at which the manifest names the files of a task: tasks that differ in their parameters alone have the same.
+    #[must_use]
+    pub fn lister(&self, task: u64) -> u64 {
+        let sets = self.sets.as_ref().filter(|sets| !sets.paired).map_or(1, |sets| sets.count.max(1));
+        task - task % sets
     }
 }
 

@@ -6,6 +6,8 @@ use crate::dataset::objects::{Put, read};
 use crate::dataset::pace::Pace;
 use futures::{StreamExt, TryStreamExt};
 use serde::{Deserialize, Serialize};
+use std::collections::{BTreeSet, HashMap, HashSet};
+use throng_contract::TaskFiles;
 use throng_contract::keys::manifest_key;
 
 /// Lines of a part.
@@ -14,7 +16,7 @@ pub(crate) const PART: u64 = 10_000;
 const AT_ONCE: usize = 4;
 
 /// An input.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ManifestEntry {
     /// The task's number.
     pub task: u64,
@@ -30,6 +32,17 @@ pub struct ManifestEntry {
     /// The number of the task's set of parameters, when the run has any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub set: Option<u64>,
+    /// How many files the task has, when there are several: then `key` is the first of them, and `size` that of all.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub count: u32,
+    /// These files, at the first task that has them ([`RunHeader::lister`]).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub files: Option<TaskFiles>,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
+const fn is_zero(number: &u32) -> bool {
+    *number == 0
 }
 
 /// How many parts a manifest has.
@@ -81,15 +94,59 @@ pub async fn read_manifest(
     Ok(())
 }
 
+/// The files of some tasks, by the task at which they are named ([`RunHeader::lister`]). Empty for a run whose tasks have one
+/// input each.
+///
+/// # Errors
+/// As [`read_manifest`].
+pub async fn files_of(
+    context: &RunContext,
+    header: &RunHeader,
+    tasks: impl IntoIterator<Item = u64> + Send,
+) -> Result<HashMap<u64, TaskFiles>, RunError> {
+    if header.groups.is_none() {
+        return Ok(HashMap::new());
+    }
+    let wanted: HashSet<u64> = tasks.into_iter().map(|task| header.lister(task)).collect();
+    let holding: BTreeSet<usize> =
+        wanted.iter().filter_map(|task| usize::try_from(task / PART).ok()).collect();
+    let mut parts =
+        futures::stream::iter(holding).map(|part| read_part(context, header, part)).buffer_unordered(AT_ONCE);
+    let mut files = HashMap::new();
+    while let Some(entries) = parts.try_next().await? {
+        let named = entries.into_iter().filter(|entry| wanted.contains(&entry.task));
+        files.extend(named.filter_map(|entry| Some((entry.task, entry.files?))));
+    }
+    Ok(files)
+}
+
+/// Where the lines of a part of a manifest begin, and where the last ends, in bytes.
+pub(super) async fn offsets(
+    context: &RunContext,
+    header: &RunHeader,
+    part: usize,
+) -> Result<Vec<u64>, RunError> {
+    let body = body_of(context, header, part).await?;
+    let ends = body.iter().zip(1_u64..).filter(|(byte, _)| **byte == b'\n').map(|(_, end)| end);
+    Ok(std::iter::once(0).chain(ends).collect())
+}
+
+async fn body_of(context: &RunContext, header: &RunHeader, part: usize) -> Result<Vec<u8>, RunError> {
+    let key = manifest_key(&header.id, part);
+    let body = read(context.store.as_ref(), &context.home, &key).await?;
+    body.ok_or_else(|| RunError::Damaged {
+        run: header.id.clone(),
+        what: format!("its manifest lacks part {part}"),
+    })
+}
+
 async fn read_part(
     context: &RunContext,
     header: &RunHeader,
     part: usize,
 ) -> Result<Vec<ManifestEntry>, RunError> {
     let damaged = |what: String| RunError::Damaged { run: header.id.clone(), what };
-    let key = manifest_key(&header.id, part);
-    let body = read(context.store.as_ref(), &context.home, &key).await?;
-    let body = body.ok_or_else(|| damaged(format!("its manifest lacks part {part}")))?;
+    let body = body_of(context, header, part).await?;
     let lines = body.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
     let entries: Result<Vec<ManifestEntry>, _> = lines.map(serde_json::from_slice).collect();
     let entries =

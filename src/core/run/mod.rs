@@ -56,15 +56,17 @@ pub use cloud::{FunctionApi, FunctionFacts, TriggerPlace};
 pub use failure::{FailedEvent, is_measured, reason};
 pub use follow::{FollowOptions, Follower, follow, wait};
 pub use header::{
-    Cancelled, LaterStage, RunEnd, RunHeader, Skipped, SkippedInput, StartedBy, is_run_id, new_run_id,
+    Cancelled, GroupsHeader, LaterStage, RunEnd, RunHeader, Skipped, SkippedInput, StartedBy, is_run_id,
+    new_run_id,
 };
 #[cfg(test)]
 pub(crate) use launch::tests as launch_tests;
 pub use launch::{
-    Inputs, Launch, LaunchOptions, LaunchRequest, SendReport, cancel, prepare, resume, send_again, unsent,
+    Inputs, Launch, LaunchOptions, LaunchRequest, SendReport, cancel, groups_of_files, prepare, resume,
+    send_again, unsent,
 };
 pub use list::Lister;
-pub use manifest::{ManifestEntry, read_manifest};
+pub use manifest::{ManifestEntry, files_of, read_manifest};
 pub use provider::{Store, Stores};
 pub use reports::{FailedAttempt, LogPlace};
 pub use results::{NO_OUTPUTS, Results, nothing_left, results};
@@ -74,7 +76,7 @@ pub use task::{Attempt, attempts};
 pub use tracker::RunTracker;
 pub use verify::{Verified, verify};
 
-use crate::cloud::{Cloud, CloudError};
+use crate::cloud::{Cloud, CloudError, ErrorKind};
 use crate::dataset::scan::ScanError;
 use crate::dataset::upload::{UploadError, UploadOptions};
 use crate::dataset::{Objects, S3Objects};
@@ -200,4 +202,16 @@ pub enum RunError {
     /// A person ended it.
     #[error("interrupted")]
     Cancelled,
+}
+
+impl RunError {
+    /// As an error of the cloud, where nothing else can be said.
+    fn into_cloud(self) -> CloudError {
+        match self {
+            Self::Cloud(error) => error,
+            other => {
+                CloudError::new(ErrorKind::Other, "s3:GetObject", "the run's manifest", other.to_string())
+            }
+        }
+    }
 }

@@ -9,7 +9,7 @@ use ratatui::layout::Rect;
 use ratatui::{Terminal, TerminalOptions, Viewport};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
-use throng_contract::{BackEnd, EventRef, Requests, TaskRef};
+use throng_contract::{BackEnd, EventRef, Requests, TaskFile, TaskFiles, TaskRef};
 use throng_core::deploy::Action;
 use throng_core::engine::*;
 use throng_core::model::*;
@@ -91,6 +91,7 @@ fn task() -> TaskRow {
         bucket: evil_arc(),
         key: evil_arc(),
         size: 1,
+        files: 0,
         state: TaskState::Failed,
         class: Some(FailureClass::Script),
         attempts: 1,
@@ -256,6 +257,11 @@ fn everything() -> Snapshot {
         task: Some(TaskView {
             run: evil(),
             row: Some(task()),
+            files: Some(Arc::new(TaskFiles {
+                root: evil(),
+                folder: evil(),
+                list: vec![TaskFile { name: evil(), size: 1, with: Some(evil()) }],
+            })),
             children: vec![(evil(), 7.into())],
             variables: BTreeMap::from([(evil(), evil())]),
             records: listed(record()),

@@ -42,6 +42,7 @@ fn at_the_screens() {
                         snapshot.task = Some(TaskView {
                             run,
                             row: Some(row),
+                            files: None,
                             children: Vec::new(),
                             variables: BTreeMap::new(),
                             records,

@@ -130,6 +130,7 @@ fn task_failed() {
     snapshot.task = Some(TaskView {
         run: "20261123-115800-k3xq".into(),
         row: Some(task(7)),
+        files: None,
         children: Vec::new(),
         variables: BTreeMap::new(),
         records,

@@ -39,6 +39,7 @@ fn a_kill_for_want_of_memory_is_explained_and_what_is_unknown_is_not_zero() {
     let view = TaskView {
         run: "20261123-115800-k3xq".into(),
         row: Some(row),
+        files: None,
         children: Vec::new(),
         variables: BTreeMap::new(),
         records: listing(vec![record]),
@@ -69,12 +70,37 @@ fn a_long_error_of_a_task_can_be_read() {
     snapshot.task = Some(TaskView {
         run: "20261123-115800-k3xq".into(),
         row: Some(task(7)),
+        files: None,
         children: Vec::new(),
         variables: BTreeMap::new(),
         records: listing(vec![record]),
     });
     let text = screen(Fake::new(snapshot).keys("3<enter>jjjjjjj<enter>"), 80);
     assert!(text.contains("to its end"), "{text}");
+}
+
+#[test]
+fn a_task_of_several_files_says_which() {
+    use throng_contract::{TaskFile, TaskFiles};
+    let mut snapshot = busy();
+    let file = |number: u32, with: Option<&str>| TaskFile {
+        name: format!("func/run-{number}.nii"),
+        size: 2048,
+        with: with.map(str::to_owned),
+    };
+    let list = (0..9).map(|number| file(number, (number == 1).then_some("mask"))).collect();
+    let files = TaskFiles { root: "study/".into(), folder: "sub-01".into(), list };
+    snapshot.task = Some(TaskView {
+        run: "20261123-115800-k3xq".into(),
+        row: Some(throng_core::model::TaskRow { files: 9, ..task(7) }),
+        files: Some(Arc::new(files)),
+        children: Vec::new(),
+        records: listing(vec![record(7, TaskState::Succeeded)]),
+    });
+    let text = screen(Fake::new(snapshot).keys("3<enter>jjjjjjj<enter>"), 80);
+    assert!(text.contains("files     9 files in sub-01/"), "{text}");
+    assert!(text.contains("func/run-0.nii  (2.0 KiB)") && text.contains("mask: func/run-1.nii"), "{text}");
+    assert!(text.contains("and 3 more: `throng tasks") && !text.contains("run-8"), "{text}");
 }
 
 #[test]

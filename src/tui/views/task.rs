@@ -118,6 +118,7 @@ pub fn facts(
     }
     let variables = view.variables.iter().map(|(name, value)| format!("{name}={value}"));
     facts.add("values", &variables.collect::<Vec<_>>().join("  "));
+    files(&mut facts, view);
     lineage(&mut facts, view);
     let records = &view.records.items;
     let Some(record) = records.get(attempt.min(records.len().saturating_sub(1))) else {
@@ -155,6 +156,24 @@ pub fn facts(
     facts.add("request", &record.request_id);
     facts.add("log", &clean!("{} {}", record.log_group, record.log_stream));
     facts
+}
+
+/// Files that are named.
+const FILES: usize = 6;
+
+/// Of a task of several files: how many, and which.
+fn files(facts: &mut Facts, view: &TaskView) {
+    let Some(files) = &view.files else { return };
+    let folder = if files.folder.is_empty() { clean!("") } else { clean!(" in {}/", files.folder) };
+    let count = words::plural(files.list.len() as u64, "file");
+    facts.add("files", &clean!("{count}{folder}"));
+    for file in files.list.iter().take(FILES) {
+        let with = file.with.as_deref().map(|with| format!("{with}: ")).unwrap_or_default();
+        facts.add("", &clean!("{with}{}  ({})", file.name, words::bytes(file.size)));
+    }
+    if let Some(more) = files.list.len().checked_sub(FILES).filter(|more| *more > 0) {
+        facts.add("", &clean!("and {more} more: `throng tasks {} TASK` lists them", view.run));
+    }
 }
 
 /// Children that are named.

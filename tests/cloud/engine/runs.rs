@@ -31,6 +31,7 @@ async fn launched(cloud: &Cloud) -> String {
         files: false,
         sets: None,
         without_inputs: false,
+        groups: None,
         skipped: None,
         unselected: 0,
         started_by: StartedBy::Invoke,
@@ -45,6 +46,7 @@ async fn launched(cloud: &Cloud) -> String {
         size: 1,
         provider: None,
         set: None,
+        ..ManifestEntry::default()
     };
     // The header first: a folder that is seen without one is not looked at again for a minute.
     cloud.s3().put_json(&home, &run_key(RUN), &header, false).await.unwrap();

@@ -207,6 +207,7 @@ mod tests {
     #[test]
     fn every_example_has_what_a_person_needs() {
         let expected = [
+            "bids-subjects",
             "grayscale",
             "keyframes",
             "medical-images",

@@ -8,7 +8,9 @@ use crate::session::Session;
 use crate::verbs::resolve::resolve;
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use serde_json::{Value, json};
+use std::collections::HashMap;
 use std::fmt::Write as _;
+use throng_contract::{TaskFile, TaskFiles};
 use throng_core::cloud::now_ms;
 use throng_core::jobs::Job;
 use throng_core::lines;
@@ -27,10 +29,20 @@ pub async fn tasks(session: &Session, args: args::Tasks) -> CliResult {
     let provider = chain.header().provider.clone();
     let provider = provider.as_deref();
     let sets = follower.sets();
+    let listed = view.rows().filter(|row| args.task.as_ref().is_none_or(|task| row.task == *task));
+    let files = match session.format {
+        // A table has no room for them.
+        Format::Table if args.task.is_none() => HashMap::new(),
+        _ => run::files_of(&context, chain.header(), listed.filter_map(|row| row.task.number())).await?,
+    };
+    let files_of = |row: &TaskRow| files.get(&chain.header().lister(row.task.number()?));
     let document = |row: &TaskRow| {
         let mut shown = task_document(provider, row);
         stage_of(&mut shown, chain, row);
         values(&mut shown, chain, sets, row);
+        if let Some(files) = files_of(row) {
+            shown["files"] = files_document(files);
+        }
         shown
     };
     if let Some(name) = &args.task {
@@ -53,6 +65,9 @@ pub async fn tasks(session: &Session, args: args::Tasks) -> CliResult {
         print::result(session.format, &shown, || {
             let mut text = task_text(provider, row, &own, &records, memory);
             lineage(&mut text, chain, row);
+            if let Some(files) = files_of(row) {
+                files_text(&mut text, files);
+            }
             text
         });
         return Ok(());
@@ -201,6 +216,7 @@ pub(crate) fn task_document(provider: Option<&str>, row: &TaskRow) -> Value {
         "state": row.state.as_str(), "class": row.class.map(throng_contract::FailureClass::as_str), "attempts": row.attempts,
         "duration_ms": row.duration_ms, "peak_memory": row.peak_memory, "ended_ms": row.ended_ms,
         "stored_nothing": row.stored_nothing(), "request_id": row.request_id.as_deref(), "provider": provider, "reported": row.is_reported(),
+        "file_count": row.files.max(u32::from(!row.key.is_empty())),
         "waiting": row.waiting.map(|waiting| json!({"retry": waiting.retry, "of": waiting.of, "due_ms": waiting.due_ms})),
     })
 }
@@ -210,7 +226,32 @@ fn input_of(provider: Option<&str>, row: &TaskRow) -> String {
     if row.key.is_empty() && !row.bucket.is_empty() {
         return "–".to_owned();
     }
-    format!("{}/{}", of_provider(provider, &row.bucket), row.key)
+    let more = match row.files {
+        0 | 1 => String::new(),
+        all => format!(" (+{})", all - 1),
+    };
+    format!("{}/{}{more}", of_provider(provider, &row.bucket), row.key)
+}
+
+/// The files of a task that has several, for `--output json`.
+fn files_document(files: &TaskFiles) -> Value {
+    let file = |file: &TaskFile| json!({"key": files.key(file), "size": file.size, "with": file.with});
+    json!(files.list.iter().map(file).collect::<Vec<_>>())
+}
+
+/// The same for people.
+fn files_text(text: &mut Lines, files: &TaskFiles) {
+    let count = words::plural(files.list.len() as u64, "file");
+    let _ = writeln!(text, "{count} ({}):", words::bytes(files.bytes()));
+    for file in &files.list {
+        let with = file.with.as_deref().map(|with| format!(", {}", Clean::new(with))).unwrap_or_default();
+        let _ = writeln!(
+            text,
+            "  file      {} ({}{with})",
+            Clean::new(&files.key(file)),
+            words::bytes(file.size)
+        );
+    }
 }
 
 /// Variables in a line: `ALPHA=0.1 BETA=2`.

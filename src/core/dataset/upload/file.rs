@@ -74,7 +74,7 @@ impl Shared {
 
     /// Whether a task's input was stored by the process that died before it could write so.
     async fn is_there(&self, index: u64, key: &str) -> Result<bool, CloudError> {
-        if self.upload.run.is_none() {
+        if self.upload.run.as_ref().is_none_or(|run| !run.one_each) {
             return Ok(false);
         }
         let bucket = &self.upload.place.bucket;

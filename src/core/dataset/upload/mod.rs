@@ -78,6 +78,9 @@ impl Default for UploadOptions {
 pub trait AfterPut: Send + Sync + 'static {
     /// `index` is the file's number. An error that may pass is tried again.
     async fn stored(&self, index: u64, key: &str) -> Result<(), CloudError>;
+
+    /// A file had been sent, and this was called for it, by a process that has ended since. Told before any is sent.
+    fn was_sent(&self, _index: u64) {}
 }
 
 /// The run that uploaded files are inputs of.
@@ -89,11 +92,16 @@ pub struct UploadRun {
     pub ledger: u32,
     /// The group of its tasks, of a run with joins.
     pub group: Option<String>,
+    /// Whether each file is the input of the task of its number; else nothing but events says whose it is.
+    pub one_each: bool,
 }
 
 impl UploadRun {
     /// The metadata of the input of a task, written to a place.
     fn metadata(&self, number: u64, bucket: &str, key: &str) -> Vec<(&'static str, String)> {
+        if !self.one_each {
+            return Vec::new();
+        }
         if self.ledger <= 1 {
             return vec![(META_RUN, self.id.clone()), (META_TASK, number.to_string())];
         }
@@ -225,6 +233,7 @@ impl Upload {
         });
         let (journal, mut past) = opened.await.map_err(std::io::Error::other)??;
         self.forget_removed(store.as_ref(), &mut past, cancel).await?;
+        self.tell_sent(&past);
         meter.total(self.files.len() as u64, self.files.bytes());
         let shared = Arc::new(Shared {
             store,
@@ -243,6 +252,12 @@ impl Upload {
             shared.journal.remove()?;
         }
         Ok(uploaded)
+    }
+
+    fn tell_sent(&self, past: &Past) {
+        let Some(after) = self.after.as_ref().filter(|_| !past.sent.is_empty()) else { return };
+        let sent = (0..).zip(self.files.iter()).filter(|(_, file)| past.sent.contains_key(file.name));
+        sent.for_each(|(index, _)| after.was_sent(index));
     }
 
     /// Forgets files that an earlier process sent and that are no longer there. Inputs of runs have started their task: those

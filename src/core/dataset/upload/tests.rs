@@ -32,7 +32,7 @@ impl Case {
         Upload {
             files: self.files.clone(),
             place: Place { bucket: "b".into(), prefix: "in".into() },
-            run: run.map(|id| UploadRun { id: id.to_owned(), ledger: 2, group: None }),
+            run: run.map(|id| UploadRun { id: id.to_owned(), ledger: 2, group: None, one_each: true }),
             journal: self.dir.path().join("u.journal"),
             options: UploadOptions { concurrency: 16, multipart: 6 << 20, part: 5 << 20 },
             after: None,
@@ -75,7 +75,7 @@ async fn small_and_large_files_arrive_whole_with_their_task() {
     for (index, file) in case.files.iter().enumerate() {
         let stored = store.get("b", &format!("in/{}", file.name)).unwrap();
         assert_eq!(stored.body, std::fs::read(file.path).unwrap());
-        let run = UploadRun { id: "r".into(), ledger: 2, group: None };
+        let run = UploadRun { id: "r".into(), ledger: 2, group: None, one_each: true };
         assert_eq!(stored.metadata, run.metadata(index as u64, "b", &format!("in/{}", file.name)));
     }
     let progress = meter.progress(1, "x", crate::model::ProgressState::Done);

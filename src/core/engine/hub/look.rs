@@ -88,6 +88,7 @@ fn show_task(snap: &mut Snapshot, run: &str, task: &TaskName) {
     snap.task = Some(TaskView {
         run: run.to_owned(),
         row,
+        files: None,
         children: Vec::new(),
         variables: BTreeMap::new(),
         records,

@@ -20,6 +20,7 @@ fn header(tasks: u64, stages: Vec<LaterStage>) -> RunHeader {
         parameters: BTreeMap::new(),
         sets: None,
         without_inputs: false,
+        groups: None,
         skipped: None,
         unselected: 0,
         started_ms: START,

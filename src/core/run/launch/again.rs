@@ -1,6 +1,7 @@
 //! Sends once more what was sent and never began: events can be lost on their way from a bucket to a function.
 
-use super::{SendReport, event, invoke};
+use super::events::Events;
+use super::{SendReport, invoke};
 use crate::cloud::now_ms;
 use crate::dataset::Meter;
 use crate::dataset::pace::Pace;
@@ -8,10 +9,11 @@ use crate::dataset::upload::NotSent;
 use crate::model::{FailureClass, TaskRow, TaskState};
 use crate::run::chain::Chain;
 use crate::run::tracker::RunTracker;
-use crate::run::{Follower, RunContext, RunError, RunHeader, Sets, Store, Stores, sets_of};
+use crate::run::{Follower, RunContext, RunError, RunHeader, Store, Stores, files_of, sets_of};
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
-use throng_contract::TaskRef;
+use throng_contract::{TaskFiles, TaskRef};
 use tokio_util::sync::CancellationToken;
 
 /// Invocations in flight.
@@ -64,11 +66,13 @@ pub(in crate::run) async fn invoke_again(
         let Some(stage) = chain.stage(at).filter(|_| !rows.is_empty()) else { continue };
         let header = stage.header();
         let store = Stores::of(context, &header.function).get(header.provider.as_deref()).await?;
+        let files = files_of(context, header, rows.iter().filter_map(|row| row.task.number())).await?;
         let again = Arc::new(Sending {
             context: context.clone(),
             store: Arc::new(store),
             header: header.clone(),
-            sets: sets.clone(),
+            events: Events::new(context, header, &sets),
+            files,
             send: send_number(),
         });
         events.extend(rows.into_iter().map(|row| (again.clone(), chain.task_ref(&row.task), row)));
@@ -106,7 +110,9 @@ struct Sending {
     context: RunContext,
     store: Arc<Store>,
     header: RunHeader,
-    sets: Arc<Sets>,
+    events: Events,
+    /// Of tasks that have several, by the task that lists them.
+    files: HashMap<u64, TaskFiles>,
     /// Tells this sending from others.
     send: u32,
 }
@@ -120,21 +126,28 @@ impl Sending {
         row: TaskRow,
     ) -> Result<Option<NotSent>, RunError> {
         let (bucket, key) = (row.bucket.as_ref(), row.key.as_ref());
-        let is_there =
-            async || pace.insist(|| self.store.objects.head(bucket, key)).await.map(|head| head.is_some());
-        if !self.header.without_inputs && !is_there().await? {
+        let files = row.task.number().and_then(|task| self.files.get(&self.header.lister(task)));
+        let is_there = async |key: &str| {
+            pace.insist(|| self.store.objects.head(bucket, key)).await.map(|head| head.is_some())
+        };
+        let missing = |key: &str| {
             let reason =
                 "it was never uploaded: `throng run --resume` on the machine that launched the run sends it";
             let path = PathBuf::from(format!("s3://{bucket}/{key}"));
-            return Ok(Some(NotSent {
-                index: row.task.number().unwrap_or(u64::MAX),
-                path,
-                reason: reason.into(),
-            }));
+            let index = row.task.number().unwrap_or(u64::MAX);
+            Ok(Some(NotSent { index, path, reason: reason.into() }))
+        };
+        if !self.header.without_inputs && !is_there(key).await? {
+            return missing(key);
+        }
+        for other in files.iter().flat_map(|files| files.keys().skip(1)) {
+            if !is_there(&other).await? {
+                return missing(&other);
+            }
         }
         let function = &self.header.function;
         // Another event than any before, whose repetitions are its own.
-        let payload = event(&self.header, &self.sets, task, self.send, (bucket, key));
+        let payload = self.events.of(task, self.send, (bucket, key), files.cloned()).await?;
         pace.insist(|| self.context.functions.invoke_async(function, payload.clone())).await?;
         Ok(None)
     }

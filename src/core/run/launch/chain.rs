@@ -208,7 +208,8 @@ fn behind_first(nodes: &[Node], order: &[usize]) -> Behind {
             image: facts.image.clone(),
             retries: facts.retries,
             starts,
-            selections: facts.selections.clone(),
+            // Of a function of groups it is the file that completes one, which need not be an input.
+            selections: if facts.grouping.is_none() { facts.selections.clone() } else { Vec::new() },
             from,
             join,
         });

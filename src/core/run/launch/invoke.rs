@@ -1,6 +1,7 @@
 //! Tasks that no trigger starts: one asynchronous invocation each.
 
-use super::{Launch, SendReport, event};
+use super::events::Events;
+use super::{Launch, SendReport};
 use crate::cloud::CloudError;
 use crate::dataset::pace::{Pace, drive};
 use crate::dataset::upload::{AfterPut, NotSent};
@@ -22,6 +23,7 @@ pub(super) struct Untriggered {
     function: String,
     header: RunHeader,
     sets: Arc<Sets>,
+    events: Events,
     bucket: String,
     triggers: Vec<TriggerPlace>,
 }
@@ -33,6 +35,7 @@ impl Untriggered {
             function: launch.header.function.clone(),
             header: launch.header.clone(),
             sets: launch.sets.clone(),
+            events: Events::new(&launch.context, &launch.header, &launch.sets),
             bucket: launch.place.bucket.clone(),
             triggers: launch.triggers.clone(),
         }
@@ -48,8 +51,8 @@ impl AfterPut for Untriggered {
         // All of them again after a kill among them: at least once, counted exactly.
         let each = self.sets.per_input();
         for task in index * each..(index + 1) * each {
-            let payload =
-                event(&self.header, &self.sets, Some(self.header.task(task)), 0, (&self.bucket, key));
+            let event = self.events.of(Some(self.header.task(task)), 0, (&self.bucket, key), None).await;
+            let payload = event.map_err(RunError::into_cloud)?;
             self.functions.invoke_async(&self.function, payload).await?;
         }
         Ok(())
@@ -74,13 +77,15 @@ pub(super) async fn send(
     let report = SendReport { skipped: sent.len() as u64, ..SendReport::default() };
     (0..report.skipped).for_each(|_| meter.skip(0));
     let mut tasks = (0..header.tasks).filter(|task| !sent.contains(task));
+    let events = Arc::new(Events::new(&launch.context, header, &launch.sets));
     let next = || {
         let task = tasks.next()?;
-        let key = launch.entry(task)?.key;
-        let payload = event(header, &launch.sets, Some(header.task(task)), 0, (&launch.place.bucket, &key));
+        let (key, files) = (launch.entry(task)?.key, launch.files(task));
+        let (events, named, bucket) = (events.clone(), header.task(task), launch.place.bucket.clone());
         let (functions, function) = (launch.context.functions.clone(), header.function.clone());
         let (pace, journal) = (pace.clone(), journal.clone());
         Some(async move {
+            let payload = events.of(Some(named), 0, (&bucket, &key), files).await?;
             pace.insist(|| functions.invoke_async(&function, payload.clone())).await?;
             journal.append(&task).map_err(io)?;
             Ok(None)

@@ -7,12 +7,15 @@
 //! ```text
 //! chain     the functions that outputs start
 //! inputs    files found, objects listed
+//! groups    which files belong together, of a function whose tasks have several
 //! select    which of them are tasks: the rules of the function's `input`
 //! skip      what cannot be run is refused, or left out when a person says so
 //! prepare   the run is made: plan, manifest, run.json
 //! resume    a run whose sending broke off
 //! send      files uploaded; those that cannot be are failed tasks
 //! invoke    tasks that no trigger starts
+//! complete  tasks of several files: invoked when the last is stored
+//! events    what a task's invocation says
 //! again     what was sent and never began
 //! reopen    a run whose tasks are sent once more is open again
 //! rerun     what did not succeed of a run that has ended, as the inputs of a new one
@@ -24,6 +27,9 @@ mod again;
 mod barrier;
 mod cancel;
 mod chain;
+mod complete;
+mod events;
+mod groups;
 mod inputs;
 mod invoke;
 mod prepare;
@@ -38,6 +44,7 @@ pub(super) use again::invoke_again;
 pub use again::send_again;
 pub use cancel::cancel;
 pub(super) use chain::behind;
+pub use groups::groups_of_files;
 pub use prepare::prepare;
 pub(super) use reopen::{Again, agains};
 pub use resume::{resume, unsent};
@@ -51,10 +58,11 @@ use crate::dataset::FileList;
 use crate::dataset::upload::NotSent;
 use crate::model::Place;
 use crate::words::plural;
+use groups::Groups;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
-use throng_contract::{TaskEvent, TaskRef, versions};
+use throng_contract::{TaskFiles, versions};
 
 /// What to process.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -158,6 +166,8 @@ pub struct Launch {
     header: RunHeader,
     /// Files, or keys of objects.
     inputs: Arc<FileList>,
+    /// Which of them are a task together; each alone when there are none.
+    groups: Option<Arc<Groups>>,
     sets: Arc<Sets>,
     place: Place,
     triggers: Vec<TriggerPlace>,
@@ -258,11 +268,28 @@ impl Launch {
     fn entry(&self, task: u64) -> Option<ManifestEntry> {
         let (input, set) = self.sets.of_task(task);
         let (bucket, provider) = (self.place.bucket.clone(), self.header.provider.clone());
+        let entry = ManifestEntry { task, bucket, provider, set, ..ManifestEntry::default() };
         if self.header.without_inputs {
-            return Some(ManifestEntry { task, bucket, key: String::new(), size: 0, provider, set });
+            return Some(entry);
+        }
+        if let Some(groups) = &self.groups {
+            let files = groups.files(input, &self.inputs, &self.place)?;
+            let first = files.list.first().map(|file| files.key(file))?;
+            return Some(ManifestEntry {
+                key: first,
+                size: files.bytes(),
+                count: u32::try_from(files.list.len()).unwrap_or(u32::MAX),
+                files: (self.header.lister(task) == task).then_some(files),
+                ..entry
+            });
         }
         let file = self.inputs.get(usize::try_from(input).ok()?)?;
-        Some(ManifestEntry { task, bucket, key: self.key(file.name), size: file.size, provider, set })
+        Some(ManifestEntry { key: self.key(file.name), size: file.size, ..entry })
+    }
+
+    /// All files of a task that has several.
+    fn files(&self, task: u64) -> Option<TaskFiles> {
+        self.groups.as_ref()?.files(self.sets.of_task(task).0, &self.inputs, &self.place)
     }
 }
 
@@ -298,30 +325,6 @@ async fn facts_of(context: &RunContext, function: &str) -> Result<FunctionFacts,
         facts.triggers.clear();
     }
     Ok(facts)
-}
-
-/// The event of a task that has been sent `send` times before. The header is that of the task's stage.
-fn event(
-    header: &RunHeader,
-    sets: &Sets,
-    task: Option<TaskRef>,
-    send: u32,
-    (bucket, key): (&str, &str),
-) -> Vec<u8> {
-    // What outputs start has the variables of no launch.
-    let number = task.as_ref().and_then(|task| task.task.as_number());
-    let event = TaskEvent {
-        task,
-        send,
-        retries: header.retries,
-        group: header.group.clone(),
-        variables: number.map(|number| sets.all_variables(header, number)).unwrap_or_default(),
-        parameters: number.and_then(|number| sets.of_task(number).1).map(|set| set.to_string()),
-        bucket: if header.without_inputs { String::new() } else { bucket.to_owned() },
-        key: key.to_owned(),
-        provider: header.provider.clone(),
-    };
-    serde_json::to_vec(&event).unwrap_or_default()
 }
 
 #[cfg(test)]

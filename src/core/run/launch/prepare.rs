@@ -1,6 +1,7 @@
 //! A run is made: its inputs are fixed, then the plan, the manifest and run.json are written.
 
 use super::chain::behind;
+use super::groups::{Groups, Others, Roots, by_folder, by_partner};
 use super::inputs::{list_objects, scan_files};
 use super::rerun::unsuccessful;
 use super::select::Sieve;
@@ -10,13 +11,14 @@ use crate::cloud::now_ms;
 use crate::dataset::FileList;
 use crate::dataset::objects::Put;
 use crate::dataset::pace::Pace;
+use crate::definition::counted;
 use crate::deploy::Unreadable;
 use crate::model::{Place, Sets};
 use crate::private;
 use crate::run::cloud::{FunctionFacts, TriggerPlace};
 use crate::run::header::{RunHeader, StartedBy, new_run_id};
 use crate::run::manifest::write_manifest;
-use crate::run::{RunContext, RunError, Stores, plan};
+use crate::run::{RunContext, RunError, Store, Stores, plan};
 use std::collections::HashSet;
 use std::sync::Arc;
 use throng_contract::barrier::ALL;
@@ -41,7 +43,7 @@ pub async fn prepare(
     }
     let swept = with_sweep(&mut request, &facts)?;
     request.sets.check(&request.parameters)?;
-    if !request.is_plain() {
+    if !request.is_plain() || facts.grouping.is_some() {
         refuse_trigger_place(&request, &facts)?;
         facts.triggers.clear();
     }
@@ -50,14 +52,33 @@ pub async fn prepare(
     let source = source_of(&request.inputs);
     let mut sieve = Sieve::of(&facts, request.options.everything, started_ms);
     let fixed = fix(context, &mut request, &facts, &id, &mut sieve, cancel).await?;
-    let Fixed { mut inputs, provider, place, files, absent, doubt, without } = fixed;
-    let (skipped, mut told) = skip(&mut inputs, &facts, request.options)?;
-    let tasks = without.unwrap_or(inputs.len() as u64).saturating_mul(request.sets.per_input());
+    let Fixed {
+        mut inputs,
+        mut groups,
+        outside,
+        told: grouped,
+        provider,
+        place,
+        files,
+        absent,
+        doubt,
+        without,
+    } = fixed;
+    let (skipped, mut told) = skip(&mut inputs, &mut groups, &facts, request.options)?;
+    let groups = groups.map(|(groups, _)| groups);
+    told.extend(grouped);
+    told.extend(
+        groups.as_ref().map(|groups| counted(&groups.rule, groups.len() as u64, inputs.len() as u64)),
+    );
+    let count = groups.as_ref().map_or(inputs.len(), Groups::len) as u64;
+    let tasks = without.unwrap_or(count).saturating_mul(request.sets.per_input());
     refuse_count(tasks)?;
     told.extend(swept);
     told.extend(sieve.told());
     let place = Place { prefix: place.prefix.trim_matches('/').to_owned(), ..place };
-    let equal = (facts.keeps_apart == Some(false)).then(|| inputs.equal_names()).flatten();
+    let whole = groups.as_ref().map(|groups| groups.as_files(&inputs));
+    let named = whole.as_ref().unwrap_or(&inputs);
+    let equal = (facts.keeps_apart == Some(false)).then(|| named.equal_names()).flatten();
     told.extend(equal.map(|equal| equal.to_string()));
     let mut launch = Launch {
         header: RunHeader {
@@ -75,8 +96,9 @@ pub async fn prepare(
             bucket: place.bucket.clone(),
             provider,
             files,
+            groups: groups.as_ref().map(|groups| groups.header(&inputs)),
             skipped,
-            unselected: sieve.left_out,
+            unselected: sieve.left_out + outside,
             started_by: StartedBy::Trigger,
             retries: Some(facts.retries),
             throng: env!("CARGO_PKG_VERSION").to_owned(),
@@ -85,6 +107,7 @@ pub async fn prepare(
         },
         context: context.clone(),
         inputs: Arc::new(inputs),
+        groups: groups.map(Arc::new),
         sets: Arc::new(request.sets),
         place,
         triggers_too_new: files && are_too_new(&facts),
@@ -129,6 +152,12 @@ fn with_sweep(request: &mut LaunchRequest, facts: &FunctionFacts) -> Result<Opti
 /// The inputs of a run, and where they are.
 struct Fixed {
     inputs: FileList,
+    /// Which of them are a task together, and where their dataset begins.
+    groups: Option<(Groups, Roots)>,
+    /// How many fit no group.
+    outside: u64,
+    /// What a person should know of these.
+    told: Option<String>,
     provider: Option<String>,
     place: Place,
     /// Whether they are files, to be uploaded.
@@ -142,7 +171,31 @@ struct Fixed {
 impl Fixed {
     fn at(inputs: FileList, bucket: String) -> Self {
         let place = Place { bucket, prefix: String::new() };
-        Self { inputs, provider: None, place, files: false, absent: 0, doubt: None, without: None }
+        let (groups, provider, told, doubt, without) = (None, None, None, None, None);
+        Self { inputs, groups, outside: 0, told, provider, place, files: false, absent: 0, doubt, without }
+    }
+
+    /// Puts what belongs together into groups, as the function asks for it. `others` are files that are no inputs, and may be
+    /// partners; `store` has objects.
+    async fn grouped(
+        mut self,
+        facts: &FunctionFacts,
+        roots: Roots,
+        others: Others,
+        store: Option<(&Store, &str)>,
+    ) -> Result<Self, RunError> {
+        let Some(rule) = &facts.grouping else { return Ok(self) };
+        let groups = if rule.folder.is_some() {
+            let (groups, outside, told) = by_folder(&mut self.inputs, rule, &roots)?;
+            (self.outside, self.told) = (outside, told);
+            groups
+        } else {
+            let (inputs, groups) = by_partner(&self.inputs, rule, &roots, others, store).await?;
+            self.inputs = inputs;
+            groups
+        };
+        self.groups = Some((groups, roots));
+        Ok(self)
     }
 }
 
@@ -155,23 +208,33 @@ async fn fix(
     sieve: &mut Sieve,
     cancel: &CancellationToken,
 ) -> Result<Fixed, RunError> {
+    let looks_for_partners = facts.grouping.as_ref().is_some_and(|rule| !rule.with.is_empty());
     match std::mem::replace(&mut request.inputs, Inputs::Nothing { tasks: 0 }) {
         Inputs::Files { paths, dest } => {
+            let roots = Roots::of_paths(&paths);
             let mut list = scan_files(paths, cancel).await?;
+            let others = if looks_for_partners { known(&list) } else { Others::new() };
             let place = dest.unwrap_or_else(|| destination(context, facts, id));
             sieve.sift(&mut list, &place);
             sieve.refuse_nothing(&list)?;
-            Ok(Fixed { place, files: true, ..Fixed::at(list, String::new()) })
+            let fixed = Fixed { place, files: true, ..Fixed::at(list, String::new()) };
+            fixed.grouped(facts, roots, others, None).await
         }
         Inputs::Objects { provider, bucket, keys } => {
             let store = Stores::of(context, &request.function).get(provider.as_deref()).await?;
             let at = (provider.as_deref(), bucket.as_str());
+            sieve.aside = looks_for_partners.then(Vec::new);
             let list = list_objects(&store, at, &keys, sieve, cancel).await?;
-            let doubt = match provider {
-                None => readable(context, &request.function, facts, &bucket, &list).await?,
+            let others =
+                sieve.aside.take().into_iter().flatten().map(|(key, size)| (key, (0, size))).collect();
+            let roots = Roots::of_keys(&keys, facts, &bucket);
+            let fixed = Fixed { provider, ..Fixed::at(list, bucket.clone()) };
+            let fixed = fixed.grouped(facts, roots, others, Some((&store, &bucket))).await?;
+            let doubt = match fixed.provider {
+                None => readable(context, &request.function, facts, &bucket, &fixed.inputs).await?,
                 Some(_) => None,
             };
-            Ok(Fixed { provider, doubt, ..Fixed::at(list, bucket) })
+            Ok(Fixed { doubt, ..fixed })
         }
         Inputs::Nothing { tasks } => {
             Ok(Fixed { without: Some(tasks), ..Fixed::at(FileList::default(), context.home.clone()) })
@@ -181,9 +244,16 @@ async fn fix(
             let without = found.without_inputs.then_some(found.inputs.len() as u64);
             request.sets = found.sets;
             let (provider, absent) = (found.provider, found.absent);
-            Ok(Fixed { provider, absent, without, ..Fixed::at(found.inputs, found.bucket) })
+            let groups = found.groups.map(|groups| (groups, Roots::default()));
+            Ok(Fixed { provider, absent, without, groups, ..Fixed::at(found.inputs, found.bucket) })
         }
     }
+}
+
+/// The files of a list by their names.
+fn known(list: &FileList) -> Others {
+    let bases = (0..list.len()).map(|at| list.base_of(at).unwrap_or(0));
+    list.iter().zip(bases).map(|(file, base)| (file.name.to_owned(), (base, file.size))).collect()
 }
 
 /// Most tasks of a run.

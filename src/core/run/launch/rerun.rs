@@ -1,13 +1,15 @@
 //! What did not succeed of a run that has ended, as the inputs of a new one.
 
+use super::groups::Groups;
 use crate::cloud::CloudError;
 use crate::dataset::FileList;
 use crate::model::{TaskName, TaskRow, TaskState};
 use crate::run::tracker::RunTracker;
-use crate::run::{Follower, RunContext, RunError, Sets, Store, Stores, sets_of};
+use crate::run::{Follower, RunContext, RunError, Sets, Store, Stores, files_of, sets_of};
 use futures::{StreamExt as _, TryStreamExt as _};
 use std::collections::{BTreeSet, HashSet};
 use std::path::PathBuf;
+use throng_contract::TaskFiles;
 use throng_contract::layout::ENV_TASK_INDEX;
 use tokio_util::sync::CancellationToken;
 
@@ -24,6 +26,8 @@ pub(super) struct Unsuccessful {
     pub provider: Option<String>,
     /// The set of parameters of each of them, when the run had any.
     pub sets: Sets,
+    /// Which inputs are a task together, when the run had groups.
+    pub groups: Option<Groups>,
     /// Whether its tasks have no inputs.
     pub without_inputs: bool,
     /// Objects that are not there: a file that was never uploaded, or what somebody has deleted since.
@@ -68,25 +72,28 @@ pub(super) async fn unsuccessful(
     let store = Stores::of(context, &header.function).get(header.provider.as_deref()).await?;
     let known = sets_of(context, header).await?;
     let without_inputs = header.without_inputs;
-    let look = futures::stream::iter(rows).map(|row| size_of(&store, row, without_inputs));
+    let files = files_of(context, header, rows.iter().filter_map(|row| row.task.number())).await?;
+    let look = futures::stream::iter(rows).map(|row| {
+        let files = row.task.number().and_then(|task| files.get(&header.lister(task)));
+        size_of(&store, row, files, without_inputs)
+    });
     let look = look.buffered(AT_ONCE).try_collect::<Vec<_>>();
     let found = cancel.run_until_cancelled(look).await.ok_or(RunError::Cancelled)?;
-    let found = found.map_err(|error| store.error(error))?;
-    let mut inputs = FileList::default();
-    let base = inputs.add_base(PathBuf::new());
+    let found: Vec<Found> = found.map_err(|error| store.error(error))?.into_iter().flatten().collect();
     let mut sets = Paired::of(&known, without_inputs);
-    for (row, size) in found.into_iter().flatten() {
-        inputs.push(base, &row.key, size);
-        sets.add(row.task.number().unwrap_or(0));
-    }
-    if inputs.is_empty() {
+    found.iter().for_each(|found| sets.add(found.row.task.number().unwrap_or(0)));
+    let (inputs, lists) = listed(&found);
+    if found.is_empty() {
         return Err(RunError::Refused(format!(
             "run `{run}`: no input of the tasks that did not succeed is in {bucket}: launch their files again"
         )));
     }
-    let absent = asked - inputs.len() as u64;
+    let numbers = inputs.iter().map(|file| file.name.to_owned()).zip(0..).collect();
+    let groups = header.groups.as_ref().map(|groups| Groups::read(&groups.rule, lists, &numbers)).transpose();
+    let groups = groups.map_err(|what| RunError::Damaged { run: run.to_owned(), what })?;
+    let absent = asked - found.len() as u64;
     let (provider, sets) = (header.provider.clone(), sets.sets);
-    Ok(Unsuccessful { inputs, bucket, provider, sets, without_inputs, absent })
+    Ok(Unsuccessful { inputs, bucket, provider, sets, groups, without_inputs, absent })
 }
 
 /// The sets that tasks of a run had, in the order of the tasks of another.
@@ -132,14 +139,51 @@ fn root(task: &TaskName) -> String {
     task.to_string().split('.').next().unwrap_or_default().to_owned()
 }
 
-/// A task with the size that its input has now; `None` when there is none.
+/// A task whose input is there, with the size that it has now.
+struct Found {
+    row: TaskRow,
+    size: u64,
+    /// All its files, when it has several.
+    files: Option<TaskFiles>,
+}
+
+/// A task with what its input has now; `None` when something of it is not there.
 async fn size_of(
     store: &Store,
     row: TaskRow,
+    files: Option<&TaskFiles>,
     without_inputs: bool,
-) -> Result<Option<(TaskRow, u64)>, CloudError> {
+) -> Result<Option<Found>, CloudError> {
     if without_inputs {
-        return Ok(Some((row, 0)));
+        return Ok(Some(Found { row, size: 0, files: None }));
     }
-    Ok(store.objects.head(&row.bucket, &row.key).await?.map(|head| (row, head.size)))
+    let Some(mut files) = files.cloned() else {
+        let head = store.objects.head(&row.bucket, &row.key).await?;
+        return Ok(head.map(|head| Found { row, size: head.size, files: None }));
+    };
+    for at in 0..files.list.len() {
+        let key = files.key(&files.list[at]);
+        let Some(head) = store.objects.head(&row.bucket, &key).await? else { return Ok(None) };
+        files.list[at].size = head.size;
+    }
+    Ok(Some(Found { row, size: files.bytes(), files: Some(files) }))
+}
+
+/// The inputs of tasks as a list, where a file that several have stands once, and the files of each that has several.
+fn listed(found: &[Found]) -> (FileList, Vec<TaskFiles>) {
+    let mut list = FileList::default();
+    let base = list.add_base(PathBuf::new());
+    let mut seen = HashSet::new();
+    for Found { row, size, files } in found {
+        let Some(files) = files else {
+            list.push(base, &row.key, *size);
+            continue;
+        };
+        for (file, key) in files.list.iter().zip(files.keys()) {
+            if seen.insert(key.clone()) {
+                list.push(base, &key, file.size);
+            }
+        }
+    }
+    (list, found.iter().filter_map(|found| found.files.clone()).collect())
 }

@@ -1,5 +1,6 @@
 //! Goes on with a run whose sending broke off.
 
+use super::groups::Groups;
 use super::reopen::reopen;
 use super::{Launch, facts_of};
 use crate::dataset::FileList;
@@ -8,7 +9,8 @@ use crate::model::Place;
 use crate::run::follow::read_header;
 use crate::run::header::is_run_id;
 use crate::run::manifest::{ManifestEntry, read_manifest};
-use crate::run::{RunContext, RunError, plan, refuse_standing, sets_of};
+use crate::run::{RunContext, RunError, RunHeader, plan, refuse_standing, sets_of};
+use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 use throng_contract::keys::cancel_key;
@@ -39,30 +41,36 @@ pub async fn resume(context: &RunContext, run: &str) -> Result<Launch, RunError>
         return Err(nothing());
     }
     let sets = sets_of(context, &header).await?;
-    let (inputs, place) = if header.files {
+    let planned = if header.files {
         let plan = tokio::task::spawn_blocking(move || plan::read(&folder)).await;
         let plan = plan.map_err(|error| RunError::Io(error.to_string()))??;
-        let plan = plan.ok_or_else(nothing)?;
-        (plan.files, Place { bucket: plan.bucket, prefix: plan.prefix })
+        Some(plan.ok_or_else(nothing)?)
     } else {
+        None
+    };
+    let entries = if planned.is_none() || header.groups.is_some() {
         let mut entries = Vec::new();
         read_manifest(context, &header, |part| entries.extend(part)).await?;
         entries.sort_unstable_by_key(|entry: &ManifestEntry| entry.task);
-        let mut list = FileList::default();
-        let base = list.add_base(PathBuf::new());
-        // Each input once; a task without one has an entry all the same.
-        let each = usize::try_from(sets.per_input()).unwrap_or(usize::MAX);
-        for entry in entries.iter().step_by(each) {
-            list.push(base, &entry.key, entry.size);
-        }
-        (list, Place { bucket: header.bucket.clone(), prefix: String::new() })
+        entries
+    } else {
+        Vec::new()
     };
+    let (inputs, place) = match planned {
+        Some(plan) => (plan.files, Place { bucket: plan.bucket, prefix: plan.prefix }),
+        None => (
+            listed(&entries, sets.per_input()),
+            Place { bucket: header.bucket.clone(), prefix: String::new() },
+        ),
+    };
+    let groups = groups_of(&header, entries, &inputs, &place)?;
     let triggers = facts_of(context, &header.function).await?.triggers;
     reopen(context, run).await?;
     Ok(Launch {
         context: context.clone(),
         header,
         inputs: Arc::new(inputs),
+        groups: groups.map(Arc::new),
         sets: Arc::new(sets),
         place,
         triggers,
@@ -74,4 +82,43 @@ pub async fn resume(context: &RunContext, run: &str) -> Result<Launch, RunError>
         told: Vec::new(),
         claim,
     })
+}
+
+/// The objects of a manifest, each once; a task without one has an entry all the same.
+fn listed(entries: &[ManifestEntry], per_input: u64) -> FileList {
+    let mut list = FileList::default();
+    let base = list.add_base(PathBuf::new());
+    if entries.iter().any(|entry| entry.files.is_some()) {
+        let mut seen = HashSet::new();
+        for files in entries.iter().filter_map(|entry| entry.files.as_ref()) {
+            for (file, key) in files.list.iter().zip(files.keys()) {
+                if seen.insert(key.clone()) {
+                    list.push(base, &key, file.size);
+                }
+            }
+        }
+        return list;
+    }
+    let each = usize::try_from(per_input).unwrap_or(usize::MAX);
+    for entry in entries.iter().step_by(each) {
+        list.push(base, &entry.key, entry.size);
+    }
+    list
+}
+
+/// The groups that a manifest names.
+fn groups_of(
+    header: &RunHeader,
+    entries: Vec<ManifestEntry>,
+    inputs: &FileList,
+    place: &Place,
+) -> Result<Option<Groups>, RunError> {
+    let Some(groups) = &header.groups else { return Ok(None) };
+    let numbers: HashMap<String, u32> = inputs.iter().map(|file| place.key(file.name)).zip(0..).collect();
+    let lists = entries.into_iter().filter_map(|entry| entry.files);
+    let damaged = |what| RunError::Damaged { run: header.id.clone(), what };
+    let mut read = Groups::read(&groups.rule, lists, &numbers).map_err(damaged)?;
+    // Its names are below the place.
+    read.leave_place(&place.key(""));
+    Ok(Some(read))
 }

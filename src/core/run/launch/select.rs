@@ -17,6 +17,8 @@ pub(super) struct Sieve {
     pub left_out: u64,
     /// The first of them, and why.
     first: Option<(String, LeftOut)>,
+    /// Keys and sizes of those that are kept out, where partners are looked for among them.
+    pub aside: Option<Vec<(String, u64)>>,
 }
 
 impl Sieve {
@@ -40,6 +42,9 @@ impl Sieve {
         };
         let Some(why) = why else { return true };
         self.left_out += 1;
+        if let Some(aside) = &mut self.aside {
+            aside.push((key.to_owned(), found.size.unwrap_or(0)));
+        }
         self.first.get_or_insert_with(|| (found.name.to_owned(), why));
         false
     }

@@ -1,6 +1,7 @@
 //! Sends a launch's inputs; a file that cannot be sent becomes a failed task.
 
 use super::cancel::watch;
+use super::complete::Completed;
 use super::{Launch, SendReport, invoke};
 use crate::cloud::{CloudError, now_ms};
 use crate::dataset::Meter;
@@ -10,6 +11,7 @@ use crate::dataset::upload::{AfterPut, NotSent, Upload, UploadError, UploadRun};
 use crate::model::TaskState;
 use crate::run::header::StartedBy;
 use crate::run::{RunError, plan};
+use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use throng_contract::keys::record_key;
@@ -57,16 +59,22 @@ impl Launch {
         cancel: &CancellationToken,
     ) -> Result<SendReport, RunError> {
         let invokes = self.header.started_by == StartedBy::Invoke;
-        let after: Option<Arc<dyn AfterPut>> =
-            if invokes { Some(Arc::new(invoke::Untriggered::of(self))) } else { None };
+        let completed = self.groups.as_ref().map(|groups| Arc::new(Completed::of(self, groups)));
+        let after: Option<Arc<dyn AfterPut>> = match &completed {
+            Some(completed) => Some(completed.clone()),
+            None if invokes => Some(Arc::new(invoke::Untriggered::of(self))),
+            None => None,
+        };
+        let one_each = completed.is_none();
         let upload = Upload {
             files: self.inputs.clone(),
             place: self.place.clone(),
             // A file of several tasks is the input of none of them alone: their events say whose it is.
-            run: (self.sets.per_input() == 1).then(|| UploadRun {
+            run: (self.sets.per_input() == 1 || !one_each).then(|| UploadRun {
                 id: self.header.id.clone(),
                 ledger: self.header.version,
                 group: self.header.group.clone(),
+                one_each,
             }),
             journal: self.context.folder(&self.header.id).join("sent.journal"),
             options: self.context.upload,
@@ -77,21 +85,35 @@ impl Launch {
             UploadError::Cancelled => RunError::Cancelled,
             other => other.into(),
         })?;
-        self.record_failures(&uploaded.failed).await?;
         let each = self.sets.per_input();
-        let (sent, skipped) = (uploaded.sent * each, uploaded.skipped * each);
-        Ok(SendReport { sent, skipped, failed: uploaded.failed, cancelled: false })
+        let (failed, sent, skipped) = match &completed {
+            Some(completed) => {
+                let (sent, skipped) = completed.counted();
+                (by_group(completed, &uploaded.failed), sent, skipped)
+            }
+            None => {
+                let failed = uploaded.failed.iter().map(|file| (file.index, file.reason.clone())).collect();
+                (failed, uploaded.sent, uploaded.skipped)
+            }
+        };
+        self.record_failures(&failed).await?;
+        Ok(SendReport {
+            sent: sent * each,
+            skipped: skipped * each,
+            failed: uploaded.failed,
+            cancelled: false,
+        })
     }
 
     /// A file that cannot be sent is a task that failed: without a record it would be pending for ever.
-    async fn record_failures(&self, failed: &[NotSent]) -> Result<(), RunError> {
+    async fn record_failures(&self, failed: &BTreeMap<u64, String>) -> Result<(), RunError> {
         let pace = Pace::new(32);
         let mut error = None;
         let each = self.sets.per_input();
-        let tasks = |not_sent: &NotSent| not_sent.index * each..(not_sent.index + 1) * each;
+        let tasks = |input: u64| input * each..(input + 1) * each;
         let mut records = failed
             .iter()
-            .flat_map(|not_sent| tasks(not_sent).filter_map(|task| self.failure(task, &not_sent.reason)));
+            .flat_map(|(input, reason)| tasks(*input).filter_map(|task| self.failure(task, reason)));
         let next = || {
             let put = records.next()?;
             let store = self.context.store.clone();
@@ -130,4 +152,17 @@ impl Launch {
             ..Put::default()
         })
     }
+}
+
+/// The groups of files that were not sent, with the first reason of each.
+fn by_group(completed: &Completed, failed: &[NotSent]) -> BTreeMap<u64, String> {
+    let mut groups = BTreeMap::new();
+    for file in failed {
+        for group in completed.groups_of(file.index) {
+            groups
+                .entry(u64::from(*group))
+                .or_insert_with(|| format!("{}: {}", file.path.display(), file.reason));
+        }
+    }
+    groups
 }

@@ -1,6 +1,7 @@
 //! Inputs that cannot be run: the launch is refused before the first byte is sent, or they are left out when a person says so.
 
 use super::LaunchOptions;
+use super::groups::{Groups, Roots};
 use crate::dataset::FileList;
 use crate::run::RunError;
 use crate::run::cloud::FunctionFacts;
@@ -20,6 +21,7 @@ const STEP_MB: u64 = 512;
 /// There is such an input and nobody said to leave it out, or nothing else is there.
 pub(super) fn skip(
     inputs: &mut FileList,
+    groups: &mut Option<(Groups, Roots)>,
     facts: &FunctionFacts,
     options: LaunchOptions,
 ) -> Result<(Option<Skipped>, Vec<String>), RunError> {
@@ -37,15 +39,32 @@ pub(super) fn skip(
             skipped.name(&problem.path, &problem.reason);
         }
         skipped.count += inputs.unreadable;
+        told.extend(broken(inputs, groups)?);
     }
-    too_large(inputs, facts, options, &mut skipped, &mut told)?;
+    too_large(inputs, groups, facts, options, &mut skipped, &mut told)?;
     told.extend(beyond_memory(inputs, facts));
     Ok(((skipped.count > 0).then_some(skipped), told))
 }
 
-/// Each input goes to /tmp whole: what has no room there fails after it was sent for nothing.
+/// A group of which a file cannot be read is no group any more: it is left out whole.
+fn broken(inputs: &mut FileList, groups: &mut Option<(Groups, Roots)>) -> Result<Option<String>, RunError> {
+    let Some((groups, roots)) = groups else { return Ok(None) };
+    let broken = groups.broken(inputs, roots)?;
+    let Some(first) = broken.first().map(|group| groups.name(*group, inputs)) else { return Ok(None) };
+    if broken.len() == groups.len() {
+        return Err(RunError::Refused(
+            "there is nothing to run: of each group a file cannot be read, and nothing was sent".to_owned(),
+        ));
+    }
+    groups.retain(inputs, |group| !broken.contains(&group));
+    let count = plural(broken.len() as u64, "group");
+    Ok(Some(format!("left out with them: {count} that would not be whole, such as `{first}`")))
+}
+
+/// Each input goes to /tmp whole, with what belongs to it: what has no room there fails after it was sent for nothing.
 fn too_large(
     inputs: &mut FileList,
+    groups: &mut Option<(Groups, Roots)>,
     facts: &FunctionFacts,
     options: LaunchOptions,
     skipped: &mut Skipped,
@@ -55,32 +74,35 @@ fn too_large(
     if room == 0 {
         return Ok(());
     }
-    let mut large = Large::default();
-    for file in inputs.iter().filter(|file| file.size >= room) {
+    let whole = groups.as_ref().map(|(groups, _)| groups.as_files(inputs));
+    let tasks = whole.as_ref().unwrap_or(inputs);
+    let (mut large, all) = (Large::default(), tasks.len() as u64);
+    for file in tasks.iter().filter(|file| file.size >= room) {
         large.add(file.name, file.size);
     }
     let Some(what) = large.told(facts.tmp_mb) else { return Ok(()) };
     if !options.skip_too_large {
-        let rest = if large.count < inputs.len() as u64 {
-            ", or leave out what is too large: --skip-too-large"
-        } else {
-            ""
-        };
+        let rest = if large.count < all { ", or leave out what is too large: --skip-too-large" } else { "" };
         return Err(RunError::Refused(format!("{what}, and nothing was sent: {}{rest}", large.advice())));
     }
-    if large.count == inputs.len() as u64 {
+    if large.count == all {
         return Err(RunError::Refused(format!("{what}, and there is nothing else: {}", large.advice())));
     }
     told.push(format!("left out: {what}"));
-    inputs.retain(|file| {
-        let fits = file.size < room;
-        if !fits {
-            let reason = format!("has {}: the function has {} MiB in /tmp", bytes(file.size), facts.tmp_mb);
-            skipped.name(file.name, &reason);
+    let mut fits = |name: &str, size: u64| {
+        if size >= room {
+            let reason = format!("has {}: the function has {} MiB in /tmp", bytes(size), facts.tmp_mb);
+            skipped.name(name, &reason);
             skipped.count += 1;
         }
-        fits
-    });
+        size < room
+    };
+    match (groups, whole) {
+        (Some((groups, _)), Some(whole)) => {
+            groups.retain(inputs, |group| whole.get(group).is_some_and(|task| fits(task.name, task.size)));
+        }
+        _ => inputs.retain(|file| fits(file.name, file.size)),
+    }
     Ok(())
 }
 
@@ -172,14 +194,15 @@ mod tests {
     #[test]
     fn what_has_no_room_is_refused_with_what_to_do_or_left_out_by_name() {
         let mut mixed = list(&[("small", 1), ("big", 600), ("bigger", 900), ("middle", 300)]);
-        let refused = skip(&mut mixed.clone(), &facts(), LaunchOptions::default()).unwrap_err().to_string();
+        let refused =
+            skip(&mut mixed.clone(), &mut None, &facts(), LaunchOptions::default()).unwrap_err().to_string();
         assert!(refused.contains("`big` (600 MiB), `bigger` (900 MiB) are too large"), "{refused}");
         assert!(
             refused.contains("ephemeral_storage: 2048") && refused.contains("--skip-too-large"),
             "{refused}"
         );
         let options = LaunchOptions { skip_too_large: true, ..LaunchOptions::default() };
-        let (skipped, told) = skip(&mut mixed, &facts(), options).unwrap();
+        let (skipped, told) = skip(&mut mixed, &mut None, &facts(), options).unwrap();
         let skipped = skipped.unwrap();
         assert_eq!((skipped.count, skipped.first[1].name.as_str()), (2, "bigger"));
         assert_eq!(mixed.iter().map(|file| file.name.to_owned()).collect::<Vec<_>>(), ["small", "middle"]);
@@ -190,9 +213,10 @@ mod tests {
     #[test]
     fn when_nothing_else_is_there_leaving_out_is_no_way() {
         let options = LaunchOptions { skip_too_large: true, ..LaunchOptions::default() };
-        let refused = skip(&mut list(&[("big", 20_000)]), &facts(), options).unwrap_err().to_string();
+        let refused =
+            skip(&mut list(&[("big", 20_000)]), &mut None, &facts(), options).unwrap_err().to_string();
         assert!(refused.contains("nothing else") && refused.contains("split it"), "{refused}");
         let unknown = FunctionFacts::default();
-        assert!(skip(&mut list(&[("big", 20_000)]), &unknown, options).unwrap().0.is_none());
+        assert!(skip(&mut list(&[("big", 20_000)]), &mut None, &unknown, options).unwrap().0.is_none());
     }
 }

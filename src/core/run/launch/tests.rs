@@ -1,5 +1,6 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 mod chosen;
+mod grouped;
 mod varied;
 
 use super::*;
@@ -17,7 +18,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 use throng_contract::keys::{inputs_folder, record_key, run_key};
 use throng_contract::layout::META_LINEAGE;
-use throng_contract::{AttemptRecord, FailureClass, Lineage, TaskRef};
+use throng_contract::{AttemptRecord, FailureClass, Lineage, TaskEvent, TaskRef};
 use tokio_util::sync::CancellationToken;
 
 /// Functions of a test.
@@ -81,6 +82,7 @@ impl World {
                     outputs: Vec::new(),
                     selections: Vec::new(),
                     sweep: Vec::new(),
+                    grouping: None,
                     join: None,
                     memory_mb: 256,
                     tmp_mb: 512,

@@ -26,6 +26,7 @@ fn header(id: &str, started_ms: u64) -> RunHeader {
         files: false,
         sets: None,
         without_inputs: false,
+        groups: None,
         skipped: None,
         unselected: 0,
         group: None,

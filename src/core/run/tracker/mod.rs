@@ -160,6 +160,7 @@ fn pending(task: TaskName, bucket: Arc<str>, key: Arc<str>, size: u64) -> TaskRo
         bucket,
         key,
         size,
+        files: 0,
         state: TaskState::Pending,
         class: None,
         attempts: 0,

@@ -28,6 +28,7 @@ fn header(tasks: u64) -> RunHeader {
         files: false,
         sets: None,
         without_inputs: false,
+        groups: None,
         skipped: None,
         unselected: 0,
         group: None,
@@ -151,6 +152,7 @@ fn failed_s3_events_find_their_task_by_key_and_time() {
         size: 1,
         provider: None,
         set: None,
+        ..ManifestEntry::default()
     };
     tracker.inputs((0..3).map(entry).collect());
     assert!(tracker.has_inputs() && !tracker.needs_inputs(&event));

@@ -22,6 +22,7 @@ impl RunTracker {
                 row.bucket = bucket;
                 row.key = entry.key.into();
                 row.size = entry.size;
+                row.files = entry.count;
                 self.inputs_known += u64::from(new);
             }
         }

@@ -19,7 +19,7 @@ fn variables(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
 fn sent(world: &World) -> Vec<(String, String, Option<String>)> {
     let mut events = world.functions.invoked.lock().unwrap().clone();
     events.sort_by_key(|event| event.task.as_ref().unwrap().task.as_number());
-    let shown = |event: TaskEvent| {
+    let shown = |event: throng_contract::TaskEvent| {
         let all: Vec<_> = event.variables.iter().map(|(name, value)| format!("{name}={value}")).collect();
         let name = event.key.rsplit('/').next().unwrap_or_default().to_owned();
         (name, all.join(" "), event.parameters)

@@ -1,0 +1,78 @@
+//! The events of a stage's tasks.
+
+use crate::run::manifest::{PART, offsets};
+use crate::run::{RunContext, RunError, RunHeader, Sets};
+use std::collections::HashMap;
+use std::sync::Arc;
+use throng_contract::group::INLINE;
+use throng_contract::{EventFiles, ManifestSlice, TaskEvent, TaskFiles, TaskRef};
+use tokio::sync::Mutex;
+
+/// Makes them. The header is that of the tasks' stage.
+pub(super) struct Events {
+    context: RunContext,
+    header: RunHeader,
+    sets: Arc<Sets>,
+    /// Where the lines of the manifest's parts begin, as far as somebody asked.
+    offsets: Mutex<HashMap<usize, Arc<Vec<u64>>>>,
+}
+
+impl Events {
+    pub fn new(context: &RunContext, header: &RunHeader, sets: &Arc<Sets>) -> Self {
+        let (context, header, sets) = (context.clone(), header.clone(), sets.clone());
+        Self { context, header, sets, offsets: Mutex::default() }
+    }
+
+    /// The event of a task that has been sent `send` times before, and all its files when it has several.
+    pub async fn of(
+        &self,
+        task: Option<TaskRef>,
+        send: u32,
+        (bucket, key): (&str, &str),
+        files: Option<TaskFiles>,
+    ) -> Result<Vec<u8>, RunError> {
+        let header = &self.header;
+        // What outputs start has the variables of no launch.
+        let number = task.as_ref().and_then(|task| task.task.as_number());
+        let mut event = TaskEvent {
+            task,
+            send,
+            retries: header.retries,
+            group: header.group.clone(),
+            variables: number.map(|number| self.sets.all_variables(header, number)).unwrap_or_default(),
+            parameters: number.and_then(|number| self.sets.of_task(number).1).map(|set| set.to_string()),
+            bucket: if header.without_inputs { String::new() } else { bucket.to_owned() },
+            key: key.to_owned(),
+            provider: header.provider.clone(),
+            files: files.map(EventFiles::Inline),
+        };
+        let text = serde_json::to_vec(&event).unwrap_or_default();
+        let Some(number) = number.filter(|_| event.files.is_some() && text.len() > INLINE) else {
+            return Ok(text);
+        };
+        event.files = Some(EventFiles::Stored(self.slice(header.lister(number)).await?));
+        Ok(serde_json::to_vec(&event).unwrap_or_default())
+    }
+
+    /// The line of the manifest that names the files of a task.
+    async fn slice(&self, task: u64) -> Result<ManifestSlice, RunError> {
+        let damaged = || RunError::Damaged {
+            run: self.header.id.clone(),
+            what: format!("its manifest has no line for task {task}"),
+        };
+        let part = usize::try_from(task / PART).map_err(|_| damaged())?;
+        let mut known = self.offsets.lock().await;
+        let offsets = match known.get(&part) {
+            Some(offsets) => offsets.clone(),
+            None => {
+                let read = Arc::new(offsets(&self.context, &self.header, part).await?);
+                known.entry(part).or_insert(read).clone()
+            }
+        };
+        let line = usize::try_from(task % PART).map_err(|_| damaged())?;
+        let (Some(offset), Some(end)) = (offsets.get(line), offsets.get(line + 1)) else {
+            return Err(damaged());
+        };
+        Ok(ManifestSlice { part, offset: *offset, length: end - offset })
+    }
+}
