@@ -48,6 +48,7 @@ const LAMBDA: &[&str] = &[
     "retries",
     "concurrency",
     "on_failure",
+    "on_collision",
     "credentials",
     "expect",
     "secrets",
@@ -223,6 +224,9 @@ fn read_resources(
     let words = [("discard", OnFailure::Discard), ("keep", OnFailure::Keep)];
     if let Some(word) = lambda.word("on_failure", &words, report) {
         definition.on_failure = word.value;
+    }
+    if let Some(word) = lambda.word("on_collision", &[("fail", false), ("overwrite", true)], report) {
+        definition.overwrites = word.value;
     }
     let words = [
         ("ask", Credentials::Ask),

@@ -282,6 +282,9 @@ fn failure_lines(definition: &Definition) -> Vec<String> {
         Credentials::Role => "a script has the credentials of its role",
     };
     let mut lines = vec![kept.to_owned(), retries, credentials.to_owned()];
+    if definition.overwrites {
+        lines.push("tasks of a run may store over what others have stored: the last one wins".into());
+    }
     lines.extend(definition.expect.as_ref().map(expect::in_words));
     lines
 }

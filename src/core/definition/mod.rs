@@ -43,6 +43,7 @@
 //! | `secrets` | none | **ours**: names of variables for the script whose values go into an encrypted object of the home bucket |
 //! | `vpc` | none | `SubnetIds`, `SecurityGroupIds`: the network that it runs in |
 //! | `file_system[]` | none | `Arn` of an access point of EFS, `LocalMountPath` below /mnt |
+//! | `on_collision` | `fail` | **ours**: with `overwrite` tasks of a run may store over what others have stored |
 //! | `on_failure` | `discard` | **ours**: `keep` stores what a failed script left, under `failed/` |
 //! | `files` | none | **ours**: files and folders that scripts find at `$FILES_DIR`; SCAR's `extra_payload` is one |
 //! | `workdir` | the image's | **ours**: where scripts start: an absolute path, or `task`: a fresh folder for each task |
@@ -231,6 +232,8 @@ pub struct Definition {
     pub workdir: Option<String>,
     /// What happens to outputs of failed tasks.
     pub on_failure: OnFailure,
+    /// Whether a task may store over what another task of the run has stored.
+    pub overwrites: bool,
     /// What a task must have left to have succeeded.
     pub expect: Option<throng_contract::Expect>,
     /// Where scripts get credentials from.
@@ -319,6 +322,7 @@ impl Definition {
             providers: BTreeMap::new(),
             workdir: None,
             on_failure: OnFailure::default(),
+            overwrites: false,
             expect: None,
             credentials: throng_contract::Credentials::default(),
             retries: 0,
@@ -361,6 +365,7 @@ impl fmt::Debug for Definition {
             .field("providers", &self.providers.keys())
             .field("workdir", &self.workdir)
             .field("on_failure", &self.on_failure)
+            .field("overwrites", &self.overwrites)
             .field("expect", &self.expect)
             .field("credentials", &self.credentials)
             .field("retries", &self.retries)

@@ -28,6 +28,9 @@ pub fn to_yaml(definition: &Definition) -> String {
     if let Some(concurrency) = definition.concurrency {
         line(format!("concurrency: {concurrency}"));
     }
+    if definition.overwrites {
+        line("on_collision: overwrite".into());
+    }
     if definition.on_failure == OnFailure::Keep {
         line("on_failure: keep".into());
     }

@@ -110,6 +110,7 @@ fn all_tags(cloud: &Cloud, definition: &Definition, settings: &FunctionSettings)
     all.insert(tags::NAMES.into(), tags::names_tag(definition::keeps_apart(definition)));
     // Always said: a tag of an earlier deployment stays otherwise.
     all.insert(tags::RUNS.into(), tags::names_tag(definition::keeps_runs_apart(definition)));
+    all.insert(tags::COLLISIONS.into(), tags::collisions_tag(definition.overwrites));
     if let Some(value) = tags::output_tag(&definition.own_places()) {
         all.insert(tags::OUTPUT.into(), value);
     }
@@ -141,6 +142,9 @@ fn definition_digest(definition: &Definition, settings: &FunctionSettings) -> St
     );
     if let Some(grouping) = &definition.grouping {
         let _ = write!(text, "|{grouping:?}");
+    }
+    if definition.overwrites {
+        text.push_str("|overwrites");
     }
     if !definition.sweep.is_empty() {
         let _ = write!(text, "|{:?}", definition.sweep);

@@ -26,6 +26,10 @@ pub(super) const OUTPUT: &str = "throng:output";
 pub(super) const NAMES: &str = "throng:names";
 /// Says that every output path has the run's id in it.
 pub(super) const RUNS: &str = "throng:runs";
+/// Whether a task may store over what another of the run has stored.
+pub(super) const COLLISIONS: &str = "throng:collisions";
+/// Values of [`COLLISIONS`].
+const MAY_OVERWRITE: [&str; 2] = ["fail", "overwrite"];
 /// Values of [`NAMES`].
 const APART: [&str; 2] = ["together", "apart"];
 /// The functions that a join waits for, with a space between them; empty for a function that was one.
@@ -129,6 +133,17 @@ pub fn keeps_apart(tags: &BTreeMap<String, String>) -> Option<bool> {
 #[must_use]
 pub fn keeps_runs_apart(tags: &BTreeMap<String, String>) -> bool {
     tags.get(RUNS).is_some_and(|value| value == APART[1])
+}
+
+/// Whether tasks of a function with these tags may store over what others of the run have stored.
+#[must_use]
+pub fn overwrites(tags: &BTreeMap<String, String>) -> bool {
+    tags.get(COLLISIONS).is_some_and(|value| value == MAY_OVERWRITE[1])
+}
+
+/// The value of [`COLLISIONS`].
+pub(super) fn collisions_tag(overwrites: bool) -> String {
+    MAY_OVERWRITE[usize::from(overwrites)].to_owned()
 }
 
 /// The value of [`NAMES`].

@@ -76,6 +76,8 @@ pub struct FunctionFacts {
     pub retries: u32,
     /// Whether its output paths keep results of inputs of equal names apart; `None` when that is not known.
     pub keeps_apart: Option<bool>,
+    /// Whether its tasks may store over what others of the run have stored.
+    pub overwrites: bool,
     /// Whether results of two of its runs never have the same keys.
     pub keeps_runs_apart: bool,
     /// What it waits for, when it is a join.
@@ -190,6 +192,7 @@ impl FunctionApi for Cloud {
             tmp_mb,
             retries,
             keeps_apart,
+            overwrites: deploy::overwrites(&detail.tags),
             keeps_runs_apart: deploy::keeps_runs_apart(&detail.tags),
             contract,
         }))

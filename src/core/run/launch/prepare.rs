@@ -78,7 +78,8 @@ pub async fn prepare(
     let place = Place { prefix: place.prefix.trim_matches('/').to_owned(), ..place };
     let whole = groups.as_ref().map(|groups| groups.as_files(&inputs));
     let named = whole.as_ref().unwrap_or(&inputs);
-    let equal = (facts.keeps_apart == Some(false)).then(|| named.equal_names()).flatten();
+    let equal =
+        (facts.keeps_apart == Some(false) && !facts.overwrites).then(|| named.equal_names()).flatten();
     told.extend(equal.map(|equal| equal.to_string()));
     let mut launch = Launch {
         header: RunHeader {
@@ -102,6 +103,7 @@ pub async fn prepare(
             started_by: StartedBy::Trigger,
             retries: Some(facts.retries),
             throng: env!("CARGO_PKG_VERSION").to_owned(),
+            overwrites: facts.overwrites,
             group: behind.has_joins().then(|| ALL.to_owned()),
             stages: behind.stages,
         },

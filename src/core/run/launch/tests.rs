@@ -82,6 +82,7 @@ impl World {
                     outputs: Vec::new(),
                     selections: Vec::new(),
                     sweep: Vec::new(),
+                    overwrites: false,
                     grouping: None,
                     join: None,
                     memory_mb: 256,
