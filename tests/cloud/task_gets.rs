@@ -207,7 +207,7 @@ fn a_sweep_runs_every_input_with_every_value_and_stores_it_once() {
 #[test]
 fn the_sweep_of_a_definition_is_what_a_launch_does_unless_it_says_otherwise() {
     let home = Home::new();
-    let script = "mkdir -p \"$TMP_OUTPUT_DIR\" && echo \"$ALPHA $SEED\" > \"$TMP_OUTPUT_DIR/$(basename \"$INPUT_FILE_PATH\")\"";
+    let script = "echo \"$ALPHA $SEED\" > \"$TMP_OUTPUT_DIR/${INPUT_FILE_PATH##*/}-$ALPHA-$SEED\"";
     let more = "      sweep: {ALPHA: [0.1, \"10\"], SEED: \"1:3\"}\n";
     deploy(&home, "grid", script, more);
     home.write("x", "x");
