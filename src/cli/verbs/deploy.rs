@@ -215,7 +215,7 @@ pub fn check(session: &Session, args: &args::Check) -> CliResult {
         for definition in &document.definitions {
             match run::groups_of_files(definition, &args.inputs, &inputs) {
                 Some(Ok(told)) => {
-                    grouped.extend(told.into_iter().map(|told| (definition.name.clone(), told)))
+                    grouped.extend(told.into_iter().map(|told| (definition.name.clone(), told)));
                 }
                 Some(Err(why)) => {
                     print::note(lines!("warning: {}: {why}", definition.name));

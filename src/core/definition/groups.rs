@@ -141,13 +141,8 @@ fn read_partners(lambda: &Fields<'_>, report: &mut Report) -> Vec<Partner> {
                 let optional = fields.flag("optional", report).unwrap_or(false);
                 (fields.text("path", report), optional)
             }
-            _ => {
-                let path = match &node.value {
-                    Value::Text { text, .. } => Some(Spanned { at: node.at, value: text.clone() }),
-                    _ => None,
-                };
-                (path, false)
-            }
+            Value::Text { text, .. } => (Some(Spanned { at: node.at, value: text.clone() }), false),
+            Value::List(_) => (None, false),
         };
         let Some(path) = path else {
             report.error(node.at, &key, "needs a path, such as `{dir}/{stem}_mask.nii.gz`");
@@ -220,9 +215,10 @@ pub(super) fn yaml(grouping: &Grouping, quote: impl Fn(&str) -> String) -> Vec<S
     }
     for partner in &grouping.with {
         let path = quote(&partner.path);
-        lines.push(match partner.optional {
-            true => format!("  {}: {{path: {path}, optional: true}}", partner.name),
-            false => format!("  {}: {path}", partner.name),
+        lines.push(if partner.optional {
+            format!("  {}: {{path: {path}, optional: true}}", partner.name)
+        } else {
+            format!("  {}: {path}", partner.name)
         });
     }
     if let Some(end) = &grouping.trigger_on {
@@ -234,15 +230,11 @@ pub(super) fn yaml(grouping: &Grouping, quote: impl Fn(&str) -> String) -> Vec<S
 /// Groups in words: `3 groups of 12 files`.
 pub(crate) fn counted(grouping: &Grouping, groups: u64, files: u64) -> String {
     let files = words::plural(files, "file");
-    match &grouping.folder {
-        Some(folder) => {
-            format!("{} of {files}, a task for each folder `{folder}/`", words::plural(groups, "group"))
-        }
-        None => {
-            let names: Vec<_> = grouping.with.iter().map(|partner| partner.name.as_str()).collect();
-            format!("{} with {}: {files}", words::plural(groups, "input"), names.join(", "))
-        }
+    if let Some(folder) = &grouping.folder {
+        return format!("{} of {files}, a task for each folder `{folder}/`", words::plural(groups, "group"));
     }
+    let names: Vec<_> = grouping.with.iter().map(|partner| partner.name.as_str()).collect();
+    format!("{} with {}: {files}", words::plural(groups, "input"), names.join(", "))
 }
 
 #[cfg(test)]

@@ -103,7 +103,9 @@ impl Completed {
         }
         let ready = |group: &&u32| progress.open[**group as usize] == 0 && !progress.taken[**group as usize];
         let ready: Vec<u32> = groups.iter().filter(ready).copied().collect();
-        ready.iter().for_each(|group| progress.taken[*group as usize] = true);
+        for group in &ready {
+            progress.taken[*group as usize] = true;
+        }
         ready
     }
 

@@ -62,12 +62,11 @@ impl Events {
         };
         let part = usize::try_from(task / PART).map_err(|_| damaged())?;
         let mut known = self.offsets.lock().await;
-        let offsets = match known.get(&part) {
-            Some(offsets) => offsets.clone(),
-            None => {
-                let read = Arc::new(offsets(&self.context, &self.header, part).await?);
-                known.entry(part).or_insert(read).clone()
-            }
+        let offsets = if let Some(offsets) = known.get(&part) {
+            offsets.clone()
+        } else {
+            let read = Arc::new(offsets(&self.context, &self.header, part).await?);
+            known.entry(part).or_insert(read).clone()
         };
         let line = usize::try_from(task % PART).map_err(|_| damaged())?;
         let (Some(offset), Some(end)) = (offsets.get(line), offsets.get(line + 1)) else {

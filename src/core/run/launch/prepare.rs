@@ -247,7 +247,7 @@ async fn fix(
             request.sets = found.sets;
             let (provider, absent) = (found.provider, found.absent);
             let groups = found.groups.map(|groups| (groups, Roots::default()));
-            Ok(Fixed { provider, absent, without, groups, ..Fixed::at(found.inputs, found.bucket) })
+            Ok(Fixed { groups, provider, absent, without, ..Fixed::at(found.inputs, found.bucket) })
         }
     }
 }

@@ -81,7 +81,9 @@ pub(super) async fn unsuccessful(
     let found = cancel.run_until_cancelled(look).await.ok_or(RunError::Cancelled)?;
     let found: Vec<Found> = found.map_err(|error| store.error(error))?.into_iter().flatten().collect();
     let mut sets = Paired::of(&known, without_inputs);
-    found.iter().for_each(|found| sets.add(found.row.task.number().unwrap_or(0)));
+    for found in &found {
+        sets.add(found.row.task.number().unwrap_or(0));
+    }
     let (inputs, lists) = listed(&found);
     if found.is_empty() {
         return Err(RunError::Refused(format!(

@@ -86,15 +86,12 @@ impl Launch {
             other => other.into(),
         })?;
         let each = self.sets.per_input();
-        let (failed, sent, skipped) = match &completed {
-            Some(completed) => {
-                let (sent, skipped) = completed.counted();
-                (by_group(completed, &uploaded.failed), sent, skipped)
-            }
-            None => {
-                let failed = uploaded.failed.iter().map(|file| (file.index, file.reason.clone())).collect();
-                (failed, uploaded.sent, uploaded.skipped)
-            }
+        let (failed, sent, skipped) = if let Some(completed) = &completed {
+            let (sent, skipped) = completed.counted();
+            (by_group(completed, &uploaded.failed), sent, skipped)
+        } else {
+            let failed = uploaded.failed.iter().map(|file| (file.index, file.reason.clone())).collect();
+            (failed, uploaded.sent, uploaded.skipped)
         };
         self.record_failures(&failed).await?;
         Ok(SendReport {

@@ -60,7 +60,7 @@ impl Groups {
         lists: impl IntoIterator<Item = TaskFiles>,
         numbers: &HashMap<String, u32>,
     ) -> Result<Self, String> {
-        let role = |name: &String| {
+        let role_of = |name: &String| {
             let at = rule.with.iter().position(|partner| partner.name == *name);
             at.and_then(|at| u8::try_from(at).ok())
         };
@@ -68,7 +68,7 @@ impl Groups {
             let number = |file: &TaskFile| {
                 let key = files.key(file);
                 let number = numbers.get(&key).copied().ok_or_else(|| format!("{key} is no file of it"));
-                Ok::<_, String>((number?, file.with.as_ref().and_then(role)))
+                Ok::<_, String>((number?, file.with.as_ref().and_then(role_of)))
             };
             let numbers = files.list.iter().map(number).collect::<Result<_, _>>()?;
             Ok(Group { root: files.root.clone(), folder: files.folder.clone(), files: numbers })
@@ -182,7 +182,7 @@ impl Groups {
             let path = std::path::Path::new(path);
             let names = list.bases().iter().filter_map(|base| path.strip_prefix(base).ok()?.to_str());
             names
-                .flat_map(|name| roots.folder(&self.rule, name))
+                .filter_map(|name| roots.folder(&self.rule, name))
                 .map(|(root, folder)| format!("{root}{folder}"))
                 .next()
         };

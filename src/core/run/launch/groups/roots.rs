@@ -34,12 +34,16 @@ impl Roots {
             }
         };
         let folder = |key: &str| key[..key.rfind('/').map_or(0, |slash| slash + 1)].to_owned();
-        keys.iter().for_each(|key| add(folder(key)));
+        for key in keys {
+            add(folder(key));
+        }
         for entry in facts.selections.iter().filter(|entry| entry.bucket == bucket && !entry.path.is_empty())
         {
             add(format!("{}/", entry.path));
         }
-        keys.iter().for_each(|key| add(folder(folder(key).trim_end_matches('/'))));
+        for key in keys {
+            add(folder(folder(key).trim_end_matches('/')));
+        }
         Self(roots)
     }
 
