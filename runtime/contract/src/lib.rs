@@ -10,6 +10,7 @@
 //! content       content types: from names and first bytes
 //! event         what an invocation can be about
 //! failure_line  failures that are alike have one digest
+//! fingerprint   what decides a task's result
 //! hash          one hash for names
 //! ids           ids of tasks and attempts
 //! keys          keys in the home bucket
@@ -32,6 +33,7 @@ mod config;
 mod content;
 mod event;
 pub mod failure_line;
+mod fingerprint;
 mod hash;
 mod ids;
 pub mod keys;
@@ -51,6 +53,7 @@ mod template;
 pub use config::{Credentials, Expect, FunctionConfig, OnFailure, OutputRule, TaskRule};
 pub use content::{HEAD_BYTES, content_type};
 pub use event::{EventRef, S3ObjectRef, TaskEvent, TaskRef, object_keys_from_s3_event, s3_event_id};
+pub use fingerprint::{FINGERPRINT_BYTES, fingerprinted};
 pub use ids::{AttemptId, ParseIdError, TaskId};
 pub use lineage::{Lineage, is_id};
 pub use log::{LogLine, Source};

@@ -165,6 +165,7 @@ impl Objects for MemoryStore {
             etag: format!("{:08x}", crc32fast::hash(&stored.body)),
             metadata: stored.metadata.into_iter().map(|(n, v)| (n.to_owned(), v)).collect(),
             modified_ms: stored.modified_ms,
+            kms: false,
         }))
     }
 

@@ -281,6 +281,7 @@ mod tests {
             stages: Vec::new(),
             collisions: 0,
             collided: Vec::new(),
+            reused: crate::model::Reuse::default(),
             resent: 0,
             reading: false,
             trouble: None,

@@ -28,7 +28,7 @@ pub use logs::{Arrival, LineId, LogEntry, LogMode, LogQuery, LogView};
 pub use progress::{Progress, ProgressState};
 pub use report::Report;
 pub use runs::{
-    Collision, Counts, RunStatistics, RunSummary, RunTrouble, RunView, StageSummary, StageView, TaskRow,
+    Collision, Counts, Reuse, RunStatistics, RunSummary, RunTrouble, RunView, StageSummary, StageView, TaskRow,
     Waiting,
 };
 pub use storage::{BucketInfo, ObjectInfo, ObjectPlace, Place, ProviderOf};

@@ -111,6 +111,8 @@ pub struct RunSummary {
     pub collisions: u64,
     /// The first of them.
     pub collided: Vec<Collision>,
+    /// Tasks that it has not, because earlier runs had done them.
+    pub reused: Reuse,
     /// Tasks whose events were lost and that this throng has sent once more by itself.
     pub resent: u64,
     /// Whether records are still being read that were there when this throng began to look: until then the counts say less
@@ -118,6 +120,34 @@ pub struct RunSummary {
     pub reading: bool,
     /// Why it could not be read the last time; what is said of it otherwise is older, or nothing.
     pub trouble: Option<RunTrouble>,
+}
+
+/// Inputs that a launch left out, because earlier runs had done the same to them.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Reuse {
+    /// How many tasks they would have been.
+    pub tasks: u64,
+    /// The runs that have done them, newest first.
+    pub runs: Vec<String>,
+}
+
+impl Reuse {
+    /// Whether there are none.
+    #[must_use]
+    pub const fn is_none(&self) -> bool {
+        self.tasks == 0
+    }
+
+    /// The runs in words: `run ID`, or the newest of them and how many more there are.
+    #[must_use]
+    pub fn of_runs(&self) -> String {
+        match self.runs.as_slice() {
+            [] => "earlier runs".to_owned(),
+            [run] => format!("run {run}"),
+            [newest, older @ ..] => format!("run {newest} and {} before it", older.len()),
+        }
+    }
 }
 
 /// What one function does in a run.

@@ -60,10 +60,14 @@ pub struct FunctionFacts {
     pub outputs: Vec<Place>,
     /// What starts it, as the buckets' notifications say now.
     pub triggers: Vec<TriggerPlace>,
+    /// The same, whether or not S3 acts on them yet.
+    pub places: Vec<TriggerPlace>,
     /// Until when, in milliseconds since 1970, S3 may not start it yet, because the triggers are new.
     pub triggers_apply_from_ms: Millis,
     /// What of its input places is an input; everything when there are none.
     pub selections: Vec<Selection>,
+    /// What decides its results ([`fingerprint_of`](crate::deploy::fingerprint_of)); empty when it is not known.
+    pub fingerprint: String,
     /// Memory in MiB.
     pub memory_mb: u32,
     /// /tmp in MiB; 0 when unknown.
@@ -173,10 +177,12 @@ impl FunctionApi for Cloud {
         let (role, tmp_mb) = (detail.settings.role, detail.settings.tmp_mb);
         Ok(Some(FunctionFacts {
             outputs: deploy::outputs_of(&detail.tags),
+            fingerprint: deploy::fingerprint_of(&detail.tags),
             join: deploy::join_of(&detail.tags),
             image,
             state,
             role,
+            places: triggers.clone(),
             triggers,
             triggers_apply_from_ms,
             selections,

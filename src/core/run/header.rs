@@ -2,7 +2,7 @@
 
 use super::cloud::TriggerPlace;
 use super::sets::SetsHeader;
-use crate::model::{Collision, Counts, FailureClass, Millis, RunStatistics, StageSummary};
+use crate::model::{Collision, Counts, FailureClass, Millis, Reuse, RunStatistics, StageSummary};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use throng_contract::barrier::Join;
@@ -64,6 +64,15 @@ pub struct RunHeader {
     /// How many inputs were left out by the rules of the function's `input`.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub unselected: u64,
+    /// Inputs that are no tasks, because an earlier run has done the same ([`ReusedTask`](super::ReusedTask) says more).
+    #[serde(default, skip_serializing_if = "Reuse::is_none")]
+    pub reused: Reuse,
+    /// What decided the function's results; empty when that was not known.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub fingerprint: String,
+    /// What is other for this run than the function's settings say.
+    #[serde(default, skip_serializing_if = "Overrides::is_none")]
+    pub overrides: Overrides,
     /// How tasks are started.
     pub started_by: StartedBy,
     /// How often Lambda tries a failed task again; the first layout did not say.
@@ -78,6 +87,28 @@ pub struct RunHeader {
     /// What the outputs of its tasks start: the functions of the chain behind the launched one.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub stages: Vec<LaterStage>,
+}
+
+/// Limits that a run has instead of the function's own. They hold for the launched function, not for later stages.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Overrides {
+    /// Memory in MiB.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory_mb: Option<u32>,
+    /// Time limit of an attempt in seconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timeout_s: Option<u32>,
+    /// Most tasks under way at a time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub concurrency: Option<u32>,
+}
+
+impl Overrides {
+    /// Whether the function's own hold.
+    #[must_use]
+    pub fn is_none(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// A function that outputs of the run start, as it was when the run was launched.

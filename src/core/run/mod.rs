@@ -20,6 +20,7 @@
 //! result_names  the paths that results get on this machine
 //! results     what a run's tasks have put, as their records name it
 //! standing    what arrived outside any launch, per function and day
+//! reused      tasks that earlier runs had done
 //! statistics  quantiles of many durations in little memory
 //! verify      proof that nothing was lost
 //! ```
@@ -44,6 +45,7 @@ mod provider;
 mod reports;
 mod result_names;
 mod results;
+mod reused;
 mod sets;
 mod standing;
 mod statistics;
@@ -57,17 +59,18 @@ pub use cloud::{FunctionApi, FunctionFacts, TriggerPlace};
 pub use failure::{FailedEvent, is_measured, reason};
 pub use follow::{FollowOptions, Follower, follow, wait};
 pub use header::{
-    Cancelled, LaterStage, RunEnd, RunHeader, Skipped, SkippedInput, StartedBy, is_run_id, new_run_id,
+    Cancelled, LaterStage, Overrides, RunEnd, RunHeader, Skipped, SkippedInput, StartedBy, is_run_id, new_run_id,
 };
 #[cfg(test)]
 pub(crate) use launch::tests as launch_tests;
 pub use launch::{
-    Inputs, Launch, LaunchOptions, LaunchRequest, SendReport, cancel, prepare, resume, send_again, unsent,
+    Inputs, Launch, LaunchOptions, LaunchRequest, SOURCES, SendReport, cancel, prepare, resume, send_again, unsent,
 };
 pub use list::Lister;
 pub use manifest::{ManifestEntry, read_manifest};
 pub use provider::{Store, Stores};
 pub use reports::{FailedAttempt, LogPlace};
+pub use reused::{ReusedTask, Unchanged, reused};
 pub use results::{Results, nothing_left, results};
 pub use sets::{Sets, SetsHeader, read_axis, sets_of};
 pub use standing::refuse_standing;
@@ -198,6 +201,9 @@ pub enum RunError {
     /// What was asked for makes no sense.
     #[error("{0}")]
     Refused(String),
+    /// Earlier runs have done everything that was asked for.
+    #[error("nothing has changed: earlier runs have done all of it")]
+    Unchanged(Box<Unchanged>),
     /// A person ended it.
     #[error("interrupted")]
     Cancelled,

@@ -6,6 +6,7 @@ use crate::dataset::pace::Pace;
 use crate::regular;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashSet};
+use std::ops::Range;
 use std::path::Path;
 use throng_contract::keys::sets_key;
 
@@ -26,6 +27,10 @@ pub struct Sets {
     /// The first input has the first set and no other, the second the second; else every input has every set.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub paired: bool,
+    /// Of paired sets: the number of each one's input, in order, when some inputs have several sets and others have others.
+    /// Empty: the first set is the first input's, and so on.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub inputs: Vec<u64>,
 }
 
 /// What run.json says of a run's sets.
@@ -38,6 +43,9 @@ pub struct SetsHeader {
     /// Whether each input has one of them alone.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub paired: bool,
+    /// As [`Sets::inputs`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub inputs: Vec<u64>,
     /// The values; in an object of their own ([`sets_key`]) when there are many.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rows: Option<Vec<Vec<String>>>,
@@ -55,7 +63,7 @@ impl Sets {
         }
         for (name, values) in axes {
             let rows = values.into_iter().map(|value| vec![value]).collect();
-            all = all.times(Self { names: vec![name], rows, paired: false })?;
+            all = all.times(Self { names: vec![name], rows, ..Self::default() })?;
         }
         Ok(all)
     }
@@ -82,7 +90,7 @@ impl Sets {
             .iter()
             .flat_map(|row| other.rows.iter().map(move |more| [&row[..], &more[..]].concat()));
         let rows = rows.collect();
-        Ok(Self { names: [self.names, other.names].concat(), rows, paired: false })
+        Ok(Self { names: [self.names, other.names].concat(), rows, ..Self::default() })
     }
 
     /// As [`of_csv`](Self::of_csv), of a file.
@@ -138,7 +146,34 @@ impl Sets {
     pub fn of_task(&self, task: u64) -> (u64, Option<u64>) {
         let per_input = self.per_input();
         let set = if self.paired { task } else { task % per_input };
-        (task / per_input, (!self.is_empty()).then_some(set))
+        let listed = usize::try_from(task).ok().and_then(|task| self.inputs.get(task)).copied();
+        (listed.unwrap_or(task / per_input), (!self.is_empty()).then_some(set))
+    }
+
+    /// The numbers of the tasks that an input becomes.
+    #[must_use]
+    pub fn tasks_of(&self, input: u64) -> Range<u64> {
+        if self.inputs.is_empty() {
+            let each = self.per_input();
+            return input * each..(input + 1) * each;
+        }
+        let until = |last: &dyn Fn(u64) -> bool| self.inputs.partition_point(|input| last(*input)) as u64;
+        until(&|other| other < input)..until(&|other| other <= input)
+    }
+
+    /// Whether every input is one task.
+    #[must_use]
+    pub fn is_one_each(&self) -> bool {
+        self.per_input() == 1 && self.inputs.is_empty()
+    }
+
+    /// How many tasks so many inputs become.
+    #[must_use]
+    pub fn tasks(&self, inputs: u64) -> u64 {
+        match self.inputs.len() {
+            0 => inputs.saturating_mul(self.per_input()),
+            listed => listed as u64,
+        }
     }
 
     /// A set's variables.
@@ -150,7 +185,12 @@ impl Sets {
     /// All variables of a task of a run, by name.
     #[must_use]
     pub fn all_variables(&self, header: &RunHeader, task: u64) -> BTreeMap<String, String> {
-        let mut all = header.parameters.clone();
+        self.with(&header.parameters, task)
+    }
+
+    /// The variables of a run with those of a task's set.
+    pub(super) fn with(&self, parameters: &BTreeMap<String, String>, task: u64) -> BTreeMap<String, String> {
+        let mut all = parameters.clone();
         let set = self.of_task(task).1;
         let own = set.into_iter().flat_map(|set| self.variables(set));
         all.extend(own.map(|(name, value)| (name.to_owned(), value.to_owned())));
@@ -187,11 +227,13 @@ impl Sets {
         if self.is_empty() {
             return None;
         }
-        let small = serde_json::to_string(&self.rows).is_ok_and(|text| text.len() <= INLINE);
+        let text = serde_json::to_string(&(&self.rows, &self.inputs));
+        let small = text.is_ok_and(|text| text.len() <= INLINE);
         Some(SetsHeader {
             count: self.rows.len() as u64,
             names: self.names.clone(),
             paired: self.paired,
+            inputs: if small { self.inputs.clone() } else { Vec::new() },
             rows: small.then(|| self.rows.clone()),
         })
     }
@@ -220,7 +262,12 @@ impl Sets {
 pub async fn sets_of(context: &RunContext, header: &RunHeader) -> Result<Sets, RunError> {
     let Some(said) = &header.sets else { return Ok(Sets::default()) };
     if let Some(rows) = &said.rows {
-        return Ok(Sets { names: said.names.clone(), rows: rows.clone(), paired: said.paired });
+        return Ok(Sets {
+            names: said.names.clone(),
+            rows: rows.clone(),
+            paired: said.paired,
+            inputs: said.inputs.clone(),
+        });
     }
     let body = read(context.store.as_ref(), &context.home, &sets_key(&header.id)).await?;
     let sets = body.and_then(|body| serde_json::from_slice(&body).ok());

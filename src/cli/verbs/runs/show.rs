@@ -107,6 +107,9 @@ pub fn document(run: &RunSummary) -> Value {
     if run.collisions > 0 {
         document["collisions"] = json!({"objects": run.collisions, "first": run.collided});
     }
+    if !run.reused.is_none() {
+        document["reused"] = json!(run.reused);
+    }
     if run.reading {
         document["reading"] = json!(true);
     }
@@ -198,6 +201,10 @@ pub(crate) fn one(run: &RunSummary) -> Lines {
         let _ = writeln!(text, "  of these  {} failed and will be tried again", run.waiting);
     }
     let _ = writeln!(text, "  total     {}", counts.total());
+    if !run.reused.is_none() {
+        let of = Clean::new(&run.reused.of_runs());
+        let _ = writeln!(text, "  reused    {} of {of}, beside these", run.reused.tasks);
+    }
     for stage in &run.stages {
         let _ = writeln!(text, "  stage     {}", Clean::new(&stage_words(&run.stages, stage)));
     }

@@ -5,6 +5,7 @@
 //! start a function twice.
 //!
 //! ```text
+//! etag      the tag that an object will have, before it is sent
 //! file      one file: whether it must be sent yet, and how it is sent whole
 //! parts     large files, in parts, resumable part by part
 //! past      what an earlier process did, as the journal's lines say it
@@ -33,11 +34,14 @@ use throng_contract::{Lineage, TaskId};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
+mod etag;
 mod file;
 mod parts;
 mod past;
 pub(super) mod patience;
 mod trouble;
+
+pub use etag::{etag_of, is_checksum};
 
 /// Intents are written once for this many files.
 const INTENT: u64 = 64;

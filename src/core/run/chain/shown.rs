@@ -86,6 +86,7 @@ impl Chain {
             waiting: self.waiting(),
             collisions: 0,
             collided: Vec::new(),
+            reused: self.header.reused.clone(),
             resent: 0,
             reading: false,
             trouble: None,

@@ -8,6 +8,7 @@
 //! chain     the functions that outputs start
 //! inputs    files found, objects listed
 //! select    which of them are tasks: the rules of the function's `input`
+//! changed   inputs that earlier runs have done are no tasks
 //! skip      what cannot be run is refused, or left out when a person says so
 //! prepare   the run is made: plan, manifest, run.json
 //! resume    a run whose sending broke off
@@ -24,6 +25,7 @@ mod again;
 mod barrier;
 mod cancel;
 mod chain;
+mod changed;
 mod inputs;
 mod invoke;
 mod prepare;
@@ -38,14 +40,14 @@ pub(super) use again::invoke_again;
 pub use again::send_again;
 pub use cancel::cancel;
 pub(super) use chain::behind;
-pub use prepare::prepare;
+pub use prepare::{SOURCES, prepare};
 pub(super) use reopen::{Again, agains};
 pub use resume::{resume, unsent};
 
 use super::cloud::{FunctionFacts, TriggerPlace};
 use super::header::RunHeader;
 use super::manifest::ManifestEntry;
-use super::{RunContext, RunError, Sets};
+use super::{ReusedTask, RunContext, RunError, Sets};
 use crate::cloud::now_ms;
 use crate::dataset::FileList;
 use crate::dataset::upload::NotSent;
@@ -133,6 +135,8 @@ pub struct LaunchOptions {
     pub skip_unreadable: bool,
     /// Leave out what is larger than the function's /tmp, and say so; else the launch is refused.
     pub skip_too_large: bool,
+    /// Only inputs whose last success was of something else, or is not there any more.
+    pub changed: bool,
     /// Launch although an open run of the chain stores under the same keys.
     pub force: bool,
 }
@@ -161,6 +165,8 @@ pub struct Launch {
     triggers: Vec<TriggerPlace>,
     /// Inputs that were asked for and are not there.
     absent: u64,
+    /// Tasks that it has not, because earlier runs had done them.
+    reused: Vec<ReusedTask>,
     /// What a person should know of inputs that were left out, and of those that were not.
     told: Vec<String>,
     /// Whether S3 may not start the function yet.

@@ -5,7 +5,7 @@ use super::inputs::{list_objects, scan_files};
 use super::rerun::unsuccessful;
 use super::select::Sieve;
 use super::skip::skip;
-use super::{Inputs, Launch, LaunchRequest, are_too_new, facts_of, refuse_other_contract};
+use super::{Inputs, Launch, LaunchRequest, changed, are_too_new, facts_of, refuse_other_contract};
 use crate::cloud::now_ms;
 use crate::dataset::FileList;
 use crate::dataset::objects::Put;
@@ -14,10 +14,10 @@ use crate::deploy::Unreadable;
 use crate::model::Place;
 use crate::private;
 use crate::run::cloud::{FunctionFacts, TriggerPlace};
-use crate::run::header::{RunHeader, StartedBy, new_run_id};
+use crate::run::header::{Overrides, RunHeader, StartedBy, new_run_id};
 use crate::run::manifest::write_manifest;
-use crate::run::{RunContext, RunError, Stores, plan};
-use std::collections::HashSet;
+use crate::run::{RunContext, RunError, Stores, Unchanged, plan, reused};
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use throng_contract::barrier::ALL;
 use throng_contract::keys::{inputs_folder, run_key};
@@ -39,6 +39,10 @@ pub async fn prepare(
     if !request.options.force {
         behind.refuse_mixing(context, &request.function).await?;
     }
+    if request.options.changed {
+        let later: Vec<_> = behind.stages.iter().map(|stage| stage.function.clone()).collect();
+        changed::refuse(&request.function, &facts, &request.inputs, &later)?;
+    }
     request.sets.check(&request.parameters)?;
     if !request.is_plain() {
         refuse_trigger_place(&request, &facts)?;
@@ -49,12 +53,36 @@ pub async fn prepare(
     let source = source_of(&request.inputs);
     let mut sieve = Sieve::of(&facts, request.options.everything, started_ms);
     let fixed = fix(context, &mut request, &facts, &id, &mut sieve, cancel).await?;
-    let Fixed { mut inputs, provider, place, files, absent, doubt, without } = fixed;
+    let Fixed { mut inputs, provider, place, files, absent, doubt, without, etags } = fixed;
     let (skipped, mut told) = skip(&mut inputs, &facts, request.options)?;
-    let tasks = without.unwrap_or(inputs.len() as u64).saturating_mul(request.sets.per_input());
-    refuse_count(tasks)?;
     told.extend(sieve.told());
     let place = Place { prefix: place.prefix.trim_matches('/').to_owned(), ..place };
+    let mut same = changed::Same::default();
+    if request.options.changed {
+        let etags = (!files).then_some(&etags);
+        let asked = changed::Asked {
+            context,
+            function: &request.function,
+            facts: &facts,
+            inputs: &inputs,
+            sets: &request.sets,
+            parameters: &request.parameters,
+            place: &place,
+            provider: provider.as_deref(),
+            etags,
+        };
+        same = asked.same(cancel).await?;
+        changed::keep_rest(&mut inputs, &mut request.sets, &same.tasks);
+        told.append(&mut same.told);
+    }
+    let reuse = same.reuse();
+    let reused: Vec<_> = same.tasks.into_values().collect();
+    if inputs.is_empty() && !reused.is_empty() {
+        let (function, tasks) = (request.function, reused);
+        return Err(RunError::Unchanged(Box::new(Unchanged { function, reuse, tasks, notes: told })));
+    }
+    let tasks = request.sets.tasks(without.unwrap_or(inputs.len() as u64));
+    refuse_count(tasks)?;
     let equal = (facts.keeps_apart == Some(false)).then(|| inputs.equal_names()).flatten();
     told.extend(equal.map(|equal| equal.to_string()));
     let mut launch = Launch {
@@ -75,6 +103,9 @@ pub async fn prepare(
             files,
             skipped,
             unselected: sieve.left_out,
+            reused: reuse,
+            fingerprint: facts.fingerprint.clone(),
+            overrides: Overrides::default(),
             started_by: StartedBy::Trigger,
             retries: Some(facts.retries),
             throng: env!("CARGO_PKG_VERSION").to_owned(),
@@ -90,6 +121,7 @@ pub async fn prepare(
         stored: behind.stored,
         later_too_new: behind.too_new,
         absent,
+        reused,
         told,
         doubt,
         claim: None,
@@ -116,12 +148,23 @@ struct Fixed {
     doubt: Option<String>,
     /// How many tasks there are without inputs.
     without: Option<u64>,
+    /// `ETag`s of objects by key, where it is asked what changed.
+    etags: HashMap<String, String>,
 }
 
 impl Fixed {
     fn at(inputs: FileList, bucket: String) -> Self {
         let place = Place { bucket, prefix: String::new() };
-        Self { inputs, provider: None, place, files: false, absent: 0, doubt: None, without: None }
+        Self {
+            inputs,
+            provider: None,
+            place,
+            files: false,
+            absent: 0,
+            doubt: None,
+            without: None,
+            etags: HashMap::new(),
+        }
     }
 }
 
@@ -145,12 +188,14 @@ async fn fix(
         Inputs::Objects { provider, bucket, keys } => {
             let store = Stores::of(context, &request.function).get(provider.as_deref()).await?;
             let at = (provider.as_deref(), bucket.as_str());
-            let list = list_objects(&store, at, &keys, sieve, cancel).await?;
+            let mut etags = request.options.changed.then(HashMap::new);
+            let list = list_objects(&store, at, &keys, sieve, etags.as_mut(), cancel).await?;
             let doubt = match provider {
                 None => readable(context, &request.function, facts, &bucket, &list).await?,
                 Some(_) => None,
             };
-            Ok(Fixed { provider, doubt, ..Fixed::at(list, bucket) })
+            let etags = etags.unwrap_or_default();
+            Ok(Fixed { provider, doubt, etags, ..Fixed::at(list, bucket) })
         }
         Inputs::Nothing { tasks } => {
             Ok(Fixed { without: Some(tasks), ..Fixed::at(FileList::default(), context.home.clone()) })
@@ -236,14 +281,17 @@ fn destination(context: &RunContext, facts: &FunctionFacts, id: &str) -> Place {
     }
 }
 
+/// Sources that run.json names.
+pub const SOURCES: usize = 100;
+
 fn source_of(inputs: &Inputs) -> Vec<String> {
     match inputs {
         Inputs::Files { paths, .. } => {
-            paths.iter().map(|path| path.display().to_string()).take(100).collect()
+            paths.iter().map(|path| path.display().to_string()).take(SOURCES).collect()
         }
         Inputs::Objects { provider, bucket, keys } => {
             let scheme = provider.as_deref().unwrap_or("s3");
-            keys.iter().map(|key| format!("{scheme}://{bucket}/{key}")).take(100).collect()
+            keys.iter().map(|key| format!("{scheme}://{bucket}/{key}")).take(SOURCES).collect()
         }
         Inputs::Nothing { .. } => Vec::new(),
         Inputs::Unsuccessful { run } => vec![format!("what did not succeed of run {run}")],
@@ -260,6 +308,7 @@ impl Launch {
             tokio::task::spawn_blocking(write).await.map_err(|error| RunError::Io(error.to_string()))??;
         }
         self.sets.store(context, header).await?;
+        reused::write(context, &header.id, &self.reused).await?;
         write_manifest(context, &header.id, header.tasks, |task| self.entry(task)).await?;
         super::barrier::write(context, header, &self.stored).await?;
         let body = serde_json::to_vec_pretty(header).map_err(|error| RunError::Io(error.to_string()))?;

@@ -51,8 +51,8 @@ pub async fn resume(context: &RunContext, run: &str) -> Result<Launch, RunError>
         let mut list = FileList::default();
         let base = list.add_base(PathBuf::new());
         // Each input once; a task without one has an entry all the same.
-        let each = usize::try_from(sets.per_input()).unwrap_or(usize::MAX);
-        for entry in entries.iter().step_by(each) {
+        let is_first = |task: u64| sets.tasks_of(sets.of_task(task).0).start == task;
+        for entry in entries.iter().filter(|entry| is_first(entry.task)) {
             list.push(base, &entry.key, entry.size);
         }
         (list, Place { bucket: header.bucket.clone(), prefix: String::new() })
@@ -72,6 +72,7 @@ pub async fn resume(context: &RunContext, run: &str) -> Result<Launch, RunError>
         doubt: None,
         absent: 0,
         told: Vec::new(),
+        reused: Vec::new(),
         claim,
     })
 }

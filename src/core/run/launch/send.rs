@@ -63,7 +63,7 @@ impl Launch {
             files: self.inputs.clone(),
             place: self.place.clone(),
             // A file of several tasks is the input of none of them alone: their events say whose it is.
-            run: (self.sets.per_input() == 1).then(|| UploadRun {
+            run: self.sets.is_one_each().then(|| UploadRun {
                 id: self.header.id.clone(),
                 ledger: self.header.version,
                 group: self.header.group.clone(),
@@ -78,8 +78,10 @@ impl Launch {
             other => other.into(),
         })?;
         self.record_failures(&uploaded.failed).await?;
-        let each = self.sets.per_input();
-        let (sent, skipped) = (uploaded.sent * each, uploaded.skipped * each);
+        let of = |input| self.sets.tasks_of(input).count() as u64;
+        let failed: u64 = uploaded.failed.iter().map(|not_sent| of(not_sent.index)).sum();
+        let skipped = uploaded.skipped * self.sets.per_input();
+        let sent = self.header.tasks.saturating_sub(failed + skipped);
         Ok(SendReport { sent, skipped, failed: uploaded.failed, cancelled: false })
     }
 
@@ -87,8 +89,7 @@ impl Launch {
     async fn record_failures(&self, failed: &[NotSent]) -> Result<(), RunError> {
         let pace = Pace::new(32);
         let mut error = None;
-        let each = self.sets.per_input();
-        let tasks = |not_sent: &NotSent| not_sent.index * each..(not_sent.index + 1) * each;
+        let tasks = |not_sent: &NotSent| self.sets.tasks_of(not_sent.index);
         let mut records = failed
             .iter()
             .flat_map(|not_sent| tasks(not_sent).filter_map(|task| self.failure(task, &not_sent.reason)));
