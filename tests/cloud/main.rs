@@ -38,4 +38,5 @@ mod starters;
 mod storage;
 mod task_gets;
 mod two_machines;
+mod unchanged;
 mod webdav;

@@ -9,11 +9,7 @@ pub const FINGERPRINT_BYTES: usize = 16;
 /// ([`FunctionConfig::fingerprint`](super::FunctionConfig::fingerprint)), `input` the input's `ETag` as a server sends it (in
 /// quotes), or an event's bytes. `None` when the function's part is not known.
 #[must_use]
-pub fn fingerprinted(
-    function: &str,
-    input: &[u8],
-    variables: &BTreeMap<String, String>,
-) -> Option<Vec<u8>> {
+pub fn fingerprinted(function: &str, input: &[u8], variables: &BTreeMap<String, String>) -> Option<Vec<u8>> {
     let mut bytes = [function.as_bytes(), input].concat();
     if !variables.is_empty() {
         bytes.extend(serde_json::to_vec(variables).unwrap_or_default());

@@ -8,9 +8,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest as _, Sha256};
 use std::collections::BTreeMap;
-use throng_contract::{FunctionConfig, Selection};
 use throng_contract::barrier::When;
 use throng_contract::layout::TAG_CONTRACT;
+use throng_contract::{FunctionConfig, Selection};
 
 /// Says that throng made it.
 pub(super) const CREATED_BY: &str = "createdby";

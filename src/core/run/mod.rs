@@ -59,19 +59,21 @@ pub use cloud::{FunctionApi, FunctionFacts, TriggerPlace};
 pub use failure::{FailedEvent, is_measured, reason};
 pub use follow::{FollowOptions, Follower, follow, wait};
 pub use header::{
-    Cancelled, LaterStage, Overrides, RunEnd, RunHeader, Skipped, SkippedInput, StartedBy, is_run_id, new_run_id,
+    Cancelled, LaterStage, Overrides, RunEnd, RunHeader, Skipped, SkippedInput, StartedBy, is_run_id,
+    new_run_id,
 };
 #[cfg(test)]
 pub(crate) use launch::tests as launch_tests;
 pub use launch::{
-    Inputs, Launch, LaunchOptions, LaunchRequest, SOURCES, SendReport, cancel, prepare, resume, send_again, unsent,
+    Inputs, Launch, LaunchOptions, LaunchRequest, SOURCES, SendReport, cancel, prepare, resume, send_again,
+    unsent,
 };
 pub use list::Lister;
 pub use manifest::{ManifestEntry, read_manifest};
 pub use provider::{Store, Stores};
 pub use reports::{FailedAttempt, LogPlace};
-pub use reused::{ReusedTask, Unchanged, reused};
 pub use results::{Results, nothing_left, results};
+pub use reused::{ReusedTask, Unchanged, reused};
 pub use sets::{Sets, SetsHeader, read_axis, sets_of};
 pub use standing::refuse_standing;
 pub use task::{Attempt, attempts};

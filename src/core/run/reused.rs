@@ -84,7 +84,8 @@ pub async fn reused(context: &RunContext, header: &RunHeader) -> Result<Vec<Reus
     let read = |part| async move {
         let body = read(context.store.as_ref(), &context.home, &reused_key(&header.id, part)).await?;
         let body = body.ok_or_else(|| damaged(&format!("lacks part {part}")))?;
-        let tasks = body.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).map(serde_json::from_slice);
+        let tasks =
+            body.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).map(serde_json::from_slice);
         let tasks: Result<Vec<ReusedTask>, _> = tasks.collect();
         tasks.map_err(|error| damaged(&format!("cannot be read: {error}")))
     };

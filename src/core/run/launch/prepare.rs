@@ -5,7 +5,7 @@ use super::inputs::{list_objects, scan_files};
 use super::rerun::unsuccessful;
 use super::select::Sieve;
 use super::skip::skip;
-use super::{Inputs, Launch, LaunchRequest, changed, are_too_new, facts_of, refuse_other_contract};
+use super::{Inputs, Launch, LaunchRequest, are_too_new, changed, facts_of, refuse_other_contract};
 use crate::cloud::now_ms;
 use crate::dataset::FileList;
 use crate::dataset::objects::Put;

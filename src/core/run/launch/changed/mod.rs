@@ -63,14 +63,20 @@ pub(super) struct Same {
 impl Same {
     /// The runs that have done it, newest first.
     pub fn reuse(&self) -> Reuse {
-        let mut runs: Vec<_> = self.tasks.values().map(|task| task.run.clone()).collect::<HashSet<_>>().into_iter().collect();
+        let mut runs: Vec<_> =
+            self.tasks.values().map(|task| task.run.clone()).collect::<HashSet<_>>().into_iter().collect();
         runs.sort_unstable_by(|a, b| b.cmp(a));
         Reuse { tasks: self.tasks.len() as u64, runs }
     }
 }
 
 /// Refuses launches of which it cannot be told what changed.
-pub(super) fn refuse(function: &str, facts: &FunctionFacts, inputs: &Inputs, later: &[String]) -> Result<(), RunError> {
+pub(super) fn refuse(
+    function: &str,
+    facts: &FunctionFacts,
+    inputs: &Inputs,
+    later: &[String],
+) -> Result<(), RunError> {
     let refuse = |why: String| Err(RunError::Refused(why));
     if !later.is_empty() {
         return refuse(format!(
@@ -80,8 +86,12 @@ pub(super) fn refuse(function: &str, facts: &FunctionFacts, inputs: &Inputs, lat
         ));
     }
     match inputs {
-        Inputs::Nothing { .. } => refuse("--changed compares inputs, and these tasks have none: leave it out".into()),
-        Inputs::Unsuccessful { .. } => refuse("what did not succeed is always run: leave --changed out".into()),
+        Inputs::Nothing { .. } => {
+            refuse("--changed compares inputs, and these tasks have none: leave it out".into())
+        }
+        Inputs::Unsuccessful { .. } => {
+            refuse("what did not succeed is always run: leave --changed out".into())
+        }
         _ if facts.fingerprint.is_empty() => refuse(format!(
             "it is not known what decides the results of `{function}`, because an older throng deployed it: deploy its definition \
              again, and --changed knows from the next run on"

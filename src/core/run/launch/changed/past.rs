@@ -16,7 +16,11 @@ const AT_ONCE: usize = 16;
 const HEADERS: usize = 400;
 
 /// The newest runs of a function that somebody launched, newest first, at most `most`. What cannot be read is passed over.
-pub(super) async fn runs(context: &RunContext, function: &str, most: usize) -> Result<Vec<RunHeader>, RunError> {
+pub(super) async fn runs(
+    context: &RunContext,
+    function: &str,
+    most: usize,
+) -> Result<Vec<RunHeader>, RunError> {
     let list = List { bucket: context.home.clone(), prefix: RUNS.into(), folders: true, ..List::default() };
     let mut ids: Vec<String> = Vec::new();
     each_page(context.store.as_ref(), list, |page| {
@@ -27,9 +31,8 @@ pub(super) async fn runs(context: &RunContext, function: &str, most: usize) -> R
     .await?;
     ids.sort_unstable_by(|a, b| b.cmp(a));
     ids.truncate(HEADERS);
-    let mut headers = futures::stream::iter(ids)
-        .map(|id| async move { read_header(context, &id).await })
-        .buffered(AT_ONCE);
+    let mut headers =
+        futures::stream::iter(ids).map(|id| async move { read_header(context, &id).await }).buffered(AT_ONCE);
     let mut runs = Vec::new();
     while let Some(header) = headers.next().await {
         match header {

@@ -6,7 +6,11 @@ use std::collections::BTreeMap;
 
 /// Leaves out tasks. Where every input that remains has the same sets, every input still has every set; else each task
 /// has one of its own.
-pub(in crate::run::launch) fn keep_rest(inputs: &mut FileList, sets: &mut Sets, done: &BTreeMap<u64, ReusedTask>) {
+pub(in crate::run::launch) fn keep_rest(
+    inputs: &mut FileList,
+    sets: &mut Sets,
+    done: &BTreeMap<u64, ReusedTask>,
+) {
     if done.is_empty() {
         return;
     }
@@ -31,7 +35,8 @@ pub(in crate::run::launch) fn keep_rest(inputs: &mut FileList, sets: &mut Sets, 
         return;
     }
     let rows = remaining.iter().flatten().filter_map(row).collect();
-    let inputs = remaining.iter().zip(0..).flat_map(|(sets, input)| sets.iter().map(move |_| input)).collect();
+    let inputs =
+        remaining.iter().zip(0..).flat_map(|(sets, input)| sets.iter().map(move |_| input)).collect();
     *sets = Sets { names: sets.names.clone(), rows, paired: true, inputs };
 }
 
@@ -53,7 +58,8 @@ mod tests {
 
     /// What remains, as `a1 b2`.
     fn left(sets: Sets, done: &[u64]) -> (String, bool) {
-        let reused: ReusedTask = serde_json::from_str(r#"{"run": "r", "task": 0}"#).unwrap_or_else(|_| unreachable!());
+        let reused: ReusedTask =
+            serde_json::from_str(r#"{"run": "r", "task": 0}"#).unwrap_or_else(|_| unreachable!());
         let (mut inputs, mut sets) = (list(), sets);
         let done = done.iter().map(|task| (*task, reused.clone())).collect();
         keep_rest(&mut inputs, &mut sets, &done);
