@@ -69,6 +69,15 @@ pub struct Attempt<'a> {
     pub init: Option<Duration>,
 }
 
+impl<'a> Attempt<'a> {
+    /// The same, with less time for a script that is about to begin.
+    fn within(&self, timeout: Option<Duration>) -> Self {
+        let at = timeout.map(|timeout| Instant::now() + timeout);
+        let limits = Limits { until: at.unwrap_or(self.limits.until).min(self.limits.until), ..self.limits };
+        Self { limits, ..*self }
+    }
+}
+
 /// What is said of a task whose run was cancelled while it was queued.
 const CANCELLED: &str = "the run was cancelled while this task was queued: its script was not started";
 
@@ -253,6 +262,7 @@ impl Worker<'_> {
         if record.task.as_ref().is_some_and(cancelled) {
             return Ok(Done::Cancelled);
         }
+        let attempt = &attempt.within(job.timeout);
         let begin = Instant::now();
         let mut command = self.command(attempt, job, &folders, &staged.file, record.task.as_ref(), log)?;
         let ended = self.execute(&mut command, attempt, log, record);

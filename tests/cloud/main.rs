@@ -24,6 +24,7 @@ mod full_disk;
 mod images;
 mod joins;
 mod json;
+mod limits;
 mod names;
 mod owner;
 mod picture;

@@ -35,6 +35,8 @@ pub struct Run {
     pub choice: Choice,
     #[command(flatten)]
     pub values: Values,
+    #[command(flatten)]
+    pub overrides: Overrides,
     /// Wait for the end and report
     #[arg(short, long)]
     pub wait: bool,
@@ -70,6 +72,17 @@ pub struct Choice {
     /// run what has not changed, too
     #[arg(long)]
     pub force: bool,
+}
+
+/// Limits of a run, instead of its function's own.
+#[derive(Debug, Default, Args)]
+pub struct Overrides {
+    /// End each script of this run after so many seconds; less than the function's own time limit
+    #[arg(long, value_name = "SECONDS", conflicts_with_all = ["resume", "again"])]
+    pub timeout: Option<u32>,
+    /// Most tasks of this run under way at a time: others are sent as these end
+    #[arg(long, value_name = "NUMBER", conflicts_with_all = ["resume", "again"])]
+    pub concurrency: Option<u32>,
 }
 
 /// Variables of a run.

@@ -282,6 +282,7 @@ mod tests {
             collisions: 0,
             collided: Vec::new(),
             reused: crate::model::Reuse::default(),
+            overrides: crate::model::Overrides::default(),
             resent: 0,
             reading: false,
             trouble: None,

@@ -35,8 +35,8 @@ pub async fn rerun(
         let request = match which {
             Which::Unsuccessful => {
                 let inputs = Inputs::Unsuccessful { run: run.to_owned() };
-                let parameters = header.parameters;
-                LaunchRequest { parameters, ..LaunchRequest::new(header.function, inputs) }
+                let (parameters, overrides) = (header.parameters, header.overrides);
+                LaunchRequest { parameters, overrides, ..LaunchRequest::new(header.function, inputs) }
             }
             Which::Changed => changed(&runs, &header).await?,
         };
@@ -56,8 +56,14 @@ async fn changed(runs: &RunContext, header: &RunHeader) -> Result<LaunchRequest,
         ))
     })?;
     let options = LaunchOptions { changed: true, skip_unreadable: true, ..LaunchOptions::default() };
-    let parameters = header.parameters.clone();
-    Ok(LaunchRequest { parameters, sets, options, ..LaunchRequest::new(header.function.clone(), inputs) })
+    let (parameters, overrides) = (header.parameters.clone(), header.overrides);
+    Ok(LaunchRequest {
+        parameters,
+        overrides,
+        sets,
+        options,
+        ..LaunchRequest::new(header.function.clone(), inputs)
+    })
 }
 
 /// The inputs that a run was launched over, as far as its header names all of them.

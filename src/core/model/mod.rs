@@ -28,8 +28,8 @@ pub use logs::{Arrival, LineId, LogEntry, LogMode, LogQuery, LogView};
 pub use progress::{Progress, ProgressState};
 pub use report::Report;
 pub use runs::{
-    Collision, Counts, Reuse, RunStatistics, RunSummary, RunTrouble, RunView, StageSummary, StageView,
-    TaskRow, Waiting,
+    Collision, Counts, Overrides, Reuse, RunStatistics, RunSummary, RunTrouble, RunView, StageSummary,
+    StageView, TaskRow, Waiting,
 };
 pub use storage::{BucketInfo, ObjectInfo, ObjectPlace, Place, ProviderOf};
 pub use task_name::{NoTaskName, TaskName};

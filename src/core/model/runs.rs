@@ -113,6 +113,8 @@ pub struct RunSummary {
     pub collided: Vec<Collision>,
     /// Tasks that it has not, because earlier runs had done them.
     pub reused: Reuse,
+    /// Limits that it has instead of its function's own.
+    pub overrides: Overrides,
     /// Tasks whose events were lost and that this throng has sent once more by itself.
     pub resent: u64,
     /// Whether records are still being read that were there when this throng began to look: until then the counts say less
@@ -147,6 +149,33 @@ impl Reuse {
             [run] => format!("run {run}"),
             [newest, older @ ..] => format!("run {newest} and {} before it", older.len()),
         }
+    }
+}
+
+/// Limits that a run has instead of the function's own. They hold for the launched function, not for later stages.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Overrides {
+    /// Seconds after which an attempt's script is ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timeout_s: Option<u32>,
+    /// Most tasks under way at a time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub concurrency: Option<u32>,
+}
+
+impl Overrides {
+    /// Whether the function's own hold.
+    #[must_use]
+    pub const fn is_none(&self) -> bool {
+        self.timeout_s.is_none() && self.concurrency.is_none()
+    }
+
+    /// In words: `ended after 30 s, at most 4 at a time`; empty when there are none.
+    #[must_use]
+    pub fn words(&self) -> String {
+        let timeout = self.timeout_s.map(|seconds| format!("ended after {seconds} s"));
+        let concurrency = self.concurrency.map(|most| format!("at most {most} at a time"));
+        timeout.into_iter().chain(concurrency).collect::<Vec<_>>().join(", ")
     }
 }
 

@@ -68,6 +68,8 @@ pub struct FunctionFacts {
     pub selections: Vec<Selection>,
     /// What decides its results ([`fingerprint_of`](crate::deploy::fingerprint_of)); empty when it is not known.
     pub fingerprint: String,
+    /// Time limit in seconds; 0 when unknown.
+    pub timeout_s: u32,
     /// Memory in MiB.
     pub memory_mb: u32,
     /// /tmp in MiB; 0 when unknown.
@@ -174,7 +176,8 @@ impl FunctionApi for Cloud {
         let triggers_apply_from_ms = deploy::triggers_apply_from_ms(&detail.tags);
         let selections = deploy::selections_of(&detail.tags);
         let selections = selections.unwrap_or_else(|| triggers.iter().map(TriggerPlace::selection).collect());
-        let (role, tmp_mb) = (detail.settings.role, detail.settings.tmp_mb);
+        let (role, tmp_mb, timeout_s) =
+            (detail.settings.role, detail.settings.tmp_mb, detail.settings.timeout_s);
         Ok(Some(FunctionFacts {
             outputs: deploy::outputs_of(&detail.tags),
             fingerprint: deploy::fingerprint_of(&detail.tags),
@@ -186,6 +189,7 @@ impl FunctionApi for Cloud {
             triggers,
             triggers_apply_from_ms,
             selections,
+            timeout_s,
             memory_mb,
             tmp_mb,
             retries,

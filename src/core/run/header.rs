@@ -2,7 +2,7 @@
 
 use super::cloud::TriggerPlace;
 use super::sets::SetsHeader;
-use crate::model::{Collision, Counts, FailureClass, Millis, Reuse, RunStatistics, StageSummary};
+use crate::model::{Collision, Counts, FailureClass, Millis, Overrides, Reuse, RunStatistics, StageSummary};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use throng_contract::barrier::Join;
@@ -87,28 +87,6 @@ pub struct RunHeader {
     /// What the outputs of its tasks start: the functions of the chain behind the launched one.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub stages: Vec<LaterStage>,
-}
-
-/// Limits that a run has instead of the function's own. They hold for the launched function, not for later stages.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Overrides {
-    /// Memory in MiB.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub memory_mb: Option<u32>,
-    /// Time limit of an attempt in seconds.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub timeout_s: Option<u32>,
-    /// Most tasks under way at a time.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub concurrency: Option<u32>,
-}
-
-impl Overrides {
-    /// Whether the function's own hold.
-    #[must_use]
-    pub fn is_none(&self) -> bool {
-        *self == Self::default()
-    }
 }
 
 /// A function that outputs of the run start, as it was when the run was launched.

@@ -59,8 +59,7 @@ pub use cloud::{FunctionApi, FunctionFacts, TriggerPlace};
 pub use failure::{FailedEvent, is_measured, reason};
 pub use follow::{FollowOptions, Follower, follow, wait};
 pub use header::{
-    Cancelled, LaterStage, Overrides, RunEnd, RunHeader, Skipped, SkippedInput, StartedBy, is_run_id,
-    new_run_id,
+    Cancelled, LaterStage, RunEnd, RunHeader, Skipped, SkippedInput, StartedBy, is_run_id, new_run_id,
 };
 #[cfg(test)]
 pub(crate) use launch::tests as launch_tests;

@@ -23,7 +23,7 @@ use throng_core::jobs::{
     self, Definitions, Job, JobContext, Launched, Observer, Resumption, WhenInterrupted, Which,
 };
 use throng_core::lines;
-use throng_core::model::{Place, Reuse, RunSummary};
+use throng_core::model::{Overrides, Place, Reuse, RunSummary};
 use throng_core::run::{Follower, Inputs, Launch, LaunchOptions, LaunchRequest, SendReport, Unchanged};
 use throng_core::words;
 
@@ -69,12 +69,20 @@ pub async fn launch(session: &Session, args: args::Run) -> CliResult {
     };
     let without = without.or_else(|| (!parameters.is_empty()).then_some(1));
     let there = there.or_else(|| without.map(|tasks| Inputs::Nothing { tasks }));
+    let args::Overrides { timeout: timeout_s, concurrency } = args.overrides;
+    let overrides = Overrides { timeout_s, concurrency };
     let Some(inputs) = there else {
+        if !overrides.is_none() {
+            return Err(Fail::usage(
+                "limits are those of a run, and this function would be invoked once: name files, or --tasks NUMBER",
+            ));
+        }
         let answer = AnswerOptions { asynchronous: args.asynchronous, to: None };
         return invoke::send(session, &job, &function, Vec::new(), answer).await;
     };
     let options = options(&args.choice);
-    let request = LaunchRequest { parameters, sets, options, ..LaunchRequest::new(function, inputs) };
+    let request =
+        LaunchRequest { parameters, sets, overrides, options, ..LaunchRequest::new(function, inputs) };
     let launch = async |observer| jobs::launch(&job, request, &observer).await;
     let launched = watched(session, |_| {}, launch).await?;
     begun(session, &args, &job, launched).await

@@ -172,6 +172,16 @@ pub enum UploadError {
     LongKey(String),
 }
 
+/// How many files an earlier process has sent, by its journal.
+///
+/// # Errors
+/// The journal cannot be read, or another process has it.
+pub async fn already_sent(journal: &Path) -> std::io::Result<u64> {
+    let path = journal.to_owned();
+    let read = move || Journal::open(&path).map(|(_, lines)| Past::of(lines).sent.len() as u64);
+    tokio::task::spawn_blocking(read).await.map_err(std::io::Error::other)?
+}
+
 /// What the requests in flight share.
 struct Shared {
     store: Arc<dyn Objects>,

@@ -87,6 +87,7 @@ impl Chain {
             collisions: 0,
             collided: Vec::new(),
             reused: self.header.reused.clone(),
+            overrides: self.header.overrides,
             resent: 0,
             reading: false,
             trouble: None,

@@ -1,5 +1,6 @@
 //! Tasks that no trigger starts: one asynchronous invocation each.
 
+use super::gate::{self, Gate};
 use super::{Launch, SendReport, event};
 use crate::cloud::CloudError;
 use crate::dataset::pace::{Pace, drive};
@@ -24,10 +25,11 @@ pub(super) struct Untriggered {
     sets: Arc<Sets>,
     bucket: String,
     triggers: Vec<TriggerPlace>,
+    gate: Option<Arc<Gate>>,
 }
 
 impl Untriggered {
-    pub fn of(launch: &Launch) -> Self {
+    pub fn of(launch: &Launch, gate: Option<Arc<Gate>>) -> Self {
         Self {
             functions: launch.context.functions.clone(),
             function: launch.header.function.clone(),
@@ -35,6 +37,7 @@ impl Untriggered {
             sets: launch.sets.clone(),
             bucket: launch.place.bucket.clone(),
             triggers: launch.triggers.clone(),
+            gate,
         }
     }
 }
@@ -47,6 +50,9 @@ impl AfterPut for Untriggered {
         }
         // All of them again after a kill among them: at least once, counted exactly.
         for task in self.sets.tasks_of(index) {
+            if let Some(gate) = &self.gate {
+                gate.pass(task).await;
+            }
             let payload =
                 event(&self.header, &self.sets, Some(self.header.task(task)), 0, (&self.bucket, key));
             self.functions.invoke_async(&self.function, payload).await?;
@@ -72,20 +78,26 @@ pub(super) async fn send(
     let journal = Arc::new(journal);
     let report = SendReport { skipped: sent.len() as u64, ..SendReport::default() };
     (0..report.skipped).for_each(|_| meter.skip(0));
+    let (gate, following) = gate::of(launch, report.skipped).unzip();
     let mut tasks = (0..header.tasks).filter(|task| !sent.contains(task));
     let next = || {
         let task = tasks.next()?;
         let key = launch.entry(task)?.key;
         let payload = event(header, &launch.sets, Some(header.task(task)), 0, (&launch.place.bucket, &key));
         let (functions, function) = (launch.context.functions.clone(), header.function.clone());
-        let (pace, journal) = (pace.clone(), journal.clone());
+        let (pace, journal, gate) = (pace.clone(), journal.clone(), gate.clone());
         Some(async move {
+            if let Some(gate) = gate {
+                gate.pass(task).await;
+            }
             pace.insist(|| functions.invoke_async(&function, payload.clone())).await?;
             journal.append(&task).map_err(io)?;
             Ok(None)
         })
     };
-    all(&pace.clone(), cancel, &meter, report, next).await
+    let sent = all(&pace.clone(), cancel, &meter, report, next).await;
+    following.inspect(tokio::task::JoinHandle::abort);
+    sent
 }
 
 /// Makes invocations and adds to the report what came of each: nothing to say, or why it was not made. The first error

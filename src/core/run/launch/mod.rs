@@ -13,6 +13,7 @@
 //! prepare   the run is made: plan, manifest, run.json
 //! resume    a run whose sending broke off
 //! send      files uploaded; those that cannot be are failed tasks
+//! gate      at most so many tasks under way
 //! invoke    tasks that no trigger starts
 //! again     what was sent and never began
 //! reopen    a run whose tasks are sent once more is open again
@@ -26,6 +27,7 @@ mod barrier;
 mod cancel;
 mod chain;
 mod changed;
+mod gate;
 mod inputs;
 mod invoke;
 mod prepare;
@@ -51,7 +53,7 @@ use super::{ReusedTask, RunContext, RunError, Sets};
 use crate::cloud::now_ms;
 use crate::dataset::FileList;
 use crate::dataset::upload::NotSent;
-use crate::model::Place;
+use crate::model::{Overrides, Place};
 use crate::words::plural;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -101,6 +103,8 @@ pub struct LaunchRequest {
     pub parameters: BTreeMap<String, String>,
     /// Sets of further variables: each input becomes a task for each.
     pub sets: Sets,
+    /// Limits instead of the function's own.
+    pub overrides: Overrides,
     /// What else the person chose.
     pub options: LaunchOptions,
 }
@@ -114,6 +118,7 @@ impl LaunchRequest {
             inputs,
             parameters: BTreeMap::new(),
             sets: Sets::default(),
+            overrides: Overrides::default(),
             options: LaunchOptions::default(),
         }
     }
@@ -121,7 +126,10 @@ impl LaunchRequest {
     /// Whether storing its files is enough to start its tasks, where there is a trigger. What no notification of S3 can say is
     /// sent by an event of our own.
     fn is_plain(&self) -> bool {
-        self.parameters.is_empty() && self.sets.is_empty() && !self.options.everything
+        self.parameters.is_empty()
+            && self.sets.is_empty()
+            && self.overrides.is_none()
+            && !self.options.everything
     }
 }
 
@@ -315,6 +323,7 @@ fn event(
         retries: header.retries,
         group: header.group.clone(),
         variables: number.map(|number| sets.all_variables(header, number)).unwrap_or_default(),
+        timeout_s: number.and(header.overrides.timeout_s),
         parameters: number.and_then(|number| sets.of_task(number).1).map(|set| set.to_string()),
         bucket: if header.without_inputs { String::new() } else { bucket.to_owned() },
         key: key.to_owned(),

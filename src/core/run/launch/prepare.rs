@@ -10,11 +10,12 @@ use crate::cloud::now_ms;
 use crate::dataset::FileList;
 use crate::dataset::objects::Put;
 use crate::dataset::pace::Pace;
+use crate::definition;
 use crate::deploy::Unreadable;
-use crate::model::Place;
+use crate::model::{Overrides, Place};
 use crate::private;
 use crate::run::cloud::{FunctionFacts, TriggerPlace};
-use crate::run::header::{Overrides, RunHeader, StartedBy, new_run_id};
+use crate::run::header::{LaterStage, RunHeader, StartedBy, new_run_id};
 use crate::run::manifest::write_manifest;
 use crate::run::{RunContext, RunError, Stores, Unchanged, plan, reused};
 use std::collections::{HashMap, HashSet};
@@ -44,6 +45,7 @@ pub async fn prepare(
         changed::refuse(&request.function, &facts, &request.inputs, &later)?;
     }
     request.sets.check(&request.parameters)?;
+    refuse_overrides(&request, &facts)?;
     if !request.is_plain() {
         refuse_trigger_place(&request, &facts)?;
         facts.triggers.clear();
@@ -83,6 +85,7 @@ pub async fn prepare(
     }
     let tasks = request.sets.tasks(without.unwrap_or(inputs.len() as u64));
     refuse_count(tasks)?;
+    told.extend(told_of_overrides(&request, &behind.stages));
     let equal = (facts.keeps_apart == Some(false)).then(|| inputs.equal_names()).flatten();
     told.extend(equal.map(|equal| equal.to_string()));
     let mut launch = Launch {
@@ -105,7 +108,7 @@ pub async fn prepare(
             unselected: sieve.left_out,
             reused: reuse,
             fingerprint: facts.fingerprint.clone(),
-            overrides: Overrides::default(),
+            overrides: request.overrides,
             started_by: StartedBy::Trigger,
             retries: Some(facts.retries),
             throng: env!("CARGO_PKG_VERSION").to_owned(),
@@ -208,6 +211,49 @@ async fn fix(
             Ok(Fixed { provider, absent, without, ..Fixed::at(found.inputs, found.bucket) })
         }
     }
+}
+
+/// Limits that no function can have, or that this one cannot be given for a run.
+fn refuse_overrides(request: &LaunchRequest, facts: &FunctionFacts) -> Result<(), RunError> {
+    let Overrides { timeout_s, concurrency } = request.overrides;
+    let refuse = |why: String| Err(RunError::Refused(why));
+    if let Some(seconds) = timeout_s {
+        if !definition::TIMEOUT_S.contains(&seconds) {
+            let (least, most) = (definition::TIMEOUT_S.start(), definition::TIMEOUT_S.end());
+            return refuse(format!("--timeout {seconds}: {least} to {most} seconds"));
+        }
+        if facts.timeout_s > 0 && seconds >= facts.timeout_s {
+            return refuse(format!(
+                "--timeout {seconds}: the function `{}` itself ends after {} s, and a run can only have less: deploy it with a longer                  `timeout`",
+                request.function, facts.timeout_s
+            ));
+        }
+    }
+    match concurrency {
+        Some(most) if !definition::CONCURRENCY.contains(&most) => {
+            let (least, largest) = (definition::CONCURRENCY.start(), definition::CONCURRENCY.end());
+            refuse(format!("--concurrency {most}: {least} to {largest} tasks at a time"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// What a person should know of a run's own limits.
+fn told_of_overrides(request: &LaunchRequest, later: &[LaterStage]) -> Vec<String> {
+    let mut told = Vec::new();
+    if let Some(most) = request.overrides.concurrency {
+        told.push(format!(
+            "at most {most} at a time: tasks are sent as others end. When throng is ended before, the rest stays pending, and \
+             `throng run --resume` on this machine sends it"
+        ));
+    }
+    if let (Some(first), false) = (later.first(), request.overrides.is_none()) {
+        told.push(format!(
+            "the run's own limits hold for {} alone, not for {} and what else is behind it",
+            request.function, first.function
+        ));
+    }
+    told
 }
 
 /// Most tasks of a run.

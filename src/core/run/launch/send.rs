@@ -1,12 +1,12 @@
 //! Sends a launch's inputs; a file that cannot be sent becomes a failed task.
 
 use super::cancel::watch;
-use super::{Launch, SendReport, invoke};
+use super::{Launch, SendReport, gate, invoke};
 use crate::cloud::{CloudError, now_ms};
 use crate::dataset::Meter;
 use crate::dataset::objects::Put;
 use crate::dataset::pace::{Pace, drive};
-use crate::dataset::upload::{AfterPut, NotSent, Upload, UploadError, UploadRun};
+use crate::dataset::upload::{AfterPut, NotSent, Upload, UploadError, UploadRun, already_sent};
 use crate::model::TaskState;
 use crate::run::header::StartedBy;
 use crate::run::{RunError, plan};
@@ -57,8 +57,14 @@ impl Launch {
         cancel: &CancellationToken,
     ) -> Result<SendReport, RunError> {
         let invokes = self.header.started_by == StartedBy::Invoke;
+        let journal = self.context.folder(&self.header.id).join("sent.journal");
+        let before = match self.header.overrides.concurrency {
+            Some(_) => self.sets.per_input() * already_sent(&journal).await.map_err(UploadError::from)?,
+            None => 0,
+        };
+        let (gate, following) = gate::of(self, before).unzip();
         let after: Option<Arc<dyn AfterPut>> =
-            if invokes { Some(Arc::new(invoke::Untriggered::of(self))) } else { None };
+            if invokes { Some(Arc::new(invoke::Untriggered::of(self, gate))) } else { None };
         let upload = Upload {
             files: self.inputs.clone(),
             place: self.place.clone(),
@@ -68,11 +74,12 @@ impl Launch {
                 ledger: self.header.version,
                 group: self.header.group.clone(),
             }),
-            journal: self.context.folder(&self.header.id).join("sent.journal"),
+            journal,
             options: self.context.upload,
             after,
         };
         let uploaded = upload.send(self.context.store.clone(), meter, cancel).await;
+        following.inspect(tokio::task::JoinHandle::abort);
         let uploaded = uploaded.map_err(|error| match error {
             UploadError::Cancelled => RunError::Cancelled,
             other => other.into(),

@@ -84,6 +84,7 @@ impl World {
                     selections: Vec::new(),
                     join: None,
                     fingerprint: "function.results".into(),
+                    timeout_s: 30,
                     memory_mb: 256,
                     tmp_mb: 512,
                     retries,

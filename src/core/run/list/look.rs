@@ -1,7 +1,7 @@
 //! One look at one run: what it is, or what its records say.
 
 use crate::dataset::objects::read;
-use crate::model::{Counts, Reuse, RunSummary, RunTrouble, StageSummary};
+use crate::model::{Counts, Overrides, Reuse, RunSummary, RunTrouble, StageSummary};
 use crate::run::follow::read_header;
 use crate::run::header::{RunEnd, StageEnd, started_of};
 use crate::run::tracker::digest_of;
@@ -106,6 +106,7 @@ pub fn unread(id: &str) -> RunSummary {
         collisions: 0,
         collided: Vec::new(),
         reused: Reuse::default(),
+        overrides: Overrides::default(),
         resent: 0,
         reading: true,
         trouble: None,
@@ -132,6 +133,7 @@ fn of_end(header: &RunHeader, end: &[u8]) -> Option<RunSummary> {
         collisions: end.collisions,
         collided: end.collided,
         reused: header.reused.clone(),
+        overrides: header.overrides,
         settled: true,
         reading: false,
         ..unread(&header.id)
