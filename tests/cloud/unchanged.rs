@@ -3,7 +3,7 @@
 use crate::support::{Home, between};
 
 const SCRIPT: &str =
-    "sed s/^/done:/ \"$INPUT_FILE_PATH\" > \"$TMP_OUTPUT_DIR/$(basename \"$INPUT_FILE_PATH\").out\"";
+    "echo \"done:$(cat \"$INPUT_FILE_PATH\")\" > \"$TMP_OUTPUT_DIR/${INPUT_FILE_PATH##*/}.out\"";
 
 /// Deploys a function from `fit-data/in` to `fit-data/out`.
 fn deploy(home: &Home, script: &str) {
@@ -58,7 +58,7 @@ fn only_what_changed_is_run_and_everything_is_fetched() {
     assert_eq!(again["reused"]["tasks"], 3, "{again}");
 
     // A result that is gone; a new input; a value; a script; a person who wants all of it.
-    home.ok(&["rm", "fit-data/out/a.out", "--yes"]);
+    home.ok(&["rm", "object", "fit-data/out/a.out", "--yes"]);
     home.write("set/d", "d");
     let run = changed(&home, &[]);
     assert_eq!((&run["counts"]["succeeded"], &run["reused"]["tasks"]), (&2.into(), &2.into()), "{run}");
@@ -77,7 +77,7 @@ fn only_what_changed_is_run_and_everything_is_fetched() {
 #[test]
 fn of_a_sweep_the_new_values_are_run() {
     let home = Home::new();
-    deploy(&home, "cp \"$INPUT_FILE_PATH\" \"$TMP_OUTPUT_DIR/$(basename \"$INPUT_FILE_PATH\")-$X\"");
+    deploy(&home, "cp \"$INPUT_FILE_PATH\" \"$TMP_OUTPUT_DIR/${INPUT_FILE_PATH##*/}-$X\"");
     for name in ["a", "b"] {
         home.write(&format!("set/{name}"), name);
     }
