@@ -59,8 +59,8 @@ async fn changed(runs: &RunContext, header: &RunHeader) -> Result<LaunchRequest,
     let (parameters, overrides) = (header.parameters.clone(), header.overrides);
     Ok(LaunchRequest {
         parameters,
-        overrides,
         sets,
+        overrides,
         options,
         ..LaunchRequest::new(header.function.clone(), inputs)
     })

@@ -5,6 +5,7 @@
 //! functions     functions, running invocations, the form
 //! storage       buckets, objects, places
 //! runs          runs, tasks, counts, an open run
+//! launched      what a launch left out, and the limits that it chose
 //! task_name     how people and documents name a task
 //! progress      what takes a while
 //! logs          lines, queries, what is followed
@@ -14,6 +15,7 @@
 
 mod architecture;
 mod functions;
+mod launched;
 mod logs;
 mod progress;
 mod report;
@@ -24,12 +26,13 @@ mod variables;
 
 pub use architecture::Architecture;
 pub use functions::{FunctionForm, FunctionInfo, InvocationInfo};
+pub use launched::{Overrides, Reuse};
 pub use logs::{Arrival, LineId, LogEntry, LogMode, LogQuery, LogView};
 pub use progress::{Progress, ProgressState};
 pub use report::Report;
 pub use runs::{
-    Collision, Counts, Overrides, Reuse, RunStatistics, RunSummary, RunTrouble, RunView, StageSummary,
-    StageView, TaskRow, Waiting,
+    Collision, Counts, RunStatistics, RunSummary, RunTrouble, RunView, StageSummary, StageView, TaskRow,
+    Waiting,
 };
 pub use storage::{BucketInfo, ObjectInfo, ObjectPlace, Place, ProviderOf};
 pub use task_name::{NoTaskName, TaskName};

@@ -73,9 +73,10 @@ pub async fn tasks(session: &Session, args: args::Tasks) -> CliResult {
         .collect();
     let mut shown: Vec<_> = rows.iter().map(|row| document(row)).collect();
     let launched = args.stage.as_deref().is_none_or(|stage| stage == chain.header().function);
-    let reused = match args.state.is_empty() && launched {
-        true => run::reused(&context, chain.header()).await?,
-        false => Vec::new(),
+    let reused = if args.state.is_empty() && launched {
+        run::reused(&context, chain.header()).await?
+    } else {
+        Vec::new()
     };
     shown.extend(reused::documents(&reused));
     let whys = match session.format {

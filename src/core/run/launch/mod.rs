@@ -14,6 +14,7 @@
 //! resume    a run whose sending broke off
 //! send      files uploaded; those that cannot be are failed tasks
 //! gate      at most so many tasks under way
+//! limits    of a run, instead of its function's own
 //! invoke    tasks that no trigger starts
 //! again     what was sent and never began
 //! reopen    a run whose tasks are sent once more is open again
@@ -30,6 +31,7 @@ mod changed;
 mod gate;
 mod inputs;
 mod invoke;
+mod limits;
 mod prepare;
 mod reopen;
 mod rerun;

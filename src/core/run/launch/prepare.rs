@@ -5,17 +5,16 @@ use super::inputs::{list_objects, scan_files};
 use super::rerun::unsuccessful;
 use super::select::Sieve;
 use super::skip::skip;
-use super::{Inputs, Launch, LaunchRequest, are_too_new, changed, facts_of, refuse_other_contract};
+use super::{Inputs, Launch, LaunchRequest, are_too_new, changed, facts_of, limits, refuse_other_contract};
 use crate::cloud::now_ms;
 use crate::dataset::FileList;
 use crate::dataset::objects::Put;
 use crate::dataset::pace::Pace;
-use crate::definition;
 use crate::deploy::Unreadable;
-use crate::model::{Overrides, Place};
+use crate::model::Place;
 use crate::private;
 use crate::run::cloud::{FunctionFacts, TriggerPlace};
-use crate::run::header::{LaterStage, RunHeader, StartedBy, new_run_id};
+use crate::run::header::{RunHeader, StartedBy, new_run_id};
 use crate::run::manifest::write_manifest;
 use crate::run::{RunContext, RunError, Stores, Unchanged, plan, reused};
 use std::collections::{HashMap, HashSet};
@@ -40,12 +39,9 @@ pub async fn prepare(
     if !request.options.force {
         behind.refuse_mixing(context, &request.function).await?;
     }
-    if request.options.changed {
-        let later: Vec<_> = behind.stages.iter().map(|stage| stage.function.clone()).collect();
-        changed::refuse(&request.function, &facts, &request.inputs, &later)?;
-    }
+    changed::refuse(&request, &facts, &behind.stages)?;
     request.sets.check(&request.parameters)?;
-    refuse_overrides(&request, &facts)?;
+    limits::refuse(&request, &facts)?;
     if !request.is_plain() {
         refuse_trigger_place(&request, &facts)?;
         facts.triggers.clear();
@@ -59,33 +55,16 @@ pub async fn prepare(
     let (skipped, mut told) = skip(&mut inputs, &facts, request.options)?;
     told.extend(sieve.told());
     let place = Place { prefix: place.prefix.trim_matches('/').to_owned(), ..place };
-    let mut same = changed::Same::default();
-    if request.options.changed {
-        let etags = (!files).then_some(&etags);
-        let asked = changed::Asked {
-            context,
-            function: &request.function,
-            facts: &facts,
-            inputs: &inputs,
-            sets: &request.sets,
-            parameters: &request.parameters,
-            place: &place,
-            provider: provider.as_deref(),
-            etags,
-        };
-        same = asked.same(cancel).await?;
-        changed::keep_rest(&mut inputs, &mut request.sets, &same.tasks);
-        told.append(&mut same.told);
-    }
-    let reuse = same.reuse();
-    let reused: Vec<_> = same.tasks.into_values().collect();
+    let at = (&place, provider.as_deref(), (!files).then_some(&etags));
+    let left_out = changed::leave_out(context, &mut request, &facts, &mut inputs, at, cancel).await?;
+    let (reuse, reused) = left_out.into_parts(&mut told);
     if inputs.is_empty() && !reused.is_empty() {
         let (function, tasks) = (request.function, reused);
         return Err(RunError::Unchanged(Box::new(Unchanged { function, reuse, tasks, notes: told })));
     }
     let tasks = request.sets.tasks(without.unwrap_or(inputs.len() as u64));
     refuse_count(tasks)?;
-    told.extend(told_of_overrides(&request, &behind.stages));
+    told.extend(limits::told(&request, &behind.stages));
     let equal = (facts.keeps_apart == Some(false)).then(|| inputs.equal_names()).flatten();
     told.extend(equal.map(|equal| equal.to_string()));
     let mut launch = Launch {
@@ -211,49 +190,6 @@ async fn fix(
             Ok(Fixed { provider, absent, without, ..Fixed::at(found.inputs, found.bucket) })
         }
     }
-}
-
-/// Limits that no function can have, or that this one cannot be given for a run.
-fn refuse_overrides(request: &LaunchRequest, facts: &FunctionFacts) -> Result<(), RunError> {
-    let Overrides { timeout_s, concurrency } = request.overrides;
-    let refuse = |why: String| Err(RunError::Refused(why));
-    if let Some(seconds) = timeout_s {
-        if !definition::TIMEOUT_S.contains(&seconds) {
-            let (least, most) = (definition::TIMEOUT_S.start(), definition::TIMEOUT_S.end());
-            return refuse(format!("--timeout {seconds}: {least} to {most} seconds"));
-        }
-        if facts.timeout_s > 0 && seconds >= facts.timeout_s {
-            return refuse(format!(
-                "--timeout {seconds}: the function `{}` itself ends after {} s, and a run can only have less: deploy it with a longer                  `timeout`",
-                request.function, facts.timeout_s
-            ));
-        }
-    }
-    match concurrency {
-        Some(most) if !definition::CONCURRENCY.contains(&most) => {
-            let (least, largest) = (definition::CONCURRENCY.start(), definition::CONCURRENCY.end());
-            refuse(format!("--concurrency {most}: {least} to {largest} tasks at a time"))
-        }
-        _ => Ok(()),
-    }
-}
-
-/// What a person should know of a run's own limits.
-fn told_of_overrides(request: &LaunchRequest, later: &[LaterStage]) -> Vec<String> {
-    let mut told = Vec::new();
-    if let Some(most) = request.overrides.concurrency {
-        told.push(format!(
-            "at most {most} at a time: tasks are sent as others end. When throng is ended before, the rest stays pending, and \
-             `throng run --resume` on this machine sends it"
-        ));
-    }
-    if let (Some(first), false) = (later.first(), request.overrides.is_none()) {
-        told.push(format!(
-            "the run's own limits hold for {} alone, not for {} and what else is behind it",
-            request.function, first.function
-        ));
-    }
-    told
 }
 
 /// Most tasks of a run.

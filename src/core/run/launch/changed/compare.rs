@@ -34,7 +34,7 @@ impl<'a> Comparison<'a> {
         Self {
             asked,
             stores: Stores::of(asked.context, asked.function),
-            pace: Pace::new(super::AT_ONCE as u32),
+            pace: Pace::new(super::AT_ONCE),
             readers: Semaphore::new(READERS),
             explained: AtomicBool::new(false),
             doubt: Mutex::default(),

@@ -15,16 +15,16 @@ mod compare;
 mod past;
 mod rest;
 
-pub(super) use rest::keep_rest;
-
-use super::Inputs;
+use super::{Inputs, LaunchRequest};
 use crate::dataset::FileList;
 use crate::model::{Place, Reuse};
 use crate::run::cloud::FunctionFacts;
+use crate::run::header::LaterStage;
 use crate::run::{ReusedTask, RunContext, RunError, Sets};
 use compare::Comparison;
 use futures::future::BoxFuture;
 use futures::{StreamExt as _, TryStreamExt as _};
+use rest::keep_rest;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::Arc;
@@ -32,12 +32,12 @@ use throng_contract::keys::inputs_run;
 use tokio_util::sync::CancellationToken;
 
 /// Runs of a function that are looked at.
-pub(super) const RUNS: usize = 20;
+const RUNS: usize = 20;
 /// Tasks that are compared at a time.
-const AT_ONCE: usize = 64;
+const AT_ONCE: u32 = 64;
 
 /// The inputs of a launch.
-pub(super) struct Asked<'a> {
+struct Asked<'a> {
     pub context: &'a RunContext,
     pub function: &'a str,
     pub facts: &'a FunctionFacts,
@@ -61,8 +61,14 @@ pub(super) struct Same {
 }
 
 impl Same {
+    /// The runs that have done it with how many tasks, and these; what there is to say is added.
+    pub fn into_parts(mut self, told: &mut Vec<String>) -> (Reuse, Vec<ReusedTask>) {
+        told.append(&mut self.told);
+        (self.reuse(), self.tasks.into_values().collect())
+    }
+
     /// The runs that have done it, newest first.
-    pub fn reuse(&self) -> Reuse {
+    fn reuse(&self) -> Reuse {
         let mut runs: Vec<_> =
             self.tasks.values().map(|task| task.run.clone()).collect::<HashSet<_>>().into_iter().collect();
         runs.sort_unstable_by(|a, b| b.cmp(a));
@@ -72,13 +78,17 @@ impl Same {
 
 /// Refuses launches of which it cannot be told what changed.
 pub(super) fn refuse(
-    function: &str,
+    request: &LaunchRequest,
     facts: &FunctionFacts,
-    inputs: &Inputs,
-    later: &[String],
+    later: &[LaterStage],
 ) -> Result<(), RunError> {
+    let LaunchRequest { function, inputs, options, .. } = request;
     let refuse = |why: String| Err(RunError::Refused(why));
+    if !options.changed {
+        return Ok(());
+    }
     if !later.is_empty() {
+        let later: Vec<_> = later.iter().map(|stage| stage.function.as_str()).collect();
         return refuse(format!(
             "--changed looks at one function alone, and `{function}` has others behind it ({}), which need all of its outputs in \
              one run: leave --changed out",
@@ -98,6 +108,27 @@ pub(super) fn refuse(
         )),
         _ => Ok(()),
     }
+}
+
+/// Takes what need not be run out of the inputs and sets of a launch, when that was asked for. `at`: where the inputs are, at which
+/// provider, and of objects their `ETag`s.
+pub(super) async fn leave_out(
+    context: &RunContext,
+    request: &mut LaunchRequest,
+    facts: &FunctionFacts,
+    inputs: &mut FileList,
+    at: (&Place, Option<&str>, Option<&HashMap<String, String>>),
+    cancel: &CancellationToken,
+) -> Result<Same, RunError> {
+    if !request.options.changed {
+        return Ok(Same::default());
+    }
+    let (place, provider, etags) = at;
+    let LaunchRequest { function, sets, parameters, .. } = &*request;
+    let asked = Asked { context, function, facts, inputs, sets, parameters, place, provider, etags };
+    let same = asked.same(cancel).await?;
+    keep_rest(inputs, &mut request.sets, &same.tasks);
+    Ok(same)
 }
 
 impl Asked<'_> {
@@ -130,7 +161,7 @@ impl Asked<'_> {
         let comparison = Comparison::of(self);
         let compare = futures::stream::iter(found)
             .map(|(task, run, row)| comparison.of_task(task, run, row))
-            .buffer_unordered(AT_ONCE)
+            .buffer_unordered(AT_ONCE as usize)
             .try_collect::<Vec<_>>();
         let compared = cancel.run_until_cancelled(compare).await.ok_or(RunError::Cancelled)??;
         let mut same = Same { tasks: compared.into_iter().flatten().collect(), told: Vec::new() };

@@ -5,6 +5,7 @@ use crate::model::{TaskRow, TaskState};
 use crate::run::cloud::FunctionFacts;
 use crate::run::follow::read_header;
 use crate::run::header::{is_run_id, started_of};
+use crate::run::tracker::RunTracker;
 use crate::run::{FollowOptions, Follower, RunContext, RunError, RunHeader, sets_of};
 use futures::StreamExt as _;
 use std::collections::BTreeMap;
@@ -70,7 +71,7 @@ pub(super) async fn successes(
     follower.load_inputs().await?;
     follower.read().await?;
     let launched = follower.chain().stages().next();
-    for row in launched.into_iter().flat_map(|stage| stage.rows()) {
+    for row in launched.into_iter().flat_map(RunTracker::rows) {
         if let (TaskState::Succeeded, Some(number)) = (row.state, row.task.number()) {
             each(row, &sets.with(&run.parameters, number));
         }

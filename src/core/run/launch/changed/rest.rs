@@ -6,11 +6,7 @@ use std::collections::BTreeMap;
 
 /// Leaves out tasks. Where every input that remains has the same sets, every input still has every set; else each task
 /// has one of its own.
-pub(in crate::run::launch) fn keep_rest(
-    inputs: &mut FileList,
-    sets: &mut Sets,
-    done: &BTreeMap<u64, ReusedTask>,
-) {
+pub(super) fn keep_rest(inputs: &mut FileList, sets: &mut Sets, done: &BTreeMap<u64, ReusedTask>) {
     if done.is_empty() {
         return;
     }
@@ -47,7 +43,9 @@ mod tests {
     fn list() -> FileList {
         let mut list = FileList::default();
         let base = list.add_base("/x".into());
-        ["a", "b", "c"].into_iter().for_each(|name| list.push(base, name, 1));
+        for name in ["a", "b", "c"] {
+            list.push(base, name, 1);
+        }
         list
     }
 

@@ -22,7 +22,8 @@ async fn launched(world: &World, request: LaunchRequest) -> Result<Launch, RunEr
 async fn done(world: &World, launch: Launch) -> String {
     let header = launch.header().clone();
     send(launch).await.unwrap();
-    for event in std::mem::take(&mut *world.functions.invoked.lock().unwrap()) {
+    let events = std::mem::take(&mut *world.functions.invoked.lock().unwrap());
+    for event in events {
         let task = event.task.unwrap();
         let tag = world.store.head(&event.bucket, &event.key).await.unwrap().unwrap().etag;
         let bytes = fingerprinted("function", format!("\"{tag}\"").as_bytes(), &event.variables).unwrap();
