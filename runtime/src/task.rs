@@ -69,7 +69,7 @@ pub struct Attempt<'a> {
     pub init: Option<Duration>,
 }
 
-impl<'a> Attempt<'a> {
+impl Attempt<'_> {
     /// The same, with less time for a script that is about to begin.
     fn within(&self, timeout: Option<Duration>) -> Self {
         let at = timeout.map(|timeout| Instant::now() + timeout);
