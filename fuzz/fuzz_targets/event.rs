@@ -54,6 +54,7 @@ fn ours_is_understood(data: &[u8]) {
         group: None,
         variables: [("ALPHA".to_owned(), "0.1".to_owned())].into(),
         parameters: Some("3".to_owned()),
+        timeout_s: Some(30),
         bucket: "bucket".into(),
         key: key.clone(),
         provider: None,
@@ -72,4 +73,5 @@ fn ours_is_understood(data: &[u8]) {
     assert_eq!((&job.task, &job.input), (&task, &input));
     assert_eq!(job.files, sent.files);
     assert_eq!((&job.variables, &job.parameters), (&sent.variables, &sent.parameters));
+    assert_eq!(job.timeout.map(|timeout| timeout.as_secs()), Some(30));
 }

@@ -7,6 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
+use std::time::Duration;
 use throng_contract::barrier::Start;
 use throng_contract::{
     EventFiles, EventRef, S3ObjectRef, TaskEvent, TaskRef, object_keys_from_s3_event, s3_event_id,
@@ -47,6 +48,8 @@ pub struct Job {
     pub variables: BTreeMap<String, String>,
     /// Which set of parameters they are of.
     pub parameters: Option<String>,
+    /// How long its script may run at most, where the event says so.
+    pub timeout: Option<Duration>,
     /// The start marker that the event is about: the job is a join.
     pub start: Option<Start>,
     /// For the variable `EVENT`.
@@ -109,6 +112,7 @@ fn plain(bytes: Vec<u8>) -> Job {
         group: None,
         variables: BTreeMap::new(),
         parameters: None,
+        timeout: None,
         start: None,
         event: None,
         time: None,
@@ -153,6 +157,7 @@ fn read_value(value: Value, raw: &[u8], now: &str, request: &mut Request, depth:
                 group: None,
                 variables: BTreeMap::new(),
                 parameters: None,
+                timeout: None,
                 start: None,
                 event: Some(json!({"Records": [&object.record]}).to_string()),
                 time: Some(object.event_time.unwrap_or_else(|| now.to_owned())),
@@ -252,6 +257,7 @@ fn own_event(value: &Value, now: &str) -> Option<Job> {
         start: None,
         variables: event.variables,
         parameters: event.parameters,
+        timeout: event.timeout_s.map(|seconds| Duration::from_secs(seconds.into())),
         task: event.task,
         origin: event.provider.map_or(Origin::Own, Origin::Provider),
         input: match event.key.as_str() {

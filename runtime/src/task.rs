@@ -25,7 +25,10 @@ use std::ffi::OsString;
 use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
-use throng_contract::{AttemptRecord, EventRef, FailureClass, Phases, Requests, TaskRef, TaskState, layout};
+use throng_contract::{
+    AttemptRecord, EventRef, FINGERPRINT_BYTES, FailureClass, Phases, Requests, TaskRef, TaskState,
+    fingerprinted, layout,
+};
 
 /// What stays the same for all tasks of an environment.
 pub struct Worker<'a> {
@@ -65,6 +68,15 @@ pub struct Attempt<'a> {
     pub end: Instant,
     /// What the environment's start took, at its first invocation.
     pub init: Option<Duration>,
+}
+
+impl Attempt<'_> {
+    /// The same, with less time for a script that is about to begin.
+    fn within(&self, timeout: Option<Duration>) -> Self {
+        let at = timeout.map(|timeout| Instant::now() + timeout);
+        let limits = Limits { until: at.unwrap_or(self.limits.until).min(self.limits.until), ..self.limits };
+        Self { limits, ..*self }
+    }
 }
 
 /// What is said of a task whose run was cancelled while it was queued.
@@ -251,6 +263,7 @@ impl Worker<'_> {
         if record.task.as_ref().is_some_and(cancelled) {
             return Ok(Done::Cancelled);
         }
+        let attempt = &attempt.within(job.timeout);
         let begin = Instant::now();
         let mut command = self.command(attempt, job, &folders, &staged, record.task.as_ref(), log)?;
         let ended = self.execute(&mut command, attempt, log, record);
@@ -297,20 +310,18 @@ impl Worker<'_> {
 
     /// Digest of what decides the result, when the function's part of it is known.
     fn fingerprint(&self, etag: &str, job: &Job) -> Option<String> {
-        let function = &self.settings.function.fingerprint;
-        let mut digest = Sha256::new_with_prefix(function);
-        match &job.input {
+        let task;
+        let input = match &job.input {
             Input::Object { .. } if etag.is_empty() => return None,
-            Input::Object { .. } => digest.update(etag),
-            Input::Bytes(bytes) => digest.update(bytes),
+            Input::Object { .. } => etag.as_bytes(),
+            Input::Bytes(bytes) => bytes,
             Input::Nothing => {
-                digest.update(job.task.as_ref().map_or(String::new(), |task| task.task.to_string()));
+                task = job.task.as_ref().map_or(String::new(), |task| task.task.to_string());
+                task.as_bytes()
             }
-        }
-        if !job.variables.is_empty() {
-            digest.update(serde_json::to_vec(&job.variables).unwrap_or_default());
-        }
-        (!function.is_empty()).then(|| hex::encode(&digest.finalize()[..16]))
+        };
+        let bytes = fingerprinted(&self.settings.function.fingerprint, input, &job.variables)?;
+        Some(hex::encode(&Sha256::digest(bytes)[..FINGERPRINT_BYTES]))
     }
 
     fn command(

@@ -175,6 +175,7 @@ mod tests {
             group: None,
             variables: BTreeMap::new(),
             parameters: None,
+            timeout: None,
             start: None,
             event: None,
             time: None,

@@ -10,6 +10,7 @@ use throng_contract::{BackEnd, EventRef, Requests, TaskRef};
 use throng_core::doctor::Check;
 use throng_core::logs::{Parser, RawEvent};
 use throng_core::model::*;
+use throng_core::run::ReusedTask;
 use throng_core::words::{Clean, Lines, is_hostile};
 use throng_core::{clean, lines};
 
@@ -74,6 +75,8 @@ pub(crate) fn run() -> RunSummary {
         ],
         collisions: 1,
         collided: vec![Collision { bucket: evil(), key: evil(), tasks: vec![0.into()], provider: None }],
+        overrides: Overrides { timeout_s: Some(1), concurrency: Some(1) },
+        reused: Reuse { tasks: 1, runs: vec![evil()] },
         resent: 0,
         reading: false,
         trouble: Some(throng_core::model::RunTrouble { damaged: true, why: evil() }),
@@ -145,6 +148,19 @@ fn record() -> AttemptRecord {
     }
 }
 
+fn reused() -> ReusedTask {
+    ReusedTask {
+        run: evil(),
+        task: 0,
+        provider: Some(evil()),
+        bucket: evil(),
+        key: evil(),
+        size: 1,
+        variables: BTreeMap::from([(evil(), evil())]),
+        outputs: record().outputs,
+    }
+}
+
 #[test]
 fn records_are_neutral_in_every_printer() {
     checked(functions::table(&[function()]));
@@ -160,6 +176,7 @@ fn records_are_neutral_in_every_printer() {
     checked(runs::show::one(&run()));
     checked(runs::show::table(&[run()]));
     checked(runs::tasks::task_text(Some(EVIL), &task(), EVIL, &[record()], Some(1)));
+    checked(runs::reused::table(&[reused()]));
     checked(runs::reasons::reason(&record(), None));
     checked(runs::follow::stalled(&run()).unwrap());
     let check = Check { what: evil(), ok: false, found: evil(), advice: evil(), unreachable: false };

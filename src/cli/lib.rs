@@ -160,7 +160,7 @@ fn dispatch(cli: Cli, product: Product) -> CliResult {
 async fn run(session: &Session, verb: Verb) -> CliResult {
     match verb {
         Verb::Tui => verbs::tui::open(session, None).await,
-        Verb::Demo(demo) => verbs::demo::run(session, demo).await,
+        Verb::Demo(demo) => Box::pin(verbs::demo::run(session, demo)).await,
         Verb::Deploy(deploy) => verbs::deploy::deploy(session, *deploy).await,
         Verb::Upgrade(upgrade) => verbs::upgrade::upgrade(session, upgrade).await,
         Verb::Check(check) => verbs::deploy::check(session, &check),

@@ -66,6 +66,9 @@ pub struct TaskEvent {
     /// Which set of parameters that is, by its id, for the record.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parameters: Option<String>,
+    /// Seconds after which its script is ended, where a run wants less than the function's limit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timeout_s: Option<u32>,
     /// The bucket of the input; empty with an empty key.
     pub bucket: String,
     /// The key of the input, as it is (not URL-encoded). Empty for a task of a run without inputs.

@@ -10,6 +10,7 @@
 //! content       content types: from names and first bytes
 //! event         what an invocation can be about
 //! failure_line  failures that are alike have one digest
+//! fingerprint   what decides a task's result
 //! group         tasks of several files: folders, and inputs with partners
 //! hash          one hash for names
 //! ids           ids of tasks and attempts
@@ -33,6 +34,7 @@ mod config;
 mod content;
 mod event;
 pub mod failure_line;
+mod fingerprint;
 pub mod group;
 mod hash;
 mod ids;
@@ -53,6 +55,7 @@ mod template;
 pub use config::{Credentials, Expect, FunctionConfig, OnFailure, OutputRule, TaskRule};
 pub use content::{HEAD_BYTES, content_type};
 pub use event::{EventRef, S3ObjectRef, TaskEvent, TaskRef, object_keys_from_s3_event, s3_event_id};
+pub use fingerprint::{FINGERPRINT_BYTES, fingerprinted};
 pub use group::{EventFiles, Grouping, ManifestSlice, Partner, TaskFile, TaskFiles};
 pub use ids::{AttemptId, ParseIdError, TaskId};
 pub use lineage::{Lineage, is_id};

@@ -180,3 +180,18 @@ fn a_task_without_an_input_has_its_number() {
     }
     assert_ne!(fingerprints[0], fingerprints[1]);
 }
+
+#[test]
+fn an_event_may_give_its_script_less_time_never_more() {
+    let mut rig = Rig::with_script("sleep \"$(cat \"$INPUT_FILE_PATH\")\"");
+    let mut event = |sleep: &[u8], seconds: u32| {
+        rig.put("in/a", sleep);
+        rig.invoke(&json!({"throng": {"version": 2, "run": "r", "task": "7"}, "bucket": "in", "key": "a",
+            "timeout_s": seconds}));
+        rig.record()
+    };
+    let ended = event(b"40", 1);
+    assert_eq!((ended.state, ended.class), (TaskState::TimedOut, Some(FailureClass::Timeout)));
+    assert!((900.0..20_000.0).contains(&ended.phases.run_ms), "{}", ended.phases.run_ms);
+    assert_eq!(event(b"0", 900).state, TaskState::Succeeded);
+}

@@ -15,7 +15,7 @@ mod runs;
 pub use cloud::{Doctor, Image, Local, Policy};
 pub use functions::{Check, Deploy, Functions, Invoke, Migrate, New, Upgrade};
 pub use objects::{Get, Ls, Put, Rm, RmWhat};
-pub use runs::{Cancel, Choice, Demo, Logs, Run, Runs, Tasks, Values};
+pub use runs::{Cancel, Choice, Demo, Logs, Overrides, Run, Runs, Tasks, Values};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;

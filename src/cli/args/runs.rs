@@ -27,13 +27,16 @@ pub struct Run {
     /// Send what this run (its id, or `last`) has not sent yet, else what was sent and never began
     #[arg(long, value_name = "RUN")]
     pub resume: Option<String>,
-    /// Launch a new run over the inputs of every task of this run (its id, or `last`) that did not succeed
+    /// Launch a new run over the inputs of every task of this run (its id, or `last`) that did not succeed; with --changed: over
+    /// all that it was launched over, as far as that has changed or not succeeded
     #[arg(long, value_name = "RUN", conflicts_with_all = ["function", "inputs", "resume"])]
     pub again: Option<String>,
     #[command(flatten)]
     pub choice: Choice,
     #[command(flatten)]
     pub values: Values,
+    #[command(flatten)]
+    pub overrides: Overrides,
     /// Wait for the end and report
     #[arg(short, long)]
     pub wait: bool,
@@ -61,9 +64,25 @@ pub struct Choice {
     /// Leave out what is too large for the function's /tmp; without it the launch is refused
     #[arg(long)]
     pub skip_too_large: bool,
-    /// Launch beside an open run of the same chain, although both store under the same keys between its stages
+    /// Leave out inputs whose last success (of the last 20 runs of the function) had the same content, script, image and variables, and
+    /// whose results are still there; they are shown as `reused`. With --again: over what that run was launched over
+    #[arg(long, conflicts_with_all = ["resume", "tasks"])]
+    pub changed: bool,
+    /// Launch beside an open run of the same chain, although both store under the same keys between its stages; with --changed:
+    /// run what has not changed, too
     #[arg(long)]
     pub force: bool,
+}
+
+/// Limits of a run, instead of its function's own.
+#[derive(Debug, Default, Args)]
+pub struct Overrides {
+    /// End each script of this run after so many seconds; less than the function's own time limit
+    #[arg(long, value_name = "SECONDS", conflicts_with_all = ["resume", "again"])]
+    pub timeout: Option<u32>,
+    /// Most tasks of this run under way at a time: others are sent as these end
+    #[arg(long, value_name = "NUMBER", conflicts_with_all = ["resume", "again"])]
+    pub concurrency: Option<u32>,
 }
 
 /// Variables of a run.

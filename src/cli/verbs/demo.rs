@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use throng_core::dataset::Meter;
 use throng_core::image::Programs;
-use throng_core::jobs::{self, Definitions, Job, Observer, WhenInterrupted};
+use throng_core::jobs::{self, Definitions, Job, Launched, Observer, WhenInterrupted};
 use throng_core::lines;
 use throng_core::model::Architecture;
 use throng_core::private;
@@ -47,7 +47,10 @@ pub async fn run(session: &Session, args: args::Demo) -> CliResult {
     let inputs = Inputs::Files { paths: vec![folder.join(IMAGES).join(".")], dest: None };
     let request = LaunchRequest::new(plan.function.clone(), inputs);
     let observer = Observer::silent(session.interrupt.clone());
-    let launch = jobs::launch(&job, request, &observer).await?;
+    let Launched::Run(launch) = jobs::launch(&job, request, &observer).await? else {
+        return Err(Fail::usage("the demo has nothing to run"));
+    };
+    let launch = *launch;
     let id = launch.header().id.clone();
     if !args.no_tui {
         let sending = tokio::spawn(async move {

@@ -75,6 +75,10 @@ impl MemoryStore {
         self.objects.lock().unwrap().get(&(bucket.to_owned(), key.to_owned())).cloned()
     }
 
+    pub fn remove(&self, bucket: &str, key: &str) {
+        self.objects.lock().unwrap().remove(&(bucket.to_owned(), key.to_owned()));
+    }
+
     pub fn insert(&self, bucket: &str, key: &str, body: impl Into<Bytes>) {
         let stored =
             Stored { body: body.into(), metadata: Vec::new(), kind: None, puts: 1, modified_ms: None };
@@ -165,6 +169,7 @@ impl Objects for MemoryStore {
             etag: format!("{:08x}", crc32fast::hash(&stored.body)),
             metadata: stored.metadata.into_iter().map(|(n, v)| (n.to_owned(), v)).collect(),
             modified_ms: stored.modified_ms,
+            kms: false,
         }))
     }
 

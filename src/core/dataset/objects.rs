@@ -52,6 +52,8 @@ pub struct Head {
     pub metadata: Vec<(String, String)>,
     /// When it was stored, as the service says.
     pub modified_ms: Option<u64>,
+    /// Whether it is encrypted with a key of KMS: then the `ETag` is no checksum.
+    pub kms: bool,
 }
 
 /// An object in a listing.

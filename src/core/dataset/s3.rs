@@ -111,6 +111,7 @@ impl Objects for S3Objects {
             etag: etag(answer.e_tag()),
             metadata: metadata.map(|(name, value)| (name.to_ascii_lowercase(), value.clone())).collect(),
             modified_ms: answer.last_modified().and_then(millis),
+            kms: answer.server_side_encryption().is_some_and(|kind| kind.as_str().starts_with("aws:kms")),
         }))
     }
 

@@ -10,13 +10,13 @@ use throng_contract::FunctionConfig;
 /// Memory in MiB.
 pub(super) const MEMORY_MB: RangeInclusive<u32> = 128..=10_240;
 /// Time limit in seconds.
-pub(super) const TIMEOUT_S: RangeInclusive<u32> = 1..=900;
+pub(crate) const TIMEOUT_S: RangeInclusive<u32> = 1..=900;
 /// /tmp in MiB.
 pub(super) const TMP_MB: RangeInclusive<u32> = 512..=10_240;
 /// Lambda's own retries of asynchronous invocations.
 pub(super) const RETRIES: RangeInclusive<u32> = 0..=2;
 /// Reserved concurrency. 0 would stop the function altogether.
-pub(super) const CONCURRENCY: RangeInclusive<u32> = 1..=100_000;
+pub(crate) const CONCURRENCY: RangeInclusive<u32> = 1..=100_000;
 /// Files that a task can be expected to leave.
 pub(super) const EXPECTED_FILES: RangeInclusive<u32> = 1..=1_000_000;
 /// The longest script. Our own limit: larger things belong into the image.

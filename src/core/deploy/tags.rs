@@ -7,10 +7,11 @@ use crate::model::{Axis, Millis, Place};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Serialize;
+use sha2::{Digest as _, Sha256};
 use std::collections::BTreeMap;
 use throng_contract::barrier::When;
 use throng_contract::layout::TAG_CONTRACT;
-use throng_contract::{Grouping, Selection};
+use throng_contract::{FunctionConfig, Grouping, Selection};
 
 /// Says that throng made it.
 pub(super) const CREATED_BY: &str = "createdby";
@@ -20,6 +21,8 @@ pub(super) const THRONG: &str = "throng";
 pub(super) const FUNCTION: &str = "throng:function";
 /// Digest of the definition.
 pub(super) const DEFINITION: &str = "throng:definition";
+/// What decides the function's results ([`fingerprint_tag`]).
+pub(super) const FINGERPRINT: &str = "throng:fingerprint";
 /// Places where outputs go, with a space between them.
 pub(super) const OUTPUT: &str = "throng:output";
 /// Whether inputs of equal names have results of different names, whatever the script calls them.
@@ -120,6 +123,22 @@ pub fn outputs_of(tags: &BTreeMap<String, String>) -> Vec<Place> {
         Place { bucket: bucket.to_owned(), prefix: prefix.to_owned() }
     };
     places.filter(|text| !text.is_empty()).map(place).collect()
+}
+
+/// The value of [`FINGERPRINT`]: the digest of what its image does, a dot, and a digest of where results go and which are
+/// expected. `None` when the image does not tell the former.
+pub(super) fn fingerprint_tag(config: &FunctionConfig) -> Option<(String, String)> {
+    let results = serde_json::to_vec(&(&config.outputs, &config.expect)).unwrap_or_default();
+    let results = hex::encode(&Sha256::digest(results)[..8]);
+    let known = !config.fingerprint.is_empty();
+    known.then(|| (FINGERPRINT.to_owned(), format!("{}.{results}", config.fingerprint)))
+}
+
+/// What decides the results of a function with these tags: of equal ones the results of equal inputs are equal, and lie in the
+/// same places. Empty when an older throng deployed it.
+#[must_use]
+pub fn fingerprint_of(tags: &BTreeMap<String, String>) -> String {
+    tags.get(FINGERPRINT).cloned().unwrap_or_default()
 }
 
 /// Whether the paths of a function with these tags keep results of inputs of equal names apart; `None` when the tags do not say.

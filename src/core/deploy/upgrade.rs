@@ -97,8 +97,9 @@ async fn runtime(
     settings.env.insert(ENV_ROLE.to_owned(), settings.role.clone());
     let detail = format!("image {} → {}", diff::short(&found.settings.image), diff::short(&settings.image));
     let warnings = composed.warnings.clone();
+    let mut tag = BTreeMap::from([(TAG_CONTRACT.to_owned(), versions::CONTRACT.to_string())]);
+    tag.extend(tags::fingerprint_tag(&composed.function_config));
     steps.push(step("image", "today's runtime", vec![Work::Push(Box::new(composed), target.registry)]));
-    let tag = BTreeMap::from([(TAG_CONTRACT.to_owned(), versions::CONTRACT.to_string())]);
     let configured = Box::new(settings.clone());
     let work = vec![Work::Code(configured.clone()), Work::Configure(configured), Work::Tag(tag)];
     steps.push(step(&format!("function {name}"), &detail, work));

@@ -1,6 +1,6 @@
 //! What a front end can ask for.
 
-use crate::jobs::Job;
+use crate::jobs::{Job, Which};
 use crate::model::{FunctionForm, LogQuery, ObjectPlace, Place, ProviderOf, TaskName};
 use std::path::PathBuf;
 
@@ -98,6 +98,8 @@ pub enum Command {
         function: String,
         /// The run that has ended.
         run: String,
+        /// Which of them.
+        which: Which,
     },
     /// Invoke once, with a payload (empty for none), and show the answer.
     Invoke {

@@ -7,7 +7,8 @@ use super::progress::ProgressHandle;
 use super::snapshot::Severity;
 use crate::dataset::Meter;
 use crate::jobs::{
-    self, Cancellation, JobContext, JobError, JobErrorKind, NotDone, Resumption, WhenInterrupted,
+    self, Cancellation, JobContext, JobError, JobErrorKind, Launched, NotDone, Resumption, WhenInterrupted,
+    Which,
 };
 use crate::run::{Inputs, Launch, LaunchOptions, LaunchRequest, SendReport};
 use crate::words::plural;
@@ -19,7 +20,7 @@ pub(super) enum Source {
     /// Over these inputs.
     Of(Inputs),
     /// Over what did not succeed of this run.
-    Again(String),
+    Again(String, Which),
 }
 
 /// Launches a run and sends its inputs.
@@ -41,15 +42,21 @@ pub(super) async fn launch(
                 let request = LaunchRequest { options, ..LaunchRequest::new(function, inputs) };
                 jobs::launch(&job, request, &observer).await
             }
-            Source::Again(run) => jobs::rerun(&job, &run, &observer).await,
+            Source::Again(run, which) => jobs::rerun(&job, &run, which, &observer).await,
         }
     };
     match launched.await {
-        Ok(launch) => {
+        Ok(Launched::Run(launch)) => {
             memory.open.say();
             tell(&ctx, &launch);
             ctx.refresh.notify_one();
-            send(&ctx, &memory, launch, Some(progress)).await;
+            send(&ctx, &memory, *launch, Some(progress)).await;
+        }
+        Ok(Launched::Unchanged(unchanged)) => {
+            let title = format!("{function}: nothing has changed, and no run was made");
+            let notes = unchanged.notes.join("; ");
+            ctx.update(move |state| state.notice(Severity::Info, title, notes));
+            finish(&ctx, &progress, String::new(), &Ok(()));
         }
         Err(error) => finish(&ctx, &progress, format!("{function} was not launched"), &Err(error)),
     }

@@ -281,6 +281,8 @@ mod tests {
             stages: Vec::new(),
             collisions: 0,
             collided: Vec::new(),
+            reused: crate::model::Reuse::default(),
+            overrides: crate::model::Overrides::default(),
             resent: 0,
             reading: false,
             trouble: None,

@@ -155,7 +155,9 @@ impl From<RunError> for JobError {
             RunError::Upload(error) => return error.into(),
             // Of another cloud than the context's.
             RunError::Provider { error: ref said, .. } => kind_of(said),
-            RunError::Scan(_) | RunError::Refused(_) | RunError::AllSent(_) => JobErrorKind::Usage,
+            RunError::Scan(_) | RunError::Refused(_) | RunError::AllSent(_) | RunError::Unchanged(_) => {
+                JobErrorKind::Usage
+            }
             RunError::NoFunction(_) | RunError::NoRun(_) => JobErrorKind::NotFound,
             RunError::Io(_) | RunError::Damaged { .. } => JobErrorKind::Failed,
             RunError::Cancelled => JobErrorKind::Interrupted,

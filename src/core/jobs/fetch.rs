@@ -4,7 +4,7 @@ use super::{Job, JobContext, JobError, Observer};
 use crate::dataset::S3Objects;
 use crate::dataset::download::{Download, DownloadError, Downloaded, Named};
 use crate::model::{AttemptRecord, ProviderOf, TaskRow};
-use crate::run::{self, Store, Stores};
+use crate::run::{self, RunContext, Store, Stores, Unchanged};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -113,7 +113,34 @@ pub async fn fetch_results(
     observer.doing(format!("download the results of run {run} to {}", to.display()));
     let runs = context.runs()?;
     let results = observer.until_cancelled(run::results(&runs, run)).await?;
-    let stores = Stores::of(&runs, &results.function);
+    fetch_all(context, &runs, results, to, observer).await
+}
+
+/// Fetches what earlier runs have put, of a launch that found nothing to do. As [`fetch_results`].
+///
+/// # Errors
+/// Not everything that can be fetched was.
+pub async fn fetch_reused(
+    context: &JobContext,
+    unchanged: &Unchanged,
+    to: &Path,
+    observer: &Observer,
+) -> Result<Results, JobError> {
+    context.permit(Job::Fetch)?;
+    observer.doing(format!("download earlier results to {}", to.display()));
+    let (function, reused) = (unchanged.function.clone(), unchanged.tasks.clone());
+    let results = run::Results { function, reused, tasks: Vec::new() };
+    fetch_all(context, &context.runs()?, results, to, observer).await
+}
+
+async fn fetch_all(
+    context: &JobContext,
+    runs: &RunContext,
+    results: run::Results,
+    to: &Path,
+    observer: &Observer,
+) -> Result<Results, JobError> {
+    let stores = Stores::of(runs, &results.function);
     let (named, failed) = results.named();
     let mut objects = Downloaded { failed, ..Downloaded::default() };
     for ((provider, bucket), named) in named {

@@ -2,7 +2,7 @@
 
 use super::{Job, JobContext, JobError, JobEvent, Observer};
 use crate::dataset::Meter;
-use crate::run::{self, Launch, LaunchRequest, SendReport};
+use crate::run::{self, Launch, LaunchRequest, RunError, SendReport, Unchanged};
 use std::sync::Arc;
 
 /// What becomes of a run whose sending is ended by a person.
@@ -14,7 +14,26 @@ pub enum WhenInterrupted {
     CancelRun,
 }
 
-/// Makes a run: afterwards it exists, and its inputs are to be sent.
+/// What came of asking for a run.
+#[derive(Debug)]
+pub enum Launched {
+    /// It exists, and its inputs are to be sent.
+    Run(Box<Launch>),
+    /// Only what changed was asked for, and that is nothing: there is no run.
+    Unchanged(Unchanged),
+}
+
+impl Launched {
+    pub(super) fn of(launch: Result<Launch, RunError>) -> Result<Self, RunError> {
+        match launch {
+            Ok(launch) => Ok(Self::Run(Box::new(launch))),
+            Err(RunError::Unchanged(unchanged)) => Ok(Self::Unchanged(*unchanged)),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// Makes a run, unless nothing has changed and only that was asked for.
 ///
 /// # Errors
 /// No run was made.
@@ -22,11 +41,12 @@ pub async fn launch(
     context: &JobContext,
     request: LaunchRequest,
     observer: &Observer,
-) -> Result<Launch, JobError> {
+) -> Result<Launched, JobError> {
     context.permit(Job::Launch)?;
     let runs = context.runs()?;
     observer.doing(format!("run {}", request.function));
-    observer.until_cancelled(run::prepare(&runs, request, observer.token())).await
+    let launch = async { Launched::of(run::prepare(&runs, request, observer.token()).await) };
+    observer.until_cancelled(launch).await
 }
 
 /// Sends the inputs of a run; `meter` counts them.

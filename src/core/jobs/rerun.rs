@@ -1,23 +1,82 @@
-//! A new run of what did not succeed in another one.
+//! A new run of what did not succeed in another one, or of what changed since.
 
-use super::{Job, JobContext, JobError, Observer};
-use crate::run::{self, Follower, Inputs, Launch, LaunchRequest};
+use super::{Job, JobContext, JobError, Launched, Observer};
+use crate::run::{self, Follower, Inputs, LaunchOptions, LaunchRequest, RunContext, RunError, RunHeader};
+use std::path::PathBuf;
 
-/// Makes a run, with the same function, of the inputs of all tasks without success. Inputs that are no longer there are left
-/// out: see [`Launch::absent`].
+/// What of a run is done once more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Which {
+    /// The inputs of all tasks without success, as they are stored.
+    Unsuccessful,
+    /// What it was launched over, as it is now: inputs that are other or new, and those without success.
+    Changed,
+}
+
+/// Makes a run, with the same function and variables, over inputs of another. Inputs that are no longer there are left out: see
+/// [`Launch::absent`](crate::run::Launch::absent).
 ///
 /// # Errors
 /// The run has not ended, all of it succeeded, or none of the inputs is there.
-pub async fn rerun(context: &JobContext, run: &str, observer: &Observer) -> Result<Launch, JobError> {
+pub async fn rerun(
+    context: &JobContext,
+    run: &str,
+    which: Which,
+    observer: &Observer,
+) -> Result<Launched, JobError> {
     context.permit(Job::Rerun)?;
     let runs = context.runs()?;
-    observer.doing(format!("run again what did not succeed of run {run}"));
+    observer.doing(match which {
+        Which::Unsuccessful => format!("run again what did not succeed of run {run}"),
+        Which::Changed => format!("run again what changed since run {run}"),
+    });
     let again = async {
         let header = Follower::open(&runs, run).await?.chain().header().clone();
-        let inputs = Inputs::Unsuccessful { run: run.to_owned() };
-        let parameters = header.parameters;
-        let request = LaunchRequest { parameters, ..LaunchRequest::new(header.function, inputs) };
-        run::prepare(&runs, request, observer.token()).await
+        let request = match which {
+            Which::Unsuccessful => {
+                let inputs = Inputs::Unsuccessful { run: run.to_owned() };
+                let (parameters, overrides) = (header.parameters, header.overrides);
+                LaunchRequest { parameters, overrides, ..LaunchRequest::new(header.function, inputs) }
+            }
+            Which::Changed => changed(&runs, &header).await?,
+        };
+        Launched::of(run::prepare(&runs, request, observer.token()).await)
     };
     observer.until_cancelled(again).await
+}
+
+/// What a run was launched over, as the request for a new one.
+async fn changed(runs: &RunContext, header: &RunHeader) -> Result<LaunchRequest, RunError> {
+    let sets = run::sets_of(runs, header).await?;
+    let partial = sets.paired || (!header.reused.is_none() && !sets.is_empty());
+    let inputs = inputs_of(header).filter(|_| !partial).ok_or_else(|| {
+        RunError::Refused(format!(
+            "run `{}` does not say what it was launched over: `throng run {} FILES --changed` does, with its files",
+            header.id, header.function
+        ))
+    })?;
+    let options = LaunchOptions { changed: true, skip_unreadable: true, ..LaunchOptions::default() };
+    let (parameters, overrides) = (header.parameters.clone(), header.overrides);
+    Ok(LaunchRequest {
+        parameters,
+        sets,
+        overrides,
+        options,
+        ..LaunchRequest::new(header.function.clone(), inputs)
+    })
+}
+
+/// The inputs that a run was launched over, as far as its header names all of them.
+fn inputs_of(header: &RunHeader) -> Option<Inputs> {
+    if header.source.is_empty() || header.source.len() >= run::SOURCES || header.without_inputs {
+        return None;
+    }
+    if header.files {
+        return Some(Inputs::Files { paths: header.source.iter().map(PathBuf::from).collect(), dest: None });
+    }
+    let scheme = header.provider.as_deref().unwrap_or("s3");
+    let place = format!("{scheme}://{}/", header.bucket);
+    let keys: Option<Vec<_>> =
+        header.source.iter().map(|source| Some(source.strip_prefix(&place)?.to_owned())).collect();
+    Some(Inputs::Objects { provider: header.provider.clone(), bucket: header.bucket.clone(), keys: keys? })
 }

@@ -7,6 +7,7 @@
 //! run_values    which variables a launch may give to scripts
 //! runs          runs, tasks, counts, an open run
 //! sets          sets of parameters of a run
+//! launched      what a launch left out, and the limits that it chose
 //! task_name     how people and documents name a task
 //! progress      what takes a while
 //! logs          lines, queries, what is followed
@@ -16,6 +17,7 @@
 
 mod architecture;
 mod functions;
+mod launched;
 mod logs;
 mod progress;
 mod report;
@@ -28,6 +30,7 @@ mod variables;
 
 pub use architecture::Architecture;
 pub use functions::{FunctionForm, FunctionInfo, InvocationInfo};
+pub use launched::{Overrides, Reuse};
 pub use logs::{Arrival, LineId, LogEntry, LogMode, LogQuery, LogView};
 pub use progress::{Progress, ProgressState};
 pub use report::Report;

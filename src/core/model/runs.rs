@@ -1,6 +1,6 @@
 //! Runs and their tasks.
 
-use super::{FailureClass, Millis, Sets, TaskName, TaskState};
+use super::{FailureClass, Millis, Overrides, Reuse, Sets, TaskName, TaskState};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -111,6 +111,10 @@ pub struct RunSummary {
     pub collisions: u64,
     /// The first of them.
     pub collided: Vec<Collision>,
+    /// Tasks that it has not, because earlier runs had done them.
+    pub reused: Reuse,
+    /// Limits that it has instead of its function's own.
+    pub overrides: Overrides,
     /// Tasks whose events were lost and that this throng has sent once more by itself.
     pub resent: u64,
     /// Whether records are still being read that were there when this throng began to look: until then the counts say less

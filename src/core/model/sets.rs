@@ -1,6 +1,7 @@
 //! Sets of parameters: the same inputs with many values. A task is an input with a set.
 
 use serde::{Deserialize, Serialize};
+use std::ops::Range;
 
 /// Sets of parameters. Without any, a task is an input alone.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -12,6 +13,10 @@ pub struct Sets {
     /// The first input has the first set and no other, the second the second; else every input has every set.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub paired: bool,
+    /// Of paired sets: the number of each one's input, in order, when some inputs have several sets and others have others.
+    /// Empty: the first set is the first input's, and so on.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub inputs: Vec<u64>,
 }
 
 /// A variable and the values that it takes.
@@ -32,7 +37,7 @@ impl Sets {
         }
         for (name, values) in axes {
             let rows = values.into_iter().map(|value| vec![value]).collect();
-            all = all.times(Self { names: vec![name], rows, paired: false })?;
+            all = all.times(Self { names: vec![name], rows, ..Self::default() })?;
         }
         Ok(all)
     }
@@ -59,7 +64,7 @@ impl Sets {
             .iter()
             .flat_map(|row| other.rows.iter().map(move |more| [&row[..], &more[..]].concat()));
         let rows = rows.collect();
-        Ok(Self { names: [self.names, other.names].concat(), rows, paired: false })
+        Ok(Self { names: [self.names, other.names].concat(), rows, ..Self::default() })
     }
 
     /// Whether there are none.
@@ -79,7 +84,34 @@ impl Sets {
     pub fn of_task(&self, task: u64) -> (u64, Option<u64>) {
         let per_input = self.per_input();
         let set = if self.paired { task } else { task % per_input };
-        (task / per_input, (!self.is_empty()).then_some(set))
+        let listed = usize::try_from(task).ok().and_then(|task| self.inputs.get(task)).copied();
+        (listed.unwrap_or(task / per_input), (!self.is_empty()).then_some(set))
+    }
+
+    /// The numbers of the tasks that an input becomes.
+    #[must_use]
+    pub fn tasks_of(&self, input: u64) -> Range<u64> {
+        if self.inputs.is_empty() {
+            let each = self.per_input();
+            return input * each..(input + 1) * each;
+        }
+        let until = |last: &dyn Fn(u64) -> bool| self.inputs.partition_point(|input| last(*input)) as u64;
+        until(&|other| other < input)..until(&|other| other <= input)
+    }
+
+    /// Whether every input is one task.
+    #[must_use]
+    pub fn is_one_each(&self) -> bool {
+        self.per_input() == 1 && self.inputs.is_empty()
+    }
+
+    /// How many tasks so many inputs become.
+    #[must_use]
+    pub fn tasks(&self, inputs: u64) -> u64 {
+        match self.inputs.len() {
+            0 => inputs.saturating_mul(self.per_input()),
+            listed => listed as u64,
+        }
     }
 
     /// A set's variables.

@@ -60,6 +60,8 @@ pub struct FunctionFacts {
     pub outputs: Vec<Place>,
     /// What starts it, as the buckets' notifications say now.
     pub triggers: Vec<TriggerPlace>,
+    /// The same, whether or not S3 acts on them yet.
+    pub places: Vec<TriggerPlace>,
     /// Until when, in milliseconds since 1970, S3 may not start it yet, because the triggers are new.
     pub triggers_apply_from_ms: Millis,
     /// What of its input places is an input; everything when there are none.
@@ -68,6 +70,10 @@ pub struct FunctionFacts {
     pub sweep: Vec<Axis>,
     /// How its inputs become tasks of several files; `None` when each is a task.
     pub grouping: Option<Grouping>,
+    /// What decides its results ([`fingerprint_of`](crate::deploy::fingerprint_of)); empty when it is not known.
+    pub fingerprint: String,
+    /// Time limit in seconds; 0 when unknown.
+    pub timeout_s: u32,
     /// Memory in MiB.
     pub memory_mb: u32,
     /// /tmp in MiB; 0 when unknown.
@@ -176,18 +182,22 @@ impl FunctionApi for Cloud {
         let triggers_apply_from_ms = deploy::triggers_apply_from_ms(&detail.tags);
         let selections = deploy::selections_of(&detail.tags);
         let selections = selections.unwrap_or_else(|| triggers.iter().map(TriggerPlace::selection).collect());
-        let (role, tmp_mb) = (detail.settings.role, detail.settings.tmp_mb);
+        let (role, tmp_mb, timeout_s) =
+            (detail.settings.role, detail.settings.tmp_mb, detail.settings.timeout_s);
         Ok(Some(FunctionFacts {
             outputs: deploy::outputs_of(&detail.tags),
             sweep: deploy::sweep_of(&detail.tags),
             grouping: deploy::grouping_of(&detail.tags),
+            fingerprint: deploy::fingerprint_of(&detail.tags),
             join: deploy::join_of(&detail.tags),
             image,
             state,
             role,
+            places: triggers.clone(),
             triggers,
             triggers_apply_from_ms,
             selections,
+            timeout_s,
             memory_mb,
             tmp_mb,
             retries,

@@ -2,7 +2,7 @@
 
 use super::cloud::TriggerPlace;
 use super::sets::SetsHeader;
-use crate::model::{Collision, Counts, FailureClass, Millis, RunStatistics, StageSummary};
+use crate::model::{Collision, Counts, FailureClass, Millis, Overrides, Reuse, RunStatistics, StageSummary};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use throng_contract::barrier::Join;
@@ -67,6 +67,15 @@ pub struct RunHeader {
     /// How many inputs were left out by the rules of the function's `input`.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub unselected: u64,
+    /// Inputs that are no tasks, because an earlier run has done the same ([`ReusedTask`](super::ReusedTask) says more).
+    #[serde(default, skip_serializing_if = "Reuse::is_none")]
+    pub reused: Reuse,
+    /// What decided the function's results; empty when that was not known.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub fingerprint: String,
+    /// What is other for this run than the function's settings say.
+    #[serde(default, skip_serializing_if = "Overrides::is_none")]
+    pub overrides: Overrides,
     /// How tasks are started.
     pub started_by: StartedBy,
     /// How often Lambda tries a failed task again; the first layout did not say.

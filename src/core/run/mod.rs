@@ -19,6 +19,7 @@
 //! result_names  the paths that results get on this machine
 //! results     what a run's tasks have put, as their records name it
 //! standing    what arrived outside any launch, per function and day
+//! reused      tasks that earlier runs had done
 //! statistics  quantiles of many durations in little memory
 //! verify      proof that nothing was lost
 //! ```
@@ -43,6 +44,7 @@ mod provider;
 mod reports;
 mod result_names;
 mod results;
+mod reused;
 mod sets;
 mod standing;
 mod statistics;
@@ -62,14 +64,15 @@ pub use header::{
 #[cfg(test)]
 pub(crate) use launch::tests as launch_tests;
 pub use launch::{
-    Inputs, Launch, LaunchOptions, LaunchRequest, SendReport, cancel, groups_of_files, prepare, resume,
-    send_again, unsent,
+    Inputs, Launch, LaunchOptions, LaunchRequest, SOURCES, SendReport, cancel, groups_of_files, prepare,
+    resume, send_again, unsent,
 };
 pub use list::Lister;
 pub use manifest::{ManifestEntry, files_of, read_manifest};
 pub use provider::{Store, Stores};
 pub use reports::{FailedAttempt, LogPlace};
 pub use results::{NO_OUTPUTS, Results, nothing_left, results};
+pub use reused::{ReusedTask, Unchanged, reused};
 pub use sets::{SetsHeader, sets_of};
 pub use standing::refuse_standing;
 pub use task::{Attempt, attempts};
@@ -199,6 +202,9 @@ pub enum RunError {
     /// What was asked for makes no sense.
     #[error("{0}")]
     Refused(String),
+    /// Earlier runs have done everything that was asked for.
+    #[error("nothing has changed: earlier runs have done all of it")]
+    Unchanged(Box<Unchanged>),
     /// A person ended it.
     #[error("interrupted")]
     Cancelled,

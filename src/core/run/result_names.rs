@@ -17,7 +17,12 @@ pub(super) struct Stored<'a> {
 impl<'a> Stored<'a> {
     /// Of an attempt.
     pub fn of(record: &'a AttemptRecord, output: &'a OutputObject) -> Self {
-        Self { task: record.task.as_ref().map_or("", |task| task.task.as_str()), output }
+        Self::of_task(record.task.as_ref().map_or("", |task| task.task.as_str()), output)
+    }
+
+    /// Of a task of this name.
+    pub const fn of_task(task: &'a str, output: &'a OutputObject) -> Self {
+        Self { task, output }
     }
 
     /// What the key is below the output place, when the record says which that is.

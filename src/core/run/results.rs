@@ -1,7 +1,7 @@
 //! What a run's tasks have put, as their records name it.
 
 use super::result_names::{ByBucket, Stored, name};
-use super::{Follower, RunContext, RunError, attempts};
+use super::{Follower, ReusedTask, RunContext, RunError, attempts, reused};
 use crate::dataset::download::NotFetched;
 use crate::model::{AttemptRecord, TaskRow, TaskState};
 use futures::{StreamExt as _, TryStreamExt as _};
@@ -16,17 +16,24 @@ pub struct Results {
     pub function: String,
     /// Tasks that have ended, each with the record that decides.
     pub tasks: Vec<(TaskRow, AttemptRecord)>,
+    /// Tasks that it has not, because earlier runs had done them.
+    pub reused: Vec<ReusedTask>,
 }
 
 impl Results {
-    /// What the succeeded tasks have put, with its path below a folder, by the storage provider (the context's own when `None`)
+    /// What the succeeded tasks have put, and those that were not run again, with its path below a folder, by the storage provider (the context's own when `None`)
     /// and bucket; and what can have no path.
     #[must_use]
     pub fn named(&self) -> (ByBucket, Vec<NotFetched>) {
         let succeeded = self.tasks.iter().filter(|(row, _)| row.state == TaskState::Succeeded);
         let stored = succeeded
             .flat_map(|(_, record)| record.outputs.iter().map(move |output| Stored::of(record, output)));
-        name(stored.collect())
+        let of_reused = |task: &ReusedTask| format!("{}-{}", task.run, task.task);
+        let names: Vec<_> = self.reused.iter().map(of_reused).collect();
+        let reused = self.reused.iter().zip(&names);
+        let earlier = reused
+            .flat_map(|(task, name)| task.outputs.iter().map(move |output| Stored::of_task(name, output)));
+        name(stored.chain(earlier).collect())
     }
 }
 
@@ -55,5 +62,6 @@ pub async fn results(context: &RunContext, run: &str) -> Result<Results, RunErro
     };
     let tasks: Vec<_> = futures::stream::iter(rows).map(read).buffered(AT_ONCE).try_collect().await?;
     let function = chain.header().function.clone();
-    Ok(Results { function, tasks: tasks.into_iter().flatten().collect() })
+    let reused = reused(context, chain.header()).await?;
+    Ok(Results { function, tasks: tasks.into_iter().flatten().collect(), reused })
 }

@@ -25,6 +25,9 @@ pub struct SetsHeader {
     /// Whether each input has one of them alone.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub paired: bool,
+    /// As [`Sets::inputs`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub inputs: Vec<u64>,
     /// The values; in an object of their own ([`sets_key`]) when there are many.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rows: Option<Vec<Vec<String>>>,
@@ -70,7 +73,12 @@ impl Sets {
     /// All variables of a task of a run, by name.
     #[must_use]
     pub fn all_variables(&self, header: &RunHeader, task: u64) -> BTreeMap<String, String> {
-        let mut all = header.parameters.clone();
+        self.with(&header.parameters, task)
+    }
+
+    /// The variables of a run with those of a task's set.
+    pub(super) fn with(&self, parameters: &BTreeMap<String, String>, task: u64) -> BTreeMap<String, String> {
+        let mut all = parameters.clone();
         let set = self.of_task(task).1;
         let own = set.into_iter().flat_map(|set| self.variables(set));
         all.extend(own.map(|(name, value)| (name.to_owned(), value.to_owned())));
@@ -107,11 +115,13 @@ impl Sets {
         if self.is_empty() {
             return None;
         }
-        let small = serde_json::to_string(&self.rows).is_ok_and(|text| text.len() <= INLINE);
+        let text = serde_json::to_string(&(&self.rows, &self.inputs));
+        let small = text.is_ok_and(|text| text.len() <= INLINE);
         Some(SetsHeader {
             count: self.rows.len() as u64,
             names: self.names.clone(),
             paired: self.paired,
+            inputs: if small { self.inputs.clone() } else { Vec::new() },
             rows: small.then(|| self.rows.clone()),
         })
     }
@@ -140,7 +150,12 @@ impl Sets {
 pub async fn sets_of(context: &RunContext, header: &RunHeader) -> Result<Sets, RunError> {
     let Some(said) = &header.sets else { return Ok(Sets::default()) };
     if let Some(rows) = &said.rows {
-        return Ok(Sets { names: said.names.clone(), rows: rows.clone(), paired: said.paired });
+        return Ok(Sets {
+            names: said.names.clone(),
+            rows: rows.clone(),
+            paired: said.paired,
+            inputs: said.inputs.clone(),
+        });
     }
     let body = read(context.store.as_ref(), &context.home, &sets_key(&header.id)).await?;
     let sets = body.and_then(|body| serde_json::from_slice(&body).ok());

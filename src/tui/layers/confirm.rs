@@ -25,6 +25,8 @@ pub struct Confirm {
     /// The word is being typed by somebody who has read the question.
     begun: bool,
     then: Option<Then>,
+    /// Another answer: its key, what it means, and what is done.
+    other: Option<(char, &'static str, Then)>,
 }
 
 impl Confirm {
@@ -38,7 +40,15 @@ impl Confirm {
             question: Question::default(),
             begun: false,
             then: Some(Box::new(then)),
+            other: None,
         }
+    }
+
+    /// With another answer beside yes and no.
+    #[must_use]
+    pub fn or(mut self, key: char, words: &'static str, then: impl FnOnce(&mut App) + 'static) -> Self {
+        self.other = Some((key, words, Box::new(then)));
+        self
     }
 
     /// Answered by typing a name.
@@ -81,6 +91,10 @@ impl Layer for Confirm {
         match (key.code, &self.word) {
             (KeyCode::Char('n' | 'N' | 'q'), None) => LayerOutcome::Close,
             (KeyCode::Char('y' | 'Y'), None) => self.go(app),
+            (KeyCode::Char(key), None) if self.other.as_ref().is_some_and(|(other, ..)| *other == key) => {
+                self.then = self.other.take().map(|(.., then)| then);
+                self.go(app)
+            }
             (KeyCode::Enter, Some(word)) if self.field.text() == word => self.go(app),
             (KeyCode::Enter, Some(word)) => {
                 app.refuse(if self.field.text().is_empty() {
@@ -121,7 +135,10 @@ impl Layer for Confirm {
         let lines: Vec<Line> = self.lines.iter().map(|line| Line::raw(Clean::new(line))).collect();
         popup::lines(frame, inner, &lines, 0, small(extra) - 1);
         let Some(word) = &self.word else {
-            return popup::hints(frame, inner, &[("y", "yes"), ("n", "no")], &app.look);
+            let key = self.other.as_ref().map(|(key, words, _)| (key.to_string(), *words));
+            let other = key.as_ref().map(|(key, words)| (key.as_str(), *words));
+            let hints: Vec<_> = [("y", "yes")].into_iter().chain(other).chain([("n", "no")]).collect();
+            return popup::hints(frame, inner, &hints, &app.look);
         };
         let y = inner.bottom().saturating_sub(3);
         let label = Line::from(vec![

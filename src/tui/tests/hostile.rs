@@ -79,6 +79,8 @@ fn summary() -> RunSummary {
         ],
         collisions: 1,
         collided: vec![Collision { bucket: evil(), key: evil(), tasks: vec![0.into()], provider: None }],
+        overrides: Overrides { timeout_s: Some(1), concurrency: Some(1) },
+        reused: Reuse { tasks: 1, runs: vec![evil()] },
         resent: 0,
         reading: false,
         trouble: Some(throng_core::model::RunTrouble { damaged: true, why: evil() }),
@@ -251,7 +253,12 @@ fn everything() -> Snapshot {
             statistics: RunStatistics { p50_ms: 1, p95_ms: 1, max_ms: 1, max_memory: 1, total_ms: 1 },
             history: vec![1].into(),
             loading: false,
-            sets: Arc::new(Sets { names: vec![evil()], rows: vec![vec![evil()]], paired: false }),
+            sets: Arc::new(Sets {
+                names: vec![evil()],
+                rows: vec![vec![evil()]],
+                paired: false,
+                inputs: vec![0],
+            }),
         }),
         unreadable: None,
         task: Some(TaskView {

@@ -162,6 +162,8 @@ pub fn header(view: &RunView, stage: usize, width: usize, tall: bool, look: &Ren
     let mut lines: Vec<_> = stages::strip(&view.summary.stages, stage, width, look).into_iter().collect();
     lines.extend([progress(view, width, look), counts(view, look)]);
     lines.extend(collisions(view, look));
+    lines.extend(limits(view, look));
+    lines.extend(reused(view, look));
     lines.extend(stalled(view, look));
     let statistics = statistics(view, look);
     if tall {
@@ -334,6 +336,19 @@ fn collisions(view: &RunView, look: &RenderContext) -> Option<Line> {
         clean!("{objects} overwritten: {} of tasks {}{more}", Clean::new(&first.key), tasks.join(", ")),
         look.theme.warn,
     ))
+}
+
+/// What holds for this run instead of its function's own limits.
+fn limits(view: &RunView, look: &RenderContext) -> Option<Line> {
+    let overrides = view.summary.overrides;
+    (!overrides.is_none()).then(|| Line::styled(clean!("tasks: {}", overrides.words()), look.theme.dim))
+}
+
+/// Inputs that are no tasks, because earlier runs have done them.
+fn reused(view: &RunView, look: &RenderContext) -> Option<Line> {
+    let reused = Some(&view.summary.reused).filter(|reused| !reused.is_none())?;
+    let tasks = words::plural(reused.tasks, "task");
+    Some(Line::styled(clean!("{tasks} reused of {}", reused.of_runs()), look.theme.dim))
 }
 
 fn classes(view: &RunView, look: &RenderContext) -> Option<Line> {

@@ -4,6 +4,7 @@
 //! runs/<run>/manifest/<part>.jsonl        its inputs (written first)
 //! runs/<run>/run.json                     what was launched; from now on the run exists
 //! runs/<run>/sets.json                    its sets of parameters, when run.json has no room for them
+//! runs/<run>/reused/<part>.jsonl          tasks that earlier runs had done (written before run.json)
 //! runs/<run>/cancel.json, end.json        a person ended it; it is complete
 //! runs/<run>/summary/<stage>/<part>.<generation>.json   blocks in which every task is final
 //! runs/<run>/again/<n>.json               a later retry re-opens blocks
@@ -83,6 +84,12 @@ pub fn run_key(run: &str) -> String {
 #[must_use]
 pub fn sets_key(run: &str) -> String {
     format!("{RUNS}{run}/sets.json")
+}
+
+/// `runs/<run>/reused/<part>.jsonl`
+#[must_use]
+pub fn reused_key(run: &str, part: usize) -> String {
+    format!("{RUNS}{run}/reused/{part:06}.jsonl")
 }
 
 /// `runs/<run>/end.json`

@@ -1,7 +1,7 @@
 //! `run`: fixes the inputs of a run and sends them, or what was left of them.
 
 use super::follow::follow;
-use super::results::fetch_outputs;
+use super::results::{fetch_outputs, fetch_reused};
 use super::show::{report, verdict};
 use super::values::{sets, variables};
 use crate::args;
@@ -19,10 +19,12 @@ use std::sync::Arc;
 use std::time::Duration;
 use throng_core::dataset::Meter;
 use throng_core::definition::Document;
-use throng_core::jobs::{self, Definitions, Job, JobContext, Observer, Resumption, WhenInterrupted};
+use throng_core::jobs::{
+    self, Definitions, Job, JobContext, Launched, Observer, Resumption, WhenInterrupted, Which,
+};
 use throng_core::lines;
-use throng_core::model::{Place, RunSummary};
-use throng_core::run::{Follower, Inputs, Launch, LaunchOptions, LaunchRequest, SendReport};
+use throng_core::model::{Overrides, Place, Reuse, RunSummary};
+use throng_core::run::{Follower, Inputs, Launch, LaunchOptions, LaunchRequest, SendReport, Unchanged};
 use throng_core::words;
 
 pub async fn launch(session: &Session, args: args::Run) -> CliResult {
@@ -36,7 +38,7 @@ pub async fn launch(session: &Session, args: args::Run) -> CliResult {
         return Box::pin(resume(session, &args, run)).await;
     }
     if let Some(run) = &args.again {
-        return again(session, &args, run).await;
+        return Box::pin(again(session, &args, run)).await;
     }
     let named = args.function.clone().unwrap_or_default();
     let (parameters, sets) = (variables(&args.values)?, sets(&args.values)?);
@@ -68,20 +70,29 @@ pub async fn launch(session: &Session, args: args::Run) -> CliResult {
     let swept = first.as_ref().is_some_and(|first| !first.sweep.is_empty() && !args.values.no_sweep);
     let without = without.or_else(|| (swept || !parameters.is_empty()).then_some(1));
     let there = there.or_else(|| without.map(|tasks| Inputs::Nothing { tasks }));
+    let args::Overrides { timeout: timeout_s, concurrency } = args.overrides;
+    let overrides = Overrides { timeout_s, concurrency };
     let Some(inputs) = there else {
+        if !overrides.is_none() {
+            return Err(Fail::usage(
+                "limits are those of a run, and this function would be invoked once: name files, or --tasks NUMBER",
+            ));
+        }
         let answer = AnswerOptions { asynchronous: args.asynchronous, to: None };
         return invoke::send(session, &job, &function, Vec::new(), answer).await;
     };
     let options = LaunchOptions { no_sweep: args.values.no_sweep, ..options(&args.choice) };
-    let request = LaunchRequest { parameters, sets, options, ..LaunchRequest::new(function, inputs) };
+    let request =
+        LaunchRequest { parameters, sets, overrides, options, ..LaunchRequest::new(function, inputs) };
     let launch = async |observer| jobs::launch(&job, request, &observer).await;
-    let launch = watched(session, |_| {}, launch).await?;
-    Box::pin(begun(session, &args, &job, launch)).await
+    let launched = watched(session, |_| {}, launch).await?;
+    Box::pin(begun(session, &args, &job, launched)).await
 }
 
 const fn options(choice: &args::Choice) -> LaunchOptions {
-    let args::Choice { no_select, skip_unreadable, skip_too_large, force } = *choice;
-    LaunchOptions { everything: no_select, skip_unreadable, skip_too_large, force, no_sweep: false }
+    let args::Choice { no_select, skip_unreadable, skip_too_large, changed, force } = *choice;
+    let changed = changed && !force;
+    LaunchOptions { everything: no_select, skip_unreadable, skip_too_large, changed, force, no_sweep: false }
 }
 
 /// Deploys the functions of a file that is to be run.
@@ -91,8 +102,12 @@ async fn deploy_all(session: &Session, job: &JobContext, document: Document) -> 
     Ok(())
 }
 
-/// Tells of a new run and sends its inputs.
-async fn begun(session: &Session, args: &args::Run, job: &JobContext, launch: Launch) -> CliResult {
+/// Tells of a new run and sends its inputs; or says that there is none.
+async fn begun(session: &Session, args: &args::Run, job: &JobContext, launched: Launched) -> CliResult {
+    let launch = match launched {
+        Launched::Run(launch) => *launch,
+        Launched::Unchanged(unchanged) => return nothing_changed(session, args, job, &unchanged).await,
+    };
     let id = &launch.header().id;
     let tasks = words::plural(launch.header().tasks, "task");
     print::note(lines!("run {id}: {tasks} with {}", launch.header().function));
@@ -102,14 +117,37 @@ async fn begun(session: &Session, args: &args::Run, job: &JobContext, launch: La
     send(session, args, job, launch).await
 }
 
+/// Earlier runs have done everything: there is no run, and that is a success.
+async fn nothing_changed(
+    session: &Session,
+    args: &args::Run,
+    job: &JobContext,
+    unchanged: &Unchanged,
+) -> CliResult {
+    for note in &unchanged.notes {
+        print::note(lines!("{note}"));
+    }
+    let document = json!({"id": null, "sent": 0, "not_sent": 0, "reused": unchanged.reuse});
+    print::result(session.format, &document, || {
+        lines!("Nothing has changed for {}: no run was made.\n", unchanged.function)
+    });
+    match &args.to {
+        Some(to) => fetch_reused(session, job, unchanged, to).await,
+        None => Ok(()),
+    }
+}
+
 /// A new run over what did not succeed of another.
 async fn again(session: &Session, args: &args::Run, run: &str) -> CliResult {
     let job = session.job(Job::Rerun).await?;
     let run = resolve(&job.runs()?, run).await?;
-    let rerun = async |observer| jobs::rerun(&job, &run, &observer).await;
-    let launch = watched(session, |_| {}, rerun).await?;
-    print::note("its inputs are the stored ones: a file that changed here since is not sent anew");
-    Box::pin(begun(session, args, &job, launch)).await
+    let which = if args.choice.changed { Which::Changed } else { Which::Unsuccessful };
+    let rerun = async |observer| jobs::rerun(&job, &run, which, &observer).await;
+    let launched = watched(session, |_| {}, rerun).await?;
+    if which == Which::Unsuccessful {
+        print::note("its inputs are the stored ones: a file that changed here since is not sent anew");
+    }
+    Box::pin(begun(session, args, &job, launched)).await
 }
 
 /// Sends what a run has not sent; when that is nothing, what was sent and never began.
@@ -129,7 +167,7 @@ async fn resume(session: &Session, args: &args::Run, run: &str) -> CliResult {
         let summary = follow(session, &mut follower).await?;
         return ended(session, args, &job, &summary).await;
     }
-    report_sent(session, &id, &sent)
+    report_sent(session, &id, &sent, &Reuse::default())
 }
 
 /// Sends a launch's inputs; with `--wait` follows it to its end.
@@ -139,12 +177,12 @@ async fn send(session: &Session, args: &args::Run, job: &JobContext, launch: Lau
         let summary = through(session, launch, resend_after).await?;
         return ended(session, args, job, &summary).await;
     }
-    let id = launch.header().id.clone();
+    let (id, reuse) = (launch.header().id.clone(), launch.header().reused.clone());
     let sending = async |observer| {
         jobs::send(launch, Arc::new(Meter::default()), WhenInterrupted::KeepRest, &observer).await
     };
     let sent = watched(session, |_| {}, sending).await;
-    report_sent(session, &id, &sent.map_err(|fail| unfinished(fail, &id))?)
+    report_sent(session, &id, &sent.map_err(|fail| unfinished(fail, &id))?, &reuse)
 }
 
 /// Why sending ended too early, and how the rest is sent.
@@ -168,9 +206,12 @@ fn not_sent(sent: &SendReport) {
     }
 }
 
-fn report_sent(session: &Session, id: &str, sent: &SendReport) -> CliResult {
+fn report_sent(session: &Session, id: &str, sent: &SendReport, reuse: &Reuse) -> CliResult {
     not_sent(sent);
-    let document = json!({"id": id, "sent": sent.sent, "not_sent": sent.failed.len()});
+    let mut document = json!({"id": id, "sent": sent.sent, "not_sent": sent.failed.len()});
+    if !reuse.is_none() {
+        document["reused"] = json!(reuse);
+    }
     print::result(session.format, &document, || {
         lines!("{id}\nIt goes on by itself. `throng runs {id} --wait` follows it.\n")
     });

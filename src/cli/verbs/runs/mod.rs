@@ -7,6 +7,7 @@
 //! show      `runs`: one run, or all of them, as text and as a document
 //! tasks     `tasks`: the tasks of a run, or one with its attempts
 //! reasons   how tasks ended, in words
+//! reused    tasks that earlier runs had done
 //! results   fetches what a run's tasks have put
 //! cancel    `cancel`
 //! ```
@@ -16,6 +17,7 @@ pub(crate) mod follow;
 mod launch;
 pub(crate) mod reasons;
 mod results;
+pub(crate) mod reused;
 pub(crate) mod show;
 pub(crate) mod tasks;
 mod values;

@@ -1,13 +1,13 @@
 //! Fetches what a run's tasks have put.
 
-use crate::fail::{Fail, SOME_FAILED};
+use crate::fail::{CliResult, Fail, SOME_FAILED};
 use crate::print;
 use crate::session::Session;
 use crate::transfer::{not_done, watched};
 use std::path::Path;
 use throng_core::jobs::{self, JobContext, NotDone};
 use throng_core::model::{AttemptRecord, TaskRow};
-use throng_core::run;
+use throng_core::run::{self, Unchanged};
 use throng_core::words;
 
 /// Downloads the outputs of a run's succeeded tasks, as their records name them. Gives what was fetched.
@@ -19,6 +19,22 @@ pub async fn fetch_outputs(
 ) -> Result<Vec<(TaskRow, AttemptRecord)>, Fail> {
     let fetch = async |observer| jobs::fetch_results(job, run, to, &observer).await;
     let results = watched(session, |_| {}, fetch).await?;
+    told(results)
+}
+
+/// Downloads what earlier runs have put, of a launch that found nothing to do.
+pub(super) async fn fetch_reused(
+    session: &Session,
+    job: &JobContext,
+    unchanged: &Unchanged,
+    to: &Path,
+) -> CliResult {
+    let fetch = async |observer| jobs::fetch_reused(job, unchanged, to, &observer).await;
+    told(watched(session, |_| {}, fetch).await?).map(drop)
+}
+
+/// Tells what could not be fetched; gives the tasks.
+fn told(results: jobs::Results) -> Result<Vec<(TaskRow, AttemptRecord)>, Fail> {
     if let Some(note) = results.objects.names_note() {
         print::note(note);
     }

@@ -107,6 +107,12 @@ pub fn document(run: &RunSummary) -> Value {
     if run.collisions > 0 {
         document["collisions"] = json!({"objects": run.collisions, "first": run.collided});
     }
+    if !run.overrides.is_none() {
+        document["overrides"] = json!(run.overrides);
+    }
+    if !run.reused.is_none() {
+        document["reused"] = json!(run.reused);
+    }
     if run.reading {
         document["reading"] = json!(true);
     }
@@ -198,6 +204,13 @@ pub(crate) fn one(run: &RunSummary) -> Lines {
         let _ = writeln!(text, "  of these  {} failed and will be tried again", run.waiting);
     }
     let _ = writeln!(text, "  total     {}", counts.total());
+    if !run.overrides.is_none() {
+        let _ = writeln!(text, "  limits    {}", run.overrides.words());
+    }
+    if !run.reused.is_none() {
+        let of = Clean::new(&run.reused.of_runs());
+        let _ = writeln!(text, "  reused    {} of {of}, beside these", run.reused.tasks);
+    }
     for stage in &run.stages {
         let _ = writeln!(text, "  stage     {}", Clean::new(&stage_words(&run.stages, stage)));
     }

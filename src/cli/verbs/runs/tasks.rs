@@ -1,6 +1,7 @@
 //! `tasks`: the tasks of a run, or one with its attempts.
 
 use super::reasons::{ending, memory_of, reason, unheard};
+use super::reused;
 use crate::args::{self, Format};
 use crate::fail::{CliResult, Fail};
 use crate::print::{self, Table};
@@ -85,12 +86,23 @@ pub async fn tasks(session: &Session, args: args::Tasks) -> CliResult {
         .flat_map(StageView::rows)
         .filter(|row| args.state.is_empty() || args.state.contains(&row.state))
         .collect();
-    let shown: Vec<_> = rows.iter().map(|row| document(row)).collect();
+    let mut shown: Vec<_> = rows.iter().map(|row| document(row)).collect();
+    let launched = args.stage.as_deref().is_none_or(|stage| stage == chain.header().function);
+    let reused = if args.state.is_empty() && launched {
+        run::reused(&context, chain.header()).await?
+    } else {
+        Vec::new()
+    };
+    shown.extend(reused::documents(&reused));
     let whys = match session.format {
         Format::Table => reasons(&context, &follower, &rows, &args.state).await?,
         Format::Json => Vec::new(),
     };
-    print::result(session.format, &shown, || table(chain, sets, &rows, &whys));
+    print::result(session.format, &shown, || {
+        let mut text = table(chain, sets, &rows, &whys);
+        text.push(&reused::table(&reused));
+        text
+    });
     Ok(())
 }
 

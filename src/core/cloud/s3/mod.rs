@@ -55,6 +55,8 @@ pub struct ObjectHead {
     pub content_type: String,
     /// User metadata.
     pub metadata: HashMap<String, String>,
+    /// Whether it is encrypted with a key of KMS: then the `ETag` is no checksum.
+    pub kms: bool,
 }
 
 /// An object being read.
@@ -182,6 +184,7 @@ impl<'a> S3<'a> {
             modified_ms: output.last_modified().and_then(millis),
             content_type: output.content_type().unwrap_or_default().to_owned(),
             metadata: output.metadata().cloned().unwrap_or_default(),
+            kms: output.server_side_encryption().is_some_and(|kind| kind.as_str().starts_with("aws:kms")),
         };
         Ok(GetObject { head, body: ObjectBody { stream: output.body, what: format!("{bucket}/{key}") } })
     }
@@ -231,6 +234,7 @@ impl<'a> S3<'a> {
             modified_ms: output.last_modified().and_then(millis),
             content_type: output.content_type().unwrap_or_default().to_owned(),
             metadata: output.metadata().cloned().unwrap_or_default(),
+            kms: output.server_side_encryption().is_some_and(|kind| kind.as_str().starts_with("aws:kms")),
         })
     }
 

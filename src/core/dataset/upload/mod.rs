@@ -5,6 +5,7 @@
 //! start a function twice.
 //!
 //! ```text
+//! etag      the tag that an object will have, before it is sent
 //! file      one file: whether it must be sent yet, and how it is sent whole
 //! parts     large files, in parts, resumable part by part
 //! past      what an earlier process did, as the journal's lines say it
@@ -33,11 +34,14 @@ use throng_contract::{Lineage, TaskId};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
+mod etag;
 mod file;
 mod parts;
 mod past;
 pub(super) mod patience;
 mod trouble;
+
+pub use etag::{etag_of, is_checksum};
 
 /// Intents are written once for this many files.
 const INTENT: u64 = 64;
@@ -174,6 +178,16 @@ pub enum UploadError {
     /// A key would be too long.
     #[error("the key for `{0}` would be longer than 1024 bytes: choose a shorter folder")]
     LongKey(String),
+}
+
+/// How many files an earlier process has sent, by its journal.
+///
+/// # Errors
+/// The journal cannot be read, or another process has it.
+pub async fn already_sent(journal: &Path) -> std::io::Result<u64> {
+    let path = journal.to_owned();
+    let read = move || Journal::open(&path).map(|(_, lines)| Past::of(lines).sent.len() as u64);
+    tokio::task::spawn_blocking(read).await.map_err(std::io::Error::other)?
 }
 
 /// What the requests in flight share.

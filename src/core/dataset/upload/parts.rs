@@ -160,7 +160,7 @@ impl Shared {
 
 /// The `ETag` of an object made of parts: the MD5 of their MD5s, and how many. `None` when those of the parts are no
 /// MD5s (buckets with keys of KMS).
-fn whole_etag(parts: &[(i32, String)]) -> Option<String> {
+pub(super) fn whole_etag(parts: &[(i32, String)]) -> Option<String> {
     let mut hash = Md5::new();
     for (_, etag) in parts {
         hash.update(hex::decode(etag).ok().filter(|digest| digest.len() == 16)?);

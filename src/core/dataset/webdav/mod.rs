@@ -227,6 +227,7 @@ impl Objects for WebdavObjects {
             etag: entry.etag,
             metadata: Vec::new(),
             modified_ms: entry.modified_ms,
+            kms: false,
         }))
     }
 

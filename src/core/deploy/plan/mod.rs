@@ -141,6 +141,7 @@ async fn make(
     notes.extend(unread);
     notes.extend(role::note(cloud, definition, &role));
     let mut desired = Desired::of(cloud, definition, &image, role)?;
+    desired.tags.extend(tags::fingerprint_tag(&composed.function_config));
     let existing = cloud.lambda().get(&definition.name).await?;
     let mut planner = Planner {
         cloud,

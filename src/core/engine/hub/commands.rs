@@ -119,7 +119,7 @@ impl Hub {
                 let inputs = Inputs::Objects { provider: None, bucket, keys };
                 self.launch(function, Source::Of(inputs));
             }
-            Command::RunAgain { function, run } => self.launch(function, Source::Again(run)),
+            Command::RunAgain { function, run, which } => self.launch(function, Source::Again(run, which)),
             Command::CancelRun(run) => ctx.spawn(sending::cancel(ctx.clone(), run)),
             Command::ResumeRun(run) => {
                 let progress = state.begin(format!("send again for run {run}"));

@@ -87,6 +87,8 @@ impl Chain {
             waiting: self.waiting(),
             collisions: 0,
             collided: Vec::new(),
+            reused: self.header.reused.clone(),
+            overrides: self.header.overrides,
             resent: 0,
             reading: false,
             trouble: None,

@@ -2,6 +2,7 @@
 
 use super::Launch;
 use super::events::Events;
+use super::gate::Gate;
 use super::groups::Groups;
 use crate::cloud::CloudError;
 use crate::dataset::FileList;
@@ -24,6 +25,7 @@ pub(super) struct Completed {
     place: Place,
     /// The groups of each file.
     of_file: HashMap<u32, Vec<u32>>,
+    gate: Option<Arc<Gate>>,
     progress: Mutex<Progress>,
     invoked: AtomicU64,
 }
@@ -42,7 +44,7 @@ struct Progress {
 }
 
 impl Completed {
-    pub fn of(launch: &Launch, groups: &Arc<Groups>) -> Self {
+    pub fn of(launch: &Launch, groups: &Arc<Groups>, gate: Option<Arc<Gate>>) -> Self {
         let mut of_file: HashMap<u32, Vec<u32>> = HashMap::new();
         let mut open = vec![0; groups.len()];
         for (group, open) in open.iter_mut().enumerate() {
@@ -72,6 +74,7 @@ impl Completed {
             files: launch.inputs.clone(),
             place: launch.place.clone(),
             of_file,
+            gate,
             progress: Mutex::new(progress),
             invoked: AtomicU64::new(0),
         }
@@ -123,6 +126,9 @@ impl Completed {
         let begin = self.progress().tasks.remove(&group).unwrap_or(0);
         for done in begin..each {
             let task = first + done;
+            if let Some(gate) = &self.gate {
+                gate.pass(task).await;
+            }
             let at = (self.place.bucket.as_str(), key.as_str());
             let event = self.events.of(Some(self.header.task(task)), 0, at, files.clone()).await;
             let event = event.map_err(RunError::into_cloud)?;

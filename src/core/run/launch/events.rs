@@ -40,6 +40,7 @@ impl Events {
             retries: header.retries,
             group: header.group.clone(),
             variables: number.map(|number| self.sets.all_variables(header, number)).unwrap_or_default(),
+            timeout_s: number.and(header.overrides.timeout_s),
             parameters: number.and_then(|number| self.sets.of_task(number).1).map(|set| set.to_string()),
             bucket: if header.without_inputs { String::new() } else { bucket.to_owned() },
             key: key.to_owned(),

@@ -5,7 +5,7 @@ use crate::cloud::ErrorKind;
 use crate::dataset::objects::{Head, List};
 use crate::dataset::{FileList, scan};
 use crate::run::{RunError, Store};
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 use throng_contract::selection::Candidate;
 use tokio_util::sync::CancellationToken;
@@ -24,18 +24,19 @@ pub(super) async fn scan_files(
     Ok(list)
 }
 
-/// Objects by key and prefix, as far as they are inputs.
+/// Objects by key and prefix, as far as they are inputs; `etags` gets their `ETag`s by key.
 pub(super) async fn list_objects(
     store: &Store,
     (provider, bucket): (Option<&str>, &str),
     keys: &[String],
     sieve: &mut Sieve,
+    mut etags: Option<&mut HashMap<String, String>>,
     cancel: &CancellationToken,
 ) -> Result<FileList, RunError> {
     let mut list = FileList::default();
     let base = list.add_base(PathBuf::new());
     let mut seen = HashSet::new();
-    let mut add = |asked: &str, key: String, size: u64, modified_ms: Option<u64>| {
+    let mut add = |asked: &str, key: String, size: u64, etag: String, modified_ms: Option<u64>| {
         let folder = asked.rfind('/').map_or(0, |slash| slash + 1);
         let found = Candidate { name: key.get(folder..).unwrap_or(&key), size: Some(size), modified_ms };
         if !key.is_empty()
@@ -44,12 +45,15 @@ pub(super) async fn list_objects(
             && sieve.takes((provider, bucket), &key, found)
         {
             list.push(base, &key, size);
+            if let Some(etags) = &mut etags {
+                etags.insert(key, etag);
+            }
         }
     };
     for asked in keys {
         if !asked.is_empty() && !asked.ends_with('/') {
             let head = object(store, bucket, asked).await?;
-            add(asked, asked.clone(), head.size, head.modified_ms);
+            add(asked, asked.clone(), head.size, head.etag, head.modified_ms);
             continue;
         }
         let mut query = List { bucket: bucket.to_owned(), prefix: asked.clone(), ..List::default() };
@@ -60,7 +64,7 @@ pub(super) async fn list_objects(
             let page = store.objects.list(&query).await.map_err(|error| store.error(error))?;
             page.objects
                 .into_iter()
-                .for_each(|object| add(asked, object.key, object.size, object.modified_ms));
+                .for_each(|object| add(asked, object.key, object.size, object.etag, object.modified_ms));
             match page.next {
                 Some(token) => query.token = Some(token),
                 None => break,

@@ -1,6 +1,7 @@
 //! Tasks that no trigger starts: one asynchronous invocation each.
 
 use super::events::Events;
+use super::gate::{self, Gate};
 use super::{Launch, SendReport};
 use crate::cloud::CloudError;
 use crate::dataset::pace::{Pace, drive};
@@ -26,10 +27,11 @@ pub(super) struct Untriggered {
     events: Events,
     bucket: String,
     triggers: Vec<TriggerPlace>,
+    gate: Option<Arc<Gate>>,
 }
 
 impl Untriggered {
-    pub fn of(launch: &Launch) -> Self {
+    pub fn of(launch: &Launch, gate: Option<Arc<Gate>>) -> Self {
         Self {
             functions: launch.context.functions.clone(),
             function: launch.header.function.clone(),
@@ -38,6 +40,7 @@ impl Untriggered {
             events: Events::new(&launch.context, &launch.header, &launch.sets),
             bucket: launch.place.bucket.clone(),
             triggers: launch.triggers.clone(),
+            gate,
         }
     }
 }
@@ -49,8 +52,10 @@ impl AfterPut for Untriggered {
             return Ok(());
         }
         // All of them again after a kill among them: at least once, counted exactly.
-        let each = self.sets.per_input();
-        for task in index * each..(index + 1) * each {
+        for task in self.sets.tasks_of(index) {
+            if let Some(gate) = &self.gate {
+                gate.pass(task).await;
+            }
             let event = self.events.of(Some(self.header.task(task)), 0, (&self.bucket, key), None).await;
             let payload = event.map_err(RunError::into_cloud)?;
             self.functions.invoke_async(&self.function, payload).await?;
@@ -76,6 +81,7 @@ pub(super) async fn send(
     let journal = Arc::new(journal);
     let report = SendReport { skipped: sent.len() as u64, ..SendReport::default() };
     (0..report.skipped).for_each(|_| meter.skip(0));
+    let (gate, following) = gate::of(launch, report.skipped).unzip();
     let mut tasks = (0..header.tasks).filter(|task| !sent.contains(task));
     let events = Arc::new(Events::new(&launch.context, header, &launch.sets));
     let next = || {
@@ -83,15 +89,20 @@ pub(super) async fn send(
         let (key, files) = (launch.entry(task)?.key, launch.files(task));
         let (events, named, bucket) = (events.clone(), header.task(task), launch.place.bucket.clone());
         let (functions, function) = (launch.context.functions.clone(), header.function.clone());
-        let (pace, journal) = (pace.clone(), journal.clone());
+        let (pace, journal, gate) = (pace.clone(), journal.clone(), gate.clone());
         Some(async move {
+            if let Some(gate) = gate {
+                gate.pass(task).await;
+            }
             let payload = events.of(Some(named), 0, (&bucket, &key), files).await?;
             pace.insist(|| functions.invoke_async(&function, payload.clone())).await?;
             journal.append(&task).map_err(io)?;
             Ok(None)
         })
     };
-    all(&pace.clone(), cancel, &meter, report, next).await
+    let sent = all(&pace.clone(), cancel, &meter, report, next).await;
+    following.inspect(tokio::task::JoinHandle::abort);
+    sent
 }
 
 /// Makes invocations and adds to the report what came of each: nothing to say, or why it was not made. The first error

@@ -9,10 +9,13 @@
 //! inputs    files found, objects listed
 //! groups    which files belong together, of a function whose tasks have several
 //! select    which of them are tasks: the rules of the function's `input`
+//! changed   inputs that earlier runs have done are no tasks
 //! skip      what cannot be run is refused, or left out when a person says so
 //! prepare   the run is made: plan, manifest, run.json
 //! resume    a run whose sending broke off
 //! send      files uploaded; those that cannot be are failed tasks
+//! gate      at most so many tasks under way
+//! limits    of a run, instead of its function's own
 //! invoke    tasks that no trigger starts
 //! complete  tasks of several files: invoked when the last is stored
 //! events    what a task's invocation says
@@ -27,11 +30,14 @@ mod again;
 mod barrier;
 mod cancel;
 mod chain;
+mod changed;
 mod complete;
 mod events;
+mod gate;
 mod groups;
 mod inputs;
 mod invoke;
+mod limits;
 mod prepare;
 mod reopen;
 mod rerun;
@@ -45,18 +51,18 @@ pub use again::send_again;
 pub use cancel::cancel;
 pub(super) use chain::behind;
 pub use groups::groups_of_files;
-pub use prepare::prepare;
+pub use prepare::{SOURCES, prepare};
 pub(super) use reopen::{Again, agains};
 pub use resume::{resume, unsent};
 
 use super::cloud::{FunctionFacts, TriggerPlace};
 use super::header::RunHeader;
 use super::manifest::ManifestEntry;
-use super::{RunContext, RunError, Sets};
+use super::{ReusedTask, RunContext, RunError, Sets};
 use crate::cloud::now_ms;
 use crate::dataset::FileList;
 use crate::dataset::upload::NotSent;
-use crate::model::Place;
+use crate::model::{Overrides, Place};
 use crate::words::plural;
 use groups::Groups;
 use std::collections::BTreeMap;
@@ -107,6 +113,8 @@ pub struct LaunchRequest {
     pub parameters: BTreeMap<String, String>,
     /// Sets of further variables: each input becomes a task for each.
     pub sets: Sets,
+    /// Limits instead of the function's own.
+    pub overrides: Overrides,
     /// What else the person chose.
     pub options: LaunchOptions,
 }
@@ -120,6 +128,7 @@ impl LaunchRequest {
             inputs,
             parameters: BTreeMap::new(),
             sets: Sets::default(),
+            overrides: Overrides::default(),
             options: LaunchOptions::default(),
         }
     }
@@ -127,7 +136,10 @@ impl LaunchRequest {
     /// Whether storing its files is enough to start its tasks, where there is a trigger. What no notification of S3 can say is
     /// sent by an event of our own.
     fn is_plain(&self) -> bool {
-        self.parameters.is_empty() && self.sets.is_empty() && !self.options.everything
+        self.parameters.is_empty()
+            && self.sets.is_empty()
+            && self.overrides.is_none()
+            && !self.options.everything
     }
 }
 
@@ -143,6 +155,8 @@ pub struct LaunchOptions {
     pub skip_too_large: bool,
     /// Leave out the values of the function's `sweep`.
     pub no_sweep: bool,
+    /// Only inputs whose last success was of something else, or is not there any more.
+    pub changed: bool,
     /// Launch although an open run of the chain stores under the same keys.
     pub force: bool,
 }
@@ -173,6 +187,8 @@ pub struct Launch {
     triggers: Vec<TriggerPlace>,
     /// Inputs that were asked for and are not there.
     absent: u64,
+    /// Tasks that it has not, because earlier runs had done them.
+    reused: Vec<ReusedTask>,
     /// What a person should know of inputs that were left out, and of those that were not.
     told: Vec<String>,
     /// Whether S3 may not start the function yet.

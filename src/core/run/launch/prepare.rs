@@ -6,7 +6,7 @@ use super::inputs::{list_objects, scan_files};
 use super::rerun::unsuccessful;
 use super::select::Sieve;
 use super::skip::skip;
-use super::{Inputs, Launch, LaunchRequest, are_too_new, facts_of, refuse_other_contract};
+use super::{Inputs, Launch, LaunchRequest, are_too_new, changed, facts_of, limits, refuse_other_contract};
 use crate::cloud::now_ms;
 use crate::dataset::FileList;
 use crate::dataset::objects::Put;
@@ -18,8 +18,8 @@ use crate::private;
 use crate::run::cloud::{FunctionFacts, TriggerPlace};
 use crate::run::header::{RunHeader, StartedBy, new_run_id};
 use crate::run::manifest::write_manifest;
-use crate::run::{RunContext, RunError, Store, Stores, plan};
-use std::collections::HashSet;
+use crate::run::{RunContext, RunError, Store, Stores, Unchanged, plan, reused};
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use throng_contract::barrier::ALL;
 use throng_contract::keys::{inputs_folder, run_key};
@@ -42,7 +42,9 @@ pub async fn prepare(
         behind.refuse_mixing(context, &request.function).await?;
     }
     let swept = with_sweep(&mut request, &facts)?;
+    changed::refuse(&request, &facts, &behind.stages)?;
     request.sets.check(&request.parameters)?;
+    limits::refuse(&request, &facts)?;
     if !request.is_plain() || facts.grouping.is_some() {
         refuse_trigger_place(&request, &facts)?;
         facts.triggers.clear();
@@ -63,6 +65,7 @@ pub async fn prepare(
         absent,
         doubt,
         without,
+        etags,
     } = fixed;
     let (skipped, mut told) = skip(&mut inputs, &mut groups, &facts, request.options)?;
     let groups = groups.map(|(groups, _)| groups);
@@ -70,12 +73,20 @@ pub async fn prepare(
     told.extend(
         groups.as_ref().map(|groups| counted(&groups.rule, groups.len() as u64, inputs.len() as u64)),
     );
-    let count = groups.as_ref().map_or(inputs.len(), Groups::len) as u64;
-    let tasks = without.unwrap_or(count).saturating_mul(request.sets.per_input());
-    refuse_count(tasks)?;
     told.extend(swept);
     told.extend(sieve.told());
     let place = Place { prefix: place.prefix.trim_matches('/').to_owned(), ..place };
+    let at = (&place, provider.as_deref(), (!files).then_some(&etags));
+    let left_out = changed::leave_out(context, &mut request, &facts, &mut inputs, at, cancel).await?;
+    let (reuse, reused) = left_out.into_parts(&mut told);
+    if inputs.is_empty() && !reused.is_empty() {
+        let (function, tasks) = (request.function, reused);
+        return Err(RunError::Unchanged(Box::new(Unchanged { function, reuse, tasks, notes: told })));
+    }
+    let count = groups.as_ref().map_or(inputs.len(), Groups::len) as u64;
+    let tasks = request.sets.tasks(without.unwrap_or(count));
+    refuse_count(tasks)?;
+    told.extend(limits::told(&request, &behind.stages));
     let whole = groups.as_ref().map(|groups| groups.as_files(&inputs));
     let named = whole.as_ref().unwrap_or(&inputs);
     let equal =
@@ -100,6 +111,9 @@ pub async fn prepare(
             groups: groups.as_ref().map(|groups| groups.header(&inputs)),
             skipped,
             unselected: sieve.left_out + outside,
+            reused: reuse,
+            fingerprint: facts.fingerprint.clone(),
+            overrides: request.overrides,
             started_by: StartedBy::Trigger,
             retries: Some(facts.retries),
             throng: env!("CARGO_PKG_VERSION").to_owned(),
@@ -117,6 +131,7 @@ pub async fn prepare(
         stored: behind.stored,
         later_too_new: behind.too_new,
         absent,
+        reused,
         told,
         doubt,
         claim: None,
@@ -168,13 +183,16 @@ struct Fixed {
     doubt: Option<String>,
     /// How many tasks there are without inputs.
     without: Option<u64>,
+    /// `ETag`s of objects by key, where it is asked what changed.
+    etags: HashMap<String, String>,
 }
 
 impl Fixed {
     fn at(inputs: FileList, bucket: String) -> Self {
         let place = Place { bucket, prefix: String::new() };
         let (groups, provider, told, doubt, without) = (None, None, None, None, None);
-        Self { inputs, groups, outside: 0, told, provider, place, files: false, absent: 0, doubt, without }
+        let (files, outside, absent, etags) = (false, 0, 0, HashMap::new());
+        Self { inputs, groups, outside, told, provider, place, files, absent, doubt, without, etags }
     }
 
     /// Puts what belongs together into groups, as the function asks for it. `others` are files that are no inputs, and may be
@@ -226,7 +244,8 @@ async fn fix(
             let store = Stores::of(context, &request.function).get(provider.as_deref()).await?;
             let at = (provider.as_deref(), bucket.as_str());
             sieve.aside = looks_for_partners.then(Vec::new);
-            let list = list_objects(&store, at, &keys, sieve, cancel).await?;
+            let mut etags = request.options.changed.then(HashMap::new);
+            let list = list_objects(&store, at, &keys, sieve, etags.as_mut(), cancel).await?;
             let others =
                 sieve.aside.take().into_iter().flatten().map(|(key, size)| (key, (0, size))).collect();
             let roots = Roots::of_keys(&keys, facts, &bucket);
@@ -236,7 +255,7 @@ async fn fix(
                 None => readable(context, &request.function, facts, &bucket, &fixed.inputs).await?,
                 Some(_) => None,
             };
-            Ok(Fixed { doubt, ..fixed })
+            Ok(Fixed { doubt, etags: etags.unwrap_or_default(), ..fixed })
         }
         Inputs::Nothing { tasks } => {
             Ok(Fixed { without: Some(tasks), ..Fixed::at(FileList::default(), context.home.clone()) })
@@ -329,14 +348,17 @@ fn destination(context: &RunContext, facts: &FunctionFacts, id: &str) -> Place {
     }
 }
 
+/// Sources that run.json names.
+pub const SOURCES: usize = 100;
+
 fn source_of(inputs: &Inputs) -> Vec<String> {
     match inputs {
         Inputs::Files { paths, .. } => {
-            paths.iter().map(|path| path.display().to_string()).take(100).collect()
+            paths.iter().map(|path| path.display().to_string()).take(SOURCES).collect()
         }
         Inputs::Objects { provider, bucket, keys } => {
             let scheme = provider.as_deref().unwrap_or("s3");
-            keys.iter().map(|key| format!("{scheme}://{bucket}/{key}")).take(100).collect()
+            keys.iter().map(|key| format!("{scheme}://{bucket}/{key}")).take(SOURCES).collect()
         }
         Inputs::Nothing { .. } => Vec::new(),
         Inputs::Unsuccessful { run } => vec![format!("what did not succeed of run {run}")],
@@ -353,6 +375,7 @@ impl Launch {
             tokio::task::spawn_blocking(write).await.map_err(|error| RunError::Io(error.to_string()))??;
         }
         self.sets.store(context, header).await?;
+        reused::write(context, &header.id, &self.reused).await?;
         write_manifest(context, &header.id, header.tasks, |task| self.entry(task)).await?;
         super::barrier::write(context, header, &self.stored).await?;
         let body = serde_json::to_vec_pretty(header).map_err(|error| RunError::Io(error.to_string()))?;

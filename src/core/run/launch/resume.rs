@@ -9,7 +9,7 @@ use crate::model::Place;
 use crate::run::follow::read_header;
 use crate::run::header::is_run_id;
 use crate::run::manifest::{ManifestEntry, read_manifest};
-use crate::run::{RunContext, RunError, RunHeader, plan, refuse_standing, sets_of};
+use crate::run::{RunContext, RunError, RunHeader, Sets, plan, refuse_standing, sets_of};
 use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -58,10 +58,7 @@ pub async fn resume(context: &RunContext, run: &str) -> Result<Launch, RunError>
     };
     let (inputs, place) = match planned {
         Some(plan) => (plan.files, Place { bucket: plan.bucket, prefix: plan.prefix }),
-        None => (
-            listed(&entries, sets.per_input()),
-            Place { bucket: header.bucket.clone(), prefix: String::new() },
-        ),
+        None => (listed(&entries, &sets), Place { bucket: header.bucket.clone(), prefix: String::new() }),
     };
     let groups = groups_of(&header, entries, &inputs, &place)?;
     let triggers = facts_of(context, &header.function).await?.triggers;
@@ -80,12 +77,13 @@ pub async fn resume(context: &RunContext, run: &str) -> Result<Launch, RunError>
         doubt: None,
         absent: 0,
         told: Vec::new(),
+        reused: Vec::new(),
         claim,
     })
 }
 
 /// The objects of a manifest, each once; a task without one has an entry all the same.
-fn listed(entries: &[ManifestEntry], per_input: u64) -> FileList {
+fn listed(entries: &[ManifestEntry], sets: &Sets) -> FileList {
     let mut list = FileList::default();
     let base = list.add_base(PathBuf::new());
     if entries.iter().any(|entry| entry.files.is_some()) {
@@ -99,8 +97,8 @@ fn listed(entries: &[ManifestEntry], per_input: u64) -> FileList {
         }
         return list;
     }
-    let each = usize::try_from(per_input).unwrap_or(usize::MAX);
-    for entry in entries.iter().step_by(each) {
+    let is_first = |task: u64| sets.tasks_of(sets.of_task(task).0).start == task;
+    for entry in entries.iter().filter(|entry| is_first(entry.task)) {
         list.push(base, &entry.key, entry.size);
     }
     list

@@ -2,12 +2,12 @@
 
 use super::cancel::watch;
 use super::complete::Completed;
-use super::{Launch, SendReport, invoke};
+use super::{Launch, SendReport, gate, invoke};
 use crate::cloud::{CloudError, now_ms};
 use crate::dataset::Meter;
 use crate::dataset::objects::Put;
 use crate::dataset::pace::{Pace, drive};
-use crate::dataset::upload::{AfterPut, NotSent, Upload, UploadError, UploadRun};
+use crate::dataset::upload::{AfterPut, NotSent, Upload, UploadError, UploadRun, already_sent};
 use crate::model::TaskState;
 use crate::run::header::StartedBy;
 use crate::run::{RunError, plan};
@@ -59,10 +59,17 @@ impl Launch {
         cancel: &CancellationToken,
     ) -> Result<SendReport, RunError> {
         let invokes = self.header.started_by == StartedBy::Invoke;
-        let completed = self.groups.as_ref().map(|groups| Arc::new(Completed::of(self, groups)));
+        let journal = self.context.folder(&self.header.id).join("sent.journal");
+        let before = match self.header.overrides.concurrency {
+            Some(_) => self.sets.per_input() * already_sent(&journal).await.map_err(UploadError::from)?,
+            None => 0,
+        };
+        let (gate, following) = gate::of(self, before).unzip();
+        let completed =
+            self.groups.as_ref().map(|groups| Arc::new(Completed::of(self, groups, gate.clone())));
         let after: Option<Arc<dyn AfterPut>> = match &completed {
             Some(completed) => Some(completed.clone()),
-            None if invokes => Some(Arc::new(invoke::Untriggered::of(self))),
+            None if invokes => Some(Arc::new(invoke::Untriggered::of(self, gate))),
             None => None,
         };
         let one_each = completed.is_none();
@@ -70,17 +77,18 @@ impl Launch {
             files: self.inputs.clone(),
             place: self.place.clone(),
             // A file of several tasks is the input of none of them alone: their events say whose it is.
-            run: (self.sets.per_input() == 1 || !one_each).then(|| UploadRun {
+            run: (self.sets.is_one_each() || !one_each).then(|| UploadRun {
                 id: self.header.id.clone(),
                 ledger: self.header.version,
                 group: self.header.group.clone(),
                 one_each,
             }),
-            journal: self.context.folder(&self.header.id).join("sent.journal"),
+            journal,
             options: self.context.upload,
             after,
         };
         let uploaded = upload.send(self.context.store.clone(), meter, cancel).await;
+        following.inspect(tokio::task::JoinHandle::abort);
         let uploaded = uploaded.map_err(|error| match error {
             UploadError::Cancelled => RunError::Cancelled,
             other => other.into(),
@@ -94,20 +102,22 @@ impl Launch {
             (failed, uploaded.sent, uploaded.skipped)
         };
         self.record_failures(&failed).await?;
-        Ok(SendReport {
-            sent: sent * each,
-            skipped: skipped * each,
-            failed: uploaded.failed,
-            cancelled: false,
-        })
+        let of = |input: &u64| self.sets.tasks_of(*input).count() as u64;
+        let not_sent: u64 = failed.keys().map(of).sum();
+        let skipped = skipped * each;
+        let sent = if completed.is_some() {
+            sent * each
+        } else {
+            self.header.tasks.saturating_sub(not_sent + skipped)
+        };
+        Ok(SendReport { sent, skipped, failed: uploaded.failed, cancelled: false })
     }
 
     /// A file that cannot be sent is a task that failed: without a record it would be pending for ever.
     async fn record_failures(&self, failed: &BTreeMap<u64, String>) -> Result<(), RunError> {
         let pace = Pace::new(32);
         let mut error = None;
-        let each = self.sets.per_input();
-        let tasks = |input: u64| input * each..(input + 1) * each;
+        let tasks = |input: u64| self.sets.tasks_of(input);
         let mut records = failed
             .iter()
             .flat_map(|(input, reason)| tasks(*input).filter_map(|task| self.failure(task, reason)));

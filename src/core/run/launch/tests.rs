@@ -1,6 +1,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 mod chosen;
 mod grouped;
+mod unchanged;
 mod varied;
 
 use super::*;
@@ -78,6 +79,7 @@ impl World {
                     image: "r/f@sha256:1".into(),
                     state: "Active".into(),
                     role: "arn:aws:iam::000000000000:role/r".into(),
+                    places: triggers.clone(),
                     triggers,
                     outputs: Vec::new(),
                     selections: Vec::new(),
@@ -85,6 +87,8 @@ impl World {
                     overwrites: false,
                     grouping: None,
                     join: None,
+                    fingerprint: "function.results".into(),
+                    timeout_s: 30,
                     memory_mb: 256,
                     tmp_mb: 512,
                     retries,

@@ -1,7 +1,7 @@
 //! One look at one run: what it is, or what its records say.
 
 use crate::dataset::objects::read;
-use crate::model::{Counts, RunSummary, RunTrouble, StageSummary};
+use crate::model::{Counts, Overrides, Reuse, RunSummary, RunTrouble, StageSummary};
 use crate::run::follow::read_header;
 use crate::run::header::{RunEnd, StageEnd, started_of};
 use crate::run::tracker::digest_of;
@@ -105,6 +105,8 @@ pub fn unread(id: &str) -> RunSummary {
         stages: Vec::new(),
         collisions: 0,
         collided: Vec::new(),
+        reused: Reuse::default(),
+        overrides: Overrides::default(),
         resent: 0,
         reading: true,
         trouble: None,
@@ -130,6 +132,8 @@ fn of_end(header: &RunHeader, end: &[u8]) -> Option<RunSummary> {
         stages: stages_of(header, &end),
         collisions: end.collisions,
         collided: end.collided,
+        reused: header.reused.clone(),
+        overrides: header.overrides,
         settled: true,
         reading: false,
         ..unread(&header.id)

@@ -24,7 +24,8 @@ impl RunTracker {
     /// A stage whose tasks are declared by others. `header` is that of its run, with its own function and retries.
     #[must_use]
     pub fn later(header: RunHeader) -> Self {
-        let header = RunHeader { tasks: 0, bytes: 0, provider: None, groups: None, ..header };
+        let overrides = crate::model::Overrides::default();
+        let header = RunHeader { tasks: 0, bytes: 0, provider: None, groups: None, overrides, ..header };
         Self { names: Some(HashMap::new()), ..Self::new(header) }
     }
 

@@ -7,6 +7,7 @@ use crate::layers::line::{LineInput, Purpose};
 use crate::place::Route;
 use throng_core::clean;
 use throng_core::engine::Command;
+use throng_core::jobs::Which;
 use throng_core::model::{ObjectInfo, ProgressState, RunSummary};
 use throng_core::words;
 
@@ -91,22 +92,40 @@ pub fn resume(app: &mut App, _: &str) {
 
 fn run_again(app: &mut App, run: RunSummary) {
     let bad = run.counts.unsuccessful();
+    // Of a chain, and of what arrived by itself, nobody can tell what changed.
+    let comparable = run.stages.is_empty() && !run.standing;
+    let RunSummary { id, function, .. } = run;
+    let (name, of) = (id.clone(), function.clone());
+    let again = move |which| {
+        let (function, run) = (function.clone(), id.clone());
+        move |app: &mut App| {
+            app.start_run(&function.clone(), Command::RunAgain { function, run, which });
+        }
+    };
     if bad == 0 {
-        return app.refuse("Every task of this run has succeeded: there is nothing to run again.");
+        if !comparable {
+            return app.refuse("Every task of this run has succeeded: there is nothing to run again.");
+        }
+        let lines = vec![
+            "Every task of this run has succeeded. A new run over what it was launched".to_owned(),
+            "over, as it is now: inputs that are new or other, or all when the function is.".to_owned(),
+        ];
+        return app.push(Confirm::yes("Run only what changed?", lines, again(Which::Changed)));
     }
-    let lines = vec![
-        format!("{} of {}", run.id, run.function),
+    let mut lines = vec![
+        format!("{name} of {of}"),
         format!("{} did not succeed: a new run with their inputs.", words::plural(bad, "task")),
     ];
+    if comparable {
+        lines.push("Or with what changed: inputs that are new or other since, as well.".to_owned());
+    }
     let title = if bad == 1 {
         "Run the one that did not succeed again?".into()
     } else {
         clean!("Run the {} that did not succeed again?", words::count(bad))
     };
-    app.push(Confirm::yes(title, lines, move |app| {
-        let RunSummary { id: run, function, .. } = run;
-        app.start_run(&function.clone(), Command::RunAgain { function, run });
-    }));
+    let question = Confirm::yes(title, lines, again(Which::Unsuccessful));
+    app.push(if comparable { question.or('c', "what changed", again(Which::Changed)) } else { question });
 }
 
 pub fn delete(app: &mut App, _: &str) {

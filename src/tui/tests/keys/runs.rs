@@ -2,6 +2,7 @@
 
 use crate::fixtures::*;
 use throng_core::engine::Command;
+use throng_core::jobs::Which;
 
 #[test]
 fn runs_are_cancelled_after_asking() {
@@ -32,13 +33,16 @@ fn runs_are_sent_again_after_asking() {
 fn what_did_not_succeed_is_run_again_after_asking() {
     let mut fake = Fake::new(busy());
     assert_eq!(fake.keys("3jRn").asked(), []);
-    let again = Command::RunAgain { function: "grayscale".into(), run: "20261123-104455-p0aa".into() };
-    assert_eq!(fake.keys("Ry").asked(), [again]);
+    let again = |run: &str, which| Command::RunAgain { function: "grayscale".into(), run: run.into(), which };
+    assert_eq!(fake.keys("Ry").asked(), [again("20261123-104455-p0aa", Which::Unsuccessful)]);
+    let mut other = Fake::new(busy());
+    assert_eq!(other.keys("3jRc").asked(), [again("20261123-104455-p0aa", Which::Changed)]);
     let mut snapshot = busy();
     snapshot.launched = Some("20261123-090012-77fd".into());
     fake.see(snapshot);
     assert_eq!(fake.keys("").app.page().list.row(), Some(2), "the cursor goes to the new run");
-    assert_eq!(fake.keys("Ry").asked(), [], "every task of that one has succeeded");
+    let asked = fake.keys("Ry").asked();
+    let [Command::RunAgain { which: Which::Changed, .. }] = &asked[..] else { panic!("{asked:?}") };
     let mut read_only = busy();
     read_only.context.read_only = true;
     assert_eq!(Fake::new(read_only).keys("3jRy").asked(), []);
