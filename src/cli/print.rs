@@ -19,13 +19,20 @@ use throng_core::words::{Clean, Lines, clip};
 /// to the right.
 #[derive(Debug, Default)]
 pub struct Table {
-    headings: Vec<&'static str>,
+    headings: Vec<(Clean, bool)>,
     rows: Vec<Vec<Clean>>,
 }
 
 impl Table {
     pub fn new(headings: &[&'static str]) -> Self {
-        Self { headings: headings.to_vec(), rows: Vec::new() }
+        let heading =
+            |text: &&'static str| (Clean::literal(text.trim_start_matches('>')), text.starts_with('>'));
+        Self { headings: headings.iter().map(heading).collect(), rows: Vec::new() }
+    }
+
+    /// One more column, whose heading was given by a person.
+    pub fn column(&mut self, heading: &str) {
+        self.headings.push((Clean::new(heading), false));
     }
 
     pub fn row(&mut self, cells: impl IntoIterator<Item = impl Into<Clean>>) {
@@ -38,8 +45,7 @@ impl Table {
 
     /// The text, with a line end after each row.
     pub fn render(&self) -> Lines {
-        let heading: Vec<_> =
-            self.headings.iter().map(|text| Clean::literal(text.trim_start_matches('>'))).collect();
+        let heading: Vec<_> = self.headings.iter().map(|(text, _)| text.clone()).collect();
         let width = |column: usize| {
             let cells = self.rows.iter().filter_map(|row| row.get(column));
             cells.chain(heading.get(column)).map(Clean::width).max().unwrap_or(0)
@@ -50,7 +56,7 @@ impl Table {
             let mut line = Clean::default();
             for (column, cell) in row.iter().enumerate().take(widths.len()) {
                 let pad: Clean = " ".repeat(widths[column].saturating_sub(cell.width())).into();
-                let right = self.headings[column].starts_with('>');
+                let right = self.headings[column].1;
                 for part in if right { [&pad, cell] } else { [cell, &pad] } {
                     line.push(part);
                 }

@@ -6,6 +6,7 @@ use super::paint::Line;
 use std::any::Any;
 use std::cmp::Ordering;
 use std::sync::Arc;
+use throng_core::words::Clean;
 
 /// Part of the data: while it is the same allocation, it has not changed.
 pub type Identity = Arc<dyn Any + Send + Sync>;
@@ -92,6 +93,10 @@ impl<T> Column<T> {
 pub trait Rows {
     /// How the columns stand.
     fn headings(&self) -> Vec<Heading>;
+    /// What stands above a column.
+    fn title(&self, _column: usize, heading: &Heading) -> Clean {
+        Clean::literal(heading.title)
+    }
     /// How many rows there are.
     fn len(&self) -> usize;
     /// The data in parts of [`Rows::chunk`] rows.

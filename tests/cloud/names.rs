@@ -78,6 +78,14 @@ fn who_would_overwrite_results_is_warned_before_and_at_the_launch() {
     home.ok(&["deploy", &yaml]);
     let run = home.run(&["run", "lost", "study", "--wait"]);
     assert!(said(&run).contains("1 input has the name of another"), "{}", said(&run));
+    assert_eq!(run.status.code(), Some(1), "a result is gone: {}", said(&run));
+    // Unless the definition wants it.
+    let yaml = function(&home, "lost", SHOUT, "out", "      on_collision: overwrite\n");
+    assert!(!said(&home.run(&["check", &yaml, "study"])).contains("name of another"));
+    home.ok(&["deploy", &yaml]);
+    let run = home.run(&["run", "lost", "study", "--wait"]);
+    assert!(run.status.success() && !said(&run).contains("name of another"), "{}", said(&run));
+    assert!(home.json(&["runs", "last"])["collisions"].is_null());
 }
 
 #[test]

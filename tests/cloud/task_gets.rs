@@ -193,12 +193,39 @@ fn a_sweep_runs_every_input_with_every_value_and_stores_it_once() {
     let stored = home.json(&["ls", "throng-home/inputs/", "-r"]);
     assert_eq!(stored.as_array().unwrap().len(), 2, "{stored}");
     let tasks = home.ok(&["tasks", "last", "--state", "succeeded"]);
-    assert!(tasks.contains("VARIABLES") && tasks.contains("A=3 MODEL=flat B=1"), "{tasks}");
+    let columns = |line: &str| line.split_whitespace().rev().take(3).collect::<Vec<_>>().join(" ");
+    let mut lines = tasks.lines().map(columns);
+    assert_eq!(lines.next().as_deref(), Some("B MODEL A"), "a column each: {tasks}");
+    assert!(lines.any(|values| values == "1 flat 3"), "{tasks}");
     // What failed is run again with the sets that it had.
     let run = home.json(&["run", "--again", "last", "--wait"]);
     assert_eq!(run["counts"]["failed"], 6, "{run}");
     let tasks = home.json(&["tasks", "last"]);
     assert!(tasks.as_array().unwrap().iter().all(|task| task["variables"]["MODEL"] == "deep"), "{tasks}");
+}
+
+#[test]
+fn the_sweep_of_a_definition_is_what_a_launch_does_unless_it_says_otherwise() {
+    let home = Home::new();
+    let script = "echo \"$ALPHA $SEED\" > \"$TMP_OUTPUT_DIR/${INPUT_FILE_PATH##*/}-$ALPHA-$SEED\"";
+    let more = "      sweep: {ALPHA: [0.1, \"10\"], SEED: \"1:3\"}\n";
+    deploy(&home, "grid", script, more);
+    home.write("x", "x");
+    let counts = |arguments: &[&str]| {
+        let all = [&["run", "grid", "x", "--wait"], arguments].concat();
+        let run = home.json(&all);
+        run["counts"]["succeeded"].as_u64().unwrap()
+    };
+    assert_eq!(counts(&[]), 6);
+    let tasks = home.json(&["tasks", "last"]);
+    assert_eq!(tasks[5]["variables"], serde_json::json!({"ALPHA": "10", "SEED": "3"}), "{tasks}");
+    assert_eq!(counts(&["-e", "SEED=7"]), 2, "a value takes its variable out");
+    assert_eq!(counts(&["--sweep", "ALPHA=1:4"]), 12, "other values of one");
+    assert_eq!(counts(&["--no-sweep"]), 1);
+    // Its place starts nothing: a notification has no values.
+    let put = home.run(&["put", "x", "grid-data/in/"]);
+    let said = String::from_utf8_lossy(&put.stderr).into_owned();
+    assert!(put.status.success() && !said.contains("starts"), "{said}");
 }
 
 #[test]

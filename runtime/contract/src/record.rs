@@ -143,6 +143,12 @@ impl AttemptRecord {
         if self.class == Some(FailureClass::Script) { last.or(said) } else { said.or(last) }
     }
 
+    /// Whether it succeeded and stored nothing.
+    #[must_use]
+    pub fn stored_nothing(&self) -> bool {
+        self.state == TaskState::Succeeded && self.outputs.is_empty()
+    }
+
     /// Of an attempt that has begun and of which nothing else is known yet.
     #[must_use]
     pub fn begun(function: &str, request_id: &str, at_ms: u64) -> Self {

@@ -78,6 +78,9 @@ pub struct Values {
     /// Run every input with each line of this CSV file; its first line has the variables' names
     #[arg(long, value_name = "FILE", conflicts_with_all = ["resume", "again"])]
     pub params: Option<PathBuf>,
+    /// Leave out the values of the function's `sweep`: each input is one task
+    #[arg(long, conflicts_with_all = ["resume", "again"])]
+    pub no_sweep: bool,
     /// So many tasks without an input; each finds its number in `TASK_INDEX`, from 0
     #[arg(long, value_name = "NUMBER", conflicts_with_all = ["inputs", "resume", "again"])]
     pub tasks: Option<u64>,

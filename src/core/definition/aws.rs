@@ -7,7 +7,7 @@ use super::providers::{self, Providers};
 use super::secrets::{Environment, expand};
 use super::{
     Architecture, Definition, OnFailure, expect, files, flows, groups, joins, limits, network, script,
-    shared_memory, variables,
+    shared_memory, sweep, variables,
 };
 use crate::image::Source;
 use std::path::Path;
@@ -48,6 +48,7 @@ const LAMBDA: &[&str] = &[
     "retries",
     "concurrency",
     "on_failure",
+    "on_collision",
     "credentials",
     "expect",
     "secrets",
@@ -59,6 +60,7 @@ const LAMBDA: &[&str] = &[
     "group",
     "with",
     "trigger_on",
+    "sweep",
 ];
 const CONTAINER: &[&str] =
     &["image", "image_file", "environment", "timeout_threshold", "alpine", "create_image"];
@@ -154,6 +156,7 @@ pub(super) fn read(node: &Node, key: &str, context: &Context<'_>, report: &mut R
     note_unused(&entry, &lambda, &container, report);
     let mut inputs = flows::inputs(&lambda, context.providers, &mut definition, report);
     groups::read(&lambda, &mut inputs, &mut definition, report);
+    sweep::read(&lambda, &mut inputs, &mut definition, report);
     let after = joins::read(&lambda, &mut definition, report);
     let outputs = flows::outputs(&lambda, context.providers, &mut definition, report);
     definition.providers =
@@ -221,6 +224,9 @@ fn read_resources(
     let words = [("discard", OnFailure::Discard), ("keep", OnFailure::Keep)];
     if let Some(word) = lambda.word("on_failure", &words, report) {
         definition.on_failure = word.value;
+    }
+    if let Some(word) = lambda.word("on_collision", &[("fail", false), ("overwrite", true)], report) {
+        definition.overwrites = word.value;
     }
     let words = [
         ("ask", Credentials::Ask),

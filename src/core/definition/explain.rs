@@ -1,6 +1,6 @@
 //! What a definition would make, in words.
 
-use super::{Definition, Dialect, Document, OnFailure, Origin, expect, files, groups, selection};
+use super::{Definition, Dialect, Document, OnFailure, Origin, expect, files, groups, selection, sweep};
 use crate::image::Source;
 use std::fmt::{self, Write as _};
 use throng_contract::{Credentials, FunctionConfig, Protocol, Selection, Template, Word};
@@ -174,9 +174,10 @@ fn input_lines(definition: &Definition) -> Vec<String> {
     if let Some(join) = &definition.join {
         return join.lines();
     }
-    let grouping = definition.grouping.iter().flat_map(groups::lines);
+    let grouping = definition.grouping.iter().flat_map(groups::lines).chain(sweep::lines(&definition.sweep));
+    let is_launched = definition.grouping.is_some() || !definition.sweep.is_empty();
     if definition.selections.is_empty() {
-        if definition.grouping.is_some() {
+        if is_launched {
             return grouping.collect();
         }
         return vec!["no trigger: inputs are sent by `throng run` and `throng invoke`".into()];
@@ -186,7 +187,7 @@ fn input_lines(definition: &Definition) -> Vec<String> {
         match &entry.provider {
             None => {
                 let slash = if entry.path.is_empty() { "" } else { "/" };
-                if definition.grouping.is_some() {
+                if is_launched {
                     return format!("what is in s3://{}/{}{slash}{rules}", entry.bucket, entry.path);
                 }
                 format!("new objects in s3://{}/{}{slash}{rules} start it", entry.bucket, entry.path)
@@ -281,6 +282,9 @@ fn failure_lines(definition: &Definition) -> Vec<String> {
         Credentials::Role => "a script has the credentials of its role",
     };
     let mut lines = vec![kept.to_owned(), retries, credentials.to_owned()];
+    if definition.overwrites {
+        lines.push("tasks of a run may store over what others have stored: the last one wins".into());
+    }
     lines.extend(definition.expect.as_ref().map(expect::in_words));
     lines
 }

@@ -78,7 +78,12 @@ pub(super) fn outputs(
         let Some((bucket, path)) = place::bucket_path(&fields, node.at, of_webdav, report) else { continue };
         let at = fields.node("path").map_or(node.at, |path| path.at);
         // Variables of the script may stand in paths: a run may give them other values.
-        let declared: Vec<&str> = definition.env.keys().map(String::as_str).collect();
+        let declared: Vec<&str> = definition
+            .env
+            .keys()
+            .chain(definition.sweep.iter().map(|(name, _)| name))
+            .map(String::as_str)
+            .collect();
         templates::check(&path, &declared, at, &fields.key("path"), report);
         let provider = match provider {
             None => continue,

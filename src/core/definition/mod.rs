@@ -43,6 +43,7 @@
 //! | `secrets` | none | **ours**: names of variables for the script whose values go into an encrypted object of the home bucket |
 //! | `vpc` | none | `SubnetIds`, `SecurityGroupIds`: the network that it runs in |
 //! | `file_system[]` | none | `Arn` of an access point of EFS, `LocalMountPath` below /mnt |
+//! | `on_collision` | `fail` | **ours**: with `overwrite` tasks of a run may store over what others have stored |
 //! | `on_failure` | `discard` | **ours**: `keep` stores what a failed script left, under `failed/` |
 //! | `files` | none | **ours**: files and folders that scripts find at `$FILES_DIR`; SCAR's `extra_payload` is one |
 //! | `workdir` | the image's | **ours**: where scripts start: an absolute path, or `task`: a fresh folder for each task |
@@ -54,6 +55,7 @@
 //! | `group` | none | **ours**: a glob of folders below the input place: each folder is a task |
 //! | `with` | none | **ours**: names and paths of files that belong to each input; `{path: …, optional: true}` |
 //! | `trigger_on` | none | **ours**, with `group` or `with`: the end of the name of the file that completes a task and starts it |
+//! | `sweep` | none | **ours**: a map of variables and their values: a list, or `1:10` |
 //! | `expect.files`, `.suffix`, `.min_bytes` | none | **ours**: what a task must have left to have succeeded |
 //! | `input[].prefix`, `.suffix` | none | **ours**: only names that begin or end so; text or a list |
 //! | `input[].exclude`, `.min_size`, `.newer` | none | **ours**: globs, an amount of bytes, a time or a duration |
@@ -106,6 +108,7 @@
 //! shared_memory  scripts that want shared memory, which functions do not have
 //! selection   which objects of an input's place are inputs
 //! settings    settings given one by one, as options of a command line
+//! sweep       the values with which each input is processed
 //! telltale    variables that look like secrets
 //! templates   words in braces in the paths of outputs
 //! variables   variables of a function, and secrets
@@ -140,6 +143,7 @@ mod secrets;
 mod selection;
 mod settings;
 mod shared_memory;
+mod sweep;
 mod telltale;
 mod templates;
 mod variables;
@@ -213,6 +217,8 @@ pub struct Definition {
     pub selections: Vec<throng_contract::Selection>,
     /// How its inputs become tasks, where a task has several files.
     pub grouping: Option<throng_contract::Grouping>,
+    /// Variables and their values: each input is processed with every combination when a launch names none.
+    pub sweep: Vec<crate::model::Axis>,
     /// What it waits for, when it is a join: then it has no inputs.
     pub join: Option<JoinRule>,
     /// Inputs at storage providers: nothing there starts it by itself.
@@ -226,6 +232,8 @@ pub struct Definition {
     pub workdir: Option<String>,
     /// What happens to outputs of failed tasks.
     pub on_failure: OnFailure,
+    /// Whether a task may store over what another task of the run has stored.
+    pub overwrites: bool,
     /// What a task must have left to have succeeded.
     pub expect: Option<throng_contract::Expect>,
     /// Where scripts get credentials from.
@@ -307,12 +315,14 @@ impl Definition {
             inputs: Vec::new(),
             selections: Vec::new(),
             grouping: None,
+            sweep: Vec::new(),
             join: None,
             provider_inputs: Vec::new(),
             outputs: Vec::new(),
             providers: BTreeMap::new(),
             workdir: None,
             on_failure: OnFailure::default(),
+            overwrites: false,
             expect: None,
             credentials: throng_contract::Credentials::default(),
             retries: 0,
@@ -348,12 +358,14 @@ impl fmt::Debug for Definition {
             .field("inputs", &self.inputs)
             .field("selections", &self.selections)
             .field("grouping", &self.grouping)
+            .field("sweep", &self.sweep)
             .field("join", &self.join)
             .field("provider_inputs", &self.provider_inputs)
             .field("outputs", &self.outputs)
             .field("providers", &self.providers.keys())
             .field("workdir", &self.workdir)
             .field("on_failure", &self.on_failure)
+            .field("overwrites", &self.overwrites)
             .field("expect", &self.expect)
             .field("credentials", &self.credentials)
             .field("retries", &self.retries)

@@ -70,7 +70,7 @@ impl Document {
             kind: ProblemKind::Content,
         };
         let plain = self.definitions.iter().filter(|definition| definition.grouping.is_none());
-        plain.filter(|definition| !keeps_apart(definition)).map(problem).collect()
+        plain.filter(|definition| !keeps_apart(definition) && !definition.overwrites).map(problem).collect()
     }
 }
 

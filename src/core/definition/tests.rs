@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod surroundings;
+mod sweep;
 
 use super::*;
 use crate::model::FunctionForm;

@@ -1,6 +1,6 @@
 //! A definition as YAML, so that a form can be saved.
 
-use super::{Architecture, Definition, OnFailure, ScriptSecret, expect, groups, selection};
+use super::{Architecture, Definition, OnFailure, ScriptSecret, expect, groups, selection, sweep};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::Path;
@@ -28,6 +28,9 @@ pub fn to_yaml(definition: &Definition) -> String {
     if let Some(concurrency) = definition.concurrency {
         line(format!("concurrency: {concurrency}"));
     }
+    if definition.overwrites {
+        line("on_collision: overwrite".into());
+    }
     if definition.on_failure == OnFailure::Keep {
         line("on_failure: keep".into());
     }
@@ -42,6 +45,7 @@ pub fn to_yaml(definition: &Definition) -> String {
     }
     definition.expect.iter().flat_map(|expect| expect::yaml(expect, quote)).for_each(&mut line);
     definition.grouping.iter().flat_map(|grouping| groups::yaml(grouping, quote)).for_each(&mut line);
+    sweep::yaml(&definition.sweep, quote).into_iter().for_each(&mut line);
     if let Some(join) = &definition.join {
         let after: Vec<_> = join.after.iter().map(|name| quote(name)).collect();
         line(format!("after: [{}]", after.join(", ")));

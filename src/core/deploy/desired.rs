@@ -110,12 +110,14 @@ fn all_tags(cloud: &Cloud, definition: &Definition, settings: &FunctionSettings)
     all.insert(tags::NAMES.into(), tags::names_tag(definition::keeps_apart(definition)));
     // Always said: a tag of an earlier deployment stays otherwise.
     all.insert(tags::RUNS.into(), tags::names_tag(definition::keeps_runs_apart(definition)));
+    all.insert(tags::COLLISIONS.into(), tags::collisions_tag(definition.overwrites));
     if let Some(value) = tags::output_tag(&definition.own_places()) {
         all.insert(tags::OUTPUT.into(), value);
     }
     all.extend(tags::of_join(definition.join.as_ref()));
     all.extend(tags::select_tags(definition.selections_with_rules()));
     all.extend(tags::group_tags(definition.grouping.as_ref()));
+    all.extend(tags::sweep_tags(&definition.sweep));
     all
 }
 
@@ -140,6 +142,12 @@ fn definition_digest(definition: &Definition, settings: &FunctionSettings) -> St
     );
     if let Some(grouping) = &definition.grouping {
         let _ = write!(text, "|{grouping:?}");
+    }
+    if definition.overwrites {
+        text.push_str("|overwrites");
+    }
+    if !definition.sweep.is_empty() {
+        let _ = write!(text, "|{:?}", definition.sweep);
     }
     // Added where there are any, so that the digests of other definitions stay.
     if definition.network.is_some() || !definition.script_secrets.is_empty() {

@@ -3,7 +3,7 @@
 use super::DeployError;
 use crate::cloud::FunctionDetail;
 use crate::definition::JoinRule;
-use crate::model::{Millis, Place};
+use crate::model::{Axis, Millis, Place};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Serialize;
@@ -26,6 +26,10 @@ pub(super) const OUTPUT: &str = "throng:output";
 pub(super) const NAMES: &str = "throng:names";
 /// Says that every output path has the run's id in it.
 pub(super) const RUNS: &str = "throng:runs";
+/// Whether a task may store over what another of the run has stored.
+pub(super) const COLLISIONS: &str = "throng:collisions";
+/// Values of [`COLLISIONS`].
+const MAY_OVERWRITE: [&str; 2] = ["fail", "overwrite"];
 /// Values of [`NAMES`].
 const APART: [&str; 2] = ["together", "apart"];
 /// The functions that a join waits for, with a space between them; empty for a function that was one.
@@ -40,6 +44,8 @@ const TRIGGERS_APPLY_AFTER_S: u64 = 300;
 const SELECT: &str = "throng:select";
 /// How its inputs become tasks of several files, likewise.
 const GROUP: &str = "throng:group";
+/// With which values each input is processed, likewise.
+const SWEEP: &str = "throng:sweep";
 /// How many tags such a value may take: a definition says less.
 const MOST_TAGS: usize = 8;
 /// In [`JOIN`]: the join gets no files.
@@ -129,6 +135,17 @@ pub fn keeps_runs_apart(tags: &BTreeMap<String, String>) -> bool {
     tags.get(RUNS).is_some_and(|value| value == APART[1])
 }
 
+/// Whether tasks of a function with these tags may store over what others of the run have stored.
+#[must_use]
+pub fn overwrites(tags: &BTreeMap<String, String>) -> bool {
+    tags.get(COLLISIONS).is_some_and(|value| value == MAY_OVERWRITE[1])
+}
+
+/// The value of [`COLLISIONS`].
+pub(super) fn collisions_tag(overwrites: bool) -> String {
+    MAY_OVERWRITE[usize::from(overwrites)].to_owned()
+}
+
 /// The value of [`NAMES`].
 pub(super) fn names_tag(apart: bool) -> String {
     APART[usize::from(apart)].to_owned()
@@ -142,6 +159,11 @@ pub(super) fn select_tags(entries: &[Selection]) -> BTreeMap<String, String> {
 /// Tags by which a launch knows how inputs become tasks of several files.
 pub(super) fn group_tags(grouping: Option<&Grouping>) -> BTreeMap<String, String> {
     spread(GROUP, grouping)
+}
+
+/// Tags by which a launch knows with which values each input is processed.
+pub(super) fn sweep_tags(sweep: &[Axis]) -> BTreeMap<String, String> {
+    spread(SWEEP, (!sweep.is_empty()).then_some(sweep))
 }
 
 /// A value in as many tags as it needs. How many count stands in the first, so that what a former deployment left beside them
@@ -181,6 +203,12 @@ pub fn selections_of(tags: &BTreeMap<String, String>) -> Option<Vec<Selection>> 
 #[must_use]
 pub fn grouping_of(tags: &BTreeMap<String, String>) -> Option<Grouping> {
     serde_json::from_slice(&spread_text(tags, GROUP)?).ok()
+}
+
+/// With which values each input of a function with these tags is processed when a launch names none.
+#[must_use]
+pub fn sweep_of(tags: &BTreeMap<String, String>) -> Vec<Axis> {
+    spread_text(tags, SWEEP).and_then(|text| serde_json::from_slice(&text).ok()).unwrap_or_default()
 }
 
 /// The value of [`OUTPUT`]: as many places as a tag can hold.

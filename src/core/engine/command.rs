@@ -1,7 +1,7 @@
 //! What a front end can ask for.
 
 use crate::jobs::Job;
-use crate::model::{FunctionForm, LogQuery, ObjectPlace, ProviderOf, TaskName};
+use crate::model::{FunctionForm, LogQuery, ObjectPlace, Place, ProviderOf, TaskName};
 use std::path::PathBuf;
 
 /// What the front end is looking at, so that the engine refreshes that and nothing else.
@@ -111,6 +111,13 @@ pub enum Command {
     /// Send the inputs of a run that were not sent; when there are none, those whose tasks have not begun once more.
     /// The front end has asked.
     ResumeRun(String),
+    /// Find out which functions an upload would start.
+    WhatStarts {
+        /// Files, folders and globs.
+        paths: Vec<PathBuf>,
+        /// A bucket and a folder of it.
+        to: Place,
+    },
     /// Fetch an object so that it can be shown.
     Preview(ObjectPlace),
     /// Forget the object that is shown.
@@ -167,6 +174,7 @@ impl Command {
             | Self::SwitchContext(_)
             | Self::ClosePlan
             | Self::Preview(_)
+            | Self::WhatStarts { .. }
             | Self::ClosePreview
             | Self::FollowLogs(_)
             | Self::StopLogs

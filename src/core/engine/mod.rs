@@ -46,7 +46,7 @@ mod transfers;
 pub use command::{Command, DeployRequest, Scope};
 pub use snapshot::{
     Connection, ContextInfo, Listing, ListingState, Notice, ObjectsView, PlanView, PlannedFunction,
-    PlannedStep, Preview, Severity, Snapshot, TaskView,
+    PlannedStep, Preview, Severity, Snapshot, StartsView, TaskView,
 };
 
 use crate::config::{Config, ConfigError};

@@ -188,7 +188,10 @@ async fn follow_task(
             let records = ready(attempts.into_iter().map(|attempt| attempt.record).collect());
             let children = children(follower.chain(), task);
             let files = files.clone();
-            let view = TaskView { run: run.to_owned(), row, files, children, records };
+            let (header, number) = (follower.chain().header(), task.number());
+            let variables = number.map(|number| follower.sets().all_variables(header, number));
+            let variables = variables.unwrap_or_default();
+            let view = TaskView { run: run.to_owned(), row, files, children, variables, records };
             ctx.show(move |snap| snap.task = Some(view));
             known = Some(keys);
         }

@@ -5,9 +5,11 @@ use crate::cloud::Slowed;
 use crate::deploy::{Action, Plan, Step};
 use crate::jobs::Restricted;
 use crate::model::{
-    AttemptRecord, BucketInfo, FunctionInfo, InvocationInfo, LogView, Millis, ObjectInfo, ObjectPlace,
+    AttemptRecord, BucketInfo, FunctionInfo, InvocationInfo, LogView, Millis, ObjectInfo, ObjectPlace, Place,
     Progress, RunSummary, RunView, TaskName, TaskRow,
 };
+use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 use throng_contract::TaskFiles;
 
@@ -48,6 +50,8 @@ pub struct Snapshot {
     pub running: Listing<InvocationInfo>,
     /// Followed logs
     pub logs: Option<LogView>,
+    /// What an upload would start, as it was asked last.
+    pub starts: Option<StartsView>,
     /// The object that is shown.
     pub preview: Option<Preview>,
     /// What deploying would do, when that was asked.
@@ -167,8 +171,21 @@ pub struct TaskView {
     pub files: Option<Arc<TaskFiles>>,
     /// What its outputs have started, with the function of each.
     pub children: Vec<(String, TaskName)>,
+    /// Of a launched task: the values of the run and of its set of parameters, by name.
+    pub variables: BTreeMap<String, String>,
     /// Records of its attempts, newest first.
     pub records: Listing<AttemptRecord>,
+}
+
+/// What an upload would start.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StartsView {
+    /// The upload's files, folders and globs.
+    pub paths: Vec<PathBuf>,
+    /// Where they would go.
+    pub to: Place,
+    /// How many files start which function.
+    pub functions: BTreeMap<String, u64>,
 }
 
 /// An object that was fetched to be shown.

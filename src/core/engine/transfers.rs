@@ -3,7 +3,7 @@
 use super::context::Ctx;
 use super::observe::{finish, observer, some_failed};
 use super::progress::ProgressHandle;
-use super::snapshot::{Preview, Severity, Snapshot};
+use super::snapshot::{Preview, Severity, Snapshot, StartsView};
 use crate::dataset::download::Downloaded;
 use crate::jobs::{self, FetchRequest, JobContext, JobError, JobErrorKind, NotDone, UploadRequest};
 use crate::model::{ObjectPlace, Place};
@@ -17,6 +17,14 @@ const PREVIEW_BYTES: usize = 8 << 20;
 /// Shows that an object is being fetched.
 pub(super) fn begin_preview(snap: &mut Snapshot, place: ObjectPlace) {
     snap.preview = Some(Preview { place, size: 0, content_type: String::new(), body: None, error: None });
+}
+
+/// Finds out which functions an upload would start. What cannot be known is not shown.
+pub(super) async fn what_starts(mut ctx: Ctx, paths: Vec<PathBuf>, to: Place) {
+    let Ok(job) = ctx.job().await else { return };
+    if let Ok(functions) = jobs::what_starts(&job, &paths, &to).await {
+        ctx.show(move |snap| snap.starts = Some(StartsView { paths, to, functions }));
+    }
 }
 
 /// An object's size, content type and beginning.

@@ -58,7 +58,7 @@ pub use remove::remove;
 pub use rerun::rerun;
 pub use resume::{Resumption, interrupted_runs, resume, send_again};
 pub use upgrade::plan_upgrade;
-pub use upload::{UploadReport, UploadRequest, upload};
+pub use upload::{UploadReport, UploadRequest, upload, what_starts};
 
 #[cfg(test)]
 mod fixture;

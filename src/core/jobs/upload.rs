@@ -10,6 +10,7 @@ use crate::words::how_many;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
+use tokio_util::sync::CancellationToken;
 
 /// What to send, and where to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -70,6 +71,19 @@ pub async fn upload(
     let own = only_of(&files).map(|name| place.key(name));
     let place = Place { prefix: own.unwrap_or_else(|| place.prefix.clone()), ..place };
     Ok(UploadReport { place, sent: uploaded.sent, skipped: uploaded.skipped, failed })
+}
+
+/// The functions that an upload would start by the arrival of its files, and how many start each.
+///
+/// # Errors
+/// The files cannot be looked at.
+pub async fn what_starts(
+    context: &JobContext,
+    paths: &[PathBuf],
+    to: &Place,
+) -> Result<BTreeMap<String, u64>, JobError> {
+    let files = files_of(paths.to_vec(), &Observer::silent(CancellationToken::new())).await?;
+    Ok(starts(context.cloud(), &folder_of(to, &files), &files).await)
 }
 
 /// The functions that the files will start by their arrival, and how many start each. What cannot be known is not told.

@@ -4,7 +4,9 @@
 //! architecture  what a function runs on
 //! functions     functions, running invocations, the form
 //! storage       buckets, objects, places
+//! run_values    which variables a launch may give to scripts
 //! runs          runs, tasks, counts, an open run
+//! sets          sets of parameters of a run
 //! task_name     how people and documents name a task
 //! progress      what takes a while
 //! logs          lines, queries, what is followed
@@ -17,7 +19,9 @@ mod functions;
 mod logs;
 mod progress;
 mod report;
+mod run_values;
 mod runs;
+mod sets;
 mod storage;
 mod task_name;
 mod variables;
@@ -27,10 +31,12 @@ pub use functions::{FunctionForm, FunctionInfo, InvocationInfo};
 pub use logs::{Arrival, LineId, LogEntry, LogMode, LogQuery, LogView};
 pub use progress::{Progress, ProgressState};
 pub use report::Report;
+pub(crate) use run_values::{check_value, check_values};
 pub use runs::{
     Collision, Counts, RunStatistics, RunSummary, RunTrouble, RunView, StageSummary, StageView, TaskRow,
     Waiting,
 };
+pub use sets::{Axis, Sets, read_axis, read_values};
 pub use storage::{BucketInfo, ObjectInfo, ObjectPlace, Place, ProviderOf};
 pub use task_name::{NoTaskName, TaskName};
 pub use throng_contract::{AttemptRecord, FailureClass, OutputObject, Phases, Source, TaskState};

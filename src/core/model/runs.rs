@@ -1,10 +1,10 @@
 //! Runs and their tasks.
 
-use super::{FailureClass, Millis, TaskName, TaskState};
+use super::{FailureClass, Millis, Sets, TaskName, TaskState};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use throng_contract::keys::day_of;
+use throng_contract::keys::{RecordName, day_of};
 
 /// Counts of tasks by state. Their sum is the manifest's size, always.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -251,6 +251,13 @@ pub struct Waiting {
 }
 
 impl TaskRow {
+    /// Whether it succeeded and stored nothing, as far as its record's name says.
+    #[must_use]
+    pub fn stored_nothing(&self) -> bool {
+        let name = || self.record_key.as_deref().and_then(RecordName::parse);
+        self.state == TaskState::Succeeded && name().is_some_and(|name| name.stored_nothing())
+    }
+
     /// Whether its end is known from the platform's log alone: the ledger may still say otherwise.
     #[must_use]
     pub fn is_reported(&self) -> bool {
@@ -289,6 +296,8 @@ pub struct RunView {
     pub history: Arc<[u64]>,
     /// Whether the tasks are still being read.
     pub loading: bool,
+    /// Values of its launched tasks, once they have been read.
+    pub sets: Arc<Sets>,
 }
 
 /// One stage of an open run.

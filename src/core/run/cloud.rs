@@ -5,7 +5,7 @@ use crate::cloud::{Cloud, CloudError, FunctionDetail};
 use crate::definition::JoinRule;
 use crate::deploy::{self, Unreadable};
 use crate::logs::{LogClient, LogGroup};
-use crate::model::{FunctionInfo, Millis, Place};
+use crate::model::{Axis, FunctionInfo, Millis, Place};
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -64,6 +64,8 @@ pub struct FunctionFacts {
     pub triggers_apply_from_ms: Millis,
     /// What of its input places is an input; everything when there are none.
     pub selections: Vec<Selection>,
+    /// With which values each input is processed when a launch names none.
+    pub sweep: Vec<Axis>,
     /// How its inputs become tasks of several files; `None` when each is a task.
     pub grouping: Option<Grouping>,
     /// Memory in MiB.
@@ -74,6 +76,8 @@ pub struct FunctionFacts {
     pub retries: u32,
     /// Whether its output paths keep results of inputs of equal names apart; `None` when that is not known.
     pub keeps_apart: Option<bool>,
+    /// Whether its tasks may store over what others of the run have stored.
+    pub overwrites: bool,
     /// Whether results of two of its runs never have the same keys.
     pub keeps_runs_apart: bool,
     /// What it waits for, when it is a join.
@@ -175,6 +179,7 @@ impl FunctionApi for Cloud {
         let (role, tmp_mb) = (detail.settings.role, detail.settings.tmp_mb);
         Ok(Some(FunctionFacts {
             outputs: deploy::outputs_of(&detail.tags),
+            sweep: deploy::sweep_of(&detail.tags),
             grouping: deploy::grouping_of(&detail.tags),
             join: deploy::join_of(&detail.tags),
             image,
@@ -187,6 +192,7 @@ impl FunctionApi for Cloud {
             tmp_mb,
             retries,
             keeps_apart,
+            overwrites: deploy::overwrites(&detail.tags),
             keeps_runs_apart: deploy::keeps_runs_apart(&detail.tags),
             contract,
         }))

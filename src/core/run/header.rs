@@ -75,6 +75,9 @@ pub struct RunHeader {
     /// Version of the throng that launched it.
     #[serde(default)]
     pub throng: String,
+    /// Whether its tasks may store over what others have stored.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub overwrites: bool,
     /// The group of its tasks, of a run with joins.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub group: Option<String>,
@@ -111,6 +114,9 @@ pub struct LaterStage {
     /// What of the objects there is an input; everything when empty.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub selections: Vec<Selection>,
+    /// Whether its tasks may store over what others have stored.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub overwrites: bool,
     /// Stages whose outputs go there: 0 is the launched one, 1 the first of [`RunHeader::stages`].
     #[serde(default)]
     pub from: Vec<usize>,

@@ -6,7 +6,6 @@
 //! manifest    the fixed list of inputs, written in parts before the run exists
 //! provider    objects at the storage providers of a function
 //! sets        sets of parameters: the same inputs with many values
-//! variables   which names and values a launch may give to scripts
 //! plan        where the files of a launch are on this machine, so that it can go on after a kill
 //! launch      inputs -> manifest -> run.json -> upload or invoke
 //! failure     what Lambda writes about events it gave up on
@@ -49,9 +48,9 @@ mod standing;
 mod statistics;
 mod task;
 mod tracker;
-mod variables;
 mod verify;
 
+pub use crate::model::{Sets, read_axis};
 pub use chain::Chain;
 pub use cloud::{FunctionApi, FunctionFacts, TriggerPlace};
 pub use failure::{FailedEvent, is_measured, reason};
@@ -70,8 +69,8 @@ pub use list::Lister;
 pub use manifest::{ManifestEntry, files_of, read_manifest};
 pub use provider::{Store, Stores};
 pub use reports::{FailedAttempt, LogPlace};
-pub use results::{Results, nothing_left, results};
-pub use sets::{Sets, SetsHeader, read_axis, sets_of};
+pub use results::{NO_OUTPUTS, Results, nothing_left, results};
+pub use sets::{SetsHeader, sets_of};
 pub use standing::refuse_standing;
 pub use task::{Attempt, attempts};
 pub use tracker::RunTracker;

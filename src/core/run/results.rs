@@ -30,10 +30,13 @@ impl Results {
     }
 }
 
+/// Says that a success has stored nothing.
+pub const NO_OUTPUTS: &str = "0 outputs";
+
 /// That an attempt succeeded and stored nothing, in words; `None` of any other.
 #[must_use]
 pub fn nothing_left(record: &AttemptRecord) -> Option<&'static str> {
-    (record.state == TaskState::Succeeded && record.outputs.is_empty()).then_some("0 outputs")
+    record.stored_nothing().then_some(NO_OUTPUTS)
 }
 
 /// Reads the records of a run's tasks.

@@ -10,12 +10,14 @@ use crate::widgets::popup;
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::Frame;
 use ratatui::layout::Rect;
+use std::cell::RefCell;
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use throng_core::clean;
 use throng_core::engine::{Command, DeployRequest};
 use throng_core::jobs;
+use throng_core::model::Place;
 use throng_core::words::{self, Clean};
 
 /// Files that are counted at most before the dialog says "more than".
@@ -127,6 +129,8 @@ pub struct DropDialog {
     targets: Vec<DropTarget>,
     position: usize,
     question: Question,
+    /// The upload that the engine was asked about last: what it starts.
+    asked: RefCell<Option<(Vec<PathBuf>, Place)>>,
 }
 
 impl DropDialog {
@@ -153,6 +157,7 @@ impl DropDialog {
             targets,
             position: 0,
             question: Question::default(),
+            asked: RefCell::default(),
         };
         dialog.add(paths, app);
         dialog
@@ -201,6 +206,30 @@ impl DropDialog {
             }
         }
         LayerOutcome::Close
+    }
+
+    /// What the arrival of the files starts, when they are to be uploaded. Asks the engine when it does not know.
+    fn starts(&self, app: &App) -> Option<Line> {
+        let Some(DropTarget::Bucket(bucket, prefix)) = self.targets.get(self.position) else { return None };
+        let to = Place { bucket: bucket.clone(), prefix: prefix.clone() };
+        let wanted = Some((self.paths.clone(), to));
+        if *self.asked.borrow() != wanted {
+            let (paths, to) = wanted.clone()?;
+            self.asked.replace(wanted.clone());
+            app.send(Command::WhatStarts { paths, to });
+        }
+        let (paths, to) = wanted?;
+        let known = app.snapshot.starts.as_ref().filter(|known| known.paths == paths && known.to == to)?;
+        let theme = &app.look.theme;
+        if known.functions.is_empty() {
+            return Some(Line::styled("  → starts no function", theme.dim));
+        }
+        let each = known
+            .functions
+            .iter()
+            .map(|(function, files)| format!("{function} on {}", words::plural(*files, "file")));
+        let each = each.collect::<Vec<_>>().join(", ");
+        Some(Line::styled(clean!("  → starts {}", Clean::new(&each)), theme.accent))
     }
 
     fn amount(&self) -> String {
@@ -262,7 +291,7 @@ impl Layer for DropDialog {
         let theme = &app.look.theme;
         let names = self.paths.len().min(4);
         let inner =
-            popup::draw(frame, area, (76, names + self.targets.len().min(10) + 8), "Files", &app.look);
+            popup::draw(frame, area, (76, names + self.targets.len().min(10) + 9), "Files", &app.look);
         let mut lines = vec![Line::styled(self.amount(), theme.title)];
         for path in self.paths.iter().take(names) {
             let shown = path.display().to_string();
@@ -275,6 +304,7 @@ impl Layer for DropDialog {
         if self.paths.len() > names {
             lines.push(Line::styled(clean!("  and {} more", self.paths.len() - names), theme.dim));
         }
+        lines.push(self.starts(app).unwrap_or_else(|| Line::raw("")));
         lines.push(Line::raw(""));
         let first = lines.len();
         let room = usize::from(inner.height).saturating_sub(first + 2).max(1);

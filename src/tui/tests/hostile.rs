@@ -251,6 +251,7 @@ fn everything() -> Snapshot {
             statistics: RunStatistics { p50_ms: 1, p95_ms: 1, max_ms: 1, max_memory: 1, total_ms: 1 },
             history: vec![1].into(),
             loading: false,
+            sets: Arc::new(Sets { names: vec![evil()], rows: vec![vec![evil()]], paired: false }),
         }),
         unreadable: None,
         task: Some(TaskView {
@@ -262,10 +263,16 @@ fn everything() -> Snapshot {
                 list: vec![TaskFile { name: evil(), size: 1, with: Some(evil()) }],
             })),
             children: vec![(evil(), 7.into())],
+            variables: BTreeMap::from([(evil(), evil())]),
             records: listed(record()),
         }),
         running: listed(invocation),
         logs: Some(logs()),
+        starts: Some(StartsView {
+            paths: vec![evil().into()],
+            to: Place { bucket: evil(), prefix: evil() },
+            functions: BTreeMap::from([(evil(), 2)]),
+        }),
         preview: Some(Preview {
             place: ObjectPlace { from: None, bucket: evil(), key: evil() },
             size: 100,

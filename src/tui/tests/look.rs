@@ -5,6 +5,7 @@
 
 use crate::fixtures::*;
 use crate::{TuiOptions, run};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use throng_core::engine::{Command, Preview, Scope, Severity, TaskView};
 use throng_core::model::TaskState;
@@ -43,6 +44,7 @@ fn at_the_screens() {
                             row: Some(row),
                             files: None,
                             children: Vec::new(),
+                            variables: BTreeMap::new(),
                             records,
                         });
                     }

@@ -7,10 +7,11 @@ use crate::fixtures::*;
 use crate::theme::Depth;
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use throng_core::cloud::Slowed;
 use throng_core::engine::{
-    Connection, Listing, ListingState, PlanView, Preview, Severity, Snapshot, TaskView,
+    Command, Connection, Listing, ListingState, PlanView, Preview, Severity, Snapshot, StartsView, TaskView,
 };
 use throng_core::model::{Arrival, LogMode, LogView, ObjectPlace, TaskRow, TaskState};
 
@@ -98,6 +99,21 @@ fn run_chained() {
     pictures("runs_chained", &snapshot, "3");
 }
 
+/// A sweep: a column for each variable, and what succeeded with nothing to show for it.
+#[test]
+fn run_swept() {
+    let mut snapshot = busy();
+    let mut view = swept();
+    let chunk = Arc::make_mut(&mut Arc::make_mut(&mut view.stages[0].tasks)[0]);
+    chunk[1].record_key = Some("l/00/r/0/0/1_id.1_succeeded_-_1130_900_0123abcd_00000000.json".into());
+    snapshot.run = Some(view);
+    pictures("run_swept", &snapshot, "3<enter>");
+    let task = snapshot.task.as_mut().unwrap();
+    task.variables =
+        [("ALPHA", "0.25"), ("MODE", "exact")].map(|(name, value)| (name.into(), value.into())).into();
+    pictures("task_swept", &snapshot, "3<enter>jj<enter>");
+}
+
 #[test]
 fn task_succeeded() {
     pictures("task", &busy(), "3<enter>jj<enter>");
@@ -116,6 +132,7 @@ fn task_failed() {
         row: Some(task(7)),
         files: None,
         children: Vec::new(),
+        variables: BTreeMap::new(),
         records,
     });
     pictures("task_failed", &snapshot, "3<enter>jjjjjjj<enter>");
@@ -257,6 +274,17 @@ fn dropped_files() {
     let text = picture(&mut fake, (80, 24));
     assert!(text.contains("42 files, 115 KiB"), "{text}");
     assert!(text.contains("process each with  grayscale"), "{text}");
+    fake.keys("<esc>2");
+    crate::input::paste(&mut fake.app, &format!("{} ", folder.path().display()));
+    picture(&mut fake, (80, 24));
+    let asked = fake.asked();
+    let [.., Command::WhatStarts { paths, to }] = &asked[..] else { panic!("{asked:?}") };
+    let mut snapshot = busy();
+    let functions = [("mri-slices".to_owned(), 42)].into();
+    snapshot.starts = Some(StartsView { paths: paths.clone(), to: to.clone(), functions });
+    fake.app.take(Arc::new(snapshot));
+    let text = picture(&mut fake, (80, 24));
+    assert!(text.contains("→ starts mri-slices on 42 files"), "{text}");
     fake.keys("<esc>");
     crate::input::paste(&mut fake.app, "/Users/me/scan.nii.gz");
     let text = picture(&mut fake, (80, 24));

@@ -6,6 +6,7 @@ use crate::input;
 use crate::place::{Route, RouteKind};
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use throng_contract::AttemptRecord;
@@ -40,6 +41,7 @@ fn a_kill_for_want_of_memory_is_explained_and_what_is_unknown_is_not_zero() {
         row: Some(row),
         files: None,
         children: Vec::new(),
+        variables: BTreeMap::new(),
         records: listing(vec![record]),
     };
     snapshot.task = Some(view);
@@ -70,6 +72,7 @@ fn a_long_error_of_a_task_can_be_read() {
         row: Some(task(7)),
         files: None,
         children: Vec::new(),
+        variables: BTreeMap::new(),
         records: listing(vec![record]),
     });
     let text = screen(Fake::new(snapshot).keys("3<enter>jjjjjjj<enter>"), 80);

@@ -13,6 +13,7 @@
 //! stages      the stages of a chained run in one line
 //! task        one task: its attempts, and the outputs of the one that is chosen
 //! transfers   transfers, deployments and whatever else takes a while
+//! values      tasks of a run with sets of parameters: a column more for each variable
 //! ```
 
 pub mod buckets;
@@ -27,6 +28,7 @@ pub mod runs;
 pub mod stages;
 pub mod task;
 pub mod transfers;
+pub mod values;
 
 use super::filter::Filter;
 use super::list::{Column, Identity, RenderContext, RowKey, Rows, Source};
@@ -51,7 +53,13 @@ pub fn rows<'a>(
         Route::Buckets => Box::new(Items::all(&snapshot.buckets.items)),
         Route::Objects { bucket, prefix } => Box::new(objects::ObjectRows::new(snapshot, bucket, prefix)),
         Route::Runs => Box::new(Items::all(&snapshot.runs.items)),
-        Route::Run(run) => Box::new(run::TaskRows::new(snapshot, run, stage)),
+        Route::Run(run) => {
+            let tasks = run::TaskRows::new(snapshot, run, stage);
+            match run::view(snapshot, run).filter(|view| stage == 0 && !view.sets.is_empty()) {
+                Some(view) => Box::new(values::Valued::new(tasks, &view.sets)),
+                None => Box::new(tasks),
+            }
+        }
         Route::Task { run, task } => Box::new(task::OutputRows::new(snapshot, run, task, attempt)),
         Route::Running => Box::new(Items::all(&snapshot.running.items)),
         Route::Transfers => Box::new(transfers::ProgressRows(&snapshot.progress)),

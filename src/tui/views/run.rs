@@ -9,6 +9,7 @@ use std::sync::Arc;
 use throng_core::clean;
 use throng_core::engine::Snapshot;
 use throng_core::model::{RunView, StageView, TaskRow, TaskState};
+use throng_core::run;
 use throng_core::words::{self, Clean};
 
 const COLUMNS: [Column<TaskRow>; 9] = [
@@ -31,6 +32,9 @@ const COLUMNS: [Column<TaskRow>; 9] = [
         "CLASS",
         (9, 0, 2),
         |task, look| {
+            if task.stored_nothing() {
+                return Span::styled(run::NO_OUTPUTS, look.theme.warn).into();
+            }
             let class = task.class.map_or("", |class| class.as_str());
             Span::styled(class, look.theme.state(task.state)).into()
         },

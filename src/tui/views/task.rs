@@ -116,6 +116,8 @@ pub fn facts(
     if let Some(row) = &view.row {
         facts.add("input", &clean!("{}/{}  ({})", row.bucket, row.key, words::bytes(row.size)));
     }
+    let variables = view.variables.iter().map(|(name, value)| format!("{name}={value}"));
+    facts.add("values", &variables.collect::<Vec<_>>().join("  "));
     files(&mut facts, view);
     lineage(&mut facts, view);
     let records = &view.records.items;

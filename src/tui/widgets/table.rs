@@ -28,7 +28,7 @@ pub fn draw(
     let inner = Rect { x: area.x + 2, width: area.width - 3, ..area };
     let headings = rows.headings();
     let places = arrange(&headings, inner);
-    heading(buffer, inner.y, &headings, &places, list, look);
+    heading(buffer, inner.y, rows, (&headings, &places), list, look);
     let height = usize::from(area.height - 1);
     let offset = list.window(height);
     for (line, position) in (offset..list.len().min(offset + height)).enumerate() {
@@ -50,8 +50,8 @@ pub fn draw(
 fn heading(
     buffer: &mut Buffer,
     y: u16,
-    columns: &[Heading],
-    places: &Places,
+    rows: &dyn Rows,
+    (columns, places): (&[Heading], &Places),
     list: &ListState,
     look: &RenderContext,
 ) {
@@ -59,7 +59,7 @@ fn heading(
         let column = &columns[*number];
         let sorted = list.sort.filter(|sort| sort.column == *number);
         let arrow = sorted.map_or("", |sort| look.theme.symbols.sorted[usize::from(sort.descending)]);
-        let title = clean!("{}{arrow}", column.title);
+        let title = clean!("{}{arrow}", rows.title(*number, column));
         let style =
             if sorted.is_some() { look.theme.label.add_modifier(Modifier::BOLD) } else { look.theme.label };
         let shift = if column.right { usize::from(*width).saturating_sub(words::width(&title)) } else { 0 };

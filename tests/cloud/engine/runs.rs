@@ -16,6 +16,7 @@ async fn launched(cloud: &Cloud) -> String {
         cloud.s3().create_bucket(bucket).await.unwrap();
     }
     let header = RunHeader {
+        overwrites: false,
         group: None,
         version: versions::LEDGER,
         id: RUN.into(),

@@ -24,15 +24,19 @@ pub struct RecordName {
     /// 8 digits that name the event: attempts at the same event are repetitions of each other. `None` in the first layout,
     /// and of a record that no event led to.
     pub event: Option<String>,
-    /// Digest of the failure's line ([`failure_line::digest`]).
+    /// Digest of the failure's line ([`failure_line::digest`]); of a success that stored nothing [`NOTHING`].
     pub failure: Option<String>,
 }
+
+/// Stands in the place of a failure's digest when an attempt has succeeded and stored nothing.
+const NOTHING: &str = "00000000";
 
 impl RecordName {
     /// The name for a record.
     #[must_use]
     pub fn of(record: &AttemptRecord) -> Self {
-        let failure = record.class.and(record.failure_line()).map(failure_line::digest);
+        let nothing = record.stored_nothing().then(|| NOTHING.to_owned());
+        let failure = record.class.and(record.failure_line()).map(failure_line::digest).or(nothing);
         Self {
             task: record.task.as_ref().map(|task| task.task.clone()),
             attempt: AttemptId::new(&record.request_id, record.started_ms),
@@ -57,6 +61,12 @@ impl RecordName {
     #[must_use]
     pub const fn ended_ms(&self) -> u64 {
         self.attempt.started_ms.saturating_add(self.duration_ms)
+    }
+
+    /// Whether it succeeded and stored nothing. Of records from before names said so, `false`.
+    #[must_use]
+    pub fn stored_nothing(&self) -> bool {
+        self.state == TaskState::Succeeded && self.failure.as_deref() == Some(NOTHING)
     }
 
     /// Reads the last part of a key, of either layout. `None` when it is not a record's name. A word that a newer runtime

@@ -65,13 +65,14 @@ pub async fn launch(session: &Session, args: args::Run) -> CliResult {
         (None, Some(definition)) if args.values.tasks.is_none() => sources::at_inputs(definition)?,
         (inputs, _) => inputs,
     };
-    let without = without.or_else(|| (!parameters.is_empty()).then_some(1));
+    let swept = first.as_ref().is_some_and(|first| !first.sweep.is_empty() && !args.values.no_sweep);
+    let without = without.or_else(|| (swept || !parameters.is_empty()).then_some(1));
     let there = there.or_else(|| without.map(|tasks| Inputs::Nothing { tasks }));
     let Some(inputs) = there else {
         let answer = AnswerOptions { asynchronous: args.asynchronous, to: None };
         return invoke::send(session, &job, &function, Vec::new(), answer).await;
     };
-    let options = options(&args.choice);
+    let options = LaunchOptions { no_sweep: args.values.no_sweep, ..options(&args.choice) };
     let request = LaunchRequest { parameters, sets, options, ..LaunchRequest::new(function, inputs) };
     let launch = async |observer| jobs::launch(&job, request, &observer).await;
     let launch = watched(session, |_| {}, launch).await?;
@@ -80,7 +81,7 @@ pub async fn launch(session: &Session, args: args::Run) -> CliResult {
 
 const fn options(choice: &args::Choice) -> LaunchOptions {
     let args::Choice { no_select, skip_unreadable, skip_too_large, force } = *choice;
-    LaunchOptions { everything: no_select, skip_unreadable, skip_too_large, force }
+    LaunchOptions { everything: no_select, skip_unreadable, skip_too_large, force, no_sweep: false }
 }
 
 /// Deploys the functions of a file that is to be run.

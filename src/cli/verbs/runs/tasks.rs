@@ -28,7 +28,7 @@ pub async fn tasks(session: &Session, args: args::Tasks) -> CliResult {
     let chain = follower.chain();
     let provider = chain.header().provider.clone();
     let provider = provider.as_deref();
-    let sets = run::sets_of(&context, chain.header()).await?;
+    let sets = follower.sets();
     let listed = view.rows().filter(|row| args.task.as_ref().is_none_or(|task| row.task == *task));
     let files = match session.format {
         // A table has no room for them.
@@ -39,7 +39,7 @@ pub async fn tasks(session: &Session, args: args::Tasks) -> CliResult {
     let document = |row: &TaskRow| {
         let mut shown = task_document(provider, row);
         stage_of(&mut shown, chain, row);
-        values(&mut shown, chain, &sets, row);
+        values(&mut shown, chain, sets, row);
         if let Some(files) = files_of(row) {
             shown["files"] = files_document(files);
         }
@@ -90,18 +90,23 @@ pub async fn tasks(session: &Session, args: args::Tasks) -> CliResult {
         Format::Table => reasons(&context, &follower, &rows, &args.state).await?,
         Format::Json => Vec::new(),
     };
-    print::result(session.format, &shown, || table(chain, &sets, &rows, &whys));
+    print::result(session.format, &shown, || table(chain, sets, &rows, &whys));
     Ok(())
 }
 
 /// Tasks, a line each. `whys` says why, where that was asked for.
 fn table(chain: &Chain, sets: &Sets, rows: &[&TaskRow], whys: &[String]) -> Lines {
     let is_chain = chain.stages().len() > 1;
+    let columns = if sets.names.len() <= VALUES { &sets.names[..] } else { &[] };
+    let together = !sets.is_empty() && columns.is_empty();
     let mut headings = vec![">TASK", "STATE", "CLASS", ">TOOK", ">MEMORY", ">SIZE", ">TRIES", "INPUT"];
-    headings.extend((!sets.is_empty()).then_some("VARIABLES"));
+    headings.extend(together.then_some("VARIABLES"));
     headings.extend(is_chain.then_some("STAGE"));
     headings.extend((!whys.is_empty()).then_some("WHY"));
     let mut table = Table::new(&headings);
+    for name in columns {
+        table.column(name);
+    }
     for (number, row) in rows.iter().enumerate() {
         let provider = chain.header().provider.as_deref().filter(|_| row.task.number().is_some());
         let mut cells = vec![
@@ -111,23 +116,38 @@ fn table(chain: &Chain, sets: &Sets, rows: &[&TaskRow], whys: &[String]) -> Line
                 Some(waiting) => words::waiting(waiting, now_ms()),
                 None => format!("{}{}", row.state, if row.is_reported() { "?" } else { "" }),
             },
-            row.class.map(|class| class.to_string()).unwrap_or_default(),
+            class_of(row),
             row.duration_ms.map(words::duration).unwrap_or_default(),
             row.peak_memory.map(words::bytes).unwrap_or_default(),
             words::bytes(row.size),
             row.attempts.to_string(),
             input_of(provider, row),
         ];
-        if !sets.is_empty() {
-            let set = row.task.number().and_then(|number| sets.of_task(number).1);
-            cells.push(set.map(|set| variables_text(sets.variables(set))).unwrap_or_default());
-        }
+        let set = row.task.number().and_then(|number| sets.of_task(number).1);
+        cells
+            .extend(together.then(|| set.map(|set| variables_text(sets.variables(set))).unwrap_or_default()));
         cells.extend(is_chain.then(|| function(chain, row)));
         cells.extend(whys.get(number).cloned());
+        cells.resize(headings.len(), String::new());
+        cells.extend(
+            set.into_iter()
+                .flat_map(|set| sets.variables(set))
+                .take(columns.len())
+                .map(|(_, value)| value.to_owned()),
+        );
         table.row(cells);
     }
     if table.is_empty() { "No such tasks.\n".into() } else { table.render() }
 }
+
+/// Why a task did not succeed; of one that did, whether it left nothing.
+fn class_of(row: &TaskRow) -> String {
+    let nothing = || row.stored_nothing().then(|| run::NO_OUTPUTS.to_owned());
+    row.class.map(|class| class.to_string()).or_else(nothing).unwrap_or_default()
+}
+
+/// So many variables have a column each; more stand in one.
+const VALUES: usize = 6;
 
 /// Failures of this many tasks are explained; each costs a request or two.
 const EXPLAINED: usize = 200;
@@ -195,7 +215,7 @@ pub(crate) fn task_document(provider: Option<&str>, row: &TaskRow) -> Value {
         "task": row.task, "bucket": &*row.bucket, "key": &*row.key, "size": row.size,
         "state": row.state.as_str(), "class": row.class.map(throng_contract::FailureClass::as_str), "attempts": row.attempts,
         "duration_ms": row.duration_ms, "peak_memory": row.peak_memory, "ended_ms": row.ended_ms,
-        "request_id": row.request_id.as_deref(), "provider": provider, "reported": row.is_reported(),
+        "stored_nothing": row.stored_nothing(), "request_id": row.request_id.as_deref(), "provider": provider, "reported": row.is_reported(),
         "file_count": row.files.max(u32::from(!row.key.is_empty())),
         "waiting": row.waiting.map(|waiting| json!({"retry": waiting.retry, "of": waiting.of, "due_ms": waiting.due_ms})),
     })

@@ -76,6 +76,7 @@ impl Hub {
         let ctx = self.action_ctx();
         let state = &mut self.state;
         match command {
+            Command::WhatStarts { paths, to } => ctx.spawn(transfers::what_starts(ctx.clone(), paths, to)),
             Command::Preview(place) => {
                 transfers::begin_preview(&mut state.snap, place.clone());
                 state.dirty = true;

@@ -5,6 +5,7 @@ use crate::engine::command::Scope;
 use crate::engine::snapshot::{Listing, ListingState, ObjectsView, Snapshot, TaskView};
 use crate::engine::{listings, runs, survey};
 use crate::model::TaskName;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use tokio::sync::mpsc;
 
@@ -84,5 +85,12 @@ fn show_task(snap: &mut Snapshot, run: &str, task: &TaskName) {
     let row = row.and_then(|view| view.find(task).cloned());
     let mut records = Listing::default();
     reading(&mut records);
-    snap.task = Some(TaskView { run: run.to_owned(), row, files: None, children: Vec::new(), records });
+    snap.task = Some(TaskView {
+        run: run.to_owned(),
+        row,
+        files: None,
+        children: Vec::new(),
+        variables: BTreeMap::new(),
+        records,
+    });
 }

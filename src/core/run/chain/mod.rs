@@ -142,11 +142,12 @@ impl Chain {
 fn stages_of(header: &RunHeader) -> Vec<Stage> {
     let first = RunHeader { stages: Vec::new(), ..header.clone() };
     let mut stages = vec![stage(RunTracker::new(first.clone()), Vec::new())];
-    for LaterStage { function, image, retries, from, selections, join, .. } in &header.stages {
+    for LaterStage { function, image, retries, overwrites, from, selections, join, .. } in &header.stages {
         let own = RunHeader {
             function: function.clone(),
             image: image.clone(),
             retries: Some(*retries),
+            overwrites: *overwrites,
             ..first.clone()
         };
         let join = join.clone().filter(|join| join.depth <= DEEPEST);

@@ -6,6 +6,7 @@ use crate::run::header::RunEnd;
 use crate::run::statistics::Histogram;
 use crate::run::tracker::{RunTracker, digest_of, float, statistics_of};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 impl Chain {
     /// When the last task ended, when all have.
@@ -107,6 +108,7 @@ impl Chain {
             statistics: self.statistics(),
             history: history.into(),
             loading: !self.has_inputs(),
+            sets: Arc::default(),
         }
     }
 }

@@ -30,6 +30,7 @@ fn header(tasks: u64, stages: Vec<LaterStage>) -> RunHeader {
         bucket: "in".into(),
         provider: None,
         files: false,
+        overwrites: false,
         group: None,
         started_by: StartedBy::Invoke,
         throng: String::new(),

@@ -23,11 +23,11 @@ use super::chain::Chain;
 use super::header::{RunEnd, is_run_id};
 use super::launch::Launch;
 use super::manifest::read_manifest;
-use super::{RunContext, RunError, RunHeader, standing};
+use super::{RunContext, RunError, RunHeader, sets_of, standing};
 use crate::cloud::now_ms;
 use crate::dataset::Meter;
 use crate::dataset::objects::read;
-use crate::model::Millis;
+use crate::model::{Millis, Sets};
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -83,6 +83,7 @@ pub struct Follower {
     context: RunContext,
     options: FollowOptions,
     chain: Chain,
+    sets: Arc<Sets>,
     outputs: outputs::Outputs,
     meter: Option<Arc<Meter>>,
     reader: Reader,
@@ -147,6 +148,7 @@ impl Follower {
     pub fn launched(launch: &Launch, context: &RunContext, meter: Arc<Meter>) -> Self {
         let mut follower = Self::of(context, launch.header().clone());
         follower.chain.inputs(launch.manifest());
+        follower.sets = launch.sets();
         follower.meter = Some(meter);
         follower
     }
@@ -175,6 +177,7 @@ impl Follower {
             quiet_since_ms,
             reader,
             chain,
+            sets: Arc::default(),
             outputs: outputs::Outputs::default(),
             meter: None,
             folder: Due::default(),
@@ -243,6 +246,7 @@ impl Follower {
             return Ok(());
         }
         let (context, header) = (self.context.clone(), self.chain.header().clone());
+        self.sets = Arc::new(sets_of(&context, &header).await?);
         read_manifest(&context, &header, |entries| self.chain.inputs(entries)).await
     }
 

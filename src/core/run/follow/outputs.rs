@@ -59,9 +59,12 @@ impl Outputs {
         self.stored.insert(task, outputs);
     }
 
-    /// How many objects several tasks have stored, and the first of them.
+    /// How many objects several tasks have stored, and the first of them. What functions may overwrite is none.
     pub fn collisions(&self, chain: &Chain) -> (u64, Vec<Collision>) {
-        let mut named: Vec<_> = self.collided.values().collect();
+        let may = |stage: usize| chain.stage(stage).is_some_and(|stage| stage.header().overwrites);
+        let wanted = |(_, tasks): &&(_, BTreeSet<(usize, u64)>)| tasks.iter().all(|(stage, _)| may(*stage));
+        let mut named: Vec<_> = self.collided.values().filter(|collided| !wanted(collided)).collect();
+        let count = named.len() as u64;
         named.sort_by(|a, b| (&a.0.bucket, &a.0.key).cmp(&(&b.0.bucket, &b.0.key)));
         let name = |(stage, index): &(usize, u64)| Some(chain.stage(*stage)?.row(*index)?.task.clone());
         let named = named.into_iter().take(NAMED).map(|(output, tasks)| Collision {
@@ -70,7 +73,7 @@ impl Outputs {
             key: output.key.clone(),
             tasks: tasks.iter().filter_map(name).take(NAMED).collect(),
         });
-        (self.collided.len() as u64, named.collect())
+        (count, named.collect())
     }
 }
 

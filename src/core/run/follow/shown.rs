@@ -2,7 +2,8 @@
 
 use super::Follower;
 use crate::cloud::{duration_ms, now_ms};
-use crate::model::{RunSummary, RunView};
+use crate::model::{RunSummary, RunView, Sets};
+use std::sync::Arc;
 use std::time::Duration;
 
 impl Follower {
@@ -28,7 +29,14 @@ impl Follower {
     pub fn view(&self) -> RunView {
         let mut view = self.chain.view(now_ms(), self.unsent(), self.settled);
         self.complete(&mut view.summary);
+        view.sets = Arc::clone(&self.sets);
         view
+    }
+
+    /// Values of its launched tasks, once its inputs have been read.
+    #[must_use]
+    pub fn sets(&self) -> &Sets {
+        &self.sets
     }
 
     /// As lists show it.

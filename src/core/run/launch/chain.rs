@@ -207,6 +207,7 @@ fn behind_first(nodes: &[Node], order: &[usize]) -> Behind {
             function: function.clone(),
             image: facts.image.clone(),
             retries: facts.retries,
+            overwrites: facts.overwrites,
             starts,
             // Of a function of groups it is the file that completes one, which need not be an input.
             selections: if facts.grouping.is_none() { facts.selections.clone() } else { Vec::new() },

@@ -141,6 +141,8 @@ pub struct LaunchOptions {
     pub skip_unreadable: bool,
     /// Leave out what is larger than the function's /tmp, and say so; else the launch is refused.
     pub skip_too_large: bool,
+    /// Leave out the values of the function's `sweep`.
+    pub no_sweep: bool,
     /// Launch although an open run of the chain stores under the same keys.
     pub force: bool,
 }
@@ -242,6 +244,11 @@ impl Launch {
         });
         let first = absent.into_iter().chain(self.told.iter().cloned());
         first.chain(self.doubt.clone()).chain(invoked).chain(later).collect()
+    }
+
+    /// Sets of parameters of its tasks.
+    pub(super) fn sets(&self) -> Arc<Sets> {
+        Arc::clone(&self.sets)
     }
 
     /// The inputs, for a follower that need not read them again.

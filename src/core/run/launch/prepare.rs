@@ -13,7 +13,7 @@ use crate::dataset::objects::Put;
 use crate::dataset::pace::Pace;
 use crate::definition::counted;
 use crate::deploy::Unreadable;
-use crate::model::Place;
+use crate::model::{Place, Sets};
 use crate::private;
 use crate::run::cloud::{FunctionFacts, TriggerPlace};
 use crate::run::header::{RunHeader, StartedBy, new_run_id};
@@ -41,6 +41,7 @@ pub async fn prepare(
     if !request.options.force {
         behind.refuse_mixing(context, &request.function).await?;
     }
+    let swept = with_sweep(&mut request, &facts)?;
     request.sets.check(&request.parameters)?;
     if !request.is_plain() || facts.grouping.is_some() {
         refuse_trigger_place(&request, &facts)?;
@@ -72,11 +73,13 @@ pub async fn prepare(
     let count = groups.as_ref().map_or(inputs.len(), Groups::len) as u64;
     let tasks = without.unwrap_or(count).saturating_mul(request.sets.per_input());
     refuse_count(tasks)?;
+    told.extend(swept);
     told.extend(sieve.told());
     let place = Place { prefix: place.prefix.trim_matches('/').to_owned(), ..place };
     let whole = groups.as_ref().map(|groups| groups.as_files(&inputs));
     let named = whole.as_ref().unwrap_or(&inputs);
-    let equal = (facts.keeps_apart == Some(false)).then(|| named.equal_names()).flatten();
+    let equal =
+        (facts.keeps_apart == Some(false) && !facts.overwrites).then(|| named.equal_names()).flatten();
     told.extend(equal.map(|equal| equal.to_string()));
     let mut launch = Launch {
         header: RunHeader {
@@ -100,6 +103,7 @@ pub async fn prepare(
             started_by: StartedBy::Trigger,
             retries: Some(facts.retries),
             throng: env!("CARGO_PKG_VERSION").to_owned(),
+            overwrites: facts.overwrites,
             group: behind.has_joins().then(|| ALL.to_owned()),
             stages: behind.stages,
         },
@@ -126,6 +130,25 @@ pub async fn prepare(
     }
     launch.write().await?;
     Ok(launch)
+}
+
+/// Adds the values of the function's `sweep`, but for variables that the launch gives itself. Says so.
+fn with_sweep(request: &mut LaunchRequest, facts: &FunctionFacts) -> Result<Option<String>, RunError> {
+    // What did not succeed brings the sets along that it had.
+    if request.options.no_sweep || matches!(request.inputs, Inputs::Unsuccessful { .. }) {
+        return Ok(None);
+    }
+    let given = |name: &String| request.parameters.contains_key(name) || request.sets.names.contains(name);
+    let axes: Vec<_> = facts.sweep.iter().filter(|(name, _)| !given(name)).cloned().collect();
+    if axes.is_empty() {
+        return Ok(None);
+    }
+    let names: Vec<_> = axes.iter().map(|(name, _)| name.as_str()).collect();
+    let told =
+        format!("swept over {}, as the function's definition says (--no-sweep: not)", names.join(", "));
+    let sweep = Sets::grid(axes).map_err(RunError::Refused)?;
+    request.sets = sweep.times(std::mem::take(&mut request.sets)).map_err(RunError::Refused)?;
+    Ok(Some(told))
 }
 
 /// The inputs of a run, and where they are.

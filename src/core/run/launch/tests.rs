@@ -81,6 +81,8 @@ impl World {
                     triggers,
                     outputs: Vec::new(),
                     selections: Vec::new(),
+                    sweep: Vec::new(),
+                    overwrites: false,
                     grouping: None,
                     join: None,
                     memory_mb: 256,

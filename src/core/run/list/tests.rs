@@ -29,6 +29,7 @@ fn header(id: &str, started_ms: u64) -> RunHeader {
         groups: None,
         skipped: None,
         unselected: 0,
+        overwrites: false,
         group: None,
         started_by: StartedBy::Invoke,
         retries: Some(0),

@@ -31,6 +31,7 @@ fn header(tasks: u64) -> RunHeader {
         groups: None,
         skipped: None,
         unselected: 0,
+        overwrites: false,
         group: None,
         started_by: StartedBy::Invoke,
         throng: String::new(),

@@ -6,7 +6,7 @@ use crate::place::RouteKind;
 use crossterm::event::{Event, KeyCode, KeyEvent, KeyModifiers};
 use std::path::PathBuf;
 use throng_core::engine::Command;
-use throng_core::model::{ObjectPlace, ProviderOf};
+use throng_core::model::{ObjectPlace, Place, ProviderOf};
 
 #[test]
 fn deleting_objects_asks_once_and_takes_the_marked() {
@@ -38,7 +38,9 @@ fn dropped_files_become_a_run_or_an_upload() {
     input::paste(&mut fake.app, &files[0].display().to_string());
     let upload =
         Command::Upload { paths: vec![files[0].clone()], bucket: "scans".into(), prefix: String::new() };
-    assert_eq!(fake.keys("<enter>").asked(), [upload]);
+    let to = Place { bucket: "scans".into(), prefix: String::new() };
+    let asks = Command::WhatStarts { paths: vec![files[0].clone()], to };
+    assert_eq!(fake.keys("<enter>").asked(), [asks, upload]);
 }
 
 #[test]

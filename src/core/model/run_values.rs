@@ -1,6 +1,6 @@
 //! Variables that a launch gives to scripts: which names and values may stand in a run's record for everybody to read.
 
-use crate::model::is_reserved;
+use super::is_reserved;
 use std::collections::BTreeMap;
 use throng_contract::layout::OWN_VARIABLES;
 
@@ -30,7 +30,7 @@ const SECRET: [&str; 14] = [
 ///
 /// # Errors
 /// The name is none, is the runtime's own or a secret's; the value is too long or looks like a key.
-pub(super) fn check(name: &str, value: &str) -> Result<(), String> {
+pub(crate) fn check_value(name: &str, value: &str) -> Result<(), String> {
     let mut chars = name.chars();
     let begins = chars.next().is_some_and(|c| c.is_ascii_alphabetic() || c == '_');
     if !begins || !chars.all(|c| c.is_ascii_alphanumeric() || c == '_') {
@@ -56,7 +56,7 @@ pub(super) fn check(name: &str, value: &str) -> Result<(), String> {
 ///
 /// # Errors
 /// The sentence says how much it is.
-pub(super) fn check_size(variables: &BTreeMap<String, String>) -> Result<(), String> {
+pub(crate) fn check_values(variables: &BTreeMap<String, String>) -> Result<(), String> {
     let size: usize = variables.iter().map(|(name, value)| name.len() + value.len() + 6).sum();
     if size > ALL {
         return Err(format!(
@@ -98,7 +98,7 @@ mod tests {
     #[test]
     fn secrets_are_refused_by_name_and_by_value() {
         for name in ["API_KEY", "TOKEN", "HF_TOKEN", "DbPassword_", "db_password", "AUTH"] {
-            let refused = check(name, "1").is_err_and(|why| why.contains("secret"));
+            let refused = check_value(name, "1").is_err_and(|why| why.contains("secret"));
             assert_eq!(refused, name != "DbPassword_", "{name}");
         }
         for value in [
@@ -106,11 +106,11 @@ mod tests {
             "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
             "-----BEGIN RSA PRIVATE KEY-----",
         ] {
-            assert!(check("X", value).is_err(), "{value}");
+            assert!(check_value("X", value).is_err(), "{value}");
         }
         let commit = "0123456789abcdef0123456789abcdef01234567";
         for (name, value) in [("ALPHA", "0.1"), ("KEYFRAMES", "5"), ("MONKEY", "x"), ("COMMIT", commit)] {
-            assert_eq!(check(name, value), Ok(()), "{name}");
+            assert_eq!(check_value(name, value), Ok(()), "{name}");
         }
     }
 
@@ -119,10 +119,10 @@ mod tests {
         for name in
             ["", "1X", "A-B", "INPUT_FILE_PATH", "TASK_INDEX", "AWS_REGION", "THRONG_RUN", "FILES_DIR"]
         {
-            assert!(check(name, "1").is_err(), "{name}");
+            assert!(check_value(name, "1").is_err(), "{name}");
         }
         let long =
             BTreeMap::from([("A".to_owned(), "x".repeat(LONGEST)), ("B".to_owned(), "x".repeat(9000))]);
-        assert!(check_size(&long).is_err());
+        assert!(check_values(&long).is_err());
     }
 }
