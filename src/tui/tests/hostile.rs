@@ -87,6 +87,11 @@ fn summary() -> RunSummary {
     }
 }
 
+fn task_files() -> TaskFiles {
+    let file = TaskFile { name: evil(), size: 1, with: Some(evil()) };
+    TaskFiles { root: evil(), folder: evil(), list: vec![file] }
+}
+
 fn task() -> TaskRow {
     TaskRow {
         task: 0.into(),
@@ -264,11 +269,7 @@ fn everything() -> Snapshot {
         task: Some(TaskView {
             run: evil(),
             row: Some(task()),
-            files: Some(Arc::new(TaskFiles {
-                root: evil(),
-                folder: evil(),
-                list: vec![TaskFile { name: evil(), size: 1, with: Some(evil()) }],
-            })),
+            files: Some(Arc::new(task_files())),
             children: vec![(evil(), 7.into())],
             variables: BTreeMap::from([(evil(), evil())]),
             records: listed(record()),

@@ -94,6 +94,7 @@ fn a_task_of_several_files_says_which() {
         run: "20261123-115800-k3xq".into(),
         row: Some(throng_core::model::TaskRow { files: 9, ..task(7) }),
         files: Some(Arc::new(files)),
+        variables: BTreeMap::new(),
         children: Vec::new(),
         records: listing(vec![record(7, TaskState::Succeeded)]),
     });

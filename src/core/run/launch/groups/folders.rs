@@ -59,7 +59,9 @@ mod tests {
     fn list(names: &[&str]) -> FileList {
         let mut list = FileList::default();
         let base = list.add_base("/x".into());
-        names.iter().for_each(|name| list.push(base, name, 1));
+        for name in names {
+            list.push(base, name, 1);
+        }
         list
     }
 

@@ -200,7 +200,9 @@ mod tests {
     async fn paired(names: &[&str], others: &[&str], rule: &Grouping) -> Result<Vec<String>, String> {
         let mut list = FileList::default();
         let base = list.add_base("/nowhere".into());
-        names.iter().for_each(|name| list.push(base, name, 1));
+        for name in names {
+            list.push(base, name, 1);
+        }
         let others = others.iter().map(|name| ((*name).to_owned(), (0, 1))).collect();
         let roots = Roots::of_keys(&["s/".to_owned()], &crate::run::FunctionFacts::default(), "b");
         let paired = by_partner(&list, rule, &roots, others, None).await;
