@@ -6,8 +6,8 @@ use super::problem::{Position, Report};
 use super::providers::{self, Providers};
 use super::secrets::{Environment, expand};
 use super::{
-    Architecture, Definition, OnFailure, expect, files, flows, joins, limits, network, script, shared_memory,
-    variables,
+    Architecture, Definition, OnFailure, expect, files, flows, joins, limits, network, pack, script,
+    shared_memory, variables,
 };
 use crate::image::Source;
 use std::path::Path;
@@ -46,6 +46,8 @@ const LAMBDA: &[&str] = &[
     "ephemeral_storage",
     "tmp",
     "retries",
+    "pack",
+    "task_timeout",
     "concurrency",
     "on_failure",
     "credentials",
@@ -151,6 +153,7 @@ pub(super) fn read(node: &Node, key: &str, context: &Context<'_>, report: &mut R
     note_unused(&entry, &lambda, &container, report);
     let inputs = flows::inputs(&lambda, context.providers, &mut definition, report);
     let after = joins::read(&lambda, &mut definition, report);
+    pack::read(&lambda, &mut definition, report);
     let outputs = flows::outputs(&lambda, context.providers, &mut definition, report);
     definition.providers =
         providers::used(context.providers, &definition.provider_inputs, &definition.outputs);

@@ -1,6 +1,6 @@
 //! What a definition would make, in words.
 
-use super::{Definition, Dialect, Document, OnFailure, Origin, expect, files, selection};
+use super::{Definition, Dialect, Document, OnFailure, Origin, expect, files, pack, selection};
 use crate::image::Source;
 use std::fmt::{self, Write as _};
 use throng_contract::{Credentials, FunctionConfig, Protocol, Selection, Template, Word};
@@ -125,6 +125,7 @@ fn resource_lines(definition: &Definition) -> Vec<String> {
     if let Some(concurrency) = definition.concurrency {
         lines.push(format!("at most {concurrency} at a time"));
     }
+    lines.extend(pack::lines(definition));
     lines
 }
 

@@ -60,7 +60,7 @@ pub use request::compose_request;
 pub use rights::{Unreadable, unreadable};
 pub use step::{Action, Step};
 pub use tags::{
-    contract_of, is_ours, join_of, keeps_apart, keeps_runs_apart, outputs_of, selections_of,
+    Packs, contract_of, is_ours, join_of, keeps_apart, keeps_runs_apart, outputs_of, packs_of, selections_of,
     triggers_apply_from_ms,
 };
 pub use target::{Ecr, ImageDestination, images, place_of, remove_image};

@@ -42,6 +42,7 @@ pub fn compose_request(definition: &Definition, runtime: Bytes) -> Result<Compos
         provider_inputs: definition.provider_inputs.clone(),
         selections: definition.selections_with_rules().to_vec(),
         credentials: definition.credentials,
+        task_timeout: definition.task_timeout_s,
         secrets: definition.script_secrets.keys().cloned().collect(),
         fingerprint: String::new(),
     };

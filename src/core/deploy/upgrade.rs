@@ -39,6 +39,7 @@ pub async fn upgrade(
     }
     let mut all_tags = found.tags.clone();
     all_tags.insert(TAG_CONTRACT.into(), versions::CONTRACT.to_string());
+    all_tags.entry(tags::PACK.into()).or_insert_with(tags::no_pack);
     Ok(Plan {
         function: function.to_owned(),
         image: settings.image.clone(),
@@ -98,7 +99,10 @@ async fn runtime(
     let detail = format!("image {} → {}", diff::short(&found.settings.image), diff::short(&settings.image));
     let warnings = composed.warnings.clone();
     steps.push(step("image", "today's runtime", vec![Work::Push(Box::new(composed), target.registry)]));
-    let tag = BTreeMap::from([(TAG_CONTRACT.to_owned(), versions::CONTRACT.to_string())]);
+    let tag = BTreeMap::from([
+        (TAG_CONTRACT.to_owned(), versions::CONTRACT.to_string()),
+        (tags::PACK.to_owned(), tags::no_pack()),
+    ]);
     let configured = Box::new(settings.clone());
     let work = vec![Work::Code(configured.clone()), Work::Configure(configured), Work::Tag(tag)];
     steps.push(step(&format!("function {name}"), &detail, work));

@@ -6,6 +6,7 @@
 //! storage       buckets, objects, places
 //! runs          runs, tasks, counts, an open run
 //! task_name     how people and documents name a task
+//! packs         how many tasks share an invocation
 //! progress      what takes a while
 //! logs          lines, queries, what is followed
 //! report        the platform's account of an invocation
@@ -15,6 +16,7 @@
 mod architecture;
 mod functions;
 mod logs;
+mod packs;
 mod progress;
 mod report;
 mod runs;
@@ -25,6 +27,7 @@ mod variables;
 pub use architecture::Architecture;
 pub use functions::{FunctionForm, FunctionInfo, InvocationInfo};
 pub use logs::{Arrival, LineId, LogEntry, LogMode, LogQuery, LogView};
+pub use packs::{NoPackSize, PackSize};
 pub use progress::{Progress, ProgressState};
 pub use report::Report;
 pub use runs::{

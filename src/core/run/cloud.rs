@@ -3,7 +3,7 @@
 use super::reports::{self, FailedAttempt, LogPlace};
 use crate::cloud::{Cloud, CloudError, FunctionDetail};
 use crate::definition::JoinRule;
-use crate::deploy::{self, Unreadable};
+use crate::deploy::{self, Packs, Unreadable};
 use crate::logs::{LogClient, LogGroup};
 use crate::model::{FunctionInfo, Millis, Place};
 use async_trait::async_trait;
@@ -70,6 +70,10 @@ pub struct FunctionFacts {
     pub tmp_mb: u32,
     /// How often Lambda tries a failed event again.
     pub retries: u32,
+    /// Time limit in seconds; 0 when unknown.
+    pub timeout_s: u32,
+    /// What it does about packs.
+    pub packs: Packs,
     /// Whether its output paths keep results of inputs of equal names apart; `None` when that is not known.
     pub keeps_apart: Option<bool>,
     /// Whether results of two of its runs never have the same keys.
@@ -182,6 +186,8 @@ impl FunctionApi for Cloud {
             selections,
             memory_mb,
             tmp_mb,
+            timeout_s: detail.settings.timeout_s,
+            packs: deploy::packs_of(&detail.tags),
             retries,
             keeps_apart,
             keeps_runs_apart: deploy::keeps_runs_apart(&detail.tags),

@@ -62,7 +62,8 @@ pub use header::{
 #[cfg(test)]
 pub(crate) use launch::tests as launch_tests;
 pub use launch::{
-    Inputs, Launch, LaunchOptions, LaunchRequest, SendReport, cancel, prepare, resume, send_again, unsent,
+    Inputs, Launch, LaunchOptions, LaunchRequest, PackRule, SendReport, cancel, prepare, resume, send_again,
+    unsent,
 };
 pub use list::Lister;
 pub use manifest::{ManifestEntry, read_manifest};

@@ -33,6 +33,7 @@ async fn launched(cloud: &Cloud) -> String {
         without_inputs: false,
         skipped: None,
         unselected: 0,
+        pack: None,
         started_by: StartedBy::Invoke,
         retries: Some(0),
         throng: String::new(),

@@ -79,8 +79,8 @@ pub async fn launch(session: &Session, args: args::Run) -> CliResult {
 }
 
 const fn options(choice: &args::Choice) -> LaunchOptions {
-    let args::Choice { no_select, skip_unreadable, skip_too_large, force } = *choice;
-    LaunchOptions { everything: no_select, skip_unreadable, skip_too_large, force }
+    let args::Choice { no_select, skip_unreadable, skip_too_large, force, pack } = *choice;
+    LaunchOptions { everything: no_select, skip_unreadable, skip_too_large, force, pack }
 }
 
 /// Deploys the functions of a file that is to be run.

@@ -22,6 +22,7 @@ fn header(tasks: u64, stages: Vec<LaterStage>) -> RunHeader {
         without_inputs: false,
         skipped: None,
         unselected: 0,
+        pack: None,
         started_ms: START,
         tasks,
         bytes: 0,

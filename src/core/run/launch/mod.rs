@@ -13,6 +13,8 @@
 //! resume    a run whose sending broke off
 //! send      files uploaded; those that cannot be are failed tasks
 //! invoke    tasks that no trigger starts
+//! packs     tasks that share invocations
+//! pack_size how many do
 //! again     what was sent and never began
 //! reopen    a run whose tasks are sent once more is open again
 //! rerun     what did not succeed of a run that has ended, as the inputs of a new one
@@ -26,6 +28,8 @@ mod cancel;
 mod chain;
 mod inputs;
 mod invoke;
+mod pack_size;
+mod packs;
 mod prepare;
 mod reopen;
 mod rerun;
@@ -38,6 +42,7 @@ pub(super) use again::invoke_again;
 pub use again::send_again;
 pub use cancel::cancel;
 pub(super) use chain::behind;
+pub use pack_size::PackRule;
 pub use prepare::prepare;
 pub(super) use reopen::{Again, agains};
 pub use resume::{resume, unsent};
@@ -49,7 +54,7 @@ use super::{RunContext, RunError, Sets};
 use crate::cloud::now_ms;
 use crate::dataset::FileList;
 use crate::dataset::upload::NotSent;
-use crate::model::Place;
+use crate::model::{PackSize, Place};
 use crate::words::plural;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -135,6 +140,8 @@ pub struct LaunchOptions {
     pub skip_too_large: bool,
     /// Launch although an open run of the chain stores under the same keys.
     pub force: bool,
+    /// How many tasks share an invocation; what the function was deployed with when `None`.
+    pub pack: Option<PackSize>,
 }
 
 /// What came of sending a run's inputs.
@@ -301,9 +308,19 @@ fn event(
     send: u32,
     (bucket, key): (&str, &str),
 ) -> Vec<u8> {
+    serde_json::to_vec(&task_event(header, sets, task, send, (bucket, key))).unwrap_or_default()
+}
+
+fn task_event(
+    header: &RunHeader,
+    sets: &Sets,
+    task: Option<TaskRef>,
+    send: u32,
+    (bucket, key): (&str, &str),
+) -> TaskEvent {
     // What outputs start has the variables of no launch.
     let number = task.as_ref().and_then(|task| task.task.as_number());
-    let event = TaskEvent {
+    TaskEvent {
         task,
         send,
         retries: header.retries,
@@ -313,8 +330,7 @@ fn event(
         bucket: if header.without_inputs { String::new() } else { bucket.to_owned() },
         key: key.to_owned(),
         provider: header.provider.clone(),
-    };
-    serde_json::to_vec(&event).unwrap_or_default()
+    }
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use super::chain::behind;
 use super::inputs::{list_objects, scan_files};
+use super::pack_size::{choose, wanted};
 use super::rerun::unsuccessful;
 use super::select::Sieve;
 use super::skip::skip;
@@ -40,7 +41,8 @@ pub async fn prepare(
         behind.refuse_mixing(context, &request.function).await?;
     }
     request.sets.check(&request.parameters)?;
-    if !request.is_plain() {
+    let packs = wanted(&request, &facts)?;
+    if !request.is_plain() || packs.is_some() {
         refuse_trigger_place(&request, &facts)?;
         facts.triggers.clear();
     }
@@ -53,6 +55,14 @@ pub async fn prepare(
     let (skipped, mut told) = skip(&mut inputs, &facts, request.options)?;
     let tasks = without.unwrap_or(inputs.len() as u64).saturating_mul(request.sets.per_input());
     refuse_count(tasks)?;
+    let pack = match packs {
+        Some(size) => {
+            let (pack, why) = choose(context, (&request.function, &facts), size, tasks).await;
+            told.extend(why);
+            pack
+        }
+        None => None,
+    };
     told.extend(sieve.told());
     let place = Place { prefix: place.prefix.trim_matches('/').to_owned(), ..place };
     let equal = (facts.keeps_apart == Some(false)).then(|| inputs.equal_names()).flatten();
@@ -80,6 +90,7 @@ pub async fn prepare(
             throng: env!("CARGO_PKG_VERSION").to_owned(),
             group: behind.has_joins().then(|| ALL.to_owned()),
             stages: behind.stages,
+            pack,
         },
         context: context.clone(),
         inputs: Arc::new(inputs),

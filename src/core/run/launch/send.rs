@@ -1,6 +1,7 @@
 //! Sends a launch's inputs; a file that cannot be sent becomes a failed task.
 
 use super::cancel::watch;
+use super::packs::Packer;
 use super::{Launch, SendReport, invoke};
 use crate::cloud::{CloudError, now_ms};
 use crate::dataset::Meter;
@@ -25,8 +26,12 @@ impl Launch {
     pub async fn send(self, meter: Arc<Meter>, cancel: &CancellationToken) -> Result<SendReport, RunError> {
         let token = cancel.child_token();
         let watcher = tokio::spawn(watch(self.context.clone(), self.header.id.clone(), token.clone()));
+        let packer = self.packer().await?;
         let report = if self.header.files {
-            self.send_files(meter, &token).await
+            self.send_files(packer, meter, &token).await
+        } else if let Some(packer) = packer {
+            meter.total(self.header.tasks, 0);
+            packer.rest(&self, &[], Some(&meter), &token).await
         } else {
             invoke::send(&self, meter, &token).await
         };
@@ -45,6 +50,14 @@ impl Launch {
         }
     }
 
+    /// What sends its packs, when it has some.
+    async fn packer(&self) -> Result<Option<Arc<Packer>>, RunError> {
+        match &self.header.pack {
+            Some(rule) => Ok(Some(Arc::new(Packer::open(self, rule.tasks.max(1)).await?))),
+            None => Ok(None),
+        }
+    }
+
     /// Everything was sent: the plan and the journal have served.
     async fn forget(&self) {
         let folder = self.context.folder(&self.header.id);
@@ -53,12 +66,16 @@ impl Launch {
 
     async fn send_files(
         &self,
+        packer: Option<Arc<Packer>>,
         meter: Arc<Meter>,
         cancel: &CancellationToken,
     ) -> Result<SendReport, RunError> {
         let invokes = self.header.started_by == StartedBy::Invoke;
-        let after: Option<Arc<dyn AfterPut>> =
-            if invokes { Some(Arc::new(invoke::Untriggered::of(self))) } else { None };
+        let after: Option<Arc<dyn AfterPut>> = match &packer {
+            Some(packer) => Some(packer.clone()),
+            None if invokes => Some(Arc::new(invoke::Untriggered::of(self))),
+            None => None,
+        };
         let upload = Upload {
             files: self.inputs.clone(),
             place: self.place.clone(),
@@ -78,6 +95,9 @@ impl Launch {
             other => other.into(),
         })?;
         self.record_failures(&uploaded.failed).await?;
+        if let Some(packer) = packer {
+            packer.rest(self, &uploaded.failed, None, cancel).await?;
+        }
         let each = self.sets.per_input();
         let (sent, skipped) = (uploaded.sent * each, uploaded.skipped * each);
         Ok(SendReport { sent, skipped, failed: uploaded.failed, cancelled: false })

@@ -1,11 +1,13 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 mod chosen;
+mod packed;
 mod varied;
 
 use super::*;
 use crate::cloud::{CloudError, ErrorKind, now_ms};
 use crate::dataset::memory::{MemoryStore, throttled};
 use crate::dataset::upload::UploadOptions;
+use crate::deploy::Packs;
 use crate::model::TaskName;
 use crate::model::TaskState;
 use crate::run::header::StartedBy;
@@ -83,6 +85,8 @@ impl World {
                     join: None,
                     memory_mb: 256,
                     tmp_mb: 512,
+                    timeout_s: 300,
+                    packs: Packs::Alone,
                     retries,
                     contract: Some(versions::CONTRACT),
                     keeps_apart: Some(false),

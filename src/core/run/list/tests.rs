@@ -28,6 +28,7 @@ fn header(id: &str, started_ms: u64) -> RunHeader {
         without_inputs: false,
         skipped: None,
         unselected: 0,
+        pack: None,
         group: None,
         started_by: StartedBy::Invoke,
         retries: Some(0),

@@ -30,6 +30,7 @@ fn header(tasks: u64) -> RunHeader {
         without_inputs: false,
         skipped: None,
         unselected: 0,
+        pack: None,
         group: None,
         started_by: StartedBy::Invoke,
         throng: String::new(),
