@@ -26,6 +26,7 @@ mod joins;
 mod json;
 mod names;
 mod owner;
+mod packs;
 mod picture;
 mod providers;
 mod rights;

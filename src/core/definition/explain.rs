@@ -296,7 +296,7 @@ fn created_lines(definition: &Definition) -> Vec<String> {
     if !definition.inputs.is_empty() {
         lines.push("permission for S3 to invoke it, and a notification for each input".into());
     }
-    if definition.join.is_some() {
+    if definition.join.is_some() || definition.pack.is_some() {
         let line = "permission for S3 to invoke it, and a notification of the home bucket for its start markers (a bucket has at \
                     most 100 notifications)";
         lines.push(line.into());

@@ -115,7 +115,7 @@ fn of_took(took: &Took, timeout_s: u32, tasks: u64) -> (u64, String) {
     let by_time = wanted_ms / took.mean_ms.max(1);
     let by_limit = u64::from(timeout_s) * 500 / took.p95_ms.max(1);
     let size = by_time.min(by_limit).min(MOST).clamp(1, spread);
-    let spoken = |ms: u64| words::duration(Duration::from_millis(ms));
+    let spoken = words::duration;
     let lately = format!(
         "{} of the last runs took {} each (all but 5 % less than {})",
         words::plural(took.tasks, "task"),

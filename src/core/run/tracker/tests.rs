@@ -60,6 +60,7 @@ fn record(task: u64, id: &str, state: TaskState, after_ms: u64, duration_ms: u64
 
 fn gave_up(task: u64, id: &str, after_ms: u64, state: TaskState, class: FailureClass) -> FailedEvent {
     FailedEvent {
+        pack: Vec::new(),
         request_id: id.into(),
         at_ms: START + after_ms,
         task: Some(first::task("r", task)),
