@@ -138,9 +138,9 @@ impl Packer {
         count(report.skipped, true);
         let failed: Arc<HashSet<u64>> = Arc::new(failed.iter().map(|not_sent| not_sent.index).collect());
         let pace = Arc::new(Pace::new(AT_ONCE));
-        let mut packs = left.into_iter();
+        let mut queue = left.into_iter();
         let next = || {
-            let pack = packs.next()?;
+            let pack = queue.next()?;
             let keys: BTreeMap<u64, String> = self
                 .tasks(pack)
                 .filter_map(|task| launch.entry(task))
