@@ -12,7 +12,7 @@ pub(super) fn read(lambda: &Fields<'_>, definition: &mut Definition, report: &mu
         let key = lambda.key("pack");
         match text.value.parse::<PackSize>() {
             Err(error) => {
-                report.error(text.at, &key, format!("{} is not allowed: {error}", show(&text.value)))
+                report.error(text.at, &key, format!("{} is not allowed: {error}", show(&text.value)));
             }
             Ok(_) if definition.join.is_some() => {
                 report.error(

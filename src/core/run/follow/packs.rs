@@ -75,7 +75,7 @@ impl Follower {
                 continue;
             };
             if store.head(&home, &event.pack.begun_key(0)).await?.is_none() {
-                self.context.functions.invoke_async(&function, body.to_vec()).await?;
+                self.context.functions.invoke_async(&function, body.clone()).await?;
                 self.sent_again_ms = now_ms();
                 fired = true;
             }

@@ -132,7 +132,13 @@ impl Packer {
         let count = |tasks: u64, skipped: bool| {
             let meter = meter.into_iter();
             meter.for_each(|meter| {
-                (0..tasks).for_each(|_| if skipped { meter.skip(0) } else { meter.item() })
+                for _ in 0..tasks {
+                    if skipped {
+                        meter.skip(0);
+                    } else {
+                        meter.item();
+                    }
+                }
             });
         };
         count(report.skipped, true);
@@ -175,6 +181,7 @@ impl Packer {
     }
 }
 
+#[allow(clippy::needless_pass_by_value, reason = "for map_err")]
 fn journal_error(error: std::io::Error) -> RunError {
     RunError::Io(format!("cannot keep the launch's journal: {error}"))
 }
