@@ -146,18 +146,18 @@ impl Packer {
         let pace = Arc::new(Pace::new(AT_ONCE));
         let mut queue = left.into_iter();
         let next = || {
-            let pack = queue.next()?;
+            let number = queue.next()?;
             let keys: BTreeMap<u64, String> = self
-                .tasks(pack)
+                .tasks(number)
                 .filter_map(|task| launch.entry(task))
                 .map(|ManifestEntry { task, key, .. }| (self.sets.of_task(task).0, key))
                 .filter(|(input, _)| !failed.contains(input))
                 .collect();
             let (packer, pace) = (self.clone(), pace.clone());
             Some(async move {
-                pace.insist(|| packer.send(pack, |input| keys.get(&input).cloned())).await?;
-                packer.note(pack)?;
-                Ok::<_, RunError>(packer.tasks(pack).count() as u64)
+                pace.insist(|| packer.send(number, |input| keys.get(&input).cloned())).await?;
+                packer.note(number)?;
+                Ok::<_, RunError>(packer.tasks(number).count() as u64)
             })
         };
         let mut fatal = None;
