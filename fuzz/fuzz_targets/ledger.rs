@@ -6,6 +6,7 @@
 use serde::{Serialize, de::DeserializeOwned};
 use std::path::Component;
 use throng_contract::keys::{RecordName, first, layout_of, record_key};
+use throng_contract::pack::PackEvent;
 use throng_contract::{
     AttemptId, AttemptRecord, FunctionConfig, Lineage, RunningMarker, TaskEvent, failure_line,
     object_keys_from_s3_event, read_secrets,
@@ -87,6 +88,7 @@ fn document(json: &[u8]) {
     }
     round_trip::<RunningMarker>(json);
     round_trip::<TaskEvent>(json);
+    round_trip::<PackEvent>(json);
     round_trip::<FunctionConfig>(json);
     round_trip::<RunHeader>(json);
     round_trip::<ManifestEntry>(json);

@@ -1,6 +1,6 @@
 //! What an invocation asks for.
 //!
-//! Recognised, in this order: our own event, an HTTP request (its body is looked at again), a delegated event, an S3
+//! Recognised, in this order: our own events (a task, a pack), an HTTP request (its body is looked at again), a delegated event, an S3
 //! notification; anything else is an input in itself.
 
 use base64::Engine as _;
@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::time::Duration;
 use throng_contract::barrier::Start;
+use throng_contract::pack::{Pack, PackEvent};
 use throng_contract::{
     EventFiles, EventRef, S3ObjectRef, TaskEvent, TaskRef, object_keys_from_s3_event, s3_event_id,
 };
@@ -21,6 +22,8 @@ const DEPTH: usize = 4;
 pub struct Request {
     /// What to work on, one after the other.
     pub jobs: Vec<Job>,
+    /// Tasks that are done together, in place of jobs.
+    pub pack: Option<Pack>,
     /// A script to run in place of the function's own.
     pub script: Option<Vec<u8>>,
     /// Arguments for the script of the event; without one, for the image's entry point in place of its own.
@@ -137,6 +140,12 @@ fn read_value(value: Value, raw: &[u8], now: &str, request: &mut Request, depth:
     {
         return read_value(inner.clone(), inner.to_string().as_bytes(), now, request, depth - 1);
     }
+    if value.get("throng_pack").is_some()
+        && let Ok(event) = serde_json::from_value::<PackEvent>(value.clone())
+    {
+        request.pack = Some(event.pack);
+        return;
+    }
     if let Some(job) = own_event(&value, now) {
         // Without an input there is something to do for a task of a run alone.
         if job.input != Input::Nothing || job.task.is_some() {
@@ -242,12 +251,16 @@ fn read_body(value: &Value, now: &str, request: &mut Request, depth: usize) {
     }
 }
 
-/// Our own event. Scripts are shown an S3 notification for it, so that they cannot tell the difference.
+/// Our own event.
 fn own_event(value: &Value, now: &str) -> Option<Job> {
     value.get("throng")?;
-    let event: TaskEvent = serde_json::from_value(value.clone()).ok()?;
+    Some(job_of(serde_json::from_value(value.clone()).ok()?, now))
+}
+
+/// What our own event asks for. Scripts are shown an S3 notification for it, so that they cannot tell the difference.
+pub fn job_of(event: TaskEvent, now: &str) -> Job {
     let shown = shown(&event, now);
-    Some(Job {
+    Job {
         event: shown,
         time: Some(now.to_owned()),
         id: event.id().map(|id| EventRef { id, retries: event.retries }),
@@ -266,7 +279,7 @@ fn own_event(value: &Value, now: &str) -> Option<Job> {
         },
         json_body: false,
         files: event.files,
-    })
+    }
 }
 
 /// The notification that stands for an event of ours; none where there is no object.
@@ -317,6 +330,14 @@ mod tests {
         let seen = object_keys_from_s3_event(&shown).unwrap().remove(0);
         assert_eq!(seen.key, "in/a b+c");
         assert_eq!(one(r#"{"throng": null, "bucket": "b", "key": "k"}"#).task, None);
+    }
+
+    #[test]
+    fn packs_are_events_of_their_own() {
+        let payload = r#"{"throng_pack": {"run": "r", "number": 3, "tasks": [{"throng": {"run": "r", "task": 3}, "bucket": "b", "key": "k"}]}}"#;
+        let request = read(payload.as_bytes(), "now");
+        assert_eq!((request.jobs.len(), request.pack.unwrap().tasks.len()), (0, 1));
+        assert_eq!(bytes(r#"{"throng_pack": 7}"#), r#"{"throng_pack": 7}"#, "somebody else's");
     }
 
     #[test]

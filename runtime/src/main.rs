@@ -22,6 +22,7 @@
 //! logs         every line as one JSON object
 //! memory       evidence for what ended a script: memory, storage, or another limit of Lambda
 //! output       stage out: what the script left in its output folder becomes objects
+//! pack         several tasks of a run in one invocation
 //! processes    ending processes: a task's process group, and whatever left it
 //! program      what is executed for a task: a script, or the image's own program
 //! response     the answer to an invocation, in SCAR's envelope
@@ -71,6 +72,8 @@ mod logs;
 mod memory;
 #[cfg(target_os = "linux")]
 mod output;
+#[cfg(target_os = "linux")]
+mod pack;
 #[cfg(target_os = "linux")]
 mod processes;
 #[cfg(target_os = "linux")]

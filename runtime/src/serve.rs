@@ -8,16 +8,18 @@ use crate::config::RuntimeSettings;
 use crate::credentials::ScriptCredentials;
 use crate::execute::Limits;
 use crate::ledger::Ledger;
+use crate::logs::Log;
 use crate::memory::OomWatch;
 use crate::program::Chooser;
 use crate::room::{self, Room};
 use crate::s3::S3;
 use crate::stores::Stores;
 use crate::task::{Attempt, TaskOutcome, Worker, error_type};
-use crate::{event, join, processes, response, selected, variables};
+use crate::{event, join, pack, processes, response, selected, variables};
 use std::ffi::OsString;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
+use throng_contract::FailureClass;
 
 /// Least time that is kept back for storing outputs and the record.
 const LEAST_KEPT: Duration = Duration::from_millis(200);
@@ -110,6 +112,17 @@ fn handle(
     let limit = Duration::from_millis(invocation.deadline_ms.saturating_sub(now_ms));
     let (limits, end) = times(received, limit, worker.settings.function.timeout_threshold);
     let mut request = event::read(&invocation.payload, &clock::rfc3339(now_ms));
+    match pack::take(&mut request, worker.settings, worker.stores.own(), end) {
+        Ok(None) => {}
+        Ok(Some(pack)) => {
+            let (request_id, trace_id) = (&*invocation.request_id, invocation.trace_id.as_deref());
+            let deadline_ms = invocation.deadline_ms;
+            let invoked = pack::Invoked { request_id, trace_id, deadline_ms, received, limits, end, init };
+            let done = pack::serve(worker, cleaner, &invoked, &pack);
+            return answer_pack(api, worker, request_id, done);
+        }
+        Err(message) => return answer_pack(api, worker, &invocation.request_id, Err(message)),
+    }
     request.jobs.iter_mut().for_each(|job| join::recognise(job, worker.settings));
     selected::take_out(&mut request, &worker.settings.function, worker.stores, &invocation.request_id);
     let mut attempt = Attempt {
@@ -120,6 +133,7 @@ fn handle(
         limits,
         end,
         init,
+        cut: None,
     };
     let mut last_ms = 0;
     let mut outcomes: Vec<TaskOutcome> = Vec::new();
@@ -146,6 +160,22 @@ fn handle(
                 all => format!("{} of {all} inputs failed; the first: {}", failed.count(), first.message),
             };
             api.fail(&invocation.request_id, error_type(first.class), &message)
+        }
+    }
+}
+
+/// Tasks of a pack have records of their own: what failed among them is no failure of the invocation.
+fn answer_pack(
+    api: &Api,
+    worker: &Worker<'_>,
+    request_id: &str,
+    done: Result<(), String>,
+) -> Result<(), String> {
+    match done {
+        Ok(()) => api.respond(request_id, &response::envelope(worker.settings, request_id, &[])),
+        Err(message) => {
+            Log::new(request_id, None).note("ERROR", &message);
+            api.fail(request_id, error_type(FailureClass::Other), &message)
         }
     }
 }

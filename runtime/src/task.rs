@@ -68,6 +68,9 @@ pub struct Attempt<'a> {
     pub end: Instant,
     /// What the environment's start took, at its first invocation.
     pub init: Option<Duration>,
+    /// Of a task that began late in its pack, and has less than its own time: which generation of the pack that is. When its
+    /// time is up, it has not failed, but is done first in the next invocation.
+    pub cut: Option<u32>,
 }
 
 impl Attempt<'_> {
@@ -117,6 +120,14 @@ pub struct TaskOutcome {
     pub body: Vec<u8>,
     /// When it ended, in milliseconds since 1970.
     pub ended_ms: u64,
+    /// How it ended, as its record says.
+    pub state: TaskState,
+    /// How long all of it took.
+    pub took: Duration,
+    /// Whether its record is stored.
+    pub stored: bool,
+    /// Whether it was ended only because its pack had no time left.
+    pub cut: bool,
 }
 
 /// A name for the part of an error type after `Throng.`.
@@ -143,8 +154,11 @@ impl Worker<'_> {
         let mut log = Log::new(attempt.request_id, job.task.clone());
         if self.is_done(attempt, job) {
             log.note("WARN", "the join has succeeded already: its script was not started again");
-            return TaskOutcome { failure: None, body: Vec::new(), ended_ms: after_ms };
+            let (state, took) = (TaskState::Succeeded, Duration::ZERO);
+            let (failure, body) = (None, Vec::new());
+            return TaskOutcome { failure, body, ended_ms: after_ms, state, took, stored: true, cut: false };
         }
+        let begin = Instant::now();
         let mut record = self.blank_record(attempt, job);
         let mut files = Vec::new();
         let requests = self.stores.requests();
@@ -168,29 +182,44 @@ impl Worker<'_> {
                 record.error = Some(failure.message.clone());
             }
         }
+        let cut = attempt.cut.filter(|_| record.state == TaskState::TimedOut);
+        if let (Some(generation), Some(event)) = (cut, &mut record.event) {
+            // No try of its own event: it has all of its tries left.
+            event.id = format!("{}.cut{generation}", event.id);
+        }
         let mut failure = result.err();
         record.stderr_tail = log.tail().map(str::to_owned).collect();
         if record.task.is_none() {
             record.task = Some(self.ledger.standing(job, attempt.request_id, record.started_ms));
         }
         self.measure(&mut record, &log, requests);
-        let ended_ms = record.ended_ms;
-        if let Err(message) = self.ledger.store(&record, attempt.end) {
-            log.note("ERROR", &message);
-            failure = failure.or_else(|| Some(Failure::new(FailureClass::Output, message)));
-        } else if let Err(message) = self.barrier.finished(&record, attempt.end) {
-            log.note("WARN", &message);
-        }
+        let (ended_ms, state) = (record.ended_ms, record.state);
+        let stored = self.keep(&record, attempt.end, &mut log);
+        let is_stored = stored.is_ok();
+        failure = failure.or(stored.err());
         let plain = matches!(job.input, Input::Bytes(_));
         let made = crate::response::made(self.settings, plain, &files).unwrap_or_else(|message| {
             log.note("WARN", &message);
             None
         });
         let body = made.unwrap_or_else(|| log.into_kept());
-        TaskOutcome { failure, body, ended_ms }
+        let took = begin.elapsed();
+        TaskOutcome { failure, body, ended_ms, state, took, stored: is_stored, cut: cut.is_some() }
     }
 
-    fn blank_record(&self, attempt: &Attempt<'_>, job: &Job) -> AttemptRecord {
+    /// Stores a record, and starts the joins that waited for it.
+    pub fn keep(&self, record: &AttemptRecord, until: Instant, log: &mut Log<'_>) -> Result<(), Failure> {
+        if let Err(message) = self.ledger.store(record, until) {
+            log.note("ERROR", &message);
+            return Err(Failure::new(FailureClass::Output, message));
+        }
+        if let Err(message) = self.barrier.finished(record, until) {
+            log.note("WARN", &message);
+        }
+        Ok(())
+    }
+
+    pub fn blank_record(&self, attempt: &Attempt<'_>, job: &Job) -> AttemptRecord {
         let (bucket, key) = match &job.input {
             Input::Object { bucket, key } => (bucket.clone(), key.clone()),
             Input::Bytes(_) | Input::Nothing => (String::new(), String::new()),

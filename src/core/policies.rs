@@ -302,6 +302,9 @@ mod tests {
             ("home/runs/r/cancel.json", true),
             ("home/runs/r/run.json", false),
             ("home/runs/r/barrier.json", true),
+            ("home/packs/r/0.0.0.0", true),
+            ("home/start/grayify/r.0.pack-0-0.1", true),
+            ("home/start/other/r.0.pack-0-0.1", false),
             ("home/runs/r/barrier/join/children/7", true),
             ("elsewhere/a", false),
         ] {

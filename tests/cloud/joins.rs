@@ -214,7 +214,7 @@ fn a_chain_goes_on_behind_a_join() {
     // A join that is none any more is none, and its markers start nothing.
     let plain = home.function("total", last, &format!("{SMALL}{}", between("far/elsewhere", "far/d")));
     let deployed = home.ok(&["deploy", &plain]);
-    assert!(deployed.contains("it is no join any more"), "{deployed}");
+    assert!(deployed.contains("no marker starts it any more"), "{deployed}");
     let run = home.json(&["run", "one", "in", "--wait"]);
     assert_eq!(run["stages"].as_array().unwrap().len(), 3, "{run}");
     let gone = home.ok(&["rm", "function", "gather", "--yes"]);

@@ -28,6 +28,7 @@ mod json;
 mod limits;
 mod names;
 mod owner;
+mod packs;
 mod picture;
 mod providers;
 mod rights;

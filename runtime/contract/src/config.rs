@@ -63,6 +63,9 @@ pub struct FunctionConfig {
     /// Names of variables for the script that are secrets: their values are in the home bucket, with the keys of the providers.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub secrets: Vec<String>,
+    /// Seconds that each task of a pack may take, its script alone; all that the function has when `None`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub task_timeout: Option<u32>,
     /// Digest of the user's image, the script and what of the definition reaches the script; empty when unknown. throng's own
     /// release does not change it.
     #[serde(default, skip_serializing_if = "String::is_empty")]

@@ -19,6 +19,7 @@
 //! lineage       where an object came from
 //! local         how the local cloud is found
 //! log           one line of a function's log, as the runtime writes it
+//! pack          several tasks in one invocation
 //! partition     the parts of AWS: regions, names in ARNs, hosts
 //! pattern       wildcards of policies
 //! place         where inputs come from, and their folders below it
@@ -43,6 +44,7 @@ pub mod layout;
 mod lineage;
 pub mod local;
 mod log;
+pub mod pack;
 pub mod partition;
 pub mod pattern;
 mod place;

@@ -79,7 +79,7 @@ pub enum FailureClass {
     Throttled,
     /// No sign of the task within the time in which one was due.
     Lost,
-    /// The machine was taken away (spot capacity).
+    /// The machine was taken away (spot capacity), or the environment of a pack died while the task ran.
     Interrupted,
     /// A join whose inputs did not all succeed.
     Upstream,

@@ -65,9 +65,21 @@ impl S3 {
         bytes: &[u8],
         until: Instant,
     ) -> Result<(), S3Error> {
+        self.put_once(bucket, key, kind, bytes, until).map(drop)
+    }
+
+    /// Stores bytes unless something is there. Returns whether nothing was.
+    pub fn put_once(
+        &self,
+        bucket: &str,
+        key: &str,
+        kind: &str,
+        bytes: &[u8],
+        until: Instant,
+    ) -> Result<bool, S3Error> {
         match self.put(bucket, key, &[("content-type", kind), ("if-none-match", "*")], bytes, until) {
-            Err(error) if error.kind == S3ErrorKind::Exists => Ok(()),
-            outcome => outcome,
+            Err(error) if error.kind == S3ErrorKind::Exists => Ok(false),
+            outcome => outcome.map(|()| true),
         }
     }
 

@@ -8,6 +8,7 @@
 //! joins         who starts a join, and what it gets
 //! names         what outputs are called, which are left out, and what is expected of them
 //! outputs       what becomes of outputs: of files, and of what is printed
+//! packs         several tasks in one invocation, environments that die among them
 //! provider      storage providers: a second S3 with keys of its own
 //! records       what an event becomes: tasks, records, lineage
 //! rig           the runtime as a process, and what it talks to
@@ -27,6 +28,7 @@ mod groups;
 mod joins;
 mod names;
 mod outputs;
+mod packs;
 mod provider;
 mod records;
 mod rig;

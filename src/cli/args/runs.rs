@@ -3,7 +3,7 @@
 use clap::Args;
 use clap::builder::{PossibleValuesParser, RangedU64ValueParser, TypedValueParser};
 use std::path::PathBuf;
-use throng_core::model::{TaskName, TaskState};
+use throng_core::model::{PackSize, TaskName, TaskState};
 
 #[derive(Debug, Args)]
 pub struct Demo {
@@ -72,6 +72,10 @@ pub struct Choice {
     /// run what has not changed, too
     #[arg(long)]
     pub force: bool,
+    /// So many tasks share an invocation (1 to 1000), or `auto`: as many as make sense, by how long they took in the function's
+    /// last runs; without it what the definition says
+    #[arg(long, value_name = "NUMBER", conflicts_with_all = ["resume", "again"])]
+    pub pack: Option<PackSize>,
 }
 
 /// Limits of a run, instead of its function's own.

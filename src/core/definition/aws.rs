@@ -6,7 +6,7 @@ use super::problem::{Position, Report};
 use super::providers::{self, Providers};
 use super::secrets::{Environment, expand};
 use super::{
-    Architecture, Definition, OnFailure, expect, files, flows, groups, joins, limits, network, script,
+    Architecture, Definition, OnFailure, expect, files, flows, groups, joins, limits, network, pack, script,
     shared_memory, sweep, variables,
 };
 use crate::image::Source;
@@ -46,6 +46,8 @@ const LAMBDA: &[&str] = &[
     "ephemeral_storage",
     "tmp",
     "retries",
+    "pack",
+    "task_timeout",
     "concurrency",
     "on_failure",
     "on_collision",
@@ -158,6 +160,7 @@ pub(super) fn read(node: &Node, key: &str, context: &Context<'_>, report: &mut R
     groups::read(&lambda, &mut inputs, &mut definition, report);
     sweep::read(&lambda, &mut inputs, &mut definition, report);
     let after = joins::read(&lambda, &mut definition, report);
+    pack::read(&lambda, &mut definition, report);
     let outputs = flows::outputs(&lambda, context.providers, &mut definition, report);
     definition.providers =
         providers::used(context.providers, &definition.provider_inputs, &definition.outputs);

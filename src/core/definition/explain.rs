@@ -1,6 +1,8 @@
 //! What a definition would make, in words.
 
-use super::{Definition, Dialect, Document, OnFailure, Origin, expect, files, groups, selection, sweep};
+use super::{
+    Definition, Dialect, Document, OnFailure, Origin, expect, files, groups, pack, selection, sweep,
+};
 use crate::image::Source;
 use std::fmt::{self, Write as _};
 use throng_contract::{Credentials, FunctionConfig, Protocol, Selection, Template, Word};
@@ -125,6 +127,7 @@ fn resource_lines(definition: &Definition) -> Vec<String> {
     if let Some(concurrency) = definition.concurrency {
         lines.push(format!("at most {concurrency} at a time"));
     }
+    lines.extend(pack::lines(definition));
     lines
 }
 
@@ -306,7 +309,7 @@ fn created_lines(definition: &Definition) -> Vec<String> {
     if !definition.inputs.is_empty() {
         lines.push("permission for S3 to invoke it, and a notification for each input".into());
     }
-    if definition.join.is_some() {
+    if definition.join.is_some() || definition.pack.is_some() {
         let line = "permission for S3 to invoke it, and a notification of the home bucket for its start markers (a bucket has at \
                     most 100 notifications)";
         lines.push(line.into());

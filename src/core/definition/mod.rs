@@ -50,6 +50,8 @@
 //! | `credentials` | `ask` | **ours**: where a script gets credentials of AWS from: `ask`, `env`, `none`, `role` |
 //! | `after` | none | **ours**: a function, or several: this one is a join, which starts once when all their tasks have ended |
 //! | `when` | `all-succeeded` | **ours**, of a join: or `all-ended` |
+//! | `pack` | 1 | **ours**: so many tasks of a run share an invocation, 1–1000, or `auto`; needs `retries` |
+//! | `task_timeout` | none | **ours**, with `pack`: seconds that each of them has |
 //! | `stage_in` | true | **ours**, of a join: `false` gives it the list of what is before it, without the files |
 //! | `output[].path` | | **ours**: words in braces, such as `{dir}`, so that equal names do not overwrite each other |
 //! | `group` | none | **ours**: a glob of folders below the input place: each folder is a task |
@@ -100,6 +102,7 @@
 //! network     VPC and file systems of EFS
 //! node        YAML as a tree that knows where each node stands
 //! overlap     whether what a function stores starts a function
+//! pack        several tasks in one invocation
 //! place       bucket/folder paths
 //! problem     what is wrong with a definition, and where
 //! providers   storage_providers: S3 endpoints with keys of their own
@@ -135,6 +138,7 @@ mod migrate;
 mod network;
 mod node;
 mod overlap;
+mod pack;
 mod place;
 mod problem;
 mod providers;
@@ -150,7 +154,7 @@ mod variables;
 mod webdav;
 mod write;
 
-use crate::model::Place;
+use crate::model::{PackSize, Place};
 use crate::regular;
 use problem::Unset;
 use std::collections::BTreeMap;
@@ -241,6 +245,10 @@ pub struct Definition {
     /// Lambda's own retries of a failed asynchronous invocation, 0–2. 0 unless asked for: the ledger shows what
     /// failed and a person decides.
     pub retries: u8,
+    /// How many tasks of a run share an invocation; each has its own when `None`.
+    pub pack: Option<PackSize>,
+    /// Seconds that each task of a pack has; all that the function has when `None`.
+    pub task_timeout_s: Option<u32>,
     /// Reserved concurrency, when it is limited.
     pub concurrency: Option<u32>,
     /// Days for which logs are kept.
@@ -326,6 +334,8 @@ impl Definition {
             expect: None,
             credentials: throng_contract::Credentials::default(),
             retries: 0,
+            pack: None,
+            task_timeout_s: None,
             concurrency: None,
             log_retention_days: 30,
             role: None,

@@ -25,6 +25,12 @@ pub fn to_yaml(definition: &Definition) -> String {
     line(format!("timeout: {}", definition.timeout_s));
     line(format!("ephemeral_storage: {}", definition.tmp_mb));
     line(format!("retries: {}", definition.retries));
+    if let Some(size) = definition.pack {
+        line(format!("pack: {size}"));
+    }
+    if let Some(seconds) = definition.task_timeout_s {
+        line(format!("task_timeout: {seconds}"));
+    }
     if let Some(concurrency) = definition.concurrency {
         line(format!("concurrency: {concurrency}"));
     }

@@ -47,7 +47,8 @@ impl Desired {
             let filter = (input.key_prefix(), input.suffix.clone());
             inputs.entry(input.bucket.clone()).or_default().push(filter);
         }
-        if definition.join.is_some() {
+        // What starts a join, and what is left of a pack.
+        if definition.join.is_some() || tags::packs(definition) {
             let markers = (format!("{STARTS}{}/", definition.name), String::new());
             inputs.entry(home.clone()).or_default().push(markers);
         }
@@ -115,6 +116,7 @@ fn all_tags(cloud: &Cloud, definition: &Definition, settings: &FunctionSettings)
         all.insert(tags::OUTPUT.into(), value);
     }
     all.extend(tags::of_join(definition.join.as_ref()));
+    all.insert(tags::PACK.into(), tags::pack_tag(definition));
     all.extend(tags::select_tags(definition.selections_with_rules()));
     all.extend(tags::group_tags(definition.grouping.as_ref()));
     all.extend(tags::sweep_tags(&definition.sweep));
@@ -148,6 +150,9 @@ fn definition_digest(definition: &Definition, settings: &FunctionSettings) -> St
     }
     if !definition.sweep.is_empty() {
         let _ = write!(text, "|{:?}", definition.sweep);
+    }
+    if definition.pack.is_some() {
+        let _ = write!(text, "|pack {:?} {:?}", definition.pack, definition.task_timeout_s);
     }
     // Added where there are any, so that the digests of other definitions stay.
     if definition.network.is_some() || !definition.script_secrets.is_empty() {

@@ -60,8 +60,8 @@ pub use request::compose_request;
 pub use rights::{Unreadable, unreadable};
 pub use step::{Action, Step};
 pub use tags::{
-    contract_of, fingerprint_of, grouping_of, is_ours, join_of, keeps_apart, keeps_runs_apart, outputs_of,
-    overwrites, selections_of, sweep_of, triggers_apply_from_ms,
+    Packs, contract_of, fingerprint_of, grouping_of, is_ours, join_of, keeps_apart, keeps_runs_apart,
+    outputs_of, overwrites, packs_of, selections_of, sweep_of, triggers_apply_from_ms,
 };
 pub use target::{Ecr, ImageDestination, images, place_of, remove_image};
 pub use undo::{Undo, undo};

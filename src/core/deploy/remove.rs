@@ -124,7 +124,7 @@ async fn triggers(
         if permission.sid == plan::statement(&bucket) {
             cloud.lambda().remove_permission(function, &permission.sid).await?;
         }
-        // Start markers of a join arrive there.
+        // Start markers arrive there.
         if bucket != cloud.home_bucket()? {
             buckets.insert(bucket);
         }

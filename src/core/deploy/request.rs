@@ -46,6 +46,7 @@ pub fn compose_request(definition: &Definition, runtime: Bytes) -> Result<Compos
         selections: definition.selections_with_rules().to_vec(),
         grouping: definition.grouping.clone(),
         credentials: definition.credentials,
+        task_timeout: definition.task_timeout_s,
         secrets: definition.script_secrets.keys().cloned().collect(),
         fingerprint: String::new(),
     };

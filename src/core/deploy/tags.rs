@@ -2,8 +2,8 @@
 
 use super::DeployError;
 use crate::cloud::FunctionDetail;
-use crate::definition::JoinRule;
-use crate::model::{Axis, Millis, Place};
+use crate::definition::{Definition, JoinRule};
+use crate::model::{Axis, Millis, PackSize, Place};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Serialize;
@@ -39,6 +39,10 @@ const APART: [&str; 2] = ["together", "apart"];
 pub(super) const AFTER: &str = "throng:after";
 /// What else there is to say of a join: `all-ended`, `list-only`.
 pub(super) const JOIN: &str = "throng:join";
+/// How many tasks share an invocation: a number, `auto`, or `none`. A function without it has a runtime that knows no packs.
+pub(super) const PACK: &str = "throng:pack";
+/// In [`PACK`]: each task has an invocation of its own, and no marker starts the function.
+const NO_PACK: &str = "none";
 /// When the function's triggers were last written, in seconds since 1970.
 pub(super) const TRIGGERED: &str = "throng:triggered";
 /// S3 may take five minutes to act on new notifications (S3 user guide, "Event notifications").
@@ -255,6 +259,43 @@ pub(super) fn of_join(join: Option<&JoinRule>) -> Vec<(String, String)> {
     vec![(AFTER.to_owned(), join.after.join(" ")), (JOIN.to_owned(), words.join(" "))]
 }
 
+/// Whether start markers of packs start a function of this definition.
+pub(super) const fn packs(definition: &Definition) -> bool {
+    definition.pack.is_some()
+}
+
+/// The value of [`PACK`].
+pub(super) fn pack_tag(definition: &Definition) -> String {
+    definition.pack.map_or_else(no_pack, |size| size.to_string())
+}
+
+/// The value of [`PACK`] of a function whose definition is not known.
+pub(super) fn no_pack() -> String {
+    NO_PACK.to_owned()
+}
+
+/// What a function with these tags does about packs.
+#[must_use]
+pub fn packs_of(tags: &BTreeMap<String, String>) -> Packs {
+    match tags.get(PACK).map(|value| value.parse()) {
+        None => Packs::Unknown,
+        Some(Ok(size)) => Packs::Of(size),
+        Some(Err(_)) => Packs::Alone,
+    }
+}
+
+/// What a deployed function does about packs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Packs {
+    /// Its runtime is of a throng that had none.
+    #[default]
+    Unknown,
+    /// Each task has an invocation of its own. Nothing starts it when a pack has something left: whoever follows the run does.
+    Alone,
+    /// So many tasks share an invocation, and start markers start it.
+    Of(PackSize),
+}
+
 /// What a function with these tags waits for, when it is a join.
 #[must_use]
 pub fn join_of(tags: &BTreeMap<String, String>) -> Option<JoinRule> {
@@ -339,6 +380,18 @@ mod tests {
             assert_eq!(join_of(&of_join(Some(&join)).into_iter().collect()), Some(join));
         }
         assert_eq!(join_of(&BTreeMap::new()), None);
+    }
+
+    #[test]
+    fn packs_round_trip_through_a_tag() {
+        let mut definition = Definition::named("f", std::path::Path::new("/"));
+        let tags = |definition: &Definition| BTreeMap::from([(PACK.to_owned(), pack_tag(definition))]);
+        assert_eq!(packs_of(&tags(&definition)), Packs::Alone);
+        for size in [PackSize::Auto, PackSize::Tasks(50)] {
+            definition.pack = Some(size);
+            assert_eq!(packs_of(&tags(&definition)), Packs::Of(size));
+        }
+        assert_eq!(packs_of(&BTreeMap::new()), Packs::Unknown);
     }
 
     #[test]

@@ -39,6 +39,7 @@ pub async fn upgrade(
     }
     let mut all_tags = found.tags.clone();
     all_tags.insert(TAG_CONTRACT.into(), versions::CONTRACT.to_string());
+    all_tags.entry(tags::PACK.into()).or_insert_with(tags::no_pack);
     Ok(Plan {
         function: function.to_owned(),
         image: settings.image.clone(),
@@ -97,7 +98,10 @@ async fn runtime(
     settings.env.insert(ENV_ROLE.to_owned(), settings.role.clone());
     let detail = format!("image {} → {}", diff::short(&found.settings.image), diff::short(&settings.image));
     let warnings = composed.warnings.clone();
-    let mut tag = BTreeMap::from([(TAG_CONTRACT.to_owned(), versions::CONTRACT.to_string())]);
+    let mut tag = BTreeMap::from([
+        (TAG_CONTRACT.to_owned(), versions::CONTRACT.to_string()),
+        (tags::PACK.to_owned(), tags::no_pack()),
+    ]);
     tag.extend(tags::fingerprint_tag(&composed.function_config));
     steps.push(step("image", "today's runtime", vec![Work::Push(Box::new(composed), target.registry)]));
     let configured = Box::new(settings.clone());

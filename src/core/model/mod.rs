@@ -9,6 +9,7 @@
 //! sets          sets of parameters of a run
 //! launched      what a launch left out, and the limits that it chose
 //! task_name     how people and documents name a task
+//! packs         how many tasks share an invocation
 //! progress      what takes a while
 //! logs          lines, queries, what is followed
 //! report        the platform's account of an invocation
@@ -19,6 +20,7 @@ mod architecture;
 mod functions;
 mod launched;
 mod logs;
+mod packs;
 mod progress;
 mod report;
 mod run_values;
@@ -32,6 +34,7 @@ pub use architecture::Architecture;
 pub use functions::{FunctionForm, FunctionInfo, InvocationInfo};
 pub use launched::{Overrides, Reuse};
 pub use logs::{Arrival, LineId, LogEntry, LogMode, LogQuery, LogView};
+pub use packs::{NoPackSize, PackSize};
 pub use progress::{Progress, ProgressState};
 pub use report::Report;
 pub(crate) use run_values::{check_value, check_values};

@@ -3,7 +3,7 @@
 use super::reports::{self, FailedAttempt, LogPlace};
 use crate::cloud::{Cloud, CloudError, FunctionDetail};
 use crate::definition::JoinRule;
-use crate::deploy::{self, Unreadable};
+use crate::deploy::{self, Packs, Unreadable};
 use crate::logs::{LogClient, LogGroup};
 use crate::model::{Axis, FunctionInfo, Millis, Place};
 use async_trait::async_trait;
@@ -80,6 +80,8 @@ pub struct FunctionFacts {
     pub tmp_mb: u32,
     /// How often Lambda tries a failed event again.
     pub retries: u32,
+    /// What it does about packs.
+    pub packs: Packs,
     /// Whether its output paths keep results of inputs of equal names apart; `None` when that is not known.
     pub keeps_apart: Option<bool>,
     /// Whether its tasks may store over what others of the run have stored.
@@ -200,6 +202,7 @@ impl FunctionApi for Cloud {
             timeout_s,
             memory_mb,
             tmp_mb,
+            packs: deploy::packs_of(&detail.tags),
             retries,
             keeps_apart,
             overwrites: deploy::overwrites(&detail.tags),

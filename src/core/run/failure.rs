@@ -4,6 +4,7 @@ use crate::model::Millis;
 use serde::Deserialize;
 use serde_json::Value;
 use throng_contract::keys::ASYNC_FAILURES;
+use throng_contract::pack::{Pack, PackEvent, parse_start};
 use throng_contract::{
     AttemptRecord, FailureClass, TaskEvent, TaskRef, TaskState, object_keys_from_s3_event,
 };
@@ -17,6 +18,8 @@ pub struct FailedEvent {
     pub at_ms: Millis,
     /// The task, when the event names it.
     pub task: Option<TaskRef>,
+    /// The tasks of the event, when it is a pack.
+    pub pack: Vec<TaskRef>,
     /// The objects of the event, as bucket and key.
     pub objects: Vec<(String, String)>,
     /// When the event happened, when it says so.
@@ -51,6 +54,10 @@ struct RequestContext {
     condition: String,
     #[serde(default)]
     approximate_invoke_count: u32,
+}
+
+fn tasks_of(pack: Pack) -> Vec<TaskRef> {
+    pack.tasks.into_iter().filter_map(|event| event.task).collect()
 }
 
 /// Folder of the records of a function.
@@ -91,6 +98,7 @@ impl FailedEvent {
         let (kind, message) = (member("errorType"), member("errorMessage"));
         let (state, class) = classify(&raw.request_context.condition, kind, message);
         let event = serde_json::from_value::<TaskEvent>(raw.request_payload.clone()).ok();
+        let pack = serde_json::from_value::<PackEvent>(raw.request_payload.clone()).ok();
         let s3 = object_keys_from_s3_event(&raw.request_payload).unwrap_or_default();
         let event_ms = s3.iter().find_map(|object| object.event_time.as_deref().and_then(millis));
         let objects = s3.into_iter().map(|object| (object.bucket, object.key));
@@ -102,12 +110,26 @@ impl FailedEvent {
                 .chain(event.iter().map(|event| (event.bucket.clone(), event.key.clone())))
                 .collect(),
             task: event.and_then(|event| event.task),
+            pack: pack.map(|event| tasks_of(event.pack)).unwrap_or_default(),
             event_ms,
             state,
             class,
             message: said.to_owned(),
             tries: raw.request_context.approximate_invoke_count.max(1),
         })
+    }
+
+    /// The key of the start marker in the home bucket that it is about, where that holds what was left of a pack.
+    #[must_use]
+    pub fn pack_marker(&self, home: &str) -> Option<&str> {
+        let (bucket, key) = self.objects.first()?;
+        (bucket == home && parse_start(key).is_some()).then_some(key)
+    }
+
+    /// Says which tasks were left, by what a start marker holds.
+    pub fn is_of_pack(&mut self, marker: &[u8]) {
+        let event = serde_json::from_slice::<PackEvent>(marker).ok();
+        self.pack = event.map(|event| tasks_of(event.pack)).unwrap_or_default();
     }
 
     /// As the record of an attempt that could not write its own.
@@ -247,6 +269,21 @@ mod tests {
         assert_eq!(event.event_ms, Some(1_795_470_240_000));
         assert_eq!(FailedEvent::parse(b"{}"), None);
         assert_eq!(FailedEvent::parse(b"\xff"), None);
+    }
+
+    #[test]
+    fn a_pack_that_was_given_up_names_its_tasks() {
+        let task = |task: u64| json!({"throng": {"version": 2, "run": "r", "task": task.to_string()}, "bucket": "b", "key": "k"});
+        let pack = json!({"throng_pack": {"run": "r", "number": 3, "tasks": [task(3), task(4)]}});
+        let event = FailedEvent::parse(&record("EventAgeExceeded", &pack, &Value::Null)).unwrap();
+        assert_eq!((event.pack.len(), event.pack[1].task.as_str()), (2, "4"));
+        let key = "start/f/r.0.pack-3-0.1";
+        let s3 = json!({"Records": [{"eventSource": "aws:s3",
+            "s3": {"bucket": {"name": "home"}, "object": {"key": key}}}]});
+        let mut event = FailedEvent::parse(&record("RetriesExhausted", &s3, &Value::Null)).unwrap();
+        assert_eq!((event.pack_marker("home"), event.pack_marker("other")), (Some(key), None));
+        event.is_of_pack(pack.to_string().as_bytes());
+        assert_eq!(event.pack.len(), 2);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! What run.json, end.json and cancel.json say.
 
 use super::cloud::TriggerPlace;
+use super::launch::PackRule;
 use super::sets::SetsHeader;
 use crate::model::{Collision, Counts, FailureClass, Millis, Overrides, Reuse, RunStatistics, StageSummary};
 use serde::{Deserialize, Serialize};
@@ -93,6 +94,9 @@ pub struct RunHeader {
     /// What the outputs of its tasks start: the functions of the chain behind the launched one.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub stages: Vec<LaterStage>,
+    /// How its tasks share invocations; each has its own when `None`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pack: Option<PackRule>,
 }
 
 /// How the inputs of a run became tasks of several files.

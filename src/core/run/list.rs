@@ -147,7 +147,7 @@ impl Lister {
     /// # Errors
     /// The cloud does not answer.
     pub async fn names(&mut self, most: usize) -> Result<(), RunError> {
-        let ids = self.ids().await?;
+        let ids = run_ids(&self.context).await?;
         let mut rest =
             ids.into_iter().filter(|id| !waits(&self.without, id)).collect::<Vec<_>>().into_iter().peekable();
         let mut listed: Vec<String> = Vec::new();
@@ -355,26 +355,25 @@ impl Lister {
         }
         each(&known.summary);
     }
+}
 
-    /// The names of all folders of runs, newest first.
-    async fn ids(&self) -> Result<Vec<String>, RunError> {
-        let list =
-            List { bucket: self.context.home.clone(), prefix: RUNS.into(), folders: true, ..List::default() };
-        let mut ids = Vec::new();
-        let outcome = each_page(self.context.store.as_ref(), list, |page| {
-            let id = |folder: &String| folder.strip_prefix(RUNS)?.strip_suffix('/').map(str::to_owned);
-            ids.extend(page.folders.iter().filter_map(id).filter(|id| is_run_id(id)));
-            true
-        })
-        .await;
-        match outcome {
-            // Before the first deployment there is no home bucket, and no run.
-            Err(error) if error.is_not_found() => return Ok(Vec::new()),
-            outcome => outcome?,
-        }
-        ids.sort_unstable_by(|a, b| b.cmp(a));
-        Ok(ids)
+/// The names of all folders of runs, newest first.
+pub(in crate::run) async fn run_ids(context: &RunContext) -> Result<Vec<String>, RunError> {
+    let list = List { bucket: context.home.clone(), prefix: RUNS.into(), folders: true, ..List::default() };
+    let mut ids = Vec::new();
+    let outcome = each_page(context.store.as_ref(), list, |page| {
+        let id = |folder: &String| folder.strip_prefix(RUNS)?.strip_suffix('/').map(str::to_owned);
+        ids.extend(page.folders.iter().filter_map(id).filter(|id| is_run_id(id)));
+        true
+    })
+    .await;
+    match outcome {
+        // Before the first deployment there is no home bucket, and no run.
+        Err(error) if error.is_not_found() => return Ok(Vec::new()),
+        outcome => outcome?,
     }
+    ids.sort_unstable_by(|a, b| b.cmp(a));
+    Ok(ids)
 }
 
 /// Whether a folder was seen not to be a run a moment ago.

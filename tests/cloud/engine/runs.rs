@@ -38,6 +38,7 @@ async fn launched(cloud: &Cloud) -> String {
         reused: throng_core::model::Reuse::default(),
         fingerprint: String::new(),
         overrides: throng_core::model::Overrides::default(),
+        pack: None,
         started_by: StartedBy::Invoke,
         retries: Some(0),
         throng: String::new(),

@@ -14,7 +14,7 @@
 //! l/<hh>/<day>/0/<shard>/<ended>_<record name>          the same of a standing run
 //! days/<function>/<yyyymmdd>.json         a standing run exists: what triggers and requests start outside any launch
 //! start/<function>/<run>.<stage>.<group>.<generation>   a start marker: its arrival starts the function
-//! packs/<run>/<stage>.<send number>       a pack has begun
+//! packs/<run>/<stage>.<number>.<send>.<generation>      a pack has begun
 //! idem/<function>/<hash>                  an HTTP request that was taken
 //! inputs/<run>/…                          files of runs that no trigger starts
 //! aws/lambda/async/<function>/…           written by Lambda: events it gave up on

@@ -33,6 +33,7 @@ pub struct Rig {
     state: Arc<(Mutex<State>, Condvar)>,
     _folder: tempfile::TempDir,
     pub tmp: PathBuf,
+    command: Command,
     child: Child,
     log: Arc<Mutex<Printed>>,
     next: u32,
@@ -65,6 +66,7 @@ pub fn function(script: bool) -> FunctionConfig {
         grouping: None,
         credentials: Credentials::default(),
         secrets: Vec::new(),
+        task_timeout: None,
         fingerprint: "function".into(),
     }
 }
@@ -95,7 +97,8 @@ impl Rig {
                 std::thread::spawn(move || serve(&stream, |request| answer(request, &shared)));
             }
         });
-        let mut child = Command::new(env!("CARGO_BIN_EXE_throng-runtime"))
+        let mut command = Command::new(env!("CARGO_BIN_EXE_throng-runtime"));
+        command
             .env_clear()
             .env("PATH", "/usr/local/bin:/usr/bin:/bin")
             .env("AWS_LAMBDA_RUNTIME_API", format!("{address}/_env/token"))
@@ -110,13 +113,45 @@ impl Rig {
             .env("THRONG_TMP", &tmp)
             .env("THRONG_HOME_BUCKET", "home")
             .envs(env.iter().copied())
-            .stdout(Stdio::piped())
-            .spawn()
+            .stdout(Stdio::piped());
+        let (child, log) = environment(&mut command);
+        Self { state, _folder: folder, tmp, command, child, log, next: 0 }
+    }
+
+    /// Waits until so many environments have died over an event, and gives it to the next, as Lambda repeats it.
+    pub fn breaks_over(&mut self, event: &Value, deaths: u32) -> Answer {
+        self.next += 1;
+        for _ in 0..deaths {
+            self.queue(event.to_string().as_bytes(), Duration::from_secs(20));
+            let ended = self.child.wait().unwrap();
+            assert!(!ended.success(), "{ended}");
+            // Another environment finds nothing of this one.
+            std::fs::remove_dir_all(&self.tmp).unwrap();
+            std::fs::create_dir(&self.tmp).unwrap();
+            (self.child, self.log) = environment(&mut self.command);
+        }
+        self.queue(event.to_string().as_bytes(), Duration::from_secs(20));
+        self.answer()
+    }
+
+    /// Puts an event of the current request on the queue.
+    fn queue(&self, payload: &[u8], limit: Duration) {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+        let deadline = u64::try_from((now + limit).as_millis()).unwrap();
+        let id = format!("request-{}", self.next);
+        self.state.0.lock().unwrap().events.push_back((id, payload.to_vec(), deadline));
+        self.state.1.notify_all();
+    }
+
+    /// Waits for the answer to the current request.
+    fn answer(&self) -> Answer {
+        let id = format!("request-{}", self.next);
+        let (lock, changed) = &*self.state;
+        let (mut state, wait) = changed
+            .wait_timeout_while(lock.lock().unwrap(), PATIENCE, |state| !state.answers.contains_key(&id))
             .unwrap();
-        let log = Arc::new(Mutex::new(Printed { bytes: Vec::new(), pipe: child.stdout.take().unwrap() }));
-        let shared = Arc::clone(&log);
-        std::thread::spawn(move || drain(&shared));
-        Self { state, _folder: folder, tmp, child, log, next: 0 }
+        assert!(!wait.timed_out(), "no answer to {id}");
+        state.answers.remove(&id).unwrap()
     }
 
     /// Process id of the runtime.
@@ -161,17 +196,8 @@ impl Rig {
     /// Sends an event with a time limit and waits for the answer.
     pub fn invoke_raw(&mut self, payload: &[u8], limit: Duration) -> Answer {
         self.next += 1;
-        let id = format!("request-{}", self.next);
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
-        let deadline = u64::try_from((now + limit).as_millis()).unwrap();
-        let (lock, changed) = &*self.state;
-        let mut state = lock.lock().unwrap();
-        state.events.push_back((id.clone(), payload.to_vec(), deadline));
-        changed.notify_all();
-        let (mut state, wait) =
-            changed.wait_timeout_while(state, PATIENCE, |state| !state.answers.contains_key(&id)).unwrap();
-        assert!(!wait.timed_out(), "no answer to {id}");
-        state.answers.remove(&id).unwrap()
+        self.queue(payload, limit);
+        self.answer()
     }
 
     /// Waits for the runtime to say that it cannot start.
@@ -245,6 +271,15 @@ impl Rig {
         let left: Vec<_> = std::fs::read_dir(&folder).unwrap().flatten().map(|entry| entry.path()).collect();
         assert!(left.is_empty(), "left: {left:?}");
     }
+}
+
+/// Starts the runtime, and reads what it prints.
+fn environment(command: &mut Command) -> (Child, Arc<Mutex<Printed>>) {
+    let mut child = command.spawn().unwrap();
+    let log = Arc::new(Mutex::new(Printed { bytes: Vec::new(), pipe: child.stdout.take().unwrap() }));
+    let shared = Arc::clone(&log);
+    std::thread::spawn(move || drain(&shared));
+    (child, log)
 }
 
 impl Drop for Rig {

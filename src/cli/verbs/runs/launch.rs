@@ -90,9 +90,9 @@ pub async fn launch(session: &Session, args: args::Run) -> CliResult {
 }
 
 const fn options(choice: &args::Choice) -> LaunchOptions {
-    let args::Choice { no_select, skip_unreadable, skip_too_large, changed, force } = *choice;
-    let changed = changed && !force;
-    LaunchOptions { everything: no_select, skip_unreadable, skip_too_large, changed, force, no_sweep: false }
+    let args::Choice { no_select, skip_unreadable, skip_too_large, changed, force, pack } = *choice;
+    let (everything, no_sweep, changed) = (no_select, false, changed && !force);
+    LaunchOptions { everything, skip_unreadable, skip_too_large, changed, force, no_sweep, pack }
 }
 
 /// Deploys the functions of a file that is to be run.

@@ -32,7 +32,7 @@ impl Planner<'_> {
             if ours && !self.desired.inputs.contains_key(&permission.bucket) {
                 let markers = permission.bucket == self.desired.home;
                 let why = if markers {
-                    "it is no join any more"
+                    "no marker starts it any more"
                 } else {
                     "the definition has no input there any more"
                 };

@@ -23,6 +23,7 @@ fn header(tasks: u64, stages: Vec<LaterStage>) -> RunHeader {
         groups: None,
         skipped: None,
         unselected: 0,
+        pack: None,
         started_ms: START,
         tasks,
         bytes: 0,

@@ -116,7 +116,12 @@ impl Follower {
             .buffer_unordered(EVENTS_AT_ONCE);
         let mut changed = false;
         while let Some((body, key)) = events.next().await {
-            if let Some(event) = body?.as_deref().and_then(FailedEvent::parse) {
+            if let Some(mut event) = body?.as_deref().and_then(FailedEvent::parse) {
+                if let Some(marker) = event.pack_marker(&self.context.home).map(str::to_owned)
+                    && let Some(body) = read(self.context.store.as_ref(), &self.context.home, &marker).await?
+                {
+                    event.is_of_pack(&body);
+                }
                 if stage == 0 && self.chain.needs_inputs(&event) {
                     self.load_inputs().await?;
                 }

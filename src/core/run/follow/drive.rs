@@ -36,7 +36,7 @@ pub async fn follow(
                 if std::mem::take(&mut failing) {
                     errors(None);
                 }
-                changed | follower.start_joins().await | follower.send_lost().await
+                changed | follower.start_some().await
             }
             Err(error) => {
                 failing = true;
@@ -75,7 +75,7 @@ pub async fn wait(
         match follower.poll().await {
             Ok(changed) => {
                 failing = None;
-                let changed = changed | follower.start_joins().await | follower.send_lost().await;
+                let changed = changed | follower.start_some().await;
                 if changed || shown.elapsed() >= NOW_AND_THEN {
                     shown = Instant::now();
                     each(follower);

@@ -155,8 +155,9 @@ impl Follower {
         tasks: Vec<TaskRow>,
         quiet: Duration,
     ) -> Result<Vec<TaskRow>, CloudError> {
-        if !stage.header().files || stage.header().provider.is_some() {
-            // Objects that were there before: when they were sent is not known.
+        let header = stage.header();
+        if !header.files || header.provider.is_some() || header.pack.is_some() {
+            // Objects that were there before: when they were sent is not known. A task of a pack waits for others.
             return Ok(Vec::new());
         }
         let ended = stage.rows().rev().filter(|row| row.state.is_final() && row.record_key.is_some());

@@ -14,6 +14,7 @@
 //! lost      tasks whose events are provably lost, sent once more
 //! options   how to follow
 //! outputs   what tasks have stored, as their records say
+//! packs     what is left of packs and was not started
 //! replaced  inputs that another run has stored over
 //! shown     what is shown of a run that is followed
 //! summary   ten thousand tasks whose blocks are final, as one object
@@ -43,6 +44,7 @@ mod joins;
 mod lost;
 mod options;
 mod outputs;
+mod packs;
 mod replaced;
 mod shown;
 mod summary;
@@ -103,6 +105,7 @@ pub struct Follower {
     resent: lost::Resent,
     replaced: replaced::Looked,
     joins: joins::Joins,
+    packs: packs::Packs,
     settled: bool,
     pause: Duration,
     quiet_since_ms: Millis,
@@ -190,6 +193,7 @@ impl Follower {
             resent: lost::Resent::default(),
             replaced: replaced::Looked::default(),
             joins: joins::Joins::default(),
+            packs: packs::Packs::default(),
             settled: false,
             pause: options.fast,
         }

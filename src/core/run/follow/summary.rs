@@ -91,8 +91,18 @@ impl Summary {
             let tries = tries.max(1);
             let task = chain.task_ref(&task);
             let (objects, event_ms, message) = (Vec::new(), None, String::new());
-            let event =
-                FailedEvent { request_id, at_ms, task, objects, event_ms, state, class, message, tries };
+            let event = FailedEvent {
+                request_id,
+                at_ms,
+                task,
+                pack: Vec::new(),
+                objects,
+                event_ms,
+                state,
+                class,
+                message,
+                tries,
+            };
             chain.gave_up_on(&event, &key);
         }
         self.outputs

@@ -8,6 +8,31 @@ use throng_contract::group::INLINE;
 use throng_contract::{EventFiles, ManifestSlice, TaskEvent, TaskFiles, TaskRef};
 use tokio::sync::Mutex;
 
+/// The event of a task of one file that has been sent `send` times before. The header is that of the task's stage.
+pub(super) fn task_event(
+    header: &RunHeader,
+    sets: &Sets,
+    task: Option<TaskRef>,
+    send: u32,
+    (bucket, key): (&str, &str),
+) -> TaskEvent {
+    // What outputs start has the variables of no launch.
+    let number = task.as_ref().and_then(|task| task.task.as_number());
+    TaskEvent {
+        task,
+        send,
+        retries: header.retries,
+        group: header.group.clone(),
+        variables: number.map(|number| sets.all_variables(header, number)).unwrap_or_default(),
+        timeout_s: number.and(header.overrides.timeout_s),
+        parameters: number.and_then(|number| sets.of_task(number).1).map(|set| set.to_string()),
+        bucket: if header.without_inputs { String::new() } else { bucket.to_owned() },
+        key: key.to_owned(),
+        provider: header.provider.clone(),
+        files: None,
+    }
+}
+
 /// Makes them. The header is that of the tasks' stage.
 pub(super) struct Events {
     context: RunContext,
@@ -31,27 +56,14 @@ impl Events {
         (bucket, key): (&str, &str),
         files: Option<TaskFiles>,
     ) -> Result<Vec<u8>, RunError> {
-        let header = &self.header;
-        // What outputs start has the variables of no launch.
         let number = task.as_ref().and_then(|task| task.task.as_number());
-        let mut event = TaskEvent {
-            task,
-            send,
-            retries: header.retries,
-            group: header.group.clone(),
-            variables: number.map(|number| self.sets.all_variables(header, number)).unwrap_or_default(),
-            timeout_s: number.and(header.overrides.timeout_s),
-            parameters: number.and_then(|number| self.sets.of_task(number).1).map(|set| set.to_string()),
-            bucket: if header.without_inputs { String::new() } else { bucket.to_owned() },
-            key: key.to_owned(),
-            provider: header.provider.clone(),
-            files: files.map(EventFiles::Inline),
-        };
+        let mut event = task_event(&self.header, &self.sets, task, send, (bucket, key));
+        event.files = files.map(EventFiles::Inline);
         let text = serde_json::to_vec(&event).unwrap_or_default();
         let Some(number) = number.filter(|_| event.files.is_some() && text.len() > INLINE) else {
             return Ok(text);
         };
-        event.files = Some(EventFiles::Stored(self.slice(header.lister(number)).await?));
+        event.files = Some(EventFiles::Stored(self.slice(self.header.lister(number)).await?));
         Ok(serde_json::to_vec(&event).unwrap_or_default())
     }
 

@@ -16,7 +16,7 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
 /// Invocations in flight.
-const AT_ONCE: u32 = 128;
+pub(super) const AT_ONCE: u32 = 128;
 
 /// Invokes the function for uploaded files that did not trigger it.
 pub(super) struct Untriggered {

@@ -8,7 +8,7 @@ use crate::run::cloud::FunctionFacts;
 use crate::run::header::LaterStage;
 
 /// Limits that no function can have, or that this one cannot be given for a run.
-pub(super) fn refuse(request: &LaunchRequest, facts: &FunctionFacts) -> Result<(), RunError> {
+pub(super) fn refuse(request: &LaunchRequest, facts: &FunctionFacts, packed: bool) -> Result<(), RunError> {
     let Overrides { timeout_s, concurrency } = request.overrides;
     let refuse = |why: String| Err(RunError::Refused(why));
     if let Some(seconds) = timeout_s {
@@ -18,12 +18,15 @@ pub(super) fn refuse(request: &LaunchRequest, facts: &FunctionFacts) -> Result<(
         }
         if facts.timeout_s > 0 && seconds >= facts.timeout_s {
             return refuse(format!(
-                "--timeout {seconds}: the function `{}` itself ends after {} s, and a run can only have less: deploy it with a longer                  `timeout`",
+                "--timeout {seconds}: the function `{}` itself ends after {} s, and a run can only have less: deploy it with a longer `timeout`",
                 request.function, facts.timeout_s
             ));
         }
     }
     match concurrency {
+        Some(_) if packed => refuse(
+            "--concurrency counts tasks, and these would share invocations: leave it out, or launch without packs (--pack 1)".to_owned(),
+        ),
         Some(most) if !definition::CONCURRENCY.contains(&most) => {
             let (least, largest) = (definition::CONCURRENCY.start(), definition::CONCURRENCY.end());
             refuse(format!("--concurrency {most}: {least} to {largest} tasks at a time"))
@@ -65,7 +68,7 @@ mod tests {
     fn a_run_has_less_than_its_function_and_says_what_it_does() {
         let facts = FunctionFacts { timeout_s: 60, ..FunctionFacts::default() };
         let refused =
-            |timeout, most| refuse(&request(timeout, most), &facts).map_err(|error| error.to_string());
+            |timeout, most| refuse(&request(timeout, most), &facts, false).map_err(|error| error.to_string());
         assert_eq!(refused(Some(59), Some(1)), Ok(()));
         for (timeout, most, words) in [
             (Some(60), None, "ends after 60 s"),

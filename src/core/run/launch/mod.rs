@@ -19,6 +19,8 @@
 //! invoke    tasks that no trigger starts
 //! complete  tasks of several files: invoked when the last is stored
 //! events    what a task's invocation says
+//! packs     tasks that share invocations
+//! pack_size how many do
 //! again     what was sent and never began
 //! reopen    a run whose tasks are sent once more is open again
 //! rerun     what did not succeed of a run that has ended, as the inputs of a new one
@@ -38,6 +40,8 @@ mod groups;
 mod inputs;
 mod invoke;
 mod limits;
+mod pack_size;
+mod packs;
 mod prepare;
 mod reopen;
 mod rerun;
@@ -51,6 +55,7 @@ pub use again::send_again;
 pub use cancel::cancel;
 pub(super) use chain::behind;
 pub use groups::groups_of_files;
+pub use pack_size::PackRule;
 pub use prepare::{SOURCES, prepare};
 pub(super) use reopen::{Again, agains};
 pub use resume::{resume, unsent};
@@ -62,7 +67,7 @@ use super::{ReusedTask, RunContext, RunError, Sets};
 use crate::cloud::now_ms;
 use crate::dataset::FileList;
 use crate::dataset::upload::NotSent;
-use crate::model::{Overrides, Place};
+use crate::model::{Overrides, PackSize, Place};
 use crate::words::plural;
 use groups::Groups;
 use std::collections::BTreeMap;
@@ -159,6 +164,8 @@ pub struct LaunchOptions {
     pub changed: bool,
     /// Launch although an open run of the chain stores under the same keys.
     pub force: bool,
+    /// How many tasks share an invocation; what the function was deployed with when `None`.
+    pub pack: Option<PackSize>,
 }
 
 /// What came of sending a run's inputs.

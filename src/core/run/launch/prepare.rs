@@ -3,6 +3,7 @@
 use super::chain::behind;
 use super::groups::{Groups, Others, Roots, by_folder, by_partner};
 use super::inputs::{list_objects, scan_files};
+use super::pack_size::{choose, wanted};
 use super::rerun::unsuccessful;
 use super::select::Sieve;
 use super::skip::skip;
@@ -44,8 +45,9 @@ pub async fn prepare(
     let swept = with_sweep(&mut request, &facts)?;
     changed::refuse(&request, &facts, &behind.stages)?;
     request.sets.check(&request.parameters)?;
-    limits::refuse(&request, &facts)?;
-    if !request.is_plain() || facts.grouping.is_some() {
+    let packs = wanted(&request, &facts)?;
+    limits::refuse(&request, &facts, packs.is_some())?;
+    if !request.is_plain() || packs.is_some() || facts.grouping.is_some() {
         refuse_trigger_place(&request, &facts)?;
         facts.triggers.clear();
     }
@@ -86,6 +88,14 @@ pub async fn prepare(
     let count = groups.as_ref().map_or(inputs.len(), Groups::len) as u64;
     let tasks = request.sets.tasks(without.unwrap_or(count));
     refuse_count(tasks)?;
+    let pack = match packs {
+        Some(size) => {
+            let (pack, why) = choose(context, (&request.function, &facts), size, tasks).await;
+            told.extend(why);
+            pack
+        }
+        None => None,
+    };
     told.extend(limits::told(&request, &behind.stages));
     let whole = groups.as_ref().map(|groups| groups.as_files(&inputs));
     let named = whole.as_ref().unwrap_or(&inputs);
@@ -120,6 +130,7 @@ pub async fn prepare(
             overwrites: facts.overwrites,
             group: behind.has_joins().then(|| ALL.to_owned()),
             stages: behind.stages,
+            pack,
         },
         context: context.clone(),
         inputs: Arc::new(inputs),

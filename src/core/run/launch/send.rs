@@ -2,6 +2,7 @@
 
 use super::cancel::watch;
 use super::complete::Completed;
+use super::packs::Packer;
 use super::{Launch, SendReport, gate, invoke};
 use crate::cloud::{CloudError, now_ms};
 use crate::dataset::Meter;
@@ -27,8 +28,12 @@ impl Launch {
     pub async fn send(self, meter: Arc<Meter>, cancel: &CancellationToken) -> Result<SendReport, RunError> {
         let token = cancel.child_token();
         let watcher = tokio::spawn(watch(self.context.clone(), self.header.id.clone(), token.clone()));
+        let packer = self.packer().await?;
         let report = if self.header.files {
-            self.send_files(meter, &token).await
+            self.send_files(packer, meter, &token).await
+        } else if let Some(packer) = packer {
+            meter.total(self.header.tasks, 0);
+            packer.rest(&self, &[], Some(&meter), &token).await
         } else {
             invoke::send(&self, meter, &token).await
         };
@@ -47,6 +52,14 @@ impl Launch {
         }
     }
 
+    /// What sends its packs, when it has some.
+    async fn packer(&self) -> Result<Option<Arc<Packer>>, RunError> {
+        match &self.header.pack {
+            Some(rule) => Ok(Some(Arc::new(Packer::open(self, rule.tasks.max(1)).await?))),
+            None => Ok(None),
+        }
+    }
+
     /// Everything was sent: the plan and the journal have served.
     async fn forget(&self) {
         let folder = self.context.folder(&self.header.id);
@@ -55,6 +68,7 @@ impl Launch {
 
     async fn send_files(
         &self,
+        packer: Option<Arc<Packer>>,
         meter: Arc<Meter>,
         cancel: &CancellationToken,
     ) -> Result<SendReport, RunError> {
@@ -67,10 +81,11 @@ impl Launch {
         let (gate, following) = gate::of(self, before).unzip();
         let completed =
             self.groups.as_ref().map(|groups| Arc::new(Completed::of(self, groups, gate.clone())));
-        let after: Option<Arc<dyn AfterPut>> = match &completed {
-            Some(completed) => Some(completed.clone()),
-            None if invokes => Some(Arc::new(invoke::Untriggered::of(self, gate))),
-            None => None,
+        let after: Option<Arc<dyn AfterPut>> = match (&completed, &packer) {
+            (Some(completed), _) => Some(completed.clone()),
+            (None, Some(packer)) => Some(packer.clone()),
+            (None, None) if invokes => Some(Arc::new(invoke::Untriggered::of(self, gate))),
+            (None, None) => None,
         };
         let one_each = completed.is_none();
         let upload = Upload {
@@ -102,6 +117,9 @@ impl Launch {
             (failed, uploaded.sent, uploaded.skipped)
         };
         self.record_failures(&failed).await?;
+        if let Some(packer) = packer {
+            packer.rest(self, &uploaded.failed, None, cancel).await?;
+        }
         let of = |input: &u64| self.sets.tasks_of(*input).count() as u64;
         let not_sent: u64 = failed.keys().map(of).sum();
         let skipped = skipped * each;

@@ -1,6 +1,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 mod chosen;
 mod grouped;
+mod packed;
 mod unchanged;
 mod varied;
 
@@ -8,6 +9,7 @@ use super::*;
 use crate::cloud::{CloudError, ErrorKind, now_ms};
 use crate::dataset::memory::{MemoryStore, throttled};
 use crate::dataset::upload::UploadOptions;
+use crate::deploy::Packs;
 use crate::model::TaskName;
 use crate::model::TaskState;
 use crate::run::header::StartedBy;
@@ -88,9 +90,10 @@ impl World {
                     grouping: None,
                     join: None,
                     fingerprint: "function.results".into(),
-                    timeout_s: 30,
                     memory_mb: 256,
                     tmp_mb: 512,
+                    timeout_s: 300,
+                    packs: Packs::Alone,
                     retries,
                     contract: Some(versions::CONTRACT),
                     keeps_apart: Some(false),

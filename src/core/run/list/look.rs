@@ -67,6 +67,7 @@ pub async fn counted(mut follower: Box<Follower>) -> Looked {
 
 async fn look_once(follower: &mut Follower) -> Result<(), RunError> {
     follower.poll().await?;
+    follower.start_packs().await;
     follower.send_lost().await;
     let chain = follower.chain();
     // A huge manifest is not read only to name a handful of inputs.

@@ -30,6 +30,7 @@ fn header(id: &str, started_ms: u64) -> RunHeader {
         skipped: None,
         unselected: 0,
         overwrites: false,
+        pack: None,
         group: None,
         reused: crate::model::Reuse::default(),
         fingerprint: String::new(),

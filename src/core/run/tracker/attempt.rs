@@ -89,6 +89,7 @@ impl Attempt {
             request_id: self.request_id.to_string(),
             at_ms: self.ended_ms,
             task: None,
+            pack: Vec::new(),
             objects: Vec::new(),
             event_ms: None,
             state: self.state,

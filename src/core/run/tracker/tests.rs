@@ -32,6 +32,7 @@ fn header(tasks: u64) -> RunHeader {
         skipped: None,
         unselected: 0,
         overwrites: false,
+        pack: None,
         group: None,
         reused: crate::model::Reuse::default(),
         fingerprint: String::new(),
@@ -64,6 +65,7 @@ fn record(task: u64, id: &str, state: TaskState, after_ms: u64, duration_ms: u64
 
 fn gave_up(task: u64, id: &str, after_ms: u64, state: TaskState, class: FailureClass) -> FailedEvent {
     FailedEvent {
+        pack: Vec::new(),
         request_id: id.into(),
         at_ms: START + after_ms,
         task: Some(first::task("r", task)),

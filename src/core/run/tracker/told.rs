@@ -69,7 +69,7 @@ impl RunTracker {
         if recorded.is_some_and(|attempt| attempt.ends(&marker)) {
             return false;
         }
-        self.by_request.entry(marker.request_id.clone()).or_insert(task);
+        self.note_request(&marker, task);
         let retries = self.retries();
         let entry = self.complex_task(task);
         if !entry.mark(marker) {
@@ -113,7 +113,28 @@ impl RunTracker {
         true
     }
 
+    /// Remembers whose a request is. Tasks of a pack share one: what is told of it is of the last that has begun.
+    fn note_request(&mut self, marker: &Marker, task: u64) {
+        let begun = |known: &u64| {
+            let known = self.complex.get(known)?;
+            known
+                .open()
+                .filter(|open| open.request_id == marker.request_id)
+                .filter_map(|open| open.started_ms)
+                .max()
+        };
+        let known = self.by_request.get(&marker.request_id);
+        let later = known.is_none_or(|known| begun(known).is_none_or(|at| marker.started_ms > Some(at)));
+        if later {
+            self.by_request.insert(marker.request_id.clone(), task);
+        }
+    }
+
     fn tasks_of(&mut self, event: &FailedEvent) -> Vec<u64> {
+        if !event.pack.is_empty() {
+            let own = event.pack.iter().filter(|task| task.run == self.header.id);
+            return own.filter_map(|task| self.index_of(&task.task)).collect();
+        }
         if let Some(task) = &event.task {
             let task = Some(&task.task).filter(|_| task.run == self.header.id);
             return task.and_then(|task| self.index_of(task)).into_iter().collect();
