@@ -15,6 +15,8 @@ pub struct Left<'a> {
     pub attempt: &'a Attempt<'a>,
     pub job: &'a Job,
     pub folders: &'a Folders,
+    /// The name of the group that a join starts for.
+    pub group: Option<&'a str>,
     /// Whether it failed.
     pub failed: bool,
 }
@@ -111,6 +113,7 @@ impl Worker<'_> {
             request_id,
             dir: without_run(dir, run),
             name,
+            group: left.group,
             variables: &variables,
         };
         function.outputs.iter().map(|rule| rule.for_task(&values)).collect()

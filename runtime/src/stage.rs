@@ -8,6 +8,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 use throng_contract::FailureClass;
+use throng_contract::barrier::Group;
 
 /// Longest file name that file systems take.
 const LONGEST_NAME: usize = 255;
@@ -68,6 +69,15 @@ pub struct Staged {
     pub file: PathBuf,
     /// What was fetched.
     pub fetched: Fetched,
+    /// The group that a join starts for, with its name.
+    pub group: Option<(Group, String)>,
+}
+
+impl Staged {
+    /// An input that is no join's.
+    const fn of(file: PathBuf, fetched: Fetched) -> Self {
+        Self { file, fetched, group: None }
+    }
 }
 
 /// Why an input is not there.
@@ -95,13 +105,13 @@ pub fn stage(
                     stores.with(name, until, |storage| storage.get_file(bucket, key, &file, until))
                 })
                 .map_err(|error| of_s3(&error, until))?;
-            Ok(Staged { file, fetched })
+            Ok(Staged::of(file, fetched))
         }
-        Input::Nothing => Ok(Staged { file: folders.input.clone(), fetched: Fetched::default() }),
+        Input::Nothing => Ok(Staged::of(folders.input.clone(), Fetched::default())),
         Input::Bytes(bytes) => {
             let file = folders.input.join(format!("event-file-{id}"));
             fs::write(&file, bytes).map_err(|error| of_io(&error))?;
-            Ok(Staged { file, fetched: Fetched { bytes: bytes.len() as u64, ..Fetched::default() } })
+            Ok(Staged::of(file, Fetched { bytes: bytes.len() as u64, ..Fetched::default() }))
         }
     }
 }

@@ -232,13 +232,14 @@ impl Worker<'_> {
         let begin = Instant::now();
         let folders = Folders::make(&self.settings.tmp, attempt.request_id)
             .map_err(|error| Failure::of_stage(stage::of_io(&error)))?;
-        let staged = self.stage(attempt, job, &folders).map_err(Failure::of_stage)?;
+        let mut staged = self.stage(attempt, job, &folders).map_err(Failure::of_stage)?;
         folders.leave_event(job, attempt.payload, &staged.file);
         record.phases.stage_in_ms = millis(begin.elapsed());
         record.bytes_in = staged.fetched.bytes;
         record.fingerprint = self.fingerprint(&staged.fetched.etag, job);
+        record.group = staged.group.as_ref().map(|(group, _)| group.to_string()).or(record.group.take());
         if record.task.is_none() {
-            let Origin { task, parent, group } = staged.fetched.origin;
+            let Origin { task, parent, group } = std::mem::take(&mut staged.fetched.origin);
             let task =
                 task.unwrap_or_else(|| self.ledger.standing(job, attempt.request_id, record.started_ms));
             log.set_task(Some(task.clone()));
@@ -251,7 +252,7 @@ impl Worker<'_> {
             return Ok(Done::Cancelled);
         }
         let begin = Instant::now();
-        let mut command = self.command(attempt, job, &folders, &staged.file, record.task.as_ref(), log)?;
+        let mut command = self.command(attempt, job, (&folders, &staged), record.task.as_ref(), log)?;
         let ended = self.execute(&mut command, attempt, log, record);
         room::leave();
         record.phases.run_ms = millis(begin.elapsed());
@@ -260,7 +261,8 @@ impl Worker<'_> {
         let failure = self.judge(&ended, attempt, log, record);
 
         let begin = Instant::now();
-        let left = Left { attempt, job, folders: &folders, failed: failure.is_some() };
+        let group = staged.group.as_ref().map(|(_, name)| name.as_str());
+        let left = Left { attempt, job, folders: &folders, group, failed: failure.is_some() };
         let stored = self.stage_out(&left, log, record, files);
         record.phases.stage_out_ms = millis(begin.elapsed());
         match failure {
@@ -279,8 +281,7 @@ impl Worker<'_> {
         let (Some(start), Some(home)) = (&job.start, &self.settings.home_bucket) else {
             return stage::stage(job, folders, self.stores, attempt.request_id, until);
         };
-        let plan = self.barrier.plan(&start.task.run, until).map_err(|error| stage::of_s3(&error, until))?;
-        join::stage(&start.task, plan.as_deref(), (self.stores, home), folders, until)
+        join::stage(&start.task, &self.barrier, (self.stores, home), folders, until)
     }
 
     /// Whether a job is a join that was done before.
@@ -311,8 +312,7 @@ impl Worker<'_> {
         &mut self,
         attempt: &Attempt<'_>,
         job: &Job,
-        folders: &Folders,
-        file: &Path,
+        (folders, staged): (&Folders, &Staged),
         task: Option<&TaskRef>,
         log: &mut Log<'_>,
     ) -> Result<Command, Failure> {
@@ -321,7 +321,7 @@ impl Worker<'_> {
             .chooser
             .choose(attempt.request, &folders.script)
             .map_err(|message| Failure::new(FailureClass::Init, message))?;
-        let places = Places { input: &folders.input, output: &folders.output, file };
+        let places = Places { input: &folders.input, output: &folders.output, file: &staged.file };
         let (own, left_out) = variables::of_task(job, &places, &attempt.request.query, &self.base);
         if left_out {
             log.note("WARN", "the event is too long for the variable EVENT, which is not set");
@@ -337,6 +337,9 @@ impl Worker<'_> {
         // After what came with the event: no parameter of a request takes the place of a secret.
         command.envs(secrets);
         command.env("REQUEST_ID", attempt.request_id).env("AWS_LAMBDA_REQUEST_ID", attempt.request_id);
+        if let Some((_, name)) = &staged.group {
+            command.env(layout::ENV_JOIN_GROUP, name);
+        }
         if let Some(trace) = attempt.trace_id {
             command.env("_X_AMZN_TRACE_ID", trace);
         }
