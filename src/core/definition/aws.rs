@@ -55,6 +55,7 @@ const LAMBDA: &[&str] = &[
     "files",
     "after",
     "when",
+    "by",
     "stage_in",
 ];
 const CONTAINER: &[&str] =

@@ -79,7 +79,8 @@ pub(super) fn outputs(
         let at = fields.node("path").map_or(node.at, |path| path.at);
         // Variables of the script may stand in paths: a run may give them other values.
         let declared: Vec<&str> = definition.env.keys().map(String::as_str).collect();
-        templates::check(&path, &declared, at, &fields.key("path"), report);
+        let grouped = definition.join.as_ref().is_some_and(|join| join.by.is_some());
+        templates::check(&path, (&declared, grouped), at, &fields.key("path"), report);
         let provider = match provider {
             None => continue,
             Some(Storage::Own) => None,

@@ -49,6 +49,7 @@
 //! | `credentials` | `ask` | **ours**: where a script gets credentials of AWS from: `ask`, `env`, `none`, `role` |
 //! | `after` | none | **ours**: a function, or several: this one is a join, which starts once when all their tasks have ended |
 //! | `when` | `all-succeeded` | **ours**, of a join: or `all-ended` |
+//! | `by` | none | **ours**, of a join: it starts once for each group of launched inputs that this names alike, as `{dir}` |
 //! | `stage_in` | true | **ours**, of a join: `false` gives it the list of what is before it, without the files |
 //! | `output[].path` | | **ours**: words in braces, such as `{dir}`, so that equal names do not overwrite each other |
 //! | `expect.files`, `.suffix`, `.min_bytes` | none | **ours**: what a task must have left to have succeeded |
@@ -88,7 +89,7 @@
 //! fields      typed access to a map; unknown keys are warned about
 //! flows       input and output of a function
 //! form        a definition from a form of the screen
-//! joins       after, when, stage_in: functions that start when others have ended
+//! joins       after, when, by, stage_in: functions that start when others have ended
 //! limits      what Lambda, S3 and the log service allow
 //! migrate     writes a file of any dialect in today's form
 //! network     VPC and file systems of EFS

@@ -1,6 +1,7 @@
 //! What run.json, end.json and cancel.json say.
 
 use super::cloud::TriggerPlace;
+use super::groups::GroupsHeader;
 use super::sets::SetsHeader;
 use crate::model::{Collision, Counts, FailureClass, Millis, RunStatistics, StageSummary};
 use serde::{Deserialize, Serialize};
@@ -75,6 +76,9 @@ pub struct RunHeader {
     /// The group of its tasks, of a run with joins.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub group: Option<String>,
+    /// The groups that its tasks are in, when a join starts once for each.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub groups: Option<GroupsHeader>,
     /// What the outputs of its tasks start: the functions of the chain behind the launched one.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub stages: Vec<LaterStage>,

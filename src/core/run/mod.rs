@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! chain       a run's stages: what the outputs of one start in the next
+//! groups      groups of launched tasks, which joins start once for each of
 //! header      what run.json, end.json and cancel.json say; run ids
 //! manifest    the fixed list of inputs, written in parts before the run exists
 //! provider    objects at the storage providers of a function
@@ -35,6 +36,7 @@ mod failure;
 mod follow;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
+mod groups;
 mod header;
 mod launch;
 mod list;
@@ -56,6 +58,7 @@ pub use chain::Chain;
 pub use cloud::{FunctionApi, FunctionFacts, TriggerPlace};
 pub use failure::{FailedEvent, is_measured, reason};
 pub use follow::{FollowOptions, Follower, follow, wait};
+pub use groups::{Groups, GroupsHeader};
 pub use header::{
     Cancelled, LaterStage, RunEnd, RunHeader, Skipped, SkippedInput, StartedBy, is_run_id, new_run_id,
 };

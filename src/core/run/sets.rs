@@ -1,5 +1,6 @@
 //! Sets of parameters: the same inputs with many values. A task is an input with a set.
 
+use super::groups::Groups;
 use super::{RunContext, RunError, RunHeader, variables};
 use crate::dataset::objects::{Put, read};
 use crate::dataset::pace::Pace;
@@ -7,6 +8,7 @@ use crate::regular;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
+use throng_contract::TaskId;
 use throng_contract::keys::sets_key;
 
 /// Most sets of a run.
@@ -26,6 +28,52 @@ pub struct Sets {
     /// The first input has the first set and no other, the second the second; else every input has every set.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub paired: bool,
+    /// Which tasks these are, where groups have sorted them.
+    #[serde(default, skip_serializing_if = "Order::is_empty")]
+    pub order: Order,
+    /// The groups that the tasks are in, when a join asks.
+    #[serde(skip)]
+    pub groups: Groups,
+}
+
+/// An order of tasks that is not that of inputs and their sets.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "Vec<u64>", into = "Vec<u64>")]
+pub struct Order {
+    /// Of each task, its place among inputs and their sets.
+    places: Vec<u64>,
+    /// Of each place, its task.
+    tasks: Vec<u64>,
+}
+
+impl From<Vec<u64>> for Order {
+    fn from(places: Vec<u64>) -> Self {
+        let mut tasks: Vec<u64> = (0..places.len() as u64).collect();
+        for (task, place) in (0..).zip(&places) {
+            if let Some(at) = usize::try_from(*place).ok().and_then(|place| tasks.get_mut(place)) {
+                *at = task;
+            }
+        }
+        Self { places, tasks }
+    }
+}
+
+impl From<Order> for Vec<u64> {
+    fn from(order: Order) -> Self {
+        order.places
+    }
+}
+
+impl Order {
+    /// Whether tasks are in the order of inputs and their sets.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.places.is_empty()
+    }
+
+    fn get(list: &[u64], at: u64) -> u64 {
+        usize::try_from(at).ok().and_then(|at| list.get(at)).copied().unwrap_or(at)
+    }
 }
 
 /// What run.json says of a run's sets.
@@ -55,7 +103,7 @@ impl Sets {
         }
         for (name, values) in axes {
             let rows = values.into_iter().map(|value| vec![value]).collect();
-            all = all.times(Self { names: vec![name], rows, paired: false })?;
+            all = all.times(Self { names: vec![name], rows, ..Self::default() })?;
         }
         Ok(all)
     }
@@ -82,7 +130,7 @@ impl Sets {
             .iter()
             .flat_map(|row| other.rows.iter().map(move |more| [&row[..], &more[..]].concat()));
         let rows = rows.collect();
-        Ok(Self { names: [self.names, other.names].concat(), rows, paired: false })
+        Ok(Self { names: [self.names, other.names].concat(), rows, ..Self::default() })
     }
 
     /// As [`of_csv`](Self::of_csv), of a file.
@@ -137,8 +185,27 @@ impl Sets {
     #[must_use]
     pub fn of_task(&self, task: u64) -> (u64, Option<u64>) {
         let per_input = self.per_input();
+        let task = Order::get(&self.order.places, task);
         let set = if self.paired { task } else { task % per_input };
         (task / per_input, (!self.is_empty()).then_some(set))
+    }
+
+    /// The tasks of an input.
+    pub fn of_input(&self, input: u64) -> impl Iterator<Item = u64> + use<'_> {
+        let each = self.per_input();
+        (input * each..(input + 1) * each).map(|place| Order::get(&self.order.tasks, place))
+    }
+
+    /// The place of a task among inputs and their sets.
+    #[must_use]
+    pub fn place_of(&self, task: u64) -> u64 {
+        Order::get(&self.order.places, task)
+    }
+
+    /// The group that a task is in, as its event says it.
+    #[must_use]
+    pub fn group_of(&self, task: &TaskId) -> Option<String> {
+        self.groups.of(task).map(|group| group.to_string())
     }
 
     /// A set's variables.
@@ -187,7 +254,8 @@ impl Sets {
         if self.is_empty() {
             return None;
         }
-        let small = serde_json::to_string(&self.rows).is_ok_and(|text| text.len() <= INLINE);
+        let small = self.order.is_empty()
+            && serde_json::to_string(&self.rows).is_ok_and(|text| text.len() <= INLINE);
         Some(SetsHeader {
             count: self.rows.len() as u64,
             names: self.names.clone(),
@@ -196,8 +264,9 @@ impl Sets {
         })
     }
 
-    /// Stores them where run.json has no room for them.
+    /// Stores them where run.json has no room for them, and the groups of tasks.
     pub(super) async fn store(&self, context: &RunContext, header: &RunHeader) -> Result<(), RunError> {
+        self.groups.store(context, &header.id).await?;
         if header.sets.as_ref().is_none_or(|sets| sets.rows.is_some()) {
             return Ok(());
         }
@@ -213,14 +282,20 @@ impl Sets {
     }
 }
 
-/// The sets of a run.
+/// The sets of a run, and the groups of its tasks.
 ///
 /// # Errors
-/// They are in an object of their own that cannot be read.
+/// They are in objects of their own that cannot be read.
 pub async fn sets_of(context: &RunContext, header: &RunHeader) -> Result<Sets, RunError> {
+    let groups = Groups::read(context, header).await?;
+    Ok(Sets { groups, ..read_sets(context, header).await? })
+}
+
+async fn read_sets(context: &RunContext, header: &RunHeader) -> Result<Sets, RunError> {
     let Some(said) = &header.sets else { return Ok(Sets::default()) };
     if let Some(rows) = &said.rows {
-        return Ok(Sets { names: said.names.clone(), rows: rows.clone(), paired: said.paired });
+        let (names, rows) = (said.names.clone(), rows.clone());
+        return Ok(Sets { names, rows, paired: said.paired, ..Sets::default() });
     }
     let body = read(context.store.as_ref(), &context.home, &sets_key(&header.id)).await?;
     let sets = body.and_then(|body| serde_json::from_slice(&body).ok());

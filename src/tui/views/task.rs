@@ -114,7 +114,10 @@ pub fn facts(
     let theme = &look.theme;
     let mut facts = Facts::default();
     if let Some(row) = &view.row {
-        facts.add("input", &clean!("{}/{}  ({})", row.bucket, row.key, words::bytes(row.size)));
+        match row.group() {
+            Some(group) => facts.add("group", &clean!("{}", Clean::new(group))),
+            None => facts.add("input", &clean!("{}/{}  ({})", row.bucket, row.key, words::bytes(row.size))),
+        }
     }
     lineage(&mut facts, view);
     let records = &view.records.items;

@@ -17,6 +17,7 @@ async fn launched(cloud: &Cloud) -> String {
     }
     let header = RunHeader {
         group: None,
+        groups: None,
         version: versions::LEDGER,
         id: RUN.into(),
         function: "f".into(),

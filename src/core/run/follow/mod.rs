@@ -20,6 +20,7 @@
 //! ```
 
 use super::chain::Chain;
+use super::groups::Groups;
 use super::header::{RunEnd, is_run_id};
 use super::launch::Launch;
 use super::manifest::read_manifest;
@@ -147,6 +148,9 @@ impl Follower {
     pub fn launched(launch: &Launch, context: &RunContext, meter: Arc<Meter>) -> Self {
         let mut follower = Self::of(context, launch.header().clone());
         follower.chain.inputs(launch.manifest());
+        if launch.header().groups.is_some() {
+            follower.chain.grouped(Arc::new(launch.groups().clone()));
+        }
         follower.meter = Some(meter);
         follower
     }
@@ -267,6 +271,10 @@ impl Follower {
     /// The cloud does not answer; the next look may go well.
     pub async fn poll(&mut self) -> Result<bool, RunError> {
         let first = self.folder.0.is_none();
+        if self.chain.lacks_groups() {
+            let groups = Groups::read(&self.context, self.chain.header()).await?;
+            self.chain.grouped(Arc::new(groups));
+        }
         let mut changed = self.records().await?;
         // Who watches reads what was stored while there is time; else it is read when the run ends.
         let all = self.options.outputs && self.end.is_none();

@@ -25,6 +25,8 @@ pub(in crate::run) struct Behind {
     pub too_new: Vec<String>,
     /// A function whose outputs start another under keys that two runs share.
     pub mixes: Option<String>,
+    /// What names the group of a task, when joins start once for each.
+    pub by: Option<String>,
 }
 
 /// Runs that are looked at for one of the same chain that is open.
@@ -65,6 +67,13 @@ struct Node {
     started: BTreeMap<usize, Vec<TriggerPlace>>,
     /// Whether it is started as a join. Launched or started by objects, a join's function does its work like any.
     joins: bool,
+}
+
+impl Node {
+    /// What names its groups, when it is started as a join of groups.
+    fn by(&self) -> Option<&str> {
+        self.facts.join.as_ref().filter(|_| self.joins)?.by.as_deref()
+    }
 }
 
 /// Looks for them.
@@ -123,7 +132,44 @@ pub(in crate::run) async fn behind(
         at += 1;
     }
     let order = in_order(&nodes)?;
-    Ok(behind_first(&nodes, &order))
+    let by = grouping(&nodes)?;
+    Ok(Behind { by, ..behind_first(&nodes, &order) })
+}
+
+/// What names the groups of the joins of a chain: the manifest is sorted by it, so that there is but one.
+fn grouping(nodes: &[Node]) -> Result<Option<String>, RunError> {
+    let mut first: Option<(&str, &str)> = None;
+    for (at, node) in nodes.iter().enumerate() {
+        let Some(by) = node.by() else { continue };
+        let (other, known) = *first.get_or_insert((&node.function, by));
+        if known != by {
+            return Err(RunError::Refused(format!(
+                "the joins `{other}` (by {known}) and `{}` (by {by}) of one chain have different groups: give both the same \
+                 `by`, or launch them in runs of their own",
+                node.function
+            )));
+        }
+        let is_whole = |before: &usize| nodes[*before].joins && nodes[*before].by().is_none();
+        if let Some(whole) = before(nodes, at).iter().find(|before| is_whole(before)) {
+            return Err(RunError::Refused(format!(
+                "`{}` starts once for each group ({by}), and waits for `{}`, which joins everything: give that one the same \
+                 `by`, or take it from this one",
+                node.function, nodes[*whole].function
+            )));
+        }
+    }
+    Ok(first.map(|(_, by)| by.to_owned()))
+}
+
+/// The nodes that lead to one, up to joins.
+fn before(nodes: &[Node], of: usize) -> BTreeSet<usize> {
+    let (mut seen, mut rest) = (BTreeSet::new(), nodes[of].started.keys().copied().collect::<Vec<_>>());
+    while let Some(at) = rest.pop() {
+        if seen.insert(at) && !nodes[at].joins {
+            rest.extend(nodes[at].started.keys());
+        }
+    }
+    seen
 }
 
 /// Whether outputs of a node lead to another, as far as is known.
@@ -201,6 +247,7 @@ fn behind_first(nodes: &[Node], order: &[usize]) -> Behind {
             depth: before + 1,
             when: rule.when,
             stage_in: rule.stage_in,
+            grouped: rule.by.is_some(),
         });
         joins += usize::from(join.is_some());
         behind.stages.push(LaterStage {
@@ -346,6 +393,7 @@ mod tests {
                 after: after.iter().map(ToString::to_string).collect(),
                 when: When::AllEnded,
                 stage_in: false,
+                by: None,
             }),
             ..FunctionFacts::default()
         };
@@ -378,6 +426,31 @@ mod tests {
             behind.has_joins() && joins.contains_key("elsewhere"),
             "what is not all there is not waited for"
         );
+    }
+
+    #[test]
+    fn joins_of_a_chain_have_the_same_groups() {
+        let join = |function: &str, from: &[usize], by: Option<&str>| {
+            let rule = JoinRule {
+                after: Vec::new(),
+                when: When::default(),
+                stage_in: true,
+                by: by.map(str::to_owned),
+            };
+            let facts = FunctionFacts { join: Some(rule), ..FunctionFacts::default() };
+            Node { facts, joins: true, ..node(function, from) }
+        };
+        let grouping = |joins: &[Node]| grouping(joins).map_err(|error| error.to_string());
+        let begin = || [node("a", &[]), join("m", &[0], Some("{dir}"))];
+        assert_eq!(grouping(&begin()), Ok(Some("{dir}".into())));
+        assert_eq!(grouping(&[node("a", &[]), join("m", &[0], None)]), Ok(None));
+        let [a, m] = begin();
+        assert_eq!(grouping(&[a, m, join("all", &[1], None)]), Ok(Some("{dir}".into())));
+        let [a, m] = begin();
+        let said = grouping(&[a, m, join("n", &[1], Some("{stem}"))]).unwrap_err();
+        assert!(said.contains("`m` (by {dir}) and `n` (by {stem})"), "{said}");
+        let said = grouping(&[node("a", &[]), join("all", &[0], None), join("n", &[1], Some("{dir}"))]);
+        assert!(said.unwrap_err().contains("waits for `all`, which joins everything"));
     }
 
     #[test]

@@ -46,8 +46,7 @@ impl AfterPut for Untriggered {
             return Ok(());
         }
         // All of them again after a kill among them: at least once, counted exactly.
-        let each = self.sets.per_input();
-        for task in index * each..(index + 1) * each {
+        for task in self.sets.of_input(index) {
             let payload =
                 event(&self.header, &self.sets, Some(self.header.task(task)), 0, (&self.bucket, key));
             self.functions.invoke_async(&self.function, payload).await?;

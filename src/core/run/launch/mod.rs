@@ -6,6 +6,7 @@
 //!
 //! ```text
 //! chain     the functions that outputs start
+//! group     which tasks are in which group, and the manifest sorted by that
 //! inputs    files found, objects listed
 //! select    which of them are tasks: the rules of the function's `input`
 //! skip      what cannot be run is refused, or left out when a person says so
@@ -24,6 +25,7 @@ mod again;
 mod barrier;
 mod cancel;
 mod chain;
+mod group;
 mod inputs;
 mod invoke;
 mod prepare;
@@ -45,7 +47,7 @@ pub use resume::{resume, unsent};
 use super::cloud::{FunctionFacts, TriggerPlace};
 use super::header::RunHeader;
 use super::manifest::ManifestEntry;
-use super::{RunContext, RunError, Sets};
+use super::{Groups, RunContext, RunError, Sets};
 use crate::cloud::now_ms;
 use crate::dataset::FileList;
 use crate::dataset::upload::NotSent;
@@ -203,6 +205,12 @@ impl Launch {
         &self.place
     }
 
+    /// The groups that its tasks are in.
+    #[must_use]
+    pub fn groups(&self) -> &Groups {
+        &self.sets.groups
+    }
+
     /// Files that were left out because file managers made them.
     #[must_use]
     pub fn junk(&self) -> u64 {
@@ -303,11 +311,12 @@ fn event(
 ) -> Vec<u8> {
     // What outputs start has the variables of no launch.
     let number = task.as_ref().and_then(|task| task.task.as_number());
+    let of_group = task.as_ref().and_then(|task| sets.group_of(&task.task));
     let event = TaskEvent {
         task,
         send,
         retries: header.retries,
-        group: header.group.clone(),
+        group: of_group.or_else(|| header.group.clone()),
         variables: number.map(|number| sets.all_variables(header, number)).unwrap_or_default(),
         parameters: number.and_then(|number| sets.of_task(number).1).map(|set| set.to_string()),
         bucket: if header.without_inputs { String::new() } else { bucket.to_owned() },

@@ -1,6 +1,7 @@
 //! A run is made: its inputs are fixed, then the plan, the manifest and run.json are written.
 
 use super::chain::behind;
+use super::group;
 use super::inputs::{list_objects, scan_files};
 use super::rerun::unsuccessful;
 use super::select::Sieve;
@@ -17,6 +18,7 @@ use crate::run::cloud::{FunctionFacts, TriggerPlace};
 use crate::run::header::{RunHeader, StartedBy, new_run_id};
 use crate::run::manifest::write_manifest;
 use crate::run::{RunContext, RunError, Stores, plan};
+use crate::words::plural;
 use std::collections::HashSet;
 use std::sync::Arc;
 use throng_contract::barrier::ALL;
@@ -36,11 +38,12 @@ pub async fn prepare(
     let mut facts = facts_of(context, &request.function).await?;
     refuse_other_contract(&request.function, &facts)?;
     let behind = behind(context, &request.function, &facts).await?;
+    let places = group::places(&facts);
     if !request.options.force {
         behind.refuse_mixing(context, &request.function).await?;
     }
     request.sets.check(&request.parameters)?;
-    if !request.is_plain() {
+    if behind.by.is_some() || !request.is_plain() {
         refuse_trigger_place(&request, &facts)?;
         facts.triggers.clear();
     }
@@ -54,6 +57,15 @@ pub async fn prepare(
     let tasks = without.unwrap_or(inputs.len() as u64).saturating_mul(request.sets.per_input());
     refuse_count(tasks)?;
     told.extend(sieve.told());
+    let groups = match &behind.by {
+        Some(by) => {
+            let at = group::At { places, provider: provider.as_deref(), place: &place, home: &context.home, files };
+            let groups = group::sort(by, &mut inputs, &mut request, &at, without)?;
+            told.push(format!("{} by {}: a join starts for each", plural(groups.count, "group"), groups.by));
+            Some(groups)
+        }
+        None => None,
+    };
     let place = Place { prefix: place.prefix.trim_matches('/').to_owned(), ..place };
     let equal = (facts.keeps_apart == Some(false)).then(|| inputs.equal_names()).flatten();
     told.extend(equal.map(|equal| equal.to_string()));
@@ -79,6 +91,7 @@ pub async fn prepare(
             retries: Some(facts.retries),
             throng: env!("CARGO_PKG_VERSION").to_owned(),
             group: behind.has_joins().then(|| ALL.to_owned()),
+            groups,
             stages: behind.stages,
         },
         context: context.clone(),

@@ -104,7 +104,7 @@ impl<'a> Paired<'a> {
         let mut names = known.names.clone();
         names.extend(numbers.then(|| ENV_TASK_INDEX.to_owned()));
         let paired = !names.is_empty();
-        Self { known, numbers, sets: Sets { names, rows: Vec::new(), paired } }
+        Self { known, numbers, sets: Sets { names, paired, ..Sets::default() } }
     }
 
     fn add(&mut self, task: u64) {

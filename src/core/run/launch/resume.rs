@@ -47,7 +47,7 @@ pub async fn resume(context: &RunContext, run: &str) -> Result<Launch, RunError>
     } else {
         let mut entries = Vec::new();
         read_manifest(context, &header, |part| entries.extend(part)).await?;
-        entries.sort_unstable_by_key(|entry: &ManifestEntry| entry.task);
+        entries.sort_unstable_by_key(|entry: &ManifestEntry| sets.place_of(entry.task));
         let mut list = FileList::default();
         let base = list.add_base(PathBuf::new());
         // Each input once; a task without one has an entry all the same.

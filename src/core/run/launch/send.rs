@@ -87,8 +87,7 @@ impl Launch {
     async fn record_failures(&self, failed: &[NotSent]) -> Result<(), RunError> {
         let pace = Pace::new(32);
         let mut error = None;
-        let each = self.sets.per_input();
-        let tasks = |not_sent: &NotSent| not_sent.index * each..(not_sent.index + 1) * each;
+        let tasks = |not_sent: &NotSent| self.sets.of_input(not_sent.index);
         let mut records = failed
             .iter()
             .flat_map(|not_sent| tasks(not_sent).filter_map(|task| self.failure(task, &not_sent.reason)));

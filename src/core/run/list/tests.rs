@@ -29,6 +29,7 @@ fn header(id: &str, started_ms: u64) -> RunHeader {
         skipped: None,
         unselected: 0,
         group: None,
+        groups: None,
         started_by: StartedBy::Invoke,
         retries: Some(0),
         throng: String::new(),

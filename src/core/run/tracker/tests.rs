@@ -31,6 +31,7 @@ fn header(tasks: u64) -> RunHeader {
         skipped: None,
         unselected: 0,
         group: None,
+        groups: None,
         started_by: StartedBy::Invoke,
         throng: String::new(),
         retries: None,
