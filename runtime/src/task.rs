@@ -132,6 +132,10 @@ impl Worker<'_> {
             log.note("WARN", "the join has succeeded already: its script was not started again");
             return TaskOutcome { failure: None, body: Vec::new(), ended_ms: after_ms };
         }
+        if self.is_another_s(attempt, job) {
+            log.note("WARN", "another invocation is at work on this join: its script was not started a second time");
+            return TaskOutcome { failure: None, body: Vec::new(), ended_ms: after_ms };
+        }
         let mut record = self.blank_record(attempt, job);
         let mut files = Vec::new();
         let requests = self.stores.requests();
@@ -288,6 +292,13 @@ impl Worker<'_> {
     fn is_done(&self, attempt: &Attempt<'_>, job: &Job) -> bool {
         let (Some(start), Some(home)) = (&job.start, &self.settings.home_bucket) else { return false };
         join::is_done(self.stores.own(), home, &start.task, attempt.end)
+    }
+
+    /// Whether a job is the start of a join that another invocation works on. Who sends one again by an event of ours means it.
+    fn is_another_s(&self, attempt: &Attempt<'_>, job: &Job) -> bool {
+        let (Some(start), Some(home)) = (&job.start, &self.settings.home_bucket) else { return false };
+        job.sequencer.is_some()
+            && join::is_another_s(self.stores.own(), home, start, attempt.request_id, attempt.end)
     }
 
     /// Digest of what decides the result, when the function's part of it is known.

@@ -9,9 +9,11 @@
 //! `\t`, `\n`, `\r`, `\\`.
 //!
 //! ```text
+//! claim    whose a start is, when it is told of more than once
 //! gather   the outputs of the stages before, from their records
 //! ```
 
+mod claim;
 mod gather;
 
 use crate::barrier::Barrier;
@@ -20,6 +22,7 @@ use crate::event::{Input, Job};
 use crate::s3::{Fetched, S3};
 use crate::stage::{Folders, StageError, Staged, of_io, of_s3};
 use crate::stores::Stores;
+pub use claim::is_another_s;
 use gather::Given;
 use sha2::{Digest as _, Sha256};
 use std::collections::HashSet;

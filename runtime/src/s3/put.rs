@@ -65,9 +65,21 @@ impl S3 {
         bytes: &[u8],
         until: Instant,
     ) -> Result<(), S3Error> {
+        self.put_if_new(bucket, key, kind, bytes, until).map(drop)
+    }
+
+    /// As [`S3::put_new`]; says whether it was stored.
+    pub fn put_if_new(
+        &self,
+        bucket: &str,
+        key: &str,
+        kind: &str,
+        bytes: &[u8],
+        until: Instant,
+    ) -> Result<bool, S3Error> {
         match self.put(bucket, key, &[("content-type", kind), ("if-none-match", "*")], bytes, until) {
-            Err(error) if error.kind == S3ErrorKind::Exists => Ok(()),
-            outcome => outcome,
+            Err(error) if error.kind == S3ErrorKind::Exists => Ok(false),
+            outcome => outcome.map(|()| true),
         }
     }
 

@@ -244,3 +244,29 @@ fn a_join_starts_for_each_group_and_gets_what_is_its_own() {
     assert_eq!((record.group.as_deref(), record.task.unwrap().task.as_str()), (Some("0-0-2"), "join-g0"));
     assert!(rig.printed().iter().all(|line| !line.contains("no such join")));
 }
+
+/// S3 tells of a marker twice, and the first invocation still works on it: the second leaves it to that, unless its time is over
+/// or somebody sends the join again.
+#[test]
+fn a_marker_that_is_delivered_twice_starts_its_script_once() {
+    let mut rig = joined("echo joined", true);
+    let begun = format!("home/runs/{RUN}/barrier/join/begun.0");
+    let claim = |until_ms: u64| json!({"request_id": "another", "until_ms": until_ms}).to_string();
+    rig.put(&begun, claim(u64::MAX).as_bytes());
+    assert!(start(&mut rig).ok);
+    assert_eq!(rig.records().len(), 2, "those before it alone");
+    assert!(rig.printed()[0].contains("another invocation is at work on this join"));
+    // Sent again by a person: an event of ours.
+    let task = json!({"version": 2, "run": RUN, "stage": 1, "task": "join"});
+    assert!(rig.invoke(&json!({"throng": task, "bucket": "home", "key": MARKER, "group": "all"})).ok);
+    assert_eq!(rig.printed().last().map(String::as_str), Some("joined"));
+
+    let mut rig = joined("echo joined; exit $(cat $TMP_INPUT_DIR/extra | wc -c)", true);
+    rig.put(&begun, claim(1).as_bytes());
+    assert!(!start(&mut rig).ok, "the time of the first was over, and the script says 1");
+    // That attempt has ended: the next does it again.
+    assert!(!start(&mut rig).ok);
+    assert_eq!(rig.records().len(), 4);
+    let claimed = String::from_utf8(rig.get(&begun).unwrap()).unwrap();
+    assert!(!claimed.contains("another"), "{claimed}");
+}

@@ -42,7 +42,7 @@ mod plan;
 pub use climb::{Answer, Ask, Climb, Finished};
 pub use fate::{Fate, fate, first_success};
 pub use group::{GROUPS_PART, Group, NamedGroup, groups_key};
-pub use places::{Start, barrier_key};
+pub use places::{Start, barrier_key, begun_key};
 pub use plan::{BarrierPlan, BarrierStage, Join, JoinSources, Stored, When};
 
 /// The group of tasks that a join waits for, where joins are not grouped.

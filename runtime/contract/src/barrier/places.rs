@@ -56,6 +56,12 @@ pub(super) fn parse_marker(key: &str) -> Option<(&str, bool)> {
     }
 }
 
+/// `runs/<run>/barrier/<join>/begun.<generation>`: who works on a start.
+#[must_use]
+pub fn begun_key(start: &Start) -> String {
+    format!("{}begun.{}", folder(&start.task.run, &start.task.task), start.generation)
+}
+
 /// A start marker: its arrival starts a task of a function, once. The group is the task's id.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Start {
