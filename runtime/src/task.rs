@@ -133,7 +133,10 @@ impl Worker<'_> {
             return TaskOutcome { failure: None, body: Vec::new(), ended_ms: after_ms };
         }
         if self.is_another_s(attempt, job) {
-            log.note("WARN", "another invocation is at work on this join: its script was not started a second time");
+            log.note(
+                "WARN",
+                "another invocation is at work on this join: its script was not started a second time",
+            );
             return TaskOutcome { failure: None, body: Vec::new(), ended_ms: after_ms };
         }
         let mut record = self.blank_record(attempt, job);

@@ -256,10 +256,12 @@ fn resuming_sends_what_a_kill_and_a_lost_event_left() {
 fn a_join_starts_for_each_subject() {
     let home = Home::new();
     let one = "#!/bin/sh\n[ \"$(cat \"$INPUT_FILE_PATH\")\" != bad ] || exit 4\ncp \"$INPUT_FILE_PATH\" \"$TMP_OUTPUT_DIR/\"\n";
-    let each = "#!/bin/sh\ncat \"$TMP_INPUT_DIR\"/*/* > \"$TMP_OUTPUT_DIR/all.txt\"\necho joined $JOIN_GROUP\n";
+    let each =
+        "#!/bin/sh\ncat \"$TMP_INPUT_DIR\"/*/* > \"$TMP_OUTPUT_DIR/all.txt\"\necho joined $JOIN_GROUP\n";
     let table = "#!/bin/sh\ncp \"$INPUT_LIST\" \"$TMP_OUTPUT_DIR/list.tsv\"\n";
     let of_each = "      after: one\n      by: '{dir}'\n      output: [{storage_provider: s3, path: 'sub/each/{group}'}]\n";
-    let of_table = "      after: each\n      when: all-ended\n      output: [{storage_provider: s3, path: sub/table}]\n";
+    let of_table =
+        "      after: each\n      when: all-ended\n      output: [{storage_provider: s3, path: sub/table}]\n";
     let places = "      input: [{storage_provider: s3, path: sub/in}]\n      output: [{storage_provider: s3, path: 'sub/mid/{dir}'}]\n";
     let files = [
         home.function("one", one, &format!("{SMALL}{places}")),
@@ -270,7 +272,9 @@ fn a_join_starts_for_each_subject() {
         home.ok(&["deploy", &file]);
     }
     assert!(home.ok(&["check", "each.yaml"]).contains("once for each {dir} of the launched inputs"));
-    for (name, text) in [("s1/a", "1"), ("s1/b", "2"), ("s2/a", "bad"), ("s2/b", "3"), ("s3/a", "4"), ("s3/x/y", "5")] {
+    for (name, text) in
+        [("s1/a", "1"), ("s1/b", "2"), ("s2/a", "bad"), ("s2/b", "3"), ("s3/a", "4"), ("s3/x/y", "5")]
+    {
         home.write(&format!("in/{name}"), text);
     }
     let output = home.run(&["run", "one", "in", "--wait", "--output", "json"]);
@@ -278,14 +282,20 @@ fn a_join_starts_for_each_subject() {
     let run: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {said}"));
     assert_eq!(output.status.code(), Some(1), "a task has failed: {said}");
     let counts = &stage(&run, "each")["counts"];
-    assert_eq!((&counts["succeeded"], &counts["cancelled"], &counts["total"]), (&json!(3), &json!(1), &json!(4)), "{run}");
+    assert_eq!(
+        (&counts["succeeded"], &counts["cancelled"], &counts["total"]),
+        (&json!(3), &json!(1), &json!(4)),
+        "{run}"
+    );
     assert_eq!(stage(&run, "table")["counts"]["succeeded"], 1, "{run}");
     let tasks = home.json(&["tasks", "last", "--stage", "each"]);
     let told: Vec<_> = tasks
         .as_array()
         .unwrap()
         .iter()
-        .map(|task| (task["task"].as_str().unwrap(), task["group"].as_str().unwrap(), task["state"].as_str().unwrap()))
+        .map(|task| {
+            (task["task"].as_str().unwrap(), task["group"].as_str().unwrap(), task["state"].as_str().unwrap())
+        })
         .collect();
     assert_eq!(
         told,
@@ -323,8 +333,11 @@ fn a_join_starts_for_each_value_of_a_sweep() {
     home.write("in/a", "x");
     home.write("in/b", "y");
     let refused = home.run(&["run", "fit", "in"]);
-    assert!(!refused.status.success() && String::from_utf8_lossy(&refused.stderr).contains("no variable ALPHA"));
-    let arguments = ["run", "fit", "in", "--sweep", "ALPHA=1,2", "--sweep", "BETA=1,2", "--wait", "--output", "json"];
+    assert!(
+        !refused.status.success() && String::from_utf8_lossy(&refused.stderr).contains("no variable ALPHA")
+    );
+    let arguments =
+        ["run", "fit", "in", "--sweep", "ALPHA=1,2", "--sweep", "BETA=1,2", "--wait", "--output", "json"];
     let output = home.run(&arguments);
     let run: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(output.status.code(), Some(0), "{run}");

@@ -212,7 +212,10 @@ fn a_chain_with_a_join_is_followed_from_another_machine() {
         stages.map(|stage| stage["counts"]["succeeded"].as_u64().unwrap()).collect()
     };
     assert_eq!(counts(&ended), [TASKS as u64, 2 * TASKS as u64, 1], "{ended}");
-    assert_eq!((&ended["settled"], &ended["counts"]["total"]), (&true.into(), &(3 * TASKS as u64 + 1).into()));
+    assert_eq!(
+        (&ended["settled"], &ended["counts"]["total"]),
+        (&true.into(), &(3 * TASKS as u64 + 1).into())
+    );
     b.ok(&["get", "s3://cut-data/out/lines", "lines"]);
     // Whoever only lists sees the same, and a third machine, too.
     assert_eq!(b.json(&["runs"])[0]["counts"], ended["counts"]);

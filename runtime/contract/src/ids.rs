@@ -241,11 +241,28 @@ mod tests {
         assert_eq!((child.of_join(), child.outputs()), (Some(TaskId::join(1)), 1));
         assert_eq!((child.parent(), TaskId::join(1).parent()), (Some(TaskId::join(1)), None));
         let group = TaskId::join(1).of_group(1_234);
-        assert_eq!((group.as_str(), group.of_join(), group.group()), ("join-2-g1234", Some(TaskId::join(1)), Some(1_234)));
+        assert_eq!(
+            (group.as_str(), group.of_join(), group.group()),
+            ("join-2-g1234", Some(TaskId::join(1)), Some(1_234))
+        );
         let child = group.child(3).expect("short enough");
-        assert_eq!((child.of_join(), child.group(), child.block()), (Some(TaskId::join(1)), Some(1_234), Some(1)));
+        assert_eq!(
+            (child.of_join(), child.group(), child.block()),
+            (Some(TaskId::join(1)), Some(1_234), Some(1))
+        );
         assert_eq!((TaskId::join(0).group(), TaskId::join(0).block()), (None, Some(0)));
-        for other in ["join-g", "join-g01", "join-gx", "x-g1", "7", "7.1", "joiner", "join-x", "join-02", "0123456789abcdef"] {
+        for other in [
+            "join-g",
+            "join-g01",
+            "join-gx",
+            "x-g1",
+            "7",
+            "7.1",
+            "joiner",
+            "join-x",
+            "join-02",
+            "0123456789abcdef",
+        ] {
             assert_eq!(other.parse::<TaskId>().expect("an id").of_join(), None, "{other}");
         }
     }

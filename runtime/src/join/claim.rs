@@ -37,10 +37,10 @@ fn another_s(s3: &S3, home: &str, start: &Start, request_id: &str, until: Instan
         s3.put_bytes(home, &key, JSON, &text, until)?;
         return Ok(false);
     };
-    let keys =
-        s3.list_all(home, &format!("{}{}_", records_prefix(&start.task), start.task.task), until)?;
+    let keys = s3.list_all(home, &format!("{}{}_", records_prefix(&start.task), start.task.task), until)?;
     let names = keys.iter().filter_map(|key| RecordName::parse(key));
-    let ended = names.filter(|name| name.state.is_final()).any(|name| name.attempt.request_id == first.request_id);
+    let ended =
+        names.filter(|name| name.state.is_final()).any(|name| name.attempt.request_id == first.request_id);
     if ended {
         s3.put_bytes(home, &key, JSON, &text, until)?;
     }

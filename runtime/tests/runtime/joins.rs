@@ -209,7 +209,13 @@ fn a_marker_of_another_function_is_an_object_like_any() {
 fn a_join_starts_for_each_group_and_gets_what_is_its_own() {
     let outputs = |path: &str| {
         let provider = None;
-        vec![OutputRule { provider, bucket: "out".into(), path: path.into(), prefix: Vec::new(), suffix: Vec::new() }]
+        vec![OutputRule {
+            provider,
+            bucket: "out".into(),
+            path: path.into(),
+            prefix: Vec::new(),
+            suffix: Vec::new(),
+        }]
     };
     let config = FunctionConfig { outputs: outputs("results"), ..named("first") };
     let script = "[ \"$(cat $INPUT_FILE_PATH)\" != bad ] && cp $INPUT_FILE_PATH $TMP_OUTPUT_DIR/";
@@ -227,10 +233,18 @@ fn a_join_starts_for_each_group_and_gets_what_is_its_own() {
     assert_eq!(first.list("home/start/"), [format!("home/{}", marker(1))], "it waits for no other group");
     assert!(!work_in("2-3-1", &mut first, 3, "bad").ok);
     assert!(work_in("0-0-2", &mut first, 1, "one").ok && work_in("0-0-2", &mut first, 0, "zero").ok);
-    assert_eq!(first.list("home/start/"), [0, 1].map(|group| format!("home/{}", marker(group))), "not for what failed");
+    assert_eq!(
+        first.list("home/start/"),
+        [0, 1].map(|group| format!("home/{}", marker(group))),
+        "not for what failed"
+    );
 
     let config = FunctionConfig { outputs: outputs("joined/{group}"), ..named("f") };
-    let mut rig = Rig::start(&config, Some("cat $TMP_INPUT_DIR/*.txt > $TMP_OUTPUT_DIR/all; echo group $JOIN_GROUP"), &[]);
+    let mut rig = Rig::start(
+        &config,
+        Some("cat $TMP_INPUT_DIR/*.txt > $TMP_OUTPUT_DIR/all; echo group $JOIN_GROUP"),
+        &[],
+    );
     hand_over(&first, &rig);
     for group in [1, 0] {
         rig.put(&format!("home/{}", marker(group)), b"");

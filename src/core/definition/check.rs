@@ -141,7 +141,9 @@ fn join_names(functions: &[ParsedFunction], report: &mut Report) {
 
 /// Joins of groups that would store the results of all under the same keys.
 fn group_results(functions: &[ParsedFunction], report: &mut Report) {
-    for read in functions.iter().filter(|read| read.definition.join.as_ref().is_some_and(|join| join.by.is_some())) {
+    for read in
+        functions.iter().filter(|read| read.definition.join.as_ref().is_some_and(|join| join.by.is_some()))
+    {
         for (output, at) in read.definition.outputs.iter().zip(&read.outputs) {
             if !output.template().keeps_apart() {
                 let message = format!(

@@ -31,7 +31,9 @@ impl JoinRule {
         let names = self.after.join(" and ");
         let once = match &self.by {
             None => "starts once when every task before it".to_owned(),
-            Some(by) => format!("starts once for each {by} of the launched inputs, when every task before it with the same"),
+            Some(by) => format!(
+                "starts once for each {by} of the launched inputs, when every task before it with the same"
+            ),
         };
         let when = match self.when {
             When::AllSucceeded => {
@@ -116,7 +118,10 @@ fn read_by(lambda: &Fields<'_>, report: &mut Report) -> Option<String> {
             "`{word}` says nothing of a launched input: {{dir}}, {{name}}, {{stem}}, {{ext}} and variables of the run do"
         ));
     } else if template.words().next().is_none() {
-        wrong("has no word in braces, so that all tasks would be of one group: write {dir}, or leave it out".into());
+        wrong(
+            "has no word in braces, so that all tasks would be of one group: write {dir}, or leave it out"
+                .into(),
+        );
     } else if text.value.len() > LONGEST_BY {
         wrong(format!("is longer than {LONGEST_BY} bytes"));
     } else {
@@ -128,7 +133,6 @@ fn read_by(lambda: &Fields<'_>, report: &mut Report) -> Option<String> {
 const fn is_of_input(word: &Word) -> bool {
     matches!(word, Word::Dir | Word::Name | Word::Stem | Word::Ext | Word::Variable(_))
 }
-
 
 #[cfg(test)]
 mod tests {
@@ -167,20 +171,14 @@ mod tests {
         assert_eq!(all[0].join, None);
         assert_eq!(
             join(1),
-            JoinRule {
-                after: vec!["detect".into()],
-                when: When::AllSucceeded,
-                stage_in: true,
-                by: None
-            }
+            JoinRule { after: vec!["detect".into()], when: When::AllSucceeded, stage_in: true, by: None }
         );
-        let last =
-            JoinRule {
-                after: vec!["detect".into(), "m".into()],
-                when: When::AllEnded,
-                stage_in: false,
-                by: None,
-            };
+        let last = JoinRule {
+            after: vec!["detect".into(), "m".into()],
+            when: When::AllEnded,
+            stage_in: false,
+            by: None,
+        };
         assert_eq!(join(2), last);
         let text = explain(&all[1]).to_string();
         assert!(

@@ -254,8 +254,8 @@ impl Sets {
         if self.is_empty() {
             return None;
         }
-        let small = self.order.is_empty()
-            && serde_json::to_string(&self.rows).is_ok_and(|text| text.len() <= INLINE);
+        let small =
+            self.order.is_empty() && serde_json::to_string(&self.rows).is_ok_and(|text| text.len() <= INLINE);
         Some(SetsHeader {
             count: self.rows.len() as u64,
             names: self.names.clone(),

@@ -168,7 +168,8 @@ mod tests {
             from: from.to_vec(),
             ..LaterStage::default()
         };
-        let join = Join { task: TaskId::number(0), depth: 1, when: When::default(), stage_in: true, grouped: false };
+        let join =
+            Join { task: TaskId::number(0), depth: 1, when: When::default(), stage_in: true, grouped: false };
         let join = LaterStage { join: Some(join), ..stage("join", &[0]) };
         let kept = without_joins(vec![join, stage("after", &[1]), stage("count", &[0]), stage("mark", &[3])]);
         let kept: Vec<_> = kept.into_iter().map(|stage| (stage.function, stage.from)).collect();

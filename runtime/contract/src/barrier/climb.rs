@@ -85,7 +85,8 @@ pub struct Climb<'a> {
 impl<'a> Climb<'a> {
     /// The ways of a finished task: one for each join that waits for its stage.
     pub fn all(plan: &'a BarrierPlan, finished: Finished<'a>) -> impl Iterator<Item = Self> {
-        let joins = plan.joins(finished.group).filter(move |sources| sources.stages.contains(&finished.stage));
+        let joins =
+            plan.joins(finished.group).filter(move |sources| sources.stages.contains(&finished.stage));
         joins.map(move |sources| Self { plan, sources, finished, answers: Vec::new() })
     }
 

@@ -224,7 +224,8 @@ impl BarrierPlan {
         for (join, _) in self.joins_before(sources) {
             match (join.grouped, sources.group) {
                 (true, None) => {
-                    members.extend(blocks(&(0..self.groups)).map(|block| top_member(Some(&join.task), block)));
+                    members
+                        .extend(blocks(&(0..self.groups)).map(|block| top_member(Some(&join.task), block)));
                 }
                 (true, Some(group)) => drop(members.insert(join.task.of_group(group.number).to_string())),
                 (false, _) => drop(members.insert(join.task.to_string())),

@@ -177,7 +177,8 @@ impl<'p> World<'p> {
         }
         let task = &record.task.as_ref().unwrap().task;
         let group = self.group_of(task);
-        let finished = Finished { run: RUN, stage, task, group, state: record.state, outputs: &record.outputs };
+        let finished =
+            Finished { run: RUN, stage, task, group, state: record.state, outputs: &record.outputs };
         let mut climb = Climb::all(self.plan, finished).nth(way).unwrap();
         answers.iter().cloned().for_each(|answer| climb.answer(answer));
         let Some(ask) = climb.next() else { return };
@@ -426,7 +427,8 @@ fn plans_are_read_as_they_are_written() {
     assert_eq!(plan.depth_of(&TaskId::join(0).child(2).unwrap()), 3);
     assert_eq!(plan.depth_of(&"5.1".parse().unwrap()), 1);
     assert!(!text.contains("group"), "older runtimes read what they know: {text}");
-    let old: BarrierPlan = serde_json::from_str(&text.replace("\"stage_in\":true", "\"stage_in\":false")).unwrap();
+    let old: BarrierPlan =
+        serde_json::from_str(&text.replace("\"stage_in\":true", "\"stage_in\":false")).unwrap();
     assert_eq!(old.groups, 0);
 }
 
@@ -443,7 +445,9 @@ fn a_group_of_a_join_waits_for_its_slice_alone() {
     assert_eq!((plan.launched(&montage), montage.stages.clone()), (995..1_002, [0, 1].into()));
     assert_eq!(plan.top(&montage), ["0".to_owned(), "1".to_owned()].into());
     let each = plan.join_of(&TaskId::join(2).of_group(1), Some(groups[1])).unwrap();
-    assert!(plan.top(&each).contains("join-g1") && plan.roots(&each)[&2] == [(TaskId::join(0).of_group(1), 2)]);
+    assert!(
+        plan.top(&each).contains("join-g1") && plan.roots(&each)[&2] == [(TaskId::join(0).of_group(1), 2)]
+    );
     let total = plan.join_of(&TaskId::join(1), None).unwrap();
     assert!(plan.top(&total).contains("join-g-0"), "blocks of the tasks of a join before");
     assert_eq!(plan.roots(&total)[&2].len(), 3);

@@ -47,7 +47,8 @@ fn a_folder_that_is_none_vanishes() {
         assert_eq!(expanded(path, "", "a.txt").as_deref(), Ok(expected), "{path}");
     }
     let none = BTreeMap::new();
-    let of = |group| Template::parse("out/{group}").unwrap().expand(&Values { group, ..values("", "a", &none) });
+    let of =
+        |group| Template::parse("out/{group}").unwrap().expand(&Values { group, ..values("", "a", &none) });
     assert_eq!(of(Some(".")).as_deref(), Ok("out"));
     assert!(of(None).unwrap_err().contains("{group}") && of(Some("..")).is_err());
     assert!(Template::parse("out/x-{group}").is_err());

@@ -89,7 +89,9 @@ impl Chain {
         let mut changed = false;
         // One after the other: what waits for a join comes after it.
         for at in 0..self.stages.len() {
-            let Some(when) = self.join(at).filter(|join| join.grouped).map(|join| join.when) else { continue };
+            let Some(when) = self.join(at).filter(|join| join.grouped).map(|join| join.when) else {
+                continue;
+            };
             let sources = self.sources(at);
             for group in touched.iter().copied().map(u64::from) {
                 changed |= self.judge_group(at, when, &sources, group);
@@ -110,8 +112,16 @@ impl Chain {
         let row = self.stages[at].tracker.row(group);
         let silent = row.is_some_and(|row| row.attempts == 0 && row.state == TaskState::Pending);
         let Grouping { reached: all, due, .. } = &mut self.groups;
-        if reached { all.insert((at, group)) } else { all.remove(&(at, group)) };
-        if reached && silent { due.insert((at, group)) } else { due.remove(&(at, group)) };
+        if reached {
+            all.insert((at, group))
+        } else {
+            all.remove(&(at, group))
+        };
+        if reached && silent {
+            due.insert((at, group))
+        } else {
+            due.remove(&(at, group))
+        };
         changed
     }
 

@@ -54,12 +54,8 @@ impl Chain {
     pub fn start(&self, stage: usize, index: u64) -> Option<Start> {
         let (join, function) = (self.join(stage)?, self.stage(stage)?.header().function.clone());
         let task = if join.grouped { join.task.of_group(index) } else { join.task.clone() };
-        let task = TaskRef {
-            version: versions::LEDGER,
-            run: self.header.id.clone(),
-            stage: join.depth,
-            task,
-        };
+        let task =
+            TaskRef { version: versions::LEDGER, run: self.header.id.clone(), stage: join.depth, task };
         Some(Start { function, task, generation: 0 })
     }
 

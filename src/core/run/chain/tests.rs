@@ -305,7 +305,10 @@ fn a_join_waits_until_everything_before_it_is_known_and_has_ended() {
     chain.see(&key("0.0", "c", TaskState::Succeeded, 20), None);
     assert_eq!(chain.block(2, 0), BlockState::Idle, "nothing of it is listed before");
     chain.see(&key("1.0", "d", TaskState::Succeeded, 20), None);
-    assert_eq!((chain.is_waiting(2, 0), chain.due_joins(), chain.is_complete()), (false, vec![(2, 0)], false));
+    assert_eq!(
+        (chain.is_waiting(2, 0), chain.due_joins(), chain.is_complete()),
+        (false, vec![(2, 0)], false)
+    );
     assert_eq!(chain.block(2, 0), BlockState::Open);
     chain.see(&join_key("e", TaskState::Succeeded, 30), None);
     assert!(chain.is_complete() && chain.due_joins().is_empty());

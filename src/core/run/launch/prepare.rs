@@ -59,7 +59,13 @@ pub async fn prepare(
     told.extend(sieve.told());
     let groups = match &behind.by {
         Some(by) => {
-            let at = group::At { places, provider: provider.as_deref(), place: &place, home: &context.home, files };
+            let at = group::At {
+                places,
+                provider: provider.as_deref(),
+                place: &place,
+                home: &context.home,
+                files,
+            };
             let groups = group::sort(by, &mut inputs, &mut request, &at, without)?;
             told.push(format!("{} by {}: a join starts for each", plural(groups.count, "group"), groups.by));
             Some(groups)

@@ -113,7 +113,9 @@ impl RunTracker {
     #[must_use]
     pub fn is_final(&self, index: u64) -> bool {
         let row = self.row(index).filter(|row| row.state.is_final());
-        row.is_some_and(|row| row.record_key.is_some() || self.overwritten.contains(&index) || self.withheld.contains(&index))
+        row.is_some_and(|row| {
+            row.record_key.is_some() || self.overwritten.contains(&index) || self.withheld.contains(&index)
+        })
     }
 
     /// An output of another stage declares a task. Gives its index; `None` when it was known, or this is the first stage.
