@@ -256,8 +256,7 @@ fn resuming_sends_what_a_kill_and_a_lost_event_left() {
 fn a_join_starts_for_each_subject() {
     let home = Home::new();
     let one = "#!/bin/sh\n[ \"$(cat \"$INPUT_FILE_PATH\")\" != bad ] || exit 4\ncp \"$INPUT_FILE_PATH\" \"$TMP_OUTPUT_DIR/\"\n";
-    let each =
-        "#!/bin/sh\ncat \"$TMP_INPUT_DIR\"/*/* > \"$TMP_OUTPUT_DIR/all.txt\"\necho joined $JOIN_GROUP\n";
+    let each = "#!/bin/sh\ncd \"$TMP_INPUT_DIR\"; cat */* */*/* > \"$TMP_OUTPUT_DIR/all.txt\" 2> /dev/null\necho joined $JOIN_GROUP\n";
     let table = "#!/bin/sh\ncp \"$INPUT_LIST\" \"$TMP_OUTPUT_DIR/list.tsv\"\n";
     let of_each = "      after: one\n      by: '{dir}'\n      output: [{storage_provider: s3, path: 'sub/each/{group}'}]\n";
     let of_table =
@@ -277,7 +276,7 @@ fn a_join_starts_for_each_subject() {
     {
         home.write(&format!("in/{name}"), text);
     }
-    let output = home.run(&["run", "one", "in", "--wait", "--output", "json"]);
+    let output = home.run(&["run", "one", "in/s1", "in/s2", "in/s3", "--wait", "--output", "json"]);
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     let run: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {said}"));
     assert_eq!(output.status.code(), Some(1), "a task has failed: {said}");
@@ -325,7 +324,7 @@ fn a_join_starts_for_each_value_of_a_sweep() {
     let world = World::new(&plan);
     let home = &world.home;
     let fit = "#!/bin/sh\necho $ALPHA $(cat \"$INPUT_FILE_PATH\") > \"$TMP_OUTPUT_DIR/fit-$ALPHA-$BETA\"\n";
-    let sum = "#!/bin/sh\nsort \"$TMP_INPUT_DIR\"/*/fit-* > \"$TMP_OUTPUT_DIR/sum.txt\"\n";
+    let sum = "#!/bin/sh\ncat \"$TMP_INPUT_DIR\"/*/fit-* > \"$TMP_OUTPUT_DIR/sum.txt\"\n";
     let of_sum = "      after: fit\n      by: '{ALPHA}'\n      output: [{storage_provider: s3, path: 'swp/sum/{group}'}]\n";
     let places = "      input: [{storage_provider: s3, path: swp/in}]\n      output: [{storage_provider: s3, path: 'swp/fit/{stem}'}]\n";
     home.ok(&["deploy", &home.function("fit", fit, &format!("{SMALL}{places}"))]);
