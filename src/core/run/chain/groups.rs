@@ -45,7 +45,9 @@ impl Chain {
             let stage = &mut self.stages[at];
             stage.tracker.group_by(groups.len(), of);
             let declared: Vec<u64> = stage.declared.keys().copied().collect();
-            declared.into_iter().for_each(|index| stage.tracker.has_declared(index));
+            for index in declared {
+                stage.tracker.has_declared(index);
+            }
             if stage.join.as_ref().is_some_and(|join| join.grouped) {
                 for number in 0..groups.len() as u64 {
                     stage.tracker.is_for(number, groups.name(number).unwrap_or_default());
