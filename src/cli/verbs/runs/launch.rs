@@ -36,7 +36,7 @@ pub async fn launch(session: &Session, args: args::Run) -> CliResult {
         return Box::pin(resume(session, &args, run)).await;
     }
     if let Some(run) = &args.again {
-        return again(session, &args, run).await;
+        return Box::pin(again(session, &args, run)).await;
     }
     let named = args.function.clone().unwrap_or_default();
     let (parameters, sets) = (variables(&args.values)?, sets(&args.values)?);
@@ -75,7 +75,7 @@ pub async fn launch(session: &Session, args: args::Run) -> CliResult {
     let request = LaunchRequest { parameters, sets, options, ..LaunchRequest::new(function, inputs) };
     let launch = async |observer| jobs::launch(&job, request, &observer).await;
     let launch = watched(session, |_| {}, launch).await?;
-    begun(session, &args, &job, launch).await
+    Box::pin(begun(session, &args, &job, launch)).await
 }
 
 const fn options(choice: &args::Choice) -> LaunchOptions {
@@ -108,7 +108,7 @@ async fn again(session: &Session, args: &args::Run, run: &str) -> CliResult {
     let rerun = async |observer| jobs::rerun(&job, &run, &observer).await;
     let launch = watched(session, |_| {}, rerun).await?;
     print::note("its inputs are the stored ones: a file that changed here since is not sent anew");
-    begun(session, args, &job, launch).await
+    Box::pin(begun(session, args, &job, launch)).await
 }
 
 /// Sends what a run has not sent; when that is nothing, what was sent and never began.
