@@ -5,7 +5,9 @@ use crate::s3::{S3, S3Error, S3ErrorKind};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
-use throng_contract::barrier::{Answer, Ask, BarrierPlan, Climb, Finished, barrier_key};
+use throng_contract::barrier::{
+    Answer, Ask, BarrierPlan, Climb, Finished, GROUPS_PART, Group, NamedGroup, barrier_key, groups_key,
+};
 use throng_contract::{AttemptRecord, keys};
 
 /// Objects that never change are kept for so many runs or tasks.
@@ -47,6 +49,7 @@ impl<'a> Barrier<'a> {
             run: &task.run,
             stage,
             task: &task.task,
+            group: record.group.as_deref().and_then(|group| group.parse().ok()),
             state: record.state,
             outputs: &record.outputs,
         };
@@ -83,6 +86,19 @@ impl<'a> Barrier<'a> {
         let plan = Arc::new(plan);
         plans.insert(run.to_owned(), plan.clone());
         Ok(Some(plan))
+    }
+
+    /// A group of a run's tasks, with its name.
+    pub fn group(&self, run: &str, number: u64, until: Instant) -> Result<(Group, String), S3Error> {
+        let key = groups_key(run, number / GROUPS_PART);
+        let body = self.s3.get_bytes(self.home.unwrap_or_default(), &key, until)?;
+        let part: Vec<NamedGroup> = serde_json::from_slice(&body)
+            .map_err(|error| S3Error::permanent(format!("{key} cannot be read: {error}")))?;
+        let at = usize::try_from(number % GROUPS_PART).unwrap_or(usize::MAX);
+        let named = part.into_iter().nth(at);
+        let NamedGroup { first, count, name } =
+            named.ok_or_else(|| S3Error::permanent(format!("{key} does not know group {number}")))?;
+        Ok((Group { number, first, count }, name))
     }
 
     fn ask(&self, home: &str, ask: Ask, until: Instant) -> Result<Answer, S3Error> {

@@ -202,7 +202,7 @@ pub fn stage(
         etag: digest(&files, &fetched),
         ..Fetched::default()
     };
-    Ok(Staged { file: first, fetched, variables, files: Some(files) })
+    Ok(Staged { file: first, fetched, variables, files: Some(files), group: None })
 }
 
 /// The folder of the group, and each partner that is there.

@@ -17,6 +17,8 @@ pub struct Left<'a> {
     pub folders: &'a Folders,
     /// Its files, when it has several.
     pub files: Option<&'a TaskFiles>,
+    /// The name of the group that a join starts for.
+    pub group: Option<&'a str>,
     /// Whether it failed.
     pub failed: bool,
 }
@@ -118,6 +120,7 @@ impl Worker<'_> {
             request_id,
             dir: without_run(dir, run),
             name,
+            group: left.group,
             variables: &variables,
         };
         function.outputs.iter().map(|rule| rule.for_task(&values)).collect()

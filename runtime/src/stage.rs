@@ -8,6 +8,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
+use throng_contract::barrier::Group;
 use throng_contract::{FailureClass, TaskFiles};
 
 /// Longest file name that file systems take.
@@ -73,12 +74,14 @@ pub struct Staged {
     pub variables: Vec<(OsString, OsString)>,
     /// The files, when there are several.
     pub files: Option<TaskFiles>,
+    /// The group that a join starts for, with its name.
+    pub group: Option<(Group, String)>,
 }
 
 impl Staged {
     /// One input.
     pub const fn one(file: PathBuf, fetched: Fetched) -> Self {
-        Self { file, fetched, variables: Vec::new(), files: None }
+        Self { file, fetched, variables: Vec::new(), files: None, group: None }
     }
 }
 

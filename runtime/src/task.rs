@@ -148,15 +148,26 @@ pub const fn error_type(class: FailureClass) -> &'static str {
     }
 }
 
+/// Of a join that needs nothing more.
+fn nothing_done(ended_ms: u64) -> TaskOutcome {
+    let (state, took, body) = (TaskState::Succeeded, Duration::ZERO, Vec::new());
+    TaskOutcome { failure: None, body, ended_ms, state, took, stored: true, cut: false }
+}
+
 impl Worker<'_> {
     /// Does one job. Records of one invocation end at different milliseconds, later than `after_ms`.
     pub fn work(&mut self, attempt: &Attempt<'_>, job: &Job, after_ms: u64) -> TaskOutcome {
         let mut log = Log::new(attempt.request_id, job.task.clone());
         if self.is_done(attempt, job) {
             log.note("WARN", "the join has succeeded already: its script was not started again");
-            let (state, took) = (TaskState::Succeeded, Duration::ZERO);
-            let (failure, body) = (None, Vec::new());
-            return TaskOutcome { failure, body, ended_ms: after_ms, state, took, stored: true, cut: false };
+            return nothing_done(after_ms);
+        }
+        if self.is_another_s(attempt, job) {
+            log.note(
+                "WARN",
+                "another invocation is at work on this join: its script was not started a second time",
+            );
+            return nothing_done(after_ms);
         }
         let begin = Instant::now();
         let mut record = self.blank_record(attempt, job);
@@ -279,6 +290,7 @@ impl Worker<'_> {
         record.phases.stage_in_ms = millis(begin.elapsed());
         record.bytes_in = staged.fetched.bytes;
         record.fingerprint = self.fingerprint(&staged.fetched.etag, job);
+        record.group = staged.group.as_ref().map(|(group, _)| group.to_string()).or(record.group.take());
         if record.task.is_none() {
             let Origin { task, parent, group } = std::mem::take(&mut staged.fetched.origin);
             let task =
@@ -294,7 +306,7 @@ impl Worker<'_> {
         }
         let attempt = &attempt.within(job.timeout);
         let begin = Instant::now();
-        let mut command = self.command(attempt, job, &folders, &staged, record.task.as_ref(), log)?;
+        let mut command = self.command(attempt, job, (&folders, &staged), record.task.as_ref(), log)?;
         let ended = self.execute(&mut command, attempt, log, record);
         room::leave();
         record.phases.run_ms = millis(begin.elapsed());
@@ -304,7 +316,9 @@ impl Worker<'_> {
 
         let begin = Instant::now();
         let files_in = staged.files.as_ref();
-        let left = Left { attempt, job, folders: &folders, files: files_in, failed: failure.is_some() };
+        let group = staged.group.as_ref().map(|(_, name)| name.as_str());
+        let failed = failure.is_some();
+        let left = Left { attempt, job, folders: &folders, files: files_in, group, failed };
         let stored = self.stage_out(&left, log, record, files);
         record.phases.stage_out_ms = millis(begin.elapsed());
         match failure {
@@ -327,14 +341,20 @@ impl Worker<'_> {
             }
             return stage::stage(job, folders, self.stores, attempt.request_id, until);
         };
-        let plan = self.barrier.plan(&start.task.run, until).map_err(|error| stage::of_s3(&error, until))?;
-        join::stage(&start.task, plan.as_deref(), (self.stores, home), folders, until)
+        join::stage(&start.task, &self.barrier, (self.stores, home), folders, until)
     }
 
     /// Whether a job is a join that was done before.
     fn is_done(&self, attempt: &Attempt<'_>, job: &Job) -> bool {
         let (Some(start), Some(home)) = (&job.start, &self.settings.home_bucket) else { return false };
         join::is_done(self.stores.own(), home, &start.task, attempt.end)
+    }
+
+    /// Whether a job is the start of a join that another invocation works on. Who sends one again by an event of ours means it.
+    fn is_another_s(&self, attempt: &Attempt<'_>, job: &Job) -> bool {
+        let (Some(start), Some(home)) = (&job.start, &self.settings.home_bucket) else { return false };
+        job.sequencer.is_some()
+            && join::is_another_s(self.stores.own(), home, start, attempt.request_id, attempt.end)
     }
 
     /// Digest of what decides the result, when the function's part of it is known.
@@ -357,8 +377,7 @@ impl Worker<'_> {
         &mut self,
         attempt: &Attempt<'_>,
         job: &Job,
-        folders: &Folders,
-        staged: &Staged,
+        (folders, staged): (&Folders, &Staged),
         task: Option<&TaskRef>,
         log: &mut Log<'_>,
     ) -> Result<Command, Failure> {
@@ -384,6 +403,9 @@ impl Worker<'_> {
         // After what came with the event: no parameter of a request takes the place of a secret.
         command.envs(secrets);
         command.env("REQUEST_ID", attempt.request_id).env("AWS_LAMBDA_REQUEST_ID", attempt.request_id);
+        if let Some((_, name)) = &staged.group {
+            command.env(layout::ENV_JOIN_GROUP, name);
+        }
         if let Some(trace) = attempt.trace_id {
             command.env("_X_AMZN_TRACE_ID", trace);
         }

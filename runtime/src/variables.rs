@@ -17,9 +17,10 @@ const HIDDEN: [&str; 5] =
 
 /// Names that an HTTP request's parameters do not get as they are: the runtime's own, whether they are set or not, and
 /// those that change what programs load or where they send their requests.
-const RESERVED: [&str; 29] = [
+const RESERVED: [&str; 30] = [
     layout::ENV_FILES,
     layout::ENV_INPUT_DIR,
+    layout::ENV_JOIN_GROUP,
     "INPUT_FILE_PATH",
     "INPUT_LIST",
     "TMP_INPUT_DIR",

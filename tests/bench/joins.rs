@@ -1,8 +1,10 @@
-//! What a join costs the tasks before it: requests, time and CPU per task, with a join behind them and without.
+//! What a join costs the tasks before it: requests, time, billed milliseconds and dollars per task, with a join behind them and
+//! without.
 //!
 //! `cargo bench --profile dist --bench joins [-- COUNT]`: COUNT files (default 10,000) become one run of a function that copies them, first
 //! with no join in the context, then with one that takes the list of everything. Requests are those that the local cloud
-//! counted in the whole run, those of the client among them.
+//! counted in the whole run, those of the client among them; billed is what the platform's log says of the function that copies. Dollars are
+//! those of Lambda's time at 128 MB, and of every request as if it wrote: what reads costs a twelfth of that.
 #![allow(clippy::expect_used, clippy::cast_precision_loss)]
 
 #[path = "../support/mod.rs"]
@@ -11,6 +13,9 @@ mod support;
 use std::time::Instant;
 use support::{Home, between};
 
+/// Dollars of a request that writes or lists (S3), and of a GiB for a second (Lambda, x86-64), as `assets/prices.toml` has them.
+const WRITE: f64 = 0.000_005;
+const GIB_SECOND: f64 = 0.000_016_666_7;
 const SMALL: &str = "      memory: 128\n      timeout: 60\n";
 
 fn main() {
@@ -32,23 +37,49 @@ fn main() {
     let with = measured(&home, count);
 
     println!("\n{count} tasks that copy a file");
-    println!("{:<28}{:>12}{:>14}", "", "ms/task", "requests/task");
-    for (name, (seconds, requests)) in [("no join", without), ("a join behind them", with)] {
+    println!(
+        "{:<22}{:>12}{:>16}{:>16}{:>20}",
+        "", "ms/task", "requests/task", "billed ms/task", "$/million tasks"
+    );
+    for (name, Measured { seconds, requests, billed_ms }) in
+        [("no join", &without), ("a join behind them", &with)]
+    {
         let each = |sum: f64| sum / count as f64;
-        println!("{name:<28}{:>12.2}{:>14.2}", each(seconds * 1000.0), each(requests));
+        let dollars = each(*requests) * WRITE + each(*billed_ms) / 1000.0 / 8.0 * GIB_SECOND;
+        println!(
+            "{name:<22}{:>12.2}{:>16.2}{:>16.2}{:>20.2}",
+            each(seconds * 1000.0),
+            each(*requests),
+            each(*billed_ms),
+            dollars * 1e6
+        );
     }
     let tasks = home.json(&["tasks", "last", "--stage", "gather"]);
     println!("the join itself, reading {count} records: {} ms", tasks[0]["duration_ms"]);
 }
 
-/// Seconds and requests of a run.
-fn measured(home: &Home, count: usize) -> (f64, f64) {
+/// What a run took.
+struct Measured {
+    seconds: f64,
+    requests: f64,
+    billed_ms: f64,
+}
+
+fn measured(home: &Home, count: usize) -> Measured {
     let requests =
         || home.json(&["local", "status"])["status"]["requests"].as_u64().expect("a number") as f64;
-    let (before, begin) = (requests(), Instant::now());
+    let (billed, before, begin) = (billed_ms(home), requests(), Instant::now());
     let run = home.json(&["run", "copy", "files", "--wait"]);
     let (seconds, sent) = (begin.elapsed().as_secs_f64(), requests() - before);
     assert!(run["counts"]["succeeded"].as_u64() >= Some(count as u64), "{run}");
     assert_eq!(run["counts"]["succeeded"], run["counts"]["total"], "{run}");
-    (seconds, sent)
+    Measured { seconds, requests: sent, billed_ms: billed_ms(home) - billed }
+}
+
+/// What Lambda would have billed for the function that copies, so far.
+fn billed_ms(home: &Home) -> f64 {
+    let log = home.ok(&["logs", "copy", "--since", "7d"]);
+    let billed =
+        log.split(", billed ").skip(1).filter_map(|rest| rest.split(' ').next()?.parse::<f64>().ok());
+    billed.sum()
 }

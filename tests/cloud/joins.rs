@@ -249,3 +249,100 @@ fn resuming_sends_what_a_kill_and_a_lost_event_left() {
     assert_eq!((&run["counts"]["succeeded"], &run["settled"]), (&json!(6), &json!(true)), "{run}");
     assert_eq!((markers(home).len(), read(home, "join/out/list.tsv").lines().count()), (1, 3));
 }
+
+/// Three subjects, each with a join of its own that starts when its files are done; what fails holds back its own subject alone,
+/// and a join behind them waits for all.
+#[test]
+fn a_join_starts_for_each_subject() {
+    let home = Home::new();
+    let one = "#!/bin/sh\n[ \"$(cat \"$INPUT_FILE_PATH\")\" != bad ] || exit 4\ncp \"$INPUT_FILE_PATH\" \"$TMP_OUTPUT_DIR/\"\n";
+    let each = "#!/bin/sh\ncd \"$TMP_INPUT_DIR\"; cat */* */*/* > \"$TMP_OUTPUT_DIR/all.txt\" 2> /dev/null\necho joined $JOIN_GROUP\n";
+    let table = "#!/bin/sh\ncp \"$INPUT_LIST\" \"$TMP_OUTPUT_DIR/list.tsv\"\n";
+    let of_each = "      after: one\n      by: '{dir}'\n      output: [{storage_provider: s3, path: 'sub/each/{group}'}]\n";
+    let of_table =
+        "      after: each\n      when: all-ended\n      output: [{storage_provider: s3, path: sub/table}]\n";
+    let places = "      input: [{storage_provider: s3, path: sub/in}]\n      output: [{storage_provider: s3, path: 'sub/mid/{dir}'}]\n";
+    let files = [
+        home.function("one", one, &format!("{SMALL}{places}")),
+        home.function("each", each, &format!("{SMALL}{of_each}")),
+        home.function("table", table, &format!("{SMALL}{of_table}")),
+    ];
+    for file in files {
+        home.ok(&["deploy", &file]);
+    }
+    assert!(home.ok(&["check", "each.yaml"]).contains("once for each {dir} of the launched inputs"));
+    for (name, text) in
+        [("s1/a", "1"), ("s1/b", "2"), ("s2/a", "bad"), ("s2/b", "3"), ("s3/a", "4"), ("s3/x/y", "5")]
+    {
+        home.write(&format!("in/{name}"), text);
+    }
+    let output = home.run(&["run", "one", "in/s1", "in/s2", "in/s3", "--wait", "--output", "json"]);
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    let run: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {said}"));
+    assert_eq!(output.status.code(), Some(1), "a task has failed: {said}");
+    let counts = &stage(&run, "each")["counts"];
+    assert_eq!(
+        (&counts["succeeded"], &counts["cancelled"], &counts["total"]),
+        (&json!(3), &json!(1), &json!(4)),
+        "{run}"
+    );
+    assert_eq!(stage(&run, "table")["counts"]["succeeded"], 1, "{run}");
+    let tasks = home.json(&["tasks", "last", "--stage", "each"]);
+    let told: Vec<_> = tasks
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|task| {
+            (task["task"].as_str().unwrap(), task["group"].as_str().unwrap(), task["state"].as_str().unwrap())
+        })
+        .collect();
+    assert_eq!(
+        told,
+        [
+            ("join-g0", "s1", "succeeded"),
+            ("join-g1", "s2", "cancelled"),
+            ("join-g2", "s3", "succeeded"),
+            ("join-g3", "s3/x", "succeeded"),
+        ]
+    );
+    assert!(home.ok(&["tasks", "last", "--stage", "each"]).contains("s3/x"));
+    assert_eq!(read(&home, "sub/each/s1/all.txt"), "12");
+    assert_eq!(read(&home, "sub/each/s3/x/all.txt"), "5");
+    let list = read(&home, "sub/table/list.tsv");
+    let from: Vec<&str> = list.lines().map(|line| line.split('\t').nth(3).unwrap()).collect();
+    assert_eq!(from, ["join-g0", "join-g2", "join-g3"], "{list}");
+    assert_eq!(markers(&home).len(), 4);
+    let shown = home.json(&["runs", "last"]);
+    assert_eq!((&shown["counts"], &shown["settled"]), (&run["counts"], &json!(true)), "{shown}");
+    assert!(home.ok(&["logs", "each", "--run", "last"]).contains("joined s3/x"));
+}
+
+/// The groups of a sweep; nobody watches, and the last task of one group is killed before it can start its join.
+#[test]
+fn a_join_starts_for_each_value_of_a_sweep() {
+    let plan = rule("s3:PutObject", "hang, who = \"function\", path = \"/start/\", count = 1");
+    let world = World::new(&plan);
+    let home = &world.home;
+    let fit = "#!/bin/sh\necho $ALPHA $(cat \"$INPUT_FILE_PATH\") > \"$TMP_OUTPUT_DIR/fit-$ALPHA-$BETA\"\n";
+    let sum = "#!/bin/sh\ncat \"$TMP_INPUT_DIR\"/*/fit-* > \"$TMP_OUTPUT_DIR/sum.txt\"\n";
+    let of_sum = "      after: fit\n      by: '{ALPHA}'\n      output: [{storage_provider: s3, path: 'swp/sum/{group}'}]\n";
+    let places = "      input: [{storage_provider: s3, path: swp/in}]\n      output: [{storage_provider: s3, path: 'swp/fit/{stem}'}]\n";
+    home.ok(&["deploy", &home.function("fit", fit, &format!("{SMALL}{places}"))]);
+    home.ok(&["deploy", &home.function("sum", sum, &format!("{SMALL}{of_sum}"))]);
+    home.write("in/a", "x");
+    home.write("in/b", "y");
+    let refused = home.run(&["run", "fit", "in"]);
+    assert!(
+        !refused.status.success() && String::from_utf8_lossy(&refused.stderr).contains("no variable ALPHA")
+    );
+    let arguments =
+        ["run", "fit", "in", "--sweep", "ALPHA=1,2", "--sweep", "BETA=1,2", "--wait", "--output", "json"];
+    let output = home.run(&arguments);
+    let run: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(0), "{run}");
+    assert_eq!(world.injected(), 1, "{:?}", world.faults());
+    assert_eq!((&run["counts"]["succeeded"], &run["counts"]["total"]), (&json!(10), &json!(10)), "{run}");
+    assert_eq!(read(home, "swp/sum/1/sum.txt"), "1 x\n1 x\n1 y\n1 y\n");
+    assert_eq!(read(home, "swp/sum/2/sum.txt"), "2 x\n2 x\n2 y\n2 y\n");
+    assert_eq!(markers(home).len(), 2);
+}

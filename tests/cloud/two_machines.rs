@@ -181,3 +181,43 @@ fn a_run_is_cancelled_from_another_machine() {
     assert_eq!(all, TASKS as u64, "{summary}");
     assert_eq!(b.json(&["runs"])[0]["cancelled"], true);
 }
+
+/// A chain with a join, launched on one machine that dies in the middle of it: the other shows every stage, and its end.
+#[test]
+fn a_chain_with_a_join_is_followed_from_another_machine() {
+    const TASKS: usize = 6;
+    let cloud = Home::new();
+    let small = "      memory: 128\n      timeout: 30\n";
+    let cut = "#!/bin/sh\nfor part in 1 2; do echo x > \"$TMP_OUTPUT_DIR/$(cat \"$INPUT_FILE_PATH\")-$part\"; done\n";
+    let count = "#!/bin/sh\nsleep 0.5\ncp \"$INPUT_FILE_PATH\" \"$TMP_OUTPUT_DIR/\"\n";
+    let table = "#!/bin/sh\nwc -l < \"$INPUT_LIST\" > \"$TMP_OUTPUT_DIR/lines\"\n";
+    let joins = "      after: count\n      output: [{storage_provider: s3, path: cut-data/out}]\n";
+    for yaml in [
+        cloud.function("cut", cut, &format!("{small}{}", between("cut-data/in", "cut-data/parts"))),
+        cloud.function("count", count, &format!("{small}{}", between("cut-data/parts", "cut-data/counts"))),
+        cloud.function("table", table, &format!("{small}{joins}")),
+    ] {
+        cloud.ok(&["deploy", &yaml]);
+    }
+    let (a, b) = (Machine::new(&cloud), Machine::new(&cloud));
+    for index in 0..TASKS {
+        a.home.write(&format!("in/f{index}"), &format!("f{index}"));
+    }
+    let id = a.launch_and_die(&b, "cut", TASKS);
+    let open = b.json(&["runs", &id]);
+    assert_eq!(open["stages"].as_array().map(Vec::len), Some(3), "{open}");
+    let ended = b.json(&["runs", &id, "--wait"]);
+    let counts = |run: &Value| -> Vec<u64> {
+        let stages = run["stages"].as_array().unwrap().iter();
+        stages.map(|stage| stage["counts"]["succeeded"].as_u64().unwrap()).collect()
+    };
+    assert_eq!(counts(&ended), [TASKS as u64, 2 * TASKS as u64, 1], "{ended}");
+    assert_eq!(
+        (&ended["settled"], &ended["counts"]["total"]),
+        (&true.into(), &(3 * TASKS as u64 + 1).into())
+    );
+    b.ok(&["get", "s3://cut-data/out/lines", "lines"]);
+    // Whoever only lists sees the same, and a third machine, too.
+    assert_eq!(b.json(&["runs"])[0]["counts"], ended["counts"]);
+    assert_eq!(Machine::new(&cloud).json(&["runs", &id])["stages"], ended["stages"]);
+}

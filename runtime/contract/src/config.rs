@@ -240,6 +240,7 @@ mod tests {
             request_id: "0-1",
             dir: "d",
             name: "n.txt",
+            group: None,
             variables: &variables,
         };
         let at = |path: &str| rule(path, &[], &[]).for_task(&values);

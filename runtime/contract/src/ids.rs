@@ -41,13 +41,40 @@ impl TaskId {
         Self(if number == 0 { JOIN.to_owned() } else { format!("{JOIN}-{}", number.saturating_add(1)) })
     }
 
-    /// The task of a join that this one is, or came of.
+    /// The task of a join (`self`) for one group of launched tasks: `join-g7`, `join-2-g7`.
+    #[must_use]
+    pub fn of_group(&self, group: u64) -> Self {
+        Self(format!("{}-g{group}", self.0))
+    }
+
+    /// The join that this task is of, or came of; for all groups the same.
     #[must_use]
     pub fn of_join(&self) -> Option<Self> {
+        self.join_and_group().map(|(join, _)| join)
+    }
+
+    /// The group that a join's task is for, where the task is that of a group or came of one.
+    #[must_use]
+    pub fn group(&self) -> Option<u64> {
+        self.join_and_group()?.1
+    }
+
+    fn join_and_group(&self) -> Option<(Self, Option<u64>)> {
         let root = self.0.split('.').next()?;
-        let number = root.strip_prefix(JOIN)?;
+        let (join, group) = match root.rsplit_once("-g") {
+            Some((join, group)) => (join, Some(plain_number(group)?)),
+            None => (root, None),
+        };
+        let number = join.strip_prefix(JOIN)?;
         let is_join = number.is_empty() || number.strip_prefix('-').and_then(plain_number).is_some();
-        is_join.then(|| Self(root.to_owned()))
+        is_join.then(|| (Self(join.to_owned()), group))
+    }
+
+    /// The block of the ledger that its records are in, where it came of a launched task or a join.
+    #[must_use]
+    pub fn block(&self) -> Option<u64> {
+        let join = || self.join_and_group().map(|(_, group)| group.unwrap_or(0));
+        Some(self.root().or_else(join)? / crate::keys::BLOCK)
     }
 
     /// The task whose output started this one, if one did.
@@ -213,7 +240,29 @@ mod tests {
         let child = TaskId::join(1).child(7).expect("short enough");
         assert_eq!((child.of_join(), child.outputs()), (Some(TaskId::join(1)), 1));
         assert_eq!((child.parent(), TaskId::join(1).parent()), (Some(TaskId::join(1)), None));
-        for other in ["7", "7.1", "joiner", "join-x", "join-02", "0123456789abcdef"] {
+        let group = TaskId::join(1).of_group(1_234);
+        assert_eq!(
+            (group.as_str(), group.of_join(), group.group()),
+            ("join-2-g1234", Some(TaskId::join(1)), Some(1_234))
+        );
+        let child = group.child(3).expect("short enough");
+        assert_eq!(
+            (child.of_join(), child.group(), child.block()),
+            (Some(TaskId::join(1)), Some(1_234), Some(1))
+        );
+        assert_eq!((TaskId::join(0).group(), TaskId::join(0).block()), (None, Some(0)));
+        for other in [
+            "join-g",
+            "join-g01",
+            "join-gx",
+            "x-g1",
+            "7",
+            "7.1",
+            "joiner",
+            "join-x",
+            "join-02",
+            "0123456789abcdef",
+        ] {
             assert_eq!(other.parse::<TaskId>().expect("an id").of_join(), None, "{other}");
         }
     }

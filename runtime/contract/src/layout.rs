@@ -15,13 +15,16 @@ pub const ENV_FILES: &str = "FILES_DIR";
 
 /// Set for the script of a task of several files: the folder that they are in.
 pub const ENV_INPUT_DIR: &str = "INPUT_DIR";
+/// Set for the script of a join that starts for a group: the group's name, as it stands in paths.
+pub const ENV_JOIN_GROUP: &str = "JOIN_GROUP";
 /// Set for the script of a launched task: its number within the run, from 0.
 pub const ENV_TASK_INDEX: &str = "TASK_INDEX";
 /// Variables that the runtime sets for a script, beside those that begin with `AWS_`, `THRONG_` and `LAMBDA_`: a launch gives them no
 /// other value.
-pub const OWN_VARIABLES: [&str; 15] = [
+pub const OWN_VARIABLES: [&str; 17] = [
     "INPUT_FILE_PATH",
     ENV_INPUT_DIR,
+    "INPUT_LIST",
     "TMP_INPUT_DIR",
     "TMP_OUTPUT_DIR",
     "SCAR_INPUT_FILE",
@@ -34,6 +37,7 @@ pub const OWN_VARIABLES: [&str; 15] = [
     "INSTANCE_IP",
     "_X_AMZN_TRACE_ID",
     ENV_FILES,
+    ENV_JOIN_GROUP,
     ENV_TASK_INDEX,
 ];
 

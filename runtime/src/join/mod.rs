@@ -9,17 +9,21 @@
 //! `\t`, `\n`, `\r`, `\\`.
 //!
 //! ```text
+//! claim    whose a start is, when it is told of more than once
 //! gather   the outputs of the stages before, from their records
 //! ```
 
+mod claim;
 mod gather;
 
+use crate::barrier::Barrier;
 use crate::config::RuntimeSettings;
 use crate::event::{Input, Job};
 use crate::s3::{Fetched, S3};
 use crate::several::{fetch_all, refuse_too_large, relative};
 use crate::stage::{Folders, StageError, Staged, of_io, of_s3};
 use crate::stores::Stores;
+pub use claim::is_another_s;
 use gather::Given;
 use sha2::{Digest as _, Sha256};
 use std::collections::HashSet;
@@ -27,7 +31,7 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 use std::time::Instant;
-use throng_contract::barrier::{ALL, BarrierPlan, Join, Start, first_success};
+use throng_contract::barrier::{ALL, Join, Start, first_success};
 use throng_contract::keys::{RecordName, records_prefix};
 use throng_contract::{FailureClass, TaskRef};
 
@@ -61,13 +65,18 @@ pub fn is_done(s3: &S3, home: &str, task: &TaskRef, until: Instant) -> bool {
 /// Writes the list, and stages the files unless the join does without.
 pub fn stage(
     task: &TaskRef,
-    plan: Option<&BarrierPlan>,
+    barrier: &Barrier<'_>,
     (stores, home): (&Stores<'_>, &str),
     folders: &Folders,
     until: Instant,
 ) -> Result<Staged, StageError> {
     let input = |message: String| StageError { class: FailureClass::Input, message };
-    let sources = plan.and_then(|plan| Some((plan, plan.join_of(&task.task)?)));
+    let plan = barrier.plan(&task.run, until).map_err(|error| of_s3(&error, until))?;
+    let number = task.task.group();
+    let group = number.map(|number| barrier.group(&task.run, number, until)).transpose();
+    let group = group.map_err(|error| of_s3(&error, until))?;
+    let slice = group.as_ref().map(|(group, _)| *group);
+    let sources = plan.as_deref().and_then(|plan| Some((plan, plan.join_of(&task.task, slice)?)));
     let Some((plan, sources)) = sources else {
         return Err(input(format!("the run {} has no such join (any more)", task.run)));
     };
@@ -89,7 +98,8 @@ pub fn stage(
     let file = folders.beside(LIST);
     fs::write(&file, &text).map_err(|error| of_io(&error))?;
     let etag = hex::encode(Sha256::digest(text.as_bytes()));
-    Ok(Staged::one(file, Fetched { bytes, etag, ..Fetched::default() }))
+    let fetched = Fetched { bytes, etag, ..Fetched::default() };
+    Ok(Staged { group, ..Staged::one(file, fetched) })
 }
 
 fn list(given: &[Given]) -> String {

@@ -18,9 +18,9 @@ fn plan(tasks: u64, when: When, stage_in: bool) -> String {
         outputs: vec![Stored { bucket: "out".into(), prefix: "results/".into(), suffix: String::new() }],
         join: None,
     };
-    let join = Join { task: TaskId::join(0), depth: 1, when, stage_in };
+    let join = Join { task: TaskId::join(0), depth: 1, when, stage_in, grouped: false };
     let stages = vec![stage("first"), BarrierStage { from: vec![0], join: Some(join), ..stage("f") }];
-    serde_json::to_string(&BarrierPlan { version: 1, tasks, stages }).unwrap()
+    serde_json::to_string(&BarrierPlan { version: 1, tasks, groups: 0, stages }).unwrap()
 }
 
 fn barrier() -> String {
@@ -33,21 +33,30 @@ fn named(name: &str) -> FunctionConfig {
 
 /// One task of the run, as a launch sends it.
 fn work(rig: &mut Rig, task: u64, text: &str) -> Answer {
+    work_in("all", rig, task, text)
+}
+
+fn work_in(group: &str, rig: &mut Rig, task: u64, text: &str) -> Answer {
     let key = format!("{task}.txt");
     rig.put(&format!("in/{key}"), text.as_bytes());
     rig.invoke(&json!({
-        "throng": {"version": 2, "run": RUN, "task": task.to_string()}, "group": "all", "bucket": "in", "key": key,
+        "throng": {"version": 2, "run": RUN, "task": task.to_string()}, "group": group, "bucket": "in", "key": key,
     }))
 }
 
 fn start(rig: &mut Rig) -> Answer {
+    start_by(rig, MARKER)
+}
+
+fn start_by(rig: &mut Rig, marker: &str) -> Answer {
     rig.invoke(&json!({"Records": [{"eventSource": "aws:s3", "s3": {
-        "bucket": {"name": "home"}, "object": {"key": MARKER, "size": 0, "sequencer": "1"}}}]}))
+        "bucket": {"name": "home"}, "object": {"key": marker, "size": 0, "sequencer": "1"}}}]}))
 }
 
 /// Moves what `first` has left into the cloud of the rig that joins.
 fn hand_over(from: &Rig, to: &Rig) {
-    for key in from.list("home/l/").into_iter().chain(from.list("out/")).chain([barrier()]) {
+    let lists = ["home/l/", "out/", "home/runs/"].map(|prefix| from.list(prefix));
+    for key in lists.into_iter().flatten() {
         to.put(&key, &from.get(&key).unwrap());
     }
 }
@@ -193,4 +202,85 @@ fn a_marker_of_another_function_is_an_object_like_any() {
         "bucket": {"name": "home"}, "object": {"key": other, "sequencer": "1"}}}]});
     assert!(rig.invoke(&event).ok);
     assert_eq!(rig.printed(), [other]);
+}
+
+/// Two tasks of subject 1, one of subject 2: each has a join of its own, with what is its subject's alone.
+#[test]
+fn a_join_starts_for_each_group_and_gets_what_is_its_own() {
+    let outputs = |path: &str| {
+        let provider = None;
+        vec![OutputRule {
+            provider,
+            bucket: "out".into(),
+            path: path.into(),
+            prefix: Vec::new(),
+            suffix: Vec::new(),
+        }]
+    };
+    let config = FunctionConfig { outputs: outputs("results"), ..named("first") };
+    let script = "[ \"$(cat $INPUT_FILE_PATH)\" != bad ] && cp $INPUT_FILE_PATH $TMP_OUTPUT_DIR/";
+    let mut first = Rig::start(&config, Some(script), &[]);
+    let mut plan: BarrierPlan = serde_json::from_str(&plan(4, When::AllSucceeded, true)).unwrap();
+    (plan.version, plan.groups) = (BarrierPlan::VERSION, 3);
+    plan.stages[1].join.as_mut().unwrap().grouped = true;
+    first.put(&barrier(), serde_json::to_string(&plan).unwrap().as_bytes());
+    let names = json!([{"first": 0, "count": 2, "name": "sub-01/a%20b"}, {"first": 2, "count": 1, "name": "."},
+        {"first": 3, "count": 1, "name": "sub-03"}]);
+    first.put(&format!("home/runs/{RUN}/manifest/groups/000000.json"), names.to_string().as_bytes());
+
+    let marker = |group: u64| format!("start/f/{RUN}.1.join-g{group}.0");
+    assert!(work_in("1-2-1", &mut first, 2, "two").ok);
+    assert_eq!(first.list("home/start/"), [format!("home/{}", marker(1))], "it waits for no other group");
+    assert!(!work_in("2-3-1", &mut first, 3, "bad").ok);
+    assert!(work_in("0-0-2", &mut first, 1, "one").ok && work_in("0-0-2", &mut first, 0, "zero").ok);
+    assert_eq!(
+        first.list("home/start/"),
+        [0, 1].map(|group| format!("home/{}", marker(group))),
+        "not for what failed"
+    );
+
+    let config = FunctionConfig { outputs: outputs("joined/{group}"), ..named("f") };
+    let mut rig = Rig::start(
+        &config,
+        Some("cat $TMP_INPUT_DIR/*.txt > $TMP_OUTPUT_DIR/all; echo group $JOIN_GROUP"),
+        &[],
+    );
+    hand_over(&first, &rig);
+    for group in [1, 0] {
+        rig.put(&format!("home/{}", marker(group)), b"");
+        let answer = start_by(&mut rig, &marker(group));
+        assert!(answer.ok, "{answer:?}");
+    }
+    assert_eq!(rig.printed(), ["group .", "group sub-01/a%20b"]);
+    assert_eq!(rig.get("out/joined/sub-01/a%20b/all").unwrap(), b"zeroone");
+    assert_eq!(rig.get("out/joined/all").unwrap(), b"two", "a group without a folder has none");
+    let record = rig.records().into_iter().find(|record| record.key == marker(0)).unwrap();
+    assert_eq!((record.group.as_deref(), record.task.unwrap().task.as_str()), (Some("0-0-2"), "join-g0"));
+    assert!(rig.printed().iter().all(|line| !line.contains("no such join")));
+}
+
+/// S3 tells of a marker twice, and the first invocation still works on it: the second leaves it to that, unless its time is over
+/// or somebody sends the join again.
+#[test]
+fn a_marker_that_is_delivered_twice_starts_its_script_once() {
+    let mut rig = joined("echo joined", true);
+    let begun = format!("home/runs/{RUN}/barrier/join/begun.0");
+    let claim = |until_ms: u64| json!({"request_id": "another", "until_ms": until_ms}).to_string();
+    rig.put(&begun, claim(u64::MAX).as_bytes());
+    assert!(start(&mut rig).ok);
+    assert_eq!(rig.records().len(), 2, "those before it alone");
+    assert!(rig.printed()[0].contains("another invocation is at work on this join"));
+    // Sent again by a person: an event of ours.
+    let task = json!({"version": 2, "run": RUN, "stage": 1, "task": "join"});
+    assert!(rig.invoke(&json!({"throng": task, "bucket": "home", "key": MARKER, "group": "all"})).ok);
+    assert_eq!(rig.printed().last().map(String::as_str), Some("joined"));
+
+    let mut rig = joined("echo joined; exit $(cat $TMP_INPUT_DIR/extra | wc -c)", true);
+    rig.put(&begun, claim(1).as_bytes());
+    assert!(!start(&mut rig).ok, "the time of the first was over, and the script says 1");
+    // That attempt has ended: the next does it again.
+    assert!(!start(&mut rig).ok);
+    assert_eq!(rig.records().len(), 4);
+    let claimed = String::from_utf8(rig.get(&begun).unwrap()).unwrap();
+    assert!(!claimed.contains("another"), "{claimed}");
 }

@@ -124,6 +124,11 @@ impl FileList {
         self.entries = kept;
     }
 
+    /// Puts the files into another order: `order` has the number of each, once.
+    pub fn reorder(&mut self, order: &[usize]) {
+        self.entries = order.iter().filter_map(|index| self.entries.get(*index).copied()).collect();
+    }
+
     /// Files whose last parts of their names are equal, though they are in different folders; `None` when there are none.
     #[must_use]
     pub fn equal_names(&self) -> Option<EqualNames> {

@@ -58,6 +58,7 @@ const LAMBDA: &[&str] = &[
     "files",
     "after",
     "when",
+    "by",
     "stage_in",
     "group",
     "with",

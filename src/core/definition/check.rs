@@ -16,6 +16,7 @@ pub(super) fn all(functions: &[ParsedFunction], report: &mut Report) {
     overlaps(functions, report);
     own_loops(functions, report);
     join_names(functions, report);
+    group_results(functions, report);
     chains(functions, report);
     between_stages(functions, report);
     provider_loops(functions, report);
@@ -115,8 +116,16 @@ fn join_names(functions: &[ParsedFunction], report: &mut Report) {
         let Some(join) = &read.definition.join else { continue };
         let key = format!("{}.lambda.after", read.key);
         for (name, at) in join.after.iter().zip(&read.after) {
+            let whole = functions.iter().map(|read| &read.definition).find(|other| other.name == *name);
+            let whole = whole.and_then(|other| other.join.as_ref()).is_some_and(|other| other.by.is_none());
             if *name == read.definition.name {
                 report.error(*at, &key, "a function cannot wait for itself");
+            } else if join.by.is_some() && whole {
+                let message = format!(
+                    "a join with `by` cannot wait for `{name}`, which joins everything: give that one the same `by`, or take it \
+                     from this one"
+                );
+                report.error(*at, &key, message);
             } else if !known.contains(&name.as_str()) && known.len() > 1 {
                 let others: Vec<_> =
                     known.iter().copied().filter(|known| *known != read.definition.name).collect();
@@ -125,6 +134,23 @@ fn join_names(functions: &[ParsedFunction], report: &mut Report) {
                     None => format!("its functions: {}", others.join(", ")),
                 };
                 report.error(*at, &key, format!("this file has no function {}; {hint}", show(name)));
+            }
+        }
+    }
+}
+
+/// Joins of groups that would store the results of all under the same keys.
+fn group_results(functions: &[ParsedFunction], report: &mut Report) {
+    for read in
+        functions.iter().filter(|read| read.definition.join.as_ref().is_some_and(|join| join.by.is_some()))
+    {
+        for (output, at) in read.definition.outputs.iter().zip(&read.outputs) {
+            if !output.template().keeps_apart() {
+                let message = format!(
+                    "every group stores here, and nothing in the path differs between them: put {{group}} into it, as `{}/{{group}}`",
+                    output.path
+                );
+                report.warn(*at, &format!("{}.lambda.output", read.key), message);
             }
         }
     }

@@ -84,7 +84,8 @@ pub(super) fn outputs(
             .chain(definition.sweep.iter().map(|(name, _)| name))
             .map(String::as_str)
             .collect();
-        templates::check(&path, &declared, at, &fields.key("path"), report);
+        let grouped = definition.join.as_ref().is_some_and(|join| join.by.is_some());
+        templates::check(&path, (&declared, grouped), at, &fields.key("path"), report);
         let provider = match provider {
             None => continue,
             Some(Storage::Own) => None,

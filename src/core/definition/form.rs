@@ -37,7 +37,7 @@ pub fn from_form(form: &FunctionForm, base: &Path) -> Result<Definition, Definit
     if !form.output.trim().is_empty()
         && let Some((bucket, path)) = place::split(&field(&form.output), "output", &mut report)
     {
-        templates::check(&path, &[], Position::default(), "output", &mut report);
+        templates::check(&path, (&[], true), Position::default(), "output", &mut report);
         definition.outputs.push(OutputRule {
             provider: None,
             bucket,

@@ -1,13 +1,16 @@
-//! `after`, `when`, `stage_in`: functions that start when others have ended.
+//! `after`, `when`, `by`, `stage_in`: functions that start when others have ended.
 
 use super::Definition;
 use super::fields::{Fields, show};
 use super::limits;
 use super::problem::{Position, Report};
 use throng_contract::barrier::When;
+use throng_contract::{Template, Word};
 
 /// Most functions that a join waits for: their names are kept in a tag.
 const MOST: usize = 8;
+/// Longest `by`, in bytes: it is kept in a tag, too.
+const LONGEST_BY: usize = 128;
 
 /// A join: it starts once, when every task of other functions of its run has ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,19 +21,25 @@ pub struct JoinRule {
     pub when: When,
     /// Whether it gets their files, or only the list of them.
     pub stage_in: bool,
+    /// What names the group of a launched input, when it starts once for each group: a path with words in braces.
+    pub by: Option<String>,
 }
 
 impl JoinRule {
     /// What it does, in words.
     pub(super) fn lines(&self) -> Vec<String> {
         let names = self.after.join(" and ");
-        let when = match self.when {
-            When::AllSucceeded => format!(
-                "none: it waits for {names}, and starts once when every task before it has succeeded; else it is cancelled"
+        let once = match &self.by {
+            None => "starts once when every task before it".to_owned(),
+            Some(by) => format!(
+                "starts once for each {by} of the launched inputs, when every task before it with the same"
             ),
-            When::AllEnded => {
-                format!("none: it waits for {names}, and starts once when every task before it has ended")
+        };
+        let when = match self.when {
+            When::AllSucceeded => {
+                format!("none: it waits for {names}, and {once} has succeeded; else it is cancelled")
             }
+            When::AllEnded => format!("none: it waits for {names}, and {once} has ended"),
         };
         let gets = if self.stage_in {
             "it gets what they have stored: the files in TMP_INPUT_DIR, and the list of them in INPUT_LIST"
@@ -52,8 +61,9 @@ pub(super) fn read(lambda: &Fields<'_>, definition: &mut Definition, report: &mu
     let when =
         lambda.word("when", &[("all-succeeded", When::AllSucceeded), ("all-ended", When::AllEnded)], report);
     let stage_in = lambda.flag("stage_in", report);
+    let by = read_by(lambda, report);
     if names.is_empty() {
-        for name in ["when", "stage_in"] {
+        for name in ["when", "by", "stage_in"] {
             if let Some(node) = lambda.node(name) {
                 let message =
                     "is of a join, and this function is none: name the function that it waits for in `after`";
@@ -85,8 +95,43 @@ pub(super) fn read(lambda: &Fields<'_>, definition: &mut Definition, report: &mu
         after,
         when: when.map(|when| when.value).unwrap_or_default(),
         stage_in: stage_in.unwrap_or(true),
+        by,
     });
     positions
+}
+
+/// Reads what names the group of a launched input.
+fn read_by(lambda: &Fields<'_>, report: &mut Report) -> Option<String> {
+    let key = lambda.key("by");
+    let text = lambda.text("by", report)?;
+    let mut wrong = |message: String| report.error(text.at, &key, message);
+    let template = match Template::parse(&text.value) {
+        Ok(template) => template,
+        Err(error) => {
+            wrong(error.to_string());
+            return None;
+        }
+    };
+    let foreign = template.words().find(|word| !is_of_input(word));
+    if let Some(word) = foreign {
+        wrong(format!(
+            "`{word}` says nothing of a launched input: {{dir}}, {{name}}, {{stem}}, {{ext}} and variables of the run do"
+        ));
+    } else if template.words().next().is_none() {
+        wrong(
+            "has no word in braces, so that all tasks would be of one group: write {dir}, or leave it out"
+                .into(),
+        );
+    } else if text.value.len() > LONGEST_BY {
+        wrong(format!("is longer than {LONGEST_BY} bytes"));
+    } else {
+        return Some(text.value);
+    }
+    None
+}
+
+const fn is_of_input(word: &Word) -> bool {
+    matches!(word, Word::Dir | Word::Name | Word::Stem | Word::Ext | Word::Variable(_))
 }
 
 #[cfg(test)]
@@ -126,10 +171,14 @@ mod tests {
         assert_eq!(all[0].join, None);
         assert_eq!(
             join(1),
-            JoinRule { after: vec!["detect".into()], when: When::AllSucceeded, stage_in: true }
+            JoinRule { after: vec!["detect".into()], when: When::AllSucceeded, stage_in: true, by: None }
         );
-        let last =
-            JoinRule { after: vec!["detect".into(), "m".into()], when: When::AllEnded, stage_in: false };
+        let last = JoinRule {
+            after: vec!["detect".into(), "m".into()],
+            when: When::AllEnded,
+            stage_in: false,
+            by: None,
+        };
         assert_eq!(join(2), last);
         let text = explain(&all[1]).to_string();
         assert!(
@@ -144,6 +193,26 @@ mod tests {
         );
         let again = parse(&to_yaml(&all[2]), Path::new("/d/f.yaml"), Environment(&|_| None)).unwrap();
         assert_eq!(again.definitions[0].join, Some(last));
+    }
+
+    #[test]
+    fn a_join_says_what_it_starts_for() {
+        let place = "output: [{storage_provider: s3, path: 'bucket/out/{group}'}]";
+        let join = format!("after: detect\n      by: '{{dir}}/{{ALPHA}}'\n      {place}");
+        let all = read(&[("detect", ""), ("m", &join)]).unwrap();
+        assert_eq!(all[1].join.clone().unwrap().by.as_deref(), Some("{dir}/{ALPHA}"));
+        let text = explain(&all[1]).to_string();
+        assert!(text.contains("starts once for each {dir}/{ALPHA} of the launched inputs"), "{text}");
+        let again = parse(&to_yaml(&all[1]), Path::new("/d/f.yaml"), Environment(&|_| None)).unwrap();
+        assert_eq!(again.definitions[0].join, all[1].join);
+        let wrong = |more: &str| read(&[("a", ""), ("m", &format!("after: a\n      {more}"))]).unwrap_err();
+        assert!(wrong("by: '{run}'").contains("`{run}` says nothing of a launched input"));
+        assert!(wrong("by: subjects").contains("has no word in braces"));
+        assert!(wrong("by: 'x-{dir}'").contains("between slashes"));
+        assert!(wrong(place).contains("`{group}`"), "only a join with groups has one");
+        assert!(read(&[("a", "by: '{dir}'")]).unwrap_err().contains("name the function that it waits for"));
+        let said = read(&[("a", ""), ("all", "after: a"), ("m", "after: all\n      by: '{dir}'")]);
+        assert!(said.unwrap_err().contains("`all`, which joins everything"));
     }
 
     #[test]

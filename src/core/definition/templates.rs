@@ -7,8 +7,15 @@ use throng_contract::{OutputRule, Template, Word};
 /// Words that are another at every attempt: a task of the next stage could not be told to be the same.
 const OF_ATTEMPTS: [Word; 2] = [Word::Attempt, Word::RequestId];
 
-/// Checks an output's path. `declared` are the variables that tasks of the function have.
-pub(super) fn check(path: &str, declared: &[&str], at: Position, key: &str, report: &mut Report) {
+/// Checks an output's path. `declared` are the variables that tasks of the function have; `grouped` says that it is a join with
+/// groups.
+pub(super) fn check(
+    path: &str,
+    (declared, grouped): (&[&str], bool),
+    at: Position,
+    key: &str,
+    report: &mut Report,
+) {
     let template = match Template::parse(path) {
         Ok(template) => template,
         Err(error) => {
@@ -17,6 +24,9 @@ pub(super) fn check(path: &str, declared: &[&str], at: Position, key: &str, repo
             return report.error(at, key, format!("{error}{meant}"));
         }
     };
+    if !grouped && template.has(&Word::Group) {
+        report.error(at, key, "`{group}` is for a join that says with `by` what it starts for");
+    }
     for name in template.variables().filter(|name| !declared.contains(name)) {
         let message = format!(
             "`{{{name}}}` is not known: tasks of this function have no variable of this name, and no word is written so"
@@ -26,7 +36,7 @@ pub(super) fn check(path: &str, declared: &[&str], at: Position, key: &str, repo
 }
 
 fn guess(word: &str) -> Option<&'static str> {
-    closest(word, &["run", "task", "attempt", "dir", "name", "stem", "ext", "stage", "request_id"])
+    closest(word, &["run", "task", "attempt", "dir", "name", "stem", "ext", "stage", "request_id", "group"])
 }
 
 /// Warns of braces in an input's path, which mean nothing there.
@@ -80,7 +90,7 @@ mod tests {
 
     fn said(path: &str, declared: &[&str]) -> String {
         let mut report = Report::default();
-        check(path, declared, Position { line: 3, column: 9 }, "output.path", &mut report);
+        check(path, (declared, false), Position { line: 3, column: 9 }, "output.path", &mut report);
         report.errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("|")
     }
 
@@ -93,5 +103,6 @@ mod tests {
         assert!(said("out/{Dir}", &[]).ends_with("did you mean `{dir}`?"));
         assert!(said("out/{BETA}", &["ALPHA"]).contains("no variable of this name"));
         assert!(said("out/x{", &[]).contains("no `}`"));
+        assert!(said("out/{group}", &[]).contains("`by`"));
     }
 }

@@ -58,6 +58,9 @@ pub fn to_yaml(definition: &Definition) -> String {
         if join.when != When::default() {
             line(format!("when: {}", join.when));
         }
+        if let Some(by) = &join.by {
+            line(format!("by: {}", quote(by)));
+        }
         if !join.stage_in {
             line("stage_in: false".into());
         }

@@ -57,6 +57,8 @@ const SWEEP: &str = "throng:sweep";
 const MOST_TAGS: usize = 8;
 /// In [`JOIN`]: the join gets no files.
 const LIST_ONLY: &str = "list-only";
+/// In [`JOIN`]: base64 of what names its groups follows.
+const BY: &str = "by=";
 /// Longest value of a tag (Lambda, `TagResource`).
 const LONGEST: usize = 256;
 
@@ -255,7 +257,10 @@ pub(super) fn output_tag(places: &[Place]) -> Option<String> {
 pub(super) fn of_join(join: Option<&JoinRule>) -> Vec<(String, String)> {
     let Some(join) = join else { return Vec::new() };
     let when = (join.when != When::default()).then_some(join.when.as_str());
-    let words: Vec<_> = when.into_iter().chain((!join.stage_in).then_some(LIST_ONLY)).collect();
+    let mut words: Vec<_> = when.into_iter().chain((!join.stage_in).then_some(LIST_ONLY)).collect();
+    // Tags take no braces.
+    let by = join.by.as_ref().map(|by| format!("{BY}{}", URL_SAFE_NO_PAD.encode(by)));
+    words.extend(by.as_deref());
     vec![(AFTER.to_owned(), join.after.join(" ")), (JOIN.to_owned(), words.join(" "))]
 }
 
@@ -303,7 +308,10 @@ pub fn join_of(tags: &BTreeMap<String, String>) -> Option<JoinRule> {
     let has =
         |word: &str| tags.get(JOIN).is_some_and(|words| words.split_whitespace().any(|known| known == word));
     let when = if has(When::AllEnded.as_str()) { When::AllEnded } else { When::AllSucceeded };
-    (!after.is_empty()).then(|| JoinRule { after, when, stage_in: !has(LIST_ONLY) })
+    let words = tags.get(JOIN).map(String::as_str).unwrap_or_default().split_whitespace();
+    let by = words.filter_map(|word| word.strip_prefix(BY)).find_map(|by| URL_SAFE_NO_PAD.decode(by).ok());
+    let by = by.and_then(|by| String::from_utf8(by).ok());
+    (!after.is_empty()).then(|| JoinRule { after, when, stage_in: !has(LIST_ONLY), by })
 }
 
 #[cfg(test)]
@@ -376,7 +384,8 @@ mod tests {
     #[test]
     fn joins_round_trip_through_tags() {
         for (when, stage_in) in [(When::AllSucceeded, true), (When::AllEnded, false)] {
-            let join = JoinRule { after: vec!["a".into(), "B-2".into()], when, stage_in };
+            let by = (!stage_in).then(|| "{dir}/é".to_owned());
+            let join = JoinRule { after: vec!["a".into(), "B-2".into()], when, stage_in, by };
             assert_eq!(join_of(&of_join(Some(&join)).into_iter().collect()), Some(join));
         }
         assert_eq!(join_of(&BTreeMap::new()), None);

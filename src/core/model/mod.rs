@@ -7,6 +7,7 @@
 //! run_values    which variables a launch may give to scripts
 //! runs          runs, tasks, counts, an open run
 //! sets          sets of parameters of a run
+//! join_groups   groups of launched tasks, for joins that start once for each
 //! launched      what a launch left out, and the limits that it chose
 //! task_name     how people and documents name a task
 //! packs         how many tasks share an invocation
@@ -18,6 +19,7 @@
 
 mod architecture;
 mod functions;
+mod join_groups;
 mod launched;
 mod logs;
 mod packs;
@@ -32,6 +34,7 @@ mod variables;
 
 pub use architecture::Architecture;
 pub use functions::{FunctionForm, FunctionInfo, InvocationInfo};
+pub use join_groups::JoinGroups;
 pub use launched::{Overrides, Reuse};
 pub use logs::{Arrival, LineId, LogEntry, LogMode, LogQuery, LogView};
 pub use packs::{NoPackSize, PackSize};
@@ -42,7 +45,7 @@ pub use runs::{
     Collision, Counts, RunStatistics, RunSummary, RunTrouble, RunView, StageSummary, StageView, TaskRow,
     Waiting,
 };
-pub use sets::{Axis, Sets, read_axis, read_values};
+pub use sets::{Axis, Order, Sets, read_axis, read_values};
 pub use storage::{BucketInfo, ObjectInfo, ObjectPlace, Place, ProviderOf};
 pub use task_name::{NoTaskName, TaskName};
 pub use throng_contract::{AttemptRecord, FailureClass, OutputObject, Phases, Source, TaskState};

@@ -262,6 +262,12 @@ impl TaskRow {
         self.state == TaskState::Succeeded && name().is_some_and(|name| name.stored_nothing())
     }
 
+    /// What a join's task is for, when it is for a group: this takes the place of its input.
+    #[must_use]
+    pub fn group(&self) -> Option<&str> {
+        (self.bucket.is_empty() && !self.key.is_empty()).then_some(&*self.key)
+    }
+
     /// Whether its end is known from the platform's log alone: the ledger may still say otherwise.
     #[must_use]
     pub fn is_reported(&self) -> bool {

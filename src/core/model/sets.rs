@@ -1,7 +1,8 @@
 //! Sets of parameters: the same inputs with many values. A task is an input with a set.
 
+use super::JoinGroups;
 use serde::{Deserialize, Serialize};
-use std::ops::Range;
+use throng_contract::TaskId;
 
 /// Sets of parameters. Without any, a task is an input alone.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -17,6 +18,52 @@ pub struct Sets {
     /// Empty: the first set is the first input's, and so on.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub inputs: Vec<u64>,
+    /// Which tasks these are, where groups have sorted them.
+    #[serde(default, skip_serializing_if = "Order::is_empty")]
+    pub order: Order,
+    /// The groups that the tasks are in, when a join starts for each.
+    #[serde(skip)]
+    pub groups: JoinGroups,
+}
+
+/// An order of tasks that is not that of inputs and their sets.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "Vec<u64>", into = "Vec<u64>")]
+pub struct Order {
+    /// Of each task, its place among inputs and their sets.
+    places: Vec<u64>,
+    /// Of each place, its task.
+    tasks: Vec<u64>,
+}
+
+impl From<Vec<u64>> for Order {
+    fn from(places: Vec<u64>) -> Self {
+        let mut tasks: Vec<u64> = (0..places.len() as u64).collect();
+        for (task, place) in (0..).zip(&places) {
+            if let Some(at) = usize::try_from(*place).ok().and_then(|place| tasks.get_mut(place)) {
+                *at = task;
+            }
+        }
+        Self { places, tasks }
+    }
+}
+
+impl From<Order> for Vec<u64> {
+    fn from(order: Order) -> Self {
+        order.places
+    }
+}
+
+impl Order {
+    /// Whether tasks are in the order of inputs and their sets.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.places.is_empty()
+    }
+
+    fn get(list: &[u64], at: u64) -> u64 {
+        usize::try_from(at).ok().and_then(|at| list.get(at)).copied().unwrap_or(at)
+    }
 }
 
 /// A variable and the values that it takes.
@@ -83,20 +130,34 @@ impl Sets {
     #[must_use]
     pub fn of_task(&self, task: u64) -> (u64, Option<u64>) {
         let per_input = self.per_input();
-        let set = if self.paired { task } else { task % per_input };
-        let listed = usize::try_from(task).ok().and_then(|task| self.inputs.get(task)).copied();
-        (listed.unwrap_or(task / per_input), (!self.is_empty()).then_some(set))
+        let place = self.place_of(task);
+        let set = if self.paired { place } else { place % per_input };
+        let listed = usize::try_from(place).ok().and_then(|place| self.inputs.get(place)).copied();
+        (listed.unwrap_or(place / per_input), (!self.is_empty()).then_some(set))
     }
 
     /// The numbers of the tasks that an input becomes.
-    #[must_use]
-    pub fn tasks_of(&self, input: u64) -> Range<u64> {
-        if self.inputs.is_empty() {
+    pub fn tasks_of(&self, input: u64) -> impl Iterator<Item = u64> + use<'_> {
+        let places = if self.inputs.is_empty() {
             let each = self.per_input();
-            return input * each..(input + 1) * each;
-        }
-        let until = |last: &dyn Fn(u64) -> bool| self.inputs.partition_point(|input| last(*input)) as u64;
-        until(&|other| other < input)..until(&|other| other <= input)
+            input * each..(input + 1) * each
+        } else {
+            let until = |last: &dyn Fn(u64) -> bool| self.inputs.partition_point(|input| last(*input)) as u64;
+            until(&|other| other < input)..until(&|other| other <= input)
+        };
+        places.map(|place| Order::get(&self.order.tasks, place))
+    }
+
+    /// The place of a task among inputs and their sets.
+    #[must_use]
+    pub fn place_of(&self, task: u64) -> u64 {
+        Order::get(&self.order.places, task)
+    }
+
+    /// The group that a task is in, as its event says it.
+    #[must_use]
+    pub fn group_of(&self, task: &TaskId) -> Option<String> {
+        self.groups.of(task).map(|group| group.to_string())
     }
 
     /// Whether every input is one task.

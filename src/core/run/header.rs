@@ -1,6 +1,7 @@
 //! What run.json, end.json and cancel.json say.
 
 use super::cloud::TriggerPlace;
+use super::join_groups::JoinGroupsHeader;
 use super::launch::PackRule;
 use super::sets::SetsHeader;
 use crate::model::{Collision, Counts, FailureClass, Millis, Overrides, Reuse, RunStatistics, StageSummary};
@@ -91,6 +92,9 @@ pub struct RunHeader {
     /// The group of its tasks, of a run with joins.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub group: Option<String>,
+    /// The groups that its tasks are in, when a join starts once for each.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub join_groups: Option<JoinGroupsHeader>,
     /// What the outputs of its tasks start: the functions of the chain behind the launched one.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub stages: Vec<LaterStage>,

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! chain       a run's stages: what the outputs of one start in the next
+//! join_groups groups of launched tasks, which joins start once for each of
 //! header      what run.json, end.json and cancel.json say; run ids
 //! manifest    the fixed list of inputs, written in parts before the run exists
 //! provider    objects at the storage providers of a function
@@ -36,6 +37,7 @@ mod follow;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
 mod header;
+mod join_groups;
 mod launch;
 mod list;
 mod manifest;
@@ -52,7 +54,7 @@ mod task;
 mod tracker;
 mod verify;
 
-pub use crate::model::{Sets, read_axis};
+pub use crate::model::{JoinGroups, Sets, read_axis};
 pub use chain::Chain;
 pub use cloud::{FunctionApi, FunctionFacts, TriggerPlace};
 pub use failure::{FailedEvent, is_measured, reason};
@@ -61,6 +63,7 @@ pub use header::{
     Cancelled, GroupsHeader, LaterStage, RunEnd, RunHeader, Skipped, SkippedInput, StartedBy, is_run_id,
     new_run_id,
 };
+pub use join_groups::JoinGroupsHeader;
 #[cfg(test)]
 pub(crate) use launch::tests as launch_tests;
 pub use launch::{

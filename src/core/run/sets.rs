@@ -3,7 +3,7 @@
 use super::{RunContext, RunError, RunHeader};
 use crate::dataset::objects::{Put, read};
 use crate::dataset::pace::Pace;
-use crate::model::{Sets, check_value, check_values};
+use crate::model::{JoinGroups, Sets, check_value, check_values};
 use crate::regular;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashSet};
@@ -116,7 +116,7 @@ impl Sets {
             return None;
         }
         let text = serde_json::to_string(&(&self.rows, &self.inputs));
-        let small = text.is_ok_and(|text| text.len() <= INLINE);
+        let small = self.order.is_empty() && text.is_ok_and(|text| text.len() <= INLINE);
         Some(SetsHeader {
             count: self.rows.len() as u64,
             names: self.names.clone(),
@@ -126,8 +126,9 @@ impl Sets {
         })
     }
 
-    /// Stores them where run.json has no room for them.
+    /// Stores them where run.json has no room for them, and the groups of tasks.
     pub(super) async fn store(&self, context: &RunContext, header: &RunHeader) -> Result<(), RunError> {
+        self.groups.store(context, &header.id).await?;
         if header.sets.as_ref().is_none_or(|sets| sets.rows.is_some()) {
             return Ok(());
         }
@@ -143,11 +144,16 @@ impl Sets {
     }
 }
 
-/// The sets of a run.
+/// The sets of a run, and the groups of its tasks.
 ///
 /// # Errors
-/// They are in an object of their own that cannot be read.
+/// They are in objects of their own that cannot be read.
 pub async fn sets_of(context: &RunContext, header: &RunHeader) -> Result<Sets, RunError> {
+    let groups = JoinGroups::read(context, header).await?;
+    Ok(Sets { groups, ..read_sets(context, header).await? })
+}
+
+async fn read_sets(context: &RunContext, header: &RunHeader) -> Result<Sets, RunError> {
     let Some(said) = &header.sets else { return Ok(Sets::default()) };
     if let Some(rows) = &said.rows {
         return Ok(Sets {
@@ -155,6 +161,7 @@ pub async fn sets_of(context: &RunContext, header: &RunHeader) -> Result<Sets, R
             rows: rows.clone(),
             paired: said.paired,
             inputs: said.inputs.clone(),
+            ..Sets::default()
         });
     }
     let body = read(context.store.as_ref(), &context.home, &sets_key(&header.id)).await?;

@@ -120,6 +120,7 @@ pub(super) async fn header(context: &RunContext, run: &str) -> Result<RunHeader,
         parameters: BTreeMap::new(),
         overwrites: facts.overwrites,
         group: None,
+        join_groups: None,
         sets: None,
         without_inputs: false,
         groups: None,
@@ -173,7 +174,8 @@ mod tests {
             from: from.to_vec(),
             ..LaterStage::default()
         };
-        let join = Join { task: TaskId::number(0), depth: 1, when: When::default(), stage_in: true };
+        let join =
+            Join { task: TaskId::number(0), depth: 1, when: When::default(), stage_in: true, grouped: false };
         let join = LaterStage { join: Some(join), ..stage("join", &[0]) };
         let kept = without_joins(vec![join, stage("after", &[1]), stage("count", &[0]), stage("mark", &[3])]);
         let kept: Vec<_> = kept.into_iter().map(|stage| (stage.function, stage.from)).collect();

@@ -114,7 +114,10 @@ pub fn facts(
     let theme = &look.theme;
     let mut facts = Facts::default();
     if let Some(row) = &view.row {
-        facts.add("input", &clean!("{}/{}  ({})", row.bucket, row.key, words::bytes(row.size)));
+        match row.group() {
+            Some(group) => facts.add("group", &clean!("{}", Clean::new(group))),
+            None => facts.add("input", &clean!("{}/{}  ({})", row.bucket, row.key, words::bytes(row.size))),
+        }
     }
     let variables = view.variables.iter().map(|(name, value)| format!("{name}={value}"));
     facts.add("values", &variables.collect::<Vec<_>>().join("  "));

@@ -18,6 +18,7 @@ async fn launched(cloud: &Cloud) -> String {
     let header = RunHeader {
         overwrites: false,
         group: None,
+        groups: None,
         version: versions::LEDGER,
         id: RUN.into(),
         function: "f".into(),
@@ -32,7 +33,7 @@ async fn launched(cloud: &Cloud) -> String {
         files: false,
         sets: None,
         without_inputs: false,
-        groups: None,
+        join_groups: None,
         skipped: None,
         unselected: 0,
         reused: throng_core::model::Reuse::default(),

@@ -4,11 +4,13 @@
 //! request that has none: so it can be driven by a runtime, and by a test that lets thousands of them go in any order.
 
 use super::fate::{Fate, fate};
+use super::group::Group;
 use super::places::{Start, block, children_key, closed_prefix, parse_marker, tens_prefix, top_prefix, word};
-use super::plan::{BarrierPlan, JoinSources, When};
+use super::plan::{BarrierPlan, BarrierStage, JoinSources, When, top_member};
 use crate::keys::{BLOCK, RecordName, block_prefix};
 use crate::{OutputObject, TaskId, TaskRef, TaskState, versions};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::ops::Range;
 use std::slice;
 
 /// Launched tasks of a group.
@@ -63,6 +65,8 @@ pub struct Finished<'a> {
     pub stage: usize,
     /// The task.
     pub task: &'a TaskId,
+    /// The group that it is in, of a run with groups.
+    pub group: Option<Group>,
     /// How the attempt ended.
     pub state: TaskState,
     /// What it stored.
@@ -81,7 +85,8 @@ pub struct Climb<'a> {
 impl<'a> Climb<'a> {
     /// The ways of a finished task: one for each join that waits for its stage.
     pub fn all(plan: &'a BarrierPlan, finished: Finished<'a>) -> impl Iterator<Item = Self> {
-        let joins = plan.joins().filter(move |sources| sources.stages.contains(&finished.stage));
+        let joins =
+            plan.joins(finished.group).filter(move |sources| sources.stages.contains(&finished.stage));
         joins.map(move |sources| Self { plan, sources, finished, answers: Vec::new() })
     }
 
@@ -113,10 +118,30 @@ struct Way<'w> {
 
 type Steps<T> = Result<T, Ask>;
 
+/// Tasks that no output has started, in order of their numbers: the launched ones of a run or group, or those of a join with groups.
+struct Row {
+    join: Option<TaskId>,
+    stage: usize,
+    depth: u32,
+    numbers: Range<u64>,
+}
+
+impl Row {
+    fn task(&self, number: u64) -> TaskId {
+        self.join.as_ref().map_or_else(|| TaskId::number(number), |join| join.of_group(number))
+    }
+
+    /// How the names of ten of its tasks begin.
+    fn names(&self, ten: u64) -> String {
+        let digits = if ten == 0 { String::new() } else { ten.to_string() };
+        self.join.as_ref().map_or(digits.clone(), |join| format!("{join}-g{digits}"))
+    }
+}
+
 impl<'w> Way<'w> {
     fn finished(&mut self, of: &Finished<'_>) -> Steps<()> {
         if !self.plan.is_inner(of.stage, self.sources) {
-            if of.task.parent().is_some() || of.task.as_number().is_some() {
+            if self.has_group(of.task) {
                 return self.look_at_group(of.task);
             }
             return match self.own_fate(of.task, of.stage)? {
@@ -132,7 +157,7 @@ impl<'w> Way<'w> {
                 return self.close(of.task, true);
             }
             let said = serde_json::to_string(&children).unwrap_or_default();
-            self.put(children_key(self.run, &self.sources.join.task, of.task), said)?;
+            self.put(children_key(self.run, &self.sources.task, of.task), said)?;
             return self.look_at_children(of.task);
         }
         match self.own_fate(of.task, of.stage)? {
@@ -152,27 +177,48 @@ impl<'w> Way<'w> {
 
     /// Everything that came of a task is final.
     fn close(&mut self, task: &TaskId, succeeded: bool) -> Steps<()> {
-        if task.parent().is_none() && task.as_number().is_none() {
+        if !self.has_group(task) {
             return self.close_top(task.as_str(), succeeded);
         }
-        let folder = closed_prefix(self.run, &self.sources.join.task, self.plan.depth_of(task), block(task));
+        let folder = closed_prefix(self.run, &self.sources.task, self.plan.depth_of(task), block(task));
         self.put(format!("{folder}{task}.{}", word(succeeded)), String::new())?;
         self.look_at_group(task)
     }
 
+    /// Whether a task is one of several that are looked at together; else it is at the top itself.
+    fn has_group(&self, task: &TaskId) -> bool {
+        task.parent().is_some() || self.row_of(task).is_some()
+    }
+
     /// Whether the group that a task is in is final.
     fn look_at_group(&mut self, task: &TaskId) -> Steps<()> {
-        match (task.parent(), task.as_number()) {
-            (Some(parent), _) => self.look_at_children(&parent),
-            (None, Some(number)) => self.look_at_ten(number / TEN),
-            (None, None) => Ok(()),
+        if let Some(parent) = task.parent() {
+            return self.look_at_children(&parent);
         }
+        match self.row_of(task) {
+            Some((row, number)) => self.look_at_ten(&row, number / TEN),
+            None => Ok(()),
+        }
+    }
+
+    /// The row of tasks that one is in which no output has started, and its number there.
+    fn row_of(&self, task: &TaskId) -> Option<(Row, u64)> {
+        if let Some(number) = task.as_number() {
+            let row = Row { join: None, stage: 0, depth: 0, numbers: self.plan.launched(self.sources) };
+            return Some((row, number));
+        }
+        let number = task.group().filter(|_| self.sources.group.is_none() && task.parent().is_none())?;
+        let join = task.of_join()?;
+        let is_of = |stage: &BarrierStage| stage.join.as_ref().is_some_and(|of| of.task == join);
+        let stage = self.plan.stages.iter().position(is_of)?;
+        let (join, depth) = (Some(join), self.plan.depth_of(task));
+        Some((Row { join, stage, depth, numbers: 0..self.plan.groups }, number))
     }
 
     /// Closes a task when everything that its outputs have started is final. Until it has said what that is, it will look
     /// itself.
     fn look_at_children(&mut self, parent: &TaskId) -> Steps<()> {
-        let key = children_key(self.run, &self.sources.join.task, parent);
+        let key = children_key(self.run, &self.sources.task, parent);
         let Some(body) = self.get(key)? else { return Ok(()) };
         let children: Vec<(u32, usize)> = serde_json::from_slice(body).unwrap_or_default();
         let child = |(ordinal, stage): (u32, usize)| Some((parent.child(ordinal)?, stage));
@@ -180,7 +226,7 @@ impl<'w> Way<'w> {
         let Some(first) = children.keys().next().cloned() else { return Ok(()) };
         let (records, closed) = (
             self.records(&first),
-            closed_prefix(self.run, &self.sources.join.task, self.plan.depth_of(&first), block(&first)),
+            closed_prefix(self.run, &self.sources.task, self.plan.depth_of(&first), block(&first)),
         );
         let below = |folder: &str| format!("{folder}{parent}.");
         let fate = self.fate_of(children, (&records, &below(&records)), &below(&closed))?;
@@ -191,35 +237,35 @@ impl<'w> Way<'w> {
     }
 
     /// Ten tasks whose numbers differ in the last digit: what their names begin with lists them and little else.
-    fn look_at_ten(&mut self, ten: u64) -> Steps<()> {
-        let tasks = (ten * TEN..self.plan.tasks.min((ten + 1).saturating_mul(TEN)))
-            .map(|number| (TaskId::number(number), 0))
-            .collect();
+    fn look_at_ten(&mut self, row: &Row, ten: u64) -> Steps<()> {
+        let numbers = (ten * TEN).max(row.numbers.start)..row.numbers.end.min((ten + 1).saturating_mul(TEN));
+        let tasks = numbers.map(|number| (row.task(number), row.stage)).collect();
         let block = ten / (BLOCK / TEN);
-        let digits = if ten == 0 { String::new() } else { ten.to_string() };
-        let folder = block_prefix(self.run, 0, block);
-        let closed = closed_prefix(self.run, &self.sources.join.task, 0, block);
+        let names = row.names(ten);
+        let folder = block_prefix(self.run, row.depth, block);
+        let closed = closed_prefix(self.run, &self.sources.task, row.depth, block);
         let fate =
-            self.fate_of(tasks, (&folder, &format!("{folder}{digits}")), &format!("{closed}{digits}"))?;
+            self.fate_of(tasks, (&folder, &format!("{folder}{names}")), &format!("{closed}{names}"))?;
         match fate {
             Fate::Open => Ok(()),
-            fate => self.close_ten(ten, block, fate == Fate::Succeeded),
+            fate => self.close_ten(row, (ten, block), fate == Fate::Succeeded),
         }
     }
 
     /// Ten tasks are final; perhaps their block is.
-    fn close_ten(&mut self, ten: u64, block: u64, succeeded: bool) -> Steps<()> {
-        let first = block * (BLOCK / TEN);
-        let last = self.plan.tasks.min((block + 1).saturating_mul(BLOCK)).div_ceil(TEN);
+    fn close_ten(&mut self, row: &Row, (ten, block): (u64, u64), succeeded: bool) -> Steps<()> {
+        let first = (block * BLOCK).max(row.numbers.start) / TEN;
+        let last = row.numbers.end.min((block + 1).saturating_mul(BLOCK)).div_ceil(TEN);
         let tens: BTreeSet<String> = (first..last).map(|ten| ten.to_string()).collect();
+        let member = top_member(row.join.as_ref(), block);
         if tens.len() == 1 {
-            return self.close_top(&block.to_string(), succeeded);
+            return self.close_top(&member, succeeded);
         }
-        let folder = tens_prefix(self.run, &self.sources.join.task, block);
+        let folder = tens_prefix(self.run, &self.sources.task, row.join.as_ref(), block);
         self.put(format!("{folder}{ten}.{}", word(succeeded)), String::new())?;
         match self.markers(&folder, &tens)? {
             Fate::Open => Ok(()),
-            fate => self.close_top(&block.to_string(), fate == Fate::Succeeded),
+            fate => self.close_top(&member, fate == Fate::Succeeded),
         }
     }
 
@@ -282,9 +328,16 @@ impl<'w> Way<'w> {
     /// A member of the top is final. The last one starts the join.
     fn close_top(&mut self, member: &str, succeeded: bool) -> Steps<()> {
         let JoinSources { at, join, .. } = self.sources;
-        let prefix = top_prefix(self.run, &join.task);
-        self.put(format!("{prefix}{member}.{}", word(succeeded)), String::new())?;
-        let starts = match self.markers(&prefix, &self.plan.top(self.sources))? {
+        let members = self.plan.top(self.sources);
+        let fate = if members.len() == 1 {
+            // Nobody else is waited for.
+            if succeeded { Fate::Succeeded } else { Fate::Failed }
+        } else {
+            let prefix = top_prefix(self.run, &self.sources.task);
+            self.put(format!("{prefix}{member}.{}", word(succeeded)), String::new())?;
+            self.markers(&prefix, &members)?
+        };
+        let starts = match fate {
             Fate::Open => false,
             Fate::Failed => join.when == When::AllEnded,
             Fate::Succeeded => true,
@@ -294,7 +347,7 @@ impl<'w> Way<'w> {
             version: versions::LEDGER,
             run: self.run.to_owned(),
             stage: join.depth,
-            task: join.task.clone(),
+            task: self.sources.task.clone(),
         };
         let start = Start { function: stage.function.clone(), task, generation: 0 };
         self.put(start.key(), String::new())

@@ -1,6 +1,6 @@
 //! Keys of the barrier, and of the marker that starts a join.
 
-use crate::keys::{BLOCK, RUNS, STARTS, start_key};
+use crate::keys::{RUNS, STARTS, start_key};
 use crate::{TaskId, TaskRef, is_id, versions};
 
 /// `runs/<run>/barrier.json`
@@ -11,7 +11,7 @@ pub fn barrier_key(run: &str) -> String {
 
 /// The block whose folder a task's records and markers are in.
 pub(super) fn block(task: &TaskId) -> u64 {
-    task.root().map_or(0, |root| root / BLOCK)
+    task.block().unwrap_or(0)
 }
 
 fn folder(run: &str, join: &TaskId) -> String {
@@ -23,9 +23,12 @@ pub(super) fn closed_prefix(run: &str, join: &TaskId, depth: u32, block: u64) ->
     format!("{}{depth}/{block}/", folder(run, join))
 }
 
-/// Markers of the groups of ten launched tasks in a block.
-pub(super) fn tens_prefix(run: &str, join: &TaskId, block: u64) -> String {
-    format!("{}tens/{block}/", folder(run, join))
+/// Markers of the groups of ten launched tasks, or of ten tasks of a join before, in a block.
+pub(super) fn tens_prefix(run: &str, join: &TaskId, of: Option<&TaskId>, block: u64) -> String {
+    match of {
+        None => format!("{}tens/{block}/", folder(run, join)),
+        Some(of) => format!("{}tens-{of}/{block}/", folder(run, join)),
+    }
 }
 
 /// Markers of blocks and of other joins.
@@ -51,6 +54,12 @@ pub(super) fn parse_marker(key: &str) -> Option<(&str, bool)> {
         "failed" => Some((member, false)),
         _ => None,
     }
+}
+
+/// `runs/<run>/barrier/<join>/begun.<generation>`: who works on a start.
+#[must_use]
+pub fn begun_key(start: &Start) -> String {
+    format!("{}begun.{}", folder(&start.task.run, &start.task.task), start.generation)
 }
 
 /// A start marker: its arrival starts a task of a function, once. The group is the task's id.

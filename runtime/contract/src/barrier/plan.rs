@@ -1,10 +1,12 @@
 //! `barrier.json`: the stages of a run and its joins.
 
+use super::group::Group;
 use crate::keys::BLOCK;
 use crate::{OutputObject, TaskId};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::ops::Range;
 
 /// When a join starts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,7 +39,7 @@ impl fmt::Display for When {
 /// What makes a stage a join.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Join {
-    /// Its only task.
+    /// Its only task; of a join with groups what the ids of its tasks begin with ([`TaskId::of_group`]).
     pub task: TaskId,
     /// The stage that its records have in the ledger's keys: one more than the deepest of those before it.
     pub depth: u32,
@@ -47,6 +49,9 @@ pub struct Join {
     /// Whether it gets the files, or only the list of them.
     #[serde(default = "yes")]
     pub stage_in: bool,
+    /// Whether it starts once for each group of launched tasks.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub grouped: bool,
 }
 
 const fn yes() -> bool {
@@ -103,24 +108,39 @@ pub struct BarrierPlan {
     pub version: u32,
     /// How many tasks were launched.
     pub tasks: u64,
+    /// How many groups they are in; 0 when no join asks.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub groups: u64,
     /// The functions, the launched one first.
     pub stages: Vec<BarrierStage>,
 }
 
-/// The stages that a join waits for: those it names, and what leads to them, up to the joins among them.
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
+const fn is_zero(number: &u64) -> bool {
+    *number == 0
+}
+
+/// What one task of a join waits for: the stages that it names, and what leads to them, up to the joins among them; of these
+/// everything, or what came of one group.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct JoinSources<'a> {
     /// The join's place among the stages.
     pub at: usize,
     /// The join.
     pub join: &'a Join,
+    /// The task of it that waits.
+    pub task: TaskId,
+    /// The group that this is for.
+    pub group: Option<Group>,
     /// Stages that must be final.
     pub stages: BTreeSet<usize>,
 }
 
 impl BarrierPlan {
-    /// Today's [`BarrierPlan::version`].
-    pub const VERSION: u32 = 1;
+    /// Newest [`BarrierPlan::version`].
+    pub const VERSION: u32 = 2;
+    /// That of plans without groups, which older runtimes know.
+    pub const WITHOUT_GROUPS: u32 = 1;
 
     /// The stage of a function.
     #[must_use]
@@ -128,21 +148,41 @@ impl BarrierPlan {
         self.stages.iter().position(|stage| stage.function == function)
     }
 
-    /// The joins of the run.
-    pub fn joins(&self) -> impl Iterator<Item = JoinSources<'_>> {
+    /// The joins of the run, of those with groups the task for this one; without a group they are left out.
+    pub fn joins(&self, group: Option<Group>) -> impl Iterator<Item = JoinSources<'_>> {
         let joins = self.stages.iter().enumerate();
-        joins.filter_map(|(at, stage)| {
+        joins.filter_map(move |(at, stage)| {
             let stages = sources(at, |stage| {
                 self.stages.get(stage).map(|stage| (&stage.from[..], stage.join.is_some()))
             });
-            Some(JoinSources { at, join: stage.join.as_ref()?, stages })
+            let join = stage.join.as_ref()?;
+            let (task, group) = match (join.grouped, group) {
+                (false, _) => (join.task.clone(), None),
+                (true, Some(group)) => (join.task.of_group(group.number), Some(group)),
+                (true, None) => return None,
+            };
+            Some(JoinSources { at, join, task, group, stages })
         })
     }
 
-    /// The join whose task this is.
+    /// The join whose task this is; `group` is that of the task, when the join has groups.
     #[must_use]
-    pub fn join_of(&self, task: &TaskId) -> Option<JoinSources<'_>> {
-        self.joins().find(|sources| sources.join.task == *task)
+    pub fn join_of(&self, task: &TaskId, group: Option<Group>) -> Option<JoinSources<'_>> {
+        self.joins(group).find(|sources| sources.task == *task)
+    }
+
+    /// The join that a task is of or came of.
+    fn join_named(&self, task: &TaskId) -> Option<&Join> {
+        let named = task.of_join()?;
+        self.stages.iter().filter_map(|stage| stage.join.as_ref()).find(|join| join.task == named)
+    }
+
+    /// The launched tasks that a join waits for.
+    #[must_use]
+    pub fn launched(&self, sources: &JoinSources<'_>) -> Range<u64> {
+        let all = 0..self.tasks;
+        let group = sources.group.map_or(all.clone(), |group| group.tasks());
+        if sources.stages.contains(&0) { group.start.min(all.end)..group.end.min(all.end) } else { 0..0 }
     }
 
     /// Whether outputs of a stage start one of those that a join waits for.
@@ -174,17 +214,29 @@ impl BarrierPlan {
     /// The stage that a task's records have in the ledger's keys: how many outputs and joins lead to it.
     #[must_use]
     pub fn depth_of(&self, task: &TaskId) -> u32 {
-        let outputs = task.outputs();
-        let join = task.of_join().and_then(|root| self.join_of(&root));
-        join.map_or(0, |sources| sources.join.depth).saturating_add(outputs)
+        self.join_named(task).map_or(0, |join| join.depth).saturating_add(task.outputs())
     }
 
     /// What must be final at the top of a join's barrier: blocks of launched tasks, and other joins.
     pub(super) fn top(&self, sources: &JoinSources<'_>) -> BTreeSet<String> {
-        let blocks = if sources.stages.contains(&0) { self.tasks.div_ceil(BLOCK) } else { 0 };
-        let stages = sources.stages.iter().filter_map(|at| self.stages.get(*at)?.join.as_ref());
-        let joins = stages.map(|join| join.task.to_string());
-        (0..blocks).map(|block| block.to_string()).chain(joins).collect()
+        let launched = blocks(&self.launched(sources)).map(|block| top_member(None, block));
+        let mut members: BTreeSet<String> = launched.collect();
+        for (join, _) in self.joins_before(sources) {
+            match (join.grouped, sources.group) {
+                (true, None) => {
+                    members
+                        .extend(blocks(&(0..self.groups)).map(|block| top_member(Some(&join.task), block)));
+                }
+                (true, Some(group)) => drop(members.insert(join.task.of_group(group.number).to_string())),
+                (false, _) => drop(members.insert(join.task.to_string())),
+            }
+        }
+        members
+    }
+
+    /// The joins that a join waits for, each with its stage.
+    fn joins_before(&self, sources: &JoinSources<'_>) -> impl Iterator<Item = (&Join, usize)> {
+        sources.stages.iter().filter_map(|at| Some((self.stages.get(*at)?.join.as_ref()?, *at)))
     }
 
     /// The tasks that a join waits for and that are known from the start, by the ledger's stage, each with its own stage.
@@ -192,15 +244,29 @@ impl BarrierPlan {
     pub fn roots(&self, sources: &JoinSources<'_>) -> BTreeMap<u32, Vec<(TaskId, usize)>> {
         let mut roots = BTreeMap::<u32, Vec<_>>::new();
         if sources.stages.contains(&0) {
-            roots.insert(0, (0..self.tasks).map(|number| (TaskId::number(number), 0)).collect());
+            let launched = self.launched(sources).map(|number| (TaskId::number(number), 0));
+            roots.insert(0, launched.collect());
         }
-        for at in &sources.stages {
-            if let Some(join) = self.stages.get(*at).and_then(|stage| stage.join.as_ref()) {
-                roots.entry(join.depth).or_default().push((join.task.clone(), *at));
+        for (join, at) in self.joins_before(sources) {
+            let before = roots.entry(join.depth).or_default();
+            match (join.grouped, sources.group) {
+                (true, None) => before.extend((0..self.groups).map(|group| (join.task.of_group(group), at))),
+                (true, Some(group)) => before.push((join.task.of_group(group.number), at)),
+                (false, _) => before.push((join.task.clone(), at)),
             }
         }
         roots
     }
+}
+
+/// The blocks that tasks of these numbers are in.
+fn blocks(tasks: &Range<u64>) -> Range<u64> {
+    if tasks.is_empty() { 0..0 } else { tasks.start / BLOCK..tasks.end.div_ceil(BLOCK) }
+}
+
+/// The name of a block at the top: of launched tasks, or of the tasks of a join with groups.
+pub(super) fn top_member(of: Option<&TaskId>, block: u64) -> String {
+    of.map_or_else(|| block.to_string(), |join| format!("{join}-g-{block}"))
 }
 
 /// The stages that lead to a join, up to other joins; `stage` gives what a stage comes from and whether it is a join.

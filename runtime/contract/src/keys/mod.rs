@@ -9,6 +9,7 @@
 //! runs/<run>/summary/<stage>/<part>.<generation>.json   blocks in which every task is final
 //! runs/<run>/again/<n>.json               a later retry re-opens blocks
 //! runs/<run>/barrier.json                 of a run with joins: what they wait for
+//! runs/<run>/manifest/groups/<part>.json   of a run whose joins have groups: what these are called
 //! runs/<run>/barrier/<join>/…             what is final of that, written by those who finish it
 //! l/<hh>/<run>/<stage>/<block>/<record name>            one per attempt, and one per attempt that has begun
 //! l/<hh>/<day>/0/<shard>/<ended>_<record name>          the same of a standing run
@@ -155,15 +156,10 @@ pub fn block_prefix(run: &str, stage: u32, block: u64) -> String {
     format!("{RECORDS}{digits}/{run}/{stage}/{block}/")
 }
 
-/// The block of a task: that of the launched task that it came of.
+/// The block of a task: that of the launched task, or of the join, that it came of.
 #[must_use]
 pub fn block_of(task: &TaskRef) -> u64 {
-    match task.task.root() {
-        Some(root) => root / BLOCK,
-        // A run has one block for what its joins do.
-        None if task.task.of_join().is_some() => 0,
-        None => hash::of(&[task.task.as_str().as_bytes()]) % SHARDS,
-    }
+    task.task.block().unwrap_or_else(|| hash::of(&[task.task.as_str().as_bytes()]) % SHARDS)
 }
 
 /// The folder that a task's records are in.

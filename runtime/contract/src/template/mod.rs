@@ -8,6 +8,7 @@
 //! | `{attempt}` | the attempt: another at every try |
 //! | `{request_id}` | the invocation's id |
 //! | `{dir}` | the input's folder below the input place: no part, one or several |
+//! | `{group}` | of a join with groups: the group's name, one folder or several |
 //! | `{name}`, `{stem}`, `{ext}` | the input's name, without its ending, and the ending alone |
 //! | `{ANYTHING_ELSE}` in capitals | a variable of the task |
 //!
@@ -45,12 +46,14 @@ pub enum Word {
     Stem,
     /// The ending of the input's name, without the dot.
     Ext,
+    /// The group that a join starts for.
+    Group,
     /// A variable of the task.
     Variable(String),
 }
 
 /// The words that are no variables, as they are written.
-const WORDS: [(&str, Word); 9] = [
+const WORDS: [(&str, Word); 10] = [
     ("run", Word::Run),
     ("task", Word::Task),
     ("attempt", Word::Attempt),
@@ -60,6 +63,7 @@ const WORDS: [(&str, Word); 9] = [
     ("ext", Word::Ext),
     ("stage", Word::Stage),
     ("request_id", Word::RequestId),
+    ("group", Word::Group),
 ];
 
 impl Word {
@@ -74,12 +78,17 @@ impl Word {
 
     /// Whether two tasks of a run whose inputs have one name never have it in common.
     const fn is_apart(&self) -> bool {
-        matches!(self, Self::Task | Self::Attempt | Self::RequestId | Self::Dir)
+        matches!(self, Self::Task | Self::Attempt | Self::RequestId | Self::Dir | Self::Group)
     }
 
     /// Whether all tasks of a stage of a run have it in common.
     const fn is_shared(&self) -> bool {
         matches!(self, Self::Run | Self::Stage)
+    }
+
+    /// Whether it can be several folders, or none.
+    const fn is_folders(&self) -> bool {
+        matches!(self, Self::Dir | Self::Group)
     }
 }
 
@@ -143,17 +152,21 @@ impl Template {
     /// [`Template::variables`].
     ///
     /// # Errors
-    /// An unknown word, a brace that is none's, or `{dir}` beside something else within a part.
+    /// An unknown word, a brace that is none's, or `{dir}` or `{group}` beside something else within a part.
     pub fn parse(path: &str) -> Result<Self, TemplateError> {
         let mut parts = Vec::new();
         let mut at = 0;
         for text in path.split('/') {
             let pieces = pieces(text).map_err(|error| TemplateError { at: at + error.at, ..error })?;
-            if pieces.len() > 1 && pieces.contains(&Piece::Word(Word::Dir)) {
+            let folders = pieces.iter().find_map(|piece| match piece {
+                Piece::Word(word) if word.is_folders() => Some(word.to_string()),
+                _ => None,
+            });
+            if let Some(what) = folders.filter(|_| pieces.len() > 1) {
                 let message = "must stand between slashes, alone: it can be several folders, or none";
                 return Err(TemplateError {
-                    at: at + text.find("{dir}").unwrap_or(0),
-                    what: "{dir}".into(),
+                    at: at + text.find(&what).unwrap_or(0),
+                    what,
                     message: message.into(),
                 });
             }
@@ -275,6 +288,10 @@ fn expand(parts: &[Vec<Piece>], values: &Values<'_>) -> Result<String, String> {
                 let folder = part(folder);
                 out.push(folder.map_err(|why| format!("a part of `{{dir}}` ({}) {why}", values.dir))?);
             }
+            continue;
+        }
+        if let [Piece::Word(Word::Group)] = &pieces[..] {
+            out.extend(values.group_folders()?);
             continue;
         }
         let mut text = String::new();

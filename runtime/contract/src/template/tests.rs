@@ -12,6 +12,7 @@ fn values<'a>(dir: &'a str, name: &'a str, variables: &'a BTreeMap<String, Strin
         request_id: "5ca4a8d2",
         dir,
         name,
+        group: Some("sub%2001/a"),
         variables,
     }
 }
@@ -32,6 +33,7 @@ fn every_word_has_its_value() {
         ("{name}", "brain.nii.gz"),
         ("by-{ext}-{stem}", "by-nii.gz-brain"),
         ("a={ALPHA}", "a=0.1%2Fx"),
+        ("out/{group}/{stem}", "out/sub%2001/a/brain"),
     ] {
         assert_eq!(expanded(path, "sub-01/anat", "brain.nii.gz").as_deref(), Ok(expected), "{path}");
     }
@@ -44,6 +46,12 @@ fn a_folder_that_is_none_vanishes() {
     {
         assert_eq!(expanded(path, "", "a.txt").as_deref(), Ok(expected), "{path}");
     }
+    let none = BTreeMap::new();
+    let of =
+        |group| Template::parse("out/{group}").unwrap().expand(&Values { group, ..values("", "a", &none) });
+    assert_eq!(of(Some(".")).as_deref(), Ok("out"));
+    assert!(of(None).unwrap_err().contains("{group}") && of(Some("..")).is_err());
+    assert!(Template::parse("out/x-{group}").is_err());
     let without = Template::parse("a/{dir}/b/{run}").unwrap().without_dir();
     assert_eq!(without, Template::parse("a/b/{run}").unwrap());
 }

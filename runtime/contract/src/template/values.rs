@@ -21,6 +21,8 @@ pub struct Values<'a> {
     pub dir: &'a str,
     /// The input's name.
     pub name: &'a str,
+    /// The name of the group that a join starts for, as it stands in paths; `.` is no folder.
+    pub group: Option<&'a str>,
     /// Variables of the task.
     pub variables: &'a BTreeMap<String, String>,
 }
@@ -38,6 +40,7 @@ impl Values<'_> {
             Word::Name => self.name.to_owned(),
             Word::Stem => stem.to_owned(),
             Word::Ext => ext.to_owned(),
+            Word::Group => self.group.ok_or(NO_GROUP)?.to_owned(),
             Word::Variable(name) => {
                 let value = self.variables.get(name).cloned();
                 value.ok_or_else(|| format!("the task has no variable {name}, which `{word}` stands for"))?
@@ -49,6 +52,18 @@ impl Values<'_> {
     pub(super) fn encoded(&self, word: &Word) -> Result<String, String> {
         let value = self.of(word)?;
         part(&value).map_err(|why| format!("`{word}` {why} for the input `{}`", self.name))
+    }
+}
+
+/// What is said where `{group}` stands for nothing.
+const NO_GROUP: &str = "the task is not that of a join for a group, which `{group}` stands for";
+
+impl Values<'_> {
+    /// The folders that `{group}` stands for.
+    pub(super) fn group_folders(&self) -> Result<Vec<String>, String> {
+        let folders = self.group.ok_or(NO_GROUP)?.split('/').filter(|folder| *folder != ".");
+        let folder = |folder: &str| part(folder).map(|_| folder.to_owned());
+        folders.map(|text| folder(text).map_err(|why| format!("a part of `{{group}}` {why}"))).collect()
     }
 }
 

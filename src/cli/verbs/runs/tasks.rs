@@ -223,18 +223,26 @@ fn lineage(text: &mut Lines, chain: &Chain, row: &TaskRow) {
 
 /// A task as `--output json` prints it.
 pub(crate) fn task_document(provider: Option<&str>, row: &TaskRow) -> Value {
-    json!({
+    let mut shown = json!({
         "task": row.task, "bucket": &*row.bucket, "key": &*row.key, "size": row.size,
         "state": row.state.as_str(), "class": row.class.map(throng_contract::FailureClass::as_str), "attempts": row.attempts,
         "duration_ms": row.duration_ms, "peak_memory": row.peak_memory, "ended_ms": row.ended_ms,
         "stored_nothing": row.stored_nothing(), "request_id": row.request_id.as_deref(), "provider": provider, "reported": row.is_reported(),
         "file_count": row.files.max(u32::from(!row.key.is_empty())),
         "waiting": row.waiting.map(|waiting| json!({"retry": waiting.retry, "of": waiting.of, "due_ms": waiting.due_ms})),
-    })
+    });
+    if let Some(group) = row.group() {
+        shown["key"] = json!("");
+        shown["group"] = json!(group);
+    }
+    shown
 }
 
 /// The input of a task; a dash where it has none.
 fn input_of(provider: Option<&str>, row: &TaskRow) -> String {
+    if let Some(group) = row.group() {
+        return group.to_owned();
+    }
     if row.key.is_empty() && !row.bucket.is_empty() {
         return "–".to_owned();
     }

@@ -77,7 +77,10 @@ impl Chain {
         for (to, declared) in &tasks {
             self.add(*to, declared);
         }
-        self.stages[of.stage].declared.insert(of.index, of.key.clone());
+        let stage = &mut self.stages[of.stage];
+        if stage.declared.insert(of.index, of.key.clone()).is_none() {
+            stage.tracker.has_declared(of.index);
+        }
         self.judge_joins();
     }
 
@@ -95,6 +98,8 @@ impl Chain {
     pub(super) fn add(&mut self, to: usize, declared: &Declared) {
         let Some(stage) = self.stages.get_mut(to) else { return };
         let Some(index) = stage.tracker.declare(declared) else { return };
+        let group = self.group_of(&declared.task);
+        self.stages[to].tracker.in_group(index, group);
         let input = digest((&declared.bucket, &declared.key));
         let first = *self.places.entry(input).or_insert((to, index));
         if first != (to, index) {
@@ -171,6 +176,7 @@ impl Chain {
         self.places.clear();
         self.shared.clear();
         self.declare_joins();
+        self.group_again();
     }
 
     /// How often later stages were begun anew, so that what was read of them is to be read again.

@@ -208,7 +208,7 @@ impl Chain {
             let Some(tracker) = self.stage(*stage) else { continue };
             if !tracker.is_final(*index) {
                 // A join that waits has told nothing yet.
-                if self.is_waiting(*stage) {
+                if self.is_waiting(*stage, *index) {
                     waits = true;
                     continue;
                 }

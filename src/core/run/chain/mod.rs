@@ -10,6 +10,7 @@
 //!
 //! ```text
 //! declare   outputs of records become tasks of later stages
+//! groups    joins that start once for each group of launched tasks
 //! joins     stages that begin when others have ended
 //! known     what is asked of a chain
 //! shown     what is shown of a run: its end, its summary and view
@@ -26,6 +27,7 @@ use throng_contract::barrier::Join;
 use throng_contract::{Selection, TaskId};
 
 mod declare;
+mod groups;
 mod joins;
 mod known;
 mod shown;
@@ -55,7 +57,7 @@ struct Stage {
     declared: HashMap<u64, Arc<str>>,
     /// Successes whose outputs are to be read.
     unread: Vec<u64>,
-    /// What makes it a join: then its only task is known from the start.
+    /// What makes it a join: then its task, or that of each group, is known from the start.
     join: Option<Join>,
 }
 
@@ -90,6 +92,8 @@ pub struct Chain {
     places: HashMap<u64, (usize, u64)>,
     shared: HashMap<u64, Vec<(usize, u64)>>,
     same_clock: bool,
+    /// Groups of launched tasks.
+    groups: groups::Grouping,
     /// The bucket of start markers.
     home: String,
     /// How often later stages were begun anew.
@@ -111,6 +115,7 @@ impl Chain {
             places: HashMap::new(),
             shared: HashMap::new(),
             same_clock: false,
+            groups: groups::Grouping::default(),
             home: String::new(),
             rebuilt: 0,
             open_until_ms: None,

@@ -57,7 +57,7 @@ impl Chain {
             complete: self.is_stage_complete(at),
             from: stage.from.clone(),
             join: stage.join.is_some(),
-            waits: self.is_waiting(at),
+            waits: self.waits(at),
         };
         self.stages.iter().enumerate().map(summary).collect()
     }

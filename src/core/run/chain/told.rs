@@ -126,7 +126,7 @@ impl Chain {
     pub fn overdue(&mut self, at_ms: Millis, spared: &[usize]) -> bool {
         // A join that waits for others was never due.
         let waiting: Vec<_> =
-            (0..self.stages.len()).map(|at| self.is_waiting(at) || spared.contains(&at)).collect();
+            (0..self.stages.len()).map(|at| self.has_waiting(at) || spared.contains(&at)).collect();
         let mut changed = false;
         for (stage, _) in self.stages.iter_mut().zip(waiting).filter(|(_, waiting)| !waiting) {
             changed |= stage.tracker.overdue(at_ms);

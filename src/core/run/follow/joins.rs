@@ -12,26 +12,30 @@ use std::time::Instant;
 /// Joins that may begin and of which nothing was heard.
 #[derive(Debug, Default)]
 pub(super) struct Joins {
-    /// Since when, by stage.
-    since: BTreeMap<usize, Instant>,
+    /// Since when, by stage and index.
+    since: BTreeMap<(usize, u64), Instant>,
     /// Those whose marker is there, by us or by others.
-    marked: BTreeSet<usize>,
+    marked: BTreeSet<(usize, u64)>,
 }
+
+/// Joins that are started between two looks.
+const AT_ONCE: usize = 200;
 
 impl Follower {
     /// Notes since when joins may begin.
     pub(super) fn note_joins(&mut self) {
         let due = if self.has_read_all() { self.chain.due_joins() } else { Vec::new() };
-        self.joins.since.retain(|stage, _| due.contains(stage));
-        for stage in due {
-            self.joins.since.entry(stage).or_insert_with(Instant::now);
+        let due: BTreeSet<(usize, u64)> = due.into_iter().collect();
+        self.joins.since.retain(|join, _| due.contains(join));
+        for join in due {
+            self.joins.since.entry(join).or_insert_with(Instant::now);
         }
     }
 
-    /// Joins that may begin for less time than after which a task is lost.
+    /// Stages of joins that may begin for less time than after which a task is lost.
     pub(super) fn young_joins(&self) -> Vec<usize> {
         let young = self.joins.since.iter().filter(|(_, since)| since.elapsed() < self.options.lost_after);
-        young.map(|(stage, _)| *stage).collect()
+        young.map(|((stage, _), _)| *stage).collect()
     }
 
     /// Starts joins that may begin for a while, and that no task has started. Returns whether it did. What is marked and does
@@ -42,22 +46,22 @@ impl Follower {
         }
         let patience = self.options.slow * 3;
         let late = self.joins.since.iter().filter(|(_, since)| since.elapsed() >= patience);
-        let late: Vec<_> =
-            late.map(|(stage, _)| *stage).filter(|stage| !self.joins.marked.contains(stage)).collect();
+        let late = late.map(|(join, _)| *join).filter(|join| !self.joins.marked.contains(join));
+        let late: Vec<_> = late.take(AT_ONCE).collect();
         let mut started = false;
-        for stage in late {
-            let Some(start) = self.chain.start(stage) else { continue };
+        for join in late {
+            let Some(start) = self.chain.start(join.0, join.1) else { continue };
             let put =
                 Put { bucket: self.context.home.clone(), key: start.key(), only_new: true, ..Put::default() };
             match self.context.store.put(put).await {
                 Ok(_) => {
                     tracing::info!(run = self.chain.header().id, join = start.function, "started");
-                    self.joins.marked.insert(stage);
+                    self.joins.marked.insert(join);
                     self.sent_again_ms = now_ms();
                     started = true;
                 }
                 Err(error) if error.kind == ErrorKind::Conflict => {
-                    self.joins.marked.insert(stage);
+                    self.joins.marked.insert(join);
                 }
                 Err(error) => tracing::warn!(%error, join = start.function, "a join was not started"),
             }

@@ -104,10 +104,8 @@ impl Follower {
         let (known, before) = self.sent_before().await?;
         let mut lost = Vec::new();
         for (at, stage) in self.chain.stages().enumerate() {
-            if self.chain.is_waiting(at) {
-                continue;
-            }
-            let silent = silent(stage, &before);
+            let mut silent = silent(stage, &before);
+            silent.retain(|row| !self.chain.waits_for_others(at, row));
             let of_stage = if silent.is_empty() || self.is_idle(stage, quiet).await? {
                 silent
             } else {
@@ -177,7 +175,9 @@ impl Follower {
 
     /// When a task's input was stored, which sent it.
     async fn sent_at(&self, row: &TaskRow) -> Result<Option<Millis>, CloudError> {
-        let head = self.context.store.head(&row.bucket, &row.key).await?;
+        let at = self.chain.find(&row.task).map_or(0, |(at, _)| at);
+        let (bucket, key) = self.chain.input_of(at, row);
+        let head = self.context.store.head(&bucket, &key).await?;
         Ok(head.and_then(|head| head.modified_ms))
     }
 }

@@ -28,7 +28,7 @@ use super::{RunContext, RunError, RunHeader, sets_of, standing};
 use crate::cloud::now_ms;
 use crate::dataset::Meter;
 use crate::dataset::objects::read;
-use crate::model::{Millis, Sets};
+use crate::model::{JoinGroups, Millis, Sets};
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -152,6 +152,9 @@ impl Follower {
         let mut follower = Self::of(context, launch.header().clone());
         follower.chain.inputs(launch.manifest());
         follower.sets = launch.sets();
+        if launch.header().join_groups.is_some() {
+            follower.chain.grouped(Arc::new(launch.join_groups().clone()));
+        }
         follower.meter = Some(meter);
         follower
     }
@@ -275,6 +278,10 @@ impl Follower {
     /// The cloud does not answer; the next look may go well.
     pub async fn poll(&mut self) -> Result<bool, RunError> {
         let first = self.folder.0.is_none();
+        if self.chain.lacks_groups() {
+            let groups = JoinGroups::read(&self.context, self.chain.header()).await?;
+            self.chain.grouped(Arc::new(groups));
+        }
         let mut changed = self.records().await?;
         // Who watches reads what was stored while there is time; else it is read when the run ends.
         let all = self.options.outputs && self.end.is_none();

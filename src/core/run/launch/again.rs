@@ -75,14 +75,17 @@ pub(in crate::run) async fn invoke_again(
             files,
             send: send_number(),
         });
-        events.extend(rows.into_iter().map(|row| (again.clone(), chain.task_ref(&row.task), row)));
+        events.extend(rows.into_iter().map(|row| {
+            let input = chain.input_of(at, &row);
+            (again.clone(), chain.task_ref(&row.task), row, input)
+        }));
     }
     let pace = Arc::new(Pace::new(AT_ONCE));
     let mut rest = events.into_iter();
     let next = || {
-        let (again, task, row) = rest.next()?;
+        let (again, task, row, input) = rest.next()?;
         let pace = pace.clone();
-        Some(async move { again.one(&pace, task, row).await })
+        Some(async move { again.one(&pace, task, row, input).await })
     };
     invoke::all(&pace.clone(), cancel, &meter, SendReport::default(), next).await
 }
@@ -99,7 +102,7 @@ fn silent(chain: &Chain) -> Vec<(usize, Vec<TaskRow>)> {
     };
     let rows = |(at, stage): (usize, &RunTracker)| {
         // A join that waits for others was not sent yet.
-        let rows = stage.rows().filter(|_| !chain.is_waiting(at)).filter(silent);
+        let rows = stage.rows().filter(silent).filter(|row| !chain.waits_for_others(at, row));
         (at, rows.cloned().collect())
     };
     chain.stages().enumerate().map(rows).collect()
@@ -124,8 +127,9 @@ impl Sending {
         pace: &Pace,
         task: Option<TaskRef>,
         row: TaskRow,
+        (bucket, key): (String, String),
     ) -> Result<Option<NotSent>, RunError> {
-        let (bucket, key) = (row.bucket.as_ref(), row.key.as_ref());
+        let (bucket, key) = (bucket.as_str(), key.as_str());
         let files = row.task.number().and_then(|task| self.files.get(&self.header.lister(task)));
         let is_there = async |key: &str| {
             pace.insist(|| self.store.objects.head(bucket, key)).await.map(|head| head.is_some())

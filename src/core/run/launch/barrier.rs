@@ -47,7 +47,9 @@ fn plan(header: &RunHeader, stored: &[Vec<Place>]) -> BarrierPlan {
         join: stage.join.clone(),
     });
     let stages = std::iter::once(first).chain(later).collect();
-    BarrierPlan { version: BarrierPlan::VERSION, tasks: header.tasks, stages }
+    let groups = header.join_groups.as_ref().map_or(0, |groups| groups.count);
+    let version = if groups > 0 { BarrierPlan::VERSION } else { BarrierPlan::WITHOUT_GROUPS };
+    BarrierPlan { version, tasks: header.tasks, groups, stages }
 }
 
 fn start(place: &TriggerPlace) -> Stored {

@@ -25,6 +25,8 @@ pub(in crate::run) struct Behind {
     pub too_new: Vec<String>,
     /// A function whose outputs start another under keys that two runs share.
     pub mixes: Option<String>,
+    /// What names the group of a task, when joins start once for each.
+    pub by: Option<String>,
 }
 
 /// Runs that are looked at for one of the same chain that is open.
@@ -65,6 +67,13 @@ struct Node {
     started: BTreeMap<usize, Vec<TriggerPlace>>,
     /// Whether it is started as a join. Launched or started by objects, a join's function does its work like any.
     joins: bool,
+}
+
+impl Node {
+    /// What names its groups, when it is started as a join of groups.
+    fn by(&self) -> Option<&str> {
+        self.facts.join.as_ref().filter(|_| self.joins)?.by.as_deref()
+    }
 }
 
 /// Looks for them.
@@ -123,7 +132,44 @@ pub(in crate::run) async fn behind(
         at += 1;
     }
     let order = in_order(&nodes)?;
-    Ok(behind_first(&nodes, &order))
+    let by = grouping(&nodes)?;
+    Ok(Behind { by, ..behind_first(&nodes, &order) })
+}
+
+/// What names the groups of the joins of a chain: the manifest is sorted by it, so that there is but one.
+fn grouping(nodes: &[Node]) -> Result<Option<String>, RunError> {
+    let mut first: Option<(&str, &str)> = None;
+    for (at, node) in nodes.iter().enumerate() {
+        let Some(by) = node.by() else { continue };
+        let (other, known) = *first.get_or_insert((&node.function, by));
+        if known != by {
+            return Err(RunError::Refused(format!(
+                "the joins `{other}` (by {known}) and `{}` (by {by}) of one chain have different groups: give both the same \
+                 `by`, or launch them in runs of their own",
+                node.function
+            )));
+        }
+        let is_whole = |before: &usize| nodes[*before].joins && nodes[*before].by().is_none();
+        if let Some(whole) = before(nodes, at).iter().find(|before| is_whole(before)) {
+            return Err(RunError::Refused(format!(
+                "`{}` starts once for each group ({by}), and waits for `{}`, which joins everything: give that one the same \
+                 `by`, or take it from this one",
+                node.function, nodes[*whole].function
+            )));
+        }
+    }
+    Ok(first.map(|(_, by)| by.to_owned()))
+}
+
+/// The nodes that lead to one, up to joins.
+fn before(nodes: &[Node], of: usize) -> BTreeSet<usize> {
+    let (mut seen, mut rest) = (BTreeSet::new(), nodes[of].started.keys().copied().collect::<Vec<_>>());
+    while let Some(at) = rest.pop() {
+        if seen.insert(at) && !nodes[at].joins {
+            rest.extend(nodes[at].started.keys());
+        }
+    }
+    seen
 }
 
 /// Whether outputs of a node lead to another, as far as is known.
@@ -201,6 +247,7 @@ fn behind_first(nodes: &[Node], order: &[usize]) -> Behind {
             depth: before + 1,
             when: rule.when,
             stage_in: rule.stage_in,
+            grouped: rule.by.is_some(),
         });
         joins += usize::from(join.is_some());
         behind.stages.push(LaterStage {
@@ -309,102 +356,4 @@ impl Started {
 }
 
 #[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-    use super::*;
-    use crate::definition::JoinRule;
-    use throng_contract::barrier::When;
-
-    fn node(function: &str, from: &[usize]) -> Node {
-        let place =
-            TriggerPlace { bucket: "b".into(), prefix: format!("{function}/"), suffix: String::new() };
-        let started = from.iter().map(|from| (*from, vec![place.clone()])).collect();
-        Node { started, ..super::node(function, FunctionFacts::default(), false) }
-    }
-
-    #[test]
-    fn stages_come_after_those_that_start_them() {
-        // `late` is found first, because the launched function starts it, too.
-        let nodes = [node("a", &[]), node("late", &[0, 2]), node("b", &[0])];
-        let order = in_order(&nodes).unwrap();
-        assert_eq!(order, [0, 2, 1]);
-        let stages = behind_first(&nodes, &order).stages;
-        let named: Vec<_> =
-            stages.iter().map(|stage| (stage.function.as_str(), stage.from.clone())).collect();
-        assert_eq!(named, [("b", vec![0]), ("late", vec![0, 1])]);
-        assert_eq!(stages[1].starts.len(), 1, "the same place twice is one");
-        assert_eq!(behind_first(&nodes, &order).mixes.as_deref(), Some("a"), "no path has the run in it");
-        let apart =
-            |node: Node| Node { facts: FunctionFacts { keeps_runs_apart: true, ..node.facts }, ..node };
-        let nodes = nodes.map(apart);
-        assert_eq!(behind_first(&nodes, &order).mixes, None);
-    }
-
-    #[test]
-    fn a_join_comes_after_everything_it_waits_for() {
-        let mut nodes = vec![node("split", &[]), node("detect", &[0]), node("mark", &[1])];
-        let rule = |after: &[&str]| FunctionFacts {
-            join: Some(JoinRule {
-                after: after.iter().map(ToString::to_string).collect(),
-                when: When::AllEnded,
-                stage_in: false,
-            }),
-            ..FunctionFacts::default()
-        };
-        let mut joins = BTreeMap::from([
-            ("montage".to_owned(), rule(&["split", "mark"])),
-            ("elsewhere".to_owned(), rule(&["detect", "other"])),
-            ("table".to_owned(), rule(&["montage"])),
-        ]);
-        add_joins(&mut nodes, &mut joins).unwrap();
-        add_joins(&mut nodes, &mut joins).unwrap();
-        let behind = behind_first(&nodes, &in_order(&nodes).unwrap());
-        let told: Vec<_> = behind
-            .stages
-            .iter()
-            .map(|stage| {
-                let join = stage.join.as_ref().map(|join| (join.task.to_string(), join.depth));
-                (stage.function.as_str(), stage.from.clone(), join)
-            })
-            .collect();
-        assert_eq!(
-            told,
-            [
-                ("detect", vec![0], None),
-                ("mark", vec![1], None),
-                ("montage", vec![0, 2], Some(("join".to_owned(), 3))),
-                ("table", vec![3], Some(("join-2".to_owned(), 4))),
-            ]
-        );
-        assert!(
-            behind.has_joins() && joins.contains_key("elsewhere"),
-            "what is not all there is not waited for"
-        );
-    }
-
-    #[test]
-    fn a_loop_is_refused_and_named() {
-        let nodes = [node("a", &[]), node("b", &[0, 2]), node("c", &[1])];
-        let error = in_order(&nodes).unwrap_err().to_string();
-        assert!(error.contains("b → c → b") || error.contains("c → b → c"), "{error}");
-        let own = in_order(&[node("a", &[0])]).unwrap_err().to_string();
-        assert!(own.contains("a → a"), "{own}");
-    }
-
-    #[test]
-    fn places_hit_triggers_from_both_sides() {
-        let place = |prefix: &str| Place { bucket: "b".into(), prefix: prefix.into() };
-        let trigger = |prefix: &str| TriggerPlace { prefix: prefix.into(), ..TriggerPlace::default() };
-        for (output, start, expected) in [
-            ("frames", "frames/", Hit::Surely),
-            ("frames/deep", "frames/", Hit::Surely),
-            ("frames", "frames/png/", Hit::ByFolder),
-            ("frames2", "frames/", Hit::Never),
-            ("", "frames/", Hit::ByFolder),
-            ("frames", "", Hit::Surely),
-            ("frames", "fr", Hit::Surely),
-        ] {
-            assert_eq!(hit(&place(output), &trigger(start)), expected, "{output} {start}");
-        }
-    }
-}
+mod tests;

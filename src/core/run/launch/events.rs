@@ -18,11 +18,12 @@ pub(super) fn task_event(
 ) -> TaskEvent {
     // What outputs start has the variables of no launch.
     let number = task.as_ref().and_then(|task| task.task.as_number());
+    let of_group = task.as_ref().and_then(|task| sets.group_of(&task.task));
     TaskEvent {
         task,
         send,
         retries: header.retries,
-        group: header.group.clone(),
+        group: of_group.or_else(|| header.group.clone()),
         variables: number.map(|number| sets.all_variables(header, number)).unwrap_or_default(),
         timeout_s: number.and(header.overrides.timeout_s),
         parameters: number.and_then(|number| sets.of_task(number).1).map(|set| set.to_string()),

@@ -6,6 +6,7 @@
 //!
 //! ```text
 //! chain     the functions that outputs start
+//! by_group  which tasks are in which group, and the manifest sorted by that
 //! inputs    files found, objects listed
 //! groups    which files belong together, of a function whose tasks have several
 //! select    which of them are tasks: the rules of the function's `input`
@@ -30,6 +31,7 @@
 
 mod again;
 mod barrier;
+mod by_group;
 mod cancel;
 mod chain;
 mod changed;
@@ -63,7 +65,7 @@ pub use resume::{resume, unsent};
 use super::cloud::{FunctionFacts, TriggerPlace};
 use super::header::RunHeader;
 use super::manifest::ManifestEntry;
-use super::{ReusedTask, RunContext, RunError, Sets};
+use super::{JoinGroups, ReusedTask, RunContext, RunError, Sets};
 use crate::cloud::now_ms;
 use crate::dataset::FileList;
 use crate::dataset::upload::NotSent;
@@ -236,6 +238,12 @@ impl Launch {
     #[must_use]
     pub const fn place(&self) -> &Place {
         &self.place
+    }
+
+    /// The groups that its tasks are in.
+    #[must_use]
+    pub fn join_groups(&self) -> &JoinGroups {
+        &self.sets.groups
     }
 
     /// Files that were left out because file managers made them.

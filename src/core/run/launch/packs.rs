@@ -77,8 +77,10 @@ impl Packer {
 
     /// The packs that an input has tasks in.
     fn packs_of(&self, input: u64) -> Range<u64> {
-        let tasks = self.sets.tasks_of(input);
-        tasks.start / self.each..tasks.end.min(self.header.tasks).div_ceil(self.each)
+        // In a packed run, the tasks of an input follow each other.
+        let (mut tasks, count) = (self.sets.tasks_of(input), self.sets.tasks_of(input).count() as u64);
+        let first = tasks.next().unwrap_or_default();
+        first / self.each..(first + count).min(self.header.tasks).div_ceil(self.each)
     }
 
     /// Invokes the function with a pack, or with its parts where it is too large for an event; `key` gives the keys of inputs, and

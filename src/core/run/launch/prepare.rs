@@ -1,5 +1,6 @@
 //! A run is made: its inputs are fixed, then the plan, the manifest and run.json are written.
 
+use super::by_group;
 use super::chain::behind;
 use super::groups::{Groups, Others, Roots, by_folder, by_partner};
 use super::inputs::{list_objects, scan_files};
@@ -20,6 +21,7 @@ use crate::run::cloud::{FunctionFacts, TriggerPlace};
 use crate::run::header::{RunHeader, StartedBy, new_run_id};
 use crate::run::manifest::write_manifest;
 use crate::run::{RunContext, RunError, Store, Stores, Unchanged, plan, reused};
+use crate::words::plural;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use throng_contract::barrier::ALL;
@@ -39,6 +41,7 @@ pub async fn prepare(
     let mut facts = facts_of(context, &request.function).await?;
     refuse_other_contract(&request.function, &facts)?;
     let behind = behind(context, &request.function, &facts).await?;
+    let places = by_group::places(&facts);
     if !request.options.force {
         behind.refuse_mixing(context, &request.function).await?;
     }
@@ -46,8 +49,11 @@ pub async fn prepare(
     changed::refuse(&request, &facts, &behind.stages)?;
     request.sets.check(&request.parameters)?;
     let packs = wanted(&request, &facts)?;
+    if let Some(by) = behind.by.as_deref() {
+        by_group::refuse(by, &facts, packs.is_some())?;
+    }
     limits::refuse(&request, &facts, packs.is_some())?;
-    if !request.is_plain() || packs.is_some() || facts.grouping.is_some() {
+    if behind.by.is_some() || !request.is_plain() || packs.is_some() || facts.grouping.is_some() {
         refuse_trigger_place(&request, &facts)?;
         facts.triggers.clear();
     }
@@ -77,6 +83,21 @@ pub async fn prepare(
     );
     told.extend(swept);
     told.extend(sieve.told());
+    let join_groups = match &behind.by {
+        Some(by) => {
+            let at = by_group::At {
+                places,
+                provider: provider.as_deref(),
+                place: &place,
+                home: &context.home,
+                files,
+            };
+            let groups = by_group::sort(by, &mut inputs, &mut request, &at, without)?;
+            told.push(format!("{} by {}: a join starts for each", plural(groups.count, "group"), groups.by));
+            Some(groups)
+        }
+        None => None,
+    };
     let place = Place { prefix: place.prefix.trim_matches('/').to_owned(), ..place };
     let at = (&place, provider.as_deref(), (!files).then_some(&etags));
     let left_out = changed::leave_out(context, &mut request, &facts, &mut inputs, at, cancel).await?;
@@ -129,6 +150,7 @@ pub async fn prepare(
             throng: env!("CARGO_PKG_VERSION").to_owned(),
             overwrites: facts.overwrites,
             group: behind.has_joins().then(|| ALL.to_owned()),
+            join_groups,
             stages: behind.stages,
             pack,
         },

@@ -51,7 +51,7 @@ pub async fn resume(context: &RunContext, run: &str) -> Result<Launch, RunError>
     let entries = if planned.is_none() || header.groups.is_some() {
         let mut entries = Vec::new();
         read_manifest(context, &header, |part| entries.extend(part)).await?;
-        entries.sort_unstable_by_key(|entry: &ManifestEntry| entry.task);
+        entries.sort_unstable_by_key(|entry: &ManifestEntry| sets.place_of(entry.task));
         entries
     } else {
         Vec::new()
@@ -97,7 +97,7 @@ fn listed(entries: &[ManifestEntry], sets: &Sets) -> FileList {
         }
         return list;
     }
-    let is_first = |task: u64| sets.tasks_of(sets.of_task(task).0).start == task;
+    let is_first = |task: u64| sets.tasks_of(sets.of_task(task).0).next() == Some(task);
     for entry in entries.iter().filter(|entry| is_first(entry.task)) {
         list.push(base, &entry.key, entry.size);
     }

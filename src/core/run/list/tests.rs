@@ -35,6 +35,7 @@ fn header(id: &str, started_ms: u64) -> RunHeader {
         reused: crate::model::Reuse::default(),
         fingerprint: String::new(),
         overrides: crate::model::Overrides::default(),
+        join_groups: None,
         started_by: StartedBy::Invoke,
         retries: Some(0),
         throng: String::new(),

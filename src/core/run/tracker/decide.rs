@@ -36,7 +36,7 @@ impl RunTracker {
             (TaskState::Pending, _, _) if self.overwritten.contains(&task) => {
                 (TaskState::Failed, Some(FailureClass::Upstream))
             }
-            (TaskState::Pending, None, _) if self.withheld => {
+            (TaskState::Pending, None, _) if self.withheld.contains(&task) => {
                 (TaskState::Cancelled, Some(FailureClass::Upstream))
             }
             (TaskState::Pending, Some(_), _) => (TaskState::Cancelled, None),
@@ -65,6 +65,9 @@ impl RunTracker {
         let is_reported = row.is_reported();
         self.reported = self.reported - u64::from(was_reported) + u64::from(is_reported);
         self.waiting = self.waiting - u64::from(was_waiting) + u64::from(waiting.is_some());
+        if let Some(groups) = self.groups.as_mut().filter(|_| old.0 != new.0) {
+            groups.moved(task, old.0, new.0);
+        }
         self.count(old, false);
         self.count(new, true);
         debug_assert_eq!(self.counts.total(), self.header.tasks, "manifest = sum of states");

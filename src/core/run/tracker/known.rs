@@ -131,7 +131,10 @@ impl RunTracker {
                     request_id: marker.request_id.to_string(),
                     run: Some(self.header.id.clone()),
                     task: Some(row.task.clone()),
-                    input: (!row.key.is_empty()).then(|| format!("{}/{}", row.bucket, row.key)),
+                    input: match row.group() {
+                        Some(group) => Some(group.to_owned()),
+                        None => (!row.key.is_empty()).then(|| format!("{}/{}", row.bucket, row.key)),
+                    },
                     started_ms: marker.started_ms.or(marker.at_ms.map(stored)).unwrap_or(0),
                     log_stream: None,
                     marker_key: Some(marker.key.to_string()),

@@ -92,21 +92,31 @@ impl RunTracker {
         true
     }
 
-    /// Whether the join of this stage will never begin, because what it waits for did not succeed. Returns whether that is new.
-    pub fn withheld(&mut self, withheld: bool) -> bool {
-        if self.withheld == withheld {
-            return false;
+    /// Whether a task of the join of this stage will never begin, because what it waits for did not succeed. Returns whether that
+    /// is new.
+    pub fn withheld(&mut self, index: u64, withheld: bool) -> bool {
+        let new = if withheld { self.withheld.insert(index) } else { self.withheld.remove(&index) };
+        if new && self.row(index).is_some_and(|row| row.attempts == 0) {
+            self.decide_one(index);
         }
-        self.withheld = withheld;
-        self.indexes(|row| row.attempts == 0).into_iter().for_each(|task| self.decide_one(task));
-        true
+        new
+    }
+
+    /// The group that a task of a join is for takes the place of its input's name.
+    pub fn is_for(&mut self, index: u64, group: &str) {
+        if let Some(row) = self.row_mut(index) {
+            (row.bucket, row.key) = ("".into(), group.into());
+        }
+        self.by_key = None;
     }
 
     /// Whether a task is final by the ledger.
     #[must_use]
     pub fn is_final(&self, index: u64) -> bool {
         let row = self.row(index).filter(|row| row.state.is_final());
-        row.is_some_and(|row| row.record_key.is_some() || self.overwritten.contains(&index) || self.withheld)
+        row.is_some_and(|row| {
+            row.record_key.is_some() || self.overwritten.contains(&index) || self.withheld.contains(&index)
+        })
     }
 
     /// An output of another stage declares a task. Gives its index; `None` when it was known, or this is the first stage.

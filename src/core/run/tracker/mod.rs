@@ -10,6 +10,7 @@
 //! ```text
 //! attempt   what is known of one task, and what follows from it
 //! decide    what is known of a task becomes its state, and moves the counts
+//! groups    tasks by the group that they are of
 //! known     what is asked of a tracker
 //! later     tasks that the outputs of other stages start
 //! shown     what is shown of a run: its end, its statistics, its summary and view
@@ -24,6 +25,7 @@ use std::sync::Arc;
 
 mod attempt;
 mod decide;
+mod groups;
 mod known;
 mod later;
 mod shown;
@@ -70,8 +72,10 @@ pub struct RunTracker {
     reported: u64,
     /// Tasks whose input another task's output has replaced before they began.
     overwritten: HashSet<u64>,
-    /// What the join of this stage waits for did not succeed: it will not begin.
-    withheld: bool,
+    /// Tasks of the join of this stage that will not begin, because what they wait for did not succeed.
+    withheld: HashSet<u64>,
+    /// Its tasks by group, when joins ask.
+    groups: Option<groups::Grouped>,
     /// Tasks that failed and will be tried again by Lambda.
     waiting: u64,
     /// How far the cloud's clock may be behind that of who launched.
@@ -109,7 +113,8 @@ impl RunTracker {
             reported: 0,
             waiting: 0,
             overwritten: HashSet::new(),
-            withheld: false,
+            withheld: HashSet::new(),
+            groups: None,
             clocks_ms: CLOCKS_MS,
             names: None,
             grows: false,

@@ -37,6 +37,7 @@ fn header(tasks: u64) -> RunHeader {
         reused: crate::model::Reuse::default(),
         fingerprint: String::new(),
         overrides: crate::model::Overrides::default(),
+        join_groups: None,
         started_by: StartedBy::Invoke,
         throng: String::new(),
         retries: None,
