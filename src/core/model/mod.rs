@@ -6,6 +6,7 @@
 //! storage       buckets, objects, places
 //! runs          runs, tasks, counts, an open run
 //! task_name     how people and documents name a task
+//! told          how a task ended, in little memory
 //! progress      what takes a while
 //! logs          lines, queries, what is followed
 //! report        the platform's account of an invocation
@@ -20,6 +21,7 @@ mod report;
 mod runs;
 mod storage;
 mod task_name;
+mod told;
 mod variables;
 
 pub use architecture::Architecture;
@@ -33,6 +35,7 @@ pub use runs::{
 };
 pub use storage::{BucketInfo, ObjectInfo, ObjectPlace, Place, ProviderOf};
 pub use task_name::{NoTaskName, TaskName};
+pub use told::{Facts, Told};
 pub use throng_contract::{AttemptRecord, FailureClass, OutputObject, Phases, Source, TaskState};
 pub use variables::is_reserved;
 

@@ -12,7 +12,7 @@ use throng_core::cloud::Slowed;
 use throng_core::engine::{
     Connection, Listing, ListingState, PlanView, Preview, Severity, Snapshot, TaskView,
 };
-use throng_core::model::{Arrival, LogMode, LogView, ObjectPlace, TaskRow, TaskState};
+use throng_core::model::{Arrival, Facts, LogMode, LogView, ObjectPlace, TaskRow, TaskState};
 
 const SIZES: [(u16, u16); 2] = [(80, 24), (200, 50)];
 
@@ -164,7 +164,15 @@ fn logs_say_how_they_come_and_what_is_missing() {
 fn an_end_that_only_the_log_tells_is_marked() {
     let mut snapshot = busy();
     if let Some(run) = &mut snapshot.run {
-        let row = TaskRow { record_key: None, ..task(13) };
+        let row = task(13);
+        let told = Facts {
+            duration_ms: row.duration_ms(),
+            peak_memory: row.peak_memory(),
+            ended_ms: row.ended_ms(),
+            request_id: row.request_id().map(Into::into),
+            ..Facts::default()
+        };
+        let row = TaskRow { told: told.into(), ..row };
         let tasks = Arc::make_mut(&mut run.stages[0].tasks);
         Arc::make_mut(&mut tasks[0])[13] = row;
     }

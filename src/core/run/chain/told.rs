@@ -70,10 +70,11 @@ impl Chain {
             let success = index.filter(|index| {
                 // What failed in a standing run is read for the name of its input.
                 let wanted = |row: &&TaskRow| {
-                    row.state == TaskState::Succeeded || standing && row.record_key.is_some()
+                    row.state == TaskState::Succeeded || standing && row.has_record()
                 };
                 let row = stage.tracker.row(*index).filter(wanted);
-                row.is_some_and(|row| row.record_key.as_ref() != stage.declared.get(index))
+                let key = row.and_then(|_| stage.tracker.record_key(*index));
+                key.is_some_and(|key| !stage.declared.is(*index, &key))
             });
             stage.unread.extend(success);
         }

@@ -36,6 +36,7 @@ impl Follower {
             return Ok(false);
         }
         self.read_all().await?;
+        self.summarise(false).await?;
         if self.chain.is_complete() && self.lacks_outputs() {
             self.read_outputs(true).await?;
             if self.lacks_outputs() {
@@ -51,10 +52,24 @@ impl Follower {
         {
             self.write_end(end).await;
         }
-        if let Reader::Blocks(reader) = &mut self.reader {
-            reader.summarise(&self.context, &self.chain, &self.outputs).await;
-        }
+        self.summarise(true).await?;
         Ok(true)
+    }
+
+    /// Writes summaries of parts of the run that are final, and forgets what they hold.
+    pub(super) async fn summarise(&mut self, again: bool) -> Result<(), RunError> {
+        let (context, chain) = (&self.context, &mut self.chain);
+        match &mut self.reader {
+            Reader::Blocks(reader) => reader.summarise(context, (chain, &mut self.outputs), again).await,
+            Reader::First(_) | Reader::Days(_) => Ok(()),
+        }
+    }
+
+    /// Whether there is still something to be read that need not wait for anything.
+    pub(super) fn is_behind(&self) -> bool {
+        let blocks = matches!(self.reader, Reader::Blocks(_));
+        let all = self.options.outputs && self.end.is_none() || self.chain.is_complete() && !self.settled;
+        blocks && self.chain.has_unread(all)
     }
 
     /// Whether what tasks have stored is still to be read: once somebody has settled the run as it stands, and written its

@@ -22,7 +22,7 @@
 use super::chain::Chain;
 use super::header::{RunEnd, is_run_id};
 use super::launch::Launch;
-use super::manifest::read_manifest;
+use super::manifest::{parts, read_parts};
 use super::{RunContext, RunError, RunHeader, standing};
 use crate::cloud::now_ms;
 use crate::dataset::Meter;
@@ -243,7 +243,8 @@ impl Follower {
             return Ok(());
         }
         let (context, header) = (self.context.clone(), self.chain.header().clone());
-        read_manifest(&context, &header, |entries| self.chain.inputs(entries)).await
+        let unknown: Vec<_> = (0..parts(header.tasks)).filter(|part| !self.chain.has_inputs_of(*part)).collect();
+        read_parts(&context, &header, unknown, |entries| self.chain.inputs(entries)).await
     }
 
     /// Looks until every record has been read that was there: then the counts are what the ledger says. Lists are rationed, so
@@ -292,11 +293,14 @@ impl Follower {
             let heard = self.chain.last_ended_ms().min(now_ms()).max(self.quiet_since_ms);
             self.quiet_since_ms = if first { heard } else { now_ms() };
         }
+        self.summarise(false).await?;
         self.note_joins();
         changed |= self.check_overwritten();
         changed |= self.check_overdue();
         changed |= self.settle().await?;
-        self.pause = if changed || self.unsent() > 0 {
+        self.pause = if self.is_behind() {
+            Duration::ZERO
+        } else if changed || self.unsent() > 0 {
             self.options.fast
         } else {
             self.pause.mul_f64(1.5).min(self.options.slow)

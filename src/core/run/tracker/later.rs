@@ -105,7 +105,7 @@ impl RunTracker {
     #[must_use]
     pub fn is_final(&self, index: u64) -> bool {
         let row = self.row(index).filter(|row| row.state.is_final());
-        row.is_some_and(|row| row.record_key.is_some() || self.overwritten.contains(&index) || self.withheld)
+        row.is_some_and(|row| row.has_record() || self.overwritten.contains(&index) || self.withheld)
     }
 
     /// An output of another stage declares a task. Gives its index; `None` when it was known, or this is the first stage.

@@ -36,7 +36,7 @@ impl RunTracker {
             self.foreign += 1;
             return false;
         };
-        if row.record_key.as_deref() == Some(key) || !name.state.is_final() {
+        if row.told.is_of(&name, key, row.state) || !name.state.is_final() {
             return false;
         }
         let attempt = Attempt::of_record(&name, key);
@@ -55,6 +55,7 @@ impl RunTracker {
         if new {
             self.measure(&attempt);
             self.decide(task, &verdict);
+            self.forget_plain(task);
         }
         new
     }
@@ -64,7 +65,8 @@ impl RunTracker {
         let Some((task, marker)) = marker_of(key, at_ms) else { return false };
         let Some(task) = self.heard_of(&task) else { return false };
         let Some(row) = self.row(task) else { return false };
-        let recorded = row.state.is_final().then(|| Attempt::of_row(row)).flatten();
+        let same = row.state.is_final() && row.request_id().as_deref() == Some(&*marker.request_id);
+        let recorded = same.then(|| Attempt::of_row(&self.header.id, row)).flatten();
         if recorded.is_some_and(|attempt| attempt.ends(&marker)) {
             return false;
         }
