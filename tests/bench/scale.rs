@@ -178,7 +178,8 @@ impl Synthetic {
             return keys;
         }
         let kept = self.kept.lock().expect("no panic");
-        let here = kept.keys().filter(|(bucket, key)| *bucket == list.bucket && key.starts_with(&list.prefix));
+        let here =
+            kept.keys().filter(|(bucket, key)| *bucket == list.bucket && key.starts_with(&list.prefix));
         here.map(|(_, key)| key.clone()).collect()
     }
 }
@@ -312,8 +313,10 @@ async fn measure(tasks: u64) -> String {
         upload: UploadOptions::default(),
         local: false,
     };
-    let mut text = format!("\n{tasks} tasks that end within {SECONDS} s, {LATENCY:?} a request, the pace for AWS\n");
-    let heads = ["LIST", "GET", "PUT", "HEAD", "invoked", "$ of S3"].map(|head| format!("{head:>9}")).concat();
+    let mut text =
+        format!("\n{tasks} tasks that end within {SECONDS} s, {LATENCY:?} a request, the pace for AWS\n");
+    let heads =
+        ["LIST", "GET", "PUT", "HEAD", "invoked", "$ of S3"].map(|head| format!("{head:>9}")).concat();
     let _ = writeln!(text, "{:<34}{heads}{:>9}", "", "s");
     let mut line = |name: &str, requests: Requests, seconds: f64| {
         let Requests { lists, gets, puts, heads, invocations } = requests;

@@ -35,8 +35,8 @@ pub use runs::{
 };
 pub use storage::{BucketInfo, ObjectInfo, ObjectPlace, Place, ProviderOf};
 pub use task_name::{NoTaskName, TaskName};
-pub use told::{Facts, Told};
 pub use throng_contract::{AttemptRecord, FailureClass, OutputObject, Phases, Source, TaskState};
+pub use told::{Facts, Told};
 pub use variables::is_reserved;
 
 /// Milliseconds since 1970.

@@ -174,7 +174,8 @@ impl Packed {
     /// Of a name, when it fits.
     fn of(name: &RecordName, depth: u8) -> Option<Self> {
         let digest = |digest: &Option<String>| digest.as_ref().map(|text| u32::from_str_radix(text, 16));
-        let (event, failure) = (digest(&name.event).transpose().ok()?, digest(&name.failure).transpose().ok()?);
+        let (event, failure) =
+            (digest(&name.event).transpose().ok()?, digest(&name.failure).transpose().ok()?);
         let [0, 0, started @ ..] = name.attempt.started_ms.to_be_bytes() else { return None };
         Some(Self {
             request: request(&name.attempt.request_id)?,
@@ -199,7 +200,14 @@ impl Packed {
 
     fn request_id(&self) -> String {
         let digits = hex::encode(self.request);
-        format!("{}-{}-{}-{}-{}", &digits[..8], &digits[8..12], &digits[12..16], &digits[16..20], &digits[20..])
+        format!(
+            "{}-{}-{}-{}-{}",
+            &digits[..8],
+            &digits[8..12],
+            &digits[12..16],
+            &digits[16..20],
+            &digits[20..]
+        )
     }
 
     /// The key of the record, as a runtime writes it.
@@ -218,7 +226,11 @@ impl Packed {
         let (version, stage) = (versions::LEDGER, self.depth.into());
         let of = TaskRef { version, run: run.to_owned(), stage, task: task.clone() };
         let prefix = block_prefix(run, stage, block_of(&of));
-        if is_day(run) { format!("{prefix}{:013}_{name}", name.ended_ms()) } else { format!("{prefix}{name}") }
+        if is_day(run) {
+            format!("{prefix}{:013}_{name}", name.ended_ms())
+        } else {
+            format!("{prefix}{name}")
+        }
     }
 }
 

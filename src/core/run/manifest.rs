@@ -83,9 +83,8 @@ pub(super) async fn read_parts(
     mut each: impl FnMut(Vec<ManifestEntry>) + Send,
 ) -> Result<(), RunError> {
     let parts: Vec<_> = parts.into_iter().collect();
-    let mut all = futures::stream::iter(parts)
-        .map(|part| read_part(context, header, part))
-        .buffer_unordered(AT_ONCE);
+    let mut all =
+        futures::stream::iter(parts).map(|part| read_part(context, header, part)).buffer_unordered(AT_ONCE);
     while let Some(entries) = all.try_next().await? {
         each(entries);
     }

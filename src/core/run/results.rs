@@ -26,7 +26,8 @@ impl Results {
     pub fn named(&self) -> (ByBucket, Vec<NotFetched>) {
         let succeeded = self.tasks.iter().filter(|(row, _)| row.state == TaskState::Succeeded);
         let names: Vec<_> = succeeded.map(|(row, outputs)| (row.task.to_string(), outputs)).collect();
-        let stored = names.iter().flat_map(|(task, outputs)| outputs.iter().map(|output| Stored::of(task, output)));
+        let stored =
+            names.iter().flat_map(|(task, outputs)| outputs.iter().map(|output| Stored::of(task, output)));
         name(stored.collect())
     }
 }

@@ -21,9 +21,8 @@ pub async fn fetch_outputs(
     if let Some(note) = results.objects.names_note() {
         print::note(note);
     }
-    let left_nothing = |row: &TaskRow, outputs: &[OutputObject]| {
-        row.state == TaskState::Succeeded && outputs.is_empty()
-    };
+    let left_nothing =
+        |row: &TaskRow, outputs: &[OutputObject]| row.state == TaskState::Succeeded && outputs.is_empty();
     let nothing = results.tasks.iter().filter(|(row, outputs)| left_nothing(row, outputs)).count();
     if nothing > 0 {
         print::note(format!("{} with 0 outputs", words::how_many(nothing, "task")));

@@ -79,6 +79,12 @@ impl Chain {
             .all(|(of, stage)| complete(stage) && (*of == at || stage.is_declared()))
     }
 
+    /// Whether nothing more can come of a standing run, because its day is long over.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        self.open_until_ms.is_some_and(|until| now_ms() > until)
+    }
+
     /// Whether every task of every stage is in a final state, by the ledger or because every due time has passed, and no
     /// more will be declared.
     #[must_use]

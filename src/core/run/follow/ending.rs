@@ -46,6 +46,10 @@ impl Follower {
         if !self.chain.is_complete() {
             return Ok(true);
         }
+        // Whoever closes a day reads what is shown of it, for those who come later.
+        if self.chain.is_over() && self.chain.has_unread(true) {
+            return self.read_outputs(true).await.map(|_| true);
+        }
         self.settled = true;
         if let Some(end) = self.ended()
             && self.end.as_ref() != Some(&end)
@@ -53,6 +57,7 @@ impl Follower {
             self.write_end(end).await;
         }
         self.summarise(true).await?;
+        self.write_closed().await;
         Ok(true)
     }
 

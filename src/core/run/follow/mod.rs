@@ -6,6 +6,7 @@
 //! ```text
 //! beside    what is read beside records: cancellation, what Lambda gave up on, the platform's log
 //! blocks    reads the ledger of today, block by block, and what summaries say of those that are final
+//! closed    a standing run whose day is over, as one object
 //! days      reads standing runs
 //! drive     looks again and again, until the run or the person who watches has ended
 //! ending    when tasks are lost, when everything is read, and the end.json that is written then
@@ -35,6 +36,7 @@ use throng_contract::keys::{is_day, run_key};
 
 mod beside;
 mod blocks;
+mod closed;
 mod days;
 mod drive;
 mod ending;
@@ -47,6 +49,7 @@ mod replaced;
 mod shown;
 mod summary;
 
+pub(super) use closed::closed;
 pub use drive::{follow, wait};
 pub use options::FollowOptions;
 
@@ -243,7 +246,8 @@ impl Follower {
             return Ok(());
         }
         let (context, header) = (self.context.clone(), self.chain.header().clone());
-        let unknown: Vec<_> = (0..parts(header.tasks)).filter(|part| !self.chain.has_inputs_of(*part)).collect();
+        let unknown: Vec<_> =
+            (0..parts(header.tasks)).filter(|part| !self.chain.has_inputs_of(*part)).collect();
         read_parts(&context, &header, unknown, |entries| self.chain.inputs(entries)).await
     }
 
@@ -268,7 +272,7 @@ impl Follower {
     /// The cloud does not answer; the next look may go well.
     pub async fn poll(&mut self) -> Result<bool, RunError> {
         let first = self.folder.0.is_none();
-        let mut changed = self.records().await?;
+        let mut changed = self.read_closed().await? || self.records().await?;
         // Who watches reads what was stored while there is time; else it is read when the run ends.
         let all = self.options.outputs && self.end.is_none();
         changed |= self.read_outputs(all).await?;

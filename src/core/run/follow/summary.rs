@@ -10,6 +10,7 @@ use crate::cloud::ErrorKind;
 use crate::dataset::objects::{List, Put, each_page, read};
 use crate::model::{OutputObject, TaskName};
 use crate::run::chain::Owner;
+use crate::run::tracker::RunTracker;
 use futures::{StreamExt as _, TryStreamExt as _};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashSet};
@@ -44,7 +45,7 @@ pub(super) struct Summary {
 
 /// What Lambda told of an event that it gave up on.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct GivenUp {
+pub(super) struct GivenUp {
     /// Key of what it wrote.
     key: String,
     task: TaskName,
@@ -55,6 +56,27 @@ struct GivenUp {
     /// How often it was tried; 0 where an older throng has not said.
     #[serde(default)]
     tries: u32,
+}
+
+impl GivenUp {
+    /// All that is known of a task.
+    pub fn of(tracker: &RunTracker, index: u64) -> Vec<Self> {
+        let Some(row) = tracker.row(index) else { return Vec::new() };
+        let of = |(key, event)| {
+            let FailedEvent { request_id, at_ms, state, class, tries, .. } = event;
+            Self { key, task: row.task.clone(), request_id, at_ms, state, class, tries }
+        };
+        tracker.given_up(index).into_iter().map(of).collect()
+    }
+
+    /// Tells a chain.
+    pub fn tell(self, chain: &mut Chain) {
+        let Self { key, task, request_id, at_ms, state, class, tries } = self;
+        let (tries, task) = (tries.max(1), chain.task_ref(&task));
+        let (objects, event_ms, message) = (Vec::new(), None, String::new());
+        let event = FailedEvent { request_id, at_ms, task, objects, event_ms, state, class, message, tries };
+        chain.gave_up_on(&event, &key);
+    }
 }
 
 impl Summary {
@@ -71,11 +93,7 @@ impl Summary {
                         summary.blocks.entry(block).or_default().push(name);
                     }
                 }
-                for (key, event) in tracker.given_up(index) {
-                    let FailedEvent { request_id, at_ms, state, class, tries, .. } = event;
-                    let task = row.task.clone();
-                    summary.given_up.push(GivenUp { key, task, request_id, at_ms, state, class, tries });
-                }
+                summary.given_up.extend(GivenUp::of(tracker, index));
                 if let Some(stored) = outputs.of(stage, index) {
                     summary.outputs.push((row.task.clone(), stored.to_vec()));
                 }
@@ -96,14 +114,7 @@ impl Summary {
                 chain.see(&format!("{prefix}{name}"), None);
             }
         }
-        for GivenUp { key, task, request_id, at_ms, state, class, tries } in self.given_up {
-            let tries = tries.max(1);
-            let task = chain.task_ref(&task);
-            let (objects, event_ms, message) = (Vec::new(), None, String::new());
-            let event =
-                FailedEvent { request_id, at_ms, task, objects, event_ms, state, class, message, tries };
-            chain.gave_up_on(&event, &key);
-        }
+        self.given_up.into_iter().for_each(|event| event.tell(chain));
         for (task, stored) in self.outputs {
             outputs.told(chain, &task, stored);
         }

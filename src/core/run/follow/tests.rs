@@ -166,6 +166,7 @@ async fn blocks_are_read_until_they_are_final_and_then_their_summary() {
     other.poll().await.unwrap();
     assert!(other.has_read_all() && other.is_settled());
     assert_eq!(other.summary().counts, follower.summary().counts, "the summary says what the records said");
+    follower.load_inputs().await.unwrap();
     assert_eq!(other.view().stages[0].task(7), follower.view().stages[0].task(7));
 }
 
@@ -472,4 +473,5 @@ async fn an_end_that_the_log_tells_is_shown_before_the_ledger_has_it() {
     assert_eq!(follower.summary().counts.succeeded, 1, "the ledger wins");
 }
 
+mod days;
 mod scale;

@@ -36,9 +36,6 @@ pub async fn prepare(
     let mut facts = facts_of(context, &request.function).await?;
     refuse_other_contract(&request.function, &facts)?;
     let behind = behind(context, &request.function, &facts).await?;
-    if !request.options.force {
-        behind.refuse_mixing(context, &request.function).await?;
-    }
     request.sets.check(&request.parameters)?;
     if !request.is_plain() {
         refuse_trigger_place(&request, &facts)?;
@@ -53,6 +50,10 @@ pub async fn prepare(
     let (skipped, mut told) = skip(&mut inputs, &facts, request.options)?;
     let tasks = without.unwrap_or(inputs.len() as u64).saturating_mul(request.sets.per_input());
     refuse_count(tasks)?;
+    // Last of what refuses a launch: it looks at many runs.
+    if !request.options.force {
+        behind.refuse_mixing(context, &request.function).await?;
+    }
     told.extend(sieve.told());
     let place = Place { prefix: place.prefix.trim_matches('/').to_owned(), ..place };
     let equal = (facts.keeps_apart == Some(false)).then(|| inputs.equal_names()).flatten();

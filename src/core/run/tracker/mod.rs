@@ -18,7 +18,9 @@
 
 use super::header::RunHeader;
 use super::statistics::Histogram;
-use crate::model::{Counts, FailureClass, Millis, RunStatistics, RunView, TaskName, TaskRow, TaskState, Told};
+use crate::model::{
+    Counts, FailureClass, Millis, RunStatistics, RunView, TaskName, TaskRow, TaskState, Told,
+};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 

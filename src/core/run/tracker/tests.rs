@@ -351,7 +351,9 @@ fn a_report_shows_the_end_early_and_the_ledger_wins() {
     assert!(!tracker.ended_badly(&failed_attempt("a", 4_000)));
     assert_eq!(state(&tracker, 0), timed_out);
     let row = tracker.row(0).unwrap();
-    assert!(row.is_reported() && row.duration_ms() == Some(3_000) && row.request_id().as_deref() == Some("a"));
+    assert!(
+        row.is_reported() && row.duration_ms() == Some(3_000) && row.request_id().as_deref() == Some("a")
+    );
     assert!(tracker.running().is_empty() && tracker.attempt_keys(0).is_empty());
     tracker.record(&record(1, "z", Succeeded, 10, 1));
     assert!(!tracker.is_complete() && tracker.reported() == 1, "the ledger has the last word");

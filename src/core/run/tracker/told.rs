@@ -199,6 +199,8 @@ fn marker_of(key: &str, at_ms: Option<Millis>) -> Option<(TaskId, Marker)> {
         let (request_id, started_ms) = (name.attempt.request_id.into(), Some(name.attempt.started_ms));
         return Some((name.task?, Marker { request_id, started_ms, at_ms, key: key.into() }));
     }
+    // What belonged to no run left no markers.
+    let key = Some(key).filter(|key| !key.starts_with(first::LOOSE))?;
     let (task, request_id) = first::parse_running(key).filter(|(_, request_id)| !request_id.is_empty())?;
     let marker = Marker { request_id: request_id.into(), started_ms: None, at_ms, key: key.into() };
     Some((TaskId::number(task), marker))
