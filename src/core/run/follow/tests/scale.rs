@@ -24,13 +24,13 @@ fn ended(run: &str, task: u64, attempt: u64, state: TaskState, key: &str) -> Att
 }
 
 /// What a follower says, and what the run's tasks have stored.
-type Seen = (crate::model::Counts, u64, Vec<Collision>, Vec<Option<String>>);
+type Seen = (crate::model::Counts, u64, Vec<Collision>, Vec<(TaskState, bool)>);
 
 fn seen(follower: &Follower) -> Seen {
     let summary = follower.summary();
-    let run = &follower.chain().header().id;
-    let keys = follower.chain().rows().map(|row| row.record_key(run).map(|key| key.to_string())).collect();
-    (summary.counts, summary.collisions, summary.collided, keys)
+    // Of two successes the first decides; who has seen all tasks succeed looks for no earlier one.
+    let states = follower.chain().rows().map(|row| (row.state, row.has_record())).collect();
+    (summary.counts, summary.collisions, summary.collided, states)
 }
 
 async fn to_the_end(follower: &mut Follower) {
