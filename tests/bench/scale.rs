@@ -342,7 +342,11 @@ async fn measure(tasks: u64) -> String {
     let known = IN_USE.load(Ordering::Relaxed);
     let ending = tokio::spawn(end_tasks(store.clone()));
     let (begin, mut busiest, mut second) = (Instant::now(), 0, (0, store.counted().lists));
-    run::wait(&mut follower, &CancellationToken::new(), |_| {
+    let mut shown = None;
+    run::wait(&mut follower, &CancellationToken::new(), |follower| {
+        if follower.is_settled() {
+            shown.get_or_insert_with(Instant::now);
+        }
         let now = begin.elapsed().as_secs();
         if now > second.0 {
             let lists = store.counted().lists;
@@ -353,7 +357,7 @@ async fn measure(tasks: u64) -> String {
     .await
     .expect("it ends");
     let last = ending.await.expect("ends");
-    let shown = last.elapsed();
+    let shown = shown.expect("shown").saturating_duration_since(last);
     let followed = store.counted().since(before.0);
     line("followed to its end", followed, begin.elapsed().as_secs_f64());
     assert_eq!(follower.summary().counts.succeeded, tasks);

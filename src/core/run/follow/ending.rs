@@ -33,11 +33,12 @@ impl Follower {
         }
         let Some(end) = self.ended() else { return Ok(false) };
         if self.settled && self.end.as_ref() == Some(&end) {
+            self.finish().await?;
             return Ok(false);
         }
         self.read_all().await?;
-        self.summarise(false).await?;
         if self.chain.is_complete() && self.lacks_outputs() {
+            self.summarise(false).await?;
             self.read_outputs(true).await?;
             if self.lacks_outputs() {
                 return Ok(true);
@@ -50,15 +51,25 @@ impl Follower {
         if self.chain.is_over() && self.chain.has_unread(true) {
             return self.read_outputs(true).await.map(|_| true);
         }
-        self.settled = true;
+        (self.settled, self.finished) = (true, false);
         if let Some(end) = self.ended()
             && self.end.as_ref() != Some(&end)
         {
             self.write_end(end).await;
         }
-        self.summarise(true).await?;
-        self.write_closed().await;
         Ok(true)
+    }
+
+    /// Writes what those who come later read in place of records. It is done after the end was shown.
+    ///
+    /// # Errors
+    /// The cloud does not answer.
+    pub(in crate::run) async fn finish(&mut self) -> Result<(), RunError> {
+        if self.settled && !std::mem::replace(&mut self.finished, true) {
+            self.summarise(true).await?;
+            self.write_closed().await;
+        }
+        Ok(())
     }
 
     /// Writes summaries of parts of the run that are final, and forgets what they hold.

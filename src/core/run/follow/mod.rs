@@ -106,6 +106,8 @@ pub struct Follower {
     replaced: replaced::Looked,
     joins: joins::Joins,
     settled: bool,
+    /// Whether what others read in place of records was written since it settled.
+    finished: bool,
     pause: Duration,
     quiet_since_ms: Millis,
 }
@@ -191,6 +193,7 @@ impl Follower {
             replaced: replaced::Looked::default(),
             joins: joins::Joins::default(),
             settled: false,
+            finished: false,
             pause: options.fast,
         }
     }
@@ -297,7 +300,9 @@ impl Follower {
             let heard = self.chain.last_ended_ms().min(now_ms()).max(self.quiet_since_ms);
             self.quiet_since_ms = if first { heard } else { now_ms() };
         }
-        self.summarise(false).await?;
+        if !self.chain.is_complete() {
+            self.summarise(false).await?;
+        }
         self.note_joins();
         changed |= self.check_overwritten();
         changed |= self.check_overdue();
