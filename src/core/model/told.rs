@@ -223,9 +223,13 @@ impl Packed {
             event: digest(matches!(self.digests, Digests::Event | Digests::Both), self.event),
             failure: digest(matches!(self.digests, Digests::Failure | Digests::Both), self.failure),
         };
-        let (version, stage) = (versions::LEDGER, self.depth.into());
-        let of = TaskRef { version, run: run.to_owned(), stage, task: task.clone() };
-        let prefix = block_prefix(run, stage, block_of(&of));
+        let of = TaskRef {
+            version: versions::LEDGER,
+            run: run.to_owned(),
+            stage: self.depth.into(),
+            task: task.clone(),
+        };
+        let prefix = block_prefix(run, of.stage, block_of(&of));
         if is_day(run) {
             format!("{prefix}{:013}_{name}", name.ended_ms())
         } else {

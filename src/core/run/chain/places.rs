@@ -67,8 +67,9 @@ impl Places {
 
 /// A stage in one byte (no run has more than 64), an index in five.
 fn packed((stage, index): Owner) -> [u8; 6] {
-    let [.., a, b, c, d, e] = index.to_be_bytes();
-    [u8::try_from(stage).unwrap_or(u8::MAX), a, b, c, d, e]
+    let mut packed = [u8::try_from(stage).unwrap_or(u8::MAX); 6];
+    packed[1..].copy_from_slice(&index.to_be_bytes()[3..]);
+    packed
 }
 
 fn unpacked([stage, index @ ..]: [u8; 6]) -> Owner {
@@ -114,8 +115,7 @@ impl Marks {
 
 /// Never 0, which says that there is none.
 fn mark(key: &str) -> u32 {
-    let [a, b, c, d, ..] = digest(key).to_be_bytes();
-    u32::from_be_bytes([a, b, c, d]).max(1)
+    u32::try_from(digest(key) >> 32).unwrap_or(u32::MAX).max(1)
 }
 
 #[cfg(test)]

@@ -272,7 +272,9 @@ async fn try_to_write(
         // What the part's tasks have stored was forgotten when it was summarised.
         let older = fetch(context, &key(before)).await?;
         summary.inputs = older.as_ref().map(|older| older.inputs.clone()).unwrap_or_default();
-        older.into_iter().for_each(|older| summary.add_outputs(older));
+        if let Some(older) = older {
+            summary.add_outputs(older);
+        }
     }
     if depth == 0 && summary.inputs.is_empty() {
         let part = usize::try_from(part).unwrap_or(usize::MAX);
