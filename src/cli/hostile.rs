@@ -93,12 +93,14 @@ fn task() -> TaskRow {
         state: TaskState::Failed,
         class: Some(FailureClass::Script),
         attempts: 1,
-        duration_ms: Some(1),
-        peak_memory: Some(1),
-        ended_ms: Some(1),
-        request_id: Some(EVIL.into()),
-        record_key: Some(EVIL.into()),
-        waiting: None,
+        told: Told::from(Facts {
+            duration_ms: Some(1),
+            peak_memory: Some(1),
+            ended_ms: Some(1),
+            request_id: Some(EVIL.into()),
+            record_key: Some(EVIL.into()),
+            waiting: None,
+        }),
     }
 }
 

@@ -103,8 +103,19 @@ fn a_function_of_version_0_1_is_upgraded_in_place() {
     const FUNCTION: &str = "throng-demo-slices";
     let home = unpacked("deployed.tar.gz");
     let runs = home.json(&["runs"]);
-    let all: Vec<_> = runs.as_array().unwrap().iter().map(counts).collect();
+    let launched = runs.as_array().unwrap().iter().filter(|run| run["standing"] != true);
+    let all: Vec<_> = launched.map(counts).collect();
     assert_eq!(all, [[4, 3, 1, 0], [10, 10, 0, 0]], "{runs}");
+    // What no run sent is a standing run of its day.
+    let day = throng_contract::keys::day_id(FUNCTION, "20261129");
+    let arrived = home.json(&["tasks", &day]);
+    assert_eq!(
+        (arrived.as_array().map(Vec::len), &arrived[0]["state"]),
+        (Some(1), &"succeeded".into()),
+        "{arrived}"
+    );
+    let record = &home.json(&["tasks", &day, arrived[0]["task"].as_str().expect("a name")])["records"][0];
+    assert_eq!((&record["key"], &record["exit_code"]), (&arrived[0]["key"], &0.into()), "{record}");
     let before = home.json(&["functions", FUNCTION]);
 
     let picture = Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/demo/images/head-functional.nii");

@@ -69,16 +69,16 @@ pub async fn run(session: &Session, args: args::Demo) -> CliResult {
     let results = runs::fetch_outputs(session, &job, &summary.id, &args.to).await?;
     let mut table = Table::new(&["IMAGE", "STATE", ">TOOK", ">MEMORY", "RESULTS"]);
     let mut shown = Vec::new();
-    for (row, record) in &results {
-        let outputs: Vec<_> = record.outputs.iter().map(|output| local_path(&args.to, &output.key)).collect();
+    for (row, outputs) in &results {
+        let outputs: Vec<_> = outputs.iter().map(|output| local_path(&args.to, &output.key)).collect();
         let paths: Vec<_> = outputs.iter().map(|path| path.display().to_string()).collect();
-        shown.push(json!({"key": &*row.key, "state": row.state.as_str(), "duration_ms": row.duration_ms,
-            "peak_memory": record.peak_memory, "results": paths}));
+        shown.push(json!({"key": &*row.key, "state": row.state.as_str(), "duration_ms": row.duration_ms(),
+            "peak_memory": row.peak_memory(), "results": paths}));
         table.row([
             row.key.rsplit('/').next().unwrap_or_default().to_owned(),
             row.state.to_string(),
-            row.duration_ms.map(words::duration).unwrap_or_default(),
-            words::bytes(record.peak_memory),
+            row.duration_ms().map(words::duration).unwrap_or_default(),
+            row.peak_memory().map(words::bytes).unwrap_or_default(),
             paths.join(" "),
         ]);
     }

@@ -91,6 +91,12 @@ impl Prices {
         toml::from_str(include_str!("../../../assets/prices.toml")).unwrap_or_default()
     }
 
+    /// Dollars for one request of S3: to write or list, and to read.
+    #[must_use]
+    pub const fn requests(&self) -> (f64, f64) {
+        (self.s3.write, self.s3.read)
+    }
+
     /// Dollars for one invocation that takes `duration`.
     #[must_use]
     pub fn invocation(&self, shape: &Shape, duration: Duration) -> f64 {

@@ -3,7 +3,7 @@
 use super::{Job, JobContext, JobError, Observer};
 use crate::dataset::S3Objects;
 use crate::dataset::download::{Download, DownloadError, Downloaded, Named};
-use crate::model::{AttemptRecord, ProviderOf, TaskRow};
+use crate::model::{OutputObject, ProviderOf, TaskRow};
 use crate::run::{self, RunContext, Store, Stores, Unchanged};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -79,8 +79,8 @@ async fn run_download(
 /// What came of fetching the results of a run.
 #[derive(Clone, Debug, Default)]
 pub struct Results {
-    /// Tasks that have ended, each with the record that decides.
-    pub tasks: Vec<(TaskRow, AttemptRecord)>,
+    /// Tasks that have ended, each with what it has stored.
+    pub tasks: Vec<(TaskRow, Vec<OutputObject>)>,
     /// Their objects, from all buckets.
     pub objects: Downloaded,
 }

@@ -11,6 +11,7 @@
 //! launched      what a launch left out, and the limits that it chose
 //! task_name     how people and documents name a task
 //! packs         how many tasks share an invocation
+//! told          how a task ended, in little memory
 //! progress      what takes a while
 //! logs          lines, queries, what is followed
 //! report        the platform's account of an invocation
@@ -30,6 +31,7 @@ mod runs;
 mod sets;
 mod storage;
 mod task_name;
+mod told;
 mod variables;
 
 pub use architecture::Architecture;
@@ -49,6 +51,7 @@ pub use sets::{Axis, Order, Sets, read_axis, read_values};
 pub use storage::{BucketInfo, ObjectInfo, ObjectPlace, Place, ProviderOf};
 pub use task_name::{NoTaskName, TaskName};
 pub use throng_contract::{AttemptRecord, FailureClass, OutputObject, Phases, Source, TaskState};
+pub use told::{Facts, Told};
 pub use variables::is_reserved;
 
 /// Milliseconds since 1970.

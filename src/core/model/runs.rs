@@ -1,10 +1,11 @@
 //! Runs and their tasks.
 
-use super::{FailureClass, Millis, Overrides, Reuse, Sets, TaskName, TaskState};
+use super::{FailureClass, Millis, Overrides, Reuse, Sets, TaskName, TaskState, Told};
 use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use throng_contract::keys::{RecordName, day_of};
+use throng_contract::keys::day_of;
 
 /// Counts of tasks by state. Their sum is the manifest's size, always.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -229,18 +230,8 @@ pub struct TaskRow {
     pub class: Option<FailureClass>,
     /// Attempts known.
     pub attempts: u32,
-    /// Of the deciding attempt: begin to end.
-    pub duration_ms: Option<u64>,
-    /// Of the deciding attempt: peak memory in bytes.
-    pub peak_memory: Option<u64>,
-    /// Of the deciding attempt: when it ended.
-    pub ended_ms: Option<Millis>,
-    /// Of the deciding attempt: request id.
-    pub request_id: Option<Arc<str>>,
-    /// Key of the deciding record in the home bucket.
-    pub record_key: Option<Arc<str>>,
-    /// It failed, and Lambda will try it again: until then it counts as pending.
-    pub waiting: Option<Waiting>,
+    /// How it ended, or what it waits for.
+    pub told: Told,
 }
 
 /// A failed attempt is not the end: another is due.
@@ -258,8 +249,7 @@ impl TaskRow {
     /// Whether it succeeded and stored nothing, as far as its record's name says.
     #[must_use]
     pub fn stored_nothing(&self) -> bool {
-        let name = || self.record_key.as_deref().and_then(RecordName::parse);
-        self.state == TaskState::Succeeded && name().is_some_and(|name| name.stored_nothing())
+        self.state == TaskState::Succeeded && self.told.stored_nothing()
     }
 
     /// What a join's task is for, when it is for a group: this takes the place of its input.
@@ -268,12 +258,54 @@ impl TaskRow {
         (self.bucket.is_empty() && !self.key.is_empty()).then_some(&*self.key)
     }
 
+    /// Of the deciding attempt: begin to end, in milliseconds.
+    #[must_use]
+    pub fn duration_ms(&self) -> Option<u64> {
+        self.told.duration_ms()
+    }
+
+    /// Of the deciding attempt: peak memory in bytes.
+    #[must_use]
+    pub fn peak_memory(&self) -> Option<u64> {
+        self.told.peak_memory()
+    }
+
+    /// Of the deciding attempt: when it ended.
+    #[must_use]
+    pub fn ended_ms(&self) -> Option<Millis> {
+        self.told.ended_ms()
+    }
+
+    /// Of the deciding attempt: request id.
+    #[must_use]
+    pub fn request_id(&self) -> Option<Cow<'_, str>> {
+        self.told.request_id()
+    }
+
+    /// The attempt that is due, when the last one failed.
+    #[must_use]
+    pub fn waiting(&self) -> Option<Waiting> {
+        self.told.waiting()
+    }
+
+    /// Whether a record in the home bucket decides.
+    #[must_use]
+    pub fn has_record(&self) -> bool {
+        self.told.has_record()
+    }
+
+    /// Key of the deciding record in the home bucket, of a task of this run.
+    #[must_use]
+    pub fn record_key(&self, run: &str) -> Option<Arc<str>> {
+        self.told.record_key(run, &self.task, self.state, self.class)
+    }
+
     /// Whether its end is known from the platform's log alone: the ledger may still say otherwise.
     #[must_use]
     pub fn is_reported(&self) -> bool {
         let unsuccessful = self.state.is_final() && self.state != TaskState::Succeeded;
         unsuccessful
-            && self.record_key.is_none()
+            && !self.has_record()
             && !matches!(self.class, None | Some(FailureClass::Lost | FailureClass::Upstream))
     }
 }

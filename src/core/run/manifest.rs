@@ -85,9 +85,19 @@ pub async fn read_manifest(
     header: &RunHeader,
     mut each: impl FnMut(Vec<ManifestEntry>) + Send,
 ) -> Result<(), RunError> {
-    let mut all = futures::stream::iter(0..parts(header.tasks))
-        .map(|part| read_part(context, header, part))
-        .buffer_unordered(AT_ONCE);
+    read_parts(context, header, 0..parts(header.tasks), &mut each).await
+}
+
+/// As [`read_manifest`], of some parts.
+pub(super) async fn read_parts(
+    context: &RunContext,
+    header: &RunHeader,
+    parts: impl IntoIterator<Item = usize> + Send,
+    mut each: impl FnMut(Vec<ManifestEntry>) + Send,
+) -> Result<(), RunError> {
+    let parts: Vec<_> = parts.into_iter().collect();
+    let mut all =
+        futures::stream::iter(parts).map(|part| read_part(context, header, part)).buffer_unordered(AT_ONCE);
     while let Some(entries) = all.try_next().await? {
         each(entries);
     }
@@ -140,7 +150,7 @@ async fn body_of(context: &RunContext, header: &RunHeader, part: usize) -> Resul
     })
 }
 
-async fn read_part(
+pub(super) async fn read_part(
     context: &RunContext,
     header: &RunHeader,
     part: usize,

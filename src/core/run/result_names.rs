@@ -3,7 +3,7 @@
 
 use crate::dataset::download::{Named, NotFetched, common_folder};
 use crate::dataset::names::{SafePath, safe_path};
-use crate::model::{AttemptRecord, OutputObject};
+use crate::model::OutputObject;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::Path;
 
@@ -15,13 +15,8 @@ pub(super) struct Stored<'a> {
 }
 
 impl<'a> Stored<'a> {
-    /// Of an attempt.
-    pub fn of(record: &'a AttemptRecord, output: &'a OutputObject) -> Self {
-        Self::of_task(record.task.as_ref().map_or("", |task| task.task.as_str()), output)
-    }
-
-    /// Of a task of this name.
-    pub const fn of_task(task: &'a str, output: &'a OutputObject) -> Self {
+    /// Of a task.
+    pub const fn of(task: &'a str, output: &'a OutputObject) -> Self {
         Self { task, output }
     }
 
@@ -145,6 +140,7 @@ fn clashing(paths: &[Result<SafePath, String>]) -> Vec<usize> {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use crate::model::AttemptRecord;
     use proptest::prelude::*;
     use std::path::PathBuf;
     use throng_contract::TaskRef;
@@ -168,10 +164,14 @@ mod tests {
     fn named(records: &[AttemptRecord]) -> (Vec<(String, String)>, usize) {
         let stored = records
             .iter()
-            .flat_map(|record| record.outputs.iter().map(move |output| Stored::of(record, output)));
+            .flat_map(|record| record.outputs.iter().map(move |output| Stored::of(task_of(record), output)));
         let (named, failed) = name(stored.collect());
         let shown = |named: Named| (named.key, named.path.path.display().to_string());
         (named.into_values().flatten().map(shown).collect(), failed.len())
+    }
+
+    fn task_of(record: &AttemptRecord) -> &str {
+        record.task.as_ref().unwrap().task.as_str()
     }
 
     fn paths(records: &[AttemptRecord]) -> Vec<String> {
@@ -220,7 +220,7 @@ mod tests {
         let records = [record(0, &[("res/a", Some("res"))]), record(1, &[("res/a", Some("res"))])];
         let stored = records
             .iter()
-            .flat_map(|record| record.outputs.iter().map(move |output| Stored::of(record, output)));
+            .flat_map(|record| record.outputs.iter().map(move |output| Stored::of(task_of(record), output)));
         let (named, failed) = name(stored.collect());
         let all: Vec<_> = named.into_values().flatten().collect();
         assert_eq!((all.len(), failed.len()), (1, 0));

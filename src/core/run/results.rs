@@ -1,9 +1,10 @@
-//! What a run's tasks have put, as their records name it.
+//! What a run's tasks have put, as summaries and records name it.
 
 use super::result_names::{ByBucket, Stored, name};
-use super::{Follower, ReusedTask, RunContext, RunError, attempts, reused};
+use super::{Follower, ReusedTask, RunContext, RunError, reused};
 use crate::dataset::download::NotFetched;
-use crate::model::{AttemptRecord, TaskRow, TaskState};
+use crate::dataset::objects::read;
+use crate::model::{AttemptRecord, OutputObject, TaskRow, TaskState};
 use futures::{StreamExt as _, TryStreamExt as _};
 
 /// Tasks whose records are read at a time.
@@ -14,8 +15,8 @@ const AT_ONCE: usize = 16;
 pub struct Results {
     /// The function's name.
     pub function: String,
-    /// Tasks that have ended, each with the record that decides.
-    pub tasks: Vec<(TaskRow, AttemptRecord)>,
+    /// Tasks that have ended, each with what it has stored, as the record says that decides.
+    pub tasks: Vec<(TaskRow, Vec<OutputObject>)>,
     /// Tasks that it has not, because earlier runs had done them.
     pub reused: Vec<ReusedTask>,
 }
@@ -26,14 +27,12 @@ impl Results {
     #[must_use]
     pub fn named(&self) -> (ByBucket, Vec<NotFetched>) {
         let succeeded = self.tasks.iter().filter(|(row, _)| row.state == TaskState::Succeeded);
-        let stored = succeeded
-            .flat_map(|(_, record)| record.outputs.iter().map(move |output| Stored::of(record, output)));
-        let of_reused = |task: &ReusedTask| format!("{}-{}", task.run, task.task);
-        let names: Vec<_> = self.reused.iter().map(of_reused).collect();
-        let reused = self.reused.iter().zip(&names);
-        let earlier = reused
-            .flat_map(|(task, name)| task.outputs.iter().map(move |output| Stored::of_task(name, output)));
-        name(stored.chain(earlier).collect())
+        let names: Vec<_> = succeeded.map(|(row, outputs)| (row.task.to_string(), outputs)).collect();
+        let of_reused = |task: &'_ ReusedTask| format!("{}-{}", task.run, task.task);
+        let reused: Vec<_> = self.reused.iter().map(|task| (of_reused(task), &task.outputs)).collect();
+        let all = names.iter().chain(&reused);
+        let stored = all.flat_map(|(task, outputs)| outputs.iter().map(|output| Stored::of(task, output)));
+        name(stored.collect())
     }
 }
 
@@ -46,22 +45,42 @@ pub fn nothing_left(record: &AttemptRecord) -> Option<&'static str> {
     record.stored_nothing().then_some(NO_OUTPUTS)
 }
 
-/// Reads the records of a run's tasks.
+/// Reads what a run's tasks have stored: of parts that are summarised from that, of others from the record of each success.
 ///
 /// # Errors
 /// There is no such run, or the cloud does not answer.
 pub async fn results(context: &RunContext, run: &str) -> Result<Results, RunError> {
     let mut follower = Follower::open(context, run).await?;
+    follower.keep_outputs();
     follower.load_inputs().await?;
     follower.read().await?;
-    let chain = follower.chain();
-    let rows: Vec<_> = chain.rows().cloned().collect();
-    let read = |row: TaskRow| async move {
-        let newest = attempts(context, chain, &row.task).await?.into_iter().next();
-        Ok::<_, RunError>(newest.map(|attempt| (row, attempt.record)))
+    follower.read_all_outputs().await?;
+    let stages = follower.chain().stages().len();
+    let (mut tasks, mut unread) = (Vec::new(), Vec::new());
+    for stage in 0..stages {
+        let rows = follower.chain().stage(stage).into_iter().flat_map(|stage| stage.rows().cloned());
+        let ended = (0..).zip(rows).filter(|(_, row)| row.has_record()).collect::<Vec<_>>();
+        for (index, row) in ended {
+            let stored = follower.take_outputs(stage, index);
+            // The records of what failed say nothing of outputs.
+            if stored.is_none() && row.state == TaskState::Succeeded {
+                unread.push(tasks.len());
+            }
+            tasks.push((row, stored.unwrap_or_default()));
+        }
+    }
+    // Of the first layout, and of standing runs of many tasks.
+    let (header, rows) = (follower.chain().header().clone(), &tasks);
+    let outputs_of = |at: usize| async move {
+        let Some(key) = rows[at].0.record_key(run) else { return Ok((at, Vec::new())) };
+        let body = read(context.store.as_ref(), &context.home, &key).await?;
+        let record = body.and_then(|body| serde_json::from_slice::<AttemptRecord>(&body).ok());
+        Ok::<_, RunError>((at, record.map(|record| record.outputs).unwrap_or_default()))
     };
-    let tasks: Vec<_> = futures::stream::iter(rows).map(read).buffered(AT_ONCE).try_collect().await?;
-    let function = chain.header().function.clone();
-    let reused = reused(context, chain.header()).await?;
-    Ok(Results { function, tasks: tasks.into_iter().flatten().collect(), reused })
+    let read: Vec<_> = futures::stream::iter(unread).map(outputs_of).buffered(AT_ONCE).try_collect().await?;
+    for (at, outputs) in read {
+        tasks[at].1 = outputs;
+    }
+    let reused = reused(context, &header).await?;
+    Ok(Results { function: header.function, tasks, reused })
 }

@@ -1,13 +1,16 @@
 //! Standing runs: what arrived outside any launch, per function and UTC day. Their header is an object that the first runtime
 //! of the day writes; what they have is what lies in their folders.
 
+use super::follow::closed;
 use super::launch::behind;
 use super::{LaterStage, RunContext, RunError, RunHeader, StartedBy};
 use crate::dataset::objects::{List, each_page, read};
 use crate::model::Millis;
 use serde::Deserialize;
 use std::collections::BTreeMap;
-use throng_contract::keys::{DAYS, day_id, day_key, day_of, days_prefix, parse_day};
+use std::ops::Range;
+use throng_contract::keys::first::{LOOSE, loose_prefix};
+use throng_contract::keys::{DAYS, RecordName, day_id, day_key, day_of, days_prefix, parse_day};
 use throng_contract::versions;
 
 /// Days that are listed of each function.
@@ -29,10 +32,15 @@ struct DayHeader {
 
 /// When nothing more of a standing run can come; `None` when its id is none.
 pub(super) fn open_until(run: &str) -> Option<Millis> {
+    Some(times_of(run)?.end + CLOSES_AFTER_MS)
+}
+
+/// The day of a standing run, in milliseconds since 1970; `None` when its id is none.
+pub(super) fn times_of(run: &str) -> Option<Range<Millis>> {
     let day = jiff::civil::Date::strptime("%Y%m%d", day_of(run)?).ok()?;
     let begin = jiff::tz::Offset::UTC.to_timestamp(day.to_datetime(jiff::civil::Time::midnight())).ok()?;
-    let begin = begin.as_millisecond();
-    Some(u64::try_from(begin).ok()? + DAY_MS + CLOSES_AFTER_MS)
+    let begin = u64::try_from(begin.as_millisecond()).ok()?;
+    Some(begin..begin + DAY_MS)
 }
 
 /// Refuses what can only be done to a run that was launched.
@@ -68,15 +76,57 @@ pub(super) async fn ids(context: &RunContext, now_ms: Millis) -> Result<Vec<Stri
         })
         .await?;
     }
+    for function in folders(context, LOOSE).await? {
+        ids.extend(loose_days(context, &function, &first).await?);
+    }
+    ids.sort_unstable();
+    ids.dedup();
     Ok(ids)
+}
+
+/// The standing runs of what the first contract started outside any launch, from a day on.
+async fn loose_days(context: &RunContext, function: &str, first: &str) -> Result<Vec<String>, RunError> {
+    let prefix = loose_prefix(function);
+    let mut from = times_of(&day_id(function, first)).map_or(0, |times| times.start);
+    let mut ids = Vec::new();
+    // One list for each day that has some.
+    while let Some(at) = first_loose(context, &prefix, from).await? {
+        let time =
+            jiff::Timestamp::from_millisecond(i64::try_from(at).unwrap_or(i64::MAX)).unwrap_or_default();
+        let id = day_id(function, &time.strftime("%Y%m%d").to_string());
+        let Some(times) = times_of(&id).filter(|times| times.contains(&at)) else { break };
+        ids.push(id);
+        from = times.end;
+    }
+    Ok(ids)
+}
+
+/// The time of the first record in a folder that ended then or later.
+async fn first_loose(context: &RunContext, prefix: &str, from: Millis) -> Result<Option<Millis>, RunError> {
+    let start_after = Some(format!("{prefix}{from:013}"));
+    let list =
+        List { bucket: context.home.clone(), prefix: prefix.to_owned(), start_after, ..List::default() };
+    let mut found = None;
+    each_page(context.store.as_ref(), list, |page| {
+        let names = page.objects.iter().filter_map(|object| RecordName::parse(&object.key));
+        found = names.map(|name| name.ended_ms()).next();
+        found.is_none()
+    })
+    .await?;
+    Ok(found)
 }
 
 /// Functions that have standing runs.
 async fn functions(context: &RunContext) -> Result<Vec<String>, RunError> {
-    let list = List { bucket: context.home.clone(), prefix: DAYS.into(), folders: true, ..List::default() };
+    folders(context, DAYS).await
+}
+
+/// Functions that have a folder below a prefix.
+async fn folders(context: &RunContext, prefix: &str) -> Result<Vec<String>, RunError> {
+    let list = List { bucket: context.home.clone(), prefix: prefix.into(), folders: true, ..List::default() };
     let mut functions = Vec::new();
     let outcome = each_page(context.store.as_ref(), list, |page| {
-        let name = |folder: &String| folder.strip_prefix(DAYS)?.strip_suffix('/').map(str::to_owned);
+        let name = |folder: &String| folder.strip_prefix(prefix)?.strip_suffix('/').map(str::to_owned);
         functions.extend(page.folders.iter().filter_map(name));
         true
     })
@@ -95,30 +145,34 @@ async fn functions(context: &RunContext) -> Result<Vec<String>, RunError> {
 pub(super) async fn header(context: &RunContext, run: &str) -> Result<RunHeader, RunError> {
     let none = || RunError::NoRun(run.to_owned());
     let day = day_of(run).ok_or_else(none)?;
-    let function = functions(context).await?.into_iter().find(|function| day_id(function, day) == run);
+    let is_it = |function: &String| day_id(function, day) == run;
+    let mut function = functions(context).await?.into_iter().find(is_it);
+    if function.is_none() {
+        function = folders(context, LOOSE).await?.into_iter().find(is_it);
+    }
     let function = function.ok_or_else(none)?;
-    let body =
-        read(context.store.as_ref(), &context.home, &day_key(&function, day)).await?.ok_or_else(none)?;
+    let body = read(context.store.as_ref(), &context.home, &day_key(&function, day)).await?;
     let damaged = |what: String| RunError::Damaged { run: run.to_owned(), what };
-    let told: DayHeader = serde_json::from_slice(&body)
-        .map_err(|error| damaged(format!("its header cannot be read: {error}")))?;
+    let told: DayHeader = match body {
+        Some(body) => serde_json::from_slice(&body)
+            .map_err(|error| damaged(format!("its header cannot be read: {error}")))?,
+        // The first contract wrote none.
+        None => loose_header(context, run, &function).await?.ok_or_else(none)?,
+    };
     if told.version > versions::LEDGER {
         return Err(damaged("it was begun by a newer throng: update this one".into()));
     }
     if told.id != run || told.function != function {
         return Err(damaged("its header is about something else".into()));
     }
-    let facts = context.functions.facts(&function).await?.unwrap_or_default();
-    // A chain that could not be launched now still shows what its first function did.
-    let stages = behind(context, &function, &facts).await.map(|behind| behind.stages).unwrap_or_default();
-    let stages = without_joins(stages);
+    let Deployed { image, retries, overwrites, stages } = deployed(context, run, &function, day).await?;
     Ok(RunHeader {
         version: versions::LEDGER,
         id: run.to_owned(),
         function,
-        image: facts.image,
+        image,
         parameters: BTreeMap::new(),
-        overwrites: facts.overwrites,
+        overwrites,
         group: None,
         join_groups: None,
         sets: None,
@@ -138,9 +192,56 @@ pub(super) async fn header(context: &RunContext, run: &str) -> Result<RunHeader,
         fingerprint: String::new(),
         overrides: crate::model::Overrides::default(),
         started_by: StartedBy::Trigger,
-        retries: Some(facts.retries),
+        retries: Some(retries),
         throng: String::new(),
         stages,
+    })
+}
+
+/// The header of a standing run of the first contract, when it has any record.
+async fn loose_header(
+    context: &RunContext,
+    run: &str,
+    function: &str,
+) -> Result<Option<DayHeader>, RunError> {
+    let Some(times) = times_of(run) else { return Ok(None) };
+    let first = first_loose(context, &loose_prefix(function), times.start).await?;
+    Ok(first.filter(|first| times.contains(first)).map(|_| DayHeader {
+        version: versions::LEDGER,
+        id: run.to_owned(),
+        function: function.to_owned(),
+        started_ms: times.start,
+    }))
+}
+
+/// What a function and those behind it are, or were.
+struct Deployed {
+    image: String,
+    retries: u32,
+    overwrites: bool,
+    stages: Vec<LaterStage>,
+}
+
+/// What is deployed now; of a day that was closed what was deployed then, for which nobody is asked.
+async fn deployed(context: &RunContext, run: &str, function: &str, day: &str) -> Result<Deployed, RunError> {
+    if open_until(run).is_some_and(|until| crate::cloud::now_ms() > until)
+        && let Some(closed) = closed(context, function, day).await?
+    {
+        return Ok(Deployed {
+            image: closed.image,
+            retries: closed.retries,
+            overwrites: closed.overwrites,
+            stages: closed.stages,
+        });
+    }
+    let facts = context.functions.facts(function).await?.unwrap_or_default();
+    // A chain that could not be launched now still shows what its first function did.
+    let stages = behind(context, function, &facts).await.map(|behind| behind.stages).unwrap_or_default();
+    Ok(Deployed {
+        image: facts.image,
+        retries: facts.retries,
+        overwrites: facts.overwrites,
+        stages: without_joins(stages),
     })
 }
 

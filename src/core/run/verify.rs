@@ -34,10 +34,11 @@ pub async fn verify(context: &RunContext, run: &str) -> Result<Verified, RunErro
     let chain = follower.chain();
     let mut verified = Verified { counts: chain.counts(), ..Verified::default() };
     let mut keys = Vec::new();
+    let run = &chain.header().id;
     for stage in chain.stages() {
         let stores = Arc::new(Stores::of(context, &stage.header().function));
         let succeeded = stage.rows().filter(|row| row.state == TaskState::Succeeded);
-        let of = |row: &TaskRow| Some((stores.clone(), row.task.clone(), row.record_key.clone()?));
+        let of = |row: &TaskRow| Some((stores.clone(), row.task.clone(), row.record_key(run)?));
         keys.extend(succeeded.filter_map(of));
     }
     let mut checks = futures::stream::iter(keys)

@@ -102,12 +102,14 @@ fn task() -> TaskRow {
         state: TaskState::Failed,
         class: Some(FailureClass::Script),
         attempts: 1,
-        duration_ms: Some(1),
-        peak_memory: Some(1),
-        ended_ms: Some(NOW),
-        request_id: Some(evil_arc()),
-        record_key: Some(evil_arc()),
-        waiting: None,
+        told: Told::from(Facts {
+            duration_ms: Some(1),
+            peak_memory: Some(1),
+            ended_ms: Some(NOW),
+            request_id: Some(evil_arc()),
+            record_key: Some(evil_arc()),
+            waiting: None,
+        }),
     }
 }
 
@@ -262,7 +264,7 @@ fn everything() -> Snapshot {
                 names: vec![evil()],
                 rows: vec![vec![evil()]],
                 paired: false,
-                inputs: vec![0],
+                ..Sets::default()
             }),
         }),
         unreadable: None,

@@ -13,7 +13,7 @@ use throng_core::cloud::Slowed;
 use throng_core::engine::{
     Command, Connection, Listing, ListingState, PlanView, Preview, Severity, Snapshot, StartsView, TaskView,
 };
-use throng_core::model::{Arrival, LogMode, LogView, ObjectPlace, TaskRow, TaskState};
+use throng_core::model::{Arrival, Facts, LogMode, LogView, ObjectPlace, TaskRow, TaskState, Told};
 
 const SIZES: [(u16, u16); 2] = [(80, 24), (200, 50)];
 
@@ -105,7 +105,9 @@ fn run_swept() {
     let mut snapshot = busy();
     let mut view = swept();
     let chunk = Arc::make_mut(&mut Arc::make_mut(&mut view.stages[0].tasks)[0]);
-    chunk[1].record_key = Some("l/00/r/0/0/1_id.1_succeeded_-_1130_900_0123abcd_00000000.json".into());
+    let nothing = "l/00/r/0/0/1_id.1_succeeded_-_737_900_0123abcd_00000000.json".into();
+    chunk[1].told =
+        Told::from(Facts { record_key: Some(nothing), duration_ms: Some(737), ..Facts::default() });
     snapshot.run = Some(view);
     pictures("run_swept", &snapshot, "3<enter>");
     let task = snapshot.task.as_mut().unwrap();
@@ -182,7 +184,15 @@ fn logs_say_how_they_come_and_what_is_missing() {
 fn an_end_that_only_the_log_tells_is_marked() {
     let mut snapshot = busy();
     if let Some(run) = &mut snapshot.run {
-        let row = TaskRow { record_key: None, ..task(13) };
+        let row = task(13);
+        let told = Facts {
+            duration_ms: row.duration_ms(),
+            peak_memory: row.peak_memory(),
+            ended_ms: row.ended_ms(),
+            request_id: row.request_id().map(Into::into),
+            ..Facts::default()
+        };
+        let row = TaskRow { told: told.into(), ..row };
         let tasks = Arc::make_mut(&mut run.stages[0].tasks);
         Arc::make_mut(&mut tasks[0])[13] = row;
     }

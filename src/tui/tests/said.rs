@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use throng_contract::AttemptRecord;
 use throng_core::engine::{Command, DeployRequest, Listing, ListingState, Severity, Snapshot, TaskView};
-use throng_core::model::{Counts, FailureClass, RunSummary, RunTrouble, TaskState};
+use throng_core::model::{Counts, Facts, FailureClass, RunSummary, RunTrouble, TaskState};
 
 fn screen(fake: &mut Fake, width: u16) -> String {
     let mut terminal = Terminal::new(TestBackend::new(width, 24)).unwrap();
@@ -28,14 +28,20 @@ fn said(fake: &Fake) -> &str {
 fn a_kill_for_want_of_memory_is_explained_and_what_is_unknown_is_not_zero() {
     let mut snapshot = busy();
     let row = task(7);
-    let request = row.request_id.clone().unwrap();
+    let request = row.request_id().unwrap().into_owned();
     let record = AttemptRecord {
         state: TaskState::Failed,
         class: Some(FailureClass::Memory),
         error: Some("RequestId: 2ea Error: Runtime exited with error: signal: killed".into()),
         ..AttemptRecord::begun("mri-slices", &request, NOW - 58_000)
     };
-    let row = throng_core::model::TaskRow { duration_ms: None, peak_memory: None, ..row };
+    let facts = Facts {
+        ended_ms: row.ended_ms(),
+        request_id: Some(request.as_str().into()),
+        record_key: Some("runs/r/records/7".into()),
+        ..Facts::default()
+    };
+    let row = throng_core::model::TaskRow { told: facts.into(), ..row };
     let view = TaskView {
         run: "20261123-115800-k3xq".into(),
         row: Some(row),

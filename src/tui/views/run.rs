@@ -43,17 +43,17 @@ const COLUMNS: [Column<TaskRow>; 9] = [
     Column::number(
         "TIME",
         (8, 1),
-        |task, _| Line::raw(task.duration_ms.map_or_else(String::new, words::duration)),
-        |a, b| a.duration_ms.cmp(&b.duration_ms),
+        |task, _| Line::raw(task.duration_ms().map_or_else(String::new, words::duration)),
+        |a, b| a.duration_ms().cmp(&b.duration_ms()),
     ),
     Column::number(
         "MEMORY",
         (9, 4),
         |task, _| {
-            let peak = task.peak_memory.filter(|peak| *peak > 0);
+            let peak = task.peak_memory().filter(|peak| *peak > 0);
             Line::raw(peak.map_or_else(String::new, words::bytes))
         },
-        |a, b| a.peak_memory.cmp(&b.peak_memory),
+        |a, b| a.peak_memory().cmp(&b.peak_memory()),
     ),
     Column::number(
         "TRIES",
@@ -64,8 +64,8 @@ const COLUMNS: [Column<TaskRow>; 9] = [
     Column::<TaskRow>::text(
         "ENDED",
         (12, 0, 6),
-        |task, look| dim(task.ended_ms.map_or_else(String::new, |ms| words::clock(ms, &look.zone)), look),
-        |a, b| a.ended_ms.cmp(&b.ended_ms),
+        |task, look| dim(task.ended_ms().map_or_else(String::new, |ms| words::clock(ms, &look.zone)), look),
+        |a, b| a.ended_ms().cmp(&b.ended_ms()),
     )
     .down(true),
 ];
@@ -139,7 +139,7 @@ impl Source for TaskRows<'_> {
 #[must_use]
 pub fn state_word(task: &TaskRow, look: &RenderContext) -> String {
     let mark = if task.is_reported() { "?" } else { "" };
-    let word = if task.waiting.is_some() { "waiting" } else { task.state.as_str() };
+    let word = if task.waiting().is_some() { "waiting" } else { task.state.as_str() };
     format!("{} {word}{mark}", look.theme.symbols.state(task.state))
 }
 

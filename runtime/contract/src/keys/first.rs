@@ -20,6 +20,12 @@ pub fn task(run: &str, number: u64) -> TaskRef {
     TaskRef { version: 1, ..TaskRef::launched(run, number) }
 }
 
+/// `loose/<function>/`
+#[must_use]
+pub fn loose_prefix(function: &str) -> String {
+    format!("{LOOSE}{function}/")
+}
+
 /// `runs/<run>/records/`
 #[must_use]
 pub fn records_prefix(run: &str) -> String {

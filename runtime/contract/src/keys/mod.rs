@@ -13,6 +13,7 @@
 //! runs/<run>/barrier/<join>/…             what is final of that, written by those who finish it
 //! l/<hh>/<run>/<stage>/<block>/<record name>            one per attempt, and one per attempt that has begun
 //! l/<hh>/<day>/0/<shard>/<ended>_<record name>          the same of a standing run
+//! days/<function>/<yyyymmdd>.end.json, .summary.json    how it ended; its records, once its day is over
 //! days/<function>/<yyyymmdd>.json         a standing run exists: what triggers and requests start outside any launch
 //! start/<function>/<run>.<stage>.<group>.<generation>   a start marker: its arrival starts the function
 //! packs/<run>/<stage>.<number>.<send>.<generation>      a pack has begun
@@ -226,6 +227,12 @@ pub fn day_end_key(function: &str, day: &str) -> String {
     format!("{DAYS}{function}/{day}.end.json")
 }
 
+/// `days/<function>/<yyyymmdd>.summary.json`: what there is of a standing run whose day is over.
+#[must_use]
+pub fn day_summary_key(function: &str, day: &str) -> String {
+    format!("{DAYS}{function}/{day}.summary.json")
+}
+
 /// The day of a key of [`day_key`] or [`day_end_key`], and whether it is the latter.
 #[must_use]
 pub fn parse_day(key: &str) -> Option<(&str, bool)> {
@@ -313,6 +320,7 @@ mod tests {
     fn days_are_read_from_their_keys() {
         assert_eq!(parse_day(&day_key("f", "20261123")), Some(("20261123", false)));
         assert_eq!(parse_day(&day_end_key("f", "20261123")), Some(("20261123", true)));
+        assert_eq!(parse_day(&day_summary_key("f", "20261123")), None, "no second run");
         for other in ["days/f/x.json", "days/f/20261123", "days/f/20261123.x.json", ""] {
             assert_eq!(parse_day(other), None, "{other}");
         }

@@ -74,7 +74,15 @@ impl RecordName {
     #[must_use]
     pub fn parse(key: &str) -> Option<Self> {
         let name = key.rsplit('/').next()?;
-        if key.starts_with(super::RECORDS) { Self::read(name) } else { first::parse(name) }
+        if key.starts_with(super::RECORDS) {
+            return Self::read(name);
+        }
+        let mut name = first::parse(name)?;
+        if key.starts_with(first::LOOSE) {
+            // What belonged to no run is a task of its day: a request each.
+            name.task = Some(TaskId::of_event(&[name.attempt.request_id.as_bytes()]));
+        }
+        Some(name)
     }
 
     fn read(name: &str) -> Option<Self> {
@@ -191,6 +199,16 @@ mod tests {
             ..name(Some(1))
         };
         assert_eq!(RecordName::parse(&format!("l/00/r/0/0/{begun}")), Some(begun));
+    }
+
+    #[test]
+    fn what_belonged_to_no_run_is_a_task_of_its_own() {
+        let old = RecordName { event: None, failure: None, ..name(None) };
+        let task = |id: &str| {
+            let old = RecordName { attempt: AttemptId::new(id, 1), ..old.clone() };
+            RecordName::parse(&format!("loose/f/{}", first::record_name(&old))).and_then(|name| name.task)
+        };
+        assert!(task("a").is_some() && task("a") == task("a") && task("a") != task("b"));
     }
 
     #[test]

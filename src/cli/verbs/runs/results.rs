@@ -6,8 +6,8 @@ use crate::session::Session;
 use crate::transfer::{not_done, watched};
 use std::path::Path;
 use throng_core::jobs::{self, JobContext, NotDone};
-use throng_core::model::{AttemptRecord, TaskRow};
-use throng_core::run::{self, Unchanged};
+use throng_core::model::{OutputObject, TaskRow, TaskState};
+use throng_core::run::Unchanged;
 use throng_core::words;
 
 /// Downloads the outputs of a run's succeeded tasks, as their records name them. Gives what was fetched.
@@ -16,7 +16,7 @@ pub async fn fetch_outputs(
     job: &JobContext,
     run: &str,
     to: &Path,
-) -> Result<Vec<(TaskRow, AttemptRecord)>, Fail> {
+) -> Result<Vec<(TaskRow, Vec<OutputObject>)>, Fail> {
     let fetch = async |observer| jobs::fetch_results(job, run, to, &observer).await;
     let results = watched(session, |_| {}, fetch).await?;
     told(results)
@@ -34,11 +34,13 @@ pub(super) async fn fetch_reused(
 }
 
 /// Tells what could not be fetched; gives the tasks.
-fn told(results: jobs::Results) -> Result<Vec<(TaskRow, AttemptRecord)>, Fail> {
+fn told(results: jobs::Results) -> Result<Vec<(TaskRow, Vec<OutputObject>)>, Fail> {
     if let Some(note) = results.objects.names_note() {
         print::note(note);
     }
-    let nothing = results.tasks.iter().filter(|(_, record)| run::nothing_left(record).is_some()).count();
+    let left_nothing =
+        |row: &TaskRow, outputs: &[OutputObject]| row.state == TaskState::Succeeded && outputs.is_empty();
+    let nothing = results.tasks.iter().filter(|(row, outputs)| left_nothing(row, outputs)).count();
     if nothing > 0 {
         print::note(format!("{} with 0 outputs", words::how_many(nothing, "task")));
     }

@@ -124,13 +124,13 @@ fn table(chain: &Chain, sets: &Sets, rows: &[&TaskRow], whys: &[String]) -> Line
         let mut cells = vec![
             row.task.to_string(),
             // Told by the platform's log alone: the ledger may still say otherwise.
-            match &row.waiting {
+            match &row.waiting() {
                 Some(waiting) => words::waiting(waiting, now_ms()),
                 None => format!("{}{}", row.state, if row.is_reported() { "?" } else { "" }),
             },
             class_of(row),
-            row.duration_ms.map(words::duration).unwrap_or_default(),
-            row.peak_memory.map(words::bytes).unwrap_or_default(),
+            row.duration_ms().map(words::duration).unwrap_or_default(),
+            row.peak_memory().map(words::bytes).unwrap_or_default(),
             words::bytes(row.size),
             row.attempts.to_string(),
             input_of(provider, row),
@@ -226,10 +226,10 @@ pub(crate) fn task_document(provider: Option<&str>, row: &TaskRow) -> Value {
     let mut shown = json!({
         "task": row.task, "bucket": &*row.bucket, "key": &*row.key, "size": row.size,
         "state": row.state.as_str(), "class": row.class.map(throng_contract::FailureClass::as_str), "attempts": row.attempts,
-        "duration_ms": row.duration_ms, "peak_memory": row.peak_memory, "ended_ms": row.ended_ms,
-        "stored_nothing": row.stored_nothing(), "request_id": row.request_id.as_deref(), "provider": provider, "reported": row.is_reported(),
+        "duration_ms": row.duration_ms(), "peak_memory": row.peak_memory(), "ended_ms": row.ended_ms(),
+        "stored_nothing": row.stored_nothing(), "request_id": row.request_id().as_deref(), "provider": provider, "reported": row.is_reported(),
         "file_count": row.files.max(u32::from(!row.key.is_empty())),
-        "waiting": row.waiting.map(|waiting| json!({"retry": waiting.retry, "of": waiting.of, "due_ms": waiting.due_ms})),
+        "waiting": row.waiting().map(|waiting| json!({"retry": waiting.retry, "of": waiting.of, "due_ms": waiting.due_ms})),
     });
     if let Some(group) = row.group() {
         shown["key"] = json!("");

@@ -1,12 +1,12 @@
 //! Outputs of records become tasks of later stages.
 
+use super::places::{Marks, digest};
 use super::{Chain, Stage};
 use crate::cloud::now_ms;
 use crate::model::{OutputObject, TaskState};
 use crate::run::cloud::TriggerPlace;
 use crate::run::tracker::Declared;
-use std::collections::HashMap;
-use std::hash::{DefaultHasher, Hash, Hasher as _};
+use std::collections::VecDeque;
 use std::sync::Arc;
 use throng_contract::selection::{self, Candidate};
 use throng_contract::{Selection, TaskId};
@@ -32,15 +32,18 @@ impl Chain {
         for (at, stage) in stages {
             while taken.len() < most
                 && stage.may_read_more(standing)
-                && let Some(index) = stage.unread.pop()
+                && let Some(index) = stage.unread.pop_front()
             {
-                let key = stage.tracker.row(index).and_then(|row| row.record_key.clone());
+                let key = stage.tracker.record_key(index);
                 // It may have been read meanwhile, from a summary.
-                taken.extend(key.filter(|key| stage.declared.get(&index) != Some(key)).map(|key| Unread {
+                taken.extend(key.filter(|key| !stage.declared.is(index, key)).map(|key| Unread {
                     stage: at,
                     index,
                     key,
                 }));
+            }
+            if stage.unread.is_empty() && stage.unread.capacity() > most {
+                stage.unread = VecDeque::new();
             }
         }
         self.judge_joins();
@@ -50,7 +53,7 @@ impl Chain {
     /// A record could not be read now: it is to be read later.
     pub fn not_read(&mut self, unread: &Unread) {
         if let Some(stage) = self.stages.get_mut(unread.stage) {
-            stage.unread.push(unread.index);
+            stage.unread.push_back(unread.index);
         }
     }
 
@@ -66,7 +69,7 @@ impl Chain {
     pub fn declare(&mut self, of: &Unread, outputs: &[OutputObject]) {
         let Some(stage) = self.stages.get(of.stage) else { return };
         let Some(parent) = stage.tracker.row(of.index).and_then(|row| row.task.id()) else { return };
-        let before = stage.declared.contains_key(&of.index);
+        let before = stage.declared.has(of.index);
         let tasks = self.tasks_of(stage, &parent, outputs);
         if before && self.has_others(&parent, &tasks) {
             // The first success counts, and another was known before it: what that one declared is not owed.
@@ -77,9 +80,9 @@ impl Chain {
         for (to, declared) in &tasks {
             self.add(*to, declared);
         }
-        let stage = &mut self.stages[of.stage];
-        if stage.declared.insert(of.index, of.key.clone()).is_none() {
-            stage.tracker.has_declared(of.index);
+        self.stages[of.stage].declared.set(of.index, &of.key);
+        if !before {
+            self.stages[of.stage].tracker.has_declared(of.index);
         }
         self.judge_joins();
     }
@@ -101,7 +104,7 @@ impl Chain {
         let group = self.group_of(&declared.task);
         self.stages[to].tracker.in_group(index, group);
         let input = digest((&declared.bucket, &declared.key));
-        let first = *self.places.entry(input).or_insert((to, index));
+        let first = self.places.first(input, (to, index));
         if first != (to, index) {
             self.shared.entry(input).or_insert_with(|| vec![first]).push((to, index));
         }
@@ -159,9 +162,9 @@ impl Chain {
         self.stages = new;
         let cancelled = first.as_ref().and_then(|first| first.tracker.cancelled_ms());
         if let (Some(place), Some(first)) = (self.stages.first_mut(), first) {
-            *place = Stage { declared: HashMap::default(), ..first };
+            *place = Stage { declared: Marks::default(), ..first };
             let succeeded = place.tracker.indexes(|row| row.state == TaskState::Succeeded);
-            place.unread = succeeded;
+            place.unread = succeeded.into();
         }
         for stage in self.stages.iter_mut().skip(1) {
             if self.same_clock {
@@ -184,13 +187,6 @@ impl Chain {
     pub const fn rebuilt(&self) -> u32 {
         self.rebuilt
     }
-}
-
-/// Tells places apart in the memory of this process: a number in place of their names.
-pub fn digest(place: impl Hash) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    place.hash(&mut hasher);
-    hasher.finish()
 }
 
 /// What a rule of time says of an output is not asked here: it was stored just now.

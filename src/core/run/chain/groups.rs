@@ -44,7 +44,7 @@ impl Chain {
             };
             let stage = &mut self.stages[at];
             stage.tracker.group_by(groups.len(), of);
-            let declared: Vec<u64> = stage.declared.keys().copied().collect();
+            let declared: Vec<u64> = stage.declared.indexes().collect();
             for index in declared {
                 stage.tracker.has_declared(index);
             }

@@ -9,7 +9,8 @@ use throng_contract::{TaskId, TaskRef, versions};
 
 impl Chain {
     /// The stage in the ledger's keys that a task has: how many outputs and joins lead to it.
-    pub(super) fn depth_of(&self, task: &TaskId) -> u32 {
+    #[must_use]
+    pub fn depth_of(&self, task: &TaskId) -> u32 {
         let join = task.of_join().and_then(|root| self.joins().find(|(_, join)| join.task == root));
         join.map_or(0, |(_, join)| join.depth).saturating_add(task.outputs())
     }

@@ -6,9 +6,11 @@ use crate::model::{Counts, InvocationInfo, Millis, TaskName, TaskRow, TaskState}
 use crate::run::failure::FailedEvent;
 use crate::run::header::RunHeader;
 use crate::run::tracker::RunTracker;
+use std::borrow::Cow;
 use std::collections::HashSet;
 use std::sync::Arc;
 use throng_contract::TaskRef;
+use throng_contract::keys::{BLOCK, PART};
 
 /// How a block of the ledger stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,6 +79,12 @@ impl Chain {
             .all(|(of, stage)| complete(stage) && (*of == at || stage.is_declared()))
     }
 
+    /// Whether nothing more can come of a standing run, because its day is long over.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        self.open_until_ms.is_some_and(|until| now_ms() > until)
+    }
+
     /// Whether every task of every stage is in a final state, by the ledger or because every due time has passed, and no
     /// more will be declared.
     #[must_use]
@@ -109,6 +117,13 @@ impl Chain {
         self.stages().next().is_none_or(RunTracker::has_inputs)
     }
 
+    /// Whether the inputs are known of a part of the manifest, counted from 0: they come a part at a time.
+    #[must_use]
+    pub fn has_inputs_of(&self, part: usize) -> bool {
+        let row = self.stages().next().and_then(|first| first.row(part as u64 * PART));
+        row.is_none_or(|row| !row.bucket.is_empty())
+    }
+
     /// When the newest known attempt ended; 0 before the first.
     #[must_use]
     pub fn last_ended_ms(&self) -> Millis {
@@ -123,7 +138,7 @@ impl Chain {
 
     /// Request ids of the attempts that decided tasks which did not succeed.
     #[must_use]
-    pub fn failed_requests(&self) -> HashSet<&str> {
+    pub fn failed_requests(&self) -> HashSet<Cow<'_, str>> {
         self.stages().flat_map(RunTracker::failed_requests).collect()
     }
 
@@ -226,7 +241,12 @@ impl Chain {
     }
 
     /// Whether successes of a block are to be read still.
-    fn has_unread_in(&self, depth: u32, block: u64) -> bool {
+    #[must_use]
+    pub fn has_unread_in(&self, depth: u32, block: u64) -> bool {
+        let launched = depth == 0 && !self.is_standing();
+        if let Some(first) = self.stages.first().filter(|_| launched) {
+            return first.unread.iter().any(|index| index / BLOCK == block);
+        }
         self.stages.iter().filter(|stage| stage.depths.contains(&depth)).any(|stage| {
             let ids = stage.unread.iter().filter_map(|index| stage.tracker.row(*index)?.task.id());
             ids.into_iter().any(|id| self.depth_of(&id) == depth && super::told::block(&id) == block)

@@ -13,6 +13,7 @@
 //! groups    joins that start once for each group of launched tasks
 //! joins     stages that begin when others have ended
 //! known     what is asked of a chain
+//! places    what tells places and records apart, in few bytes
 //! shown     what is shown of a run: its end, its summary and view
 //! told      what a chain is told: records, markers, what Lambda and the platform's log say
 //! ```
@@ -21,8 +22,7 @@ use super::cloud::TriggerPlace;
 use super::header::{LaterStage, RunHeader};
 use super::tracker::RunTracker;
 use crate::model::Millis;
-use std::collections::{BTreeSet, HashMap};
-use std::sync::Arc;
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use throng_contract::barrier::Join;
 use throng_contract::{Selection, TaskId};
 
@@ -30,11 +30,13 @@ mod declare;
 mod groups;
 mod joins;
 mod known;
+mod places;
 mod shown;
 mod told;
 
-pub use declare::{Unread, digest};
+pub use declare::Unread;
 pub use known::BlockState;
+pub use places::{Owner, Places, digest};
 
 /// Tasks of a standing run whose inputs are named: each costs a request.
 const NAMED: usize = 5_000;
@@ -53,10 +55,10 @@ struct Stage {
     selections: Vec<Selection>,
     /// How many outputs lead to its tasks.
     depths: BTreeSet<u32>,
-    /// Successes whose outputs have been read, by index, with the key of that record.
-    declared: HashMap<u64, Arc<str>>,
-    /// Successes whose outputs are to be read.
-    unread: Vec<u64>,
+    /// Successes whose outputs have been read, and from which record.
+    declared: places::Marks,
+    /// Successes whose outputs are to be read, in the order in which they were told.
+    unread: VecDeque<u64>,
     /// What makes it a join: then its task, or that of each group, is known from the start.
     join: Option<Join>,
 }
@@ -89,7 +91,7 @@ pub struct Chain {
     /// Declared tasks by depth and block: their stage and index.
     blocks: HashMap<(u32, u64), Vec<(usize, u64)>>,
     /// Declared tasks by a digest of their input's place, and the places that several tasks share.
-    places: HashMap<u64, (usize, u64)>,
+    places: Places,
     shared: HashMap<u64, Vec<(usize, u64)>>,
     same_clock: bool,
     /// Groups of launched tasks.
@@ -112,7 +114,7 @@ impl Chain {
             stages,
             early: HashMap::new(),
             blocks: HashMap::new(),
-            places: HashMap::new(),
+            places: Places::default(),
             shared: HashMap::new(),
             same_clock: false,
             groups: groups::Grouping::default(),
@@ -191,8 +193,8 @@ fn stage(tracker: RunTracker, from: Vec<usize>) -> Stage {
         from,
         selections: Vec::new(),
         depths: BTreeSet::new(),
-        declared: HashMap::new(),
-        unread: Vec::new(),
+        declared: places::Marks::default(),
+        unread: VecDeque::new(),
         join: None,
     }
 }

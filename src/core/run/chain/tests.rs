@@ -6,6 +6,7 @@ use crate::run::header::StartedBy;
 use crate::run::join_groups::JoinGroupsHeader;
 use proptest::prelude::*;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use throng_contract::barrier::When;
 use throng_contract::keys::record_key;
 use throng_contract::{AttemptRecord, TaskRef, versions};
@@ -234,8 +235,8 @@ proptest! {
         };
         let declared = |chain: &Chain| -> u64 {
             let rows = chain.stage(0).unwrap().rows().enumerate();
-            let known = rows.filter(|(at, _)| chain.stages[0].declared.contains_key(&(*at as u64)));
-            known.map(|(_, row)| outputs(row.record_key.as_deref().unwrap_or_default()).len() as u64).sum()
+            let known = rows.filter(|(at, _)| chain.stages[0].declared.has(*at as u64));
+            known.map(|(_, row)| outputs(row.record_key(RUN).as_deref().unwrap_or_default()).len() as u64).sum()
         };
         let mut chain = two(tasks);
         let check = |chain: &Chain| {

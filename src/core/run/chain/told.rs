@@ -1,7 +1,7 @@
 //! What a chain is told. The order does not matter.
 
 use super::{Chain, Early, Unread};
-use crate::model::{Millis, TaskRow, TaskState};
+use crate::model::{Millis, TaskName, TaskRow, TaskState};
 use crate::run::failure::FailedEvent;
 use crate::run::manifest::ManifestEntry;
 use crate::run::reports::FailedAttempt;
@@ -69,11 +69,11 @@ impl Chain {
             let index = task.and_then(|task| stage.tracker.index_of(&task));
             let success = index.filter(|index| {
                 // What failed in a standing run is read for the name of its input.
-                let wanted = |row: &&TaskRow| {
-                    row.state == TaskState::Succeeded || standing && row.record_key.is_some()
-                };
+                let wanted =
+                    |row: &&TaskRow| row.state == TaskState::Succeeded || standing && row.has_record();
                 let row = stage.tracker.row(*index).filter(wanted);
-                row.is_some_and(|row| row.record_key.as_ref() != stage.declared.get(index))
+                let key = row.and_then(|_| stage.tracker.record_key(*index));
+                key.is_some_and(|key| !stage.declared.is(*index, &key))
             });
             stage.unread.extend(success);
         }
@@ -85,6 +85,14 @@ impl Chain {
         if let Some(first) = self.stages.first_mut().filter(|_| of.stage == 0 && self.open_until_ms.is_some())
         {
             first.tracker.describe(of.index, &record.bucket, &record.key, record.bytes_in);
+        }
+    }
+
+    /// What is known of the input of a task of a standing run.
+    pub fn tell_input(&mut self, task: &TaskName, bucket: &str, key: &str, size: u64) {
+        let Some((0, index)) = self.find(task) else { return };
+        if let Some(first) = self.stages.first_mut().filter(|_| self.open_until_ms.is_some()) {
+            first.tracker.describe(index, bucket, key, size);
         }
     }
 

@@ -2,8 +2,8 @@
 //! and are not final are listed, those where something happens more often than others, and never more than so many a second.
 
 use super::outputs::Outputs;
-use super::summary;
-use super::{FollowOptions, RunContext, RunError};
+use super::summary::{self, Written};
+use super::{Due, FollowOptions, RunContext, RunError};
 use crate::cloud::{CloudError, now_ms};
 use crate::dataset::objects::{List, each_page};
 use crate::model::Millis;
@@ -25,6 +25,8 @@ const PAUSES_LOCAL: u32 = 2;
 const LONGEST: u32 = 6;
 /// A block that is final but for a success that may come late (an event that was delivered twice) is listed this often.
 const FINAL_EVERY: Duration = Duration::from_mins(2);
+/// While records of a part that is final are still to be read, it is looked this often whether somebody else has done that.
+const OTHERS_EVERY: Duration = Duration::from_secs(3);
 /// The pause grows by this while nothing happens.
 const GROWTH: f64 = 1.6;
 
@@ -63,6 +65,8 @@ pub(super) struct Reader {
     summaries: bool,
     /// The newest generation of each part's summary, by depth.
     generations: BTreeMap<(u32, u64), u32>,
+    /// When it was looked whether somebody else has summarised a part that is final.
+    asked: BTreeMap<(u32, u64), Due>,
     /// How often the chain's later stages had been begun anew.
     rebuilt: u32,
     rate: f64,
@@ -82,6 +86,7 @@ impl Reader {
             depths,
             summaries: false,
             generations: BTreeMap::new(),
+            asked: BTreeMap::new(),
             rebuilt: 0,
             rate: if local { RATE_LOCAL } else { RATE },
             pauses: if local { PAUSES_LOCAL } else { 1 },
@@ -160,28 +165,73 @@ impl Reader {
         })
     }
 
-    /// Writes a summary of each part whose blocks are final.
-    pub async fn summarise(&mut self, context: &RunContext, chain: &Chain, outputs: &Outputs) {
-        let size = usize::try_from(summary::BLOCKS).unwrap_or(1);
-        for (depth, blocks) in (0..).zip(&mut self.depths) {
-            for (part, blocks) in (0..).zip(blocks.chunks_mut(size)) {
-                let known = self.generations.get(&(depth, part)).copied();
-                let is_new = known.is_none() || blocks.iter().any(|block| block.stale);
-                let generation = known.map_or(0, |known| known + 1);
-                for (block, number) in blocks.iter_mut().zip(part * summary::BLOCKS..) {
-                    block.judge(chain, (depth, number));
-                }
-                if is_new
-                    && blocks.iter().all(|block| block.is_final)
-                    && summary::write(context, chain, outputs, (depth, part), generation).await
-                {
-                    self.generations.insert((depth, part), generation);
-                    for block in blocks {
-                        block.stale = false;
-                    }
-                }
+    /// Writes a summary of each part whose blocks are final and of which all is known that its tasks have stored. With `again`,
+    /// also of those that have told something since their summary. Who follows a run beside us may have written one first: then
+    /// what is still to be read is read from that.
+    pub async fn summarise(
+        &mut self,
+        context: &RunContext,
+        (chain, outputs): (&mut Chain, &mut Outputs),
+        again: bool,
+    ) -> Result<(), RunError> {
+        for (depth, part) in self.parts() {
+            let place = (depth, part);
+            let known = self.generations.get(&place).copied();
+            let blocks = self.blocks_of(place);
+            if known.is_some() && !(again && blocks.iter().any(|block| block.stale)) {
+                continue;
             }
+            for (block, number) in blocks.iter_mut().zip(part * summary::BLOCKS..) {
+                block.judge(chain, (depth, number));
+            }
+            if !blocks.iter().all(|block| block.is_final) {
+                continue;
+            }
+            let mut numbers = part * summary::BLOCKS..(part + 1) * summary::BLOCKS;
+            if numbers.any(|number| chain.has_unread_in(depth, number)) {
+                let asked = self.asked.entry(place).or_default();
+                let read = known.is_none() && asked.is_due(OTHERS_EVERY);
+                if read && summary::read_other(context, (chain, outputs), place).await? {
+                    self.summarised(place, 0);
+                }
+                continue;
+            }
+            let generation = known.map_or(0, |known| known + 1);
+            match summary::write(context, (chain, outputs), place, generation).await {
+                Written::Here => {}
+                // What the other has seen of a part that is final for the first time is what we have.
+                Written::Elsewhere if known.is_none() => {}
+                Written::Elsewhere => {
+                    self.generations.insert(place, generation);
+                    continue;
+                }
+                Written::No => continue,
+            }
+            self.summarised(place, generation);
+            outputs.forget(summary::tasks_of_part(chain, place));
         }
+        Ok(())
+    }
+
+    /// A summary holds all that this reader has seen of a part.
+    fn summarised(&mut self, place: (u32, u64), generation: u32) {
+        self.generations.insert(place, generation);
+        self.asked.remove(&place);
+        self.blocks_of(place).iter_mut().for_each(|block| block.stale = false);
+    }
+
+    /// The parts that there are, each with its depth.
+    fn parts(&self) -> Vec<(u32, u64)> {
+        let parts = |blocks: &Vec<Block>| (blocks.len() as u64).div_ceil(summary::BLOCKS);
+        let depths = (0..).zip(&self.depths);
+        depths.flat_map(|(depth, blocks)| (0..parts(blocks)).map(move |part| (depth, part))).collect()
+    }
+
+    fn blocks_of(&mut self, (depth, part): (u32, u64)) -> &mut [Block] {
+        let size = usize::try_from(summary::BLOCKS).unwrap_or(1);
+        let blocks = usize::try_from(depth).ok().and_then(|depth| self.depths.get_mut(depth));
+        let part = usize::try_from(part).unwrap_or(usize::MAX);
+        blocks.and_then(|blocks| blocks.chunks_mut(size).nth(part)).unwrap_or_default()
     }
 
     /// Every block is due.

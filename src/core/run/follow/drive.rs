@@ -81,6 +81,10 @@ pub async fn wait(
                     each(follower);
                 }
                 if follower.settled {
+                    // A convenience for others: the run has ended without it, too.
+                    if let Err(error) = follower.finish().await {
+                        tracing::debug!(%error, "a run was not summarised");
+                    }
                     return Ok(follower.summary());
                 }
             }

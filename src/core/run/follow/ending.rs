@@ -33,10 +33,12 @@ impl Follower {
         }
         let Some(end) = self.ended() else { return Ok(false) };
         if self.settled && self.end.as_ref() == Some(&end) {
+            self.finish().await?;
             return Ok(false);
         }
         self.read_all().await?;
         if self.chain.is_complete() && self.lacks_outputs() {
+            self.summarise(false).await?;
             self.read_outputs(true).await?;
             if self.lacks_outputs() {
                 return Ok(true);
@@ -45,16 +47,45 @@ impl Follower {
         if !self.chain.is_complete() {
             return Ok(true);
         }
-        self.settled = true;
+        // Whoever closes a day reads what is shown of it, for those who come later.
+        if self.chain.is_over() && self.chain.has_unread(true) {
+            return self.read_outputs(true).await.map(|_| true);
+        }
+        (self.settled, self.finished) = (true, false);
         if let Some(end) = self.ended()
             && self.end.as_ref() != Some(&end)
         {
             self.write_end(end).await;
         }
-        if let Reader::Blocks(reader) = &mut self.reader {
-            reader.summarise(&self.context, &self.chain, &self.outputs).await;
-        }
         Ok(true)
+    }
+
+    /// Writes what those who come later read in place of records. It is done after the end was shown.
+    ///
+    /// # Errors
+    /// The cloud does not answer.
+    pub(in crate::run) async fn finish(&mut self) -> Result<(), RunError> {
+        if self.settled && !std::mem::replace(&mut self.finished, true) {
+            self.summarise(true).await?;
+            self.write_closed().await;
+        }
+        Ok(())
+    }
+
+    /// Writes summaries of parts of the run that are final, and forgets what they hold.
+    pub(super) async fn summarise(&mut self, again: bool) -> Result<(), RunError> {
+        let (context, chain) = (&self.context, &mut self.chain);
+        match &mut self.reader {
+            Reader::Blocks(reader) => reader.summarise(context, (chain, &mut self.outputs), again).await,
+            Reader::First(_) | Reader::Days(_) => Ok(()),
+        }
+    }
+
+    /// Whether there is still something to be read that need not wait for anything.
+    pub(super) fn is_behind(&self) -> bool {
+        let blocks = matches!(self.reader, Reader::Blocks(_));
+        let all = self.options.outputs && self.end.is_none() || self.chain.is_complete() && !self.settled;
+        blocks && self.chain.has_unread(all)
     }
 
     /// Whether what tasks have stored is still to be read: once somebody has settled the run as it stands, and written its

@@ -158,7 +158,7 @@ impl Follower {
             // Objects that were there before: when they were sent is not known. A task of a pack waits for others.
             return Ok(Vec::new());
         }
-        let ended = stage.rows().rev().filter(|row| row.state.is_final() && row.record_key.is_some());
+        let ended = stage.rows().rev().filter(|row| row.state.is_final() && row.has_record());
         let mut latest = 0;
         for row in ended.take(WITNESSES) {
             latest = latest.max(self.sent_at(row).await?.unwrap_or(0));
@@ -187,7 +187,7 @@ fn silent(stage: &RunTracker, before: &HashSet<TaskName>) -> Vec<TaskRow> {
     let most = AT_MOST.max(stage.header().tasks / 100);
     let silent = stage
         .rows()
-        .filter(|row| row.attempts == 0 && row.state == TaskState::Pending && row.waiting.is_none());
+        .filter(|row| row.attempts == 0 && row.state == TaskState::Pending && row.waiting().is_none());
     let new = silent.filter(|row| !before.contains(&row.task));
     new.take(usize::try_from(most).unwrap_or(usize::MAX)).cloned().collect()
 }

@@ -6,6 +6,7 @@
 //! ```text
 //! beside    what is read beside records: cancellation, what Lambda gave up on, the platform's log
 //! blocks    reads the ledger of today, block by block, and what summaries say of those that are final
+//! closed    a standing run whose day is over, as one object
 //! days      reads standing runs
 //! drive     looks again and again, until the run or the person who watches has ended
 //! ending    when tasks are lost, when everything is read, and the end.json that is written then
@@ -23,7 +24,7 @@
 use super::chain::Chain;
 use super::header::{RunEnd, is_run_id};
 use super::launch::Launch;
-use super::manifest::read_manifest;
+use super::manifest::{parts, read_parts};
 use super::{RunContext, RunError, RunHeader, sets_of, standing};
 use crate::cloud::now_ms;
 use crate::dataset::Meter;
@@ -36,6 +37,7 @@ use throng_contract::keys::{is_day, run_key};
 
 mod beside;
 mod blocks;
+mod closed;
 mod days;
 mod drive;
 mod ending;
@@ -49,6 +51,7 @@ mod replaced;
 mod shown;
 mod summary;
 
+pub(super) use closed::closed;
 pub use drive::{follow, wait};
 pub use options::FollowOptions;
 
@@ -107,6 +110,8 @@ pub struct Follower {
     joins: joins::Joins,
     packs: packs::Packs,
     settled: bool,
+    /// Whether what others read in place of records was written since it settled.
+    finished: bool,
     pause: Duration,
     quiet_since_ms: Millis,
 }
@@ -198,6 +203,7 @@ impl Follower {
             joins: joins::Joins::default(),
             packs: packs::Packs::default(),
             settled: false,
+            finished: false,
             pause: options.fast,
         }
     }
@@ -254,7 +260,9 @@ impl Follower {
         }
         let (context, header) = (self.context.clone(), self.chain.header().clone());
         self.sets = Arc::new(sets_of(&context, &header).await?);
-        read_manifest(&context, &header, |entries| self.chain.inputs(entries)).await
+        let unknown: Vec<_> =
+            (0..parts(header.tasks)).filter(|part| !self.chain.has_inputs_of(*part)).collect();
+        read_parts(&context, &header, unknown, |entries| self.chain.inputs(entries)).await
     }
 
     /// Looks until every record has been read that was there: then the counts are what the ledger says. Lists are rationed, so
@@ -282,7 +290,7 @@ impl Follower {
             let groups = JoinGroups::read(&self.context, self.chain.header()).await?;
             self.chain.grouped(Arc::new(groups));
         }
-        let mut changed = self.records().await?;
+        let mut changed = self.read_closed().await? || self.records().await?;
         // Who watches reads what was stored while there is time; else it is read when the run ends.
         let all = self.options.outputs && self.end.is_none();
         changed |= self.read_outputs(all).await?;
@@ -307,11 +315,16 @@ impl Follower {
             let heard = self.chain.last_ended_ms().min(now_ms()).max(self.quiet_since_ms);
             self.quiet_since_ms = if first { heard } else { now_ms() };
         }
+        if !self.chain.is_complete() {
+            self.summarise(false).await?;
+        }
         self.note_joins();
         changed |= self.check_overwritten();
         changed |= self.check_overdue();
         changed |= self.settle().await?;
-        self.pause = if changed || self.unsent() > 0 {
+        self.pause = if self.is_behind() {
+            Duration::ZERO
+        } else if changed || self.unsent() > 0 {
             self.options.fast
         } else {
             self.pause.mul_f64(1.5).min(self.options.slow)

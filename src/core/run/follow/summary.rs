@@ -3,13 +3,17 @@
 
 use super::super::chain::Chain;
 use super::super::failure::FailedEvent;
+use super::super::manifest::{ManifestEntry, read_part};
 use super::super::{RunContext, RunError};
 use super::outputs::Outputs;
+use crate::cloud::ErrorKind;
 use crate::dataset::objects::{List, Put, each_page, read};
 use crate::model::{OutputObject, TaskName};
+use crate::run::chain::Owner;
+use crate::run::tracker::RunTracker;
 use futures::{StreamExt as _, TryStreamExt as _};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use throng_contract::keys::{
     BLOCK, PART, RecordName, again_prefix, block_prefix, parse_summary, summaries_prefix, summary_key,
 };
@@ -34,11 +38,14 @@ pub(super) struct Summary {
     /// What the succeeded tasks have stored, in order, as their deciding records say.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     outputs: Vec<(TaskName, Vec<OutputObject>)>,
+    /// Of launched tasks: their inputs, which are those of a part of the manifest. Older summaries have none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    inputs: Vec<ManifestEntry>,
 }
 
 /// What Lambda told of an event that it gave up on.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct GivenUp {
+pub(super) struct GivenUp {
     /// Key of what it wrote.
     key: String,
     task: TaskName,
@@ -49,6 +56,29 @@ struct GivenUp {
     /// How often it was tried; 0 where an older throng has not said.
     #[serde(default)]
     tries: u32,
+}
+
+impl GivenUp {
+    /// All that is known of a task.
+    pub fn of(tracker: &RunTracker, index: u64) -> Vec<Self> {
+        let Some(row) = tracker.row(index) else { return Vec::new() };
+        let of = |(key, event)| {
+            let FailedEvent { request_id, at_ms, state, class, tries, .. } = event;
+            Self { key, task: row.task.clone(), request_id, at_ms, state, class, tries }
+        };
+        tracker.given_up(index).into_iter().map(of).collect()
+    }
+
+    /// Tells a chain.
+    pub fn tell(self, chain: &mut Chain) {
+        let Self { key, task, request_id, at_ms, state, class, tries } = self;
+        let (tries, task) = (tries.max(1), chain.task_ref(&task));
+        let (objects, event_ms, message) = (Vec::new(), None, String::new());
+        let pack = Vec::new();
+        let event =
+            FailedEvent { request_id, at_ms, task, pack, objects, event_ms, state, class, message, tries };
+        chain.gave_up_on(&event, &key);
+    }
 }
 
 impl Summary {
@@ -65,11 +95,7 @@ impl Summary {
                         summary.blocks.entry(block).or_default().push(name);
                     }
                 }
-                for (key, event) in tracker.given_up(index) {
-                    let FailedEvent { request_id, at_ms, state, class, tries, .. } = event;
-                    let task = row.task.clone();
-                    summary.given_up.push(GivenUp { key, task, request_id, at_ms, state, class, tries });
-                }
+                summary.given_up.extend(GivenUp::of(tracker, index));
                 if let Some(stored) = outputs.of(stage, index) {
                     summary.outputs.push((row.task.clone(), stored.to_vec()));
                 }
@@ -78,39 +104,39 @@ impl Summary {
         summary
     }
 
-    /// Tells a chain; gives the outputs of tasks, whose names are those of the chain's run.
-    fn tell(self, chain: &mut Chain, depth: u32) -> Vec<(TaskName, Vec<OutputObject>)> {
+    /// Tells a chain all that it says.
+    fn tell(self, chain: &mut Chain, outputs: &mut Outputs, depth: u32) {
         let run = chain.header().id.clone();
+        if depth == 0 {
+            chain.inputs(self.inputs);
+        }
         for (block, names) in &self.blocks {
             let prefix = block_prefix(&run, depth, *block);
             for name in names.iter().filter(|name| !name.contains('/')) {
                 chain.see(&format!("{prefix}{name}"), None);
             }
         }
-        for GivenUp { key, task, request_id, at_ms, state, class, tries } in self.given_up {
-            let tries = tries.max(1);
-            let task = chain.task_ref(&task);
-            let (objects, event_ms, message) = (Vec::new(), None, String::new());
-            let event = FailedEvent {
-                request_id,
-                at_ms,
-                task,
-                pack: Vec::new(),
-                objects,
-                event_ms,
-                state,
-                class,
-                message,
-                tries,
-            };
-            chain.gave_up_on(&event, &key);
+        self.given_up.into_iter().for_each(|event| event.tell(chain));
+        for (task, stored) in self.outputs {
+            outputs.told(chain, &task, stored);
         }
-        self.outputs
+    }
+
+    /// Adds what an older summary of the part knew to have been stored, of tasks of which nothing else is known now.
+    fn add_outputs(&mut self, older: Self) {
+        let known: HashSet<TaskName> = self.outputs.iter().map(|(task, _)| task.clone()).collect();
+        self.outputs.extend(older.outputs.into_iter().filter(|(task, _)| !known.contains(task)));
+        self.outputs.sort_by(|a, b| a.0.cmp(&b.0));
     }
 }
 
+/// The tasks of a part, each with its stage and index.
+pub(super) fn tasks_of_part(chain: &Chain, (depth, part): (u32, u64)) -> impl Iterator<Item = Owner> {
+    (part * BLOCKS..(part + 1) * BLOCKS).flat_map(move |block| tasks_of(chain, depth, block))
+}
+
 /// The tasks of a block: their stage and index.
-fn tasks_of(chain: &Chain, depth: u32, block: u64) -> Vec<(usize, u64)> {
+fn tasks_of(chain: &Chain, depth: u32, block: u64) -> Vec<Owner> {
     if depth > 0 {
         return chain.tasks_of_block(depth, block).to_vec();
     }
@@ -136,18 +162,12 @@ pub(super) async fn read_all(
         let mut bodies = futures::stream::iter(newest)
             .map(|(part, generation)| {
                 let key = summary_key(&run, depth, part, generation);
-                async move {
-                    let body = read(context.store.as_ref(), &context.home, &key).await?;
-                    Ok::<_, RunError>((part, generation, body))
-                }
+                async move { Ok::<_, RunError>((part, generation, fetch(context, &key).await?)) }
             })
             .buffer_unordered(AT_ONCE);
-        while let Some((part, generation, body)) = bodies.try_next().await? {
-            let summary = body.and_then(|body| serde_json::from_slice::<Summary>(&body).ok());
-            if let Some(summary) = summary.filter(|summary| summary.version <= versions::LEDGER) {
-                for (task, stored) in summary.tell(chain, depth) {
-                    outputs.told(chain, &task, stored);
-                }
+        while let Some((part, generation, summary)) = bodies.try_next().await? {
+            if let Some(summary) = summary {
+                summary.tell(chain, outputs, depth);
                 parts.insert((depth, part), generation);
             }
         }
@@ -193,20 +213,83 @@ struct Again {
     blocks: BTreeMap<u64, u32>,
 }
 
+/// Reads one summary; `None` when it is not there, or cannot be read.
+async fn fetch(context: &RunContext, key: &str) -> Result<Option<Summary>, RunError> {
+    let body = read(context.store.as_ref(), &context.home, key).await?;
+    let summary = body.and_then(|body| serde_json::from_slice::<Summary>(&body).ok());
+    Ok(summary.filter(|summary| summary.version <= versions::LEDGER))
+}
+
+/// Reads the summary of a part that somebody else has written first, if anybody has, and tells the chain.
+pub(super) async fn read_other(
+    context: &RunContext,
+    (chain, outputs): (&mut Chain, &mut Outputs),
+    (depth, part): (u32, u64),
+) -> Result<bool, RunError> {
+    let summary = fetch(context, &summary_key(&chain.header().id, depth, part, 0)).await?;
+    let there = summary.is_some();
+    if let Some(summary) = summary {
+        summary.tell(chain, outputs, depth);
+    }
+    Ok(there)
+}
+
+/// What became of writing a summary.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Written {
+    Here,
+    /// Somebody else has written it first.
+    Elsewhere,
+    /// It could not be written.
+    No,
+}
+
 /// Writes the summary of a part. A convenience: when it cannot be written, the records are read.
 pub(super) async fn write(
     context: &RunContext,
-    chain: &Chain,
-    outputs: &Outputs,
-    place: (u32, u64),
+    (chain, outputs): (&Chain, &Outputs),
+    (depth, part): (u32, u64),
     generation: u32,
-) -> bool {
-    let body = serde_json::to_vec(&Summary::of(chain, place, outputs)).unwrap_or_default();
-    let key = summary_key(&chain.header().id, place.0, place.1, generation);
-    let put = Put { bucket: context.home.clone(), key, body: body.into(), only_new: true, ..Put::default() };
-    let outcome = context.store.put(put).await;
-    if let Err(error) = &outcome {
-        tracing::debug!(%error, "a summary was not written");
+) -> Written {
+    match try_to_write(context, (chain, outputs), (depth, part), generation).await {
+        Ok(()) => Written::Here,
+        Err(RunError::Cloud(error)) if error.kind == ErrorKind::Conflict => Written::Elsewhere,
+        Err(error) => {
+            tracing::debug!(%error, "a summary was not written");
+            Written::No
+        }
     }
-    outcome.is_ok()
+}
+
+async fn try_to_write(
+    context: &RunContext,
+    (chain, outputs): (&Chain, &Outputs),
+    (depth, part): (u32, u64),
+    generation: u32,
+) -> Result<(), RunError> {
+    let run = &chain.header().id;
+    let key = |generation| summary_key(run, depth, part, generation);
+    let mut summary = Summary::of(chain, (depth, part), outputs);
+    if let Some(before) = generation.checked_sub(1) {
+        // What the part's tasks have stored was forgotten when it was summarised.
+        let older = fetch(context, &key(before)).await?;
+        summary.inputs = older.as_ref().map(|older| older.inputs.clone()).unwrap_or_default();
+        if let Some(older) = older {
+            summary.add_outputs(older);
+        }
+    }
+    if depth == 0 && summary.inputs.is_empty() {
+        let part = usize::try_from(part).unwrap_or(usize::MAX);
+        summary.inputs = read_part(context, chain.header(), part).await?;
+    }
+    let body = serde_json::to_vec(&summary).unwrap_or_default();
+    let put = Put {
+        bucket: context.home.clone(),
+        key: key(generation),
+        body: body.into(),
+        only_new: true,
+        ..Put::default()
+    };
+    context.store.put(put).await?;
+    Ok(())
 }

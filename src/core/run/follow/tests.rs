@@ -166,6 +166,7 @@ async fn blocks_are_read_until_they_are_final_and_then_their_summary() {
     other.poll().await.unwrap();
     assert!(other.has_read_all() && other.is_settled());
     assert_eq!(other.summary().counts, follower.summary().counts, "the summary says what the records said");
+    follower.load_inputs().await.unwrap();
     assert_eq!(other.view().stages[0].task(7), follower.view().stages[0].task(7));
 }
 
@@ -182,7 +183,7 @@ async fn a_failed_attempt_is_final_when_no_retry_is_due() {
     follower.poll().await.unwrap();
     let row = follower.view().stages[0].task(0).unwrap().clone();
     assert_eq!((row.state, row.attempts), (TaskState::Pending, 1));
-    assert_eq!(row.waiting, Some(Waiting { retry: 1, of: 1, due_ms: now + 60_000 }));
+    assert_eq!(row.waiting(), Some(Waiting { retry: 1, of: 1, due_ms: now + 60_000 }));
     assert_eq!((follower.summary().waiting, follower.summary().stalled_ms), (1, None));
     assert!(!follower.is_settled(), "another attempt is due");
 
@@ -471,3 +472,6 @@ async fn an_end_that_the_log_tells_is_shown_before_the_ledger_has_it() {
     assert!(follower.is_settled());
     assert_eq!(follower.summary().counts.succeeded, 1, "the ledger wins");
 }
+
+mod days;
+mod scale;

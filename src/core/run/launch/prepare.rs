@@ -42,9 +42,6 @@ pub async fn prepare(
     refuse_other_contract(&request.function, &facts)?;
     let behind = behind(context, &request.function, &facts).await?;
     let places = by_group::places(&facts);
-    if !request.options.force {
-        behind.refuse_mixing(context, &request.function).await?;
-    }
     let swept = with_sweep(&mut request, &facts)?;
     changed::refuse(&request, &facts, &behind.stages)?;
     request.sets.check(&request.parameters)?;
@@ -81,6 +78,10 @@ pub async fn prepare(
     told.extend(
         groups.as_ref().map(|groups| counted(&groups.rule, groups.len() as u64, inputs.len() as u64)),
     );
+    // Last of what refuses a launch: it looks at many runs.
+    if !request.options.force {
+        behind.refuse_mixing(context, &request.function).await?;
+    }
     told.extend(swept);
     told.extend(sieve.told());
     let join_groups = match &behind.by {

@@ -60,6 +60,9 @@ pub async fn what_it_is(context: &RunContext, id: &str, resend_after: Option<Dur
 pub async fn counted(mut follower: Box<Follower>) -> Looked {
     let trouble = look_once(&mut follower).await.err().map(|error| trouble(&error));
     if follower.is_settled() && trouble.is_none() {
+        if let Err(error) = follower.finish().await {
+            tracing::debug!(%error, "a run was not summarised");
+        }
         return Looked::Ended(Box::new(follower.summary()));
     }
     Looked::Open { follower, counted: true, trouble }

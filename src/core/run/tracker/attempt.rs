@@ -1,6 +1,6 @@
 //! What is known of one task, and what follows from it.
 
-use crate::model::{FailureClass, Millis, TaskRow, TaskState, Waiting};
+use crate::model::{Facts, FailureClass, Millis, TaskRow, TaskState, Told, Waiting};
 use crate::run::failure::FailedEvent;
 use crate::run::reports::FailedAttempt;
 use std::sync::Arc;
@@ -76,11 +76,27 @@ impl Attempt {
         }
     }
 
-    /// The only attempt of a task that is told by its row alone.
-    pub fn of_row(row: &TaskRow) -> Option<Self> {
-        let key = row.record_key.as_deref()?;
-        row.duration_ms?;
-        Some(Self::of_record(&RecordName::parse(key)?, key))
+    /// The only attempt of a task of a run that is told by its row alone.
+    pub fn of_row(run: &str, row: &TaskRow) -> Option<Self> {
+        row.duration_ms()?;
+        let key = row.record_key(run)?;
+        Some(Self::of_record(&RecordName::parse(&key)?, &key))
+    }
+
+    /// What a row of a run says when this attempt decides, in this state and class. `measured` says whether its duration is known.
+    pub fn told(&self, run: &str, state: TaskState, class: Option<FailureClass>, measured: bool) -> Told {
+        let as_named = !self.by_lambda && self.state == state && self.class == class;
+        let packed = as_named.then(|| Told::of_record(run, &self.key)).flatten();
+        packed.unwrap_or_else(|| {
+            Told::from(Facts {
+                duration_ms: measured.then_some(self.duration_ms),
+                peak_memory: Some(self.peak_memory).filter(|peak| *peak > 0),
+                ended_ms: Some(self.ended_ms),
+                request_id: Some(self.request_id.clone()),
+                record_key: (!self.key.is_empty()).then(|| self.key.clone()),
+                waiting: None,
+            })
+        })
     }
 
     /// What [`Attempt::of_event`] was made of, as far as that is kept.
@@ -229,6 +245,20 @@ impl Task {
             let mut ended = self.attempts.iter().chain(self.standing());
             !ended.any(|attempt| attempt.ends(marker))
         })
+    }
+
+    /// Whether all that is known is one attempt that succeeded and said so itself.
+    pub fn is_plain(&self) -> bool {
+        let [only] = self.attempts.as_slice() else { return false };
+        only.state == TaskState::Succeeded
+            && !only.by_lambda
+            && self.standing().next().is_none()
+            && self.markers.iter().all(|marker| only.ends(marker))
+    }
+
+    /// Request ids of attempts with a marker.
+    pub fn marked(&self) -> impl Iterator<Item = &Arc<str>> {
+        self.markers.iter().map(|marker| &marker.request_id)
     }
 
     /// What Lambda told.

@@ -1,8 +1,8 @@
 //! What is known of a task becomes its state, and moves the counts.
 
 use super::RunTracker;
-use super::attempt::{Attempt, Verdict};
-use crate::model::{FailureClass, Millis, TaskRow, TaskState};
+use super::attempt::Verdict;
+use crate::model::{Facts, FailureClass, Millis, TaskRow, TaskState, Told};
 
 impl RunTracker {
     pub(super) fn decide_open(&mut self) {
@@ -46,22 +46,22 @@ impl RunTracker {
             (state, ..) => (state, failed.and_then(|(_, class)| class)),
         };
         let class = class.filter(|_| state.is_final() && state != TaskState::Succeeded);
+        let Some(row) = self.row(task) else { return };
+        let old = (row.state, row.class, row.ended_ms());
+        let (was_reported, was_waiting) = (row.is_reported(), row.waiting().is_some());
+        let deciding = verdict.deciding.as_ref().filter(|_| state.is_final());
+        let told = match deciding {
+            Some(attempt) if waiting.is_none() => {
+                attempt.told(&self.header.id, state, class, !attempt.by_lambda || verdict.by_report)
+            }
+            _ => Told::from(Facts { request_id: verdict.running.clone(), waiting, ..Facts::default() }),
+        };
         let Some(row) = self.row_mut(task) else { return };
-        let old = (row.state, row.class, row.ended_ms);
-        let was_reported = row.is_reported();
         row.state = state;
         row.class = class;
         row.attempts = verdict.attempts;
-        let was_waiting = std::mem::replace(&mut row.waiting, waiting).is_some();
-        let deciding = verdict.deciding.as_ref().filter(|_| state.is_final());
-        let measured = |attempt: &&Attempt| !attempt.by_lambda || verdict.by_report;
-        row.duration_ms = deciding.filter(measured).map(|attempt| attempt.duration_ms);
-        row.peak_memory = deciding.map(|attempt| attempt.peak_memory).filter(|peak| *peak > 0);
-        row.ended_ms = deciding.map(|attempt| attempt.ended_ms);
-        row.request_id =
-            deciding.map(|attempt| attempt.request_id.clone()).or_else(|| verdict.running.clone());
-        row.record_key = deciding.filter(|_| !verdict.by_report).map(|attempt| attempt.key.clone());
-        let new = (row.state, row.class, row.ended_ms);
+        row.told = told;
+        let new = (row.state, row.class, row.ended_ms());
         let is_reported = row.is_reported();
         self.reported = self.reported - u64::from(was_reported) + u64::from(is_reported);
         self.waiting = self.waiting - u64::from(was_waiting) + u64::from(waiting.is_some());

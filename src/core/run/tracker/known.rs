@@ -5,6 +5,7 @@ use super::attempt::Task;
 use crate::model::{Counts, FailureClass, InvocationInfo, Millis, TaskRow, TaskState};
 use crate::run::failure::FailedEvent;
 use crate::run::header::RunHeader;
+use std::borrow::Cow;
 use std::collections::HashSet;
 use std::sync::Arc;
 use throng_contract::keys::BLOCK;
@@ -64,7 +65,7 @@ impl RunTracker {
         let mut rows = (first..self.header.tasks.min(first + BLOCK)).filter_map(|task| self.row(task));
         rows.try_fold(true, |all, row| {
             let replaced = row.class == Some(FailureClass::Upstream);
-            let is_final = row.state.is_final() && (row.record_key.is_some() || replaced);
+            let is_final = row.state.is_final() && (row.has_record() || replaced);
             is_final.then_some(all && row.state == TaskState::Succeeded)
         })
     }
@@ -106,10 +107,10 @@ impl RunTracker {
 
     /// Request ids of the attempts that decided tasks which did not succeed.
     #[must_use]
-    pub fn failed_requests(&self) -> HashSet<&str> {
+    pub fn failed_requests(&self) -> HashSet<Cow<'_, str>> {
         let rows = self.chunks.iter().flat_map(|chunk| chunk.iter());
         let failed = rows.filter(|row| row.state.is_final() && row.state != TaskState::Succeeded);
-        failed.filter_map(|row| row.request_id.as_deref()).collect()
+        failed.filter_map(TaskRow::request_id).collect()
     }
 
     /// Whether an event is about an object rather than one of our tasks, so that inputs must be known first.
@@ -145,6 +146,19 @@ impl RunTracker {
         running
     }
 
+    /// Tasks of which more is kept than their row.
+    #[cfg(test)]
+    #[must_use]
+    pub fn kept_apart(&self) -> usize {
+        self.complex.len() + self.by_request.len().saturating_sub(self.complex.len())
+    }
+
+    /// The key of the record that decides a task.
+    #[must_use]
+    pub fn record_key(&self, task: u64) -> Option<Arc<str>> {
+        self.row(task)?.record_key(&self.header.id)
+    }
+
     /// What Lambda wrote when it gave up on events of a task, by its key.
     #[must_use]
     pub fn given_up(&self, task: u64) -> Vec<(String, FailedEvent)> {
@@ -157,7 +171,7 @@ impl RunTracker {
     pub fn attempt_keys(&self, task: u64) -> Vec<Arc<str>> {
         match self.complex.get(&task) {
             Some(entry) => entry.keys(),
-            None => self.row(task).and_then(|row| row.record_key.clone()).into_iter().collect(),
+            None => self.record_key(task).into_iter().collect(),
         }
     }
 }

@@ -115,7 +115,7 @@ impl RunTracker {
     pub fn is_final(&self, index: u64) -> bool {
         let row = self.row(index).filter(|row| row.state.is_final());
         row.is_some_and(|row| {
-            row.record_key.is_some() || self.overwritten.contains(&index) || self.withheld.contains(&index)
+            row.has_record() || self.overwritten.contains(&index) || self.withheld.contains(&index)
         })
     }
 

@@ -19,7 +19,9 @@
 
 use super::header::RunHeader;
 use super::statistics::Histogram;
-use crate::model::{Counts, FailureClass, Millis, RunStatistics, RunView, TaskName, TaskRow, TaskState};
+use crate::model::{
+    Counts, FailureClass, Millis, RunStatistics, RunView, TaskName, TaskRow, TaskState, Told,
+};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
@@ -147,7 +149,7 @@ impl RunTracker {
 
     /// The attempts of a task, kept apart from now on.
     fn complex_task(&mut self, task: u64) -> &mut Task {
-        let known = self.row(task).and_then(Attempt::of_row);
+        let known = self.row(task).and_then(|row| Attempt::of_row(&self.header.id, row));
         self.complex.entry(task).or_insert_with(|| {
             let mut entry = Task::default();
             if let Some(attempt) = known {
@@ -155,6 +157,19 @@ impl RunTracker {
             }
             entry
         })
+    }
+
+    /// Keeps no more than its row of a task that succeeded with the only attempt that is known: whatever is told of it later is
+    /// held against that. Markers of long tasks would else be kept to the end of a run.
+    fn forget_plain(&mut self, task: u64) {
+        let Some(entry) = self.complex.get(&task).filter(|entry| entry.is_plain()) else { return };
+        if self.row(task).is_none_or(|row| row.state != TaskState::Succeeded) {
+            return;
+        }
+        for id in entry.marked() {
+            self.by_request.remove(id);
+        }
+        self.complex.remove(&task);
     }
 }
 
@@ -169,12 +184,7 @@ fn pending(task: TaskName, bucket: Arc<str>, key: Arc<str>, size: u64) -> TaskRo
         state: TaskState::Pending,
         class: None,
         attempts: 0,
-        duration_ms: None,
-        peak_memory: None,
-        ended_ms: None,
-        request_id: None,
-        record_key: None,
-        waiting: None,
+        told: Told::default(),
     }
 }
 

@@ -106,7 +106,7 @@ fn a_success_wins_for_ever_and_counts_once() {
     assert!(tracker.record(&record(0, "d", TimedOut, 40, 4)));
     assert!(!tracker.record(&record(0, "b", Succeeded, 20, 2)), "the same key again is nothing new");
     assert_eq!(state(&tracker, 0), (Succeeded, None, 4));
-    assert_eq!(tracker.row(0).unwrap().request_id.as_deref(), Some("b"), "the first success decides");
+    assert_eq!(tracker.row(0).unwrap().request_id().as_deref(), Some("b"), "the first success decides");
     assert_eq!((tracker.counts().succeeded, tracker.counts().pending, tracker.counts().total()), (1, 1, 2));
     assert_eq!(tracker.statistics().total_ms, 10);
     assert_eq!(tracker.attempt_keys(0).len(), 4);
@@ -360,7 +360,9 @@ fn a_report_shows_the_end_early_and_the_ledger_wins() {
     assert!(!tracker.ended_badly(&failed_attempt("a", 4_000)));
     assert_eq!(state(&tracker, 0), timed_out);
     let row = tracker.row(0).unwrap();
-    assert!(row.is_reported() && row.duration_ms == Some(3_000) && row.request_id.as_deref() == Some("a"));
+    assert!(
+        row.is_reported() && row.duration_ms() == Some(3_000) && row.request_id().as_deref() == Some("a")
+    );
     assert!(tracker.running().is_empty() && tracker.attempt_keys(0).is_empty());
     tracker.record(&record(1, "z", Succeeded, 10, 1));
     assert!(!tracker.is_complete() && tracker.reported() == 1, "the ledger has the last word");

@@ -37,7 +37,7 @@ impl RunTracker {
             self.foreign += 1;
             return false;
         };
-        if row.record_key.as_deref() == Some(key) || !name.state.is_final() {
+        if row.told.is_of(&name, key, row.state) || !name.state.is_final() {
             return false;
         }
         let attempt = Attempt::of_record(&name, key);
@@ -56,6 +56,7 @@ impl RunTracker {
         if new {
             self.measure(&attempt);
             self.decide(task, &verdict);
+            self.forget_plain(task);
         }
         new
     }
@@ -65,7 +66,8 @@ impl RunTracker {
         let Some((task, marker)) = marker_of(key, at_ms) else { return false };
         let Some(task) = self.heard_of(&task) else { return false };
         let Some(row) = self.row(task) else { return false };
-        let recorded = row.state.is_final().then(|| Attempt::of_row(row)).flatten();
+        let same = row.state.is_final() && row.request_id().as_deref() == Some(&*marker.request_id);
+        let recorded = same.then(|| Attempt::of_row(&self.header.id, row)).flatten();
         if recorded.is_some_and(|attempt| attempt.ends(&marker)) {
             return false;
         }
@@ -219,6 +221,8 @@ fn marker_of(key: &str, at_ms: Option<Millis>) -> Option<(TaskId, Marker)> {
         let (request_id, started_ms) = (name.attempt.request_id.into(), Some(name.attempt.started_ms));
         return Some((name.task?, Marker { request_id, started_ms, at_ms, key: key.into() }));
     }
+    // What belonged to no run left no markers.
+    let key = Some(key).filter(|key| !key.starts_with(first::LOOSE))?;
     let (task, request_id) = first::parse_running(key).filter(|(_, request_id)| !request_id.is_empty())?;
     let marker = Marker { request_id: request_id.into(), started_ms: None, at_ms, key: key.into() };
     Some((TaskId::number(task), marker))

@@ -58,7 +58,7 @@ pub fn copyable(app: &mut App) -> Vec<(String, String)> {
         Route::Run(_) => {
             if let Some((run, task)) = task_here(app) {
                 add("input", &format!("s3://{}/{}", task.bucket, task.key));
-                add("request id", task.request_id.as_deref().unwrap_or(""));
+                add("request id", task.request_id().as_deref().unwrap_or(""));
                 add("run", &run);
             }
         }
@@ -68,7 +68,7 @@ pub fn copyable(app: &mut App) -> Vec<(String, String)> {
             add("output", &places.join("\n"));
             if let Some((run, task)) = task_here(app) {
                 add("input", &format!("s3://{}/{}", task.bucket, task.key));
-                add("request id", task.request_id.as_deref().unwrap_or(""));
+                add("request id", task.request_id().as_deref().unwrap_or(""));
                 add("run", &run);
             }
         }

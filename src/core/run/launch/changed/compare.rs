@@ -56,7 +56,7 @@ impl<'a> Comparison<'a> {
         let asked = self.asked;
         let file = usize::try_from(asked.sets.of_task(task).0).ok().and_then(|input| asked.inputs.get(input));
         let Some(file) = file.filter(|file| file.size == row.size) else { return Ok(None) };
-        let Some(record) = self.record(&row).await? else { return Ok(None) };
+        let Some(record) = self.record(&run.id, &row).await? else { return Ok(None) };
         let variables = asked.variables(task);
         let tag = match asked.etags {
             Some(etags) => etags.get(&asked.place.key(file.name)).cloned(),
@@ -88,10 +88,10 @@ impl<'a> Comparison<'a> {
     }
 
     /// The record of a success.
-    async fn record(&self, row: &TaskRow) -> Result<Option<AttemptRecord>, RunError> {
-        let Some(key) = &row.record_key else { return Ok(None) };
+    async fn record(&self, run: &str, row: &TaskRow) -> Result<Option<AttemptRecord>, RunError> {
+        let Some(key) = row.record_key(run) else { return Ok(None) };
         let context = self.asked.context;
-        let body = self.pace.insist(|| read(context.store.as_ref(), &context.home, key)).await?;
+        let body = self.pace.insist(|| read(context.store.as_ref(), &context.home, &key)).await?;
         let record = body.and_then(|body| serde_json::from_slice::<AttemptRecord>(&body).ok());
         Ok(record.filter(|record| record.state == TaskState::Succeeded))
     }
