@@ -5,8 +5,10 @@
 //! An invocation whose journal line was lost to a kill is repeated: at least once, counted exactly.
 //!
 //! ```text
+//! allow     what refuses a launch before its inputs are looked at
 //! chain     the functions that outputs start
 //! by_group  which tasks are in which group, and the manifest sorted by that
+//! fix       what the inputs of a run are, and where
 //! inputs    files found, objects listed
 //! groups    which files belong together, of a function whose tasks have several
 //! select    which of them are tasks: the rules of the function's `input`
@@ -30,6 +32,7 @@
 //! ```
 
 mod again;
+mod allow;
 mod barrier;
 mod by_group;
 mod cancel;
@@ -37,6 +40,7 @@ mod chain;
 mod changed;
 mod complete;
 mod events;
+mod fix;
 mod gate;
 mod groups;
 mod inputs;

@@ -73,9 +73,10 @@ pub(super) fn wanted(request: &LaunchRequest, facts: &FunctionFacts) -> Result<O
 pub(super) async fn choose(
     context: &RunContext,
     (function, facts): (&str, &FunctionFacts),
-    wanted: PackSize,
+    wanted: Option<PackSize>,
     tasks: u64,
 ) -> (Option<PackRule>, Option<String>) {
+    let Some(wanted) = wanted else { return (None, None) };
     let (size, why) = match wanted {
         PackSize::Tasks(size) => (u64::from(size), None),
         PackSize::Auto => {

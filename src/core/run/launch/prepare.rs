@@ -1,33 +1,32 @@
 //! A run is made: its inputs are fixed, then the plan, the manifest and run.json are written.
 
-use super::by_group;
-use super::chain::behind;
-use super::groups::{Groups, Others, Roots, by_folder, by_partner};
-use super::inputs::{list_objects, scan_files};
-use super::pack_size::{choose, wanted};
-use super::rerun::unsuccessful;
+use super::allow::{Allowed, allow};
+use super::fix::{Fixed, fix};
+use super::groups::Groups;
+use super::pack_size::choose;
 use super::select::Sieve;
 use super::skip::skip;
-use super::{Inputs, Launch, LaunchRequest, are_too_new, changed, facts_of, limits, refuse_other_contract};
+use super::{Inputs, Launch, LaunchRequest, are_too_new, by_group, changed, limits};
 use crate::cloud::now_ms;
 use crate::dataset::FileList;
 use crate::dataset::objects::Put;
 use crate::dataset::pace::Pace;
 use crate::definition::counted;
-use crate::deploy::Unreadable;
-use crate::model::{Place, Sets};
+use crate::model::Place;
 use crate::private;
-use crate::run::cloud::{FunctionFacts, TriggerPlace};
+use crate::run::cloud::FunctionFacts;
 use crate::run::header::{RunHeader, StartedBy, new_run_id};
 use crate::run::manifest::write_manifest;
-use crate::run::{RunContext, RunError, Store, Stores, Unchanged, plan, reused};
+use crate::run::{RunContext, RunError, Unchanged, plan, reused};
 use crate::words::plural;
-use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use throng_contract::barrier::ALL;
-use throng_contract::keys::{inputs_folder, run_key};
+use throng_contract::keys::run_key;
 use throng_contract::versions;
 use tokio_util::sync::CancellationToken;
+
+/// Sources that run.json names.
+pub const SOURCES: usize = 100;
 
 /// Fixes the inputs of a run and writes its manifest and run.json: afterwards the run exists.
 ///
@@ -38,22 +37,7 @@ pub async fn prepare(
     mut request: LaunchRequest,
     cancel: &CancellationToken,
 ) -> Result<Launch, RunError> {
-    let mut facts = facts_of(context, &request.function).await?;
-    refuse_other_contract(&request.function, &facts)?;
-    let behind = behind(context, &request.function, &facts).await?;
-    let places = by_group::places(&facts);
-    let swept = with_sweep(&mut request, &facts)?;
-    changed::refuse(&request, &facts, &behind.stages)?;
-    request.sets.check(&request.parameters)?;
-    let packs = wanted(&request, &facts)?;
-    if let Some(by) = behind.by.as_deref() {
-        by_group::refuse(by, &facts, packs.is_some())?;
-    }
-    limits::refuse(&request, &facts, packs.is_some())?;
-    if behind.by.is_some() || !request.is_plain() || packs.is_some() || facts.grouping.is_some() {
-        refuse_trigger_place(&request, &facts)?;
-        facts.triggers.clear();
-    }
+    let Allowed { facts, behind, places, swept, packs } = allow(context, &mut request).await?;
     let started_ms = now_ms();
     let id = new_run_id(started_ms);
     let source = source_of(&request.inputs);
@@ -84,21 +68,14 @@ pub async fn prepare(
     }
     told.extend(swept);
     told.extend(sieve.told());
-    let join_groups = match &behind.by {
-        Some(by) => {
-            let at = by_group::At {
-                places,
-                provider: provider.as_deref(),
-                place: &place,
-                home: &context.home,
-                files,
-            };
-            let groups = by_group::sort(by, &mut inputs, &mut request, &at, without)?;
-            told.push(format!("{} by {}: a join starts for each", plural(groups.count, "group"), groups.by));
-            Some(groups)
-        }
-        None => None,
-    };
+    let mut join_groups = None;
+    if let Some(by) = &behind.by {
+        let (provider, home) = (provider.as_deref(), &context.home);
+        let at = by_group::At { places, provider, place: &place, home, files };
+        let groups = by_group::sort(by, &mut inputs, &mut request, &at, without)?;
+        told.push(format!("{} by {by}: a join starts for each", plural(groups.count, "group")));
+        join_groups = Some(groups);
+    }
     let place = Place { prefix: place.prefix.trim_matches('/').to_owned(), ..place };
     let at = (&place, provider.as_deref(), (!files).then_some(&etags));
     let left_out = changed::leave_out(context, &mut request, &facts, &mut inputs, at, cancel).await?;
@@ -110,21 +87,11 @@ pub async fn prepare(
     let count = groups.as_ref().map_or(inputs.len(), Groups::len) as u64;
     let tasks = request.sets.tasks(without.unwrap_or(count));
     refuse_count(tasks)?;
-    let pack = match packs {
-        Some(size) => {
-            let (pack, why) = choose(context, (&request.function, &facts), size, tasks).await;
-            told.extend(why);
-            pack
-        }
-        None => None,
-    };
+    let (pack, why) = choose(context, (&request.function, &facts), packs, tasks).await;
+    told.extend(why);
     told.extend(limits::told(&request, &behind.stages));
-    let whole = groups.as_ref().map(|groups| groups.as_files(&inputs));
-    let named = whole.as_ref().unwrap_or(&inputs);
-    let equal =
-        (facts.keeps_apart == Some(false) && !facts.overwrites).then(|| named.equal_names()).flatten();
-    told.extend(equal.map(|equal| equal.to_string()));
-    let mut launch = Launch {
+    told.extend(would_overwrite(&facts, groups.as_ref(), &inputs));
+    let launch = Launch {
         header: RunHeader {
             version: versions::LEDGER,
             id,
@@ -170,145 +137,16 @@ pub async fn prepare(
         doubt,
         claim: None,
     };
-    let folder = context.folder(&launch.header.id);
-    private::folder(&folder).map_err(|error| RunError::Io(format!("{}: {error}", folder.display())))?;
-    launch.claim = plan::claim(&folder)?;
-    let triggered = launch.inputs.iter().all(|file| launch.is_triggered(&launch.key(file.name)));
-    if !files || !triggered {
-        launch.header.started_by = StartedBy::Invoke;
-    }
-    launch.write().await?;
-    Ok(launch)
+    launch.begin().await
 }
 
-/// Adds the values of the function's `sweep`, but for variables that the launch gives itself. Says so.
-fn with_sweep(request: &mut LaunchRequest, facts: &FunctionFacts) -> Result<Option<String>, RunError> {
-    // What did not succeed brings the sets along that it had.
-    if request.options.no_sweep || matches!(request.inputs, Inputs::Unsuccessful { .. }) {
-        return Ok(None);
+/// That results would overwrite each other, as far as the function's paths and the inputs' names tell.
+fn would_overwrite(facts: &FunctionFacts, groups: Option<&Groups>, inputs: &FileList) -> Option<String> {
+    if facts.keeps_apart != Some(false) || facts.overwrites {
+        return None;
     }
-    let given = |name: &String| request.parameters.contains_key(name) || request.sets.names.contains(name);
-    let axes: Vec<_> = facts.sweep.iter().filter(|(name, _)| !given(name)).cloned().collect();
-    if axes.is_empty() {
-        return Ok(None);
-    }
-    let names: Vec<_> = axes.iter().map(|(name, _)| name.as_str()).collect();
-    let told =
-        format!("swept over {}, as the function's definition says (--no-sweep: not)", names.join(", "));
-    let sweep = Sets::grid(axes).map_err(RunError::Refused)?;
-    request.sets = sweep.times(std::mem::take(&mut request.sets)).map_err(RunError::Refused)?;
-    Ok(Some(told))
-}
-
-/// The inputs of a run, and where they are.
-struct Fixed {
-    inputs: FileList,
-    /// Which of them are a task together, and where their dataset begins.
-    groups: Option<(Groups, Roots)>,
-    /// How many fit no group.
-    outside: u64,
-    /// What a person should know of these.
-    told: Option<String>,
-    provider: Option<String>,
-    place: Place,
-    /// Whether they are files, to be uploaded.
-    files: bool,
-    absent: u64,
-    doubt: Option<String>,
-    /// How many tasks there are without inputs.
-    without: Option<u64>,
-    /// `ETag`s of objects by key, where it is asked what changed.
-    etags: HashMap<String, String>,
-}
-
-impl Fixed {
-    fn at(inputs: FileList, bucket: String) -> Self {
-        let place = Place { bucket, prefix: String::new() };
-        let (groups, provider, told, doubt, without) = (None, None, None, None, None);
-        let (files, outside, absent, etags) = (false, 0, 0, HashMap::new());
-        Self { inputs, groups, outside, told, provider, place, files, absent, doubt, without, etags }
-    }
-
-    /// Puts what belongs together into groups, as the function asks for it. `others` are files that are no inputs, and may be
-    /// partners; `store` has objects.
-    async fn grouped(
-        mut self,
-        facts: &FunctionFacts,
-        roots: Roots,
-        others: Others,
-        store: Option<(&Store, &str)>,
-    ) -> Result<Self, RunError> {
-        let Some(rule) = &facts.grouping else { return Ok(self) };
-        let groups = if rule.folder.is_some() {
-            let (groups, outside, told) = by_folder(&mut self.inputs, rule, &roots)?;
-            (self.outside, self.told) = (outside, told);
-            groups
-        } else {
-            let (inputs, groups) = by_partner(&self.inputs, rule, &roots, others, store).await?;
-            self.inputs = inputs;
-            groups
-        };
-        self.groups = Some((groups, roots));
-        Ok(self)
-    }
-}
-
-/// Finds the inputs of a run. The sets of parameters that tasks of another run had are put into the request.
-async fn fix(
-    context: &RunContext,
-    request: &mut LaunchRequest,
-    facts: &FunctionFacts,
-    id: &str,
-    sieve: &mut Sieve,
-    cancel: &CancellationToken,
-) -> Result<Fixed, RunError> {
-    let looks_for_partners = facts.grouping.as_ref().is_some_and(|rule| !rule.with.is_empty());
-    match std::mem::replace(&mut request.inputs, Inputs::Nothing { tasks: 0 }) {
-        Inputs::Files { paths, dest } => {
-            let roots = Roots::of_paths(&paths);
-            let mut list = scan_files(paths, cancel).await?;
-            let others = if looks_for_partners { known(&list) } else { Others::new() };
-            let place = dest.unwrap_or_else(|| destination(context, facts, id));
-            sieve.sift(&mut list, &place);
-            sieve.refuse_nothing(&list)?;
-            let fixed = Fixed { place, files: true, ..Fixed::at(list, String::new()) };
-            fixed.grouped(facts, roots, others, None).await
-        }
-        Inputs::Objects { provider, bucket, keys } => {
-            let store = Stores::of(context, &request.function).get(provider.as_deref()).await?;
-            let at = (provider.as_deref(), bucket.as_str());
-            sieve.aside = looks_for_partners.then(Vec::new);
-            let mut etags = request.options.changed.then(HashMap::new);
-            let list = list_objects(&store, at, &keys, sieve, etags.as_mut(), cancel).await?;
-            let others =
-                sieve.aside.take().into_iter().flatten().map(|(key, size)| (key, (0, size))).collect();
-            let roots = Roots::of_keys(&keys, facts, &bucket);
-            let fixed = Fixed { provider, ..Fixed::at(list, bucket.clone()) };
-            let fixed = fixed.grouped(facts, roots, others, Some((&store, &bucket))).await?;
-            let doubt = match fixed.provider {
-                None => readable(context, &request.function, facts, &bucket, &fixed.inputs).await?,
-                Some(_) => None,
-            };
-            Ok(Fixed { doubt, etags: etags.unwrap_or_default(), ..fixed })
-        }
-        Inputs::Nothing { tasks } => {
-            Ok(Fixed { without: Some(tasks), ..Fixed::at(FileList::default(), context.home.clone()) })
-        }
-        Inputs::Unsuccessful { run } => {
-            let found = unsuccessful(context, &run, cancel).await?;
-            let without = found.without_inputs.then_some(found.inputs.len() as u64);
-            request.sets = found.sets;
-            let (provider, absent) = (found.provider, found.absent);
-            let groups = found.groups.map(|groups| (groups, Roots::default()));
-            Ok(Fixed { groups, provider, absent, without, ..Fixed::at(found.inputs, found.bucket) })
-        }
-    }
-}
-
-/// The files of a list by their names.
-fn known(list: &FileList) -> Others {
-    let bases = (0..list.len()).map(|at| list.base_of(at).unwrap_or(0));
-    list.iter().zip(bases).map(|(file, base)| (file.name.to_owned(), (base, file.size))).collect()
+    let whole = groups.map(|groups| groups.as_files(inputs));
+    whole.as_ref().unwrap_or(inputs).equal_names().map(|equal| equal.to_string())
 }
 
 /// Most tasks of a run.
@@ -323,67 +161,6 @@ fn refuse_count(tasks: u64) -> Result<(), RunError> {
         ))),
     }
 }
-
-/// What an event of our own starts must not be started by a trigger as well.
-fn refuse_trigger_place(request: &LaunchRequest, facts: &FunctionFacts) -> Result<(), RunError> {
-    let Inputs::Files { dest: Some(place), .. } = &request.inputs else { return Ok(()) };
-    let hit =
-        |trigger: &TriggerPlace| trigger.bucket == place.bucket && place.key("").starts_with(&trigger.prefix);
-    if facts.triggers.iter().any(hit) {
-        return Err(RunError::Refused(format!(
-            "objects in {place} start the function by themselves, without what this launch asks for: leave the place out"
-        )));
-    }
-    Ok(())
-}
-
-/// Objects that are asked about: a role's rights end with folders, not with each object.
-const ASKED: usize = 50;
-
-/// Refuses objects that the function's role may not read: each of its tasks would fail. Where that is not sure, it is said.
-async fn readable(
-    context: &RunContext,
-    function: &str,
-    facts: &FunctionFacts,
-    bucket: &str,
-    list: &FileList,
-) -> Result<Option<String>, RunError> {
-    let mut folders = HashSet::new();
-    let folder = |key: &str| key.rsplit_once('/').map_or("", |(folder, _)| folder).to_owned();
-    let first = list.iter().filter(|file| folders.insert(folder(file.name)));
-    let objects: Vec<_> = first.take(ASKED).map(|file| format!("{bucket}/{}", file.name)).collect();
-    match context.functions.unreadable(function, &facts.role, &objects).await {
-        Ok(None) => Ok(None),
-        Ok(Some(Unreadable { object, role, sure: false })) => Ok(Some(format!(
-            "the function may not be able to read s3://{object}: IAM's simulation says that its role {role} is not allowed \
-             s3:GetObject there (a policy of the bucket may allow it)"
-        ))),
-        Ok(Some(Unreadable { object, role, .. })) => Err(RunError::Refused(format!(
-            "the function `{function}` may not read s3://{object}: its role {role} does not allow s3:GetObject there, and nothing was sent. Add the place \
-             to the `input` of its definition and deploy it again, or give the role that permission"
-        ))),
-        // Few may ask; the tasks will tell.
-        Err(error) => {
-            tracing::info!(%error, function, "not known whether it may read its inputs");
-            Ok(None)
-        }
-    }
-}
-
-/// Where files go when nobody says: to the function's first trigger, else beside the run.
-fn destination(context: &RunContext, facts: &FunctionFacts, id: &str) -> Place {
-    match facts.triggers.first() {
-        Some(trigger) => {
-            // A prefix that does not end a folder still says which folder.
-            let folder = trigger.prefix.rfind('/').map_or("", |slash| &trigger.prefix[..slash]);
-            Place { bucket: trigger.bucket.clone(), prefix: folder.to_owned() }
-        }
-        None => Place { bucket: context.home.clone(), prefix: inputs_folder(id) },
-    }
-}
-
-/// Sources that run.json names.
-pub const SOURCES: usize = 100;
 
 fn source_of(inputs: &Inputs) -> Vec<String> {
     match inputs {
@@ -400,6 +177,19 @@ fn source_of(inputs: &Inputs) -> Vec<String> {
 }
 
 impl Launch {
+    /// Writes all of it: afterwards the run exists.
+    async fn begin(mut self) -> Result<Self, RunError> {
+        let folder = self.context.folder(&self.header.id);
+        private::folder(&folder).map_err(|error| RunError::Io(format!("{}: {error}", folder.display())))?;
+        self.claim = plan::claim(&folder)?;
+        let triggered = self.inputs.iter().all(|file| self.is_triggered(&self.key(file.name)));
+        if !self.header.files || !triggered {
+            self.header.started_by = StartedBy::Invoke;
+        }
+        self.write().await?;
+        Ok(self)
+    }
+
     async fn write(&self) -> Result<(), RunError> {
         let Self { context, header, .. } = self;
         if header.files {
