@@ -358,8 +358,8 @@ async fn measure(tasks: u64) -> String {
     .expect("it ends");
     let last = ending.await.expect("ends");
     let shown = shown.expect("shown").saturating_duration_since(last);
-    let followed = store.counted().since(before.0);
-    line("followed to its end", followed, begin.elapsed().as_secs_f64());
+    let asked = store.counted().since(before.0);
+    line("asked to its end", asked, begin.elapsed().as_secs_f64());
     assert_eq!(follower.summary().counts.succeeded, tasks);
     let kept = store.held.load(Ordering::Relaxed) - before.2;
     let used = IN_USE.load(Ordering::Relaxed) - before.1 - kept;
@@ -402,7 +402,7 @@ async fn measure(tasks: u64) -> String {
         shown.as_secs_f64(),
         pace.fast,
         pace.slow,
-        followed.lists as f64 / (SECONDS as f64 + shown.as_secs_f64()),
+        asked.lists as f64 / (SECONDS as f64 + shown.as_secs_f64()),
     );
     text
 }

@@ -65,7 +65,7 @@ pub async fn run(session: &Session, args: args::Demo) -> CliResult {
         };
     }
     print::note(lines!("run {id}: {}", words::plural(launch.header().tasks, "image")));
-    let summary = runs::through(session, launch, None).await?;
+    let summary = Box::pin(runs::through(session, launch, None)).await?;
     let results = runs::fetch_outputs(session, &job, &summary.id, &args.to).await?;
     let mut table = Table::new(&["IMAGE", "STATE", ">TOOK", ">MEMORY", "RESULTS"]);
     let mut shown = Vec::new();

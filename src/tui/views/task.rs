@@ -135,7 +135,7 @@ pub fn facts(
         return facts;
     };
     facts.styled("state", outcome(record, look), theme.state(record.state));
-    if let Some(waiting) = view.row.as_ref().and_then(|row| row.waiting()) {
+    if let Some(waiting) = view.row.as_ref().and_then(throng_core::model::TaskRow::waiting) {
         facts.styled("then", words::waiting(&waiting, look.now), theme.active);
     }
     if records.len() > 1 {
@@ -151,8 +151,8 @@ pub fn facts(
         let told = |value: Option<u64>, show: fn(u64) -> String| {
             value.filter(|value| *value > 0).map_or_else(|| NOT_KNOWN.to_owned(), show)
         };
-        let time = told(row.and_then(|row| row.duration_ms()), words::duration);
-        let peak = told(row.and_then(|row| row.peak_memory()), words::bytes);
+        let time = told(row.and_then(throng_core::model::TaskRow::duration_ms), words::duration);
+        let peak = told(row.and_then(throng_core::model::TaskRow::peak_memory), words::bytes);
         facts.add("time", &clean!("{time}, peak memory {peak}"));
         facts.add("ended", &words::date_time(record.ended_ms, &look.zone));
     }

@@ -236,7 +236,7 @@ impl<'p> World<'p> {
         task.root().and_then(of_launched).or_else(|| task.group().and_then(of_join))
     }
 
-    fn stage_of(&self, task: &TaskId) -> usize {
+    fn stage_of(task: &TaskId) -> usize {
         let outputs = task.outputs() as usize;
         match task.of_join() {
             None => outputs,
@@ -248,7 +248,7 @@ impl<'p> World<'p> {
 
     fn is_source(&self, task: &TaskId, sources: &JoinSources<'_>) -> bool {
         let same = sources.group.is_none() || sources.group == self.group_of(task);
-        same && sources.stages.contains(&self.stage_of(task))
+        same && sources.stages.contains(&Self::stage_of(task))
     }
 
     /// Whether nothing that a join waits for forbids its start.

@@ -82,7 +82,7 @@ fn what_fails_is_tried_again_behind_the_others() {
     assert_eq!(order, [0, 1, 2, 0, 1]);
 }
 
-/// A small generator: SplitMix64.
+/// A small generator: `SplitMix64`.
 struct Dice(u64);
 
 impl Dice {
@@ -187,8 +187,8 @@ impl World {
             if self.queue.is_empty() {
                 return;
             }
-            let pick = usize::try_from(self.dice.roll(self.queue.len() as u64)).unwrap();
-            let (pack, repetitions, request) = self.queue.swap_remove(pick);
+            let drawn = usize::try_from(self.dice.roll(self.queue.len() as u64)).unwrap();
+            let (pack, repetitions, request) = self.queue.swap_remove(drawn);
             if self.dice.roll(30) == 0 {
                 // A sending whose journal line was lost to a kill, or a marker that was fired by two.
                 self.send(pack.clone());

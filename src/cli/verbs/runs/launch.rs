@@ -114,7 +114,7 @@ async fn begun(session: &Session, args: &args::Run, job: &JobContext, launched: 
     for note in launch.notes() {
         print::note(lines!("{note}"));
     }
-    send(session, args, job, launch).await
+    Box::pin(send(session, args, job, launch)).await
 }
 
 /// Earlier runs have done everything: there is no run, and that is a success.
@@ -156,7 +156,7 @@ async fn resume(session: &Session, args: &args::Run, run: &str) -> CliResult {
     let runs = job.runs()?;
     let id = resolve(&runs, run).await?;
     if let Resumption::Rest(launch) = jobs::resume(&job, &id).await? {
-        return send(session, args, &job, *launch).await;
+        return Box::pin(send(session, args, &job, *launch)).await;
     }
     let again = async |observer| jobs::send_again(&job, &id, &observer).await;
     let sent = watched(session, |_| {}, again).await?;
@@ -174,7 +174,7 @@ async fn resume(session: &Session, args: &args::Run, run: &str) -> CliResult {
 async fn send(session: &Session, args: &args::Run, job: &JobContext, launch: Launch) -> CliResult {
     if args.wait {
         let resend_after = job.resend_after().filter(|_| !args.no_resend);
-        let summary = through(session, launch, resend_after).await?;
+        let summary = Box::pin(through(session, launch, resend_after)).await?;
         return ended(session, args, job, &summary).await;
     }
     let (id, reuse) = (launch.header().id.clone(), launch.header().reused.clone());

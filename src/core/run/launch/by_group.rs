@@ -7,6 +7,7 @@ use crate::model::Place;
 use crate::run::cloud::{FunctionFacts, TriggerPlace};
 use crate::run::join_groups::JoinGroupsHeader;
 use crate::run::{RunError, Sets};
+use crate::words::plural;
 use std::collections::BTreeMap;
 use throng_contract::{InputPlace, Selection, Template, Values, folder_below};
 
@@ -50,12 +51,13 @@ pub(super) fn refuse(by: &str, facts: &FunctionFacts, packed: bool) -> Result<()
 /// # Errors
 /// A task has none of what names its group.
 pub(super) fn sort(
-    by: &str,
+    by: Option<&str>,
     inputs: &mut FileList,
     request: &mut LaunchRequest,
     at: &At<'_>,
     without: Option<u64>,
-) -> Result<JoinGroupsHeader, RunError> {
+) -> Result<Option<JoinGroupsHeader>, RunError> {
+    let Some(by) = by else { return Ok(None) };
     let refuse = |why: String| RunError::Refused(format!("what a join starts for (`by: {by}`): {why}"));
     let template = Template::parse(by).map_err(|error| refuse(error.to_string()))?;
     let all = without.unwrap_or(inputs.len() as u64).saturating_mul(request.sets.per_input());
@@ -73,7 +75,12 @@ pub(super) fn sort(
         put_in_order(inputs, &mut request.sets, &order);
     }
     request.sets.groups = groups;
-    Ok(header)
+    Ok(Some(header))
+}
+
+/// What a person should know of it.
+pub(super) fn told(groups: &JoinGroupsHeader) -> String {
+    format!("{} by {}: a join starts for each", plural(groups.count, "group"), groups.by)
 }
 
 /// The variables of a task that name its group.
@@ -137,7 +144,9 @@ mod tests {
     fn list(names: &[&str]) -> FileList {
         let mut list = FileList::default();
         let base = list.add_base("/d".into());
-        names.iter().for_each(|name| list.push(base, name, 1));
+        for name in names {
+            list.push(base, name, 1);
+        }
         list
     }
 
@@ -147,7 +156,9 @@ mod tests {
         let mut inputs = list(names);
         let place = Place { bucket: "b".into(), prefix: String::new() };
         let at = At { places: Vec::new(), provider: None, place: &place, home: "home", files: true };
-        let header = sort(by, &mut inputs, &mut request, &at, None).map_err(|error| error.to_string())?;
+        let header =
+            sort(Some(by), &mut inputs, &mut request, &at, None).map_err(|error| error.to_string())?;
+        let header = header.unwrap();
         let tasks = inputs.len() as u64 * request.sets.per_input();
         let told = |task: u64| {
             let (input, set) = request.sets.of_task(task);

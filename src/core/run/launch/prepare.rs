@@ -18,7 +18,6 @@ use crate::run::cloud::FunctionFacts;
 use crate::run::header::{RunHeader, StartedBy, new_run_id};
 use crate::run::manifest::write_manifest;
 use crate::run::{RunContext, RunError, Unchanged, plan, reused};
-use crate::words::plural;
 use std::sync::Arc;
 use throng_contract::barrier::ALL;
 use throng_contract::keys::run_key;
@@ -68,14 +67,10 @@ pub async fn prepare(
     }
     told.extend(swept);
     told.extend(sieve.told());
-    let mut join_groups = None;
-    if let Some(by) = &behind.by {
-        let (provider, home) = (provider.as_deref(), &context.home);
-        let at = by_group::At { places, provider, place: &place, home, files };
-        let groups = by_group::sort(by, &mut inputs, &mut request, &at, without)?;
-        told.push(format!("{} by {by}: a join starts for each", plural(groups.count, "group")));
-        join_groups = Some(groups);
-    }
+    let at =
+        by_group::At { places, provider: provider.as_deref(), place: &place, home: &context.home, files };
+    let join_groups = by_group::sort(behind.by.as_deref(), &mut inputs, &mut request, &at, without)?;
+    told.extend(join_groups.as_ref().map(by_group::told));
     let place = Place { prefix: place.prefix.trim_matches('/').to_owned(), ..place };
     let at = (&place, provider.as_deref(), (!files).then_some(&etags));
     let left_out = changed::leave_out(context, &mut request, &facts, &mut inputs, at, cancel).await?;
