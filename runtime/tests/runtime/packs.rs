@@ -124,7 +124,7 @@ fn a_pack_without_time_leaves_the_rest_as_a_start_marker() {
 fn a_task_that_began_late_has_all_the_time_in_the_next_invocation() {
     let mut rig = Rig::with_script("[ $THRONG_TASK = 0 ] || sleep 2.2");
     let event = pack(&rig, 2, 1).to_string();
-    assert!(rig.invoke_raw(event.as_bytes(), Duration::from_millis(3_000)).ok);
+    assert!(rig.invoke_raw(event.as_bytes(), Duration::from_secs(3)).ok);
     assert_eq!(ends(&rig), of(&[("0", Succeeded), ("1", TimedOut)]));
     assert_eq!(rig.record().event.unwrap().id, format!("{RUN}.0.1.0.cut0"), "no try of its own event");
     let next = arrival(&rig, 1);
