@@ -40,6 +40,7 @@ impl Desired {
         env.insert(ENV_ROLE.into(), role.arn().to_owned());
         let mut buckets: BTreeSet<_> =
             definition.input_places().map(|(bucket, _)| bucket.to_owned()).collect();
+        buckets.extend(definition.inputs.iter().map(|input| input.bucket.clone()));
         buckets.extend(definition.own_outputs().map(|output| output.bucket.clone()));
         buckets.remove(&home);
         let mut inputs = BTreeMap::<_, Vec<_>>::new();

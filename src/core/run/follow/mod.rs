@@ -255,11 +255,14 @@ impl Follower {
         if self.chain.is_standing() {
             return self.read_names().await;
         }
+        // Summaries tell inputs, but no values.
+        if self.sets.is_empty() && self.chain.header().sets.is_some() {
+            self.sets = Arc::new(sets_of(&self.context, self.chain.header()).await?);
+        }
         if self.chain.has_inputs() {
             return Ok(());
         }
         let (context, header) = (self.context.clone(), self.chain.header().clone());
-        self.sets = Arc::new(sets_of(&context, &header).await?);
         let unknown: Vec<_> =
             (0..parts(header.tasks)).filter(|part| !self.chain.has_inputs_of(*part)).collect();
         read_parts(&context, &header, unknown, |entries| self.chain.inputs(entries)).await

@@ -23,7 +23,7 @@
 //! complete  tasks of several files: invoked when the last is stored
 //! events    what a task's invocation says
 //! packs     tasks that share invocations
-//! pack_size how many do
+//! pack_size  how many do
 //! again     what was sent and never began
 //! reopen    a run whose tasks are sent once more is open again
 //! rerun     what did not succeed of a run that has ended, as the inputs of a new one
