@@ -2,7 +2,6 @@
 
 use super::cloud::TriggerPlace;
 use super::join_groups::JoinGroupsHeader;
-use super::launch::PackRule;
 use super::sets::SetsHeader;
 use crate::model::{Collision, Counts, FailureClass, Millis, Overrides, Reuse, RunStatistics, StageSummary};
 use serde::{Deserialize, Serialize};
@@ -101,6 +100,16 @@ pub struct RunHeader {
     /// How its tasks share invocations; each has its own when `None`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pack: Option<PackRule>,
+}
+
+/// How the tasks of a run are packed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PackRule {
+    /// Tasks of a pack, at most.
+    pub tasks: u64,
+    /// Whether start markers start the function. Else what is left of a pack is sent by whoever follows the run.
+    #[serde(default)]
+    pub marked: bool,
 }
 
 /// How the inputs of a run became tasks of several files.

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! chain       a run's stages: what the outputs of one start in the next
-//! join_groups groups of launched tasks, which joins start once for each of
+//! join_groups  groups of launched tasks, which joins start once for each of
 //! header      what run.json, end.json and cancel.json say; run ids
 //! manifest    the fixed list of inputs, written in parts before the run exists
 //! provider    objects at the storage providers of a function

@@ -56,12 +56,12 @@ mod select;
 mod send;
 mod skip;
 
+pub use super::header::PackRule;
 pub(super) use again::invoke_again;
 pub use again::send_again;
 pub use cancel::cancel;
 pub(super) use chain::behind;
 pub use groups::groups_of_files;
-pub use pack_size::PackRule;
 pub use prepare::{SOURCES, prepare};
 pub(super) use reopen::{Again, agains};
 pub use resume::{resume, unsent};

@@ -5,10 +5,10 @@ use crate::dataset::objects::List;
 use crate::deploy::Packs;
 use crate::model::{PackSize, TaskState};
 use crate::run::follow::read_header;
+use crate::run::header::PackRule;
 use crate::run::list::run_ids;
 use crate::run::{RunContext, RunError};
 use crate::words;
-use serde::{Deserialize, Serialize};
 use std::time::Duration;
 use throng_contract::keys::{RecordName, block_prefix};
 
@@ -23,16 +23,6 @@ const MOST: u64 = 500;
 /// Newest runs that are looked at, and those of the function whose tasks are measured.
 const LOOKED: usize = 30;
 const MEASURED: usize = 3;
-
-/// How the tasks of a run are packed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PackRule {
-    /// Tasks of a pack, at most.
-    pub tasks: u64,
-    /// Whether start markers start the function. Else what is left of a pack is sent by whoever follows the run.
-    #[serde(default)]
-    pub marked: bool,
-}
 
 /// What is wanted, when tasks are to be packed at all.
 pub(super) fn wanted(request: &LaunchRequest, facts: &FunctionFacts) -> Result<Option<PackSize>, RunError> {
