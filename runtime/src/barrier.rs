@@ -109,7 +109,7 @@ impl<'a> Barrier<'a> {
             }
             Ask::Get { key } => self.children_at(home, key, until).map(Answer::Body),
             Ask::Put { key, body } => {
-                self.s3.put_new(home, &key, JSON, body.as_bytes(), until).map(|()| Answer::Stored)
+                self.s3.put_new(home, &key, JSON, body.as_bytes(), until).map(|_| Answer::Stored)
             }
         }
     }

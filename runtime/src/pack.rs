@@ -141,7 +141,7 @@ fn begin(worker: &Worker<'_>, invoked: &Invoked<'_>, pack: &Pack) -> Result<Opti
     let body = serde_json::to_vec(&own).map_err(|error| error.to_string())?;
     for repetition in 0..MOST_REPETITIONS {
         let key = pack.begun_key(repetition);
-        if s3.put_once(home, &key, JSON, &body, until).map_err(said)? {
+        if s3.put_new(home, &key, JSON, &body, until).map_err(said)? {
             return Ok(Some(repetition));
         }
         let there = s3.get_bytes(home, &key, until).map_err(said)?;

@@ -29,7 +29,7 @@ fn another_s(s3: &S3, home: &str, start: &Start, request_id: &str, until: Instan
     let claim = Claim { request_id: request_id.to_owned(), until_ms };
     let text = serde_json::to_vec(&claim).unwrap_or_default();
     let key = begun_key(start);
-    if s3.put_once(home, &key, JSON, &text, until)? {
+    if s3.put_new(home, &key, JSON, &text, until)? {
         return Ok(false);
     }
     let first: Option<Claim> = serde_json::from_slice(&s3.get_bytes(home, &key, until)?).ok();

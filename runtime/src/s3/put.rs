@@ -56,20 +56,8 @@ impl S3 {
         self.put(bucket, key, &[("content-type", kind)], bytes, until)
     }
 
-    /// Stores bytes unless something is there: then that stays.
+    /// Stores bytes unless something is there: then that stays. Returns whether nothing was.
     pub fn put_new(
-        &self,
-        bucket: &str,
-        key: &str,
-        kind: &str,
-        bytes: &[u8],
-        until: Instant,
-    ) -> Result<(), S3Error> {
-        self.put_once(bucket, key, kind, bytes, until).map(drop)
-    }
-
-    /// Stores bytes unless something is there. Returns whether nothing was.
-    pub fn put_once(
         &self,
         bucket: &str,
         key: &str,
