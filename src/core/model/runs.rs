@@ -228,8 +228,8 @@ pub struct TaskRow {
     pub state: TaskState,
     /// Why it did not succeed.
     pub class: Option<FailureClass>,
-    /// Attempts known.
-    pub attempts: u32,
+    /// Attempts known, as far as sixteen bits count.
+    pub attempts: u16,
     /// How it ended, or what it waits for.
     pub told: Told,
 }
@@ -396,7 +396,9 @@ impl RunView {
         if let Some(number) = task.number() {
             return self.stages.first()?.task(usize::try_from(number).ok()?);
         }
-        self.stages.iter().skip(1).flat_map(StageView::rows).find(|row| row.task == *task)
+        // Launched tasks have numbers, and are many.
+        let named = |stage: &&StageView| stage.task(0).is_some_and(|row| row.task.number().is_none());
+        self.stages.iter().filter(named).flat_map(StageView::rows).find(|row| row.task == *task)
     }
 
     /// Tasks by state.

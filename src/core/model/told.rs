@@ -273,7 +273,7 @@ mod tests {
     #[test]
     fn a_decided_task_takes_little() {
         assert!(size_of::<Told>() <= 40, "{}", size_of::<Told>());
-        assert!(size_of::<crate::model::TaskRow>() <= 112, "{}", size_of::<crate::model::TaskRow>());
+        assert!(size_of::<crate::model::TaskRow>() <= 104, "{}", size_of::<crate::model::TaskRow>());
     }
 
     #[test]

@@ -81,7 +81,7 @@ fn gave_up(task: u64, id: &str, after_ms: u64, state: TaskState, class: FailureC
 
 fn state(tracker: &RunTracker, task: u64) -> (TaskState, Option<FailureClass>, u32) {
     let row = tracker.row(task).unwrap();
-    (row.state, row.class, row.attempts)
+    (row.state, row.class, row.attempts.into())
 }
 
 use FailureClass::{Init, Lost, Memory, Script};
