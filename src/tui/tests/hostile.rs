@@ -192,6 +192,26 @@ fn logs() -> LogView {
     }
 }
 
+fn run_view() -> RunView {
+    RunView {
+        summary: summary(),
+        stages: vec![StageView {
+            function: evil(),
+            tasks: Arc::new(vec![Arc::new(vec![task()])]),
+            statistics: RunStatistics::default(),
+        }],
+        statistics: RunStatistics { p50_ms: 1, p95_ms: 1, max_ms: 1, max_memory: 1, total_ms: 1 },
+        history: vec![1].into(),
+        loading: false,
+        sets: Arc::new(Sets {
+            names: vec![evil()],
+            rows: vec![vec![evil()]],
+            paired: false,
+            ..Sets::default()
+        }),
+    }
+}
+
 fn everything() -> Snapshot {
     let context = ContextInfo {
         name: evil(),
@@ -250,23 +270,7 @@ fn everything() -> Snapshot {
         }),
         runs: listed(summary()),
         launched: Some(evil()),
-        run: Some(RunView {
-            summary: summary(),
-            stages: vec![StageView {
-                function: evil(),
-                tasks: Arc::new(vec![Arc::new(vec![task()])]),
-                statistics: RunStatistics::default(),
-            }],
-            statistics: RunStatistics { p50_ms: 1, p95_ms: 1, max_ms: 1, max_memory: 1, total_ms: 1 },
-            history: vec![1].into(),
-            loading: false,
-            sets: Arc::new(Sets {
-                names: vec![evil()],
-                rows: vec![vec![evil()]],
-                paired: false,
-                ..Sets::default()
-            }),
-        }),
+        run: Some(run_view()),
         unreadable: None,
         task: Some(TaskView {
             run: evil(),
