@@ -223,7 +223,7 @@ async fn measure_small_files() {
             run: Some(UploadRun { id: "r".into(), ledger: 2, group: None, one_each: true }),
             journal: world.dir.path().join("u.journal"),
             options: UploadOptions { concurrency, ..UploadOptions::default() },
-            after: None,
+            around: None,
         };
         let begin = Instant::now();
         let sent = upload

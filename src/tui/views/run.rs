@@ -257,7 +257,13 @@ fn counts(view: &RunView, look: &RenderContext) -> Line {
             ));
         }
     }
-    if view.summary.unsent > 0 {
+    if view.summary.held > 0 {
+        let held = words::count(view.summary.held);
+        // Only who sends goes on by itself.
+        let how =
+            if view.summary.unsent > 0 { "sent as the queue drains" } else { "sent by who launched it" };
+        spans.push(Span::styled(clean!("held back: {held}, {how}"), theme.active));
+    } else if view.summary.unsent > 0 {
         spans.push(Span::styled(clean!("{} still to send", words::count(view.summary.unsent)), theme.dim));
     }
     if view.summary.waiting > 0 {

@@ -69,6 +69,7 @@ impl Follower {
         silent
             && open
             && self.unsent() == 0
+            && self.held_back() == 0
             && is_past(header.started_ms.max(self.sent_again_ms), quiet)
             && !plan::is_there(&self.context.folder(&header.id))
     }

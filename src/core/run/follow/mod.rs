@@ -23,7 +23,7 @@
 
 use super::chain::Chain;
 use super::header::{RunEnd, is_run_id};
-use super::launch::Launch;
+use super::launch::{Ended, Launch};
 use super::manifest::{parts, read_parts};
 use super::{RunContext, RunError, RunHeader, sets_of, standing};
 use crate::cloud::now_ms;
@@ -99,6 +99,8 @@ pub struct Follower {
     beside: Vec<beside::Beside>,
     /// Keys of failed events that were read.
     events_seen: HashSet<String>,
+    /// What of the run was not sent, as its folder says.
+    held: beside::Held,
     /// end.json as it is in the bucket.
     end: Option<RunEnd>,
     /// Whether there is an end.json, be it that of a run that was opened again.
@@ -195,6 +197,7 @@ impl Follower {
             events: Due::default(),
             reports: Due::default(),
             events_seen: HashSet::new(),
+            held: beside::Held::default(),
             end: None,
             has_end: false,
             sent_again_ms: 0,
@@ -322,6 +325,10 @@ impl Follower {
             self.summarise(false).await?;
         }
         self.note_joins();
+        if let Some(meter) = &self.meter {
+            let Ended { tasks, total_ms } = self.ended_tasks();
+            meter.has_ended(tasks, total_ms);
+        }
         changed |= self.check_overwritten();
         changed |= self.check_overdue();
         changed |= self.settle().await?;
@@ -333,6 +340,31 @@ impl Follower {
             self.pause.mul_f64(1.5).min(self.options.slow)
         };
         Ok(changed)
+    }
+
+    /// Reads what is due of records and of what Lambda gave up on, and nothing else. Gives what of the launched tasks has ended.
+    ///
+    /// # Errors
+    /// The cloud does not answer; the next look may go well.
+    pub(in crate::run) async fn count_ended(&mut self) -> Result<Ended, RunError> {
+        let mut changed = self.records().await?;
+        if self.events.is_due(self.options.slow) {
+            changed |= self.look_at_events().await?;
+        }
+        self.pause = match changed {
+            true => self.options.fast,
+            false => self.pause.mul_f64(1.5).min(self.options.slow),
+        };
+        Ok(self.ended_tasks())
+    }
+
+    /// What of the launched tasks has ended.
+    fn ended_tasks(&self) -> Ended {
+        let first = self.chain.stages().next();
+        first.map_or_else(Ended::default, |stage| Ended {
+            tasks: stage.counts().done(),
+            total_ms: stage.measured().1.total_ms,
+        })
     }
 
     /// Reads what is due.

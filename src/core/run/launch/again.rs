@@ -10,6 +10,7 @@ use crate::model::{FailureClass, TaskRow, TaskState};
 use crate::run::chain::Chain;
 use crate::run::tracker::RunTracker;
 use crate::run::{Follower, RunContext, RunError, RunHeader, Store, Stores, files_of, sets_of};
+use crate::words;
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -34,6 +35,14 @@ pub async fn send_again(
     follower.read().await?;
     if follower.chain().is_cancelled() {
         return Err(RunError::Refused(format!("run `{run}` was cancelled")));
+    }
+    let held = follower.held_back();
+    if held > 0 {
+        return Err(RunError::Refused(format!(
+            "run `{run}`: {} held back by the throng that launched it, and sent as others end: `throng run --resume {run}` on its machine \
+             goes on when it was ended. Where that machine is gone, `throng cancel {run}`, then `throng run --again {run}`, does them anew",
+            words::plural(held, "task")
+        )));
     }
     follower.load_inputs().await?;
     let tasks = silent(follower.chain());

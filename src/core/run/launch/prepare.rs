@@ -3,6 +3,7 @@
 use super::allow::{Allowed, allow};
 use super::fix::{Fixed, fix};
 use super::groups::Groups;
+use super::pacing::Pacing;
 use super::pack_size::choose;
 use super::select::Sieve;
 use super::skip::skip;
@@ -123,16 +124,18 @@ pub async fn prepare(
         sets: Arc::new(request.sets),
         place,
         triggers_too_new: files && are_too_new(&facts),
-        triggers: facts.triggers,
+        triggers: facts.triggers.clone(),
         stored: behind.stored,
         later_too_new: behind.too_new,
         absent,
         reused,
         told,
         doubt,
+        pacing: None,
         claim: None,
     };
-    launch.begin().await
+    let pacing = Pacing::of(context, &launch.header, &facts).await;
+    Launch { pacing, ..launch }.begin().await
 }
 
 /// That results would overwrite each other, as far as the function's paths and the inputs' names tell.

@@ -102,6 +102,7 @@ pub fn unread(id: &str) -> RunSummary {
         rate: 0.0,
         eta_s: None,
         unsent: 0,
+        held: 0,
         stalled_ms: None,
         settled: false,
         waiting: 0,
