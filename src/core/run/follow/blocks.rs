@@ -181,17 +181,21 @@ impl Reader {
             if known.is_some() && !(again && blocks.iter().any(|block| block.stale)) {
                 continue;
             }
+            let mut numbers = part * summary::BLOCKS..(part + 1) * summary::BLOCKS;
+            let unread = numbers.any(|number| chain.has_unread_in(depth, number));
+            // While much is to be read, this is asked again and again: rows are looked at only when something can be done.
+            if unread && (known.is_some() || !self.asked.entry(place).or_default().is_due(OTHERS_EVERY)) {
+                continue;
+            }
+            let blocks = self.blocks_of(place);
             for (block, number) in blocks.iter_mut().zip(part * summary::BLOCKS..) {
                 block.judge(chain, (depth, number));
             }
             if !blocks.iter().all(|block| block.is_final) {
                 continue;
             }
-            let mut numbers = part * summary::BLOCKS..(part + 1) * summary::BLOCKS;
-            if numbers.any(|number| chain.has_unread_in(depth, number)) {
-                let asked = self.asked.entry(place).or_default();
-                let read = known.is_none() && asked.is_due(OTHERS_EVERY);
-                if read && summary::read_other(context, (chain, outputs), place).await? {
+            if unread {
+                if summary::read_other(context, (chain, outputs), place).await? {
                     self.summarised(place, 0);
                 }
                 continue;
