@@ -9,6 +9,7 @@ use crate::run::failure::{self, FailedEvent};
 use crate::run::header::{Cancelled, Unsent};
 use crate::run::reports::LogPlace;
 use futures::StreamExt;
+use std::time::Duration;
 use throng_contract::keys::{RUNS, again_prefix, cancel_key, end_key, unsent_key};
 
 /// How far back what Lambda gave up on is looked for, for clocks that differ.
@@ -99,6 +100,12 @@ impl Follower {
             changed |= self.look_at_events_of(stage).await?;
         }
         Ok(changed)
+    }
+
+    /// How often what Lambda gave up on is looked for: a list for each open stage, and no more of them for many stages.
+    pub(super) fn events_every(&self) -> Duration {
+        let stages = if self.context.local { 1 } else { self.open_stages().len().max(1) };
+        self.options.slow / 2 * u32::try_from(stages).unwrap_or(u32::MAX)
     }
 
     /// Stages with tasks that are not final by the ledger.

@@ -309,7 +309,7 @@ impl Follower {
             changed |= self.look_at_folder().await?;
         }
         if !self.chain.is_complete() {
-            if self.events.is_due(slow / 2) {
+            if self.events.is_due(self.events_every()) {
                 changed |= self.look_at_events().await?;
             }
             if self.options.reports && self.reports.is_due(slow * 4) {
@@ -348,7 +348,7 @@ impl Follower {
     /// The cloud does not answer; the next look may go well.
     pub(in crate::run) async fn count_ended(&mut self) -> Result<Ended, RunError> {
         let mut changed = self.records().await?;
-        if self.events.is_due(self.options.slow) {
+        if self.events.is_due(self.events_every()) {
             changed |= self.look_at_events().await?;
         }
         self.pause = match changed {
