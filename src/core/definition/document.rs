@@ -90,7 +90,7 @@ pub fn parse(text: &str, path: &Path, environment: Environment<'_>) -> Result<Do
 }
 
 /// The text of a file.
-fn read_text(path: &Path) -> Result<String, DefinitionErrors> {
+pub(super) fn read_text(path: &Path) -> Result<String, DefinitionErrors> {
     regular::read_text(path, MAX_BYTES, "a definition").map_err(|error| {
         let mut report = problem::Report::new(path.to_owned());
         report.error(Position::default(), "", format!("cannot read the definition: {error}"));
@@ -99,7 +99,7 @@ fn read_text(path: &Path) -> Result<String, DefinitionErrors> {
 }
 
 /// The file's tree in today's form; `None` when it is no YAML, which is reported.
-fn translate(text: &str, report: &mut problem::Report) -> Option<dialects::Translated> {
+pub(super) fn translate(text: &str, report: &mut problem::Report) -> Option<dialects::Translated> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     match node::parse(text) {
         Ok(Some(root)) => dialects::translate(&root, report),
@@ -119,7 +119,7 @@ fn translate(text: &str, report: &mut problem::Report) -> Option<dialects::Trans
 }
 
 /// Reads a tree in today's form.
-fn finish(
+pub(super) fn finish(
     translated: Option<&dialects::Translated>,
     path: &Path,
     environment: Environment<'_>,
