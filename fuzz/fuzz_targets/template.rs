@@ -29,15 +29,17 @@ fuzz_target!(|data: &[u8]| {
         request_id: "a",
         dir,
         name,
+        group: Some("sub%2001/a"),
         variables: &variables,
     };
     let Ok(out) = template.expand(&values) else { return };
     let (begin, _) = template.beginning();
     assert!(format!("{out}/").starts_with(&begin) && begin.starts_with(&template.fixed()));
     assert!(out.starts_with(&template.shared(&values).expect("a part of what can be made")));
-    let own = path.split('/').filter(|part| !part.is_empty() && *part != "{dir}").count();
-    let folders =
-        if path.contains("{dir}") { dir.matches('/').count() + usize::from(!dir.is_empty()) } else { 0 };
-    let dirs = path.split('/').filter(|part| *part == "{dir}").count();
-    assert_eq!(out.split('/').filter(|part| !part.is_empty()).count(), own + dirs * folders, "{path} {out}");
+    let counted = |word: &str| path.split('/').filter(|part| *part == word).count();
+    let (dirs, groups) = (counted("{dir}"), counted("{group}"));
+    let own = path.split('/').filter(|part| !part.is_empty()).count() - dirs - groups;
+    let folders = dir.split('/').filter(|folder| !folder.is_empty()).count();
+    let parts = out.split('/').filter(|part| !part.is_empty()).count();
+    assert_eq!(parts, own + dirs * folders + groups * 2, "{path} {out}");
 });

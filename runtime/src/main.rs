@@ -21,6 +21,7 @@
 //! ledger       what goes into the home bucket: records, markers, headers of standing runs
 //! logs         every line as one JSON object
 //! memory       evidence for what ended a script: memory, storage, or another limit of Lambda
+//! outcome      what became of a task: an outcome, or why it failed
 //! output       stage out: what the script left in its output folder becomes objects
 //! pack         several tasks of a run in one invocation
 //! processes    ending processes: a task's process group, and whatever left it
@@ -71,6 +72,7 @@ mod logs;
 #[cfg(target_os = "linux")]
 mod memory;
 #[cfg(target_os = "linux")]
+mod outcome;
 mod output;
 #[cfg(target_os = "linux")]
 mod pack;

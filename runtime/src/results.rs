@@ -2,9 +2,10 @@
 
 use crate::event::{Input, Job};
 use crate::logs::Log;
+use crate::outcome::Failure;
 use crate::output::{self, Found};
 use crate::stage::Folders;
-use crate::task::{Attempt, Failure, Worker};
+use crate::task::{Attempt, Worker};
 use throng_contract::{
     AttemptId, AttemptRecord, FailureClass, Lineage, OnFailure, TaskFiles, TaskRef, TaskRule, Values,
     folder_below, without_run,

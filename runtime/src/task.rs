@@ -11,6 +11,7 @@ use crate::join;
 use crate::ledger::Ledger;
 use crate::logs::Log;
 use crate::memory::{self, OomWatch};
+use crate::outcome::{Failure, TaskOutcome};
 use crate::output::Found;
 use crate::program::Chooser;
 use crate::results::Left;
@@ -85,24 +86,6 @@ impl Attempt<'_> {
 /// What is said of a task whose run was cancelled while it was queued.
 const CANCELLED: &str = "the run was cancelled while this task was queued: its script was not started";
 
-/// Why a task did not succeed.
-pub struct Failure {
-    /// What to call it.
-    pub class: FailureClass,
-    /// A sentence.
-    pub message: String,
-}
-
-impl Failure {
-    pub(crate) fn new(class: FailureClass, message: impl Into<String>) -> Self {
-        Self { class, message: message.into() }
-    }
-
-    fn of_stage(error: stage::StageError) -> Self {
-        Self::new(error.class, error.message)
-    }
-}
-
 /// How an attempt ended that did not fail.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Done {
@@ -112,62 +95,20 @@ enum Done {
     Cancelled,
 }
 
-/// What became of a task.
-pub struct TaskOutcome {
-    /// `None` when it succeeded.
-    pub failure: Option<Failure>,
-    /// For the answer.
-    pub body: Vec<u8>,
-    /// When it ended, in milliseconds since 1970.
-    pub ended_ms: u64,
-    /// How it ended, as its record says.
-    pub state: TaskState,
-    /// How long all of it took.
-    pub took: Duration,
-    /// Whether its record is stored.
-    pub stored: bool,
-    /// Whether it was ended only because its pack had no time left.
-    pub cut: bool,
-}
-
-/// A name for the part of an error type after `Throng.`.
-pub const fn error_type(class: FailureClass) -> &'static str {
-    match class {
-        FailureClass::Script => "Throng.Script",
-        FailureClass::Timeout => "Throng.Timeout",
-        FailureClass::Memory => "Throng.Memory",
-        FailureClass::Storage => "Throng.Storage",
-        FailureClass::Input => "Throng.Input",
-        FailureClass::Output => "Throng.Output",
-        FailureClass::Init => "Throng.Init",
-        FailureClass::Throttled => "Throng.Throttled",
-        FailureClass::Lost => "Throng.Lost",
-        FailureClass::Interrupted => "Throng.Interrupted",
-        FailureClass::Upstream => "Throng.Upstream",
-        FailureClass::Other => "Throng.Other",
-    }
-}
-
-/// Of a join that needs nothing more.
-fn nothing_done(ended_ms: u64) -> TaskOutcome {
-    let (state, took, body) = (TaskState::Succeeded, Duration::ZERO, Vec::new());
-    TaskOutcome { failure: None, body, ended_ms, state, took, stored: true, cut: false }
-}
-
 impl Worker<'_> {
     /// Does one job. Records of one invocation end at different milliseconds, later than `after_ms`.
     pub fn work(&mut self, attempt: &Attempt<'_>, job: &Job, after_ms: u64) -> TaskOutcome {
         let mut log = Log::new(attempt.request_id, job.task.clone());
         if self.is_done(attempt, job) {
             log.note("WARN", "the join has succeeded already: its script was not started again");
-            return nothing_done(after_ms);
+            return TaskOutcome::nothing_done(after_ms);
         }
         if self.is_another_s(attempt, job) {
             log.note(
                 "WARN",
                 "another invocation is at work on this join: its script was not started a second time",
             );
-            return nothing_done(after_ms);
+            return TaskOutcome::nothing_done(after_ms);
         }
         let begin = Instant::now();
         let mut record = self.blank_record(attempt, job);

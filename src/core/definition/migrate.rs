@@ -1,8 +1,9 @@
 //! Writes a file of any dialect in today's form.
 
 use super::dialects::Translated;
+use super::document::{Document, finish, read_text, translate};
 use super::problem::{Position, Report, Unset};
-use super::{DefinitionErrors, Document, Environment, Origin, emit, finish, read_text, translate};
+use super::{DefinitionErrors, Environment, Origin, emit};
 use std::fmt::Write as _;
 use std::path::Path;
 

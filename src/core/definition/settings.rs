@@ -1,9 +1,10 @@
 //! Settings given one by one, as options of a command line: alone, or over those of a file.
 
 use super::dialects::{Translated, empty, map, put, text};
+use super::document::{Document, finish, read_text, translate};
 use super::node::{Key, Node, Value};
 use super::problem::{Position, Report};
-use super::{DefinitionErrors, Document, Environment, finish, read_text, translate};
+use super::{DefinitionErrors, Environment};
 use std::path::{Path, PathBuf};
 
 /// One setting.

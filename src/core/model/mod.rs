@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! architecture  what a function runs on
+//! called        what the input of a task is called
 //! functions     functions, running invocations, the form
 //! storage       buckets, objects, places
 //! run_values    which variables a launch may give to scripts
@@ -19,6 +20,7 @@
 //! ```
 
 mod architecture;
+mod called;
 mod functions;
 mod join_groups;
 mod launched;

@@ -103,6 +103,7 @@ fn task() -> TaskRow {
         state: TaskState::Failed,
         class: Some(FailureClass::Script),
         attempts: 1,
+        depth: 0,
         told: Told::from(Facts {
             duration_ms: Some(1),
             peak_memory: Some(1),

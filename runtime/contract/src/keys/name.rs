@@ -24,7 +24,7 @@ pub struct RecordName {
     /// 8 digits that name the event: attempts at the same event are repetitions of each other. `None` in the first layout,
     /// and of a record that no event led to.
     pub event: Option<String>,
-    /// Digest of the failure's line ([`failure_line::digest`]); of a success that stored nothing [`NOTHING`].
+    /// Digest of the failure's line ([`failure_line::digest`]); of a success that stored nothing `00000000`.
     pub failure: Option<String>,
 }
 

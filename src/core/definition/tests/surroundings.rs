@@ -1,4 +1,4 @@
-//! Secrets, networks and file systems of functions.
+//! What a function finds around it: secrets, networks, file systems, files beside its input, its folder.
 
 use super::*;
 
@@ -189,4 +189,51 @@ fn an_option_adds_to_the_secrets_of_a_file() {
     let document = with_settings(Some(&path), &settings).unwrap();
     let names: Vec<_> = document.definitions[0].script_secrets.keys().collect();
     assert_eq!(names, ["HOME", "PATH"]);
+}
+
+#[test]
+fn files_beside_the_input_are_named_and_told() {
+    let folder = folder();
+    fs::create_dir(folder.path().join("atlas")).unwrap();
+    fs::write(folder.path().join("atlas/labels.txt"), "1234").unwrap();
+    let read = |lines: &str| read_with(&lambda(lines), folder.path(), &|_| None);
+    let definition = read("files: [atlas/, prog]\nextra_payload: run.sh").unwrap().definitions.remove(0);
+    assert_eq!(definition.files, ["atlas", "prog", "run.sh"].map(|name| folder.path().join(name)));
+    let told = explain(&definition).to_string();
+    assert!(
+        told.contains("atlas/: 1 file, 4 B") && told.contains("$FILES_DIR (/opt/throng/files)"),
+        "{told}"
+    );
+    for (lines, word) in
+        [("files: [gone]", "no file or folder"), ("files: [prog, atlas/../prog]", "the name of")]
+    {
+        let error = read(lines).unwrap_err().to_string();
+        assert!(error.contains(word), "{error}");
+    }
+}
+
+#[test]
+fn scripts_start_where_the_definition_says() {
+    assert_eq!(one("").workdir, None);
+    for folder in ["/work", "task"] {
+        let definition = one(&format!("workdir: {folder}"));
+        assert_eq!(definition.workdir.as_deref(), Some(folder));
+        let told = explain(&definition).to_string();
+        assert!(told.contains(if folder == "task" { "a fresh folder" } else { "starts in /work" }), "{told}");
+        assert!(to_yaml(&definition).contains(&format!("workdir: {folder}\n")));
+    }
+    for wrong in ["work", "/a/../b", "''"] {
+        let problem = errors(&format!("workdir: {wrong}")).remove(0);
+        assert!(problem.message.contains("absolute path") && problem.key.ends_with("workdir"), "{problem:?}");
+    }
+}
+
+#[test]
+fn a_script_that_wants_shared_memory_is_warned_about() {
+    let folder = folder();
+    std::fs::write(folder.path().join("pool.py"), "import multiprocessing\nmultiprocessing.Pool(2)\n")
+        .unwrap();
+    let found = read_with(&lambda("init_script: pool.py"), folder.path(), &|_| None).unwrap().warnings;
+    let said: Vec<_> = found.iter().map(ToString::to_string).collect();
+    assert!(said.iter().any(|line| line.contains("Lambda has none") && line.contains("Pipe")), "{said:?}");
 }

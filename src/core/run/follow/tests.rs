@@ -383,41 +383,6 @@ async fn foreign_folders_are_no_runs() {
     assert!(matches!(Follower::open(&world.context, "none").await, Err(RunError::NoRun(_))));
 }
 
-/// Prints figures; run by hand with `--ignored --nocapture`, in release for figures that mean something.
-#[tokio::test]
-#[ignore = "a measurement"]
-async fn measure_a_hundred_thousand_records() {
-    let world = World::new(Vec::new());
-    for n in 0..100_000 {
-        world.store.insert("b", &format!("d/{n:06}.nii.gz"), "x");
-    }
-    let inputs =
-        crate::run::Inputs::Objects { provider: None, bucket: "b".into(), keys: vec![String::new()] };
-    let launch = world.prepare(inputs).await.unwrap();
-    let run = launch.header().id.clone();
-    let now = now_ms() - 200_000;
-    for task in 0..100_000 {
-        put(&world.store, &record(&run, task, TaskState::Succeeded, now + task * 2));
-    }
-    let mut follower = Follower::open(&world.context, &run).await.unwrap();
-    let begin = Instant::now();
-    follower.load_inputs().await.unwrap();
-    println!("manifest of 100,000 read in {:?}", begin.elapsed());
-    let begin = Instant::now();
-    follower.poll().await.unwrap();
-    println!("100,000 records listed twice, followed and settled in {:?}", begin.elapsed());
-    assert!(follower.is_settled());
-    let begin = Instant::now();
-    let view = follower.view();
-    println!("a view in {:?}", begin.elapsed());
-    let begin = Instant::now();
-    for task in 0..100_000_u64 {
-        follower.chain.see(&record_key(&record(&run, task, TaskState::Succeeded, now + task * 2 + 1)), None);
-    }
-    println!("100,000 second records while a view is held in {:?}", begin.elapsed());
-    assert_eq!(view.stages[0].len(), 100_000);
-}
-
 /// A cloud whose platform log tells that an attempt timed out.
 struct Telling(Vec<FailedAttempt>);
 
