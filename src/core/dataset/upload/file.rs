@@ -39,7 +39,12 @@ impl Shared {
         match self.send(index, &path, &name, size).await {
             Ok(true) => SendOutcome::Sent,
             Ok(false) => SendOutcome::Skipped,
-            Err(Trouble::File(reason)) => SendOutcome::Failed(NotSent { index, path, reason }),
+            Err(Trouble::File(reason)) => {
+                if let Some(around) = &self.upload.around {
+                    around.not_sent(index);
+                }
+                SendOutcome::Failed(NotSent { index, path, reason })
+            }
             Err(Trouble::Fatal(error)) => SendOutcome::Fatal(error),
         }
     }

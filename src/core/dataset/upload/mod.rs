@@ -86,6 +86,9 @@ pub trait AroundPut: Send + Sync + 'static {
     /// `index` is the file's number. An error that may pass is tried again.
     async fn stored(&self, index: u64, key: &str) -> Result<(), CloudError>;
 
+    /// A file cannot be sent: nothing will be stored for it.
+    fn not_sent(&self, _index: u64) {}
+
     /// A file had been sent, and this was called for it, by a process that has ended since. Told before any is sent.
     fn was_sent(&self, _index: u64) {}
 }

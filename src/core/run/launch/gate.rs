@@ -84,6 +84,16 @@ impl Gate {
         }
     }
 
+    /// These tasks went through and could not be sent: others may take their place.
+    pub fn were_not_sent(&self, tasks: impl IntoIterator<Item = u64>) {
+        let mut state = self.state();
+        for task in tasks {
+            state.take_back(task);
+        }
+        drop(state);
+        self.ended.notify_waiters();
+    }
+
     /// Waits until a task may be sent. One that went through is not counted twice.
     pub async fn pass(&self, task: u64) {
         self.pass_together(task..task + 1).await;
@@ -161,10 +171,16 @@ impl State {
     }
 
     fn mark(&mut self, task: u64) {
+        self.sent += u64::from(self.replace(task, true) == Some(false));
+    }
+
+    fn take_back(&mut self, task: u64) {
+        self.sent -= u64::from(self.replace(task, false) == Some(true));
+    }
+
+    fn replace(&mut self, task: u64, through: bool) -> Option<bool> {
         let place = usize::try_from(task).ok().and_then(|task| self.through.get_mut(task));
-        if place.is_some_and(|through| !std::mem::replace(through, true)) {
-            self.sent += 1;
-        }
+        place.map(|place| std::mem::replace(place, through))
     }
 }
 
@@ -213,6 +229,18 @@ mod tests {
         let waits = gate.pass(7);
         let ends = async { gate.have_ended(ended(2)) };
         futures::join!(waits, ends);
+    }
+
+    #[tokio::test]
+    async fn what_cannot_be_sent_leaves_its_place_to_others() {
+        let gate = gate(10, 1);
+        gate.pass(0).await;
+        let waits = gate.pass(1);
+        tokio::pin!(waits);
+        assert_eq!(futures::poll!(waits.as_mut()), std::task::Poll::Pending);
+        gate.were_not_sent([0, 0, 7]);
+        waits.await;
+        assert_eq!(gate.pass(2).now_or_never(), None);
     }
 
     #[tokio::test]

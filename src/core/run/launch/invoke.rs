@@ -58,6 +58,12 @@ impl AroundPut for Untriggered {
         }
     }
 
+    fn not_sent(&self, index: u64) {
+        if let Some(gate) = &self.gate {
+            gate.were_not_sent(self.sets.tasks_of(index));
+        }
+    }
+
     fn was_sent(&self, index: u64) {
         if let Some(gate) = &self.gate {
             gate.had_sent(self.sets.tasks_of(index));

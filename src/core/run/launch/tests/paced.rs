@@ -128,6 +128,24 @@ async fn tasks_of_several_files_and_sets_are_held_back_too() {
     assert_eq!(invoked(&world), (0..24).collect::<Vec<_>>());
 }
 
+/// Twice as many as may be under way: each leaves its place to the next.
+#[tokio::test]
+async fn files_that_cannot_be_sent_hold_nobody_up() {
+    let world = slow(vec![trigger("in", "", "")]);
+    let inputs = world.files(30);
+    let launch = world.prepare(inputs).await.unwrap();
+    let run = launch.header().id.clone();
+    for task in 0..24 {
+        std::fs::remove_file(world.dir.path().join(format!("data/{task:04}.txt"))).unwrap();
+    }
+    let report = send(launch).await.unwrap();
+    assert_eq!((report.failed.len(), report.sent, world.store.keys("in").len()), (24, 6, 6));
+    let mut follower = Follower::open(&world.context, &run).await.unwrap();
+    follower.read().await.unwrap();
+    let counts = follower.summary().counts;
+    assert_eq!((counts.failed, counts.pending), (24, 6));
+}
+
 #[tokio::test]
 async fn a_cancelled_run_holds_nothing_back() {
     let world = slow(Vec::new());
