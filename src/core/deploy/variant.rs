@@ -41,7 +41,7 @@ pub(crate) async fn make(cloud: &Cloud, function: &str, run: &str, memory_mb: u3
 fn settings(base: &FunctionDetail, name: String, memory_mb: u32, run: &str) -> FunctionSettings {
     let description =
         format!("{} with {memory_mb} MiB, for run {run}; deleted when it has ended", base.settings.name);
-    FunctionSettings { name, memory_mb, description, ..base.settings.clone() }
+    FunctionSettings { name, description, memory_mb, ..base.settings.clone() }
 }
 
 /// What a new function has not from its creation: Lambda treats its failed events, and how many run at once, as the other's.
