@@ -1,7 +1,6 @@
 //! What the input of a task is called.
 
 use super::TaskRow;
-use crate::words;
 use throng_contract::keys;
 
 impl TaskRow {
@@ -17,8 +16,8 @@ impl TaskRow {
             return String::new();
         }
         if self.depth > 0 {
-            let files = words::plural(u64::from(self.files.max(1)), "file");
-            return format!("{} ({files})", self.folder());
+            let (files, s) = (self.files.max(1), if self.files > 1 { "s" } else { "" });
+            return format!("{} ({files} file{s})", self.folder());
         }
         let key = self.launched_as().unwrap_or(&self.key);
         match self.files {

@@ -80,7 +80,7 @@ fn summary() -> RunSummary {
         ],
         collisions: 1,
         collided: vec![Collision { bucket: evil(), key: evil(), tasks: vec![0.into()], provider: None }],
-        overrides: Overrides { timeout_s: Some(1), concurrency: Some(1) },
+        overrides: Overrides { timeout_s: Some(1), concurrency: Some(1), memory_mb: Some(1) },
         reused: Reuse { tasks: 1, runs: vec![evil()] },
         resent: 0,
         reading: false,

@@ -50,11 +50,11 @@ impl Chain {
 
     /// A record could not be read now: it is to be read later.
     pub fn not_read(&mut self, unread: &Unread) {
-        self.to_read(unread.stage, unread.index);
+        self.will_read(unread.stage, unread.index);
     }
 
     /// The record of a success is to be read.
-    pub(super) fn to_read(&mut self, at: usize, index: u64) {
+    pub(super) fn will_read(&mut self, at: usize, index: u64) {
         let launched = at == 0 && !self.is_standing();
         let id = |stage: &Stage| stage.tracker.row(index)?.task.id();
         let place = if launched {
@@ -176,7 +176,9 @@ impl Chain {
             *place = Stage { declared: Marks::default(), ..first };
             let succeeded = place.tracker.indexes(|row| row.state == TaskState::Succeeded);
             place.unread = Unreads::default();
-            succeeded.into_iter().for_each(|index| self.to_read(0, index));
+            for index in succeeded {
+                self.will_read(0, index);
+            }
         }
         for stage in self.stages.iter_mut().skip(1) {
             if self.same_clock {

@@ -76,7 +76,7 @@ impl Chain {
                 key.is_some_and(|key| !stage.declared.is(*index, &key))
             });
             if let Some(index) = success {
-                self.to_read(at, index);
+                self.will_read(at, index);
             }
             return true;
         }

@@ -351,10 +351,8 @@ impl Follower {
         if self.events.is_due(self.events_every()) {
             changed |= self.look_at_events().await?;
         }
-        self.pause = match changed {
-            true => self.options.fast,
-            false => self.pause.mul_f64(1.5).min(self.options.slow),
-        };
+        let longer = self.pause.mul_f64(1.5).min(self.options.slow);
+        self.pause = if changed { self.options.fast } else { longer };
         Ok(self.ended_tasks())
     }
 

@@ -227,15 +227,18 @@ mod tests {
         task.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40
     }
 
+    /// How long a task takes.
+    type Seconds = fn(u64) -> u64;
+
     #[test]
     fn nothing_grows_too_old_and_nothing_is_idle() {
         let pacing = pacing(100, 900);
-        let of: [(&str, usize, u64, fn(u64) -> u64); 6] = [
+        let of: [(&str, usize, u64, Seconds); 6] = [
             ("a minute each", 100, 60_000, |_| 60),
             ("all of its time", 100, 6_000, |_| 900),
             ("a second each", 100, 100_000, |_| 1),
-            ("short and long ones", 100, 12_000, |task| if mixed(task) % 2 == 0 { 1 } else { 900 }),
-            ("few long ones", 100, 40_000, |task| if mixed(task) % 50 == 0 { 900 } else { 2 }),
+            ("short and long ones", 100, 12_000, |task| if mixed(task).is_multiple_of(2) { 1 } else { 900 }),
+            ("few long ones", 100, 40_000, |task| if mixed(task).is_multiple_of(50) { 900 } else { 2 }),
             ("others have four of five", 20, 12_000, |_| 200),
         ];
         for (what, servers, tasks, took_s) in of {
