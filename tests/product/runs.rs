@@ -139,7 +139,8 @@ async fn a_run_goes_from_files_to_a_proof() {
 
     let worker = async {
         for task in 0..121 {
-            if task % 10 == 0 {
+            // Not the last: with its failure the run would have ended, for the moment.
+            if task % 10 == 0 && task < 120 {
                 world.process(&run, task, TaskState::Failed).await;
             }
             if task != 50 {
