@@ -27,8 +27,8 @@ pub use claim::is_another_s;
 use gather::Given;
 use sha2::{Digest as _, Sha256};
 use std::collections::HashSet;
-use std::fmt::Write as _;
 use std::fs;
+use std::io::{self, BufWriter, Write};
 use std::path::Path;
 use std::time::Instant;
 use throng_contract::barrier::{ALL, Join, Start, first_success};
@@ -94,26 +94,28 @@ pub fn stage(
             given.file.clear();
         }
     }
-    let text = list(&given);
     let file = folders.beside(LIST);
-    fs::write(&file, &text).map_err(|error| of_io(&error))?;
-    let etag = hex::encode(Sha256::digest(text.as_bytes()));
+    let etag =
+        fs::File::create(&file).and_then(|file| write_list(file, &given)).map_err(|error| of_io(&error))?;
     let fetched = Fetched { bytes, etag, ..Fetched::default() };
     Ok(Staged { group, ..Staged::one(file, fetched) })
 }
 
-fn list(given: &[Given]) -> String {
-    let mut text = String::new();
-    for Given { task, output, file } in given {
+/// Writes the list; gives its digest.
+fn write_list(file: impl Write, given: &[Given]) -> io::Result<String> {
+    let (mut file, mut digest) = (BufWriter::new(file), Sha256::new());
+    for Given { task, output, file: name } in given {
         let bucket = match &output.provider {
             Some(provider) => format!("{provider}://{}", output.bucket),
             None => output.bucket.clone(),
         };
-        let (key, file) = (escaped(&output.key), escaped(file));
-        let _ =
-            writeln!(text, "{key}\t{}\t{}\t{task}\t{file}\t{}", output.size, output.sha256, escaped(&bucket));
+        let (key, name, bucket) = (escaped(&output.key), escaped(name), escaped(&bucket));
+        let line = format!("{key}\t{}\t{}\t{task}\t{name}\t{bucket}\n", output.size, output.sha256);
+        digest.update(line.as_bytes());
+        file.write_all(line.as_bytes())?;
     }
-    text
+    file.flush()?;
+    Ok(hex::encode(digest.finalize()))
 }
 
 fn escaped(text: &str) -> String {
@@ -200,6 +202,8 @@ mod tests {
     fn a_line_is_a_line_whatever_the_name() {
         let mut one = given(7, "", "odd\tname\nwith\\all");
         one.file = "odd\tname".into();
-        assert_eq!(list(&[one]), "odd\\tname\\nwith\\\\all\t1\t00\t7\todd\\tname\tb\n");
+        let mut list = Vec::new();
+        assert!(write_list(&mut list, &[one]).is_ok());
+        assert_eq!(String::from_utf8_lossy(&list), "odd\\tname\\nwith\\\\all\t1\t00\t7\todd\\tname\tb\n");
     }
 }
