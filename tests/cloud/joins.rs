@@ -1,7 +1,7 @@
 //! Joins: a function that starts once, when everything before it has ended, with nobody watching.
 
 use crate::faults::world::{World, rule};
-use crate::support::{Home, between, wait_for};
+use crate::support::{Home, between, wait_for, wait_while_it_goes_on};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
@@ -164,7 +164,8 @@ fn fifteen_hundred_tasks_start_one_join() {
     }
     home.ok(&["run", "one", "in"]);
     let id = home.json(&["runs"])[0]["id"].as_str().unwrap().to_owned();
-    wait_for("the join's output", || home.run(&["get", "s3://wide/out/list.tsv", "-"]).status.success());
+    let there = || home.run(&["get", "s3://wide/out/list.tsv", "-"]).status.success();
+    wait_while_it_goes_on("the join's output", there, || home.json(&["runs"])[0]["counts"].clone());
     let run = home.json(&["runs", &id, "--wait"]);
     assert_eq!(
         (&run["counts"]["total"], &run["counts"]["succeeded"]),

@@ -100,6 +100,8 @@ pub struct Chain {
     home: String,
     /// How often later stages were begun anew.
     rebuilt: u32,
+    /// Tasks that a person has sent once more, with how many attempts had ended.
+    retried: HashMap<TaskId, u32>,
     /// Of a standing run: when nothing more can come.
     open_until_ms: Option<Millis>,
 }
@@ -120,6 +122,7 @@ impl Chain {
             groups: groups::Grouping::default(),
             home: String::new(),
             rebuilt: 0,
+            retried: HashMap::new(),
             open_until_ms: None,
         };
         chain.declare_joins();

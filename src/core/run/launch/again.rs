@@ -1,4 +1,5 @@
-//! Sends once more what was sent and never began: events can be lost on their way from a bucket to a function.
+//! Sends once more what was sent and never began: events can be lost on their way from a bucket to a function. When a person
+//! asks for it, also what has ended without success: in the same run, so that what waits for it begins.
 
 use super::events::Events;
 use super::{SendReport, invoke};
@@ -6,10 +7,12 @@ use crate::cloud::now_ms;
 use crate::dataset::Meter;
 use crate::dataset::pace::Pace;
 use crate::dataset::upload::NotSent;
-use crate::model::{FailureClass, TaskRow, TaskState};
+use crate::model::{FailureClass, TaskName, TaskRow, TaskState};
 use crate::run::chain::Chain;
 use crate::run::tracker::RunTracker;
-use crate::run::{Follower, RunContext, RunError, RunHeader, Store, Stores, files_of, sets_of};
+use crate::run::{
+    Follower, RunContext, RunError, RunHeader, Store, Stores, files_of, refuse_standing, sets_of,
+};
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -19,35 +22,45 @@ use tokio_util::sync::CancellationToken;
 /// Invocations in flight.
 const AT_ONCE: u32 = 64;
 
-/// Invokes the function for every task of a run without a sign of life, by its object. What was not lost but only late
-/// may be done twice; it is counted once.
+/// Which tasks of a run are sent once more.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Resend {
+    /// Those without a sign of life.
+    #[default]
+    Silent,
+    /// These, and those that have ended without success.
+    Unsuccessful,
+}
+
+/// Invokes the function for tasks of a run, each by its object: by default for every one without a sign of life. What was not
+/// lost but only late may be done twice; it is counted once.
 ///
 /// # Errors
 /// [`RunError::Refused`] when the run was cancelled or nothing is left to be sent.
 pub async fn send_again(
     context: &RunContext,
     run: &str,
+    which: Resend,
     meter: Arc<Meter>,
     cancel: &CancellationToken,
 ) -> Result<SendReport, RunError> {
+    refuse_standing(run, "sent again", "`throng run --again` runs what did not succeed")?;
     let mut follower = Follower::open(context, run).await?;
     follower.read().await?;
     if follower.chain().is_cancelled() {
         return Err(RunError::Refused(format!("run `{run}` was cancelled")));
     }
     follower.load_inputs().await?;
-    let tasks = silent(follower.chain());
+    let tasks = to_send(follower.chain(), which);
     if tasks.iter().all(|(_, rows)| rows.is_empty()) {
-        return Err(RunError::Refused(format!(
-            "run `{run}`: every task has begun; there is nothing to send"
-        )));
+        return Err(RunError::Refused(nothing(follower.chain(), which)));
     }
     for (stage, rows) in &tasks {
         if let Some(stage) = follower.chain().stage(*stage).filter(|_| !rows.is_empty()) {
             super::facts_of(context, &stage.header().function).await?;
         }
     }
-    super::reopen::reopen(context, run).await?;
+    super::reopen::reopen(context, run, retried(follower.chain(), &tasks)).await?;
     invoke_again(context, follower.chain(), tasks, meter, cancel).await
 }
 
@@ -95,17 +108,64 @@ fn send_number() -> u32 {
     u32::try_from(now_ms() / 1000).unwrap_or(u32::MAX)
 }
 
-/// Tasks of which nothing was ever heard, by stage.
-fn silent(chain: &Chain) -> Vec<(usize, Vec<TaskRow>)> {
-    let silent = |row: &&TaskRow| {
-        row.attempts == 0 && (row.state == TaskState::Pending || row.class == Some(FailureClass::Lost))
-    };
+/// Why there is nothing to send.
+fn nothing(chain: &Chain, which: Resend) -> String {
+    let run = &chain.header().id;
+    match which {
+        Resend::Unsuccessful => {
+            format!("run `{run}`: every task that has ended has succeeded, and the others go on")
+        }
+        Resend::Silent if has_failed(chain) => format!(
+            "run `{run}`: every task has begun; there is nothing to send. `throng run --resume {run} --failed` does again \
+             what has failed, in this run"
+        ),
+        Resend::Silent => format!("run `{run}`: every task has begun; there is nothing to send"),
+    }
+}
+
+fn has_failed(chain: &Chain) -> bool {
+    chain.rows().any(is_unsuccessful)
+}
+
+/// Tasks that are to be sent, by stage.
+fn to_send(chain: &Chain, which: Resend) -> Vec<(usize, Vec<TaskRow>)> {
+    let wanted = |row: &&TaskRow| is_silent(row) || which == Resend::Unsuccessful && is_unsuccessful(row);
     let rows = |(at, stage): (usize, &RunTracker)| {
         // A join that waits for others was not sent yet.
-        let rows = stage.rows().filter(silent).filter(|row| !chain.waits_for_others(at, row));
+        let rows = stage.rows().filter(wanted).filter(|row| !chain.waits_for_others(at, row));
         (at, rows.cloned().collect())
     };
     chain.stages().enumerate().map(rows).collect()
+}
+
+/// Whether nothing was ever heard of a task.
+fn is_silent(row: &TaskRow) -> bool {
+    row.attempts == 0 && (row.state == TaskState::Pending || row.class == Some(FailureClass::Lost))
+}
+
+/// Whether a task has ended without success, by itself; or was sent once more since and has not begun.
+fn is_unsuccessful(row: &TaskRow) -> bool {
+    match row.state {
+        // What waits for others begins when they have succeeded; another's input does not come back.
+        TaskState::Failed | TaskState::TimedOut | TaskState::Expired => {
+            row.class != Some(FailureClass::Upstream)
+        }
+        TaskState::Pending => row.attempts > 0 && row.waiting().is_none(),
+        _ => false,
+    }
+}
+
+/// Those of the tasks that were done before, with how many attempts of each have ended.
+fn retried(chain: &Chain, tasks: &[(usize, Vec<TaskRow>)]) -> Vec<(TaskName, u32)> {
+    let of_stage = |(at, rows): &(usize, Vec<TaskRow>)| {
+        let stage = chain.stage(*at);
+        let ended = |row: &TaskRow| {
+            let index = stage?.index_of(&row.task.id()?)?;
+            Some((row.task.clone(), stage?.ended_attempts(index)))
+        };
+        rows.iter().filter_map(ended).filter(|(_, ended)| *ended > 0).collect::<Vec<_>>()
+    };
+    tasks.iter().flat_map(of_stage).collect()
 }
 
 /// Where inputs are and what is invoked for them.

@@ -58,7 +58,7 @@ mod skip;
 
 pub use super::header::PackRule;
 pub(super) use again::invoke_again;
-pub use again::send_again;
+pub use again::{Resend, send_again};
 pub use cancel::cancel;
 pub(super) use chain::behind;
 pub use groups::groups_of_files;

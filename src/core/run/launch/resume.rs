@@ -62,7 +62,7 @@ pub async fn resume(context: &RunContext, run: &str) -> Result<Launch, RunError>
     };
     let groups = groups_of(&header, entries, &inputs, &place)?;
     let triggers = facts_of(context, &header.function).await?.triggers;
-    reopen(context, run).await?;
+    reopen(context, run, Vec::new()).await?;
     Ok(Launch {
         context: context.clone(),
         header,
