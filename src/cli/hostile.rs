@@ -75,7 +75,7 @@ pub(crate) fn run() -> RunSummary {
         ],
         collisions: 1,
         collided: vec![Collision { bucket: evil(), key: evil(), tasks: vec![0.into()], provider: None }],
-        overrides: Overrides { timeout_s: Some(1), concurrency: Some(1) },
+        overrides: Overrides { timeout_s: Some(1), concurrency: Some(1), memory_mb: Some(1) },
         reused: Reuse { tasks: 1, runs: vec![evil()] },
         resent: 0,
         reading: false,
@@ -93,6 +93,7 @@ fn task() -> TaskRow {
         state: TaskState::Failed,
         class: Some(FailureClass::Script),
         attempts: 1,
+        depth: 0,
         told: Told::from(Facts {
             duration_ms: Some(1),
             peak_memory: Some(1),

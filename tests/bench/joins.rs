@@ -1,10 +1,11 @@
-//! What a join costs the tasks before it: requests, time, billed milliseconds and dollars per task, with a join behind them and
-//! without.
+//! What tasks cost by what is behind them: requests, time, billed milliseconds and dollars per task, of tasks with nothing behind
+//! them, with a join, and with a second stage.
 //!
 //! `cargo bench --profile dist --bench joins [-- COUNT]`: COUNT files (default 10,000) become one run of a function that copies them, first
-//! with no join in the context, then with one that takes the list of everything. Requests are those that the local cloud
-//! counted in the whole run, those of the client among them; billed is what the platform's log says of the function that copies. Dollars are
-//! those of Lambda's time at 128 MB, and of every request as if it wrote: what reads costs a twelfth of that.
+//! with nothing else in the context, then with a join that takes the list of everything, then with a function that copies the
+//! copies (twice as many tasks). Requests are those that the local cloud counted in the whole run, those of the client
+//! among them; billed is what the platform's log says of the functions that copy. Dollars are those of Lambda's time at 128 MB, and of every
+//! request as if it wrote: what reads costs a twelfth of that.
 #![allow(clippy::expect_used, clippy::cast_precision_loss)]
 
 #[path = "../support/mod.rs"]
@@ -27,6 +28,7 @@ fn main() {
         "      after: copy\n      stage_in: false\n      output: [{storage_provider: s3, path: bench/out}]\n";
     let first = home.function("copy", copy, &format!("{SMALL}{}", between("bench/in", "bench/mid")));
     let second = home.function("gather", gather, &format!("{SMALL}{join}"));
+    let stage = home.function("again", copy, &format!("{SMALL}{}", between("bench/mid", "bench/end")));
     for index in 0..count {
         home.write(&format!("files/f{index:06}"), "x");
     }
@@ -35,16 +37,22 @@ fn main() {
     let without = measured(&home, count);
     home.ok(&["deploy", &second]);
     let with = measured(&home, count);
+    let tasks = home.json(&["tasks", "last", "--stage", "gather"]);
+    home.ok(&["rm", "function", "gather", "--yes"]);
+    home.ok(&["deploy", &stage]);
+    let staged = measured(&home, 2 * count);
 
-    println!("\n{count} tasks that copy a file");
+    println!("\n{count} files that are copied");
     println!(
         "{:<22}{:>12}{:>16}{:>16}{:>20}",
         "", "ms/task", "requests/task", "billed ms/task", "$/million tasks"
     );
-    for (name, Measured { seconds, requests, billed_ms }) in
-        [("no join", &without), ("a join behind them", &with)]
-    {
-        let each = |sum: f64| sum / count as f64;
+    for (name, tasks, Measured { seconds, requests, billed_ms }) in [
+        ("nothing behind them", count, &without),
+        ("a join", count, &with),
+        ("a second stage", 2 * count, &staged),
+    ] {
+        let each = |sum: f64| sum / tasks as f64;
         let dollars = each(*requests) * WRITE + each(*billed_ms) / 1000.0 / 8.0 * GIB_SECOND;
         println!(
             "{name:<22}{:>12.2}{:>16.2}{:>16.2}{:>20.2}",
@@ -54,7 +62,6 @@ fn main() {
             dollars * 1e6
         );
     }
-    let tasks = home.json(&["tasks", "last", "--stage", "gather"]);
     println!("the join itself, reading {count} records: {} ms", tasks[0]["duration_ms"]);
 }
 
@@ -65,21 +72,26 @@ struct Measured {
     billed_ms: f64,
 }
 
-fn measured(home: &Home, count: usize) -> Measured {
+/// Runs the files, of which so many tasks come.
+fn measured(home: &Home, tasks: usize) -> Measured {
     let requests =
         || home.json(&["local", "status"])["status"]["requests"].as_u64().expect("a number") as f64;
     let (billed, before, begin) = (billed_ms(home), requests(), Instant::now());
     let run = home.json(&["run", "copy", "files", "--wait"]);
     let (seconds, sent) = (begin.elapsed().as_secs_f64(), requests() - before);
-    assert!(run["counts"]["succeeded"].as_u64() >= Some(count as u64), "{run}");
+    assert!(run["counts"]["succeeded"].as_u64() >= Some(tasks as u64), "{run}");
     assert_eq!(run["counts"]["succeeded"], run["counts"]["total"], "{run}");
     Measured { seconds, requests: sent, billed_ms: billed_ms(home) - billed }
 }
 
-/// What Lambda would have billed for the function that copies, so far.
+/// What Lambda would have billed for the functions that copy, so far.
 fn billed_ms(home: &Home) -> f64 {
-    let log = home.ok(&["logs", "copy", "--since", "7d"]);
-    let billed =
-        log.split(", billed ").skip(1).filter_map(|rest| rest.split(' ').next()?.parse::<f64>().ok());
-    billed.sum()
+    let there = home.ok(&["functions"]);
+    let of = |function: &str| {
+        let log = home.ok(&["logs", function, "--since", "7d"]);
+        let billed =
+            log.split(", billed ").skip(1).filter_map(|rest| rest.split(' ').next()?.parse::<f64>().ok());
+        billed.sum::<f64>()
+    };
+    ["copy", "again"].into_iter().filter(|function| there.contains(function)).map(of).sum()
 }

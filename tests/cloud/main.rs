@@ -26,6 +26,7 @@ mod images;
 mod joins;
 mod json;
 mod limits;
+mod memory;
 mod names;
 mod owner;
 mod packs;

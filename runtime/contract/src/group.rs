@@ -142,6 +142,13 @@ impl TaskFiles {
         if self.folder.is_empty() { file.name.clone() } else { format!("{}/{}", self.folder, file.name) }
     }
 
+    /// How many folders of their keys, from the beginning, are the group's; 0 when they are no group.
+    #[must_use]
+    pub fn depth(&self) -> usize {
+        let folders = |text: &str| text.split('/').filter(|part| !part.is_empty()).count();
+        if self.folder.is_empty() { 0 } else { self.root.matches('/').count() + folders(&self.folder) }
+    }
+
     /// The keys of all files.
     pub fn keys(&self) -> impl Iterator<Item = String> {
         self.list.iter().map(|file| self.key(file))

@@ -6,8 +6,8 @@ use std::path::PathBuf;
 
 #[derive(Clone, Debug, Args)]
 pub struct New {
-    /// The folder that is made; one that holds anything is refused
-    #[arg(required_unless_present = "list")]
+    /// The folder that is made, by default of the example's name; one that holds anything is refused
+    #[arg(required_unless_present_any = ["list", "example"])]
     pub folder: Option<PathBuf>,
     /// Which example
     #[arg(long, value_name = "NAME", default_value = "text-statistics", value_parser = PossibleValuesParser::new(crate::verbs::new::names()))]

@@ -87,6 +87,10 @@ pub struct Overrides {
     /// End each script of this run after so many seconds; less than the function's own time limit
     #[arg(long, value_name = "SECONDS", conflicts_with_all = ["resume", "again"])]
     pub timeout: Option<u32>,
+    /// Memory in MiB (128 to 10240) for this run: a function of its own is made for it and deleted at its end; the one that others use
+    /// stays as it is. With --again: what did not succeed, with more
+    #[arg(long, value_name = "MIB", conflicts_with = "resume")]
+    pub memory: Option<u32>,
     /// Most tasks of this run under way at a time: others are sent as these end
     #[arg(long, value_name = "NUMBER", conflicts_with_all = ["resume", "again"])]
     pub concurrency: Option<u32>,

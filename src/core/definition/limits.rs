@@ -8,7 +8,7 @@ use std::ops::RangeInclusive;
 use throng_contract::FunctionConfig;
 
 /// Memory in MiB.
-pub(super) const MEMORY_MB: RangeInclusive<u32> = 128..=10_240;
+pub(crate) const MEMORY_MB: RangeInclusive<u32> = 128..=10_240;
 /// Time limit in seconds.
 pub(crate) const TIMEOUT_S: RangeInclusive<u32> = 1..=900;
 /// /tmp in MiB.

@@ -170,7 +170,7 @@ pub use form::from_form;
 pub(crate) use groups::counted;
 pub use joins::JoinRule;
 pub use limits::bucket as bucket_name;
-pub(crate) use limits::{CONCURRENCY, SCRIPT_BYTES, TIMEOUT_S};
+pub(crate) use limits::{CONCURRENCY, MEMORY_MB, SCRIPT_BYTES, TIMEOUT_S};
 pub use migrate::{Migration, migrate, migrate_text};
 pub use network::{FileSystem, Network};
 pub use problem::{DefinitionErrors, Position, Problem, ProblemKind};

@@ -8,6 +8,7 @@
 //! make      makes what a function lives among, and what starts it
 //! settling  what is refused for a while, and tried again
 //! undo      takes back what was made
+//! variant   a function with other limits, for one run
 //! wait      until a function is active
 //! reasons   why it cannot be used, and what to do
 //! conflict  somebody else who changes the same function meanwhile
@@ -50,6 +51,7 @@ mod tags;
 mod target;
 mod undo;
 mod upgrade;
+mod variant;
 mod wait;
 
 pub use apply::{Applied, DeployProgress, apply};
@@ -66,6 +68,7 @@ pub use tags::{
 pub use target::{Ecr, ImageDestination, images, place_of, remove_image};
 pub use undo::{Undo, undo};
 pub use upgrade::upgrade;
+pub(crate) use variant::make as make_variant;
 
 use crate::image::{Cache, ProgramOf};
 use crate::model::Place;

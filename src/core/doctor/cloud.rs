@@ -2,6 +2,7 @@
 
 use super::Check;
 use crate::cloud::Cloud;
+use crate::model::run_of_variant;
 use crate::words::how_many;
 
 pub(super) async fn examine(cloud: &Cloud) -> Vec<Check> {
@@ -16,11 +17,28 @@ pub(super) async fn examine(cloud: &Cloud) -> Vec<Check> {
         }),
         Check::of("CloudWatch Logs", group, |_| "answers".to_owned()),
         home(cloud).await,
+        variants(cloud).await,
         match cloud.role() {
             Some(role) => Check::good("role", role),
             None => Check::good("role", "one is made for each function"),
         },
     ]
+}
+
+/// Functions that were made for a run, and are deleted when somebody sees it end.
+async fn variants(cloud: &Cloud) -> Check {
+    const WHAT: &str = "functions of runs";
+    let variants = match cloud.lambda().variants().await {
+        Ok(variants) => variants,
+        Err(error) => return Check::failed(WHAT, &error),
+    };
+    let mut runs = variants.iter().filter_map(|function| run_of_variant(&function.name));
+    let Some(first) = runs.next() else { return Check::good(WHAT, "none is left") };
+    let all = runs.fold(first.to_owned(), |all, run| format!("{all}, {run}"));
+    let advice = format!(
+        "They go when somebody follows the run to its end: `throng runs {first} --wait`. They cost nothing while nothing runs."
+    );
+    Check::note(WHAT, format!("{} for --memory of {all}", how_many(variants.len(), "function")), advice)
 }
 
 async fn home(cloud: &Cloud) -> Check {

@@ -42,7 +42,7 @@ pub(super) async fn launch(
                 let request = LaunchRequest { options, ..LaunchRequest::new(function, inputs) };
                 jobs::launch(&job, request, &observer).await
             }
-            Source::Again(run, which) => jobs::rerun(&job, &run, which, &observer).await,
+            Source::Again(run, which) => jobs::rerun(&job, &run, which, None, &observer).await,
         }
     };
     match launched.await {

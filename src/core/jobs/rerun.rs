@@ -13,7 +13,7 @@ pub enum Which {
     Changed,
 }
 
-/// Makes a run, with the same function and variables, over inputs of another. Inputs that are no longer there are left out: see
+/// Makes a run, with the same function, variables and limits (but for the memory in MiB, when it is given), over inputs of another. Inputs that are no longer there are left out: see
 /// [`Launch::absent`](crate::run::Launch::absent).
 ///
 /// # Errors
@@ -22,6 +22,7 @@ pub async fn rerun(
     context: &JobContext,
     run: &str,
     which: Which,
+    memory_mb: Option<u32>,
     observer: &Observer,
 ) -> Result<Launched, JobError> {
     context.permit(Job::Rerun)?;
@@ -32,7 +33,7 @@ pub async fn rerun(
     });
     let again = async {
         let header = Follower::open(&runs, run).await?.chain().header().clone();
-        let request = match which {
+        let mut request = match which {
             Which::Unsuccessful => {
                 let inputs = Inputs::Unsuccessful { run: run.to_owned() };
                 let (parameters, overrides) = (header.parameters, header.overrides);
@@ -40,6 +41,7 @@ pub async fn rerun(
             }
             Which::Changed => changed(&runs, &header).await?,
         };
+        request.overrides.memory_mb = memory_mb.or(request.overrides.memory_mb);
         Launched::of(run::prepare(&runs, request, observer.token()).await)
     };
     observer.until_cancelled(again).await

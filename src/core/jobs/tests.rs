@@ -50,7 +50,7 @@ async fn no_job_that_changes_something_begins_in_a_read_only_context() {
         launch(&context, request, &observer).await.map(drop),
         resume(&context, RUN).await.map(drop),
         send_again(&context, RUN, Resend::Silent, &observer).await.map(drop),
-        rerun(&context, RUN, Which::Unsuccessful, &observer).await.map(drop),
+        rerun(&context, RUN, Which::Unsuccessful, None, &observer).await.map(drop),
         cancel(&context, RUN).await.map(drop),
         invoke(&context, "f", Vec::new(), &observer).await.map(drop),
         invoke_async(&context, "f", Vec::new()).await.map(drop),

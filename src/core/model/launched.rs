@@ -39,20 +39,24 @@ pub struct Overrides {
     /// Most tasks under way at a time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub concurrency: Option<u32>,
+    /// Memory in MiB: the run has a function of its own for it ([`variant_of`](super::variant_of)).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory_mb: Option<u32>,
 }
 
 impl Overrides {
     /// Whether the function's own hold.
     #[must_use]
     pub const fn is_none(&self) -> bool {
-        self.timeout_s.is_none() && self.concurrency.is_none()
+        self.timeout_s.is_none() && self.concurrency.is_none() && self.memory_mb.is_none()
     }
 
-    /// In words: `ended after 30 s, at most 4 at a time`; empty when there are none.
+    /// In words: `ended after 30 s, at most 4 at a time, with 2048 MiB`; empty when there are none.
     #[must_use]
     pub fn words(&self) -> String {
         let timeout = self.timeout_s.map(|seconds| format!("ended after {seconds} s"));
         let concurrency = self.concurrency.map(|most| format!("at most {most} at a time"));
-        timeout.into_iter().chain(concurrency).collect::<Vec<_>>().join(", ")
+        let memory = self.memory_mb.map(|mb| format!("with {mb} MiB"));
+        timeout.into_iter().chain(concurrency).chain(memory).collect::<Vec<_>>().join(", ")
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! architecture  what a function runs on
+//! called        what the input of a task is called
 //! functions     functions, running invocations, the form
 //! storage       buckets, objects, places
 //! run_values    which variables a launch may give to scripts
@@ -15,10 +16,12 @@
 //! progress      what takes a while
 //! logs          lines, queries, what is followed
 //! report        the platform's account of an invocation
+//! variants      how a function is called that is made for one run
 //! variables     environment variables with a meaning of their own
 //! ```
 
 mod architecture;
+mod called;
 mod functions;
 mod join_groups;
 mod launched;
@@ -33,6 +36,7 @@ mod storage;
 mod task_name;
 mod told;
 mod variables;
+mod variants;
 
 pub use architecture::Architecture;
 pub use functions::{FunctionForm, FunctionInfo, InvocationInfo};
@@ -53,6 +57,7 @@ pub use task_name::{NoTaskName, TaskName};
 pub use throng_contract::{AttemptRecord, FailureClass, OutputObject, Phases, Source, TaskState};
 pub use told::{Facts, Told};
 pub use variables::is_reserved;
+pub use variants::{run_of_variant, variant_of};
 
 /// Milliseconds since 1970.
 pub type Millis = u64;

@@ -228,8 +228,10 @@ pub struct TaskRow {
     pub state: TaskState,
     /// Why it did not succeed.
     pub class: Option<FailureClass>,
-    /// Attempts known, as far as sixteen bits count.
-    pub attempts: u16,
+    /// Attempts known, as far as eight bits count.
+    pub attempts: u8,
+    /// Of a task that is a folder with its files: how many folders of the key, from its beginning, are this folder. 0 for a file.
+    pub depth: u8,
     /// How it ended, or what it waits for.
     pub told: Told,
 }

@@ -5,7 +5,7 @@ use crate::cloud::{Cloud, CloudError, FunctionDetail};
 use crate::definition::JoinRule;
 use crate::deploy::{self, Packs, Unreadable};
 use crate::logs::{LogClient, LogGroup};
-use crate::model::{Axis, FunctionInfo, Millis, Place};
+use crate::model::{Axis, FunctionInfo, Millis, Place, variant_of};
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -101,6 +101,18 @@ pub trait FunctionApi: Send + Sync + 'static {
     async fn facts(&self, function: &str) -> Result<Option<FunctionFacts>, CloudError>;
     /// What objects of a bucket start, by the function's name.
     async fn started_in(&self, _bucket: &str) -> Result<Vec<(String, TriggerPlace)>, CloudError> {
+        Ok(Vec::new())
+    }
+    /// Makes a function beside another, with other memory, for one run, and waits until it can be invoked. What is there stays.
+    async fn make_variant(&self, _function: &str, _run: &str, _memory_mb: u32) -> Result<(), CloudError> {
+        Ok(())
+    }
+    /// Deletes the function that was made for a run, if it is there.
+    async fn remove_variant(&self, _run: &str) -> Result<(), CloudError> {
+        Ok(())
+    }
+    /// Names of functions that were made for runs.
+    async fn variants(&self) -> Result<Vec<String>, CloudError> {
         Ok(Vec::new())
     }
     /// Puts an event on a function's queue.
@@ -220,6 +232,18 @@ impl FunctionApi for Cloud {
             Some((function, TriggerPlace { bucket: bucket.to_owned(), prefix, suffix }))
         });
         Ok(started.collect())
+    }
+
+    async fn make_variant(&self, function: &str, run: &str, memory_mb: u32) -> Result<(), CloudError> {
+        deploy::make_variant(self, function, run, memory_mb).await
+    }
+
+    async fn remove_variant(&self, run: &str) -> Result<(), CloudError> {
+        self.lambda().delete(&variant_of(run)).await.map(drop)
+    }
+
+    async fn variants(&self) -> Result<Vec<String>, CloudError> {
+        Ok(self.lambda().variants().await?.into_iter().map(|function| function.name).collect())
     }
 
     async fn invoke_async(&self, function: &str, payload: Vec<u8>) -> Result<(), CloudError> {

@@ -22,6 +22,7 @@
 //! standing    what arrived outside any launch, per function and day
 //! reused      tasks that earlier runs had done
 //! statistics  quantiles of many durations in little memory
+//! variant     the function of a run with other memory
 //! verify      proof that nothing was lost
 //! ```
 //!
@@ -52,6 +53,7 @@ mod standing;
 mod statistics;
 mod task;
 mod tracker;
+mod variant;
 mod verify;
 
 pub use crate::model::{JoinGroups, Sets, read_axis};

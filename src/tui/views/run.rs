@@ -26,7 +26,8 @@ const COLUMNS: [Column<TaskRow>; 9] = [
         |task, look| Span::styled(state_word(task, look), look.theme.state(task.state)).into(),
         |a, b| rank(a.state).cmp(&rank(b.state)),
     ),
-    Column::<TaskRow>::text("INPUT", (22, 1, 0), |task, _| input(task), |a, b| a.key.cmp(&b.key)).end(),
+    Column::<TaskRow>::text("INPUT", (22, 1, 0), |task, _| plain(&task.input()), |a, b| a.key.cmp(&b.key))
+        .end(),
     Column::number("SIZE", (8, 3), |task, _| Line::raw(words::bytes(task.size)), |a, b| a.size.cmp(&b.size)),
     Column::text(
         "CLASS",
@@ -69,14 +70,6 @@ const COLUMNS: [Column<TaskRow>; 9] = [
     )
     .down(true),
 ];
-
-/// The input of a task; of several files the first, and how many more there are.
-fn input(task: &TaskRow) -> Line {
-    match task.files {
-        0 | 1 => plain(&task.key),
-        all => plain(&format!("{} (+{})", task.key, all - 1)),
-    }
-}
 
 /// Tasks as rows.
 pub struct TaskRows<'a>(Option<(&'a RunView, &'a StageView)>);

@@ -1,4 +1,4 @@
-//! The stages of a chained run in one line: how each stands, the open one underlined.
+//! The stages of a chained run in one line: how each stands, the open one underlined; where there is room, the keys that lead to the others.
 
 use crate::list::RenderContext;
 use crate::paint::{Line, Span};
@@ -44,6 +44,11 @@ pub fn strip(stages: &[StageSummary], open: usize, width: usize, look: &RenderCo
     }
     if shown.end < stages.len() {
         spans.extend([arrow(), more(stages.len() - shown.end)]);
+    }
+    let keys = [Span::styled("   { }", look.theme.key), Span::styled(" stages", look.theme.dim)];
+    let long: usize = spans.iter().chain(&keys).map(Span::width).sum();
+    if long <= width {
+        spans.extend(keys);
     }
     Some(Line::from(spans))
 }

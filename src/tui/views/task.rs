@@ -8,7 +8,7 @@ use crate::widgets::bar;
 use crate::widgets::facts::Facts;
 use throng_core::clean;
 use throng_core::engine::{Snapshot, TaskView};
-use throng_core::model::{AttemptRecord, OutputObject, TaskName};
+use throng_core::model::{AttemptRecord, OutputObject, TaskName, TaskRow};
 use throng_core::run;
 use throng_core::words::{self, Clean};
 
@@ -116,7 +116,7 @@ pub fn facts(
     if let Some(row) = &view.row {
         match row.group() {
             Some(group) => facts.add("group", &clean!("{}", Clean::new(group))),
-            None => facts.add("input", &clean!("{}/{}  ({})", row.bucket, row.key, words::bytes(row.size))),
+            None => facts.add("input", &clean!("{}  ({})", place_of(row), words::bytes(row.size))),
         }
     }
     let variables = view.variables.iter().map(|(name, value)| format!("{name}={value}"));
@@ -177,6 +177,12 @@ fn files(facts: &mut Facts, view: &TaskView) {
     if let Some(more) = files.list.len().checked_sub(FILES).filter(|more| *more > 0) {
         facts.add("", &clean!("and {more} more: `throng tasks {} TASK` lists them", view.run));
     }
+}
+
+/// Where the input is; of what a launch keeps beside the run, what it was launched as.
+fn place_of(row: &TaskRow) -> String {
+    let input = row.input();
+    if row.launched_as().is_some() || input.is_empty() { input } else { format!("{}/{input}", row.bucket) }
 }
 
 /// Children that are named.

@@ -58,10 +58,11 @@ enum Image {
 }
 
 pub fn new(args: &args::New, format: args::Format, programs: Programs) -> CliResult {
-    let Some(folder) = args.folder.as_deref().filter(|_| !args.list) else {
+    if args.list {
         list(format);
         return Ok(());
-    };
+    }
+    let folder = args.folder.as_deref().unwrap_or(Path::new(&args.example));
     refuse_to_overwrite(folder)?;
     let written = write(folder, &args.example, programs)
         .map_err(|error| Fail::new(SOME_FAILED, format!("{}: {error}", folder.display())))?;

@@ -72,8 +72,8 @@ pub async fn launch(session: &Session, args: args::Run) -> CliResult {
     let swept = first.as_ref().is_some_and(|first| !first.sweep.is_empty() && !args.values.no_sweep);
     let without = without.or_else(|| (swept || !parameters.is_empty()).then_some(1));
     let there = there.or_else(|| without.map(|tasks| Inputs::Nothing { tasks }));
-    let args::Overrides { timeout: timeout_s, concurrency } = args.overrides;
-    let overrides = Overrides { timeout_s, concurrency };
+    let args::Overrides { timeout: timeout_s, concurrency, memory: memory_mb } = args.overrides;
+    let overrides = Overrides { timeout_s, concurrency, memory_mb };
     let Some(inputs) = there else {
         if !overrides.is_none() {
             return Err(Fail::usage(
@@ -144,7 +144,7 @@ async fn again(session: &Session, args: &args::Run, run: &str) -> CliResult {
     let job = session.job(Job::Rerun).await?;
     let run = resolve(&job.runs()?, run).await?;
     let which = if args.choice.changed { Which::Changed } else { Which::Unsuccessful };
-    let rerun = async |observer| jobs::rerun(&job, &run, which, &observer).await;
+    let rerun = async |observer| jobs::rerun(&job, &run, which, args.overrides.memory, &observer).await;
     let launched = watched(session, |_| {}, rerun).await?;
     if which == Which::Unsuccessful {
         print::note("its inputs are the stored ones: a file that changed here since is not sent anew");

@@ -163,7 +163,9 @@ async fn explain_failures(context: &RunContext, run: &RunSummary) -> CliResult {
         let memory = memory_of(context, records.iter().map(|attempt| &attempt.record)).await;
         let why = records.first().map(|attempt| reason(&attempt.record, memory));
         let why = why.or_else(|| unheard(row).map(str::to_owned)).unwrap_or_default();
-        print::note(lines!("task {} ({}): {}: {why}", row.task, row.key, ending(row)));
+        let input = row.input();
+        let of = if input.is_empty() { "" } else { ", " };
+        print::note(lines!("task {}{of}{}: {}: {why}", row.task, Clean::new(&input), ending(row)));
     }
     let counts = &run.counts;
     let states = [(counts.failed, "failed"), (counts.timed_out, "timed-out"), (counts.expired, "expired")];

@@ -240,17 +240,14 @@ pub(crate) fn task_document(provider: Option<&str>, row: &TaskRow) -> Value {
 
 /// The input of a task; a dash where it has none.
 fn input_of(provider: Option<&str>, row: &TaskRow) -> String {
-    if let Some(group) = row.group() {
-        return group.to_owned();
-    }
-    if row.key.is_empty() && !row.bucket.is_empty() {
+    let input = row.input();
+    if input.is_empty() && !row.bucket.is_empty() {
         return "–".to_owned();
     }
-    let more = match row.files {
-        0 | 1 => String::new(),
-        all => format!(" (+{})", all - 1),
-    };
-    format!("{}/{}{more}", of_provider(provider, &row.bucket), row.key)
+    if row.group().is_some() || row.launched_as().is_some() {
+        return input;
+    }
+    format!("{}/{input}", of_provider(provider, &row.bucket))
 }
 
 /// The files of a task that has several, for `--output json`.

@@ -15,7 +15,7 @@ pub use events::{BucketPermission, EventInvoke};
 use super::error::{CloudError, ErrorKind};
 use super::lambda::Lambda;
 use super::small;
-use crate::model::FunctionInfo;
+use crate::model::{FunctionInfo, run_of_variant};
 use convert::{info_of, settings_of, state_of};
 use std::collections::BTreeMap;
 
@@ -90,11 +90,20 @@ pub struct FunctionState {
 }
 
 impl Lambda<'_> {
-    /// A page of functions, with the token for the next one.
+    /// A page of functions, with the token for the next one. Those that were made for a run are none of a person's.
     ///
     /// # Errors
     /// [`CloudError`]
     pub async fn list_page(
+        &self,
+        token: Option<String>,
+    ) -> Result<(Vec<FunctionInfo>, Option<String>), CloudError> {
+        let (mut functions, next) = self.any_page(token).await?;
+        functions.retain(|function| run_of_variant(&function.name).is_none());
+        Ok((functions, next))
+    }
+
+    async fn any_page(
         &self,
         token: Option<String>,
     ) -> Result<(Vec<FunctionInfo>, Option<String>), CloudError> {
@@ -115,6 +124,22 @@ impl Lambda<'_> {
         loop {
             let (page, next) = self.list_page(token).await?;
             all.extend(page);
+            token = next;
+            if token.is_none() {
+                return Ok(all);
+            }
+        }
+    }
+
+    /// Functions that were made for one run.
+    ///
+    /// # Errors
+    /// [`CloudError`]
+    pub async fn variants(&self) -> Result<Vec<FunctionInfo>, CloudError> {
+        let (mut all, mut token) = (Vec::new(), None);
+        loop {
+            let (page, next) = self.any_page(token).await?;
+            all.extend(page.into_iter().filter(|function| run_of_variant(&function.name).is_some()));
             token = next;
             if token.is_none() {
                 return Ok(all);

@@ -77,7 +77,7 @@ impl Follower {
 
     async fn look_at_events_of(&mut self, stage: usize) -> Result<bool, RunError> {
         let Some(tracker) = self.chain.stage(stage) else { return Ok(false) };
-        let function = tracker.header().function.clone();
+        let function = tracker.header().runs_on();
         let from = self.beside[stage].events_from_ms.saturating_sub(FAR_MS);
         let list = List {
             bucket: self.context.home.clone(),

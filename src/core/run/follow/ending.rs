@@ -5,7 +5,7 @@ use crate::cloud::{duration_ms, now_ms};
 use crate::dataset::objects::Put;
 use crate::model::Collision;
 use crate::run::header::RunEnd;
-use crate::run::{RunError, plan};
+use crate::run::{RunError, plan, variant};
 use throng_contract::keys::{day_end_key, day_of, end_key};
 
 impl Follower {
@@ -68,6 +68,9 @@ impl Follower {
         if self.settled && !std::mem::replace(&mut self.finished, true) {
             self.summarise(true).await?;
             self.write_closed().await;
+            if self.options.resend_after.is_some() {
+                variant::done(&self.context, self.chain.header()).await;
+            }
         }
         Ok(())
     }

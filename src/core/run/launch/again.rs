@@ -11,7 +11,7 @@ use crate::model::{FailureClass, TaskName, TaskRow, TaskState};
 use crate::run::chain::Chain;
 use crate::run::tracker::RunTracker;
 use crate::run::{
-    Follower, RunContext, RunError, RunHeader, Store, Stores, files_of, refuse_standing, sets_of,
+    Follower, RunContext, RunError, RunHeader, Store, Stores, files_of, refuse_standing, sets_of, variant,
 };
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -78,6 +78,7 @@ pub(in crate::run) async fn invoke_again(
     for (at, rows) in tasks {
         let Some(stage) = chain.stage(at).filter(|_| !rows.is_empty()) else { continue };
         let header = stage.header();
+        variant::ready(context, header).await?;
         let store = Stores::of(context, &header.function).get(header.provider.as_deref()).await?;
         let files = files_of(context, header, rows.iter().filter_map(|row| row.task.number())).await?;
         let again = Arc::new(Sending {
@@ -209,7 +210,7 @@ impl Sending {
                 return missing(&other);
             }
         }
-        let function = &self.header.function;
+        let function = &self.header.runs_on();
         // Another event than any before, whose repetitions are its own.
         let payload = self.events.of(task, self.send, (bucket, key), files.cloned()).await?;
         pace.insist(|| self.context.functions.invoke_async(function, payload.clone())).await?;

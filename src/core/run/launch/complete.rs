@@ -132,7 +132,7 @@ impl Completed {
             let at = (self.place.bucket.as_str(), key.as_str());
             let event = self.events.of(Some(self.header.task(task)), 0, at, files.clone()).await;
             let event = event.map_err(RunError::into_cloud)?;
-            if let Err(error) = self.functions.invoke_async(&self.header.function, event).await {
+            if let Err(error) = self.functions.invoke_async(&self.header.runs_on(), event).await {
                 self.progress().tasks.insert(group, done);
                 return Err(error);
             }

@@ -34,7 +34,7 @@ impl Untriggered {
     pub fn of(launch: &Launch, gate: Option<Arc<Gate>>) -> Self {
         Self {
             functions: launch.context.functions.clone(),
-            function: launch.header.function.clone(),
+            function: launch.header.runs_on(),
             header: launch.header.clone(),
             sets: launch.sets.clone(),
             events: Events::new(&launch.context, &launch.header, &launch.sets),
@@ -88,7 +88,7 @@ pub(super) async fn send(
         let task = tasks.next()?;
         let (key, files) = (launch.entry(task)?.key, launch.files(task));
         let (events, named, bucket) = (events.clone(), header.task(task), launch.place.bucket.clone());
-        let (functions, function) = (launch.context.functions.clone(), header.function.clone());
+        let (functions, function) = (launch.context.functions.clone(), header.runs_on());
         let (pace, journal, gate) = (pace.clone(), journal.clone(), gate.clone());
         Some(async move {
             if let Some(gate) = gate {

@@ -9,7 +9,7 @@ use crate::run::header::LaterStage;
 
 /// Limits that no function can have, or that this one cannot be given for a run.
 pub(super) fn refuse(request: &LaunchRequest, facts: &FunctionFacts, packed: bool) -> Result<(), RunError> {
-    let Overrides { timeout_s, concurrency } = request.overrides;
+    let Overrides { timeout_s, concurrency, memory_mb } = request.overrides;
     let refuse = |why: String| Err(RunError::Refused(why));
     if let Some(seconds) = timeout_s {
         if !definition::TIMEOUT_S.contains(&seconds) {
@@ -21,6 +21,16 @@ pub(super) fn refuse(request: &LaunchRequest, facts: &FunctionFacts, packed: boo
                 "--timeout {seconds}: the function `{}` itself ends after {} s, and a run can only have less: deploy it with a longer `timeout`",
                 request.function, facts.timeout_s
             ));
+        }
+    }
+    if let Some(mb) = memory_mb {
+        let (least, most) = (definition::MEMORY_MB.start(), definition::MEMORY_MB.end());
+        if !definition::MEMORY_MB.contains(&mb) {
+            return refuse(format!("--memory {mb}: {least} to {most} MiB"));
+        }
+        if packed {
+            let why = "what a pack leaves is started by its notification, at the function that others use";
+            return refuse(format!("--memory: {why}: leave it out, or launch without packs (--pack 1)"));
         }
     }
     match concurrency {
@@ -44,6 +54,12 @@ pub(super) fn told(request: &LaunchRequest, later: &[LaterStage]) -> Vec<String>
              `throng run --resume` on this machine sends it"
         ));
     }
+    if let Some(mb) = request.overrides.memory_mb {
+        told.push(format!(
+            "with {mb} MiB: a function of its own is made for this run, and deleted when it has ended; `{}` stays as it is",
+            request.function
+        ));
+    }
     if let (Some(first), false) = (later.first(), request.overrides.is_none()) {
         told.push(format!(
             "the run's own limits hold for {} alone, not for {} and what else is behind it",
@@ -60,7 +76,7 @@ mod tests {
     use crate::run::Inputs;
 
     fn request(timeout_s: Option<u32>, concurrency: Option<u32>) -> LaunchRequest {
-        let overrides = Overrides { timeout_s, concurrency };
+        let overrides = Overrides { timeout_s, concurrency, memory_mb: None };
         LaunchRequest { overrides, ..LaunchRequest::new("f", Inputs::Nothing { tasks: 1 }) }
     }
 

@@ -11,7 +11,7 @@ use crate::dataset::pace::{Pace, drive};
 use crate::dataset::upload::{AfterPut, NotSent, Upload, UploadError, UploadRun, already_sent};
 use crate::model::TaskState;
 use crate::run::header::StartedBy;
-use crate::run::{RunError, plan};
+use crate::run::{RunError, plan, variant};
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -28,6 +28,7 @@ impl Launch {
     pub async fn send(self, meter: Arc<Meter>, cancel: &CancellationToken) -> Result<SendReport, RunError> {
         let token = cancel.child_token();
         let watcher = tokio::spawn(watch(self.context.clone(), self.header.id.clone(), token.clone()));
+        variant::ready(&self.context, &self.header).await?;
         let packer = self.packer().await?;
         let report = if self.header.files {
             self.send_files(packer, meter, &token).await

@@ -59,7 +59,7 @@ impl RunTracker {
         let Some(row) = self.row_mut(task) else { return };
         row.state = state;
         row.class = class;
-        row.attempts = u16::try_from(verdict.attempts).unwrap_or(u16::MAX);
+        row.attempts = u8::try_from(verdict.attempts).unwrap_or(u8::MAX);
         row.told = told;
         let new = (row.state, row.class, row.ended_ms());
         let is_reported = row.is_reported();

@@ -184,6 +184,7 @@ fn pending(task: TaskName, bucket: Arc<str>, key: Arc<str>, size: u64) -> TaskRo
         state: TaskState::Pending,
         class: None,
         attempts: 0,
+        depth: 0,
         told: Told::default(),
     }
 }

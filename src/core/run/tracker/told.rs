@@ -13,6 +13,10 @@ impl RunTracker {
     /// Tells inputs of tasks.
     pub fn inputs(&mut self, entries: Vec<ManifestEntry>) {
         for entry in entries {
+            let depth = entry.files.as_ref().map(|files| u8::try_from(files.depth()).unwrap_or(0));
+            if let Some(depth) = depth.filter(|depth| *depth > 0) {
+                self.is_folder(entry.task, depth);
+            }
             let bucket = match self.buckets.get(&entry.bucket) {
                 Some(bucket) => bucket.clone(),
                 None => self.buckets.entry(entry.bucket.clone()).or_insert(entry.bucket.into()).clone(),
@@ -27,6 +31,16 @@ impl RunTracker {
             }
         }
         self.by_key = None;
+    }
+
+    /// A task is a folder, and so are those that differ in their parameters alone.
+    fn is_folder(&mut self, task: u64, depth: u8) {
+        let same = (task..self.header.tasks).take_while(|other| self.header.lister(*other) == task);
+        for other in same.collect::<Vec<_>>() {
+            if let Some(row) = self.row_mut(other) {
+                row.depth = depth;
+            }
+        }
     }
 
     /// A record's key was seen. Returns whether anything changed; the same key twice changes nothing.

@@ -1,0 +1,48 @@
+//! The function of a run that has other memory than the one that others use: made when the run is sent, deleted when it has ended.
+
+use super::{RunContext, RunHeader};
+use crate::cloud::CloudError;
+use crate::model::run_of_variant;
+use throng_contract::keys::end_key;
+
+impl RunHeader {
+    /// The Lambda function that its launched tasks run on.
+    #[must_use]
+    pub fn runs_on(&self) -> String {
+        match self.overrides.memory_mb {
+            Some(_) => crate::model::variant_of(&self.id),
+            None => self.function.clone(),
+        }
+    }
+}
+
+/// Makes the function of a run, when it has one of its own; what is there stays. Also deletes those of runs that have ended
+/// with nobody watching.
+pub(super) async fn ready(context: &RunContext, header: &RunHeader) -> Result<(), CloudError> {
+    let Some(memory_mb) = header.overrides.memory_mb else { return Ok(()) };
+    if let Err(error) = sweep(context).await {
+        tracing::debug!(%error, "functions of earlier runs were not looked for");
+    }
+    context.functions.make_variant(&header.function, &header.id, memory_mb).await
+}
+
+/// Deletes the function of a run that has ended.
+pub(super) async fn done(context: &RunContext, header: &RunHeader) {
+    if header.overrides.memory_mb.is_none() {
+        return;
+    }
+    if let Err(error) = context.functions.remove_variant(&header.id).await {
+        tracing::debug!(%error, run = header.id, "the run's own function was not deleted");
+    }
+}
+
+/// Deletes the functions of runs whose end is known.
+async fn sweep(context: &RunContext) -> Result<(), CloudError> {
+    for function in context.functions.variants().await? {
+        let Some(run) = run_of_variant(&function) else { continue };
+        if context.store.head(&context.home, &end_key(run)).await?.is_some() {
+            context.functions.remove_variant(run).await?;
+        }
+    }
+    Ok(())
+}
