@@ -153,3 +153,63 @@ fn a_cancelled_run_by_group_starts_no_join() {
     let refused = home.run(&["run", "--resume", "last", "--failed"]);
     assert!(!refused.status.success() && String::from_utf8_lossy(&refused.stderr).contains("cancelled"));
 }
+
+/// A join that begins whatever came of the others begins once more for what is done again, and what it stores then counts.
+#[test]
+fn a_join_that_had_begun_begins_once_more() {
+    let home = Home::new();
+    deploy(&home, "all-ended");
+    home.write("in/a.txt", "one bad three");
+    let (code, ended, said) = run(&home);
+    assert_eq!(code, Some(1), "{said}");
+    assert_eq!(stage(&ended, "montage")["counts"]["succeeded"], 1, "{ended}");
+    assert_eq!(read(&home, "join/out/list.tsv").lines().count(), 2);
+    mend(&home);
+    let output = home.run(&["run", "--resume", "last", "--failed", "--wait", "--output", "json"]);
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    assert!(said.contains("montage had begun: it begins once more"), "{said}");
+    let shown = home.json(&["runs", "last"]);
+    assert_eq!((&shown["counts"]["succeeded"], &shown["counts"]["total"]), (&json!(5), &json!(5)), "{shown}");
+    assert_eq!(shown["settled"], true, "{shown}");
+    assert_eq!(read(&home, "join/out/list.tsv").lines().count(), 3);
+    assert_eq!(read(&home, "join/out/all.txt").len(), "onebadthree".len());
+    let generations: Vec<_> =
+        markers(&home).iter().map(|key| key.rsplit('.').next().unwrap().to_owned()).collect();
+    assert_eq!(generations, ["0", "1"]);
+    let task = home.ok(&["tasks", "last", "join"]);
+    assert!(task.contains("generation 1: had begun 1 time before"), "it says which is shown: {task}");
+    let to = home.path().join("results");
+    home.ok(&["runs", "last", "--to", to.to_str().unwrap()]);
+    let nothing = home.run(&["run", "--resume", "last", "--failed"]);
+    assert!(!nothing.status.success(), "everything has succeeded");
+}
+
+/// Who sent it again has gone; whoever follows the run next starts the join. One behind a group that only begins now waits for it.
+#[test]
+fn a_join_behind_groups_begins_once_more_for_who_follows() {
+    let home = Home::new();
+    by_folder(&home, PICKY);
+    let table = "#!/bin/sh\ncp \"$INPUT_LIST\" \"$TMP_OUTPUT_DIR/list.tsv\"\n";
+    let of_table =
+        "      after: each\n      when: all-ended\n      output: [{storage_provider: s3, path: sub/table}]\n";
+    home.ok(&["deploy", &home.function("table", table, &format!("{SMALL}{of_table}"))]);
+    assert_eq!(home.run(&["run", "one", "in/s1", "in/s2", "--wait"]).status.code(), Some(1));
+    assert_eq!(read(&home, "sub/table/list.tsv").lines().count(), 1);
+    for times in 1..3 {
+        // The first time it fails once more, and the table has the same.
+        if times == 2 {
+            let places = "      input: [{storage_provider: s3, path: sub/in}]\n      output: [{storage_provider: s3, path: 'sub/mid/{dir}'}]\n";
+            home.ok(&["deploy", &home.function("one", COPY, &format!("{SMALL}{places}"))]);
+        }
+        home.ok(&["run", "--resume", "last", "--failed"]);
+        home.run(&["runs", "last", "--wait"]);
+        assert_eq!(read(&home, "sub/table/list.tsv").lines().count(), times);
+    }
+    let shown = home.json(&["runs", "last"]);
+    assert_eq!(counts(&shown, "each"), [2, 0, 2].map(Value::from), "{shown}");
+    assert_eq!(counts(&shown, "table"), [1, 0, 1].map(Value::from), "{shown}");
+    assert_eq!((&shown["counts"]["failed"], &shown["settled"]), (&json!(0), &json!(true)), "{shown}");
+    let table: Vec<_> = markers(&home).into_iter().filter(|key| key.contains("/table/")).collect();
+    assert_eq!(table.len(), 3, "{table:?}");
+}

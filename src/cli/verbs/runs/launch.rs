@@ -165,6 +165,9 @@ async fn resume(session: &Session, args: &args::Run, run: &str) -> CliResult {
     }
     let again = async |observer| jobs::send_again(&job, &id, which, &observer).await;
     let sent = watched(session, |_| {}, again).await?;
+    for note in &sent.notes {
+        print::note(lines!("{note}"));
+    }
     if args.wait {
         not_sent(&sent);
         let mut follower = Follower::open(&runs, &id).await?;

@@ -29,10 +29,14 @@ impl Follower {
         self.sent_again_ms = self.sent_again_ms.max(newest);
         let mut changed = later && self.chain.opened_again(newest);
         new.retain(|key| !self.agains.read.contains(key));
+        // Numbers as people count.
+        new.sort_by(|a, b| (a.len(), a).cmp(&(b.len(), b)));
         for key in new {
             let body = read(self.context.store.as_ref(), &self.context.home, &key).await?;
             let again = body.and_then(|body| serde_json::from_slice::<Again>(&body).ok());
-            changed |= again.is_some_and(|again| self.chain.retried(again.retried));
+            if let Some(Again { retried, anew, .. }) = again {
+                changed |= self.chain.retried(retried) | self.chain.begin_anew(anew);
+            }
             self.agains.read.insert(key);
         }
         if changed && let Reader::Blocks(reader) = &mut self.reader {

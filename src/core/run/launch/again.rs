@@ -2,18 +2,19 @@
 //! asks for it, also what has ended without success: in the same run, so that what waits for it begins.
 
 use super::events::Events;
+use super::reopen::Again;
 use super::{SendReport, invoke};
 use crate::cloud::now_ms;
 use crate::dataset::Meter;
 use crate::dataset::pace::Pace;
 use crate::dataset::upload::NotSent;
 use crate::model::{FailureClass, TaskName, TaskRow, TaskState};
-use crate::run::chain::Chain;
+use crate::run::chain::{BegunJoins, Chain};
 use crate::run::tracker::RunTracker;
 use crate::run::{
     Follower, RunContext, RunError, RunHeader, Store, Stores, files_of, refuse_standing, sets_of, variant,
 };
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::path::PathBuf;
 use std::sync::Arc;
 use throng_contract::{TaskFiles, TaskRef};
@@ -51,7 +52,7 @@ pub async fn send_again(
         return Err(RunError::Refused(format!("run `{run}` was cancelled")));
     }
     follower.load_inputs().await?;
-    let tasks = to_send(follower.chain(), which);
+    let mut tasks = to_send(follower.chain(), which);
     if tasks.iter().all(|(_, rows)| rows.is_empty()) {
         return Err(RunError::Refused(nothing(follower.chain(), which)));
     }
@@ -60,8 +61,39 @@ pub async fn send_again(
             super::facts_of(context, &stage.header().function).await?;
         }
     }
-    super::reopen::reopen(context, run, retried(follower.chain(), &tasks)).await?;
-    invoke_again(context, follower.chain(), tasks, meter, cancel).await
+    let BegunJoins { anew, left, about_to } = follower.chain().begun_before(&tasks);
+    if let Some(join) = about_to.first().filter(|_| which == Resend::Unsuccessful) {
+        return Err(RunError::Refused(format!(
+            "run `{run}`: {join} is about to begin with what there is (`when: all-ended`); once it has begun, --failed does \
+             again what has failed and then {join}"
+        )));
+    }
+    // Their turn comes when what is before them has ended.
+    tasks.iter_mut().for_each(|(_, rows)| rows.retain(|row| anew.iter().all(|(join, _)| *join != row.task)));
+    let notes = about_joins(follower.chain(), &anew, left);
+    let again = Again { retried: retried(follower.chain(), &tasks), anew, ..Again::now() };
+    super::reopen::reopen(context, run, again).await?;
+    let report = invoke_again(context, follower.chain(), tasks, meter, cancel).await?;
+    Ok(SendReport { notes, ..report })
+}
+
+/// What joins that have begun make of it.
+fn about_joins(chain: &Chain, anew: &[(TaskName, u32)], left: BTreeSet<String>) -> Vec<String> {
+    let functions: BTreeSet<&str> = anew.iter().filter_map(|(task, _)| chain.function_of(task)).collect();
+    let begins = |function: &str| {
+        format!(
+            "{function} had begun: it begins once more when these have ended, as soon as somebody follows the run \
+             (`--wait`, `throng runs {} --wait`, the screen)",
+            chain.header().id
+        )
+    };
+    let stays = |function: String| {
+        format!(
+            "{function} had begun, and what it stored has started others: it does not get what these store \
+             (`throng run --again` makes a new run)"
+        )
+    };
+    functions.into_iter().map(begins).chain(left.into_iter().map(stays)).collect()
 }
 
 /// Invokes the functions of a run's stages for some of their tasks, each with an event of its own.

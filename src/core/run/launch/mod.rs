@@ -185,6 +185,8 @@ pub struct SendReport {
     pub failed: Vec<NotSent>,
     /// Whether a person cancelled the run meanwhile.
     pub cancelled: bool,
+    /// What follows for joins that had begun.
+    pub notes: Vec<String>,
 }
 
 /// A run that exists and whose inputs are to be sent.

@@ -27,6 +27,9 @@ pub(in crate::run) struct Again {
     /// these decide nothing any more.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub retried: Vec<(TaskName, u32)>,
+    /// Tasks of joins that had begun and are done anew when these have ended, each with how many of its attempts had begun.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub anew: Vec<(TaskName, u32)>,
 }
 
 impl Again {
@@ -79,14 +82,8 @@ pub(in crate::run) async fn agains(context: &RunContext, run: &str) -> Result<(u
     Ok((u32::try_from(keys.len()).unwrap_or(u32::MAX), agains))
 }
 
-/// Says in the run's folder that a person sends its tasks once more, now, and which of them had ended, with their attempts.
-/// Written before they are sent.
-pub(super) async fn reopen(
-    context: &RunContext,
-    run: &str,
-    retried: Vec<(TaskName, u32)>,
-) -> Result<(), RunError> {
-    let mut again = Again { retried, ..Again::now() };
+/// Says in the run's folder that a person sends its tasks once more, now. Written before they are sent.
+pub(super) async fn reopen(context: &RunContext, run: &str, mut again: Again) -> Result<(), RunError> {
     let known = u32::try_from(keys(context, run).await?.len()).unwrap_or(u32::MAX - TRIES - 1);
     for number in known + 1..=known + TRIES {
         again.at_ms = now_ms();

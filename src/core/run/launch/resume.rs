@@ -1,7 +1,7 @@
 //! Goes on with a run whose sending broke off.
 
 use super::groups::Groups;
-use super::reopen::reopen;
+use super::reopen::{Again, reopen};
 use super::{Launch, facts_of};
 use crate::dataset::FileList;
 use crate::dataset::objects::read;
@@ -62,7 +62,7 @@ pub async fn resume(context: &RunContext, run: &str) -> Result<Launch, RunError>
     };
     let groups = groups_of(&header, entries, &inputs, &place)?;
     let triggers = facts_of(context, &header.function).await?.triggers;
-    reopen(context, run, Vec::new()).await?;
+    reopen(context, run, Again::now()).await?;
     Ok(Launch {
         context: context.clone(),
         header,

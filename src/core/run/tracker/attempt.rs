@@ -162,6 +162,8 @@ pub(super) struct Task {
     reports: Vec<Attempt>,
     /// A person has sent it once more when so many attempts had ended without success: it takes another to end it.
     retried: u32,
+    /// So many of the attempts that ended first decide nothing: they did it for what was before it then.
+    anew: u32,
 }
 
 /// Clocks differ: a marker that was stored this long after an end may still be of the attempt that ended.
@@ -309,15 +311,36 @@ impl Task {
         new
     }
 
+    /// A join is done anew when so many attempts had begun; `false` when that was known.
+    pub fn anew(&mut self, attempts: u32) -> bool {
+        let new = attempts > self.anew;
+        self.anew = self.anew.max(attempts);
+        new
+    }
+
+    /// Attempts that have ended and count, in their order.
+    fn counted(&self) -> Vec<&Attempt> {
+        let mut all: Vec<_> = self.visible().chain(self.standing()).collect();
+        if self.anew > 0 {
+            all.sort_by(|a, b| a.order().cmp(&b.order()));
+            let mut before = self.anew;
+            all.retain(|attempt| {
+                let is_before = before > 0;
+                before = before.saturating_sub(attempt.tries);
+                !is_before
+            });
+        }
+        all
+    }
+
     /// What follows, when Lambda tries a failed event again so many times.
     pub fn verdict(&self, retries: u32) -> Verdict {
         let running = self.open().map(|marker| &marker.request_id).min().cloned();
-        let success = self
-            .visible()
-            .filter(|attempt| attempt.state == TaskState::Succeeded)
-            .min_by(|a, b| a.order().cmp(&b.order()));
-        let newest = || self.visible().chain(self.standing()).max_by(|a, b| a.order().cmp(&b.order()));
-        let deciding = success.or_else(newest).cloned();
+        let counted = self.counted();
+        let successes = counted.iter().filter(|attempt| attempt.state == TaskState::Succeeded);
+        let success = successes.min_by(|a, b| a.order().cmp(&b.order()));
+        let newest = || counted.iter().max_by(|a, b| a.order().cmp(&b.order()));
+        let deciding = success.or_else(newest).copied().cloned();
         let ended = deciding.as_ref().map(|attempt| attempt.state);
         let unsuccessful = deciding.as_ref().filter(|_| running.is_none() && is_unsuccessful(ended));
         let waiting = unsuccessful.and_then(|attempt| self.retry_of(attempt, retries));

@@ -226,6 +226,16 @@ impl RunTracker {
         true
     }
 
+    /// A join is done anew when so many attempts of it had begun: these decide nothing any more. Returns whether that changes
+    /// anything.
+    pub fn anew(&mut self, task: u64, attempts: u32) -> bool {
+        if self.row(task).is_none() || !self.complex_task(task).anew(attempts) {
+            return false;
+        }
+        self.decide_one(task);
+        true
+    }
+
     /// Counts an attempt's time and memory, once.
     fn measure(&mut self, attempt: &Attempt) {
         self.durations.add(attempt.duration_ms);
