@@ -165,7 +165,9 @@ fn a_join_that_had_begun_begins_once_more() {
     assert_eq!(stage(&ended, "montage")["counts"]["succeeded"], 1, "{ended}");
     assert_eq!(read(&home, "join/out/list.tsv").lines().count(), 2);
     mend(&home);
-    let output = home.run(&["run", "--resume", "last", "--failed", "--wait", "--output", "json"]);
+    let to = home.path().join("results");
+    let resume = ["run", "--resume", "last", "--failed", "--wait", "--to", to.to_str().unwrap()];
+    let output = home.run(&resume);
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(0), "{said}");
     assert!(said.contains("montage had begun: it begins once more"), "{said}");
@@ -179,8 +181,8 @@ fn a_join_that_had_begun_begins_once_more() {
     assert_eq!(generations, ["0", "1"]);
     let task = home.ok(&["tasks", "last", "join"]);
     assert!(task.contains("generation 1: had begun 1 time before"), "it says which is shown: {task}");
-    let to = home.path().join("results");
-    home.ok(&["runs", "last", "--to", to.to_str().unwrap()]);
+    let list = std::fs::read_to_string(to.join("list.tsv")).unwrap();
+    assert_eq!(list.lines().count(), 3, "what the join stored last is what is fetched");
     let nothing = home.run(&["run", "--resume", "last", "--failed"]);
     assert!(!nothing.status.success(), "everything has succeeded");
 }
