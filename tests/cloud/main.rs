@@ -41,6 +41,7 @@ mod screen;
 mod secrets;
 mod starters;
 mod storage;
+mod subjects;
 mod task_gets;
 mod two_machines;
 mod unchanged;

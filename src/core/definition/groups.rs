@@ -77,30 +77,36 @@ fn start_by(inputs: &mut Vec<InputRule>, positions: &mut Vec<Position>, end: Opt
 
 fn read_folder(lambda: &Fields<'_>, report: &mut Report) -> Option<String> {
     let text = lambda.text("group", report)?;
-    let pattern = text.value.trim().trim_start_matches("./").trim_matches('/').to_owned();
-    let key = lambda.key("group");
-    let mut wrong = |why: &str| {
-        let message = format!(
+    match folder_glob(&text.value) {
+        Ok(pattern) => Some(pattern),
+        Err(message) => {
+            report.error(text.at, &lambda.key("group"), message);
+            None
+        }
+    }
+}
+
+/// A glob of folders, without slashes at either end.
+pub(super) fn folder_glob(text: &str) -> Result<String, String> {
+    let pattern = text.trim().trim_start_matches("./").trim_matches('/').to_owned();
+    let wrong = |why: &str| {
+        Err(format!(
             "{} {why}: a glob of folders below the input place or the dataset is expected, such as `sub-*/`",
-            show(&text.value)
-        );
-        report.error(text.at, &key, message);
+            show(text)
+        ))
     };
     if pattern.is_empty() {
-        wrong("names no folder");
-        return None;
+        return wrong("names no folder");
     }
     for part in pattern.split('/') {
         if part.contains("**") || matches!(part, "" | "." | "..") {
-            wrong("is no depth: each part between slashes is one folder");
-            return None;
+            return wrong("is no depth: each part between slashes is one folder");
         }
         if let Err(error) = globset::Glob::new(part) {
-            wrong(&format!("is not a pattern ({})", error.kind()));
-            return None;
+            return wrong(&format!("is not a pattern ({})", error.kind()));
         }
     }
-    Some(pattern)
+    Ok(pattern)
 }
 
 fn read_partners(lambda: &Fields<'_>, report: &mut Report) -> Vec<Partner> {

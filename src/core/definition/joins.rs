@@ -2,6 +2,7 @@
 
 use super::Definition;
 use super::fields::{Fields, show};
+use super::groups::folder_glob;
 use super::limits;
 use super::problem::{Position, Report};
 use throng_contract::barrier::When;
@@ -105,6 +106,10 @@ fn read_by(lambda: &Fields<'_>, report: &mut Report) -> Option<String> {
     let key = lambda.key("by");
     let text = lambda.text("by", report)?;
     let mut wrong = |message: String| report.error(text.at, &key, message);
+    if text.value.ends_with('/') && !text.value.contains('{') && text.value.len() <= LONGEST_BY {
+        let glob = folder_glob(&text.value).map(|glob| format!("{glob}/"));
+        return glob.map_err(wrong).ok();
+    }
     let template = match Template::parse(&text.value) {
         Ok(template) => template,
         Err(error) => {
@@ -119,7 +124,8 @@ fn read_by(lambda: &Fields<'_>, report: &mut Report) -> Option<String> {
         ));
     } else if template.words().next().is_none() {
         wrong(
-            "has no word in braces, so that all tasks would be of one group: write {dir}, or leave it out"
+            "has no word in braces and is no glob of folders (`sub-*/`, with a slash at its end), so that all tasks would be of one \
+             group: write {dir}, or leave it out"
                 .into(),
         );
     } else if text.value.len() > LONGEST_BY {
@@ -206,6 +212,9 @@ mod tests {
         let again = parse(&to_yaml(&all[1]), Path::new("/d/f.yaml"), Environment(&|_| None)).unwrap();
         assert_eq!(again.definitions[0].join, all[1].join);
         let wrong = |more: &str| read(&[("a", ""), ("m", &format!("after: a\n      {more}"))]).unwrap_err();
+        let glob = read(&[("a", ""), ("m", "after: a\n      by: ./sub-*/")]).unwrap();
+        assert_eq!(glob[1].join.clone().unwrap().by.as_deref(), Some("sub-*/"));
+        assert!(wrong("by: '**/'").contains("one folder"));
         assert!(wrong("by: '{run}'").contains("`{run}` says nothing of a launched input"));
         assert!(wrong("by: subjects").contains("has no word in braces"));
         assert!(wrong("by: 'x-{dir}'").contains("between slashes"));

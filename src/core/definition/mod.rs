@@ -50,7 +50,7 @@
 //! | `credentials` | `ask` | **ours**: where a script gets credentials of AWS from: `ask`, `env`, `none`, `role` |
 //! | `after` | none | **ours**: a function, or several: this one is a join, which starts once when all their tasks have ended |
 //! | `when` | `all-succeeded` | **ours**, of a join: or `all-ended` |
-//! | `by` | none | **ours**, of a join: it starts once for each group of launched inputs that this names alike, as `{dir}` |
+//! | `by` | none | **ours**, of a join: it starts once for each group of launched inputs that this names alike, as `{dir}` or `sub-*/` |
 //! | `pack` | 1 | **ours**: so many tasks of a run share an invocation, 1–1000, or `auto`; needs `retries` |
 //! | `task_timeout` | none | **ours**, with `pack`: seconds that each of them has |
 //! | `stage_in` | true | **ours**, of a join: `false` gives it the list of what is before it, without the files |

@@ -323,9 +323,13 @@ impl RunHeader {
         TaskRef { version: self.version, ..TaskRef::launched(&self.id, number) }
     }
 
-    /// The task at which the manifest names the files of a task: tasks that differ in their parameters alone have the same.
+    /// The task at which the manifest names the files of a task: tasks that differ in their parameters alone have the same, unless
+    /// they stand apart because joins start for each group.
     #[must_use]
     pub fn lister(&self, task: u64) -> u64 {
+        if self.join_groups.is_some() {
+            return task;
+        }
         let sets = self.sets.as_ref().filter(|sets| !sets.paired).map_or(1, |sets| sets.count.max(1));
         task - task % sets
     }

@@ -35,7 +35,7 @@ pub(super) async fn allow(context: &RunContext, request: &mut LaunchRequest) -> 
     request.sets.check(&request.parameters)?;
     let packs = wanted(request, &facts)?;
     if let Some(by) = behind.by.as_deref() {
-        by_group::refuse(by, &facts, packs.is_some())?;
+        by_group::refuse(by, packs.is_some())?;
     }
     limits::refuse(request, &facts, packs.is_some())?;
     if behind.by.is_some() || !request.is_plain() || packs.is_some() || facts.grouping.is_some() {

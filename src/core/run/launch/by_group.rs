@@ -1,6 +1,7 @@
 //! Which tasks are in which group, when joins start once for each (`by`), and the manifest sorted by that.
 
 use super::LaunchRequest;
+use super::groups::{Groups, Roots};
 use crate::dataset::FileList;
 use crate::model::JoinGroups;
 use crate::model::Place;
@@ -9,12 +10,14 @@ use crate::run::join_groups::JoinGroupsHeader;
 use crate::run::{RunError, Sets};
 use crate::words::plural;
 use std::collections::BTreeMap;
-use throng_contract::{InputPlace, Selection, Template, Values, folder_below};
+use throng_contract::{Grouping, InputPlace, Selection, Template, Values, folder_below};
 
 /// Where inputs are.
 pub(super) struct At<'a> {
     /// The input places of the function, by provider.
     pub places: Vec<(Option<String>, InputPlace)>,
+    /// Where their dataset may begin.
+    pub roots: Roots,
     /// The provider that they are at.
     pub provider: Option<&'a str>,
     /// The place that they are in, or go to.
@@ -33,16 +36,13 @@ pub(super) fn places(facts: &FunctionFacts) -> Vec<(Option<String>, InputPlace)>
 }
 
 /// Refuses what is not sorted by groups.
-pub(super) fn refuse(by: &str, facts: &FunctionFacts, packed: bool) -> Result<(), RunError> {
-    let what = match (&facts.grouping, packed) {
-        (Some(_), _) => {
-            "tasks of several files (`group`, `with`) are not sorted by it: take `by` from the join"
-        }
-        (None, true) => "packed tasks are not sorted by it: launch without packs (--pack 1)",
-        (None, false) => return Ok(()),
-    };
+pub(super) fn refuse(by: &str, packed: bool) -> Result<(), RunError> {
+    if !packed {
+        return Ok(());
+    }
     Err(RunError::Refused(format!(
-        "a join behind this function starts once for each group (`by: {by}`), and {what}"
+        "a join behind this function starts once for each group (`by: {by}`), and packed tasks are not sorted by it: launch without \
+         packs (--pack 1)"
     )))
 }
 
@@ -52,30 +52,49 @@ pub(super) fn refuse(by: &str, facts: &FunctionFacts, packed: bool) -> Result<()
 /// A task has none of what names its group.
 pub(super) fn sort(
     by: Option<&str>,
-    inputs: &mut FileList,
+    (inputs, folders): (&mut FileList, Option<&mut Groups>),
     request: &mut LaunchRequest,
     at: &At<'_>,
     without: Option<u64>,
 ) -> Result<Option<JoinGroupsHeader>, RunError> {
     let Some(by) = by else { return Ok(None) };
     let refuse = |why: String| RunError::Refused(format!("what a join starts for (`by: {by}`): {why}"));
-    let template = Template::parse(by).map_err(|error| refuse(error.to_string()))?;
-    let all = without.unwrap_or(inputs.len() as u64).saturating_mul(request.sets.per_input());
+    let rule = Grouping { folder: folder_glob(by).map(str::to_owned), ..Grouping::default() };
+    let template = if rule.folder.is_some() { "{dir}" } else { by };
+    let template = Template::parse(template).map_err(|error| refuse(error.to_string()))?;
+    let count = folders.as_ref().map_or(inputs.len(), |folders| folders.len());
+    let all = request.sets.tasks(without.unwrap_or(count as u64));
+    let called = |input: usize| match &folders {
+        Some(folders) => folders.path(input, inputs),
+        None => inputs.get(input).map(|file| file.name.to_owned()),
+    };
     let name = |task: u64| {
         let (input, set) = request.sets.of_task(task);
         let variables = variables(&template, request, set);
-        let file = usize::try_from(input).ok().filter(|_| without.is_none()).and_then(|at| inputs.get(at));
-        let name = file.as_ref().map_or("", |file| file.name);
-        expand(&template, at, name, &variables)
+        let input = usize::try_from(input).ok().filter(|_| without.is_none());
+        let mut name = input.and_then(called).unwrap_or_default();
+        if rule.folder.is_some() {
+            name = at
+                .roots
+                .folder(&rule, &name)
+                .map(|(root, folder)| format!("{root}{folder}/x"))
+                .unwrap_or_default();
+        }
+        expand(&template, at, &name, &variables)
     };
     let names: Result<Vec<String>, String> = (0..all).map(name).collect();
     let (groups, order) = JoinGroups::of_names(&names.map_err(refuse)?);
     let header = JoinGroupsHeader { by: by.to_owned(), count: groups.len() as u64 };
     if order.iter().enumerate().any(|(at, task)| at != *task) {
-        put_in_order(inputs, &mut request.sets, &order);
+        put_in_order((inputs, folders), &mut request.sets, &order);
     }
     request.sets.groups = groups;
     Ok(Some(header))
+}
+
+/// The folders that `by` names when it is no template: `sub-*/`, as `group` has it.
+pub(crate) fn folder_glob(by: &str) -> Option<&str> {
+    by.strip_suffix('/').filter(|glob| !glob.contains('{'))
 }
 
 /// What a person should know of it.
@@ -122,13 +141,15 @@ fn expand(
 }
 
 /// Puts tasks into an order: their inputs where each is that of one task, else which task is which.
-fn put_in_order(inputs: &mut FileList, sets: &mut Sets, order: &[usize]) {
-    if sets.per_input() > 1 {
+fn put_in_order((inputs, folders): (&mut FileList, Option<&mut Groups>), sets: &mut Sets, order: &[usize]) {
+    if !sets.is_one_each() {
         sets.order = order.iter().map(|task| *task as u64).collect::<Vec<_>>().into();
         return;
     }
-    if !inputs.is_empty() {
-        inputs.reorder(order);
+    match folders {
+        Some(folders) => folders.reorder(order),
+        None if inputs.is_empty() => {}
+        None => inputs.reorder(order),
     }
     if sets.paired {
         sets.rows = order.iter().filter_map(|task| sets.rows.get(*task).cloned()).collect();
@@ -155,9 +176,10 @@ mod tests {
         request.sets = Sets::grid(axes.iter().map(|axis| read_axis(axis).unwrap()).collect()).unwrap();
         let mut inputs = list(names);
         let place = Place { bucket: "b".into(), prefix: String::new() };
-        let at = At { places: Vec::new(), provider: None, place: &place, home: "home", files: true };
-        let header =
-            sort(Some(by), &mut inputs, &mut request, &at, None).map_err(|error| error.to_string())?;
+        let roots = Roots::of_paths(&[]);
+        let at = At { places: Vec::new(), roots, provider: None, place: &place, home: "home", files: true };
+        let header = sort(Some(by), (&mut inputs, None), &mut request, &at, None)
+            .map_err(|error| error.to_string())?;
         let header = header.unwrap();
         let tasks = inputs.len() as u64 * request.sets.per_input();
         let told = |task: u64| {
@@ -178,6 +200,14 @@ mod tests {
         let (tasks, groups) = sorted("{dir}", &["s1/a", "s1/x/b", "s1/z", "top"], &[]).unwrap();
         assert_eq!(tasks, ["top", "s1/a", "s1/z", "s1/x/b"]);
         assert_eq!(groups, [".", "s1", "s1/x"]);
+    }
+
+    #[test]
+    fn inputs_are_sorted_by_the_folder_that_a_glob_names() {
+        let names = ["sub-2/func/b", "notes", "sub-1/anat/t1", "sub-2/anat/t1", "sub-1/func/b"];
+        let (tasks, groups) = sorted("sub-*/", &names, &[]).unwrap();
+        assert_eq!(tasks, ["notes", "sub-1/anat/t1", "sub-1/func/b", "sub-2/func/b", "sub-2/anat/t1"]);
+        assert_eq!(groups, [".", "sub-1", "sub-2"]);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! What the outputs of a launched function start: the stages behind it, as they are deployed now.
 
-use super::{are_too_new, refuse_other_contract};
+use super::{LaunchRequest, are_too_new, refuse_other_contract};
 use crate::cloud::{CloudError, ErrorKind};
 use crate::model::{Place, RunSummary};
 use crate::run::cloud::{FunctionFacts, TriggerPlace};
@@ -37,8 +37,9 @@ impl Behind {
     ///
     /// # Errors
     /// [`RunError::Refused`]; the cloud does not answer.
-    pub async fn refuse_mixing(&self, context: &RunContext, function: &str) -> Result<(), RunError> {
-        let Some(mixes) = &self.mixes else { return Ok(()) };
+    pub async fn refuse_mixing(&self, context: &RunContext, request: &LaunchRequest) -> Result<(), RunError> {
+        let Some(mixes) = self.mixes.as_ref().filter(|_| !request.options.force) else { return Ok(()) };
+        let function = &request.function;
         let runs = Lister::new(context.clone()).list(LOOKED_AT).await?;
         let of_chain = |run: &RunSummary| {
             run.is_of(function) || self.stages.iter().any(|stage| run.is_of(&stage.function))

@@ -118,14 +118,12 @@ impl Completed {
 
     /// Makes the invocations of a group that were not made yet: one for each set of parameters.
     async fn invoke(&self, group: u32) -> Result<(), CloudError> {
-        let each = self.sets.per_input();
-        let first = u64::from(group) * each;
         let files = self.groups.files(u64::from(group), &self.files, &self.place);
         let input = files.as_ref().and_then(|files| Some(files.key(files.list.first()?)));
         let key = input.unwrap_or_default();
         let begin = self.progress().tasks.remove(&group).unwrap_or(0);
-        for done in begin..each {
-            let task = first + done;
+        let tasks: Vec<u64> = self.sets.tasks_of(u64::from(group)).collect();
+        for (task, done) in tasks.into_iter().zip(0..).filter(|(_, done)| *done >= begin) {
             if let Some(gate) = &self.gate {
                 gate.pass(task).await;
             }

@@ -19,6 +19,8 @@ pub(super) struct Fixed {
     pub inputs: FileList,
     /// Which of them are a task together, and where their dataset begins.
     pub groups: Option<(Groups, Roots)>,
+    /// Where the dataset may begin.
+    pub roots: Roots,
     /// How many fit no group.
     pub outside: u64,
     /// What a person should know of these.
@@ -40,7 +42,8 @@ impl Fixed {
         let place = Place { bucket, prefix: String::new() };
         let (groups, provider, told, doubt, without) = (None, None, None, None, None);
         let (files, outside, absent, etags) = (false, 0, 0, HashMap::new());
-        Self { inputs, groups, outside, told, provider, place, files, absent, doubt, without, etags }
+        let roots = Roots::default();
+        Self { inputs, groups, roots, outside, told, provider, place, files, absent, doubt, without, etags }
     }
 
     /// Puts what belongs together into groups, as the function asks for it. `others` are files that are no inputs, and may be
@@ -52,6 +55,7 @@ impl Fixed {
         others: Others,
         store: Option<(&Store, &str)>,
     ) -> Result<Self, RunError> {
+        self.roots = roots.clone();
         let Some(rule) = &facts.grouping else { return Ok(self) };
         let groups = if rule.folder.is_some() {
             let (groups, outside, told) = by_folder(&mut self.inputs, rule, &roots)?;

@@ -12,12 +12,12 @@ use crate::dataset::FileList;
 use crate::dataset::objects::Put;
 use crate::dataset::pace::Pace;
 use crate::definition::counted;
-use crate::model::Place;
+use crate::model::{Place, Reuse};
 use crate::private;
 use crate::run::cloud::FunctionFacts;
 use crate::run::header::{RunHeader, StartedBy, new_run_id};
 use crate::run::manifest::write_manifest;
-use crate::run::{RunContext, RunError, Unchanged, plan, reused};
+use crate::run::{ReusedTask, RunContext, RunError, Unchanged, plan, reused};
 use std::sync::Arc;
 use throng_contract::barrier::ALL;
 use throng_contract::keys::run_key;
@@ -45,6 +45,7 @@ pub async fn prepare(
     let Fixed {
         mut inputs,
         mut groups,
+        roots,
         outside,
         told: grouped,
         provider,
@@ -56,35 +57,35 @@ pub async fn prepare(
         etags,
     } = fixed;
     let (skipped, mut told) = skip(&mut inputs, &mut groups, &facts, request.options)?;
-    let groups = groups.map(|(groups, _)| groups);
-    told.extend(grouped);
-    told.extend(
-        groups.as_ref().map(|groups| counted(&groups.rule, groups.len() as u64, inputs.len() as u64)),
-    );
+    let mut groups = groups.map(|(groups, _)| groups);
+    let count_of = |groups: &Groups| counted(&groups.rule, groups.len() as u64, inputs.len() as u64);
+    told.extend([grouped, groups.as_ref().map(count_of), swept].into_iter().flatten());
     // Last of what refuses a launch: it looks at many runs.
-    if !request.options.force {
-        behind.refuse_mixing(context, &request.function).await?;
-    }
-    told.extend(swept);
+    behind.refuse_mixing(context, &request).await?;
     told.extend(sieve.told());
-    let at =
-        by_group::At { places, provider: provider.as_deref(), place: &place, home: &context.home, files };
-    let join_groups = by_group::sort(behind.by.as_deref(), &mut inputs, &mut request, &at, without)?;
+    let at = by_group::At {
+        places,
+        roots,
+        provider: provider.as_deref(),
+        place: &place,
+        home: &context.home,
+        files,
+    };
+    let (by, sorted) = (behind.by.as_deref(), (&mut inputs, groups.as_mut()));
+    let join_groups = by_group::sort(by, sorted, &mut request, &at, without)?;
     told.extend(join_groups.as_ref().map(by_group::told));
     let place = Place { prefix: place.prefix.trim_matches('/').to_owned(), ..place };
     let at = (&place, provider.as_deref(), (!files).then_some(&etags));
     let left_out = changed::leave_out(context, &mut request, &facts, &mut inputs, at, cancel).await?;
     let (reuse, reused) = left_out.into_parts(&mut told);
     if inputs.is_empty() && !reused.is_empty() {
-        let (function, tasks) = (request.function, reused);
-        return Err(RunError::Unchanged(Box::new(Unchanged { function, reuse, tasks, notes: told })));
+        return Err(unchanged(request.function, reuse, reused, told));
     }
     let count = groups.as_ref().map_or(inputs.len(), Groups::len) as u64;
     let tasks = request.sets.tasks(without.unwrap_or(count));
     refuse_count(tasks)?;
     let (pack, why) = choose(context, (&request.function, &facts), packs, tasks).await;
-    told.extend(why);
-    told.extend(limits::told(&request, &behind.stages));
+    told.extend(why.into_iter().chain(limits::told(&request, &behind.stages)));
     told.extend(would_overwrite(&facts, groups.as_ref(), &inputs));
     let launch = Launch {
         header: RunHeader {
@@ -133,6 +134,11 @@ pub async fn prepare(
         claim: None,
     };
     launch.begin().await
+}
+
+/// There is no run: everything was done before.
+fn unchanged(function: String, reuse: Reuse, tasks: Vec<ReusedTask>, notes: Vec<String>) -> RunError {
+    RunError::Unchanged(Box::new(Unchanged { function, reuse, tasks, notes }))
 }
 
 /// That results would overwrite each other, as far as the function's paths and the inputs' names tell.

@@ -60,7 +60,7 @@ pub async fn resume(context: &RunContext, run: &str) -> Result<Launch, RunError>
         Some(plan) => (plan.files, Place { bucket: plan.bucket, prefix: plan.prefix }),
         None => (listed(&entries, &sets), Place { bucket: header.bucket.clone(), prefix: String::new() }),
     };
-    let groups = groups_of(&header, entries, &inputs, &place)?;
+    let groups = groups_of((&header, &sets), entries, &inputs, &place)?;
     let triggers = facts_of(context, &header.function).await?.triggers;
     reopen(context, run, Again::now()).await?;
     Ok(Launch {
@@ -97,23 +97,28 @@ fn listed(entries: &[ManifestEntry], sets: &Sets) -> FileList {
         }
         return list;
     }
-    let is_first = |task: u64| sets.tasks_of(sets.of_task(task).0).next() == Some(task);
-    for entry in entries.iter().filter(|entry| is_first(entry.task)) {
+    for entry in entries.iter().filter(|entry| is_first(sets, entry.task)) {
         list.push(base, &entry.key, entry.size);
     }
     list
 }
 
+/// Whether a task is the first of its input.
+fn is_first(sets: &Sets, task: u64) -> bool {
+    sets.tasks_of(sets.of_task(task).0).next() == Some(task)
+}
+
 /// The groups that a manifest names.
 fn groups_of(
-    header: &RunHeader,
+    (header, sets): (&RunHeader, &Sets),
     entries: Vec<ManifestEntry>,
     inputs: &FileList,
     place: &Place,
 ) -> Result<Option<Groups>, RunError> {
     let Some(groups) = &header.groups else { return Ok(None) };
     let numbers: HashMap<String, u32> = inputs.iter().map(|file| place.key(file.name)).zip(0..).collect();
-    let lists = entries.into_iter().filter_map(|entry| entry.files);
+    let lists =
+        entries.into_iter().filter(|entry| is_first(sets, entry.task)).filter_map(|entry| entry.files);
     let damaged = |what| RunError::Damaged { run: header.id.clone(), what };
     let mut read = Groups::read(&groups.rule, lists, &numbers).map_err(damaged)?;
     // Its names are below the place.

@@ -123,6 +123,20 @@ impl Groups {
         first.map(|file| file.name.to_owned()).unwrap_or_default()
     }
 
+    /// The path of what its task is called after: its first file, or its folder, which is in itself as a file would be. Paths of
+    /// outputs see it so: `{dir}` is the folder, `{name}` its last part.
+    pub fn path(&self, group: usize, list: &FileList) -> Option<String> {
+        let name = self.name(group, list);
+        let folder = &self.list.get(group)?.folder;
+        let end = folder.rsplit('/').next().filter(|end| !end.is_empty());
+        Some(end.map_or_else(|| name.clone(), |end| format!("{name}/{end}")))
+    }
+
+    /// Puts the groups into another order: `order` has the number of each, once.
+    pub fn reorder(&mut self, order: &[usize]) {
+        self.list = order.iter().filter_map(|group| self.list.get(*group).cloned()).collect();
+    }
+
     /// Bytes of a group's files.
     pub fn bytes(&self, group: usize, list: &FileList) -> u64 {
         let sizes = self.numbers(group).filter_map(|number| list.get(number as usize));

@@ -47,8 +47,13 @@ impl Roots {
         Self(roots)
     }
 
-    /// The root and the folder below it of the group that a name belongs to.
+    /// The root and the folder below it of the group that a name belongs to. Where nobody knows where the dataset begins, the first
+    /// folder that fits.
     pub fn folder<'n>(&self, rule: &Grouping, name: &'n str) -> Option<(&'n str, &'n str)> {
+        if self.0.is_empty() {
+            let roots = std::iter::once(0).chain(name.match_indices('/').map(|(at, _)| at + 1));
+            return roots.into_iter().find_map(|root| Some((&name[..root], rule.folder_of(&name[root..])?)));
+        }
         self.of(name).find_map(|root| Some((&name[..root], rule.folder_of(&name[root..])?)))
     }
 
