@@ -15,6 +15,7 @@ pub struct Demo {
     pub to: PathBuf,
 }
 
+#[allow(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 #[derive(Debug, Args)]
 pub struct Run {
     /// The function's name, or a definition file, which is deployed first

@@ -221,7 +221,7 @@ impl<'p> World<'p> {
                 if !self.objects.contains_key(&key) {
                     self.objects.insert(key.clone(), body.into_bytes());
                     if let Some(start) = Start::parse(&key) {
-                        self.start(start);
+                        self.start(&start);
                     }
                 }
                 Answer::Stored
@@ -230,7 +230,7 @@ impl<'p> World<'p> {
     }
 
     /// A start marker was stored: S3 starts the join.
-    fn start(&mut self, start: Start) {
+    fn start(&mut self, start: &Start) {
         let task = &start.task.task;
         let sources = self.plan.join_of(task, self.group_of(task)).unwrap();
         let open: Vec<_> = self.open.iter().filter(|task| self.is_source(task, &sources)).collect();
@@ -358,14 +358,14 @@ fn play(world: &mut World<'_>, next: &mut impl FnMut() -> u16, crashes: bool, fa
         if world.is_over() {
             break;
         }
-        let climbs = !world.climbing.is_empty() && (world.waiting.is_empty() || next() % 3 > 0);
+        let climbs = !world.climbing.is_empty() && (world.waiting.is_empty() || !next().is_multiple_of(3));
         if climbs {
-            let crash = crashes && next() % 7 == 0;
+            let crash = crashes && next().is_multiple_of(7);
             world.lost_some |= crash;
             world.climb(number_of(next(), world.climbing.len()), crash);
         } else {
-            let succeeds = !failures || next() % 5 > 0;
-            let again = round < 200 && next() % 11 == 0;
+            let succeeds = !failures || !next().is_multiple_of(5);
+            let again = round < 200 && next().is_multiple_of(11);
             let outputs = number_of(next(), 5);
             world.end(number_of(next(), world.waiting.len()), succeeds, outputs, again);
         }

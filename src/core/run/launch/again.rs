@@ -69,7 +69,10 @@ pub async fn send_again(
         )));
     }
     // Their turn comes when what is before them has ended.
-    tasks.iter_mut().for_each(|(_, rows)| rows.retain(|row| anew.iter().all(|(join, _)| *join != row.task)));
+    let is_anew = |row: &TaskRow| anew.iter().any(|(join, _)| *join == row.task);
+    for (_, rows) in &mut tasks {
+        rows.retain(|row| !is_anew(row));
+    }
     let notes = about_joins(follower.chain(), &anew, left);
     let again = Again { retried: retried(follower.chain(), &tasks), anew, ..Again::now() };
     super::reopen::reopen(context, run, again).await?;
