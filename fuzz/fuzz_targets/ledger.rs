@@ -12,7 +12,9 @@ use throng_contract::{
     object_keys_from_s3_event, read_secrets,
 };
 use throng_core::dataset::names::safe_path;
-use throng_core::run::{Cancelled, FailedEvent, ManifestEntry, RunEnd, RunHeader, RunTracker, is_run_id};
+use throng_core::run::{
+    Cancelled, FailedEvent, ManifestEntry, RunEnd, RunHeader, RunTracker, Unsent, is_run_id,
+};
 use throng_fuzz::fuzz_target;
 
 const TASKS: u64 = 5;
@@ -93,6 +95,7 @@ fn document(json: &[u8]) {
     round_trip::<RunHeader>(json);
     round_trip::<ManifestEntry>(json);
     round_trip::<Cancelled>(json);
+    round_trip::<Unsent>(json);
     if let Some(end) = round_trip::<RunEnd>(json) {
         assert!(end.counts().total() >= end.counts().done());
     }

@@ -158,10 +158,14 @@ pub fn progress(progress: &Progress) -> String {
     let items =
         format!("{}{} {noun}", words::count(progress.items), of(progress.items_total.map(words::count)));
     let bytes = format!("{}{}", words::bytes(progress.bytes), of(progress.bytes_total.map(words::bytes)));
+    let held = match progress.held {
+        0 => String::new(),
+        held => format!(", {} held back until others have ended", words::count(held)),
+    };
     let failed = if progress.failed > 0 { format!(", {} failed", progress.failed) } else { String::new() };
     let (rate, eta) = (
         words::bytes_per_second(progress.rate.max(0.0)),
         progress.eta_s.map(|eta| format!(", {} left", words::seconds(eta))),
     );
-    format!("{} {bar} {items}, {bytes}, {rate}{failed}{}", progress.label, eta.unwrap_or_default())
+    format!("{} {bar} {items}, {bytes}, {rate}{failed}{held}{}", progress.label, eta.unwrap_or_default())
 }

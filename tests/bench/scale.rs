@@ -281,7 +281,9 @@ struct Idle(Arc<Synthetic>);
 #[async_trait]
 impl FunctionApi for Idle {
     async fn facts(&self, _function: &str) -> Result<Option<FunctionFacts>, CloudError> {
-        Ok(Some(FunctionFacts { state: "Active".into(), ..FunctionFacts::default() }))
+        // All of a run is sent at once: nothing ends before.
+        let (state, concurrency) = ("Active".into(), Some(u32::MAX));
+        Ok(Some(FunctionFacts { state, concurrency, ..FunctionFacts::default() }))
     }
 
     async fn invoke_async(&self, _function: &str, _payload: Vec<u8>) -> Result<(), CloudError> {

@@ -115,13 +115,13 @@ fn a_group_whose_task_failed_begins_when_that_has_succeeded() {
 /// A launch by group that was killed goes on, each group with its join, and a start that was lost is sent again.
 #[test]
 fn resuming_a_run_by_group_goes_on_with_its_groups() {
-    let hang = rule("s3:PutObject", "hang, who = \"user\", path = \"/inputs/\", first = 2");
+    let hang = rule("s3:PutObject", "hang, who = \"user\", path = \"/inputs/\", first = 1");
     let lost = rule("s3:event", "lost, path = \"start/each\", first = 1");
     let world = World::new(&format!("{hang}{lost}"));
     let home = &world.home;
     by_folder(home, COPY);
     let mut child = world.spawn(&["run", "one", "in/s1", "in/s2"]);
-    wait_for("a hanging request", || world.faults()[0].1 == 1);
+    wait_for("a hanging request", || world.faults()[0].1 > 0);
     child.kill().expect("kill -9");
     child.wait().expect("it is dead");
     let id = home.json(&["runs"])[0]["id"].as_str().unwrap().to_owned();

@@ -102,3 +102,41 @@ fn no_more_tasks_than_asked_for_are_under_way_also_after_a_kill() {
     assert_eq!(resumed["counts"]["succeeded"], 6, "{resumed}");
     assert_eq!(most_together(&home), 1);
 }
+
+/// A function of which one runs at a time, for a quarter of an hour at worst: twelve tasks begin within three hours.
+#[test]
+fn what_would_grow_too_old_in_the_queue_is_held_back_and_goes_on_after_a_kill() {
+    let home = Home::new();
+    let places = between("slow-data/in", "slow-data/out");
+    let script =
+        "#!/bin/sh\nsleep \"$(cat \"$INPUT_FILE_PATH\")\"; cp \"$INPUT_FILE_PATH\" \"$TMP_OUTPUT_DIR/\"\n";
+    let more = format!("      timeout: 900\n      concurrency: 1\n{places}");
+    home.ok(&["deploy", &home.function("slow", script, &more)]);
+    for number in 0..30 {
+        // What is sent first takes a while, so that the rest is seen to wait.
+        home.write(&format!("set/{number:02}"), if number < 12 { "2" } else { "0" });
+    }
+    let mut client =
+        home.command(&["run", "slow", "set/."]).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    wait_for("tasks that are held back", || home.json(&["runs"])[0]["held"].as_u64() > Some(0));
+    client.kill().unwrap();
+    let output = client.wait_with_output().unwrap();
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert!(told.contains("of 30 tasks, 12 are sent at first, the rest as these end"), "{told}");
+
+    let run = home.json(&["runs", "last"]);
+    let held = run["held"].as_u64().unwrap();
+    assert!((1..=18).contains(&held) && run["counts"]["total"] == 30, "{run}");
+    assert!(run["counts"]["pending"].as_u64() >= Some(held), "{run}");
+    let id = run["id"].as_str().unwrap();
+    let page = home.ok(&["runs", id]);
+    assert!(page.contains(" held back, sent as the queue drains") && page.contains("--resume"), "{page}");
+    assert!(home.ok(&["runs"]).contains("held back"));
+    let stored = home.json(&["ls", "slow-data/in/", "-r"]).as_array().unwrap().len();
+    assert!((12..30).contains(&stored), "what is held back is not even uploaded: {stored}");
+
+    let resumed = home.json(&["run", "--resume", "last", "--wait"]);
+    assert_eq!((&resumed["counts"]["succeeded"], &resumed["held"]), (&30.into(), &serde_json::Value::Null));
+    let tasks = home.json(&["tasks", "last"]);
+    assert!(tasks.as_array().unwrap().iter().all(|task| task["attempts"] == 1), "each once: {tasks}");
+}

@@ -139,7 +139,8 @@ async fn a_run_goes_from_files_to_a_proof() {
 
     let worker = async {
         for task in 0..121 {
-            if task % 10 == 0 {
+            // Not the last: with its failure the run would have ended, for the moment.
+            if task % 10 == 0 && task < 120 {
                 world.process(&run, task, TaskState::Failed).await;
             }
             if task != 50 {
@@ -223,7 +224,7 @@ async fn measure_small_files() {
             run: Some(UploadRun { id: "r".into(), ledger: 2, group: None, one_each: true }),
             journal: world.dir.path().join("u.journal"),
             options: UploadOptions { concurrency, ..UploadOptions::default() },
-            after: None,
+            around: None,
         };
         let begin = Instant::now();
         let sent = upload

@@ -20,6 +20,10 @@ pub struct Meter {
     /// `u64::MAX` while not known.
     bytes_total: AtomicU64,
     items_total: AtomicU64,
+    /// Items that are held back until others have ended.
+    held: AtomicU64,
+    /// What of the items that were sent has ended, as it was last seen: when, how many, and how many milliseconds they took.
+    ended: Mutex<Option<(Instant, u64, u64)>>,
     samples: Mutex<VecDeque<(Instant, u64, u64)>>,
 }
 
@@ -32,6 +36,8 @@ impl Default for Meter {
             skipped: AtomicU64::new(0),
             bytes_total: AtomicU64::new(u64::MAX),
             items_total: AtomicU64::new(u64::MAX),
+            held: AtomicU64::new(0),
+            ended: Mutex::default(),
             samples: Mutex::new(VecDeque::from([(Instant::now(), 0, 0)])),
         }
     }
@@ -83,6 +89,29 @@ impl Meter {
         self.skipped.load(Relaxed)
     }
 
+    /// So many items are held back now.
+    pub fn hold(&self, items: u64) {
+        self.held.store(items, Relaxed);
+    }
+
+    /// Items that are held back.
+    #[must_use]
+    pub fn held(&self) -> u64 {
+        self.held.load(Relaxed)
+    }
+
+    /// Whoever follows what was sent has seen that so much of it has ended, after so many milliseconds of work.
+    pub fn has_ended(&self, items: u64, total_ms: u64) {
+        let ended = (Instant::now(), items, total_ms);
+        *self.ended.lock().unwrap_or_else(PoisonError::into_inner) = Some(ended);
+    }
+
+    /// What has ended, as it was last seen: when, how many items, and how many milliseconds they took.
+    #[must_use]
+    pub fn ended(&self) -> Option<(Instant, u64, u64)> {
+        *self.ended.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// How it stands now.
     #[must_use]
     pub fn progress(&self, id: u64, label: &str, state: ProgressState) -> Progress {
@@ -111,6 +140,7 @@ impl Meter {
             items,
             items_total,
             failed: self.failed.load(Relaxed),
+            held: self.held(),
             rate: byte_rate,
             eta_s: eta.filter(|_| state == ProgressState::Active),
             state,

@@ -78,6 +78,7 @@ impl Desired {
         let events = EventInvoke {
             retries: Some(definition.retries.into()),
             on_failure: Some(format!("arn:{}:s3:::{home}", partition(cloud.region()))),
+            event_age_s: None,
         };
         Ok(Self {
             tags: all_tags(cloud, definition, &settings),

@@ -43,6 +43,7 @@ impl RunCache {
     pub fn complete(&self, run: &mut RunSummary, stalled_after: Duration) {
         if let Some(meter) = self.meter(&run.id) {
             run.unsent = run.counts.total().saturating_sub(meter.items_done());
+            run.held = meter.held().min(run.counts.pending);
             run.stalled_ms = None;
         }
         run.stalled_ms = self.again.stalled_ms(&run.id, run.stalled_ms, stalled_after);

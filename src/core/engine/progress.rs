@@ -139,6 +139,7 @@ impl Entry {
             items,
             items_total,
             failed: load(&counters.failed),
+            held: 0,
             rate: byte_rate,
             eta_s,
             state,

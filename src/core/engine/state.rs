@@ -274,6 +274,7 @@ mod tests {
             rate: 0.0,
             eta_s: None,
             unsent: 0,
+            held: 0,
             stalled_ms: None,
             settled: false,
             waiting: 0,

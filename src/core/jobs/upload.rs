@@ -63,7 +63,7 @@ pub async fn upload(
         place: place.clone(),
         run: None,
         options: context.upload(),
-        after: None,
+        around: None,
     };
     let store = Arc::new(S3Objects::of(context.cloud()));
     let uploaded = upload.send(store, observer.meter(), observer.token()).await?;

@@ -17,6 +17,8 @@ pub struct Progress {
     pub items_total: Option<u64>,
     /// Items that failed.
     pub failed: u64,
+    /// Items that are held back until others have ended.
+    pub held: u64,
     /// Bytes per second over the last moments.
     pub rate: f64,
     /// Seconds to the end, when it can be told.

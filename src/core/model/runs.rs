@@ -101,6 +101,9 @@ pub struct RunSummary {
     pub eta_s: Option<f64>,
     /// Tasks whose inputs are still to be sent by this throng; 0 when none.
     pub unsent: u64,
+    /// Tasks that are held back, by this throng or another, so that none grows too old in the function's queue: they are sent as
+    /// others end, while who sends them is open. They count as pending.
+    pub held: u64,
     /// Milliseconds for which nothing was heard of the run, when that is long enough to think that the tasks which
     /// have not begun are lost.
     pub stalled_ms: Option<u64>,

@@ -74,6 +74,10 @@ pub struct FunctionFacts {
     pub fingerprint: String,
     /// Time limit in seconds; 0 when unknown.
     pub timeout_s: u32,
+    /// How many of it run at a time, when that is reserved.
+    pub concurrency: Option<u32>,
+    /// Seconds that Lambda keeps an event of it before it has begun; 0 when unknown.
+    pub event_age_s: u32,
     /// Memory in MiB.
     pub memory_mb: u32,
     /// /tmp in MiB; 0 when unknown.
@@ -102,6 +106,10 @@ pub trait FunctionApi: Send + Sync + 'static {
     /// What objects of a bucket start, by the function's name.
     async fn started_in(&self, _bucket: &str) -> Result<Vec<(String, TriggerPlace)>, CloudError> {
         Ok(Vec::new())
+    }
+    /// How many invocations of functions that have reserved nothing run at a time. `None` where that is not known.
+    async fn concurrency(&self) -> Result<Option<u64>, CloudError> {
+        Ok(None)
     }
     /// Makes a function beside another, with other memory, for one run, and waits until it can be invoked. What is there stays.
     async fn make_variant(&self, _function: &str, _run: &str, _memory_mb: u32) -> Result<(), CloudError> {
@@ -190,7 +198,9 @@ impl FunctionApi for Cloud {
         }
         let FunctionInfo { image, state, memory_mb, .. } = detail.info;
         // Lambda's own default is two.
-        let retries = lambda.event_invoke(function).await?.and_then(|events| events.retries).unwrap_or(2);
+        let events = lambda.event_invoke(function).await?.unwrap_or_default();
+        let retries = events.retries.unwrap_or(2);
+        let event_age_s = events.event_age_s.unwrap_or(0);
         let contract = deploy::contract_of(&detail.tags);
         let keeps_apart = deploy::keeps_apart(&detail.tags);
         let triggers_apply_from_ms = deploy::triggers_apply_from_ms(&detail.tags);
@@ -212,6 +222,8 @@ impl FunctionApi for Cloud {
             triggers_apply_from_ms,
             selections,
             timeout_s,
+            concurrency: detail.concurrency,
+            event_age_s,
             memory_mb,
             tmp_mb,
             packs: deploy::packs_of(&detail.tags),
@@ -221,6 +233,15 @@ impl FunctionApi for Cloud {
             keeps_runs_apart: deploy::keeps_runs_apart(&detail.tags),
             contract,
         }))
+    }
+
+    async fn concurrency(&self) -> Result<Option<u64>, CloudError> {
+        if self.is_local() {
+            // The local cloud says what AWS would, and runs events on this machine.
+            let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+            return Ok(Some(2 * cores as u64));
+        }
+        Ok(Some(self.lambda().account_limits().await?.unreserved))
     }
 
     async fn started_in(&self, bucket: &str) -> Result<Vec<(String, TriggerPlace)>, CloudError> {

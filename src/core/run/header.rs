@@ -189,6 +189,17 @@ pub struct Cancelled {
     pub at_ms: Millis,
 }
 
+/// `unsent.json`: what is held back of a run, so that no event grows too old in the function's queue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unsent {
+    /// Version of the contract.
+    pub version: u32,
+    /// When that was written.
+    pub at_ms: Millis,
+    /// How many tasks were not sent then; 0 once all were.
+    pub tasks: u64,
+}
+
 /// `end.json`: how the run ended. A summary: the records are the truth.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct RunEnd {

@@ -8,6 +8,7 @@ use super::header::{is_run_id, started_of};
 use super::{Follower, RunContext, RunError, standing};
 use crate::dataset::objects::{List, each_page};
 use crate::model::{InvocationInfo, RunSummary, RunTrouble};
+pub(super) use look::has_ended;
 use look::{Looked, counted, trouble, unread, what_it_is};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;

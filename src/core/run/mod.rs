@@ -62,8 +62,8 @@ pub use cloud::{FunctionApi, FunctionFacts, TriggerPlace};
 pub use failure::{FailedEvent, is_measured, reason};
 pub use follow::{FollowOptions, Follower, follow, wait};
 pub use header::{
-    Cancelled, GroupsHeader, LaterStage, RunEnd, RunHeader, Skipped, SkippedInput, StartedBy, is_run_id,
-    new_run_id,
+    Cancelled, GroupsHeader, LaterStage, RunEnd, RunHeader, Skipped, SkippedInput, StartedBy, Unsent,
+    is_run_id, new_run_id,
 };
 pub use join_groups::JoinGroupsHeader;
 #[cfg(test)]

@@ -83,9 +83,9 @@ pub(super) fn write(folder: &Path, bucket: &str, prefix: &str, files: &FileList)
     Ok(())
 }
 
-/// Whether there is something to send from this machine.
+/// Whether there is something to send from this machine, be it files or invocations.
 pub(super) fn is_there(folder: &Path) -> bool {
-    folder.join(FILE).exists()
+    folder.exists()
 }
 
 /// Reads the plan of a run's folder. `None` when there is none: everything was sent, or another machine sends.

@@ -1,9 +1,13 @@
 //! The function of a run that has other memory than the one that others use: made when the run is sent, deleted when it has ended.
 
-use super::{RunContext, RunHeader};
-use crate::cloud::CloudError;
+use super::header::started_of;
+use super::list::has_ended;
+use super::{RunContext, RunError, RunHeader};
+use crate::cloud::{CloudError, now_ms};
 use crate::model::run_of_variant;
-use throng_contract::keys::end_key;
+
+/// Longer than any launch takes to become a run, in milliseconds.
+const DAY_MS: u64 = 24 * 3600 * 1000;
 
 impl RunHeader {
     /// The Lambda function that its launched tasks run on.
@@ -36,11 +40,15 @@ pub(super) async fn done(context: &RunContext, header: &RunHeader) {
     }
 }
 
-/// Deletes the functions of runs whose end is known.
-async fn sweep(context: &RunContext) -> Result<(), CloudError> {
+/// Deletes the functions of runs whose end is known, and of launches that never became runs.
+async fn sweep(context: &RunContext) -> Result<(), RunError> {
     for function in context.functions.variants().await? {
         let Some(run) = run_of_variant(&function) else { continue };
-        if context.store.head(&context.home, &end_key(run)).await?.is_some() {
+        let over = match has_ended(context, run).await {
+            Err(RunError::NoRun(_)) => started_of(run).is_some_and(|at| now_ms().saturating_sub(at) > DAY_MS),
+            ended => ended?,
+        };
+        if over {
             context.functions.remove_variant(run).await?;
         }
     }

@@ -14,7 +14,7 @@ use crate::theme::{self, Depth, Theme};
 use std::path::PathBuf;
 use throng_core::clean;
 use throng_core::engine::{Command, DeployRequest, Severity};
-use throng_core::model::ProgressState;
+use throng_core::model::{Progress, ProgressState, RunSummary};
 use throng_core::words::{self, Clean};
 
 pub fn launch(app: &mut App, _: &str) {
@@ -190,17 +190,19 @@ pub fn help(app: &mut App, _: &str) {
 
 /// How much of what is under way the question before leaving names.
 const MOST_NAMED: usize = 5;
+/// Runs with unsent tasks that it names.
+const MOST_RUNS: usize = 3;
 
 /// Leaves; asks first when something would stop.
 pub fn quit(app: &mut App, _: &str) {
     let active = app.snapshot.progress.iter().filter(|progress| progress.state == ProgressState::Active);
-    let active: Vec<_> = active.map(|progress| progress.label.as_str()).collect();
+    let active: Vec<_> = active.collect();
     if active.is_empty() {
         app.quit = true;
         return;
     }
     let mut lines = vec!["Under way in this program:".to_owned()];
-    lines.extend(active.iter().take(MOST_NAMED).map(|label| format!("  {label}")));
+    lines.extend(active.iter().take(MOST_NAMED).map(|progress| format!("  {}", under_way(progress))));
     if active.len() > MOST_NAMED {
         lines.push(format!("  and {} more", active.len() - MOST_NAMED));
     }
@@ -208,5 +210,21 @@ pub fn quit(app: &mut App, _: &str) {
         "Leaving stops it; uploads go on where they were next time.".to_owned(),
         "Tasks that have been sent go on without throng.".to_owned(),
     ]);
+    let open = app.snapshot.runs.items.iter().filter(|run| run.unsent > 0 && run.ended_ms.is_none());
+    for RunSummary { id, unsent, .. } in open.take(MOST_RUNS) {
+        let tasks = words::plural(*unsent, "task");
+        lines.push(format!("Run {id}: {tasks} not sent, which stay pending;"));
+        lines.push(format!("  throng run --resume {id} goes on, or the screen"));
+    }
     app.push(Confirm::yes("Leave now?", lines, |app| app.quit = true));
+}
+
+/// What is under way, and how much of it is left.
+fn under_way(progress: &Progress) -> String {
+    let left = progress.items_total.map_or(0, |total| total.saturating_sub(progress.items));
+    match (progress.held, left) {
+        (0, 0) => progress.label.clone(),
+        (0, left) => format!("{}: {} left", progress.label, words::count(left)),
+        (held, _) => format!("{}: {} held back", progress.label, words::count(held)),
+    }
 }

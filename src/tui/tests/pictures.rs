@@ -77,6 +77,14 @@ fn a_stalled_run_says_what_to_do() {
 }
 
 #[test]
+fn what_is_held_back_is_told_also_before_leaving() {
+    pictures("run_held", &held(true), "3<enter>");
+    pictures("runs_held", &held(true), "3");
+    pictures("run_held_leaves", &held(true), "3<enter>q");
+    pictures("run_held_elsewhere_asks", &held(false), "3<enter>R");
+}
+
+#[test]
 fn a_run_that_is_read() {
     let snapshot = crate::tests::said::opened(None);
     pictures("run_reading", &snapshot, "3<enter>");

@@ -156,6 +156,7 @@ pub fn header(view: &RunView, stage: usize, width: usize, tall: bool, look: &Ren
     lines.extend([progress(view, width, look), counts(view, look)]);
     lines.extend(collisions(view, look));
     lines.extend(limits(view, look));
+    lines.extend(held(view, look));
     lines.extend(reused(view, look));
     lines.extend(stalled(view, look));
     let statistics = statistics(view, look);
@@ -250,7 +251,7 @@ fn counts(view: &RunView, look: &RenderContext) -> Line {
             ));
         }
     }
-    if view.summary.unsent > 0 {
+    if view.summary.unsent > 0 && view.summary.held == 0 {
         spans.push(Span::styled(clean!("{} still to send", words::count(view.summary.unsent)), theme.dim));
     }
     if view.summary.waiting > 0 {
@@ -335,6 +336,16 @@ fn collisions(view: &RunView, look: &RenderContext) -> Option<Line> {
 fn limits(view: &RunView, look: &RenderContext) -> Option<Line> {
     let overrides = view.summary.overrides;
     (!overrides.is_none()).then(|| Line::styled(clean!("tasks: {}", overrides.words()), look.theme.dim))
+}
+
+/// Tasks that are not sent yet, so that none grows too old in the queue.
+fn held(view: &RunView, look: &RenderContext) -> Option<Line> {
+    let run = &view.summary;
+    let held = Some(run.held).filter(|held| *held > 0 && run.ended_ms.is_none())?;
+    let tasks = words::plural(held, "task");
+    // Only who sends goes on by itself.
+    let how = if run.unsent > 0 { "sent as the queue drains" } else { "sent where the run was launched" };
+    Some(Line::styled(clean!("held back: {tasks}, {how}"), look.theme.active))
 }
 
 /// Inputs that are no tasks, because earlier runs have done them.

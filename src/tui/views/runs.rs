@@ -28,6 +28,7 @@ pub fn state(run: &RunSummary, look: &RenderContext) -> (String, Style) {
         return (format!("{} {word}", theme.symbols.state(TaskState::Pending)), style);
     }
     let (state, word) = match () {
+        () if run.ended_ms.is_none() && run.held > 0 && !run.cancelled => (TaskState::Running, "held back"),
         () if run.ended_ms.is_none() && run.unsent > 0 => (TaskState::Running, "sending"),
         () if run.ended_ms.is_none() && run.cancelled => (TaskState::Running, "cancelling"),
         () if run.ended_ms.is_none() && run.is_quiet() => (TaskState::Pending, "standing"),

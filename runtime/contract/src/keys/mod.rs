@@ -6,6 +6,7 @@
 //! runs/<run>/sets.json                    its sets of parameters, when run.json has no room for them
 //! runs/<run>/reused/<part>.jsonl          tasks that earlier runs had done (written before run.json)
 //! runs/<run>/cancel.json, end.json        a person ended it; it is complete
+//! runs/<run>/unsent.json                  tasks that are held back, so that none grows too old in a queue
 //! runs/<run>/summary/<stage>/<part>.<generation>.json   blocks in which every task is final
 //! runs/<run>/again/<n>.json               a later retry re-opens blocks
 //! runs/<run>/barrier.json                 of a run with joins: what they wait for
@@ -104,6 +105,12 @@ pub fn end_key(run: &str) -> String {
 #[must_use]
 pub fn cancel_key(run: &str) -> String {
     format!("{RUNS}{run}/cancel.json")
+}
+
+/// `runs/<run>/unsent.json`
+#[must_use]
+pub fn unsent_key(run: &str) -> String {
+    format!("{RUNS}{run}/unsent.json")
 }
 
 /// `runs/<run>/manifest/<part>.jsonl`

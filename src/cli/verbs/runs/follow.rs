@@ -75,9 +75,13 @@ pub(crate) fn status(run: &RunSummary) -> String {
         0 => String::new(),
         waiting => format!(", {waiting} to be tried again"),
     };
+    let held = match run.held {
+        0 => String::new(),
+        held => format!(", {} held back", words::count(held)),
+    };
     let eta = run.eta_s.map(|eta| format!(", {} left", words::seconds(eta)));
     format!(
-        "{} {done}/{total}: {succeeded} succeeded, {bad} not, {running} running{waiting}, {}{}",
+        "{} {done}/{total}: {succeeded} succeeded, {bad} not, {running} running{waiting}{held}, {}{}",
         print::bar(done, total, 24),
         words::per_second(run.rate),
         eta.unwrap_or_default()

@@ -86,6 +86,7 @@ fn took(run: &RunSummary) -> String {
         (None, Some(_)) => "not read".to_owned(),
         (None, None) if run.reading => "reading".to_owned(),
         (None, None) if run.is_quiet() => "standing".to_owned(),
+        (None, None) if run.held > 0 => format!("running, {} held back", words::count(run.held)),
         (None, None) => "running".to_owned(),
     }
 }
@@ -112,6 +113,9 @@ pub fn document(run: &RunSummary) -> Value {
     }
     if !run.reused.is_none() {
         document["reused"] = json!(run.reused);
+    }
+    if run.held > 0 {
+        document["held"] = json!(run.held);
     }
     if run.reading {
         document["reading"] = json!(true);
@@ -204,6 +208,14 @@ pub(crate) fn one(run: &RunSummary) -> Lines {
     }
     if run.waiting > 0 {
         let _ = writeln!(text, "  of these  {} failed and will be tried again", run.waiting);
+    }
+    if run.held > 0 {
+        let held = words::count(run.held);
+        let _ = writeln!(
+            text,
+            "  of these  {held} held back, sent as the queue drains while the throng that launched the run is open (`throng run --resume {}`)",
+            run.id
+        );
     }
     let _ = writeln!(text, "  total     {}", counts.total());
     if !run.overrides.is_none() {

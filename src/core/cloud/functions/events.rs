@@ -13,6 +13,8 @@ pub struct EventInvoke {
     pub retries: Option<u32>,
     /// ARN of where failed events go.
     pub on_failure: Option<String>,
+    /// Seconds after which an event that has not begun is given up, when somebody has set that.
+    pub event_age_s: Option<u32>,
 }
 
 /// A statement of a function's policy that lets a bucket start it.
@@ -63,6 +65,9 @@ impl Lambda<'_> {
                     .and_then(|config| config.on_failure()?.destination())
                     .filter(|destination| !destination.is_empty())
                     .map(str::to_owned),
+                event_age_s: output
+                    .maximum_event_age_in_seconds()
+                    .and_then(|value| u32::try_from(value).ok()),
             })),
             Err(error) if error.is_not_found() => Ok(None),
             Err(error) => Err(error),
@@ -84,6 +89,7 @@ impl Lambda<'_> {
             .put_function_event_invoke_config()
             .function_name(name)
             .set_maximum_retry_attempts(config.retries.map(int))
+            .set_maximum_event_age_in_seconds(config.event_age_s.map(int))
             .set_destination_config(destination);
         small(ACTION, name, request.send()).await?;
         Ok(())

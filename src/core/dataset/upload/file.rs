@@ -39,7 +39,12 @@ impl Shared {
         match self.send(index, &path, &name, size).await {
             Ok(true) => SendOutcome::Sent,
             Ok(false) => SendOutcome::Skipped,
-            Err(Trouble::File(reason)) => SendOutcome::Failed(NotSent { index, path, reason }),
+            Err(Trouble::File(reason)) => {
+                if let Some(around) = &self.upload.around {
+                    around.not_sent(index);
+                }
+                SendOutcome::Failed(NotSent { index, path, reason })
+            }
             Err(Trouble::Fatal(error)) => SendOutcome::Fatal(error),
         }
     }
@@ -54,6 +59,9 @@ impl Shared {
     async fn send(&self, index: u64, path: &Path, name: &str, size: u64) -> Result<bool, Trouble> {
         let key = self.upload.key(name);
         let there = index < self.past.begun && self.is_there(index, &key).await?;
+        if let Some(around) = &self.upload.around {
+            around.admit(index, &key).await;
+        }
         let stamp = if there {
             self.meter.skip(size);
             Stamp { size, mtime: 0 }
@@ -62,8 +70,8 @@ impl Shared {
         } else {
             self.send_whole(path, &key, size, index).await?
         };
-        if let Some(after) = &self.upload.after {
-            self.pace.insist(|| after.stored(index, &key)).await?;
+        if let Some(around) = &self.upload.around {
+            self.pace.insist(|| around.stored(index, &key)).await?;
         }
         self.journal.append(&Line::Sent { name: name.to_owned(), stamp })?;
         if !there {

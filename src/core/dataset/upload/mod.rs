@@ -77,11 +77,17 @@ impl Default for UploadOptions {
     }
 }
 
-/// Called after an object is stored and before it counts as sent.
+/// What else is done for each object: called before it is stored, and after that but before it counts as sent.
 #[async_trait]
-pub trait AfterPut: Send + Sync + 'static {
+pub trait AroundPut: Send + Sync + 'static {
+    /// Waits until an object may be stored. `index` is the file's number.
+    async fn admit(&self, _index: u64, _key: &str) {}
+
     /// `index` is the file's number. An error that may pass is tried again.
     async fn stored(&self, index: u64, key: &str) -> Result<(), CloudError>;
+
+    /// A file cannot be sent: nothing will be stored for it.
+    fn not_sent(&self, _index: u64) {}
 
     /// A file had been sent, and this was called for it, by a process that has ended since. Told before any is sent.
     fn was_sent(&self, _index: u64) {}
@@ -129,7 +135,7 @@ pub struct Upload {
     /// How much at once, and in what parts.
     pub options: UploadOptions,
     /// What else to do for each.
-    pub after: Option<Arc<dyn AfterPut>>,
+    pub around: Option<Arc<dyn AroundPut>>,
 }
 
 impl std::fmt::Debug for Upload {
@@ -178,16 +184,6 @@ pub enum UploadError {
     /// A key would be too long.
     #[error("the key for `{0}` would be longer than 1024 bytes: choose a shorter folder")]
     LongKey(String),
-}
-
-/// How many files an earlier process has sent, by its journal.
-///
-/// # Errors
-/// The journal cannot be read, or another process has it.
-pub async fn already_sent(journal: &Path) -> std::io::Result<u64> {
-    let path = journal.to_owned();
-    let read = move || Journal::open(&path).map(|(_, lines)| Past::of(lines).sent.len() as u64);
-    tokio::task::spawn_blocking(read).await.map_err(std::io::Error::other)?
 }
 
 /// What the requests in flight share.
@@ -269,9 +265,9 @@ impl Upload {
     }
 
     fn tell_sent(&self, past: &Past) {
-        let Some(after) = self.after.as_ref().filter(|_| !past.sent.is_empty()) else { return };
+        let Some(around) = self.around.as_ref().filter(|_| !past.sent.is_empty()) else { return };
         let sent = (0..).zip(self.files.iter()).filter(|(_, file)| past.sent.contains_key(file.name));
-        sent.for_each(|(index, _)| after.was_sent(index));
+        sent.for_each(|(index, _)| around.was_sent(index));
     }
 
     /// Forgets files that an earlier process sent and that are no longer there. Inputs of runs have started their task: those

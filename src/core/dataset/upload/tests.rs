@@ -35,7 +35,7 @@ impl Case {
             run: run.map(|id| UploadRun { id: id.to_owned(), ledger: 2, group: None, one_each: true }),
             journal: self.dir.path().join("u.journal"),
             options: UploadOptions { concurrency: 16, multipart: 6 << 20, part: 5 << 20 },
-            after: None,
+            around: None,
         }
     }
 

@@ -15,7 +15,7 @@ use super::role::{self, Role};
 use super::step::{Action, Step, Work};
 use super::target;
 use super::{DeployError, DeployOptions, diff, joins, network, secrets, tags, wait};
-use crate::cloud::{AccountLimits, Cloud, FunctionDetail, FunctionSettings};
+use crate::cloud::{AccountLimits, Cloud, EventInvoke, FunctionDetail, FunctionSettings};
 use crate::cost::{Guess, Prices, Shape};
 use crate::definition::Definition;
 use crate::image::{ComposeRequest, Composed, Registry, compose, holds};
@@ -284,12 +284,14 @@ impl Planner<'_> {
     }
 
     async fn events(&mut self) -> Result<(), DeployError> {
-        let wanted = self.desired.events.clone();
         let name = &self.desired.settings.name;
         let is = match self.existing {
             Some(_) => self.cloud.lambda().event_invoke(name).await?,
             None => None,
         };
+        // No setting of ours: what somebody has set stays.
+        let event_age_s = is.as_ref().and_then(|is| is.event_age_s);
+        let wanted = EventInvoke { event_age_s, ..self.desired.events.clone() };
         let detail = format!(
             "{} retries, failed ones go to {}",
             wanted.retries.unwrap_or_default(),

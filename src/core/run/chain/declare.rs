@@ -1,13 +1,14 @@
 //! Outputs of records become tasks of later stages.
 
 use super::places::{Marks, digest};
+use super::unreads::Unreads;
 use super::{Chain, Stage};
 use crate::cloud::now_ms;
 use crate::model::{OutputObject, TaskState};
 use crate::run::cloud::TriggerPlace;
 use crate::run::tracker::Declared;
-use std::collections::VecDeque;
 use std::sync::Arc;
+use throng_contract::keys::BLOCK;
 use throng_contract::selection::{self, Candidate};
 use throng_contract::{Selection, TaskId};
 
@@ -32,7 +33,7 @@ impl Chain {
         for (at, stage) in stages {
             while taken.len() < most
                 && stage.may_read_more(standing)
-                && let Some(index) = stage.unread.pop_front()
+                && let Some(index) = stage.unread.pop()
             {
                 let key = stage.tracker.record_key(index);
                 // It may have been read meanwhile, from a summary.
@@ -42,9 +43,6 @@ impl Chain {
                     key,
                 }));
             }
-            if stage.unread.is_empty() && stage.unread.capacity() > most {
-                stage.unread = VecDeque::new();
-            }
         }
         self.judge_joins();
         taken
@@ -52,8 +50,21 @@ impl Chain {
 
     /// A record could not be read now: it is to be read later.
     pub fn not_read(&mut self, unread: &Unread) {
-        if let Some(stage) = self.stages.get_mut(unread.stage) {
-            stage.unread.push_back(unread.index);
+        self.will_read(unread.stage, unread.index);
+    }
+
+    /// The record of a success is to be read.
+    pub(super) fn will_read(&mut self, at: usize, index: u64) {
+        let launched = at == 0 && !self.is_standing();
+        let id = |stage: &Stage| stage.tracker.row(index)?.task.id();
+        let place = if launched {
+            (0, index / BLOCK)
+        } else {
+            let Some(id) = self.stages.get(at).and_then(id) else { return };
+            (self.depth_of(&id), super::told::block(&id))
+        };
+        if let Some(stage) = self.stages.get_mut(at) {
+            stage.unread.push(index, place);
         }
     }
 
@@ -170,7 +181,10 @@ impl Chain {
         if let (Some(place), Some(first)) = (self.stages.first_mut(), first) {
             *place = Stage { declared: Marks::default(), ..first };
             let succeeded = place.tracker.indexes(|row| row.state == TaskState::Succeeded);
-            place.unread = succeeded.into();
+            place.unread = Unreads::default();
+            for index in succeeded {
+                self.will_read(0, index);
+            }
         }
         for stage in self.stages.iter_mut().skip(1) {
             if self.same_clock {

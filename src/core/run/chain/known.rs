@@ -10,7 +10,7 @@ use std::borrow::Cow;
 use std::collections::HashSet;
 use std::sync::Arc;
 use throng_contract::TaskRef;
-use throng_contract::keys::{BLOCK, PART};
+use throng_contract::keys::PART;
 
 /// How a block of the ledger stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -243,14 +243,7 @@ impl Chain {
     /// Whether successes of a block are to be read still.
     #[must_use]
     pub fn has_unread_in(&self, depth: u32, block: u64) -> bool {
-        let launched = depth == 0 && !self.is_standing();
-        if let Some(first) = self.stages.first().filter(|_| launched) {
-            return first.unread.iter().any(|index| index / BLOCK == block);
-        }
-        self.stages.iter().filter(|stage| stage.depths.contains(&depth)).any(|stage| {
-            let ids = stage.unread.iter().filter_map(|index| stage.tracker.row(*index)?.task.id());
-            ids.into_iter().any(|id| self.depth_of(&id) == depth && super::told::block(&id) == block)
-        })
+        self.stages.iter().any(|stage| stage.unread.are_in((depth, block)))
     }
 
     /// The tasks of a block of a later stage, each with its stage and index.

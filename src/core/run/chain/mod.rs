@@ -17,13 +17,14 @@
 //! places    what tells places and records apart, in few bytes
 //! shown     what is shown of a run: its end, its summary and view
 //! told      what a chain is told: records, markers, what Lambda and the platform's log say
+//! unreads   successes whose outputs are to be read, and how many each block has
 //! ```
 
 use super::cloud::TriggerPlace;
 use super::header::{LaterStage, RunHeader};
 use super::tracker::RunTracker;
 use crate::model::Millis;
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap};
 use throng_contract::barrier::Join;
 use throng_contract::{Selection, TaskId};
 
@@ -35,6 +36,7 @@ mod known;
 mod places;
 mod shown;
 mod told;
+mod unreads;
 
 pub use anew::BegunJoins;
 pub use declare::Unread;
@@ -61,7 +63,7 @@ struct Stage {
     /// Successes whose outputs have been read, and from which record.
     declared: places::Marks,
     /// Successes whose outputs are to be read, in the order in which they were told.
-    unread: VecDeque<u64>,
+    unread: unreads::Unreads,
     /// What makes it a join: then its task, or that of each group, is known from the start.
     join: Option<Join>,
 }
@@ -203,7 +205,7 @@ fn stage(tracker: RunTracker, from: Vec<usize>) -> Stage {
         selections: Vec::new(),
         depths: BTreeSet::new(),
         declared: places::Marks::default(),
-        unread: VecDeque::new(),
+        unread: unreads::Unreads::default(),
         join: None,
     }
 }

@@ -82,6 +82,7 @@ impl Chain {
             rate,
             eta_s: (rate > 0.0 && open > 0).then(|| float(open) / rate),
             unsent: unsent.min(counts.pending),
+            held: 0,
             stalled_ms: None,
             settled,
             waiting: self.waiting(),

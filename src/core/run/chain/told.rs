@@ -75,9 +75,12 @@ impl Chain {
                 let key = row.and_then(|_| stage.tracker.record_key(*index));
                 key.is_some_and(|key| !stage.declared.is(*index, &key))
             });
-            stage.unread.extend(success);
+            if let Some(index) = success {
+                self.will_read(at, index);
+            }
+            return true;
         }
-        ended || stage.tracker.marker(key, at_ms)
+        stage.tracker.marker(key, at_ms)
     }
 
     /// What a record says of its task's input, in a standing run.

@@ -6,10 +6,11 @@ use crate::dataset::objects::{List, each_page, read};
 use crate::model::Millis;
 use crate::run::RunError;
 use crate::run::failure::{self, FailedEvent};
-use crate::run::header::Cancelled;
+use crate::run::header::{Cancelled, Unsent};
 use crate::run::reports::LogPlace;
 use futures::StreamExt;
-use throng_contract::keys::{RUNS, again_prefix, cancel_key, end_key};
+use std::time::Duration;
+use throng_contract::keys::{RUNS, again_prefix, cancel_key, end_key, unsent_key};
 
 /// How far back what Lambda gave up on is looked for, for clocks that differ.
 const FAR_MS: u64 = 30_000;
@@ -34,6 +35,14 @@ impl Beside {
     }
 }
 
+/// What of a run is held back, as whoever sends it has written.
+#[derive(Debug, Default)]
+pub(super) struct Held {
+    /// Of what was read.
+    etag: String,
+    pub tasks: u64,
+}
+
 impl Follower {
     pub(super) async fn look_at_folder(&mut self) -> Result<bool, RunError> {
         let run = self.chain.header().id.clone();
@@ -49,6 +58,16 @@ impl Follower {
             changed |= self.chain.cancelled(at.map_or_else(now_ms, |cancelled| cancelled.at_ms));
         }
         self.has_end |= ended;
+        let unsent = unsent_key(&run);
+        if let Some(told) = page.objects.iter().find(|object| object.key == unsent)
+            && (told.etag.is_empty() || told.etag != self.held.etag)
+        {
+            let body = read(self.context.store.as_ref(), &self.context.home, &unsent).await?;
+            let unsent = body.and_then(|body| serde_json::from_slice::<Unsent>(&body).ok());
+            let tasks = unsent.map_or(0, |unsent| unsent.tasks);
+            changed |=
+                std::mem::replace(&mut self.held, Held { etag: told.etag.clone(), tasks }).tasks != tasks;
+        }
         if page.folders.iter().any(|folder| *folder == again_prefix(&run)) {
             changed |= self.look_at_agains(&run).await?;
         }
@@ -67,6 +86,12 @@ impl Follower {
             changed |= self.look_at_events_of(stage).await?;
         }
         Ok(changed)
+    }
+
+    /// How often what Lambda gave up on is looked for: a list for each open stage, and no more of them for many stages.
+    pub(super) fn events_every(&self) -> Duration {
+        let stages = if self.context.local { 1 } else { self.open_stages().len().max(1) };
+        self.options.slow / 2 * u32::try_from(stages).unwrap_or(u32::MAX)
     }
 
     /// Stages with tasks that are not final by the ledger.

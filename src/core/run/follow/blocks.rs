@@ -12,12 +12,15 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 use throng_contract::keys::{BLOCK, block_prefix};
 
-/// Lists a second on AWS, whatever the size of the run ($0.005 per thousand: contract 2).
-const RATE: f64 = 4.0;
+/// Lists of blocks a second on AWS, whatever the size of the run ($0.005 per thousand): with those of the run's folder and of what
+/// Lambda gave up on they are four.
+const RATE: f64 = 3.0;
 /// Lists a second in the local cloud.
 const RATE_LOCAL: f64 = 40.0;
 /// Lists that may be made at once after a pause.
-const BURST: f64 = 40.0;
+const BURST: f64 = 20.0;
+/// The same in the local cloud.
+const BURST_LOCAL: f64 = 40.0;
 /// A block in which something happens is listed after so many of the follower's pauses in the local cloud, where a list of a
 /// thousand names takes time from the tasks themselves.
 const PAUSES_LOCAL: u32 = 2;
@@ -70,6 +73,7 @@ pub(super) struct Reader {
     /// How often the chain's later stages had been begun anew.
     rebuilt: u32,
     rate: f64,
+    burst: f64,
     pauses: u32,
     budget: f64,
     filled: Instant,
@@ -82,6 +86,7 @@ impl Reader {
         let later = Block { is_idle: true, ..Block::default() };
         let mut depths = vec![vec![Block::default(); blocks]];
         depths.extend((1..chain.deepest()).map(|_| vec![later.clone(); blocks]));
+        let burst = if local { BURST_LOCAL } else { BURST };
         Self {
             depths,
             summaries: false,
@@ -90,7 +95,8 @@ impl Reader {
             rebuilt: 0,
             rate: if local { RATE_LOCAL } else { RATE },
             pauses: if local { PAUSES_LOCAL } else { 1 },
-            budget: BURST,
+            burst,
+            budget: burst,
             filled: Instant::now(),
         }
     }
@@ -183,17 +189,21 @@ impl Reader {
             if known.is_some() && !(again && blocks.iter().any(|block| block.stale)) {
                 continue;
             }
+            let mut numbers = part * summary::BLOCKS..(part + 1) * summary::BLOCKS;
+            let unread = numbers.any(|number| chain.has_unread_in(depth, number));
+            // While much is to be read, this is asked again and again: rows are looked at only when something can be done.
+            if unread && (known.is_some() || !self.asked.entry(place).or_default().is_due(OTHERS_EVERY)) {
+                continue;
+            }
+            let blocks = self.blocks_of(place);
             for (block, number) in blocks.iter_mut().zip(part * summary::BLOCKS..) {
                 block.judge(chain, (depth, number));
             }
             if !blocks.iter().all(|block| block.is_final) {
                 continue;
             }
-            let mut numbers = part * summary::BLOCKS..(part + 1) * summary::BLOCKS;
-            if numbers.any(|number| chain.has_unread_in(depth, number)) {
-                let asked = self.asked.entry(place).or_default();
-                let read = known.is_none() && asked.is_due(OTHERS_EVERY);
-                if read && summary::read_other(context, (chain, outputs), place).await? {
+            if unread {
+                if summary::read_other(context, (chain, outputs), place).await? {
                     self.summarised(place, 0);
                 }
                 continue;
@@ -239,7 +249,7 @@ impl Reader {
     /// Every block is due.
     #[cfg(test)]
     pub fn look_again(&mut self) {
-        self.budget = BURST;
+        self.budget = self.burst;
         self.depths.iter_mut().flatten().for_each(|block| block.every = Duration::ZERO);
     }
 
@@ -267,7 +277,7 @@ impl Reader {
 
     fn refill(&mut self) {
         let since = self.filled.elapsed().as_secs_f64();
-        self.budget = (self.budget + since * self.rate).min(BURST);
+        self.budget = (self.budget + since * self.rate).min(self.burst);
         self.filled = Instant::now();
     }
 

@@ -14,7 +14,7 @@ impl Follower {
         let due = duration_ms(self.options.lost_after);
         let began = self.chain.header().started_ms.max(self.sent_again_ms);
         let heard = self.chain.last_ended_ms().max(began);
-        let late = self.unsent() == 0 && now.saturating_sub(heard) > due;
+        let late = self.unsent() == 0 && self.held_back() == 0 && now.saturating_sub(heard) > due;
         // What this machine has still to send is not lost.
         late && !plan::is_there(&self.context.folder(&self.chain.header().id))
             && self.chain.overdue(now, &self.young_joins())

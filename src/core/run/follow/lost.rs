@@ -69,6 +69,7 @@ impl Follower {
         silent
             && open
             && self.unsent() == 0
+            && self.held_back() == 0
             && is_past(header.started_ms.max(self.sent_again_ms), quiet)
             && !plan::is_there(&self.context.folder(&header.id))
     }
@@ -143,7 +144,7 @@ impl Follower {
         if !still || !is_past(self.chain.last_ended_ms(), quiet) {
             return Ok(false);
         }
-        self.context.functions.is_idle(&stage.header().function, quiet).await
+        self.context.functions.is_idle(&stage.header().runs_on(), quiet).await
     }
 
     /// Those of the tasks that were sent so long before others that have ended already.

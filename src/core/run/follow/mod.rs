@@ -24,7 +24,7 @@
 
 use super::chain::Chain;
 use super::header::{RunEnd, is_run_id};
-use super::launch::Launch;
+use super::launch::{Ended, Launch};
 use super::manifest::{parts, read_parts};
 use super::{RunContext, RunError, RunHeader, sets_of, standing};
 use crate::cloud::now_ms;
@@ -101,6 +101,8 @@ pub struct Follower {
     beside: Vec<beside::Beside>,
     /// Keys of failed events that were read.
     events_seen: HashSet<String>,
+    /// What of the run was not sent, as its folder says.
+    held: beside::Held,
     /// end.json as it is in the bucket.
     end: Option<RunEnd>,
     /// Whether there is an end.json, be it that of a run that was opened again.
@@ -198,6 +200,7 @@ impl Follower {
             events: Due::default(),
             reports: Due::default(),
             events_seen: HashSet::new(),
+            held: beside::Held::default(),
             end: None,
             has_end: false,
             agains: again::Agains::default(),
@@ -310,7 +313,7 @@ impl Follower {
             changed |= self.look_at_folder().await?;
         }
         if !self.chain.is_complete() {
-            if self.events.is_due(slow / 2) {
+            if self.events.is_due(self.events_every()) {
                 changed |= self.look_at_events().await?;
             }
             if self.options.reports && self.reports.is_due(slow * 4) {
@@ -326,6 +329,10 @@ impl Follower {
             self.summarise(false).await?;
         }
         self.note_joins();
+        if let Some(meter) = &self.meter {
+            let Ended { tasks, total_ms } = self.ended_tasks();
+            meter.has_ended(tasks, total_ms);
+        }
         changed |= self.check_overwritten();
         changed |= self.check_overdue();
         changed |= self.settle().await?;
@@ -337,6 +344,29 @@ impl Follower {
             self.pause.mul_f64(1.5).min(self.options.slow)
         };
         Ok(changed)
+    }
+
+    /// Reads what is due of records and of what Lambda gave up on, and nothing else. Gives what of the launched tasks has ended.
+    ///
+    /// # Errors
+    /// The cloud does not answer; the next look may go well.
+    pub(in crate::run) async fn count_ended(&mut self) -> Result<Ended, RunError> {
+        let mut changed = self.records().await?;
+        if self.events.is_due(self.events_every()) {
+            changed |= self.look_at_events().await?;
+        }
+        let longer = self.pause.mul_f64(1.5).min(self.options.slow);
+        self.pause = if changed { self.options.fast } else { longer };
+        Ok(self.ended_tasks())
+    }
+
+    /// What of the launched tasks has ended.
+    fn ended_tasks(&self) -> Ended {
+        let first = self.chain.stages().next();
+        first.map_or_else(Ended::default, |stage| Ended {
+            tasks: stage.counts().done(),
+            total_ms: stage.measured().1.total_ms,
+        })
     }
 
     /// Reads what is due.

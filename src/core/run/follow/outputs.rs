@@ -4,21 +4,24 @@
 //! What was read is kept until a summary holds it: of a million tasks that have ended, only digests of places stay.
 
 use super::Follower;
+use crate::cloud::{CloudError, ErrorKind};
+use crate::dataset::Objects;
 use crate::dataset::objects::read;
 use crate::model::{Collision, OutputObject, TaskName, TaskState};
 use crate::run::RunError;
 use crate::run::chain::{Chain, Owner, Places, Unread, digest};
-use futures::StreamExt as _;
+use futures::{FutureExt as _, StreamExt as _};
 use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 use throng_contract::AttemptRecord;
 
 /// Records that are read at a time.
-const AT_ONCE: usize = 64;
+const AT_ONCE: usize = 128;
 /// The same in the local cloud, which has the tasks to do, too.
 const AT_ONCE_LOCAL: usize = 16;
 /// Records that are read before the clock is looked at.
-const AT_MOST: usize = 400;
+const AT_MOST: usize = 1_600;
 /// Records are read for so long between two looks at the ledger.
 const READ_FOR: Duration = Duration::from_millis(700);
 /// Collisions that are named.
@@ -159,18 +162,20 @@ impl Follower {
         if unread.is_empty() {
             return Ok(false);
         }
-        let (store, home) = (&self.context.store, &self.context.home);
         let at_once = if self.context.local { AT_ONCE_LOCAL } else { AT_ONCE };
-        let bodies: Vec<_> = futures::stream::iter(unread)
-            .map(|unread| async move { (read(store.as_ref(), home, &unread.key).await, unread) })
+        let records: Vec<_> = futures::stream::iter(unread)
+            .map(|unread| {
+                let key = unread.key.clone();
+                read_record(self.context.store.clone(), self.context.home.clone(), key)
+                    .map(|record| (record, unread))
+            })
             .buffered(at_once)
             .collect()
             .await;
         let mut failed = None;
-        for (body, unread) in bodies {
-            match body {
-                Ok(body) => {
-                    let record = body.and_then(|body| serde_json::from_slice::<AttemptRecord>(&body).ok());
+        for (record, unread) in records {
+            match record {
+                Ok(record) => {
                     if let Some(record) = &record {
                         self.chain.describe(&unread, record);
                     }
@@ -190,4 +195,22 @@ impl Follower {
         }
         failed.map_or(Ok(true), |error| Err(error.into()))
     }
+}
+
+/// Reads a record, in a task of its own: on all cores. What cannot be understood is `None`, as what is not there.
+async fn read_record(
+    store: Arc<dyn Objects>,
+    home: String,
+    key: Arc<str>,
+) -> Result<Option<AttemptRecord>, CloudError> {
+    let action = "s3:GetObject";
+    let name = key.clone();
+    let reading = tokio::spawn(async move {
+        let body = read(store.as_ref(), &home, &key).await?;
+        Ok(body.and_then(|body| serde_json::from_slice(&body).ok()))
+    });
+    let ended = |error: tokio::task::JoinError| {
+        Err(CloudError::new(ErrorKind::Other, action, &name, error.to_string()))
+    };
+    reading.await.unwrap_or_else(ended)
 }

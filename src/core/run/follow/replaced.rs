@@ -39,6 +39,7 @@ impl Follower {
         let quiet = self.quiet_for().is_some_and(|quiet| quiet >= self.options.slow * QUIET);
         let own = header.files && header.provider.is_none() && header.version > 1;
         if !quiet
+            || self.held_back() > 0
             || !own
             || self.chain.is_cancelled()
             || !self.has_read_all()

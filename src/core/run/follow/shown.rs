@@ -21,7 +21,17 @@ impl Follower {
         let counts = self.chain.counts();
         // What waits to be tried again is not lost.
         let waiting = counts.pending > self.chain.waiting() && counts.running == 0 && self.has_read_all();
+        let waiting = waiting && self.held_back() == 0;
         self.quiet_for().filter(|quiet| waiting && *quiet >= self.options.stalled_after)
+    }
+
+    /// Launched tasks that were not sent, so that none grows too old in the function's queue: by this process, or by another as
+    /// the run's folder says. They count as pending, and are not lost.
+    #[must_use]
+    pub fn held_back(&self) -> u64 {
+        let told = self.meter.as_ref().map_or(self.held.tasks, |meter| meter.held());
+        let pending = self.chain.stages().next().map_or(0, |first| first.counts().pending);
+        told.min(pending)
     }
 
     /// As an open run is shown.
@@ -49,6 +59,7 @@ impl Follower {
 
     /// Adds what the chain does not know.
     fn complete(&self, summary: &mut RunSummary) {
+        summary.held = self.held_back();
         summary.stalled_ms = self.stalled_ms();
         summary.reading = !self.has_read_all();
         summary.resent = self.resent();

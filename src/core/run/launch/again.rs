@@ -14,6 +14,7 @@ use crate::run::tracker::RunTracker;
 use crate::run::{
     Follower, RunContext, RunError, RunHeader, Store, Stores, files_of, refuse_standing, sets_of, variant,
 };
+use crate::words;
 use std::collections::{BTreeSet, HashMap};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -48,9 +49,7 @@ pub async fn send_again(
     refuse_standing(run, "sent again", "`throng run --again` runs what did not succeed")?;
     let mut follower = Follower::open(context, run).await?;
     follower.read().await?;
-    if follower.chain().is_cancelled() {
-        return Err(RunError::Refused(format!("run `{run}` was cancelled")));
-    }
+    refuse_closed(&follower, run)?;
     follower.load_inputs().await?;
     let mut tasks = to_send(follower.chain(), which);
     if tasks.iter().all(|(_, rows)| rows.is_empty()) {
@@ -78,6 +77,22 @@ pub async fn send_again(
     super::reopen::reopen(context, run, again).await?;
     let report = invoke_again(context, follower.chain(), tasks, meter, cancel).await?;
     Ok(SendReport { notes, ..report })
+}
+
+/// Refuses a run that was cancelled, or of which some is still held back.
+fn refuse_closed(follower: &Follower, run: &str) -> Result<(), RunError> {
+    if follower.chain().is_cancelled() {
+        return Err(RunError::Refused(format!("run `{run}` was cancelled")));
+    }
+    let held = follower.held_back();
+    if held > 0 {
+        return Err(RunError::Refused(format!(
+            "run `{run}`: {} held back by the throng that launched it, and sent as others end: `throng run --resume {run}` on its machine \
+             goes on when it was ended. Where that machine is gone, `throng cancel {run}`, then `throng run --again {run}`, does them anew",
+            words::plural(held, "task")
+        )));
+    }
+    Ok(())
 }
 
 /// What joins that have begun make of it.

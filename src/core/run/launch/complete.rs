@@ -6,7 +6,7 @@ use super::gate::Gate;
 use super::groups::Groups;
 use crate::cloud::CloudError;
 use crate::dataset::FileList;
-use crate::dataset::upload::AfterPut;
+use crate::dataset::upload::AroundPut;
 use crate::model::Place;
 use crate::run::{FunctionApi, RunError, RunHeader, Sets};
 use async_trait::async_trait;
@@ -140,7 +140,7 @@ impl Completed {
 }
 
 #[async_trait]
-impl AfterPut for Completed {
+impl AroundPut for Completed {
     async fn stored(&self, index: u64, _key: &str) -> Result<(), CloudError> {
         let mut ready = self.note(index).into_iter();
         while let Some(group) = ready.next() {
@@ -159,7 +159,12 @@ impl AfterPut for Completed {
 
     /// Whose files are all noted was invoked: that comes before the note.
     fn was_sent(&self, index: u64) {
-        let complete = self.note(index).len() as u64;
-        self.progress().before += complete;
+        let complete = self.note(index);
+        self.progress().before += complete.len() as u64;
+        if let Some(gate) = &self.gate {
+            let each = self.sets.per_input();
+            let tasks = complete.into_iter().map(|group| u64::from(group) * each);
+            gate.had_sent(tasks.flat_map(|first| first..first + each));
+        }
     }
 }

@@ -1,11 +1,11 @@
 //! Tasks that no trigger starts: one asynchronous invocation each.
 
 use super::events::Events;
-use super::gate::{self, Gate};
+use super::gate::Gate;
 use super::{Launch, SendReport};
 use crate::cloud::CloudError;
 use crate::dataset::pace::{Pace, drive};
-use crate::dataset::upload::{AfterPut, NotSent};
+use crate::dataset::upload::{AroundPut, NotSent};
 use crate::dataset::{Journal, Meter};
 use crate::run::cloud::TriggerPlace;
 use crate::run::{FunctionApi, RunError, RunHeader, Sets};
@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 /// Invocations in flight.
 pub(super) const AT_ONCE: u32 = 128;
 
-/// Invokes the function for uploaded files that did not trigger it.
+/// Invokes the function for uploaded files that do not trigger it; what does, is sent by being stored.
 pub(super) struct Untriggered {
     functions: Arc<dyn FunctionApi>,
     function: String,
@@ -43,12 +43,35 @@ impl Untriggered {
             gate,
         }
     }
+
+    fn is_triggered(&self, key: &str) -> bool {
+        self.triggers.iter().any(|trigger| trigger.starts(&self.bucket, key))
+    }
 }
 
 #[async_trait]
-impl AfterPut for Untriggered {
+impl AroundPut for Untriggered {
+    async fn admit(&self, index: u64, key: &str) {
+        let Some(gate) = self.gate.as_ref().filter(|_| self.is_triggered(key)) else { return };
+        for task in self.sets.tasks_of(index) {
+            gate.pass(task).await;
+        }
+    }
+
+    fn not_sent(&self, index: u64) {
+        if let Some(gate) = &self.gate {
+            gate.were_not_sent(self.sets.tasks_of(index));
+        }
+    }
+
+    fn was_sent(&self, index: u64) {
+        if let Some(gate) = &self.gate {
+            gate.had_sent(self.sets.tasks_of(index));
+        }
+    }
+
     async fn stored(&self, index: u64, key: &str) -> Result<(), CloudError> {
-        if self.triggers.iter().any(|trigger| trigger.starts(&self.bucket, key)) {
+        if self.is_triggered(key) {
             return Ok(());
         }
         // All of them again after a kill among them: at least once, counted exactly.
@@ -67,6 +90,7 @@ impl AfterPut for Untriggered {
 /// Invokes the function for objects that are there already.
 pub(super) async fn send(
     launch: &Launch,
+    gate: Option<Arc<Gate>>,
     meter: Arc<Meter>,
     cancel: &CancellationToken,
 ) -> Result<SendReport, RunError> {
@@ -81,7 +105,9 @@ pub(super) async fn send(
     let journal = Arc::new(journal);
     let report = SendReport { skipped: sent.len() as u64, ..SendReport::default() };
     (0..report.skipped).for_each(|_| meter.skip(0));
-    let (gate, following) = gate::of(launch, report.skipped).unzip();
+    if let Some(gate) = &gate {
+        gate.had_sent(sent.iter().copied());
+    }
     let mut tasks = (0..header.tasks).filter(|task| !sent.contains(task));
     let events = Arc::new(Events::new(&launch.context, header, &launch.sets));
     let next = || {
@@ -100,9 +126,7 @@ pub(super) async fn send(
             Ok(None)
         })
     };
-    let sent = all(&pace.clone(), cancel, &meter, report, next).await;
-    following.inspect(tokio::task::JoinHandle::abort);
-    sent
+    all(&pace.clone(), cancel, &meter, report, next).await
 }
 
 /// Makes invocations and adds to the report what came of each: nothing to say, or why it was not made. The first error

@@ -18,6 +18,8 @@
 //! resume    a run whose sending broke off
 //! send      files uploaded; those that cannot be are failed tasks
 //! gate      at most so many tasks under way
+//! held      what opens the gate, and how others hear of what is held back
+//! pacing    how many drain in the function's queue before they are too old
 //! limits    of a run, instead of its function's own
 //! invoke    tasks that no trigger starts
 //! complete  tasks of several files: invoked when the last is stored
@@ -43,9 +45,11 @@ mod events;
 mod fix;
 mod gate;
 mod groups;
+mod held;
 mod inputs;
 mod invoke;
 mod limits;
+mod pacing;
 mod pack_size;
 mod packs;
 mod prepare;
@@ -62,6 +66,7 @@ pub use again::{Resend, send_again};
 pub use cancel::cancel;
 pub(super) use chain::behind;
 pub use groups::groups_of_files;
+pub(super) use pacing::Ended;
 pub use prepare::{SOURCES, prepare};
 pub(super) use reopen::{Again, agains};
 pub use resume::{resume, unsent};
@@ -76,6 +81,7 @@ use crate::dataset::upload::NotSent;
 use crate::model::{Overrides, PackSize, Place};
 use crate::words::plural;
 use groups::Groups;
+use pacing::Pacing;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -214,6 +220,8 @@ pub struct Launch {
     later_too_new: Vec<String>,
     /// Why its tasks may not be able to read their inputs.
     doubt: Option<String>,
+    /// What holds its tasks back, so that none grows too old in the function's queue.
+    pacing: Option<Pacing>,
     /// Held while this launch lives, so that nobody else sends the same inputs.
     claim: Option<std::fs::File>,
 }
@@ -280,7 +288,8 @@ impl Launch {
             )
         });
         let first = absent.into_iter().chain(self.told.iter().cloned());
-        first.chain(self.doubt.clone()).chain(invoked).chain(later).collect()
+        let paced = self.pacing.as_ref().map(|pacing| pacing.told(self.header.tasks));
+        first.chain(self.doubt.clone()).chain(invoked).chain(later).chain(paced).collect()
     }
 
     /// Sets of parameters of its tasks.

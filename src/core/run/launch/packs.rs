@@ -1,11 +1,12 @@
 //! Tasks that share invocations: a pack is sent when all of its inputs are stored.
 
 use super::events::task_event;
+use super::gate::Gate;
 use super::invoke::AT_ONCE;
 use super::{Launch, SendReport};
 use crate::cloud::CloudError;
 use crate::dataset::pace::{Pace, drive};
-use crate::dataset::upload::{AfterPut, NotSent};
+use crate::dataset::upload::{AroundPut, NotSent};
 use crate::dataset::{Journal, Meter};
 use crate::run::{FunctionApi, ManifestEntry, RunError, RunHeader, Sets};
 use async_trait::async_trait;
@@ -24,6 +25,7 @@ pub(super) struct Packer {
     bucket: String,
     /// Tasks of a pack.
     each: u64,
+    gate: Option<Arc<Gate>>,
     journal: Journal,
     state: Mutex<State>,
 }
@@ -38,20 +40,25 @@ struct State {
 
 impl Packer {
     /// For a launch whose header says how tasks are packed; reads what an earlier process has sent.
-    pub async fn open(launch: &Launch, each: u64) -> Result<Self, RunError> {
+    pub async fn open(launch: &Launch, each: u64, gate: Option<Arc<Gate>>) -> Result<Self, RunError> {
         let path = launch.context.folder(&launch.header.id).join("packs.journal");
         let opened = tokio::task::spawn_blocking(move || Journal::open::<u64>(&path)).await;
         let (journal, sent) =
             opened.map_err(std::io::Error::other).and_then(|opened| opened).map_err(journal_error)?;
-        Ok(Self {
+        let packer = Self {
             functions: launch.context.functions.clone(),
             header: launch.header.clone(),
             sets: launch.sets.clone(),
             bucket: launch.place.bucket.clone(),
             each,
+            gate,
             journal,
             state: Mutex::new(State { sent: sent.into_iter().collect(), ..State::default() }),
-        })
+        };
+        if let Some(gate) = &packer.gate {
+            gate.had_sent(packer.state().sent.iter().flat_map(|pack| packer.tasks(*pack)));
+        }
+        Ok(packer)
     }
 
     fn state(&self) -> std::sync::MutexGuard<'_, State> {
@@ -93,6 +100,9 @@ impl Packer {
         };
         let tasks: Vec<_> = self.tasks(pack).filter_map(event).collect();
         if !tasks.is_empty() {
+            if let Some(gate) = &self.gate {
+                gate.pass_together(self.tasks(pack)).await;
+            }
             let run = self.header.id.clone();
             let number = self.tasks(pack).start;
             let whole = Pack { run, stage: 0, number, send: 0, generation: 0, tasks, tried: BTreeMap::new() };
@@ -191,7 +201,7 @@ fn journal_error(error: std::io::Error) -> RunError {
 }
 
 #[async_trait]
-impl AfterPut for Packer {
+impl AroundPut for Packer {
     /// Sends the packs that have all of their inputs now. What lacks inputs for good is sent at the end.
     async fn stored(&self, index: u64, key: &str) -> Result<(), CloudError> {
         let due: Vec<(u64, BTreeMap<u64, String>)> = {

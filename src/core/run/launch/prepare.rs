@@ -3,6 +3,7 @@
 use super::allow::{Allowed, allow};
 use super::fix::{Fixed, fix};
 use super::groups::Groups;
+use super::pacing::Pacing;
 use super::pack_size::choose;
 use super::select::Sieve;
 use super::skip::skip;
@@ -17,7 +18,7 @@ use crate::private;
 use crate::run::cloud::FunctionFacts;
 use crate::run::header::{RunHeader, StartedBy, new_run_id};
 use crate::run::manifest::write_manifest;
-use crate::run::{ReusedTask, RunContext, RunError, Unchanged, plan, reused};
+use crate::run::{ReusedTask, RunContext, RunError, Unchanged, plan, reused, variant};
 use std::sync::Arc;
 use throng_contract::barrier::ALL;
 use throng_contract::keys::run_key;
@@ -63,14 +64,8 @@ pub async fn prepare(
     // Last of what refuses a launch: it looks at many runs.
     behind.refuse_mixing(context, &request).await?;
     told.extend(sieve.told());
-    let at = by_group::At {
-        places,
-        roots,
-        provider: provider.as_deref(),
-        place: &place,
-        home: &context.home,
-        files,
-    };
+    let from = provider.as_deref();
+    let at = by_group::At { places, roots, provider: from, place: &place, home: &context.home, files };
     let (by, sorted) = (behind.by.as_deref(), (&mut inputs, groups.as_mut()));
     let join_groups = by_group::sort(by, sorted, &mut request, &at, without)?;
     told.extend(join_groups.as_ref().map(by_group::told));
@@ -124,16 +119,30 @@ pub async fn prepare(
         sets: Arc::new(request.sets),
         place,
         triggers_too_new: files && are_too_new(&facts),
-        triggers: facts.triggers,
+        triggers: facts.triggers.clone(),
         stored: behind.stored,
         later_too_new: behind.too_new,
         absent,
         reused,
         told,
         doubt,
+        pacing: None,
         claim: None,
     };
-    launch.begin().await
+    begin(context, &facts, launch).await
+}
+
+/// Makes a run of a launch, and the function that it needs.
+async fn begin(context: &RunContext, facts: &FunctionFacts, launch: Launch) -> Result<Launch, RunError> {
+    let pacing = Pacing::of(context, &launch.header, facts).await;
+    // What Lambda refuses is refused while there is no run.
+    variant::ready(context, &launch.header).await?;
+    let header = launch.header.clone();
+    let begun = Launch { pacing, ..launch }.begin().await;
+    if begun.is_err() {
+        variant::done(context, &header).await;
+    }
+    begun
 }
 
 /// There is no run: everything was done before.

@@ -1,6 +1,7 @@
 //! Goes on with a run whose sending broke off.
 
 use super::groups::Groups;
+use super::pacing::Pacing;
 use super::reopen::{Again, reopen};
 use super::{Launch, facts_of};
 use crate::dataset::FileList;
@@ -61,7 +62,8 @@ pub async fn resume(context: &RunContext, run: &str) -> Result<Launch, RunError>
         None => (listed(&entries, &sets), Place { bucket: header.bucket.clone(), prefix: String::new() }),
     };
     let groups = groups_of((&header, &sets), entries, &inputs, &place)?;
-    let triggers = facts_of(context, &header.function).await?.triggers;
+    let facts = facts_of(context, &header.function).await?;
+    let pacing = Pacing::of(context, &header, &facts).await;
     reopen(context, run, Again::now()).await?;
     Ok(Launch {
         context: context.clone(),
@@ -70,7 +72,7 @@ pub async fn resume(context: &RunContext, run: &str) -> Result<Launch, RunError>
         groups: groups.map(Arc::new),
         sets: Arc::new(sets),
         place,
-        triggers,
+        triggers: facts.triggers,
         triggers_too_new: false,
         stored: Vec::new(),
         later_too_new: Vec::new(),
@@ -78,6 +80,7 @@ pub async fn resume(context: &RunContext, run: &str) -> Result<Launch, RunError>
         absent: 0,
         told: Vec::new(),
         reused: Vec::new(),
+        pacing,
         claim,
     })
 }

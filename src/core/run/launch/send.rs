@@ -2,13 +2,15 @@
 
 use super::cancel::watch;
 use super::complete::Completed;
+use super::gate::Gate;
+use super::held::Held;
 use super::packs::Packer;
-use super::{Launch, SendReport, gate, invoke};
+use super::{Launch, SendReport, invoke};
 use crate::cloud::{CloudError, now_ms};
 use crate::dataset::Meter;
 use crate::dataset::objects::Put;
 use crate::dataset::pace::{Pace, drive};
-use crate::dataset::upload::{AfterPut, NotSent, Upload, UploadError, UploadRun, already_sent};
+use crate::dataset::upload::{AroundPut, NotSent, Upload, UploadError, UploadRun};
 use crate::model::TaskState;
 use crate::run::header::StartedBy;
 use crate::run::{RunError, plan, variant};
@@ -29,16 +31,21 @@ impl Launch {
         let token = cancel.child_token();
         let watcher = tokio::spawn(watch(self.context.clone(), self.header.id.clone(), token.clone()));
         variant::ready(&self.context, &self.header).await?;
-        let packer = self.packer().await?;
+        let held = self.held(&meter);
+        let gate = held.as_ref().map(Held::gate);
+        let packer = self.packer(gate.clone()).await?;
         let report = if self.header.files {
-            self.send_files(packer, meter, &token).await
+            self.send_files((packer, gate), meter, &token).await
         } else if let Some(packer) = packer {
             meter.total(self.header.tasks, 0);
             packer.rest(&self, &[], Some(&meter), &token).await
         } else {
-            invoke::send(&self, meter, &token).await
+            invoke::send(&self, gate, meter, &token).await
         };
         watcher.abort();
+        if let Some(held) = held.filter(|_| report.is_ok()) {
+            held.end().await;
+        }
         match report {
             // Not by our caller, so by the run's cancel.json.
             Err(RunError::Cancelled) if !cancel.is_cancelled() => {
@@ -54,9 +61,9 @@ impl Launch {
     }
 
     /// What sends its packs, when it has some.
-    async fn packer(&self) -> Result<Option<Arc<Packer>>, RunError> {
+    async fn packer(&self, gate: Option<Arc<Gate>>) -> Result<Option<Arc<Packer>>, RunError> {
         match &self.header.pack {
-            Some(rule) => Ok(Some(Arc::new(Packer::open(self, rule.tasks.max(1)).await?))),
+            Some(rule) => Ok(Some(Arc::new(Packer::open(self, rule.tasks.max(1), gate).await?))),
             None => Ok(None),
         }
     }
@@ -69,23 +76,18 @@ impl Launch {
 
     async fn send_files(
         &self,
-        packer: Option<Arc<Packer>>,
+        (packer, gate): (Option<Arc<Packer>>, Option<Arc<Gate>>),
         meter: Arc<Meter>,
         cancel: &CancellationToken,
     ) -> Result<SendReport, RunError> {
         let invokes = self.header.started_by == StartedBy::Invoke;
         let journal = self.context.folder(&self.header.id).join("sent.journal");
-        let before = match self.header.overrides.concurrency {
-            Some(_) => self.sets.per_input() * already_sent(&journal).await.map_err(UploadError::from)?,
-            None => 0,
-        };
-        let (gate, following) = gate::of(self, before).unzip();
         let completed =
             self.groups.as_ref().map(|groups| Arc::new(Completed::of(self, groups, gate.clone())));
-        let after: Option<Arc<dyn AfterPut>> = match (&completed, &packer) {
+        let around: Option<Arc<dyn AroundPut>> = match (&completed, &packer) {
             (Some(completed), _) => Some(completed.clone()),
             (None, Some(packer)) => Some(packer.clone()),
-            (None, None) if invokes => Some(Arc::new(invoke::Untriggered::of(self, gate))),
+            (None, None) if invokes || gate.is_some() => Some(Arc::new(invoke::Untriggered::of(self, gate))),
             (None, None) => None,
         };
         let one_each = completed.is_none();
@@ -101,10 +103,9 @@ impl Launch {
             }),
             journal,
             options: self.context.upload,
-            after,
+            around,
         };
         let uploaded = upload.send(self.context.store.clone(), meter, cancel).await;
-        following.inspect(tokio::task::JoinHandle::abort);
         let uploaded = uploaded.map_err(|error| match error {
             UploadError::Cancelled => RunError::Cancelled,
             other => other.into(),

@@ -1,6 +1,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 mod chosen;
 mod grouped;
+mod paced;
 mod packed;
 mod unchanged;
 mod varied;
@@ -13,7 +14,7 @@ use crate::deploy::Packs;
 use crate::model::TaskName;
 use crate::model::TaskState;
 use crate::run::header::StartedBy;
-use crate::run::{Follower, FunctionApi, read_manifest};
+use crate::run::{FollowOptions, Follower, FunctionApi, read_manifest};
 use async_trait::async_trait;
 use std::collections::HashSet;
 use std::sync::Mutex;
@@ -93,6 +94,8 @@ impl World {
                     memory_mb: 256,
                     tmp_mb: 512,
                     timeout_s: 300,
+                    concurrency: None,
+                    event_age_s: 0,
                     packs: Packs::Alone,
                     retries,
                     contract: Some(versions::CONTRACT),

@@ -28,6 +28,13 @@ pub enum Looked {
     Unread(RunError),
 }
 
+/// Whether it is written that a run has ended, and it was not opened again since.
+pub(in crate::run) async fn has_ended(context: &RunContext, id: &str) -> Result<bool, RunError> {
+    let header = read_header(context, id).await?;
+    let end = read(context.store.as_ref(), &context.home, &end_key(id)).await?;
+    Ok(end.is_some_and(|end| of_end(&header, &end).is_some()))
+}
+
 /// Reads what was launched, and how it ended if that was written.
 pub async fn what_it_is(context: &RunContext, id: &str, resend_after: Option<Duration>) -> Looked {
     let look = async {
@@ -107,6 +114,7 @@ pub fn unread(id: &str) -> RunSummary {
         rate: 0.0,
         eta_s: None,
         unsent: 0,
+        held: 0,
         stalled_ms: None,
         settled: false,
         waiting: 0,

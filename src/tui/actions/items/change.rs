@@ -83,8 +83,18 @@ pub fn resume(app: &mut App, _: &str) {
     if waiting == 0 {
         return app.refuse("Every task has begun. When all have ended, R runs again what did not succeed.");
     }
+    let of = format!("{} of {}", run.id, run.function);
+    if run.held > 0 {
+        let held = words::plural(run.held, "task");
+        let lines = vec![
+            of,
+            format!("{held} held back: from here they are sent as others end."),
+            "That is possible on the machine that launched the run.".to_owned(),
+        ];
+        return app.push(Confirm::yes("Go on?", lines, move |app| app.send(Command::ResumeRun(run.id))));
+    }
     let lines = vec![
-        format!("{} of {}", run.id, run.function),
+        of,
         format!("{} not begun; what was only late is counted once.", words::plural(waiting, "task")),
     ];
     app.push(Confirm::yes("Send again?", lines, move |app| app.send(Command::ResumeRun(run.id))));

@@ -211,3 +211,27 @@ async fn what_is_left_of_a_pack_is_fired_once() {
     assert!(!other.start_packs().await);
     assert_eq!(site.functions.packs.lock().unwrap().len(), 2);
 }
+
+#[tokio::test]
+async fn packs_are_held_back_as_their_tasks_are() {
+    let mut site = site(Packs::Alone, 1);
+    // One at a time, each of five minutes at worst: 36 drain in three hours.
+    let facts = FunctionFacts { concurrency: Some(1), ..facts(Packs::Alone, 1) };
+    site.functions = Arc::new(Packed { facts, ..Packed::default() });
+    site.context = RunContext { functions: site.functions.clone(), ..site.context };
+    let inputs = site.world.files(95);
+    let launch = site.prepare(inputs, Some(PackSize::Tasks(10))).await.unwrap();
+    let run = launch.header().id.clone();
+    let meter = Arc::new(crate::dataset::Meter::default());
+    let sending = tokio::spawn({
+        let meter = meter.clone();
+        async move { launch.send(meter, &CancellationToken::new()).await }
+    });
+    while meter.held() != 55 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    assert_eq!(site.packed().len(), 4);
+    super::paced::ended(&site.world, &run, 0..95);
+    assert_eq!(sending.await.unwrap().unwrap().sent, 95);
+    assert_eq!(site.packed().concat(), (0..95).collect::<Vec<_>>());
+}
