@@ -33,7 +33,7 @@ use std::path::Path;
 use std::time::Instant;
 use throng_contract::barrier::{ALL, Join, Start, first_success};
 use throng_contract::keys::{RecordName, records_prefix};
-use throng_contract::{FailureClass, TaskRef};
+use throng_contract::{FailureClass, TaskRef, TaskState};
 
 /// Name of the list, beside the input folder.
 const LIST: &str = "inputs.tsv";
@@ -54,12 +54,19 @@ pub fn recognise(job: &mut Job, settings: &RuntimeSettings) {
     job.start = Some(start);
 }
 
-/// Whether a join has succeeded already: events come more than once. Who cannot know it does it again.
-pub fn is_done(s3: &S3, home: &str, task: &TaskRef, until: Instant) -> bool {
+/// Whether the start of a join has led to its success already: events come more than once. Who cannot know it does it again.
+pub fn is_done(s3: &S3, home: &str, start: &Start, until: Instant) -> bool {
+    let task = &start.task;
     let prefix = format!("{}{}_", records_prefix(task), task.task);
     let keys = s3.list_all(home, &prefix, until).unwrap_or_default();
     let names: Vec<_> = keys.iter().filter_map(|key| Some((RecordName::parse(key)?, key.as_str()))).collect();
-    first_success(names.iter().map(|(name, key)| (name, *key))).is_some()
+    if start.generation == 0 {
+        return first_success(names.iter().map(|(name, key)| (name, *key))).is_some();
+    }
+    // It had begun before, for less.
+    let Some(whose) = claim::whose(s3, home, start, until) else { return false };
+    let own = |name: &RecordName| name.state == TaskState::Succeeded && name.attempt.request_id == whose;
+    names.iter().any(|(name, _)| own(name))
 }
 
 /// Writes the list, and stages the files unless the join does without.
