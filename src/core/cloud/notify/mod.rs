@@ -127,7 +127,23 @@ impl Notifications {
             entries.push(entry(new).map_err(|error| invalid(error.to_string()))?);
         }
         self.0.lambda_function_configurations = Some(entries);
+        self.name_rules_as_documented();
         Ok(())
+    }
+
+    /// Others' entries are written back as they were answered, but for this: AWS answers `Prefix`, and its model takes `prefix` alone.
+    fn name_rules_as_documented(&mut self) {
+        let functions = self.0.lambda_function_configurations.iter_mut().flatten();
+        let queues = self.0.queue_configurations.iter_mut().flatten();
+        let topics = self.0.topic_configurations.iter_mut().flatten();
+        let filters = functions.map(|entry| &mut entry.filter);
+        let filters =
+            filters.chain(queues.map(|entry| &mut entry.filter)).chain(topics.map(|entry| &mut entry.filter));
+        let keys = filters.flatten().filter_map(|filter| filter.key.as_mut());
+        for rule in keys.filter_map(|key| key.filter_rules.as_mut()).flatten() {
+            let name = rule.name.take().map(|name| name.as_str().to_ascii_lowercase());
+            rule.name = name.map(|name| FilterRuleName::from(name.as_str()));
+        }
     }
 }
 

@@ -71,3 +71,18 @@ fn overlap_needs_a_common_event_prefix_and_suffix() {
     assert!(put.overlaps(&of("", "")));
     assert!(!removed.overlaps(&of("", "")));
 }
+
+/// AWS answers names of rules that its own model does not take.
+#[test]
+fn rules_of_others_are_written_as_the_model_has_them() {
+    let mut now = shared();
+    for entry in now.0.lambda_function_configurations.iter_mut().flatten() {
+        let key = entry.filter.as_mut().and_then(|filter| filter.key.as_mut()).unwrap();
+        for rule in key.filter_rules.iter_mut().flatten() {
+            rule.name = Some(FilterRuleName::from("Prefix"));
+        }
+    }
+    assert_ne!(now, shared());
+    now.replace(OURS, &[]).unwrap();
+    assert_eq!(now, shared());
+}
