@@ -42,9 +42,32 @@ pub async fn rerun(
             Which::Changed => changed(&runs, &header).await?,
         };
         request.overrides.memory_mb = memory_mb.or(request.overrides.memory_mb);
-        Launched::of(run::prepare(&runs, request, observer.token()).await)
+        let launched = Launched::of(run::prepare(&runs, request, observer.token()).await);
+        let mut launched = launched?;
+        if let (Launched::Run(launch), Which::Unsuccessful) = (&mut launched, which) {
+            let joins = parted(launch.header(), run);
+            launch.told.extend(joins);
+        }
+        Ok::<_, JobError>(launched)
     };
     observer.until_cancelled(again).await
+}
+
+/// That joins behind a new run get what comes of it alone, where another way gives them everything.
+fn parted(header: &RunHeader, of: &str) -> Option<String> {
+    let joins: Vec<_> = header
+        .stages
+        .iter()
+        .filter(|stage| stage.join.is_some())
+        .map(|stage| stage.function.as_str())
+        .collect();
+    (!joins.is_empty()).then(|| {
+        format!(
+            "{} gets what comes of this new run alone; `throng run --resume {of} --failed` does again in run {of} itself what failed \
+             there, so that it gets everything",
+            joins.join(" and ")
+        )
+    })
 }
 
 /// What a run was launched over, as the request for a new one.

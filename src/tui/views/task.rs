@@ -8,7 +8,7 @@ use crate::widgets::bar;
 use crate::widgets::facts::Facts;
 use throng_core::clean;
 use throng_core::engine::{Snapshot, TaskView};
-use throng_core::model::{AttemptRecord, OutputObject, TaskName, TaskRow};
+use throng_core::model::{AttemptRecord, FailureClass, OutputObject, TaskName, TaskRow, TaskState};
 use throng_core::run;
 use throng_core::words::{self, Clean};
 
@@ -127,6 +127,9 @@ pub fn facts(
     let Some(record) = records.get(attempt.min(records.len().saturating_sub(1))) else {
         if let Some(row) = &view.row {
             facts.styled("state", super::run::state_word(row, look), theme.state(row.state));
+            if row.state == TaskState::Cancelled && row.class == Some(FailureClass::Upstream) {
+                facts.add("why", "what it waits for did not all succeed");
+            }
             if row.is_reported() {
                 let class = row.class.map_or("", |class| class.as_str());
                 facts.add("why", &clean!("{class}, as the platform's log says; the record is not there yet"));

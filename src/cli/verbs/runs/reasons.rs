@@ -25,6 +25,9 @@ pub(crate) fn reason(record: &AttemptRecord, memory_mb: Option<u32>) -> String {
 /// Why a task failed of which nothing was ever heard.
 pub(crate) fn unheard(row: &TaskRow) -> Option<&'static str> {
     match row.class.filter(|_| row.attempts == 0)? {
+        FailureClass::Upstream if row.state == TaskState::Cancelled => Some(
+            "what it waits for did not all succeed: when that is done again (`throng run --resume RUN --failed`), it begins",
+        ),
         FailureClass::Upstream => {
             Some("its input was replaced before it began: another task or run stored under the same key")
         }

@@ -211,7 +211,7 @@ pub struct Launch {
     /// Tasks that it has not, because earlier runs had done them.
     reused: Vec<ReusedTask>,
     /// What a person should know of inputs that were left out, and of those that were not.
-    told: Vec<String>,
+    pub(crate) told: Vec<String>,
     /// Whether S3 may not start the function yet.
     triggers_too_new: bool,
     /// Where its stages store their outputs, the launched one first.

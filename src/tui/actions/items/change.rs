@@ -104,6 +104,7 @@ fn run_again(app: &mut App, run: RunSummary) {
     let bad = run.counts.unsuccessful();
     // Of a chain, and of what arrived by itself, nobody can tell what changed.
     let comparable = run.stages.is_empty() && !run.standing;
+    let joined = run.stages.iter().any(|stage| stage.join);
     let RunSummary { id, function, .. } = run;
     let (name, of) = (id.clone(), function.clone());
     let again = move |which| {
@@ -126,6 +127,10 @@ fn run_again(app: &mut App, run: RunSummary) {
         format!("{name} of {of}"),
         format!("{} did not succeed: a new run with their inputs.", words::plural(bad, "task")),
     ];
+    if joined {
+        lines.push("A join behind them gets what comes of these alone. To do them again in".to_owned());
+        lines.push("this run, with all the rest: `throng run --resume RUN --failed`.".to_owned());
+    }
     if comparable {
         lines.push("Or with what changed: inputs that are new or other since, as well.".to_owned());
     }
