@@ -288,7 +288,7 @@ impl Worker<'_> {
     /// Whether a job is a join that was done before.
     fn is_done(&self, attempt: &Attempt<'_>, job: &Job) -> bool {
         let (Some(start), Some(home)) = (&job.start, &self.settings.home_bucket) else { return false };
-        join::is_done(self.stores.own(), home, &start.task, attempt.end)
+        join::is_done(self.stores.own(), home, start, attempt.end)
     }
 
     /// Whether a job is the start of a join that another invocation works on. Who sends one again by an event of ours means it.

@@ -62,7 +62,11 @@ fn main() {
             dollars * 1e6
         );
     }
-    println!("the join itself, reading {count} records: {} ms", tasks[0]["duration_ms"]);
+    println!(
+        "the join itself, reading {count} records: {} ms, {} MiB",
+        tasks[0]["duration_ms"],
+        tasks[0]["peak_memory"].as_u64().unwrap_or_default() >> 20
+    );
 }
 
 /// What a run took.

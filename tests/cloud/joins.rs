@@ -1,7 +1,7 @@
 //! Joins: a function that starts once, when everything before it has ended, with nobody watching.
 
 use crate::faults::world::{World, rule};
-use crate::support::{Home, between, wait_for};
+use crate::support::{Home, between, wait_for, wait_while_it_goes_on};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
@@ -9,7 +9,7 @@ const SMALL: &str = "      memory: 128\n      timeout: 20\n";
 
 /// `split` writes the words of its input as files; `count` counts letters, and fails for the word `bad`; `montage` joins what
 /// `count` has stored, and lists it.
-fn deploy(home: &Home, when: &str) {
+pub fn deploy(home: &Home, when: &str) {
     let split = "#!/bin/sh\nname=${INPUT_FILE_PATH##*/}\nmkdir \"$TMP_OUTPUT_DIR/$name\"\n\
                  for word in $(cat \"$INPUT_FILE_PATH\"); do printf %s $word > \"$TMP_OUTPUT_DIR/$name/$word.word\"; done\n";
     let count = "#!/bin/sh\nword=$(cat \"$INPUT_FILE_PATH\")\n[ $word != bad ] || { echo 'a bad word' >&2; exit 4; }\n\
@@ -32,7 +32,7 @@ fn joins(when: &str) -> String {
     )
 }
 
-fn read(home: &Home, key: &str) -> String {
+pub fn read(home: &Home, key: &str) -> String {
     let to = home.path().join("got");
     let _ = std::fs::remove_dir_all(&to);
     home.ok(&["get", &format!("s3://{key}"), to.to_str().unwrap()]);
@@ -40,12 +40,12 @@ fn read(home: &Home, key: &str) -> String {
     std::fs::read_to_string(file).unwrap()
 }
 
-fn stage<'v>(run: &'v Value, function: &str) -> &'v Value {
+pub fn stage<'v>(run: &'v Value, function: &str) -> &'v Value {
     let stages = run["stages"].as_array().unwrap();
     stages.iter().find(|stage| stage["function"] == function).unwrap_or_else(|| panic!("{run}"))
 }
 
-fn run(home: &Home) -> (Option<i32>, Value, String) {
+pub fn run(home: &Home) -> (Option<i32>, Value, String) {
     let output = home.run(&["run", "split", "in", "--wait", "--output", "json"]);
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     let run = serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {said}"));
@@ -89,7 +89,7 @@ fn a_join_starts_once_and_gets_everything_before_it() {
 }
 
 /// Keys of start markers.
-fn markers(home: &Home) -> Vec<String> {
+pub fn markers(home: &Home) -> Vec<String> {
     let all = home.json(&["ls", "s3://throng-home/start/", "--recursive"]);
     let rows = all["objects"].as_array().or(all.as_array()).unwrap_or_else(|| panic!("{all}"));
     rows.iter().map(|row| row["key"].as_str().unwrap().to_owned()).collect()
@@ -164,7 +164,8 @@ fn fifteen_hundred_tasks_start_one_join() {
     }
     home.ok(&["run", "one", "in"]);
     let id = home.json(&["runs"])[0]["id"].as_str().unwrap().to_owned();
-    wait_for("the join's output", || home.run(&["get", "s3://wide/out/list.tsv", "-"]).status.success());
+    let there = || home.run(&["get", "s3://wide/out/list.tsv", "-"]).status.success();
+    wait_while_it_goes_on("the join's output", there, || home.json(&["runs"])[0]["counts"].clone());
     let run = home.json(&["runs", &id, "--wait"]);
     assert_eq!(
         (&run["counts"]["total"], &run["counts"]["succeeded"]),

@@ -24,6 +24,7 @@ mod full_disk;
 mod groups;
 mod images;
 mod joins;
+mod joins_again;
 mod json;
 mod limits;
 mod memory;

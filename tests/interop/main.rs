@@ -23,6 +23,7 @@ mod registry;
 #[cfg(target_arch = "x86_64")]
 mod runtime;
 mod s3;
+mod stages;
 mod webdav;
 
 /// The local Lambda of the tests in `product`, for clients of others.

@@ -61,7 +61,7 @@ fn the_runtime_and_throng_work_on_ministack() {
         ),
     );
     let functions = home.json(&["functions"]);
-    assert_eq!(functions.as_array().unwrap().len(), 2, "{functions}");
+    assert_eq!(functions.as_array().unwrap().len(), 5, "{functions}");
     assert_eq!(home.json(&["functions", "many"])["memory_mb"], 256);
 
     for index in 0..12 {
@@ -100,10 +100,12 @@ fn the_runtime_and_throng_work_on_ministack() {
     });
     assert!(follow.is_ok());
 
+    a_chain_with_a_join(&home);
+
     let refused = home.run(&["rm", "--yes", "function", "many"]);
     assert_eq!(refused.status.code(), Some(4), "throng did not make it");
     home.ok(&["rm", "--yes", "function", "many", "--foreign"]);
-    assert_eq!(home.json(&["functions"]).as_array().unwrap().len(), 1);
+    assert_eq!(home.json(&["functions"]).as_array().unwrap().len(), 4);
     home.ok(&["rm", "--yes", "object", "data/there/"]);
     let report = Report::of(recorder.folder(), &["--requests-only"]);
     report.assert_no_problem();
@@ -113,6 +115,25 @@ fn the_runtime_and_throng_work_on_ministack() {
     assert!(report.0["seen"]["s3"]["PutObject"].as_u64() >= Some(75), "the runtime's requests are missing");
     drop(server);
     assert_no_process_works_in(&home);
+}
+
+/// Outputs start the next function by events of ministack's S3, and the last task's start marker the join.
+fn a_chain_with_a_join(home: &Home) {
+    for index in 0..3 {
+        home.write(&format!("films/f{index}"), "x");
+    }
+    let run = home.json(&["run", "halve", "films", "--wait"]);
+    let stages: Vec<_> = run["stages"].as_array().unwrap_or_else(|| panic!("{run}")).iter().collect();
+    let told: Vec<_> = stages
+        .iter()
+        .map(|stage| (stage["function"].as_str().unwrap(), stage["counts"]["succeeded"].as_u64().unwrap()))
+        .collect();
+    assert_eq!(told, [("halve", 3), ("tally", 6), ("gather", 1)], "{run}");
+    assert_eq!((&run["counts"]["total"], &run["settled"]), (&10.into(), &true.into()), "{run}");
+    home.ok(&["get", "data/gather/out/", "gathered"]);
+    let read = |name: &str| std::fs::read_to_string(home.path().join("gathered/out").join(name)).unwrap();
+    assert_eq!(read("tasks"), "0.0\n0.1\n1.0\n1.1\n2.0\n2.1\n");
+    assert_eq!(read("files"), "f0-1.count\nf0-2.count\nf1-1.count\nf1-2.count\nf2-1.count\nf2-2.count\n");
 }
 
 /// Environments outlive ministack's end by a moment: their Runtime API is gone.

@@ -80,6 +80,7 @@ fn a_session_on_the_local_cloud_speaks_as_the_models_say() {
     home.ok(&["ls", "model-data"]);
     home.ok(&["ls", "model-data", "--recursive"]);
     objects(&home);
+    crate::stages::stages(&home);
     // A key that XML cannot say is deleted by its address.
     home.write("odd/scan\u{1}.txt", "x");
     home.ok(&["put", "odd", "model-data/box"]);
@@ -265,6 +266,15 @@ fn a_session_on_moto_asks_as_the_models_say() {
     home.ok(&["rm", "--yes", "bucket", "model-data"]);
 
     network(&home, recorder.folder());
+    // Start markers of a join are told to it by a notification of the home bucket.
+    home.function(
+        "j",
+        "#!/bin/sh\n",
+        "      after: n\n      output: [{storage_provider: s3, path: net-data/joined}]\n",
+    );
+    home.ok(&["deploy", "j.yaml"]);
+    assert!(home.ok(&["deploy", "j.yaml", "--dry-run"]).contains("keep    trigger"));
+    home.ok(&["rm", "--yes", "function", "j", "--with-data"]);
 
     let report = Report::of(recorder.folder(), &["--requests-only"]);
     report.assert_no_problem();

@@ -1,7 +1,8 @@
 """The runtime as a `bootstrap` under ministack, by boto3. Arguments: ministack's URL, the runtime, a folder to work in.
 
 `count` is the runtime alone, which is invoked and then started by an object. `many` is left behind for throng: its bootstrap gives
-each environment a folder of its own, as Lambda gives each a /tmp of its own."""
+each environment a folder of its own, as Lambda gives each a /tmp of its own. So are `halve`, whose outputs start `tally`, and `gather`,
+which joins what that stores: with the tags and notifications that a deployment by throng gives them."""
 import io
 import json
 import pathlib
@@ -20,26 +21,32 @@ SCRIPT = 'echo "counting $(basename "$INPUT_FILE_PATH")"; wc -c < "$INPUT_FILE_P
 OWN_FOLDER = f'#!/bin/sh\nAWS_ENDPOINT_URL={url} THRONG_TMP=$(mktemp -d "{work}/XXXXXX") exec "$(dirname "$0")/runtime"\n'
 
 
-def make(name, files):
+HALVE = 'for part in 1 2; do echo x > "$TMP_OUTPUT_DIR/$(basename "$INPUT_FILE_PATH")-$part"; done'
+GATHER = 'cut -f 4 "$INPUT_LIST" > "$TMP_OUTPUT_DIR/tasks"; ls "$TMP_INPUT_DIR" > "$TMP_OUTPUT_DIR/files"'
+
+
+def make(name, files, script=SCRIPT, output=None, starts=("data", None), tags=None):
+    output, (bucket, prefix) = output or f"{name}/out", starts
     body = io.BytesIO()
     with zipfile.ZipFile(body, "w") as archive:
         for file, data in files.items():
             entry = zipfile.ZipInfo(file)
             entry.external_attr = 0o755 << 16
             archive.writestr(entry, data)
-    config = {"version": 1, "name": name, "script": False, "entrypoint": ["/bin/sh", "-c", SCRIPT],
-              "outputs": [{"bucket": "data", "path": f"{name}/out"}], "timeout_threshold": 1}
+    config = {"version": 1, "name": name, "script": False, "entrypoint": ["/bin/sh", "-c", script],
+              "outputs": [{"bucket": "data", "path": output}], "timeout_threshold": 1}
     variables = {"THRONG_CONFIG": json.dumps(config), "THRONG_TMP": f"{work}/{name}", "THRONG_HOME_BUCKET": "home",
                  "AWS_ENDPOINT_URL": url, "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_REGION": "us-east-1"}
     pathlib.Path(work, name).mkdir()
     made = functions.create_function(
         FunctionName=name, Runtime="provided.al2023", Handler="bootstrap", Timeout=20, MemorySize=256,
-        Role="arn:aws:iam::000000000000:role/r", Code={"ZipFile": body.getvalue()}, Environment={"Variables": variables})
+        Role="arn:aws:iam::000000000000:role/r", Code={"ZipFile": body.getvalue()}, Environment={"Variables": variables},
+        Tags={"throng:output": f"data/{output}", **(tags or {})})
     functions.get_waiter("function_active_v2").wait(FunctionName=name)
     functions.add_permission(FunctionName=name, StatementId="s3", Action="lambda:InvokeFunction", Principal="s3.amazonaws.com",
-                             SourceArn="arn:aws:s3:::data")
+                             SourceArn=f"arn:aws:s3:::{bucket}")
     return {"Id": name, "LambdaFunctionArn": made["FunctionArn"], "Events": ["s3:ObjectCreated:*"],
-            "Filter": {"Key": {"FilterRules": [{"Name": "prefix", "Value": f"{name}/in/"}]}}}
+            "Filter": {"Key": {"FilterRules": [{"Name": "prefix", "Value": prefix or f"{name}/in/"}]}}}
 
 
 def records(prefix):
@@ -90,7 +97,12 @@ for bucket in ("data", "home"):
     s3.create_bucket(Bucket=bucket)
 program = pathlib.Path(runtime).read_bytes()
 entries = [make("count", {"bootstrap": program}), make("many", {"bootstrap": OWN_FOLDER, "runtime": program})]
+entries += [make("halve", {"bootstrap": OWN_FOLDER, "runtime": program}, HALVE, "tally/in"),
+            make("tally", {"bootstrap": OWN_FOLDER, "runtime": program})]
 s3.put_bucket_notification_configuration(Bucket="data", NotificationConfiguration={"LambdaFunctionConfigurations": entries})
+joins = [make("gather", {"bootstrap": OWN_FOLDER, "runtime": program}, GATHER, starts=("home", "start/gather/"),
+              tags={"throng:after": "tally", "throng:join": ""})]
+s3.put_bucket_notification_configuration(Bucket="home", NotificationConfiguration={"LambdaFunctionConfigurations": joins})
 invocations()
 an_object()
 print("all is well")

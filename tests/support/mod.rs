@@ -185,6 +185,24 @@ pub fn wait_for(what: &str, mut condition: impl FnMut() -> bool) {
     }
 }
 
+/// Waits for a condition for as long as something goes on: two minutes after `progress` last said something new.
+pub fn wait_while_it_goes_on<P: PartialEq>(
+    what: &str,
+    mut condition: impl FnMut() -> bool,
+    mut progress: impl FnMut() -> P,
+) {
+    let (mut told, mut since) = (progress(), Instant::now());
+    while !condition() {
+        let now = progress();
+        if now != told {
+            (told, since) = (now, Instant::now());
+        }
+        assert!(since.elapsed() < Duration::from_mins(2), "waited in vain: {what}");
+        // Who asks takes time from what is waited for.
+        std::thread::sleep(Duration::from_millis(500));
+    }
+}
+
 impl Drop for Home {
     fn drop(&mut self) {
         let _ = self.run(&["local", "stop"]);

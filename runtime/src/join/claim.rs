@@ -22,6 +22,12 @@ pub fn is_another_s(s3: &S3, home: &str, start: &Start, request_id: &str, until:
     another_s(s3, home, start, request_id, until).unwrap_or(false)
 }
 
+/// The request that has claimed a start, if that can be known.
+pub fn whose(s3: &S3, home: &str, start: &Start, until: Instant) -> Option<String> {
+    let claim = s3.get_bytes(home, &begun_key(start), until).ok()?;
+    serde_json::from_slice::<Claim>(&claim).ok().map(|claim| claim.request_id)
+}
+
 fn another_s(s3: &S3, home: &str, start: &Start, request_id: &str, until: Instant) -> Result<bool, S3Error> {
     let left = until.saturating_duration_since(Instant::now()) + Duration::from_secs(1);
     let now = clock::now_ms();

@@ -2,7 +2,7 @@
 //! parent's outputs have started.
 
 use crate::s3::{S3, S3Error};
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
@@ -39,20 +39,22 @@ pub fn given(
     let mut waiting = plan.roots(sources);
     let mut given = Vec::new();
     while let Some((depth, tasks)) = waiting.pop_first() {
-        let successes = successes(s3, home, run, (depth, tasks), until)?;
         let wanted = |stage: &usize| named.contains(stage) || plan.is_inner(*stage, sources);
-        let wanted: Vec<_> = successes.into_iter().filter(|(_, stage, _)| wanted(stage)).collect();
-        for ((task, stage, _), record) in read_all(s3, home, &wanted, until)? {
-            for (ordinal, started) in plan.started(*stage, &record.outputs) {
-                if let Some(child) = task.child(ordinal).filter(|_| sources.stages.contains(&started)) {
-                    waiting.entry(depth + 1).or_default().push((child, started));
+        // Block by block: what a record says beside its outputs is forgotten at once.
+        for (block, tasks) in by_block(run, depth, tasks.into_iter().filter(|(_, stage)| wanted(stage))) {
+            let successes = successes(s3, home, &block_prefix(run, depth, block), tasks, until)?;
+            for ((task, stage, _), outputs) in read_all(s3, home, &successes, until)? {
+                for (ordinal, started) in plan.started(*stage, &outputs) {
+                    if let Some(child) = task.child(ordinal).filter(|_| sources.stages.contains(&started)) {
+                        waiting.entry(depth + 1).or_default().push((child, started));
+                    }
                 }
-            }
-            if named.contains(stage) {
-                given.extend(record.outputs.into_iter().map(|output| {
-                    let file = place(plan, *stage, &output);
-                    Given { task: task.clone(), output, file }
-                }));
+                if named.contains(stage) {
+                    given.extend(outputs.into_iter().map(|output| {
+                        let file = place(plan, *stage, &output);
+                        Given { task: task.clone(), output, file }
+                    }));
+                }
             }
         }
     }
@@ -73,31 +75,34 @@ fn place(plan: &BarrierPlan, stage: usize, output: &OutputObject) -> String {
     holding.map(|place| place.prefix.clone()).max_by_key(String::len).unwrap_or_default()
 }
 
-/// The first success of each task that has one.
+/// Tasks of a stage by the block that their records are in.
+fn by_block(
+    run: &str,
+    stage: u32,
+    tasks: impl Iterator<Item = (TaskId, usize)>,
+) -> BTreeMap<u64, Vec<(TaskId, usize)>> {
+    let mut blocks = BTreeMap::<u64, Vec<_>>::new();
+    for (task, at) in tasks {
+        let named = TaskRef { version: versions::LEDGER, run: run.to_owned(), stage, task };
+        blocks.entry(block_of(&named)).or_default().push((named.task, at));
+    }
+    blocks
+}
+
+/// The first success of each task of a block that has one.
 fn successes(
     s3: &S3,
     home: &str,
-    run: &str,
-    (depth, tasks): (u32, Vec<(TaskId, usize)>),
+    prefix: &str,
+    tasks: Vec<(TaskId, usize)>,
     until: Instant,
 ) -> Result<Vec<Success>, S3Error> {
-    let block = |task: &TaskId| {
-        block_of(&TaskRef {
-            version: versions::LEDGER,
-            run: run.to_owned(),
-            stage: depth,
-            task: task.clone(),
-        })
-    };
-    let blocks: BTreeSet<u64> = tasks.iter().map(|(task, _)| block(task)).collect();
     let mut names = HashMap::<TaskId, Vec<(RecordName, String)>>::new();
-    for block in blocks {
-        for key in s3.list_all(home, &block_prefix(run, depth, block), until)? {
-            if let Some(name) = RecordName::parse(&key)
-                && let Some(task) = name.task.clone()
-            {
-                names.entry(task).or_default().push((name, key));
-            }
+    for key in s3.list_all(home, prefix, until)? {
+        if let Some(name) = RecordName::parse(&key)
+            && let Some(task) = name.task.clone()
+        {
+            names.entry(task).or_default().push((name, key));
         }
     }
     let success = |(task, stage): (TaskId, usize)| {
@@ -108,15 +113,15 @@ fn successes(
     Ok(tasks.into_iter().filter_map(success).collect())
 }
 
-/// The records of successes, each with its task.
+/// What successes have stored, each with its task.
 fn read_all<'s>(
     s3: &S3,
     home: &str,
     successes: &'s [Success],
     until: Instant,
-) -> Result<Vec<(&'s Success, AttemptRecord)>, S3Error> {
+) -> Result<Vec<(&'s Success, Vec<OutputObject>)>, S3Error> {
     let next = AtomicUsize::new(0);
-    let read: Mutex<BTreeMap<usize, Result<AttemptRecord, S3Error>>> = Mutex::default();
+    let read: Mutex<BTreeMap<usize, Result<Vec<OutputObject>, S3Error>>> = Mutex::default();
     let work = || {
         loop {
             let at = next.fetch_add(1, Ordering::Relaxed);
@@ -124,7 +129,7 @@ fn read_all<'s>(
             let record = s3.get_bytes(home, key, until).and_then(|body| {
                 let damaged =
                     |error| S3Error::permanent(format!("s3://{home}/{key} cannot be read: {error}"));
-                serde_json::from_slice(&body).map_err(damaged)
+                serde_json::from_slice(&body).map(|record: AttemptRecord| record.outputs).map_err(damaged)
             });
             if record.is_err() {
                 next.store(usize::MAX / 2, Ordering::Relaxed);

@@ -27,13 +27,13 @@ pub use claim::is_another_s;
 use gather::Given;
 use sha2::{Digest as _, Sha256};
 use std::collections::HashSet;
-use std::fmt::Write as _;
 use std::fs;
+use std::io::{self, BufWriter, Write};
 use std::path::Path;
 use std::time::Instant;
 use throng_contract::barrier::{ALL, Join, Start, first_success};
 use throng_contract::keys::{RecordName, records_prefix};
-use throng_contract::{FailureClass, TaskRef};
+use throng_contract::{FailureClass, TaskRef, TaskState};
 
 /// Name of the list, beside the input folder.
 const LIST: &str = "inputs.tsv";
@@ -54,12 +54,19 @@ pub fn recognise(job: &mut Job, settings: &RuntimeSettings) {
     job.start = Some(start);
 }
 
-/// Whether a join has succeeded already: events come more than once. Who cannot know it does it again.
-pub fn is_done(s3: &S3, home: &str, task: &TaskRef, until: Instant) -> bool {
+/// Whether the start of a join has led to its success already: events come more than once. Who cannot know it does it again.
+pub fn is_done(s3: &S3, home: &str, start: &Start, until: Instant) -> bool {
+    let task = &start.task;
     let prefix = format!("{}{}_", records_prefix(task), task.task);
     let keys = s3.list_all(home, &prefix, until).unwrap_or_default();
     let names: Vec<_> = keys.iter().filter_map(|key| Some((RecordName::parse(key)?, key.as_str()))).collect();
-    first_success(names.iter().map(|(name, key)| (name, *key))).is_some()
+    if start.generation == 0 {
+        return first_success(names.iter().map(|(name, key)| (name, *key))).is_some();
+    }
+    // It had begun before, for less.
+    let Some(whose) = claim::whose(s3, home, start, until) else { return false };
+    let own = |name: &RecordName| name.state == TaskState::Succeeded && name.attempt.request_id == whose;
+    names.iter().any(|(name, _)| own(name))
 }
 
 /// Writes the list, and stages the files unless the join does without.
@@ -94,26 +101,28 @@ pub fn stage(
             given.file.clear();
         }
     }
-    let text = list(&given);
     let file = folders.beside(LIST);
-    fs::write(&file, &text).map_err(|error| of_io(&error))?;
-    let etag = hex::encode(Sha256::digest(text.as_bytes()));
+    let etag =
+        fs::File::create(&file).and_then(|file| write_list(file, &given)).map_err(|error| of_io(&error))?;
     let fetched = Fetched { bytes, etag, ..Fetched::default() };
     Ok(Staged { group, ..Staged::one(file, fetched) })
 }
 
-fn list(given: &[Given]) -> String {
-    let mut text = String::new();
-    for Given { task, output, file } in given {
+/// Writes the list; gives its digest.
+fn write_list(file: impl Write, given: &[Given]) -> io::Result<String> {
+    let (mut file, mut digest) = (BufWriter::new(file), Sha256::new());
+    for Given { task, output, file: name } in given {
         let bucket = match &output.provider {
             Some(provider) => format!("{provider}://{}", output.bucket),
             None => output.bucket.clone(),
         };
-        let (key, file) = (escaped(&output.key), escaped(file));
-        let _ =
-            writeln!(text, "{key}\t{}\t{}\t{task}\t{file}\t{}", output.size, output.sha256, escaped(&bucket));
+        let (key, name, bucket) = (escaped(&output.key), escaped(name), escaped(&bucket));
+        let line = format!("{key}\t{}\t{}\t{task}\t{name}\t{bucket}\n", output.size, output.sha256);
+        digest.update(line.as_bytes());
+        file.write_all(line.as_bytes())?;
     }
-    text
+    file.flush()?;
+    Ok(hex::encode(digest.finalize()))
 }
 
 fn escaped(text: &str) -> String {
@@ -200,6 +209,8 @@ mod tests {
     fn a_line_is_a_line_whatever_the_name() {
         let mut one = given(7, "", "odd\tname\nwith\\all");
         one.file = "odd\tname".into();
-        assert_eq!(list(&[one]), "odd\\tname\\nwith\\\\all\t1\t00\t7\todd\\tname\tb\n");
+        let mut list = Vec::new();
+        assert!(write_list(&mut list, &[one]).is_ok());
+        assert_eq!(String::from_utf8_lossy(&list), "odd\\tname\\nwith\\\\all\t1\t00\t7\todd\\tname\tb\n");
     }
 }

@@ -284,3 +284,19 @@ fn a_marker_that_is_delivered_twice_starts_its_script_once() {
     let claimed = String::from_utf8(rig.get(&begun).unwrap()).unwrap();
     assert!(!claimed.contains("another"), "{claimed}");
 }
+
+/// What was before it was done again: the next generation begins although the first has succeeded, and once, too.
+#[test]
+fn each_generation_of_a_join_begins_once() {
+    let mut rig = joined("echo joined", true);
+    let next = MARKER.replace(".join.0", ".join.1");
+    for (marker, records) in [(MARKER, 3), (MARKER, 3), (&next, 4), (&next, 4), (MARKER, 4)] {
+        assert!(start_by(&mut rig, marker).ok);
+        assert_eq!(rig.records().len(), records, "{marker}");
+    }
+    let joins = rig
+        .records()
+        .into_iter()
+        .filter(|record| record.task.as_ref().is_some_and(|task| task.task == TaskId::join(0)));
+    assert_eq!(joins.count(), 2, "both are attempts of one task");
+}

@@ -15,6 +15,7 @@ pub struct Demo {
     pub to: PathBuf,
 }
 
+#[allow(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 #[derive(Debug, Args)]
 pub struct Run {
     /// The function's name, or a definition file, which is deployed first
@@ -27,6 +28,9 @@ pub struct Run {
     /// Send what this run (its id, or `last`) has not sent yet, else what was sent and never began
     #[arg(long, value_name = "RUN")]
     pub resume: Option<String>,
+    /// With --resume: do again what has failed, too, in the same run, so that what waits for it begins
+    #[arg(long, requires = "resume")]
+    pub failed: bool,
     /// Launch a new run over the inputs of every task of this run (its id, or `last`) that did not succeed; with --changed: over
     /// all that it was launched over, as far as that has changed or not succeeded
     #[arg(long, value_name = "RUN", conflicts_with_all = ["function", "inputs", "resume"])]

@@ -17,7 +17,7 @@ const ACTION: &str = "lambda:CreateFunction";
 /// Makes the variant of a function for a run, and waits until it can be invoked. One that is there is completed.
 ///
 /// # Errors
-/// There is no such function, or the cloud refuses; then the variant is gone again.
+/// There is no such function, or the cloud refuses; then a variant that was made is gone again.
 pub(crate) async fn make(cloud: &Cloud, function: &str, run: &str, memory_mb: u32) -> Result<(), CloudError> {
     let lambda = cloud.lambda();
     let Some(base) = lambda.get(function).await? else {
@@ -26,13 +26,15 @@ pub(crate) async fn make(cloud: &Cloud, function: &str, run: &str, memory_mb: u3
     };
     let name = variant_of(run);
     let tags = [(OF, function), (RUN, run)].map(|(key, value)| (key.to_owned(), value.to_owned()));
-    match lambda.create(&settings(&base, name.clone(), memory_mb, run), &BTreeMap::from(tags)).await {
-        Ok(()) => {}
-        Err(error) if error.kind == ErrorKind::Conflict => {}
+    let settings = settings(&base, name.clone(), memory_mb, run);
+    let new = match lambda.create(&settings, &BTreeMap::from(tags)).await {
+        Ok(()) => true,
+        Err(error) if error.kind == ErrorKind::Conflict => false,
         Err(error) => return Err(error),
-    }
+    };
     let made = complete(cloud, &base, &name).await;
-    if made.is_err() {
+    // One that was there may have tasks under way.
+    if made.is_err() && new {
         let _ = lambda.delete(&name).await;
     }
     made

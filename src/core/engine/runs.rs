@@ -187,11 +187,12 @@ async fn follow_task(
             let attempts = run::attempts(&context, follower.chain(), task).await?;
             let records = ready(attempts.into_iter().map(|attempt| attempt.record).collect());
             let children = children(follower.chain(), task);
+            let generation = task.id().map_or(0, |id| follower.chain().generation(&id));
             let files = files.clone();
             let (header, number) = (follower.chain().header(), task.number());
             let variables = number.map(|number| follower.sets().all_variables(header, number));
             let variables = variables.unwrap_or_default();
-            let view = TaskView { run: run.to_owned(), row, files, children, variables, records };
+            let view = TaskView { run: run.to_owned(), row, files, children, generation, variables, records };
             ctx.show(move |snap| snap.task = Some(view));
             known = Some(keys);
         }

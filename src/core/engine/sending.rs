@@ -10,7 +10,7 @@ use crate::jobs::{
     self, Cancellation, JobContext, JobError, JobErrorKind, Launched, NotDone, Resumption, WhenInterrupted,
     Which,
 };
-use crate::run::{Inputs, Launch, LaunchOptions, LaunchRequest, SendReport};
+use crate::run::{Inputs, Launch, LaunchOptions, LaunchRequest, Resend, SendReport};
 use crate::words::plural;
 use std::sync::Arc;
 use tokio::sync::oneshot;
@@ -149,7 +149,7 @@ async fn send_again(
     run: &str,
     progress: &ProgressHandle,
 ) -> Result<(), JobError> {
-    let report = jobs::send_again(job, run, &observer(ctx, progress)).await?;
+    let report = jobs::send_again(job, run, Resend::Silent, &observer(ctx, progress)).await?;
     if report.sent > 0 {
         let tasks =
             if report.sent == 1 { "1 task was".to_owned() } else { format!("{} tasks were", report.sent) };

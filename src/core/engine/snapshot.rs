@@ -171,6 +171,8 @@ pub struct TaskView {
     pub files: Option<Arc<TaskFiles>>,
     /// What its outputs have started, with the function of each.
     pub children: Vec<(String, TaskName)>,
+    /// Of a join: how often it had begun before, for less.
+    pub generation: u32,
     /// Of a launched task: the values of the run and of its set of parameters, by name.
     pub variables: BTreeMap<String, String>,
     /// Records of its attempts, newest first.

@@ -1,7 +1,7 @@
 //! Sends what was left of a run whose sending broke off, or what was sent and never began.
 
 use super::{Job, JobContext, JobError, Observer};
-use crate::run::{self, Launch, RunError, SendReport};
+use crate::run::{self, Launch, Resend, RunError, SendReport};
 
 /// How a run goes on.
 #[derive(Debug)]
@@ -25,18 +25,19 @@ pub async fn resume(context: &JobContext, run: &str) -> Result<Resumption, JobEr
     }
 }
 
-/// Sends the inputs of a run once more of which nothing was ever heard.
+/// Sends the inputs of a run once more of which nothing was ever heard, or also those that did not succeed.
 ///
 /// # Errors
 /// There are none, the run was cancelled, or what the cloud said.
 pub async fn send_again(
     context: &JobContext,
     run: &str,
+    which: Resend,
     observer: &Observer,
 ) -> Result<SendReport, JobError> {
     context.permit(Job::Resume)?;
     observer.doing(format!("send again for run {run}"));
-    Ok(run::send_again(&context.runs()?, run, observer.meter(), observer.token()).await?)
+    Ok(run::send_again(&context.runs()?, run, which, observer.meter(), observer.token()).await?)
 }
 
 /// Runs that were launched on this machine and whose inputs were perhaps not all sent.

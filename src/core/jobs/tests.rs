@@ -8,7 +8,7 @@ use crate::deploy::RemoveOptions;
 use crate::dirs::Dirs;
 use crate::image::Programs;
 use crate::model::Place;
-use crate::run::{Inputs, LaunchRequest};
+use crate::run::{Inputs, LaunchRequest, Resend};
 use std::path::Path;
 use std::sync::Arc;
 use throng_contract::local::{AccessKey, LocalCredentials, LocalEndpoint};
@@ -49,7 +49,7 @@ async fn no_job_that_changes_something_begins_in_a_read_only_context() {
     for refused in [
         launch(&context, request, &observer).await.map(drop),
         resume(&context, RUN).await.map(drop),
-        send_again(&context, RUN, &observer).await.map(drop),
+        send_again(&context, RUN, Resend::Silent, &observer).await.map(drop),
         rerun(&context, RUN, Which::Unsuccessful, None, &observer).await.map(drop),
         cancel(&context, RUN).await.map(drop),
         invoke(&context, "f", Vec::new(), &observer).await.map(drop),

@@ -69,8 +69,8 @@ pub use join_groups::JoinGroupsHeader;
 #[cfg(test)]
 pub(crate) use launch::tests as launch_tests;
 pub use launch::{
-    Inputs, Launch, LaunchOptions, LaunchRequest, PackRule, SOURCES, SendReport, cancel, groups_of_files,
-    prepare, resume, send_again, unsent,
+    Inputs, Launch, LaunchOptions, LaunchRequest, PackRule, Resend, SOURCES, SendReport, cancel,
+    groups_of_files, prepare, resume, send_again, unsent,
 };
 pub use list::Lister;
 pub use manifest::{ManifestEntry, files_of, read_manifest};

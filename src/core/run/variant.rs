@@ -46,7 +46,11 @@ async fn sweep(context: &RunContext) -> Result<(), RunError> {
         let Some(run) = run_of_variant(&function) else { continue };
         let over = match has_ended(context, run).await {
             Err(RunError::NoRun(_)) => started_of(run).is_some_and(|at| now_ms().saturating_sub(at) > DAY_MS),
-            ended => ended?,
+            Err(error) => {
+                tracing::debug!(%error, run, "it is not known whether the run has ended");
+                false
+            }
+            Ok(ended) => ended,
         };
         if over {
             context.functions.remove_variant(run).await?;

@@ -14,6 +14,14 @@ pub fn count(number: u64) -> String {
     out
 }
 
+/// Which start of a join is shown; `None` for the first.
+#[must_use]
+pub fn generation(generation: u32) -> Option<String> {
+    let times = plural(u64::from(generation), "time");
+    (generation > 0)
+        .then(|| format!("{generation}: had begun {times} before, for less; what this one stores counts"))
+}
+
 /// A number with its noun: `1 file`, `12,345 files`.
 #[must_use]
 pub fn plural(number: u64, one: &str) -> String {

@@ -17,7 +17,7 @@ mod time;
 mod units;
 
 pub use clean::{Clean, is_hostile};
-pub use counts::{are, count, how_many, plural};
+pub use counts::{are, count, generation, how_many, plural};
 pub use fit::{clip, clip_start, width, wrap, wrap_words};
 pub use lines::Lines;
 pub use time::{ago, clock, date_time, day_time, duration, local_time, read_duration, seconds, waiting};

@@ -280,6 +280,7 @@ fn everything() -> Snapshot {
             row: Some(task()),
             files: Some(Arc::new(task_files())),
             children: vec![(evil(), 7.into())],
+            generation: 2,
             variables: BTreeMap::from([(evil(), evil())]),
             records: listed(record()),
         }),

@@ -44,6 +44,7 @@ fn at_the_screens() {
                             row: Some(row),
                             files: None,
                             children: Vec::new(),
+                            generation: 0,
                             variables: BTreeMap::new(),
                             records,
                         });

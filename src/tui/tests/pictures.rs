@@ -142,6 +142,7 @@ fn task_failed() {
         row: Some(task(7)),
         files: None,
         children: Vec::new(),
+        generation: 0,
         variables: BTreeMap::new(),
         records,
     });

@@ -47,6 +47,7 @@ fn a_kill_for_want_of_memory_is_explained_and_what_is_unknown_is_not_zero() {
         row: Some(row),
         files: None,
         children: Vec::new(),
+        generation: 0,
         variables: BTreeMap::new(),
         records: listing(vec![record]),
     };
@@ -78,6 +79,7 @@ fn a_long_error_of_a_task_can_be_read() {
         row: Some(task(7)),
         files: None,
         children: Vec::new(),
+        generation: 0,
         variables: BTreeMap::new(),
         records: listing(vec![record]),
     });
@@ -102,6 +104,7 @@ fn a_task_of_several_files_says_which() {
         files: Some(Arc::new(files)),
         variables: BTreeMap::new(),
         children: Vec::new(),
+        generation: 0,
         records: listing(vec![record(7, TaskState::Succeeded)]),
     });
     let text = screen(Fake::new(snapshot).keys("3<enter>jjjjjjj<enter>"), 80);

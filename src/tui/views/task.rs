@@ -193,6 +193,9 @@ fn lineage(facts: &mut Facts, view: &TaskView) {
     if let Some(parent) = view.row.as_ref().and_then(|row| row.task.parent()) {
         facts.add("from", &clean!("an output of task {parent}"));
     }
+    if let Some(generation) = words::generation(view.generation) {
+        facts.add("generation", &clean!("{generation}"));
+    }
     if let Some((function, _)) = view.children.first() {
         let functions: std::collections::BTreeSet<_> =
             view.children.iter().map(|(function, _)| function.as_str()).collect();

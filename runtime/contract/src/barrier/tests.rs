@@ -72,6 +72,14 @@ struct Attempt {
     task: TaskId,
     stage: usize,
     tries: u32,
+    /// How often a person has sent it before: each time is an event of its own.
+    sent: u32,
+}
+
+impl Attempt {
+    const fn first(task: TaskId, stage: usize) -> Self {
+        Self { task, stage, tries: 0, sent: 0 }
+    }
 }
 
 /// What happens, by whom is chosen at random.
@@ -84,6 +92,10 @@ struct World<'p> {
     /// Tasks that have begun and are not final.
     open: Vec<TaskId>,
     failed: Vec<TaskId>,
+    /// How often joins had begun before something before them was done again.
+    generations: BTreeMap<TaskId, u32>,
+    /// Whether somebody was gone before it had made its way: what it did not say is known to who follows alone.
+    lost_some: bool,
     groups: &'p [Group],
     starts: Vec<TaskId>,
     lists: usize,
@@ -96,7 +108,7 @@ struct World<'p> {
 
 impl<'p> World<'p> {
     fn new(plan: &'p BarrierPlan, groups: &'p [Group], page: usize) -> Self {
-        let attempt = |number| Attempt { task: TaskId::number(number), stage: 0, tries: 0 };
+        let attempt = |number| Attempt::first(TaskId::number(number), 0);
         Self {
             plan,
             page,
@@ -105,6 +117,8 @@ impl<'p> World<'p> {
             climbing: Vec::new(),
             open: (0..plan.tasks).map(TaskId::number).collect(),
             failed: Vec::new(),
+            generations: BTreeMap::new(),
+            lost_some: false,
             groups,
             starts: Vec::new(),
             lists: 0,
@@ -117,7 +131,7 @@ impl<'p> World<'p> {
 
     /// An attempt ends: its outputs start others before its record is there.
     fn end(&mut self, at: usize, succeeds: bool, outputs: usize, again: bool) {
-        let Attempt { task, stage, tries } = self.waiting.swap_remove(at);
+        let Attempt { task, stage, tries, sent } = self.waiting.swap_remove(at);
         let outputs = *self.made.entry(task.clone()).or_insert(outputs);
         let next = ["detect/", "else/", "print/", "else/", "else/", "else/"][stage];
         let output = |n: usize| OutputObject {
@@ -138,7 +152,7 @@ impl<'p> World<'p> {
                 task: task.clone(),
             }),
             state: if succeeds { TaskState::Succeeded } else { TaskState::Failed },
-            event: Some(EventRef { id: task.to_string(), retries: None }),
+            event: Some(EventRef { id: format!("{task}-{sent}"), retries: None }),
             outputs: outputs.clone(),
             ended_ms: self.at_ms,
             ..AttemptRecord::begun("f", &format!("r{}", self.at_ms), self.at_ms - 1)
@@ -148,18 +162,18 @@ impl<'p> World<'p> {
             for (ordinal, stage) in self.plan.started(stage, &outputs) {
                 let task = task.child(ordinal).unwrap();
                 self.open.push(task.clone());
-                self.waiting.push(Attempt { task, stage, tries: 0 });
+                self.waiting.push(Attempt::first(task, stage));
             }
         }
         if was_open && (succeeds || last) {
             self.open.retain(|open| *open != task);
             self.failed.extend((!succeeds).then(|| task.clone()));
         } else if was_open {
-            self.waiting.push(Attempt { task: task.clone(), stage, tries: tries + 1 });
+            self.waiting.push(Attempt { task: task.clone(), stage, tries: tries + 1, sent });
         }
         if again && succeeds {
             // Delivered twice: it stores the same again, and what that starts is there already.
-            self.waiting.push(Attempt { task, stage, tries });
+            self.waiting.push(Attempt { task, stage, tries, sent });
         }
         self.objects.insert(record_key(&record), Vec::new());
         let group = self.group_of(record.task.as_ref().map(|task| &task.task).unwrap());
@@ -207,7 +221,7 @@ impl<'p> World<'p> {
                 if !self.objects.contains_key(&key) {
                     self.objects.insert(key.clone(), body.into_bytes());
                     if let Some(start) = Start::parse(&key) {
-                        self.start(start);
+                        self.start(&start);
                     }
                 }
                 Answer::Stored
@@ -216,17 +230,21 @@ impl<'p> World<'p> {
     }
 
     /// A start marker was stored: S3 starts the join.
-    fn start(&mut self, start: Start) {
+    fn start(&mut self, start: &Start) {
         let task = &start.task.task;
         let sources = self.plan.join_of(task, self.group_of(task)).unwrap();
         let open: Vec<_> = self.open.iter().filter(|task| self.is_source(task, &sources)).collect();
         assert_eq!(open, Vec::<&TaskId>::new(), "{task} began before these had ended");
         assert!(self.is_met(&sources), "{task} began although something had failed");
         assert_eq!(start.task.stage, sources.join.depth);
-        assert!(!self.starts.contains(task), "{task} began twice");
+        let generation = self.generations.get(task).copied().unwrap_or_default();
+        assert_eq!(start.generation, generation, "{task} began as what it is not any more");
+        let begun = self.starts.iter().filter(|begun| *begun == task).count();
+        assert_eq!(begun, generation as usize, "{task} began twice");
         self.starts.push(task.clone());
-        self.open.push(start.task.task.clone());
-        self.waiting.push(Attempt { task: start.task.task, stage: sources.at, tries: 0 });
+        self.open.push(task.clone());
+        let attempt = Attempt { sent: generation, ..Attempt::first(task.clone(), sources.at) };
+        self.waiting.push(attempt);
     }
 
     /// As events and lineage carry it on, from the launch or from what a join reads of its group.
@@ -273,6 +291,29 @@ impl<'p> World<'p> {
         self.waiting.is_empty() && self.climbing.is_empty()
     }
 
+    /// A person sends what has failed once more; joins that had begun are owed once more, those behind them, too.
+    fn again(&mut self) {
+        let failed = std::mem::take(&mut self.failed);
+        let mut done_again = failed.clone();
+        // What started others stays as it is.
+        let leads_on =
+            |at| self.plan.stages.iter().any(|stage| stage.join.is_none() && stage.from.contains(&at));
+        let mut joins = self.all_joins();
+        // One after the other: what waits for a join comes after it.
+        joins.sort_by_key(|sources| sources.join.depth);
+        for sources in joins.into_iter().filter(|sources| !leads_on(sources.at)) {
+            let concerned = done_again.iter().any(|task| self.is_source(task, &sources));
+            if concerned && self.starts.contains(&sources.task) {
+                *self.generations.entry(sources.task.clone()).or_default() += 1;
+                done_again.push(sources.task.clone());
+            }
+        }
+        for task in failed.into_iter().filter(|task| !self.generations.contains_key(task)) {
+            self.open.push(task.clone());
+            self.waiting.push(Attempt { sent: 1, ..Attempt::first(task.clone(), Self::stage_of(&task)) });
+        }
+    }
+
     /// Somebody follows the run: what is final and was not started is started.
     fn sweep(&mut self) {
         for sources in self.all_joins() {
@@ -285,7 +326,8 @@ impl<'p> World<'p> {
                     task: sources.task.clone(),
                 };
                 let function = self.plan.stages[sources.at].function.clone();
-                let key = Start { function, task, generation: 0 }.key();
+                let generation = self.generations.get(&task.task).copied().unwrap_or_default();
+                let key = Start { function, task, generation }.key();
                 self.do_it(Ask::Put { key, body: String::new() });
             }
         }
@@ -297,19 +339,33 @@ fn go(plan: &BarrierPlan, groups: &[Group], choices: &[u16], crashes: bool, fail
     let mut world = World::new(plan, groups, 3);
     let mut choices = choices.iter().copied().cycle();
     let mut next = || choices.next().unwrap();
-    let mut lost_some = false;
+    play(&mut world, &mut next, crashes, failures);
+    // What has failed is sent once more when all has ended, and perhaps fails as before.
+    let begun = world.starts.clone();
+    world.again();
+    let failures = next() % 2 > 0;
+    play(&mut world, &mut next, crashes, failures);
+    for (task, generation) in &world.generations {
+        assert!(begun.contains(task));
+        let starts = world.starts.iter().filter(|start| *start == task).count();
+        assert_eq!(starts, 1 + *generation as usize, "{task} began once for each generation");
+    }
+}
+
+/// Everything that goes on goes to its end.
+fn play(world: &mut World<'_>, next: &mut impl FnMut() -> u16, crashes: bool, failures: bool) {
     for round in 0..20_000 {
         if world.is_over() {
             break;
         }
-        let climbs = !world.climbing.is_empty() && (world.waiting.is_empty() || next() % 3 > 0);
+        let climbs = !world.climbing.is_empty() && (world.waiting.is_empty() || !next().is_multiple_of(3));
         if climbs {
-            let crash = crashes && next() % 7 == 0;
-            lost_some |= crash;
+            let crash = crashes && next().is_multiple_of(7);
+            world.lost_some |= crash;
             world.climb(number_of(next(), world.climbing.len()), crash);
         } else {
-            let succeeds = !failures || next() % 5 > 0;
-            let again = round < 200 && next() % 11 == 0;
+            let succeeds = !failures || !next().is_multiple_of(5);
+            let again = round < 200 && next().is_multiple_of(11);
             let outputs = number_of(next(), 5);
             world.end(number_of(next(), world.waiting.len()), succeeds, outputs, again);
         }
@@ -323,9 +379,10 @@ fn go(plan: &BarrierPlan, groups: &[Group], choices: &[u16], crashes: bool, fail
         }
         world.climbing.clear();
     }
-    if !lost_some {
-        // Nobody needs to follow: whatever may start has started.
-        assert_eq!(world.starts, before);
+    if !world.lost_some {
+        // Nobody needs to follow: whatever may start has started, but for what had begun before.
+        let first = |start: &&TaskId| !before.contains(start);
+        assert_eq!(world.starts.iter().find(first), None);
     }
     for sources in world.all_joins() {
         let (began, should) = (world.starts.contains(&sources.task), world.should_begin(&sources));

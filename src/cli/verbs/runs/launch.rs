@@ -24,7 +24,9 @@ use throng_core::jobs::{
 };
 use throng_core::lines;
 use throng_core::model::{Overrides, Place, Reuse, RunSummary};
-use throng_core::run::{Follower, Inputs, Launch, LaunchOptions, LaunchRequest, SendReport, Unchanged};
+use throng_core::run::{
+    Follower, Inputs, Launch, LaunchOptions, LaunchRequest, Resend, SendReport, Unchanged,
+};
 use throng_core::words;
 
 pub async fn launch(session: &Session, args: args::Run) -> CliResult {
@@ -150,16 +152,22 @@ async fn again(session: &Session, args: &args::Run, run: &str) -> CliResult {
     Box::pin(begun(session, args, &job, launched)).await
 }
 
-/// Sends what a run has not sent; when that is nothing, what was sent and never began.
+/// Sends what a run has not sent; when that is nothing, what was sent and never began; with `--failed` also what has failed.
 async fn resume(session: &Session, args: &args::Run, run: &str) -> CliResult {
     let job = session.job(Job::Resume).await?;
     let runs = job.runs()?;
     let id = resolve(&runs, run).await?;
-    if let Resumption::Rest(launch) = jobs::resume(&job, &id).await? {
+    let which = if args.failed { Resend::Unsuccessful } else { Resend::Silent };
+    if which == Resend::Silent
+        && let Resumption::Rest(launch) = jobs::resume(&job, &id).await?
+    {
         return Box::pin(send(session, args, &job, *launch)).await;
     }
-    let again = async |observer| jobs::send_again(&job, &id, &observer).await;
+    let again = async |observer| jobs::send_again(&job, &id, which, &observer).await;
     let sent = watched(session, |_| {}, again).await?;
+    for note in &sent.notes {
+        print::note(lines!("{note}"));
+    }
     if args.wait {
         not_sent(&sent);
         let mut follower = Follower::open(&runs, &id).await?;

@@ -60,6 +60,9 @@ pub async fn tasks(session: &Session, args: args::Tasks) -> CliResult {
         let memory = memory_of(&context, records.iter()).await;
         let mut shown = document(row);
         shown["records"] = json!(records);
+        if let Some(generation) = Some(generation(chain, row)).filter(|generation| *generation > 0) {
+            shown["generation"] = json!(generation);
+        }
         let number = row.task.number();
         let all = number.map(|number| sets.all_variables(chain.header(), number)).unwrap_or_default();
         let own = variables_text(all.iter().map(|(name, value)| (name.as_str(), value.as_str())));
@@ -212,6 +215,9 @@ fn stage_of(document: &mut Value, chain: &Chain, row: &TaskRow) {
 
 /// In a chain: what a task came of, and what its outputs have started.
 fn lineage(text: &mut Lines, chain: &Chain, row: &TaskRow) {
+    if let Some(generation) = words::generation(generation(chain, row)) {
+        let _ = writeln!(text, "  generation {generation}");
+    }
     if let Some(parent) = row.task.parent() {
         let _ = writeln!(text, "  from      an output of task {parent}");
     }
@@ -219,6 +225,11 @@ fn lineage(text: &mut Lines, chain: &Chain, row: &TaskRow) {
         let function = function(chain, child);
         let _ = writeln!(text, "  started   task {} of {function}: {}", child.task, child.state);
     }
+}
+
+/// Of a join: how often it had begun before.
+fn generation(chain: &Chain, row: &TaskRow) -> u32 {
+    row.task.id().map_or(0, |id| chain.generation(&id))
 }
 
 /// A task as `--output json` prints it.

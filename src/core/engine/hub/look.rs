@@ -90,6 +90,7 @@ fn show_task(snap: &mut Snapshot, run: &str, task: &TaskName) {
         row,
         files: None,
         children: Vec::new(),
+        generation: 0,
         variables: BTreeMap::new(),
         records,
     });

@@ -124,6 +124,12 @@ impl Chain {
         for early in self.early.remove(&declared.task).unwrap_or_default() {
             self.tell(to, &early.key, early.at_ms);
         }
+        if let Some(ended) = self.retried.get(&declared.task).copied() {
+            self.stages[to].tracker.retried(index, ended);
+        }
+        if let Some(anew) = self.anew.get(&declared.task) {
+            self.stages[to].tracker.anew(index, anew.attempts);
+        }
     }
 
     /// Where several tasks stored the same object, the last one is what is there: its task was started, perhaps several times,

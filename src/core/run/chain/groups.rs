@@ -2,7 +2,6 @@
 
 use super::Chain;
 use crate::model::JoinGroups;
-use crate::model::TaskState;
 use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 use throng_contract::barrier::When;
@@ -112,7 +111,7 @@ impl Chain {
         let changed =
             self.stages[at].tracker.withheld(group, reached && failed && when == When::AllSucceeded);
         let row = self.stages[at].tracker.row(group);
-        let silent = row.is_some_and(|row| row.attempts == 0 && row.state == TaskState::Pending);
+        let silent = row.is_some_and(super::anew::is_due);
         let Grouping { reached: all, due, .. } = &mut self.groups;
         if reached {
             all.insert((at, group))

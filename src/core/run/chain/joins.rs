@@ -1,7 +1,7 @@
 //! Stages that begin when others have ended: each has one task, or one for each group, which are known from the start.
 
 use super::Chain;
-use crate::model::{TaskRow, TaskState};
+use crate::model::TaskRow;
 use crate::run::tracker::Declared;
 use std::collections::HashSet;
 use throng_contract::barrier::{Join, Start, When};
@@ -57,7 +57,8 @@ impl Chain {
         let task = if join.grouped { join.task.of_group(index) } else { join.task.clone() };
         let task =
             TaskRef { version: versions::LEDGER, run: self.header.id.clone(), stage: join.depth, task };
-        Some(Start { function, task, generation: 0 })
+        let generation = self.generation(&task.task);
+        Some(Start { function, task, generation })
     }
 
     /// The bucket and key of a task's input: of a join, that of the marker that starts it.
@@ -111,7 +112,7 @@ impl Chain {
     pub fn due_joins(&self) -> Vec<(usize, u64)> {
         let silent = |stage: usize| {
             let row = self.stage(stage).and_then(|tracker| tracker.row(0));
-            row.is_some_and(|row| row.attempts == 0 && row.state == TaskState::Pending)
+            row.is_some_and(super::anew::is_due)
         };
         let whole = self.joins().filter(|(_, join)| !join.grouped).map(|(at, _)| at);
         let due = whole.filter(|at| silent(*at) && self.is_reached(*at)).map(|at| (at, 0));

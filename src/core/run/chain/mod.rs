@@ -9,6 +9,7 @@
 //! that is started from two depths is one stage.
 //!
 //! ```text
+//! anew      joins that are done anew, as something before them is
 //! declare   outputs of records become tasks of later stages
 //! groups    joins that start once for each group of launched tasks
 //! joins     stages that begin when others have ended
@@ -27,6 +28,7 @@ use std::collections::{BTreeSet, HashMap};
 use throng_contract::barrier::Join;
 use throng_contract::{Selection, TaskId};
 
+mod anew;
 mod declare;
 mod groups;
 mod joins;
@@ -36,6 +38,7 @@ mod shown;
 mod told;
 mod unreads;
 
+pub use anew::BegunJoins;
 pub use declare::Unread;
 pub use known::BlockState;
 pub use places::{Owner, Places, digest};
@@ -102,6 +105,10 @@ pub struct Chain {
     home: String,
     /// How often later stages were begun anew.
     rebuilt: u32,
+    /// Tasks that a person has sent once more, with how many attempts had ended.
+    retried: HashMap<TaskId, u32>,
+    /// Tasks of joins that are done anew, as something before them is.
+    anew: HashMap<TaskId, anew::Anew>,
     /// Of a standing run: when nothing more can come.
     open_until_ms: Option<Millis>,
 }
@@ -122,6 +129,8 @@ impl Chain {
             groups: groups::Grouping::default(),
             home: String::new(),
             rebuilt: 0,
+            retried: HashMap::new(),
+            anew: HashMap::new(),
             open_until_ms: None,
         };
         chain.declare_joins();

@@ -150,6 +150,21 @@ impl Chain {
         self.stages.first_mut().is_some_and(|first| first.tracker.overwritten(index))
     }
 
+    /// A person has sent tasks once more that had ended without success, each after so many attempts. Returns whether that changes
+    /// anything.
+    pub fn retried(&mut self, tasks: Vec<(TaskName, u32)>) -> bool {
+        let mut changed = false;
+        for (task, ended) in tasks {
+            if let Some((stage, index)) = self.find(&task) {
+                changed |= self.stages[stage].tracker.retried(index, ended);
+            }
+            // Perhaps it is still to be declared.
+            let Some(known) = task.id().map(|id| self.retried.entry(id).or_default()) else { continue };
+            *known = ended.max(*known);
+        }
+        changed | self.judge_joins()
+    }
+
     /// Tasks were sent once more: what was lost is waited for again.
     pub fn opened_again(&mut self, at_ms: Millis) -> bool {
         let tell = |changed, stage: &mut super::Stage| stage.tracker.opened_again(at_ms) | changed;

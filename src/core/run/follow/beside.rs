@@ -78,20 +78,6 @@ impl Follower {
         Ok(changed)
     }
 
-    /// Whether tasks were sent once more since: then none of them is lost yet.
-    async fn look_at_agains(&mut self, run: &str) -> Result<bool, RunError> {
-        let list = List { bucket: self.context.home.clone(), prefix: again_prefix(run), ..List::default() };
-        let mut newest = 0;
-        each_page(self.context.store.as_ref(), list, |page| {
-            newest = page.objects.iter().filter_map(|object| object.modified_ms).fold(newest, u64::max);
-            true
-        })
-        .await?;
-        let later = newest > self.sent_again_ms;
-        self.sent_again_ms = self.sent_again_ms.max(newest);
-        Ok(later && self.chain.opened_again(newest))
-    }
-
     /// Reads the records of events that Lambda gave up on and that no record of the runtime explains, of every stage that has
     /// open tasks.
     pub(super) async fn look_at_events(&mut self) -> Result<bool, RunError> {

@@ -139,6 +139,8 @@ impl Reader {
             changed |= news;
         }
         changed |= self.markers_read(chain);
+        // What has just ended may have begun a join: that is not read yet.
+        self.judge_later(chain, options);
         Ok(changed)
     }
 
@@ -292,6 +294,19 @@ impl Reader {
                 }
                 if again {
                     block.listed = None;
+                }
+            }
+        }
+    }
+
+    /// Tasks were sent once more: blocks that were final are perhaps not.
+    pub fn judge_again(&mut self, chain: &Chain, options: &FollowOptions) {
+        for (depth, blocks) in (0..).zip(&mut self.depths) {
+            for (block, number) in blocks.iter_mut().zip(0..) {
+                let was_final = block.is_final;
+                block.judge(chain, (depth, number));
+                if was_final && !block.is_final {
+                    (block.every, block.listed) = (options.fast * self.pauses, None);
                 }
             }
         }

@@ -14,8 +14,8 @@ use std::time::Instant;
 pub(super) struct Joins {
     /// Since when, by stage and index.
     since: BTreeMap<(usize, u64), Instant>,
-    /// Those whose marker is there, by us or by others.
-    marked: BTreeSet<(usize, u64)>,
+    /// Keys of markers that are there, by us or by others.
+    marked: BTreeSet<String>,
 }
 
 /// Joins that are started between two looks.
@@ -45,23 +45,26 @@ impl Follower {
             return false;
         }
         let patience = self.options.slow * 3;
-        let late = self.joins.since.iter().filter(|(_, since)| since.elapsed() >= patience);
-        let late = late.map(|(join, _)| *join).filter(|join| !self.joins.marked.contains(join));
-        let late: Vec<_> = late.take(AT_ONCE).collect();
+        let starts = self.joins.since.iter().filter_map(|((stage, index), since)| {
+            let start = self.chain.start(*stage, *index)?;
+            // Nobody else starts what is done anew.
+            let late = start.generation > 0 || since.elapsed() >= patience;
+            late.then_some(start).filter(|start| !self.joins.marked.contains(&start.key()))
+        });
+        let late: Vec<_> = starts.take(AT_ONCE).collect();
         let mut started = false;
-        for join in late {
-            let Some(start) = self.chain.start(join.0, join.1) else { continue };
+        for start in late {
             let put =
                 Put { bucket: self.context.home.clone(), key: start.key(), only_new: true, ..Put::default() };
             match self.context.store.put(put).await {
                 Ok(_) => {
                     tracing::info!(run = self.chain.header().id, join = start.function, "started");
-                    self.joins.marked.insert(join);
+                    self.joins.marked.insert(start.key());
                     self.sent_again_ms = now_ms();
                     started = true;
                 }
                 Err(error) if error.kind == ErrorKind::Conflict => {
-                    self.joins.marked.insert(join);
+                    self.joins.marked.insert(start.key());
                 }
                 Err(error) => tracing::warn!(%error, join = start.function, "a join was not started"),
             }

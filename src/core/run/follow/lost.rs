@@ -207,7 +207,7 @@ mod tests {
     use crate::model::FailureClass;
     use crate::run::follow::FollowOptions;
     use crate::run::launch_tests::{World, trigger};
-    use crate::run::{cancel, send_again};
+    use crate::run::{Resend, cancel, send_again};
     use std::sync::atomic::Ordering;
     use throng_contract::keys::{cancel_key, record_key};
     use throng_contract::layout::META_LINEAGE;
@@ -290,7 +290,9 @@ mod tests {
         other.sent_again_ms = 0;
         assert_eq!(looked(&world, &mut other).await, [3, 4]);
         // A person may.
-        send_again(&world.context, &run, Arc::default(), &CancellationToken::new()).await.unwrap();
+        send_again(&world.context, &run, Resend::Silent, Arc::default(), &CancellationToken::new())
+            .await
+            .unwrap();
         assert_eq!(world.functions.invoked.lock().unwrap().len(), 4);
     }
 

@@ -4,6 +4,7 @@
 //! folder for each block of a thousand tasks.
 //!
 //! ```text
+//! again     that tasks were sent once more
 //! beside    what is read beside records: cancellation, what Lambda gave up on, the platform's log
 //! blocks    reads the ledger of today, block by block, and what summaries say of those that are final
 //! closed    a standing run whose day is over, as one object
@@ -35,6 +36,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use throng_contract::keys::{is_day, run_key};
 
+mod again;
 mod beside;
 mod blocks;
 mod closed;
@@ -105,6 +107,7 @@ pub struct Follower {
     end: Option<RunEnd>,
     /// Whether there is an end.json, be it that of a run that was opened again.
     has_end: bool,
+    agains: again::Agains,
     /// When tasks were last sent once more.
     sent_again_ms: Millis,
     resent: lost::Resent,
@@ -200,6 +203,7 @@ impl Follower {
             held: beside::Held::default(),
             end: None,
             has_end: false,
+            agains: again::Agains::default(),
             sent_again_ms: 0,
             resent: lost::Resent::default(),
             replaced: replaced::Looked::default(),

@@ -22,7 +22,7 @@ pub(super) struct Packs {
 
 impl Follower {
     /// Starts what nothing else has started: joins, what is left of packs, what was lost. Returns whether it did.
-    pub(super) async fn start_some(&mut self) -> bool {
+    pub(in crate::run) async fn start_some(&mut self) -> bool {
         self.start_joins().await | self.start_packs().await | self.send_lost().await
     }
 

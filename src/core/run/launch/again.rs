@@ -1,17 +1,21 @@
-//! Sends once more what was sent and never began: events can be lost on their way from a bucket to a function.
+//! Sends once more what was sent and never began: events can be lost on their way from a bucket to a function. When a person
+//! asks for it, also what has ended without success: in the same run, so that what waits for it begins.
 
 use super::events::Events;
+use super::reopen::Again;
 use super::{SendReport, invoke};
 use crate::cloud::now_ms;
 use crate::dataset::Meter;
 use crate::dataset::pace::Pace;
 use crate::dataset::upload::NotSent;
-use crate::model::{FailureClass, TaskRow, TaskState};
-use crate::run::chain::Chain;
+use crate::model::{FailureClass, TaskName, TaskRow, TaskState};
+use crate::run::chain::{BegunJoins, Chain};
 use crate::run::tracker::RunTracker;
-use crate::run::{Follower, RunContext, RunError, RunHeader, Store, Stores, files_of, sets_of, variant};
+use crate::run::{
+    Follower, RunContext, RunError, RunHeader, Store, Stores, files_of, refuse_standing, sets_of, variant,
+};
 use crate::words;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::path::PathBuf;
 use std::sync::Arc;
 use throng_contract::{TaskFiles, TaskRef};
@@ -20,19 +24,63 @@ use tokio_util::sync::CancellationToken;
 /// Invocations in flight.
 const AT_ONCE: u32 = 64;
 
-/// Invokes the function for every task of a run without a sign of life, by its object. What was not lost but only late
-/// may be done twice; it is counted once.
+/// Which tasks of a run are sent once more.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Resend {
+    /// Those without a sign of life.
+    #[default]
+    Silent,
+    /// These, and those that have ended without success.
+    Unsuccessful,
+}
+
+/// Invokes the function for tasks of a run, each by its object: by default for every one without a sign of life. What was not
+/// lost but only late may be done twice; it is counted once.
 ///
 /// # Errors
 /// [`RunError::Refused`] when the run was cancelled or nothing is left to be sent.
 pub async fn send_again(
     context: &RunContext,
     run: &str,
+    which: Resend,
     meter: Arc<Meter>,
     cancel: &CancellationToken,
 ) -> Result<SendReport, RunError> {
+    refuse_standing(run, "sent again", "`throng run --again` runs what did not succeed")?;
     let mut follower = Follower::open(context, run).await?;
     follower.read().await?;
+    refuse_closed(&follower, run)?;
+    follower.load_inputs().await?;
+    let mut tasks = to_send(follower.chain(), which);
+    if tasks.iter().all(|(_, rows)| rows.is_empty()) {
+        return Err(RunError::Refused(nothing(follower.chain(), which)));
+    }
+    for (stage, rows) in &tasks {
+        if let Some(stage) = follower.chain().stage(*stage).filter(|_| !rows.is_empty()) {
+            super::facts_of(context, &stage.header().function).await?;
+        }
+    }
+    let BegunJoins { anew, left, about_to } = follower.chain().begun_before(&tasks);
+    if let Some(join) = about_to.first().filter(|_| which == Resend::Unsuccessful) {
+        return Err(RunError::Refused(format!(
+            "run `{run}`: {join} is about to begin with what there is (`when: all-ended`); once it has begun, --failed does \
+             again what has failed and then {join}"
+        )));
+    }
+    // Their turn comes when what is before them has ended.
+    let is_anew = |row: &TaskRow| anew.iter().any(|(join, _)| *join == row.task);
+    for (_, rows) in &mut tasks {
+        rows.retain(|row| !is_anew(row));
+    }
+    let notes = about_joins(follower.chain(), &anew, left);
+    let again = Again { retried: retried(follower.chain(), &tasks), anew, ..Again::now() };
+    super::reopen::reopen(context, run, again).await?;
+    let report = invoke_again(context, follower.chain(), tasks, meter, cancel).await?;
+    Ok(SendReport { notes, ..report })
+}
+
+/// Refuses a run that was cancelled, or of which some is still held back.
+fn refuse_closed(follower: &Follower, run: &str) -> Result<(), RunError> {
     if follower.chain().is_cancelled() {
         return Err(RunError::Refused(format!("run `{run}` was cancelled")));
     }
@@ -44,20 +92,26 @@ pub async fn send_again(
             words::plural(held, "task")
         )));
     }
-    follower.load_inputs().await?;
-    let tasks = silent(follower.chain());
-    if tasks.iter().all(|(_, rows)| rows.is_empty()) {
-        return Err(RunError::Refused(format!(
-            "run `{run}`: every task has begun; there is nothing to send"
-        )));
-    }
-    for (stage, rows) in &tasks {
-        if let Some(stage) = follower.chain().stage(*stage).filter(|_| !rows.is_empty()) {
-            super::facts_of(context, &stage.header().function).await?;
-        }
-    }
-    super::reopen::reopen(context, run).await?;
-    invoke_again(context, follower.chain(), tasks, meter, cancel).await
+    Ok(())
+}
+
+/// What joins that have begun make of it.
+fn about_joins(chain: &Chain, anew: &[(TaskName, u32)], left: BTreeSet<String>) -> Vec<String> {
+    let functions: BTreeSet<&str> = anew.iter().filter_map(|(task, _)| chain.function_of(task)).collect();
+    let begins = |function: &str| {
+        format!(
+            "{function} had begun: it begins once more when these have ended, as soon as somebody follows the run \
+             (`--wait`, `throng runs {} --wait`, the screen)",
+            chain.header().id
+        )
+    };
+    let stays = |function: String| {
+        format!(
+            "{function} had begun, and what it stored has started others: it does not get what these store \
+             (`throng run --again` makes a new run)"
+        )
+    };
+    functions.into_iter().map(begins).chain(left.into_iter().map(stays)).collect()
 }
 
 /// Invokes the functions of a run's stages for some of their tasks, each with an event of its own.
@@ -105,17 +159,64 @@ fn send_number() -> u32 {
     u32::try_from(now_ms() / 1000).unwrap_or(u32::MAX)
 }
 
-/// Tasks of which nothing was ever heard, by stage.
-fn silent(chain: &Chain) -> Vec<(usize, Vec<TaskRow>)> {
-    let silent = |row: &&TaskRow| {
-        row.attempts == 0 && (row.state == TaskState::Pending || row.class == Some(FailureClass::Lost))
-    };
+/// Why there is nothing to send.
+fn nothing(chain: &Chain, which: Resend) -> String {
+    let run = &chain.header().id;
+    match which {
+        Resend::Unsuccessful => {
+            format!("run `{run}`: every task that has ended has succeeded, and the others go on")
+        }
+        Resend::Silent if has_failed(chain) => format!(
+            "run `{run}`: every task has begun; there is nothing to send. `throng run --resume {run} --failed` does again \
+             what has failed, in this run"
+        ),
+        Resend::Silent => format!("run `{run}`: every task has begun; there is nothing to send"),
+    }
+}
+
+fn has_failed(chain: &Chain) -> bool {
+    chain.rows().any(is_unsuccessful)
+}
+
+/// Tasks that are to be sent, by stage.
+fn to_send(chain: &Chain, which: Resend) -> Vec<(usize, Vec<TaskRow>)> {
+    let wanted = |row: &&TaskRow| is_silent(row) || which == Resend::Unsuccessful && is_unsuccessful(row);
     let rows = |(at, stage): (usize, &RunTracker)| {
         // A join that waits for others was not sent yet.
-        let rows = stage.rows().filter(silent).filter(|row| !chain.waits_for_others(at, row));
+        let rows = stage.rows().filter(wanted).filter(|row| !chain.waits_for_others(at, row));
         (at, rows.cloned().collect())
     };
     chain.stages().enumerate().map(rows).collect()
+}
+
+/// Whether nothing was ever heard of a task.
+fn is_silent(row: &TaskRow) -> bool {
+    row.attempts == 0 && (row.state == TaskState::Pending || row.class == Some(FailureClass::Lost))
+}
+
+/// Whether a task has ended without success, by itself; or was sent once more since and has not begun.
+fn is_unsuccessful(row: &TaskRow) -> bool {
+    match row.state {
+        // What waits for others begins when they have succeeded; another's input does not come back.
+        TaskState::Failed | TaskState::TimedOut | TaskState::Expired => {
+            row.class != Some(FailureClass::Upstream)
+        }
+        TaskState::Pending => row.attempts > 0 && row.waiting().is_none(),
+        _ => false,
+    }
+}
+
+/// Those of the tasks that were done before, with how many attempts of each have ended.
+fn retried(chain: &Chain, tasks: &[(usize, Vec<TaskRow>)]) -> Vec<(TaskName, u32)> {
+    let of_stage = |(at, rows): &(usize, Vec<TaskRow>)| {
+        let stage = chain.stage(*at);
+        let ended = |row: &TaskRow| {
+            let index = stage?.index_of(&row.task.id()?)?;
+            Some((row.task.clone(), stage?.ended_attempts(index)))
+        };
+        rows.iter().filter_map(ended).filter(|(_, ended)| *ended > 0).collect::<Vec<_>>()
+    };
+    tasks.iter().flat_map(of_stage).collect()
 }
 
 /// Where inputs are and what is invoked for them.

@@ -62,7 +62,7 @@ mod skip;
 
 pub use super::header::PackRule;
 pub(super) use again::invoke_again;
-pub use again::send_again;
+pub use again::{Resend, send_again};
 pub use cancel::cancel;
 pub(super) use chain::behind;
 pub use groups::groups_of_files;
@@ -191,6 +191,8 @@ pub struct SendReport {
     pub failed: Vec<NotSent>,
     /// Whether a person cancelled the run meanwhile.
     pub cancelled: bool,
+    /// What follows for joins that had begun.
+    pub notes: Vec<String>,
 }
 
 /// A run that exists and whose inputs are to be sent.

@@ -23,6 +23,13 @@ pub(in crate::run) struct Again {
     /// Tasks that a throng sent by itself, which nobody does a second time; empty when a person asked for it.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub tasks: Vec<TaskName>,
+    /// Tasks that had ended without success and that a person sends once more, each with how many of its attempts had ended:
+    /// these decide nothing any more.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub retried: Vec<(TaskName, u32)>,
+    /// Tasks of joins that had begun and are done anew when these have ended, each with how many of its attempts had begun.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub anew: Vec<(TaskName, u32)>,
 }
 
 impl Again {
@@ -76,10 +83,11 @@ pub(in crate::run) async fn agains(context: &RunContext, run: &str) -> Result<(u
 }
 
 /// Says in the run's folder that a person sends its tasks once more, now. Written before they are sent.
-pub(super) async fn reopen(context: &RunContext, run: &str) -> Result<(), RunError> {
+pub(super) async fn reopen(context: &RunContext, run: &str, mut again: Again) -> Result<(), RunError> {
     let known = u32::try_from(keys(context, run).await?.len()).unwrap_or(u32::MAX - TRIES - 1);
     for number in known + 1..=known + TRIES {
-        if Again::now().store(context, run, number).await? {
+        again.at_ms = now_ms();
+        if again.store(context, run, number).await? {
             break;
         }
     }

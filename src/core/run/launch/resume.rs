@@ -2,7 +2,7 @@
 
 use super::groups::Groups;
 use super::pacing::Pacing;
-use super::reopen::reopen;
+use super::reopen::{Again, reopen};
 use super::{Launch, facts_of};
 use crate::dataset::FileList;
 use crate::dataset::objects::read;
@@ -64,7 +64,7 @@ pub async fn resume(context: &RunContext, run: &str) -> Result<Launch, RunError>
     let groups = groups_of((&header, &sets), entries, &inputs, &place)?;
     let facts = facts_of(context, &header.function).await?;
     let pacing = Pacing::of(context, &header, &facts).await;
-    reopen(context, run).await?;
+    reopen(context, run, Again::now()).await?;
     Ok(Launch {
         context: context.clone(),
         header,

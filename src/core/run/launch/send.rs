@@ -130,7 +130,7 @@ impl Launch {
         } else {
             self.header.tasks.saturating_sub(not_sent + skipped)
         };
-        Ok(SendReport { sent, skipped, failed: uploaded.failed, cancelled: false })
+        Ok(SendReport { sent, skipped, failed: uploaded.failed, ..SendReport::default() })
     }
 
     /// A file that cannot be sent is a task that failed: without a record it would be pending for ever.

@@ -63,7 +63,7 @@ pub async fn what_it_is(context: &RunContext, id: &str, resend_after: Option<Dur
     }
 }
 
-/// Looks at the records of an open run.
+/// Looks at the records of an open run, of all its stages.
 pub async fn counted(mut follower: Box<Follower>) -> Looked {
     let trouble = look_once(&mut follower).await.err().map(|error| trouble(&error));
     if follower.is_settled() && trouble.is_none() {
@@ -76,9 +76,14 @@ pub async fn counted(mut follower: Box<Follower>) -> Looked {
 }
 
 async fn look_once(follower: &mut Follower) -> Result<(), RunError> {
-    follower.poll().await?;
-    follower.start_packs().await;
-    follower.send_lost().await;
+    // What is known of one stage tells where to read of the next; what is rationed waits for the next look.
+    for _ in 0..follower.chain().deepest().max(1) {
+        follower.poll().await?;
+        if follower.has_read_all() {
+            break;
+        }
+    }
+    follower.start_some().await;
     let chain = follower.chain();
     // A huge manifest is not read only to name a handful of inputs.
     if chain.counts().running > 0 && chain.header().tasks <= NAMED {

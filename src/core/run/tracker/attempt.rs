@@ -160,6 +160,10 @@ pub(super) struct Task {
     markers: Vec<Marker>,
     /// Ends that the log told, of attempts without a record.
     reports: Vec<Attempt>,
+    /// A person has sent it once more when so many attempts had ended without success: it takes another to end it.
+    retried: u32,
+    /// So many of the attempts that ended first decide nothing: they did it for what was before it then.
+    anew: u32,
 }
 
 /// Clocks differ: a marker that was stored this long after an end may still be of the attempt that ended.
@@ -294,29 +298,60 @@ impl Task {
         (tries <= retries).then(|| Waiting { retry: tries, of: retries, due_ms: failed.ended_ms + after })
     }
 
+    /// How many attempts have ended.
+    pub fn ended(&self) -> u32 {
+        let all = self.visible().chain(self.standing());
+        all.fold(0, |sum, attempt| sum.saturating_add(attempt.tries))
+    }
+
+    /// A person has sent the task once more when so many attempts had ended; `false` when that was known.
+    pub fn retried(&mut self, ended: u32) -> bool {
+        let new = ended > self.retried;
+        self.retried = self.retried.max(ended);
+        new
+    }
+
+    /// A join is done anew when so many attempts had begun; `false` when that was known.
+    pub fn anew(&mut self, attempts: u32) -> bool {
+        let new = attempts > self.anew;
+        self.anew = self.anew.max(attempts);
+        new
+    }
+
+    /// Attempts that have ended and count, in their order.
+    fn counted(&self) -> Vec<&Attempt> {
+        let mut all: Vec<_> = self.visible().chain(self.standing()).collect();
+        if self.anew > 0 {
+            all.sort_by(|a, b| a.order().cmp(&b.order()));
+            let mut before = self.anew;
+            all.retain(|attempt| {
+                let is_before = before > 0;
+                before = before.saturating_sub(attempt.tries);
+                !is_before
+            });
+        }
+        all
+    }
+
     /// What follows, when Lambda tries a failed event again so many times.
     pub fn verdict(&self, retries: u32) -> Verdict {
         let running = self.open().map(|marker| &marker.request_id).min().cloned();
-        let success = self
-            .visible()
-            .filter(|attempt| attempt.state == TaskState::Succeeded)
-            .min_by(|a, b| a.order().cmp(&b.order()));
-        let newest = || self.visible().chain(self.standing()).max_by(|a, b| a.order().cmp(&b.order()));
-        let deciding = success.or_else(newest).cloned();
+        let counted = self.counted();
+        let successes = counted.iter().filter(|attempt| attempt.state == TaskState::Succeeded);
+        let success = successes.min_by(|a, b| a.order().cmp(&b.order()));
+        let newest = || counted.iter().max_by(|a, b| a.order().cmp(&b.order()));
+        let deciding = success.or_else(newest).copied().cloned();
         let ended = deciding.as_ref().map(|attempt| attempt.state);
         let unsuccessful = deciding.as_ref().filter(|_| running.is_none() && is_unsuccessful(ended));
         let waiting = unsuccessful.and_then(|attempt| self.retry_of(attempt, retries));
+        let told = self.ended();
         let state = match (ended, &running) {
             (Some(TaskState::Succeeded), _) => TaskState::Succeeded,
             (_, Some(_)) => TaskState::Running,
-            (Some(_), None) if waiting.is_some() => TaskState::Pending,
+            (Some(_), None) if waiting.is_some() || told <= self.retried => TaskState::Pending,
             (Some(state), None) => state,
             (None, None) => TaskState::Pending,
         };
-        let told = self
-            .visible()
-            .chain(self.standing())
-            .fold(0_u32, |sum, attempt| sum.saturating_add(attempt.tries));
         let by_report = deciding.as_ref().is_some_and(|attempt| attempt.key.is_empty());
         let attempts = told.saturating_add(u32::try_from(self.open().count()).unwrap_or(u32::MAX));
         Verdict { state, deciding, running, attempts, by_report, waiting }

@@ -166,6 +166,13 @@ impl RunTracker {
         attempts.into_iter().map(|attempt| (attempt.key.to_string(), attempt.to_event())).collect()
     }
 
+    /// How many attempts of a task have ended.
+    #[must_use]
+    pub fn ended_attempts(&self, task: u64) -> u32 {
+        let by_row = || self.row(task).map_or(0, |row| u32::from(row.attempts));
+        self.complex.get(&task).map_or_else(by_row, Task::ended)
+    }
+
     /// Keys of everything that is known of a task's attempts, newest first.
     #[must_use]
     pub fn attempt_keys(&self, task: u64) -> Vec<Arc<str>> {

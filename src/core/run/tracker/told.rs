@@ -216,6 +216,26 @@ impl RunTracker {
         true
     }
 
+    /// A person has sent a task once more when so many attempts of it had ended. Returns whether that changes anything.
+    pub fn retried(&mut self, task: u64, ended: u32) -> bool {
+        if self.row(task).is_none() || !self.complex_task(task).retried(ended) {
+            return false;
+        }
+        self.decide_one(task);
+        self.forget_plain(task);
+        true
+    }
+
+    /// A join is done anew when so many attempts of it had begun: these decide nothing any more. Returns whether that changes
+    /// anything.
+    pub fn anew(&mut self, task: u64, attempts: u32) -> bool {
+        if self.row(task).is_none() || !self.complex_task(task).anew(attempts) {
+            return false;
+        }
+        self.decide_one(task);
+        true
+    }
+
     /// Counts an attempt's time and memory, once.
     fn measure(&mut self, attempt: &Attempt) {
         self.durations.add(attempt.duration_ms);

@@ -1,6 +1,7 @@
 //! Runs of more tasks than drain in the function's queue before they are too old.
 
 use super::*;
+use crate::run::Resend;
 use crate::run::header::Unsent;
 use throng_contract::keys::unsent_key;
 
@@ -70,7 +71,8 @@ async fn what_would_grow_too_old_is_held_back_and_pending() {
     other.read().await.unwrap();
     let summary = other.summary();
     assert_eq!((summary.counts.pending, summary.held, summary.stalled_ms), (30, 18, None));
-    let refused = send_again(&elsewhere, &run, Arc::default(), &CancellationToken::new()).await;
+    let refused =
+        send_again(&elsewhere, &run, Resend::Silent, Arc::default(), &CancellationToken::new()).await;
     assert!(refused.unwrap_err().to_string().contains("18 tasks held back"));
     assert_eq!(invoked(&world), [0; 0]);
 
