@@ -219,7 +219,7 @@ async fn packs_are_held_back_as_their_tasks_are() {
     let facts = FunctionFacts { concurrency: Some(1), ..facts(Packs::Alone, 1) };
     site.functions = Arc::new(Packed { facts, ..Packed::default() });
     site.context = RunContext { functions: site.functions.clone(), ..site.context };
-    let inputs = site.world.files(95);
+    let inputs = site.world.files(90);
     let launch = site.prepare(inputs, Some(PackSize::Tasks(10))).await.unwrap();
     let run = launch.header().id.clone();
     let meter = Arc::new(crate::dataset::Meter::default());
@@ -227,11 +227,11 @@ async fn packs_are_held_back_as_their_tasks_are() {
         let meter = meter.clone();
         async move { launch.send(meter, &CancellationToken::new()).await }
     });
-    while meter.held() != 55 {
+    while meter.held() != 50 {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     assert_eq!(site.packed().len(), 4);
-    super::paced::ended(&site.world, &run, 0..95);
-    assert_eq!(sending.await.unwrap().unwrap().sent, 95);
-    assert_eq!(site.packed().concat(), (0..95).collect::<Vec<_>>());
+    super::paced::ended(&site.world, &run, 0..90);
+    assert_eq!(sending.await.unwrap().unwrap().sent, 90);
+    assert_eq!(site.packed().concat(), (0..90).collect::<Vec<_>>());
 }
