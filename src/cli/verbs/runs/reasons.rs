@@ -1,6 +1,6 @@
 //! How tasks ended, in words.
 
-use throng_core::model::{AttemptRecord, FailureClass, TaskRow};
+use throng_core::model::{AttemptRecord, FailureClass, TaskRow, TaskState};
 use throng_core::run::{self, RunContext};
 
 /// The memory of the function in MiB, asked for only when an attempt ran out of it.
