@@ -73,6 +73,7 @@ mod logs;
 mod memory;
 #[cfg(target_os = "linux")]
 mod outcome;
+#[cfg(target_os = "linux")]
 mod output;
 #[cfg(target_os = "linux")]
 mod pack;

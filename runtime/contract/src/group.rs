@@ -145,8 +145,10 @@ impl TaskFiles {
     /// How many folders of their keys, from the beginning, are the group's; 0 when they are no group.
     #[must_use]
     pub fn depth(&self) -> usize {
-        let folders = |text: &str| text.split('/').filter(|part| !part.is_empty()).count();
-        if self.folder.is_empty() { 0 } else { self.root.matches('/').count() + folders(&self.folder) }
+        if self.folder.is_empty() {
+            return 0;
+        }
+        self.root.matches('/').count() + self.folder.split('/').count()
     }
 
     /// The keys of all files.

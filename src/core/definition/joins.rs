@@ -101,12 +101,17 @@ pub(super) fn read(lambda: &Fields<'_>, definition: &mut Definition, report: &mu
     positions
 }
 
+/// The glob of folders that `by` is, without its slash, when it is no template: `sub-*/`, as `group` has it.
+pub(crate) fn folders_of(by: &str) -> Option<&str> {
+    by.strip_suffix('/').filter(|glob| !glob.contains('{'))
+}
+
 /// Reads what names the group of a launched input.
 fn read_by(lambda: &Fields<'_>, report: &mut Report) -> Option<String> {
     let key = lambda.key("by");
     let text = lambda.text("by", report)?;
     let mut wrong = |message: String| report.error(text.at, &key, message);
-    if text.value.ends_with('/') && !text.value.contains('{') && text.value.len() <= LONGEST_BY {
+    if folders_of(&text.value).is_some() && text.value.len() <= LONGEST_BY {
         let glob = folder_glob(&text.value).map(|glob| format!("{glob}/"));
         return glob.map_err(wrong).ok();
     }

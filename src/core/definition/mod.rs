@@ -169,6 +169,7 @@ pub use explain::{Explanation, Section, explain, explain_all};
 pub use form::from_form;
 pub(crate) use groups::counted;
 pub use joins::JoinRule;
+pub(crate) use joins::folders_of;
 pub use limits::bucket as bucket_name;
 pub(crate) use limits::{CONCURRENCY, MEMORY_MB, SCRIPT_BYTES, TIMEOUT_S};
 pub use migrate::{Migration, migrate, migrate_text};

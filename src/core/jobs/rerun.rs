@@ -13,8 +13,8 @@ pub enum Which {
     Changed,
 }
 
-/// Makes a run, with the same function, variables and limits (but for the memory in MiB, when it is given), over inputs of another. Inputs that are no longer there are left out: see
-/// [`Launch::absent`](crate::run::Launch::absent).
+/// Makes a run, with the same function, variables and limits (but for the memory in MiB, when it is given), over inputs of
+/// another. Inputs that are no longer there are left out: see [`Launch::absent`](crate::run::Launch::absent).
 ///
 /// # Errors
 /// The run has not ended, all of it succeeded, or none of the inputs is there.
@@ -42,25 +42,19 @@ pub async fn rerun(
             Which::Changed => changed(&runs, &header).await?,
         };
         request.overrides.memory_mb = memory_mb.or(request.overrides.memory_mb);
-        let launched = Launched::of(run::prepare(&runs, request, observer.token()).await);
-        let mut launched = launched?;
+        let mut launched = Launched::of(run::prepare(&runs, request, observer.token()).await)?;
         if let (Launched::Run(launch), Which::Unsuccessful) = (&mut launched, which) {
-            let joins = parted(launch.header(), run);
-            launch.told.extend(joins);
+            launch.told.extend(parted(launch.header(), run));
         }
-        Ok::<_, JobError>(launched)
+        Ok::<_, RunError>(launched)
     };
     observer.until_cancelled(again).await
 }
 
 /// That joins behind a new run get what comes of it alone, where another way gives them everything.
 fn parted(header: &RunHeader, of: &str) -> Option<String> {
-    let joins: Vec<_> = header
-        .stages
-        .iter()
-        .filter(|stage| stage.join.is_some())
-        .map(|stage| stage.function.as_str())
-        .collect();
+    let joins = header.stages.iter().filter(|stage| stage.join.is_some());
+    let joins: Vec<_> = joins.map(|stage| stage.function.as_str()).collect();
     (!joins.is_empty()).then(|| {
         format!(
             "{} gets what comes of this new run alone; `throng run --resume {of} --failed` does again in run {of} itself what failed \

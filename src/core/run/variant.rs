@@ -1,4 +1,4 @@
-//! The function of a run that has other memory than the one that others use: made when the run is sent, deleted when it has ended.
+//! The function of a run that has other memory than the one that others use: made for the launch, deleted when it has ended.
 
 use super::header::started_of;
 use super::list::has_ended;
@@ -20,13 +20,20 @@ impl RunHeader {
     }
 }
 
-/// Makes the function of a run, when it has one of its own; what is there stays. Also deletes those of runs that have ended
-/// with nobody watching.
-pub(super) async fn ready(context: &RunContext, header: &RunHeader) -> Result<(), CloudError> {
-    let Some(memory_mb) = header.overrides.memory_mb else { return Ok(()) };
-    if let Err(error) = sweep(context).await {
+/// Makes the function of a new run, when it is to have one of its own. Also deletes those of runs that have ended with nobody
+/// watching.
+pub(super) async fn first(context: &RunContext, header: &RunHeader) -> Result<(), CloudError> {
+    if header.overrides.memory_mb.is_some()
+        && let Err(error) = sweep(context).await
+    {
         tracing::debug!(%error, "functions of earlier runs were not looked for");
     }
+    ready(context, header).await
+}
+
+/// Makes the function of a run, when it has one of its own; what is there stays.
+pub(super) async fn ready(context: &RunContext, header: &RunHeader) -> Result<(), CloudError> {
+    let Some(memory_mb) = header.overrides.memory_mb else { return Ok(()) };
     context.functions.make_variant(&header.function, &header.id, memory_mb).await
 }
 

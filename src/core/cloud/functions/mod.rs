@@ -115,20 +115,12 @@ impl Lambda<'_> {
         Ok((functions, output.next_marker().filter(|marker| !marker.is_empty()).map(str::to_owned)))
     }
 
-    /// Every function, page by page.
+    /// Every function that is a person's, page by page.
     ///
     /// # Errors
     /// [`CloudError`]
     pub async fn list(&self) -> Result<Vec<FunctionInfo>, CloudError> {
-        let (mut all, mut token) = (Vec::new(), None);
-        loop {
-            let (page, next) = self.list_page(token).await?;
-            all.extend(page);
-            token = next;
-            if token.is_none() {
-                return Ok(all);
-            }
-        }
+        self.every(false).await
     }
 
     /// Functions that were made for one run.
@@ -136,10 +128,16 @@ impl Lambda<'_> {
     /// # Errors
     /// [`CloudError`]
     pub async fn variants(&self) -> Result<Vec<FunctionInfo>, CloudError> {
+        self.every(true).await
+    }
+
+    /// Every function that was made for a run, or was not.
+    async fn every(&self, for_a_run: bool) -> Result<Vec<FunctionInfo>, CloudError> {
         let (mut all, mut token) = (Vec::new(), None);
         loop {
             let (page, next) = self.any_page(token).await?;
-            all.extend(page.into_iter().filter(|function| run_of_variant(&function.name).is_some()));
+            let kept = |function: &FunctionInfo| run_of_variant(&function.name).is_some() == for_a_run;
+            all.extend(page.into_iter().filter(kept));
             token = next;
             if token.is_none() {
                 return Ok(all);

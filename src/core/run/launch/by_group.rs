@@ -3,6 +3,7 @@
 use super::LaunchRequest;
 use super::groups::{Groups, Roots};
 use crate::dataset::FileList;
+use crate::definition::folders_of;
 use crate::model::JoinGroups;
 use crate::model::Place;
 use crate::run::cloud::{FunctionFacts, TriggerPlace};
@@ -59,7 +60,7 @@ pub(super) fn sort(
 ) -> Result<Option<JoinGroupsHeader>, RunError> {
     let Some(by) = by else { return Ok(None) };
     let refuse = |why: String| RunError::Refused(format!("what a join starts for (`by: {by}`): {why}"));
-    let rule = Grouping { folder: folder_glob(by).map(str::to_owned), ..Grouping::default() };
+    let rule = Grouping { folder: folders_of(by).map(str::to_owned), ..Grouping::default() };
     let template = if rule.folder.is_some() { "{dir}" } else { by };
     let template = Template::parse(template).map_err(|error| refuse(error.to_string()))?;
     let count = folders.as_ref().map_or(inputs.len(), |folders| folders.len());
@@ -74,11 +75,8 @@ pub(super) fn sort(
         let input = usize::try_from(input).ok().filter(|_| without.is_none());
         let mut name = input.and_then(called).unwrap_or_default();
         if rule.folder.is_some() {
-            name = at
-                .roots
-                .folder(&rule, &name)
-                .map(|(root, folder)| format!("{root}{folder}/x"))
-                .unwrap_or_default();
+            let found = at.roots.folder(&rule, &name);
+            name = found.map(|(root, folder)| format!("{root}{folder}/x")).unwrap_or_default();
         }
         expand(&template, at, &name, &variables)
     };
@@ -90,11 +88,6 @@ pub(super) fn sort(
     }
     request.sets.groups = groups;
     Ok(Some(header))
-}
-
-/// The folders that `by` names when it is no template: `sub-*/`, as `group` has it.
-pub(crate) fn folder_glob(by: &str) -> Option<&str> {
-    by.strip_suffix('/').filter(|glob| !glob.contains('{'))
 }
 
 /// What a person should know of it.

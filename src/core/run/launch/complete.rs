@@ -162,9 +162,7 @@ impl AroundPut for Completed {
         let complete = self.note(index);
         self.progress().before += complete.len() as u64;
         if let Some(gate) = &self.gate {
-            let each = self.sets.per_input();
-            let tasks = complete.into_iter().map(|group| u64::from(group) * each);
-            gate.had_sent(tasks.flat_map(|first| first..first + each));
+            gate.had_sent(complete.into_iter().flat_map(|group| self.sets.tasks_of(u64::from(group))));
         }
     }
 }

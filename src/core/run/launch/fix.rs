@@ -17,9 +17,9 @@ use tokio_util::sync::CancellationToken;
 /// The inputs of a run, and where they are.
 pub(super) struct Fixed {
     pub inputs: FileList,
-    /// Which of them are a task together, and where their dataset begins.
-    pub groups: Option<(Groups, Roots)>,
-    /// Where the dataset may begin.
+    /// Which of them are a task together.
+    pub groups: Option<Groups>,
+    /// Where their dataset may begin; empty where nobody knows.
     pub roots: Roots,
     /// How many fit no group.
     pub outside: u64,
@@ -55,18 +55,18 @@ impl Fixed {
         others: Others,
         store: Option<(&Store, &str)>,
     ) -> Result<Self, RunError> {
-        self.roots = roots.clone();
+        self.roots = roots;
         let Some(rule) = &facts.grouping else { return Ok(self) };
         let groups = if rule.folder.is_some() {
-            let (groups, outside, told) = by_folder(&mut self.inputs, rule, &roots)?;
+            let (groups, outside, told) = by_folder(&mut self.inputs, rule, &self.roots)?;
             (self.outside, self.told) = (outside, told);
             groups
         } else {
-            let (inputs, groups) = by_partner(&self.inputs, rule, &roots, others, store).await?;
+            let (inputs, groups) = by_partner(&self.inputs, rule, &self.roots, others, store).await?;
             self.inputs = inputs;
             groups
         };
-        self.groups = Some((groups, roots));
+        self.groups = Some(groups);
         Ok(self)
     }
 }
@@ -116,8 +116,7 @@ pub(super) async fn fix(
             let found = unsuccessful(context, &run, cancel).await?;
             let without = found.without_inputs.then_some(found.inputs.len() as u64);
             request.sets = found.sets;
-            let (provider, absent) = (found.provider, found.absent);
-            let groups = found.groups.map(|groups| (groups, Roots::default()));
+            let (groups, provider, absent) = (found.groups, found.provider, found.absent);
             Ok(Fixed { groups, provider, absent, without, ..Fixed::at(found.inputs, found.bucket) })
         }
     }

@@ -57,8 +57,7 @@ pub async fn prepare(
         without,
         etags,
     } = fixed;
-    let (skipped, mut told) = skip(&mut inputs, &mut groups, &facts, request.options)?;
-    let mut groups = groups.map(|(groups, _)| groups);
+    let (skipped, mut told) = skip(&mut inputs, (&mut groups, &roots), &facts, request.options)?;
     let count_of = |groups: &Groups| counted(&groups.rule, groups.len() as u64, inputs.len() as u64);
     told.extend([grouped, groups.as_ref().map(count_of), swept].into_iter().flatten());
     // Last of what refuses a launch: it looks at many runs.
@@ -136,7 +135,7 @@ pub async fn prepare(
 async fn begin(context: &RunContext, facts: &FunctionFacts, launch: Launch) -> Result<Launch, RunError> {
     let pacing = Pacing::of(context, &launch.header, facts).await;
     // What Lambda refuses is refused while there is no run.
-    variant::ready(context, &launch.header).await?;
+    variant::first(context, &launch.header).await?;
     let header = launch.header.clone();
     let begun = Launch { pacing, ..launch }.begin().await;
     if begun.is_err() {

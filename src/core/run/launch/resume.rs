@@ -10,7 +10,7 @@ use crate::model::Place;
 use crate::run::follow::read_header;
 use crate::run::header::is_run_id;
 use crate::run::manifest::{ManifestEntry, read_manifest};
-use crate::run::{RunContext, RunError, RunHeader, Sets, plan, refuse_standing, sets_of};
+use crate::run::{RunContext, RunError, RunHeader, Sets, plan, refuse_standing, sets_of, variant};
 use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -64,6 +64,7 @@ pub async fn resume(context: &RunContext, run: &str) -> Result<Launch, RunError>
     let groups = groups_of((&header, &sets), entries, &inputs, &place)?;
     let facts = facts_of(context, &header.function).await?;
     let pacing = Pacing::of(context, &header, &facts).await;
+    variant::ready(context, &header).await?;
     reopen(context, run, Again::now()).await?;
     Ok(Launch {
         context: context.clone(),

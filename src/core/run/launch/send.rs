@@ -13,7 +13,7 @@ use crate::dataset::pace::{Pace, drive};
 use crate::dataset::upload::{AroundPut, NotSent, Upload, UploadError, UploadRun};
 use crate::model::TaskState;
 use crate::run::header::StartedBy;
-use crate::run::{RunError, plan, variant};
+use crate::run::{RunError, plan};
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -30,7 +30,6 @@ impl Launch {
     pub async fn send(self, meter: Arc<Meter>, cancel: &CancellationToken) -> Result<SendReport, RunError> {
         let token = cancel.child_token();
         let watcher = tokio::spawn(watch(self.context.clone(), self.header.id.clone(), token.clone()));
-        variant::ready(&self.context, &self.header).await?;
         let held = self.held(&meter);
         let gate = held.as_ref().map(Held::gate);
         let packer = self.packer(gate.clone()).await?;

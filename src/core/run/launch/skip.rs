@@ -21,7 +21,7 @@ const STEP_MB: u64 = 512;
 /// There is such an input and nobody said to leave it out, or nothing else is there.
 pub(super) fn skip(
     inputs: &mut FileList,
-    groups: &mut Option<(Groups, Roots)>,
+    (groups, roots): (&mut Option<Groups>, &Roots),
     facts: &FunctionFacts,
     options: LaunchOptions,
 ) -> Result<(Option<Skipped>, Vec<String>), RunError> {
@@ -39,7 +39,7 @@ pub(super) fn skip(
             skipped.name(&problem.path, &problem.reason);
         }
         skipped.count += inputs.unreadable;
-        told.extend(broken(inputs, groups)?);
+        told.extend(broken(inputs, groups.as_mut(), roots)?);
     }
     too_large(inputs, groups, facts, options, &mut skipped, &mut told)?;
     told.extend(beyond_memory(inputs, facts));
@@ -47,8 +47,12 @@ pub(super) fn skip(
 }
 
 /// A group of which a file cannot be read is no group any more: it is left out whole.
-fn broken(inputs: &mut FileList, groups: &mut Option<(Groups, Roots)>) -> Result<Option<String>, RunError> {
-    let Some((groups, roots)) = groups else { return Ok(None) };
+fn broken(
+    inputs: &mut FileList,
+    groups: Option<&mut Groups>,
+    roots: &Roots,
+) -> Result<Option<String>, RunError> {
+    let Some(groups) = groups else { return Ok(None) };
     let broken = groups.broken(inputs, roots)?;
     let Some(first) = broken.first().map(|group| groups.name(*group, inputs)) else { return Ok(None) };
     if broken.len() == groups.len() {
@@ -64,7 +68,7 @@ fn broken(inputs: &mut FileList, groups: &mut Option<(Groups, Roots)>) -> Result
 /// Each input goes to /tmp whole, with what belongs to it: what has no room there fails after it was sent for nothing.
 fn too_large(
     inputs: &mut FileList,
-    groups: &mut Option<(Groups, Roots)>,
+    groups: &mut Option<Groups>,
     facts: &FunctionFacts,
     options: LaunchOptions,
     skipped: &mut Skipped,
@@ -74,7 +78,7 @@ fn too_large(
     if room == 0 {
         return Ok(());
     }
-    let whole = groups.as_ref().map(|(groups, _)| groups.as_files(inputs));
+    let whole = groups.as_ref().map(|groups| groups.as_files(inputs));
     let tasks = whole.as_ref().unwrap_or(inputs);
     let (mut large, all) = (Large::default(), tasks.len() as u64);
     for file in tasks.iter().filter(|file| file.size >= room) {
@@ -98,7 +102,7 @@ fn too_large(
         size < room
     };
     match (groups, whole) {
-        (Some((groups, _)), Some(whole)) => {
+        (Some(groups), Some(whole)) => {
             groups.retain(inputs, |group| whole.get(group).is_some_and(|task| fits(task.name, task.size)));
         }
         _ => inputs.retain(|file| fits(file.name, file.size)),
@@ -195,14 +199,16 @@ mod tests {
     fn what_has_no_room_is_refused_with_what_to_do_or_left_out_by_name() {
         let mut mixed = list(&[("small", 1), ("big", 600), ("bigger", 900), ("middle", 300)]);
         let refused =
-            skip(&mut mixed.clone(), &mut None, &facts(), LaunchOptions::default()).unwrap_err().to_string();
+            skip(&mut mixed.clone(), (&mut None, &Roots::default()), &facts(), LaunchOptions::default())
+                .unwrap_err()
+                .to_string();
         assert!(refused.contains("`big` (600 MiB), `bigger` (900 MiB) are too large"), "{refused}");
         assert!(
             refused.contains("ephemeral_storage: 2048") && refused.contains("--skip-too-large"),
             "{refused}"
         );
         let options = LaunchOptions { skip_too_large: true, ..LaunchOptions::default() };
-        let (skipped, told) = skip(&mut mixed, &mut None, &facts(), options).unwrap();
+        let (skipped, told) = skip(&mut mixed, (&mut None, &Roots::default()), &facts(), options).unwrap();
         let skipped = skipped.unwrap();
         assert_eq!((skipped.count, skipped.first[1].name.as_str()), (2, "bigger"));
         assert_eq!(mixed.iter().map(|file| file.name.to_owned()).collect::<Vec<_>>(), ["small", "middle"]);
@@ -213,10 +219,16 @@ mod tests {
     #[test]
     fn when_nothing_else_is_there_leaving_out_is_no_way() {
         let options = LaunchOptions { skip_too_large: true, ..LaunchOptions::default() };
-        let refused =
-            skip(&mut list(&[("big", 20_000)]), &mut None, &facts(), options).unwrap_err().to_string();
+        let refused = skip(&mut list(&[("big", 20_000)]), (&mut None, &Roots::default()), &facts(), options)
+            .unwrap_err()
+            .to_string();
         assert!(refused.contains("nothing else") && refused.contains("split it"), "{refused}");
         let unknown = FunctionFacts::default();
-        assert!(skip(&mut list(&[("big", 20_000)]), &mut None, &unknown, options).unwrap().0.is_none());
+        assert!(
+            skip(&mut list(&[("big", 20_000)]), (&mut None, &Roots::default()), &unknown, options)
+                .unwrap()
+                .0
+                .is_none()
+        );
     }
 }
